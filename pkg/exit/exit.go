@@ -1,0 +1,107 @@
+// Package exit gives every failure one of the exit codes that the four
+// commands share. A code travels as part of an error; only main exits.
+package exit
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is a process exit code. The values are part of the user's contract:
+// see the table in README.md.
+type Code int
+
+// The exit codes, in the numbering of sysexits(3) where it has one.
+const (
+	OK          Code = 0
+	Different   Code = 1   // imap-diff, where it was asked to tell
+	Partial     Code = 3   // finished, but some messages or folders failed; each is listed
+	Usage       Code = 64  // the command line, or a stream of the wrong kind
+	Data        Code = 65  // a stream is damaged, cut or incomplete
+	NoInput     Code = 66  // an input is missing, unreadable or names nothing
+	Unavailable Code = 69  // cannot connect
+	Bug         Code = 70  // a defect of ours
+	CantCreate  Code = 73  // the destination is full or cannot create
+	IO          Code = 74  // local read or write error
+	Temporary   Code = 75  // a limit was reached or the server is busy: run again
+	Protocol    Code = 76  // TLS or protocol error
+	Login       Code = 77  // login refused
+	Interrupted Code = 130 // SIGINT
+	BrokenPipe  Code = 141 // the reader of our output went away
+	Terminated  Code = 143 // SIGTERM
+)
+
+// precedence lists the codes from the one that hides all others to the least.
+var precedence = []Code{Interrupted, Terminated, BrokenPipe, Bug, Usage, NoInput, Login, Protocol, Unavailable, CantCreate, IO, Temporary, Data, Partial, Different, OK}
+
+// Worse returns the code that wins when both apply. A code that is not in the
+// table (from an abort record of a later version) wins over Partial.
+func Worse(a, b Code) Code {
+	if rank(b) < rank(a) {
+		return b
+	}
+	return a
+}
+
+func rank(c Code) int {
+	for i, p := range precedence {
+		if p == c {
+			return 2 * i
+		}
+	}
+	return 2*len(precedence) - 7 // between Data and Partial
+}
+
+// Error is a failure with its exit code and, where one is known, what to do.
+type Error struct {
+	Code Code
+	Err  error
+	Hint string // one line without a full stop, or empty
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an error with a code; the format is that of fmt.Errorf.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// Wrap gives err a code unless it has one already. Wrap(c, nil) is nil.
+func Wrap(code Code, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return err
+	}
+	return &Error{Code: code, Err: err}
+}
+
+// WithHint adds what the user can do about the error.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// CodeOf returns the code of err: OK for nil, Bug for an error that has none.
+func CodeOf(err error) Code {
+	var e *Error
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, &e):
+		return e.Code
+	}
+	return Bug
+}
+
+// HintOf returns the hint that err carries, or "".
+func HintOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// bodyKind says how the octets of a body stand in a record.
+type bodyKind byte
+
+const (
+	noBody     bodyKind = iota
+	textBody            // body: a JSON string
+	base64Body          // body_base64
+)
+
+func (k bodyKind) field() string {
+	if k == textBody {
+		return "body"
+	}
+	return "body_base64"
+}
+
+// appendBody appends octets as a JSON string where they are valid UTF-8 and
+// that is no longer than base64, else as base64; without the quotes.
+func appendBody(dst, octets []byte) ([]byte, bodyKind) {
+	limit := base64.StdEncoding.EncodedLen(len(octets))
+	if len(octets) <= limit && utf8.Valid(octets) {
+		start := len(dst)
+		if dst = appendEscaped(dst, octets); len(dst)-start <= limit {
+			return dst, textBody
+		}
+		dst = dst[:start]
+	}
+	return base64.StdEncoding.AppendEncode(dst, octets), base64Body
+}
+
+var errBodyToken = errors.New("body is not valid JSON text or base64")
+
+// decodeBody appends the octets of a body token to dst.
+func decodeBody(dst, token []byte, kind bodyKind) ([]byte, error) {
+	var err error
+	switch kind {
+	case textBody:
+		dst, err = unescape(dst, token)
+	case base64Body:
+		// The decoder skips line ends, which a token cannot hold raw.
+		dst, err = base64.StdEncoding.Strict().AppendDecode(dst, token)
+	}
+	if err != nil {
+		return dst, fmt.Errorf("%w: %v", errBodyToken, err)
+	}
+	return dst, nil
+}
+
+// HasBody tells whether the octets stand in the record itself.
+func (m *Message) HasBody() bool { return m.bodyKind != noBody }
+
+// AppendBody appends the message's octets to dst, when their size and sha256
+// are those of the record.
+func (m *Message) AppendBody(dst []byte) ([]byte, error) {
+	start := len(dst)
+	dst, err := decodeBody(dst, m.body, m.bodyKind)
+	if err != nil {
+		return dst[:start], fmt.Errorf("%s UID %d: %w", quote(m.Folder), m.UID, err)
+	}
+	if err := m.Check(dst[start:]); err != nil {
+		return dst[:start], err
+	}
+	return dst, nil
+}
+
+// Check tells whether octets are the message that the record describes.
+func (m *Message) Check(octets []byte) error {
+	sum := sha256.Sum256(octets)
+	if int64(len(octets)) != m.Size || hex.EncodeToString(sum[:]) != m.SHA256 {
+		return &DamageError{Folder: m.Folder, UID: m.UID}
+	}
+	return nil
+}
+
+// DamageError names a message whose octets are not those that its record
+// describes. It costs this message and no other.
+type DamageError struct {
+	Folder string
+	UID    uint32
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("%s UID %d: the body's size or sha256 is not that of its record", quote(e.Folder), e.UID)
+}
+
+// SetBody gives the message its octets, at most PartSize of them, with their
+// size and sha256.
+func (m *Message) SetBody(octets []byte) {
+	sum := sha256.Sum256(octets)
+	m.SHA256 = hex.EncodeToString(sum[:])
+	m.Size = int64(len(octets))
+	m.body, m.bodyKind = appendBody(m.body[:0], octets)
+}
+
+// DropBody takes the octets out of the record; its sha256 stays.
+func (m *Message) DropBody() { m.body, m.bodyKind = m.body[:0], noBody }
+
+// CopyBody makes m carry the octets of from, as they stand.
+func (m *Message) CopyBody(from *Message) { m.body, m.bodyKind = from.body, from.bodyKind }
+
+// AppendOctets appends the part's octets to dst. Their sum is checked by who
+// puts the parts together.
+func (b *Body) AppendOctets(dst []byte) ([]byte, error) {
+	dst, err := decodeBody(dst, b.body, b.bodyKind)
+	if err != nil {
+		return dst, fmt.Errorf("%s UID %d part %d: %w", quote(b.Folder), b.UID, b.Part, err)
+	}
+	return dst, nil
+}
+
+// PartCount returns the number of body parts of a message of size octets; 0
+// means that its body stands in the message record.
+func PartCount(size int64) int {
+	if size <= PartSize {
+		return 0
+	}
+	return int((size + PartSize - 1) / PartSize)
+}
+
+// partEnd returns where the part that should end at octet n of b ends: before
+// the code point that n would cut in two, else at n.
+func partEnd(b []byte, n int) int {
+	for back := 1; back < utf8.UTFMax && back <= n; back++ {
+		c := b[n-back]
+		if utf8.RuneStart(c) {
+			if c >= utf8.RuneSelf && utf8.FullRune(b[n-back:]) {
+				if r, size := utf8.DecodeRune(b[n-back:]); r != utf8.RuneError && size > back {
+					return n - back
+				}
+			}
+			return n
+		}
+	}
+	return n
+}
+
+// quote makes a name from outside fit for a message.
+func quote(s string) string { return string(bytes.ToValidUTF8([]byte(fmt.Sprintf("%+q", s)), nil)) }

@@ -1,0 +1,441 @@
+package stream
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// fields walks the members of one record. Known names come once; what the
+// visitor does not take is kept as extra.
+type fields struct {
+	scanner
+	extra  []byte
+	body   []byte
+	kind   bodyKind
+	bodyAt int  // where the comma before the body stands, or -1
+	late   bool // a field stands after the body
+	seen   uint64
+}
+
+// once refuses a name that came before: readers that disagree on which of two
+// counts would disagree on the message.
+func (f *fields) once(bit int) {
+	if f.seen&(1<<bit) != 0 {
+		f.fail("a field stands twice")
+	}
+	f.seen |= 1 << bit
+}
+
+// visit calls known for each member; it returns the member's index, which is
+// unique to the name, or -1 for a name that it did not read.
+func (f *fields) visit(known func(name []byte) int) {
+	if !f.expect('{') {
+		return
+	}
+	for first := true; ; {
+		comma := f.i
+		if !f.next('}', &first) {
+			break
+		}
+		name := f.name()
+		f.expect(':')
+		if f.bodyAt >= 0 {
+			f.late = true
+		}
+		switch {
+		case string(name) == "type":
+			f.once(62)
+			f.str()
+		case string(name) == "spec":
+			f.once(61)
+			f.str()
+		case string(name) == "body" || string(name) == "body_base64":
+			f.once(63)
+			f.bodyAt, f.kind = comma, textBody
+			if len(name) > 4 {
+				f.kind = base64Body
+			}
+			f.space()
+			f.body = f.token()
+		default:
+			if bit := known(name); bit >= 0 {
+				f.once(bit)
+				continue
+			}
+			f.extra = appendString(append(f.extra, ','), string(name))
+			f.extra = f.value(append(f.extra, ':'), 1)
+		}
+	}
+	if f.space(); f.err == nil && f.i != len(f.b) {
+		f.syntax()
+	}
+}
+
+// name returns a member's name; an escape in it hides nothing.
+func (f *fields) name() []byte {
+	t := f.token()
+	if bytes.IndexByte(t, '\\') < 0 {
+		return t
+	}
+	out, err := unescape(nil, t)
+	if err != nil {
+		f.fail("%w", err)
+	}
+	return out
+}
+
+// typeOf returns the value of a record's type, which canonical JSON has first.
+func typeOf(line []byte) (string, error) {
+	if t, ok := bytes.CutPrefix(line, []byte(`{"type":"`)); ok {
+		if i := bytes.IndexByte(t, '"'); i > 0 && i <= 32 && bytes.IndexByte(t[:i], '\\') < 0 {
+			return string(t[:i]), nil
+		}
+	}
+	s := scanner{b: line}
+	kind, found := "", false
+	if s.expect('{') {
+		for first := true; s.next('}', &first); {
+			name := s.str()
+			s.expect(':')
+			if name == "type" && s.peek() == '"' {
+				kind, found = s.str(), true
+				break
+			}
+			s.value(nil, 0)
+		}
+	}
+	switch {
+	case s.err != nil:
+		return "", s.err
+	case !found:
+		return "", fmt.Errorf("a record without a type")
+	}
+	return kind, nil
+}
+
+func (f *fields) begin(r *Begin) {
+	var format string
+	var version int64 = -1
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "format":
+			format = f.str()
+			return 0
+		case "version":
+			version = f.num()
+			return 1
+		case "tool":
+			r.Tool = f.str()
+			return 2
+		case "content":
+			r.Content = Content(f.str())
+			return 3
+		case "plan":
+			r.Plan = f.boolean()
+			return 4
+		case "user":
+			r.User = f.str()
+			return 5
+		case "host":
+			r.Host = f.str()
+			return 6
+		case "prefix":
+			r.Prefix = f.str()
+			return 7
+		case "delimiter":
+			r.Delimiter = f.str()
+			return 8
+		case "target_user":
+			r.TargetUser = f.str()
+			return 9
+		case "target_host":
+			r.TargetHost = f.str()
+			return 10
+		case "key":
+			r.Key = f.str()
+			return 11
+		case "filters":
+			r.Filters = f.list()
+			return 12
+		case "labels":
+			r.Labels = f.labels()
+			return 13
+		case "base":
+			r.Base = f.str()
+			return 14
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	switch {
+	case f.err != nil && version <= Version:
+	case format != Format:
+		f.err = fmt.Errorf("the format is %s, not %s", quote(format), quote(Format))
+	case version != Version:
+		f.err = &versionError{version}
+	case r.Content != Headers && r.Content != Hashes && r.Content != Full:
+		f.err = fmt.Errorf("content %s is none of headers, hashes, full", quote(string(r.Content)))
+	}
+}
+
+type versionError struct{ version int64 }
+
+func (e *versionError) Error() string {
+	return fmt.Sprintf("the stream has version %d; this program reads version %d", e.version, Version)
+}
+
+func (f *fields) labels() []Label {
+	var out []Label
+	if !f.expect('{') {
+		return nil
+	}
+	for first := true; f.next('}', &first); {
+		name := f.str()
+		f.expect(':')
+		out = append(out, Label{name, f.str()})
+	}
+	return out
+}
+
+func (f *fields) folder(r *Folder) {
+	r.Octets = -1
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "name":
+			r.Name = f.str()
+			return 0
+		case "delimiter":
+			r.Delimiter = f.str()
+			return 1
+		case "attributes":
+			r.Attributes = f.list()
+			return 2
+		case "subscribed":
+			r.Subscribed = f.boolean()
+			return 3
+		case "uidvalidity":
+			r.UIDValidity = f.num32()
+			return 4
+		case "uidnext":
+			r.UIDNext = f.num32()
+			return 5
+		case "highestmodseq":
+			r.HighestModSeq = f.str()
+			return 6
+		case "messages":
+			r.Messages = f.num32()
+			return 7
+		case "octets":
+			r.Octets = f.num()
+			return 8
+		case "target":
+			r.Target = f.str()
+			return 9
+		case "target_uidvalidity":
+			r.TargetUIDValidity = f.num32()
+			return 10
+		case "target_uidnext":
+			r.TargetUIDNext = f.num32()
+			return 11
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	if f.err == nil && r.Name == "" {
+		f.fail("a folder without a name")
+	}
+}
+
+func (f *fields) message(r *Message) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "folder":
+			r.Folder = f.intern(r.Folder)
+			return 0
+		case "uidvalidity":
+			r.UIDValidity = f.num32()
+			return 1
+		case "uid":
+			r.UID = f.num32()
+			return 2
+		case "target":
+			r.Target = f.intern(r.Target)
+			return 3
+		case "key":
+			r.Key = f.str()
+			return 4
+		case "flags":
+			r.Flags = f.list()
+			return 5
+		case "internaldate":
+			r.InternalDate = f.str()
+			return 6
+		case "size":
+			r.Size = f.num()
+			return 7
+		case "received":
+			r.Received = f.str()
+			return 8
+		case "twin":
+			r.Twin = f.boolean()
+			return 9
+		case "header":
+			r.Header = f.canonical()
+			return 10
+		case "parts":
+			r.Parts = int(f.num32())
+			return 11
+		case "sha256":
+			r.SHA256 = f.str()
+			return 12
+		}
+		return -1
+	})
+	r.Extra, r.body, r.bodyKind = f.extra, f.body, f.kind
+	switch {
+	case f.err != nil:
+	case f.seen&7 != 7 || r.UID == 0:
+		f.fail("a message without folder, uidvalidity or uid")
+	case r.bodyKind != noBody && (r.SHA256 == "" || r.Parts != 0):
+		f.fail("a body without a sha256, or beside parts")
+	case r.bodyKind != noBody && r.Size > PartSize, r.Parts != 0 && r.Parts != PartCount(r.Size):
+		f.fail("size and parts do not fit")
+	}
+}
+
+// intern reads a string that is likely to be the one before it.
+func (f *fields) intern(last string) string {
+	save := f.i
+	if t := f.token(); f.err == nil && string(t) == last && plainRun(t, false) == len(t) {
+		return last
+	}
+	if f.err != nil {
+		return ""
+	}
+	f.i = save
+	return f.str()
+}
+
+func (f *fields) part(r *Body) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "folder":
+			r.Folder = f.intern(r.Folder)
+			return 0
+		case "uid":
+			r.UID = f.num32()
+			return 1
+		case "part":
+			r.Part = int(f.num32())
+			return 2
+		case "parts":
+			r.Parts = int(f.num32())
+			return 3
+		case "sha256":
+			r.SHA256 = f.str()
+			return 4
+		}
+		return -1
+	})
+	r.Extra, r.body, r.bodyKind = f.extra, f.body, f.kind
+	if f.err == nil && (f.seen&15 != 15 || r.bodyKind == noBody || (r.SHA256 != "") != (r.Part == r.Parts)) {
+		f.fail("a body part without folder, uid, part, parts or octets, or with its sha256 in the wrong place")
+	}
+}
+
+// place is what failed, gone, create and subscribe records have between them.
+type place struct {
+	folder, target  string
+	validity, uid   uint32
+	reason, comment string
+}
+
+func (f *fields) place() (p place) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "folder":
+			p.folder = f.str()
+			return 0
+		case "target":
+			p.target = f.str()
+			return 1
+		case "uidvalidity":
+			p.validity = f.num32()
+			return 2
+		case "uid":
+			p.uid = f.num32()
+			return 3
+		case "reason":
+			p.reason = f.str()
+			return 4
+		case "text":
+			p.comment = f.str()
+			return 5
+		}
+		return -1
+	})
+	return p
+}
+
+func (f *fields) end(r *End) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "listed":
+			r.Listed = f.num()
+			return 0
+		case "present":
+			r.Present, r.Plan = f.num(), true
+			return 1
+		case "missing":
+			r.Missing = f.num()
+			return 2
+		case "ambiguous":
+			r.Ambiguous = f.num()
+			return 3
+		case "emitted":
+			r.Emitted = f.num()
+			return 4
+		case "gone":
+			r.Gone = f.num()
+			return 5
+		case "failed":
+			r.Failed = f.num()
+			return 6
+		case "folders_failed":
+			r.Folders = f.num()
+			return 7
+		case "octets":
+			r.Octets = f.num()
+			return 8
+		case "records":
+			r.Records = f.num()
+			return 9
+		case "hash":
+			r.Hash = f.str()
+			return 10
+		}
+		return -1
+	})
+	r.Extra = f.extra
+}
+
+func (f *fields) abort(r *Abort) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "command":
+			r.Command = f.str()
+			return 0
+		case "exit":
+			r.Exit = int(f.num32())
+			return 1
+		case "text":
+			r.Text = f.str()
+			return 2
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	if f.err == nil && (r.Exit < 1 || r.Exit > 255) {
+		f.fail("abort with exit %d", r.Exit)
+	}
+}

@@ -1,0 +1,185 @@
+package stream
+
+// Each appendTo writes one record as canonical JSON without its line feed.
+// bodyAt is where the line stops counting for the stream's hash: at the comma
+// before the body, else at its end.
+
+func open(b []byte, kind string) object {
+	o := object{append(b, '{')}
+	o.str("type", kind)
+	return o
+}
+
+func (o *object) done() ([]byte, int) {
+	o.b = append(o.b, '}')
+	return o.b, len(o.b)
+}
+
+// body writes the last field of a record that has one.
+func (o *object) body(token []byte, kind bodyKind) ([]byte, int) {
+	if kind == noBody {
+		return o.done()
+	}
+	at := len(o.b)
+	o.name(kind.field())
+	o.b = append(o.b, '"')
+	o.b = append(o.b, token...)
+	o.b = append(o.b, '"', '}')
+	return o.b, at
+}
+
+func (r *Begin) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "begin")
+	o.str("format", Format)
+	o.num("version", Version)
+	o.str("tool", r.Tool)
+	o.str("content", string(r.Content))
+	o.flag("plan", r.Plan)
+	o.str("user", r.User)
+	o.str("host", r.Host)
+	o.opt("prefix", r.Prefix)
+	o.opt("delimiter", r.Delimiter)
+	o.opt("target_user", r.TargetUser)
+	o.opt("target_host", r.TargetHost)
+	o.str("key", r.Key)
+	o.list("filters", r.Filters)
+	o.name("labels")
+	labels := object{append(o.b, '{')}
+	for _, l := range r.Labels {
+		if c := labels.b[len(labels.b)-1]; c != '{' {
+			labels.b = append(labels.b, ',')
+		}
+		labels.b = appendString(labels.b, l.Name)
+		labels.b = appendString(append(labels.b, ':'), l.Value)
+	}
+	o.b = append(labels.b, '}')
+	o.opt("base", r.Base)
+	o.extra(r.Extra)
+	o.str("spec", SpecURL)
+	return o.done()
+}
+
+func (r *Folder) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "folder")
+	o.str("name", r.Name)
+	o.str("delimiter", r.Delimiter)
+	o.list("attributes", r.Attributes)
+	o.flag("subscribed", r.Subscribed)
+	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num("uidnext", int64(r.UIDNext))
+	o.opt("highestmodseq", r.HighestModSeq)
+	o.num("messages", int64(r.Messages))
+	if r.Octets >= 0 {
+		o.num("octets", r.Octets)
+	}
+	o.opt("target", r.Target)
+	if r.Target != "" && r.TargetUIDValidity != 0 {
+		o.num("target_uidvalidity", int64(r.TargetUIDValidity))
+		o.num("target_uidnext", int64(r.TargetUIDNext))
+	}
+	o.extra(r.Extra)
+	return o.done()
+}
+
+func (r *Message) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "message")
+	o.str("folder", r.Folder)
+	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num("uid", int64(r.UID))
+	o.opt("target", r.Target)
+	o.str("key", r.Key)
+	o.list("flags", r.Flags)
+	o.opt("internaldate", r.InternalDate)
+	o.num("size", r.Size)
+	o.opt("received", r.Received)
+	if r.Twin {
+		o.flag("twin", true)
+	}
+	if r.Header != nil {
+		o.raw("header", r.Header)
+	}
+	o.optNum("parts", int64(r.Parts))
+	o.extra(r.Extra)
+	o.opt("sha256", r.SHA256)
+	return o.body(r.body, r.bodyKind)
+}
+
+func (r *Body) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "body")
+	o.str("folder", r.Folder)
+	o.num("uid", int64(r.UID))
+	o.num("part", int64(r.Part))
+	o.num("parts", int64(r.Parts))
+	o.extra(r.Extra)
+	o.opt("sha256", r.SHA256)
+	return o.body(r.body, r.bodyKind)
+}
+
+func (r *Failed) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "failed")
+	o.str("folder", r.Folder)
+	o.optNum("uidvalidity", int64(r.UIDValidity))
+	o.optNum("uid", int64(r.UID))
+	o.str("reason", string(r.Reason))
+	o.opt("text", r.Text)
+	o.extra(r.Extra)
+	return o.done()
+}
+
+func (r *Gone) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "gone")
+	o.str("folder", r.Folder)
+	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num("uid", int64(r.UID))
+	o.extra(r.Extra)
+	return o.done()
+}
+
+func appendTarget(b []byte, kind, target, folder string, extra []byte) ([]byte, int) {
+	o := open(b, kind)
+	o.str("target", target)
+	o.opt("folder", folder)
+	o.extra(extra)
+	return o.done()
+}
+
+func (r *Create) appendTo(b []byte) ([]byte, int) {
+	return appendTarget(b, "create", r.Target, r.Folder, r.Extra)
+}
+
+func (r *Subscribe) appendTo(b []byte) ([]byte, int) {
+	return appendTarget(b, "subscribe", r.Target, r.Folder, r.Extra)
+}
+
+func (r *End) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "end")
+	o.num("listed", r.Listed)
+	if r.Plan {
+		o.num("present", r.Present)
+		o.num("missing", r.Missing)
+		o.num("ambiguous", r.Ambiguous)
+	}
+	o.num("emitted", r.Emitted)
+	o.num("gone", r.Gone)
+	o.num("failed", r.Failed)
+	o.num("folders_failed", r.Folders)
+	o.num("octets", r.Octets)
+	o.extra(r.Extra)
+	o.num("records", r.Records)
+	o.str("hash", r.Hash)
+	return o.done()
+}
+
+func (r *Abort) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "abort")
+	o.str("command", r.Command)
+	o.num("exit", int64(r.Exit))
+	o.str("text", r.Text)
+	o.extra(r.Extra)
+	return o.done()
+}
+
+func (r *Unknown) appendTo(b []byte) ([]byte, int) {
+	b = append(b, r.Line...)
+	return b, len(b)
+}

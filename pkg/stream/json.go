@@ -1,0 +1,555 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"unicode/utf8"
+)
+
+// The JSON of this file is canonical on the way out, which is what `jq -c .`
+// writes, and any valid JSON on the way in. It is here, and not the standard
+// library's, because bodies pass through it: see ARCHITECTURE.md.
+
+var hexDigits = "0123456789abcdef"
+
+// Eight octets are looked at in one go: each of these is an octet repeated.
+const (
+	ones    = 0x0101010101010101
+	highs   = 0x8080808080808080
+	blanks  = ones * ' '
+	quotes  = ones * '"'
+	slashes = ones * '\\'
+	dels    = ones * 0x7f
+)
+
+// specials flags the octets of w that end a run of plain characters in a JSON
+// string: quote, backslash, and below blank. The lowest flag is exact.
+func specials(w uint64) uint64 {
+	q, s := w^quotes, w^slashes
+	return ((w-blanks)&^w | (q-ones)&^q | (s-ones)&^s) & highs
+}
+
+// plainRun returns the number of octets at the start of b that stand for
+// themselves inside a JSON string; del tells whether DEL ends the run too.
+func plainRun(b []byte, del bool) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		m := specials(w)
+		if del {
+			d := w ^ dels
+			m |= (d - ones) &^ d & highs
+		}
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < ' ' || c == '"' || c == '\\' || del && c == 0x7f {
+			break
+		}
+	}
+	return i
+}
+
+// appendEscaped appends valid UTF-8 as the inside of a JSON string.
+func appendEscaped(dst, src []byte) []byte {
+	for {
+		n := plainRun(src, true)
+		dst = append(dst, src[:n]...)
+		if n == len(src) {
+			return dst
+		}
+		switch c := src[n]; c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		case '\b':
+			dst = append(dst, '\\', 'b')
+		case '\f':
+			dst = append(dst, '\\', 'f')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		src = src[n+1:]
+	}
+}
+
+// appendString appends s as a JSON string; octets that are not UTF-8 become
+// U+FFFD, which only texts for people may suffer.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	if utf8.ValidString(s) {
+		dst = appendEscaped(dst, []byte(s))
+	} else {
+		dst = appendEscaped(dst, []byte(string([]rune(s))))
+	}
+	return append(dst, '"')
+}
+
+// object appends the fields of one record.
+type object struct{ b []byte }
+
+func (o *object) name(name string) {
+	if c := o.b[len(o.b)-1]; c != '{' {
+		o.b = append(o.b, ',')
+	}
+	o.b = append(o.b, '"')
+	o.b = append(o.b, name...)
+	o.b = append(o.b, '"', ':')
+}
+
+func (o *object) str(name, v string) {
+	o.name(name)
+	o.b = appendString(o.b, v)
+}
+
+// opt writes a string unless it is empty.
+func (o *object) opt(name, v string) {
+	if v != "" {
+		o.str(name, v)
+	}
+}
+
+func (o *object) num(name string, v int64) {
+	o.name(name)
+	o.b = strconv.AppendInt(o.b, v, 10)
+}
+
+// optNum writes a number unless it is zero.
+func (o *object) optNum(name string, v int64) {
+	if v != 0 {
+		o.num(name, v)
+	}
+}
+
+func (o *object) flag(name string, v bool) {
+	o.name(name)
+	o.b = strconv.AppendBool(o.b, v)
+}
+
+func (o *object) raw(name string, v []byte) {
+	o.name(name)
+	o.b = append(o.b, v...)
+}
+
+func (o *object) list(name string, v []string) {
+	o.name(name)
+	o.b = append(o.b, '[')
+	for i, s := range v {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = appendString(o.b, s)
+	}
+	o.b = append(o.b, ']')
+}
+
+// extra writes the fields that this version passed through.
+func (o *object) extra(v []byte) { o.b = append(o.b, v...) }
+
+// scanner reads one JSON text. Its first error sticks and ends every loop.
+type scanner struct {
+	b   []byte
+	i   int
+	err error
+}
+
+var errSyntax = errors.New("invalid JSON")
+
+func (s *scanner) fail(format string, args ...any) {
+	if s.err == nil {
+		s.err = fmt.Errorf(format, args...)
+	}
+	s.i = len(s.b)
+}
+
+func (s *scanner) syntax() {
+	if s.err == nil {
+		s.err = fmt.Errorf("%w at octet %d", errSyntax, s.i)
+	}
+	s.i = len(s.b)
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\r', '\n':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next octet that is not white space, or 0.
+func (s *scanner) peek() byte {
+	s.space()
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
+}
+
+func (s *scanner) expect(c byte) bool {
+	if s.peek() != c {
+		s.syntax()
+		return false
+	}
+	s.i++
+	return true
+}
+
+// next steps to the next member of an object or element of a list that ends
+// with the octet end. first is true until it was called once.
+func (s *scanner) next(end byte, first *bool) bool {
+	if s.err != nil {
+		return false
+	}
+	c := s.peek()
+	if c == end {
+		s.i++
+		return false
+	}
+	if !*first {
+		if c != ',' {
+			s.syntax()
+			return false
+		}
+		s.i++
+		if s.peek() == end {
+			s.syntax()
+			return false
+		}
+	}
+	*first = false
+	return s.err == nil
+}
+
+// token returns the inside of a string, still escaped.
+func (s *scanner) token() []byte {
+	if !s.expect('"') {
+		return nil
+	}
+	start := s.i
+	for {
+		s.i += plainRun(s.b[s.i:], false)
+		if s.i >= len(s.b) {
+			s.syntax()
+			return nil
+		}
+		switch s.b[s.i] {
+		case '"':
+			t := s.b[start:s.i]
+			s.i++
+			return t
+		case '\\':
+			if s.i+1 >= len(s.b) {
+				s.syntax()
+				return nil
+			}
+			if !escapable[s.b[s.i+1]] {
+				s.syntax()
+				return nil
+			}
+			s.i += 2
+		default:
+			s.syntax()
+			return nil
+		}
+	}
+}
+
+var escapable = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true, 'u': true}
+
+// unescape appends the text of a token to dst.
+func unescape(dst, token []byte) ([]byte, error) {
+	for {
+		n := plainRun(token, false)
+		dst = append(dst, token[:n]...)
+		if n == len(token) {
+			return dst, nil
+		}
+		if token[n] != '\\' || n+1 >= len(token) {
+			return dst, errSyntax
+		}
+		c := token[n+1]
+		token = token[n+2:]
+		switch c {
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case '"', '\\', '/':
+			dst = append(dst, c)
+		case 'u':
+			r, rest, err := codePoint(token)
+			if err != nil {
+				return dst, err
+			}
+			dst, token = utf8.AppendRune(dst, r), rest
+		default:
+			return dst, errSyntax
+		}
+	}
+}
+
+// codePoint reads the four digits after \u, and the second half of a pair of
+// surrogates. A lone half stands for no text at all and is refused.
+func codePoint(b []byte) (rune, []byte, error) {
+	r, ok := hex4(b)
+	if !ok {
+		return 0, nil, errSyntax
+	}
+	b = b[4:]
+	if r < 0xd800 || r > 0xdfff {
+		return r, b, nil
+	}
+	if r < 0xdc00 && len(b) >= 6 && b[0] == '\\' && b[1] == 'u' {
+		if low, ok := hex4(b[2:]); ok && low >= 0xdc00 && low <= 0xdfff {
+			return (r-0xd800)<<10 | (low - 0xdc00) + 0x10000, b[6:], nil
+		}
+	}
+	return 0, nil, fmt.Errorf("%w: half a surrogate pair", errSyntax)
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(string(b[:4]), 16, 32)
+	return rune(v), err == nil && b[0] != '+' && b[0] != '-' && b[0] != '_'
+}
+
+// str reads a string.
+func (s *scanner) str() string {
+	t := s.token()
+	if plainRun(t, false) == len(t) {
+		return string(t)
+	}
+	out, err := unescape(make([]byte, 0, len(t)), t)
+	if err != nil {
+		s.fail("%w", err)
+	}
+	return string(out)
+}
+
+// num reads an integer from 0 to 2^53-1.
+func (s *scanner) num() int64 {
+	s.space()
+	start := s.i
+	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
+		s.i++
+	}
+	digits := s.b[start:s.i]
+	if s.i < len(s.b) && (s.b[s.i] == '.' || s.b[s.i] == 'e' || s.b[s.i] == 'E') {
+		s.syntax()
+		return 0
+	}
+	v, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil || v > maxNumber || len(digits) > 1 && digits[0] == '0' {
+		s.i = start
+		s.syntax()
+		return 0
+	}
+	return v
+}
+
+// num32 reads an unsigned number of 32 bits, such as a UID.
+func (s *scanner) num32() uint32 {
+	v := s.num()
+	if v > 1<<32-1 {
+		s.fail("number %d exceeds 32 bits", v)
+		return 0
+	}
+	return uint32(v)
+}
+
+func (s *scanner) boolean() bool {
+	switch s.peek() {
+	case 't':
+		s.literal("true")
+		return true
+	case 'f':
+		s.literal("false")
+		return false
+	}
+	s.syntax()
+	return false
+}
+
+func (s *scanner) literal(word string) {
+	if len(s.b)-s.i < len(word) || string(s.b[s.i:s.i+len(word)]) != word {
+		s.syntax()
+		return
+	}
+	s.i += len(word)
+}
+
+// list reads a list of strings.
+func (s *scanner) list() []string {
+	var out []string
+	if !s.expect('[') {
+		return nil
+	}
+	for first := true; s.next(']', &first); {
+		out = append(out, s.str())
+	}
+	return out
+}
+
+// canonical returns the next value in canonical form: a view of the text
+// where it stands so already, else a copy.
+func (s *scanner) canonical() []byte {
+	s.space()
+	start, probe := s.i, *s
+	if probe.plainObject() {
+		s.i = probe.i
+		return s.b[start:s.i]
+	}
+	return s.value(nil, 1)
+}
+
+// plainObject passes over an object of strings without blanks between them
+// and without escapes that canonical JSON would write otherwise.
+func (s *scanner) plainObject() bool {
+	at := func(c byte) bool {
+		if s.i < len(s.b) && s.b[s.i] == c {
+			s.i++
+			return true
+		}
+		return false
+	}
+	plain := func() bool {
+		if s.i >= len(s.b) || s.b[s.i] != '"' {
+			return false
+		}
+		t := s.token()
+		for {
+			i := bytes.IndexByte(t, '\\')
+			if i < 0 {
+				return s.err == nil
+			}
+			if t[i+1] == 'u' || t[i+1] == '/' {
+				return false
+			}
+			t = t[i+2:]
+		}
+	}
+	if !at('{') {
+		return false
+	}
+	for !at('}') {
+		if !plain() || !at(':') || !plain() || !at(',') && (s.i >= len(s.b) || s.b[s.i] != '}') {
+			return false
+		}
+	}
+	return s.b[s.i-2] != ','
+}
+
+// value appends the next value to dst in canonical form (numbers as they
+// stand).
+func (s *scanner) value(dst []byte, depth int) []byte {
+	if depth > maxDepth {
+		s.fail("JSON nested deeper than %d", maxDepth)
+		return dst
+	}
+	switch c := s.peek(); {
+	case c == '"':
+		return appendString(dst, s.str())
+	case c == '{':
+		return s.members(dst, depth)
+	case c == '[':
+		s.i++
+		dst = append(dst, '[')
+		n := len(dst)
+		for first := true; s.next(']', &first); {
+			if len(dst) > n {
+				dst = append(dst, ',')
+			}
+			dst = s.value(dst, depth+1)
+		}
+		return append(dst, ']')
+	case c == 't':
+		s.literal("true")
+		return append(dst, "true"...)
+	case c == 'f':
+		s.literal("false")
+		return append(dst, "false"...)
+	case c == 'n':
+		s.literal("null")
+		return append(dst, "null"...)
+	case c == '-' || c >= '0' && c <= '9':
+		return append(dst, s.number()...)
+	}
+	s.syntax()
+	return dst
+}
+
+func (s *scanner) members(dst []byte, depth int) []byte {
+	s.i++
+	dst = append(dst, '{')
+	n := len(dst)
+	for first := true; s.next('}', &first); {
+		if len(dst) > n {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, s.str())
+		s.expect(':')
+		dst = s.value(append(dst, ':'), depth+1)
+	}
+	return append(dst, '}')
+}
+
+// number returns a number of any kind as it stands.
+func (s *scanner) number() []byte {
+	start := s.i
+	digits := func() bool {
+		from := s.i
+		for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
+			s.i++
+		}
+		return s.i > from
+	}
+	is := func(set string) bool {
+		for k := 0; s.i < len(s.b) && k < len(set); k++ {
+			if s.b[s.i] == set[k] {
+				s.i++
+				return true
+			}
+		}
+		return false
+	}
+	is("-")
+	zero := s.i < len(s.b) && s.b[s.i] == '0'
+	from := s.i
+	ok := digits() && !(zero && s.i-from > 1)
+	if ok && is(".") {
+		ok = digits()
+	}
+	if ok && is("eE") {
+		is("+-")
+		ok = digits()
+	}
+	if !ok {
+		s.i = start
+		s.syntax()
+		return nil
+	}
+	return s.b[start:s.i]
+}

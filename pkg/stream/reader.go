@@ -1,0 +1,117 @@
+package stream
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Reader reads a stream, or several one after the other, and checks it as it
+// goes. It holds one line of at most MaxLine octets and never more.
+type Reader struct {
+	src     source
+	plain   *bufio.Reader
+	release func()
+	section *section
+	whole   bool   // at least one stream has ended
+	held    Record // comes after a failure that was found at it
+	err     error
+}
+
+// source remembers what the input itself said, beneath the decompressor.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// NewReader makes a Reader of a stream that is compressed or not. With edited
+// it takes a stream whose counts and hash no longer fit.
+func NewReader(r io.Reader, edited bool) *Reader {
+	return &Reader{src: source{r: r}, section: newSection(edited)}
+}
+
+// Next returns the next record, which is valid until the following call, and
+// io.EOF after a stream that is whole or was aborted in band. Any other error
+// is final and has exit code 65 or 74.
+func (r *Reader) Next() (Record, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	rec, err := r.next()
+	r.err = err
+	return rec, err
+}
+
+func (r *Reader) next() (Record, error) {
+	if r.plain == nil {
+		plain, release, err := decompressor(bufio.NewReaderSize(&r.src, 128<<10))
+		if err != nil {
+			return nil, err
+		}
+		r.plain, r.release = bufio.NewReaderSize(plain, MaxLine), release
+	}
+	if rec := r.held; rec != nil {
+		r.held = nil
+		return rec, nil
+	}
+	for {
+		line, err := r.plain.ReadSlice('\n')
+		if err != nil {
+			return nil, r.ended(len(line), err)
+		}
+		rec, err := r.section.line(line[:len(line)-1])
+		switch rec.(type) {
+		case *End, *Abort:
+			r.whole = true
+		}
+		if lost := r.section.lost; lost != nil && rec != nil {
+			r.section.lost, r.held = nil, rec
+			return lost, nil
+		}
+		if rec != nil || err != nil {
+			return rec, err
+		}
+	}
+}
+
+// ended says what it means that no further line can be read.
+func (r *Reader) ended(rest int, err error) error {
+	switch {
+	case r.src.err != nil:
+		return exit.Errorf(exit.IO, "read the stream: %w", r.src.err)
+	case err == bufio.ErrBufferFull:
+		return fault(Limit, fmt.Errorf("record %d: a line of more than %d octets", r.section.counts.records+1, MaxLine))
+	case err == io.EOF && rest == 0 && r.whole && r.section.begin == nil:
+		return io.EOF
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+		return fault(Truncated, errors.New("the stream is cut: it has no end record"))
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
+		return fault(Limit, fmt.Errorf("zstd: %w", err))
+	}
+	return fault(Corrupt, fmt.Errorf("zstd: %w", err))
+}
+
+// Skipped returns how many body parts without their message an edited stream
+// has had so far.
+func (r *Reader) Skipped() int64 { return r.section.skipped }
+
+// Close releases the decompressor. It does not close the input.
+func (r *Reader) Close() {
+	if r.release != nil {
+		r.release()
+		r.release = nil
+	}
+}

@@ -1,0 +1,200 @@
+package stream
+
+// Format is the value of begin's format field, and Version the only value of
+// its version field that this package reads and writes.
+const (
+	Format  = "imap-stream"
+	Version = 1
+	SpecURL = "https://github.com/imap-pipe/imap-pipe/blob/main/pkg/stream/FORMAT.md"
+)
+
+// Limits of the format, in octets.
+const (
+	MaxLine   = 2 << 20 // a record with its line feed
+	PartSize  = 1 << 20 // octets of a message in one body part; a larger message has parts
+	maxDepth  = 64      // nesting of JSON values
+	maxNumber = 1<<53 - 1
+)
+
+// Content says how much of each message a stream carries.
+type Content string
+
+// The values of begin's content field.
+const (
+	Headers Content = "headers" // no bodies
+	Hashes  Content = "hashes"  // the sha256 of each body
+	Full    Content = "full"    // the bodies
+)
+
+// Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
+// *Gone, *Create, *Subscribe, *End, *Abort, or *Unknown for a type that this
+// version does not know and passes on.
+type Record interface {
+	kind() string
+	appendTo(b []byte) (line []byte, bodyAt int)
+}
+
+// Label is one pair of begin's labels.
+type Label struct{ Name, Value string }
+
+// Begin is the first record of a stream.
+type Begin struct {
+	Tool       string
+	Content    Content
+	Plan       bool // the stream has been through imap-diff
+	User, Host string
+	Prefix     string // of the personal namespace at the source (RFC 2342)
+	Delimiter  string
+	TargetUser string // in a plan: the destination that it was made for
+	TargetHost string
+	Key        string   // the key recipe
+	Filters    []string // everything that was left out, one selection each
+	Labels     []Label  // sorted by name
+	Base       string   // hash of the stream that this one continues
+	Extra      []byte
+}
+
+// Folder is one entry of the table of contents.
+type Folder struct {
+	Name          string // UTF-8
+	Delimiter     string
+	Attributes    []string // RFC 9051 section 7.3.1, SPECIAL-USE among them; sorted
+	Subscribed    bool
+	UIDValidity   uint32
+	UIDNext       uint32 // a message at or above it belongs to the next run
+	HighestModSeq string // decimal; a string because it may exceed 2^53
+	Messages      uint32
+	Octets        int64 // -1: not asked for
+
+	// In a plan.
+	Target            string // the destination folder
+	TargetUIDValidity uint32 // 0: it does not exist yet
+	TargetUIDNext     uint32
+	Extra             []byte
+}
+
+// Message is one message of a folder, with its body where the stream has it.
+type Message struct {
+	Folder       string
+	UIDValidity  uint32
+	UID          uint32
+	Target       string // in a plan: the destination folder
+	Key          string
+	Flags        []string // sorted, without \Recent
+	InternalDate string   // RFC 3339 with the server's own offset, or ""
+	Size         int64    // octets
+	Received     string   // digest of the Received lines, or ""
+	Twin         bool     // another message of the folder has the same size and INTERNALDATE
+	Header       []byte   // a JSON object for people, or nil
+	Parts        int      // number of body records that follow, or 0
+	SHA256       string   // hex, of the message's octets, or ""
+	Extra        []byte   // fields that this version does not know, as ,"name":value
+
+	body     []byte // JSON string token without its quotes
+	bodyKind bodyKind
+}
+
+// Body is one part of a message larger than PartSize.
+type Body struct {
+	Folder string
+	UID    uint32
+	Part   int // from 1
+	Parts  int
+	SHA256 string // in the last part: hex, of the whole message
+	Extra  []byte
+
+	body     []byte
+	bodyKind bodyKind
+}
+
+// Reason says in one word why a message or folder could not be had.
+type Reason string
+
+// The reasons of failed records.
+const (
+	ReasonNotReturned Reason = "not-returned"        // the server listed it and does not give it
+	ReasonTruncated   Reason = "truncated"           // fewer octets came than were announced
+	ReasonUnreadable  Reason = "unreadable"          // the connection dies at this message
+	ReasonUIDValidity Reason = "uidvalidity-changed" // the folder is not the one that was listed
+	ReasonKey         Reason = "key-changed"         // another message has this UID now
+	ReasonRefused     Reason = "refused"             // the server said NO
+	ReasonNoFolder    Reason = "no-such-folder"
+	ReasonTarget      Reason = "target-unreadable" // the destination folder cannot be compared
+	ReasonIncomplete  Reason = "incomplete"        // body parts are missing in an edited stream
+	ReasonTooLarge    Reason = "too-large"
+)
+
+// Failed is a message, or with UID 0 a folder, that could not be had.
+type Failed struct {
+	Folder      string
+	UIDValidity uint32
+	UID         uint32
+	Reason      Reason
+	Text        string // the server's own words
+	Extra       []byte
+}
+
+// Gone is a message that was expunged since it was listed.
+type Gone struct {
+	Folder      string
+	UIDValidity uint32
+	UID         uint32
+	Extra       []byte
+}
+
+// Create asks for a destination folder.
+type Create struct {
+	Target string
+	Folder string // the source folder that needs it
+	Extra  []byte
+}
+
+// Subscribe asks for a subscription at the destination.
+type Subscribe struct {
+	Target string
+	Folder string
+	Extra  []byte
+}
+
+// End closes a stream that is whole.
+type End struct {
+	Listed    int64 // messages that the producer set out to handle
+	Emitted   int64 // message records
+	Present   int64 // in a plan: already at the destination
+	Missing   int64 // in a plan: to be appended
+	Ambiguous int64 // in a plan: counted as equal without proof
+	Gone      int64
+	Failed    int64 // failed messages
+	Folders   int64 // failed folders
+	Octets    int64 // sum of the emitted messages' sizes
+	Plan      bool  // write present, missing and ambiguous
+	Records   int64 // lines before this one
+	Hash      string
+	Extra     []byte
+}
+
+// Abort ends a stream whose producer had to stop early.
+type Abort struct {
+	Command string
+	Exit    int
+	Text    string
+	Extra   []byte
+}
+
+// Unknown is a record of a type that this version does not know.
+type Unknown struct {
+	Type string
+	Line []byte // canonical JSON without the line feed
+}
+
+func (*Begin) kind() string     { return "begin" }
+func (*Folder) kind() string    { return "folder" }
+func (*Message) kind() string   { return "message" }
+func (*Body) kind() string      { return "body" }
+func (*Failed) kind() string    { return "failed" }
+func (*Gone) kind() string      { return "gone" }
+func (*Create) kind() string    { return "create" }
+func (*Subscribe) kind() string { return "subscribe" }
+func (*End) kind() string       { return "end" }
+func (*Abort) kind() string     { return "abort" }
+func (u *Unknown) kind() string { return u.Type }

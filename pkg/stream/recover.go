@@ -1,0 +1,224 @@
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Recovered is what a cut file holds: everything up to the end of the last
+// whole frame after which a Writer can go on.
+type Recovered struct {
+	Offset  int64 // octets of the file to keep
+	Begin   *Begin
+	Folders []Folder
+	Done    map[string]Progress // by folder name
+	Ended   bool                // nothing is missing but the file's name
+
+	hash   hash.Hash
+	counts counts
+}
+
+// Progress is how far a folder came.
+type Progress struct {
+	Messages int64  // message, gone and failed records
+	LastUID  uint32 // the highest of them
+}
+
+// Recover reads what a Writer left in a file and finds where to go on. A
+// damaged or cut end is left out; damage before it is an error.
+func Recover(f io.Reader, level Level) (*Recovered, error) {
+	in := bufio.NewReaderSize(f, 1<<20)
+	scan := &recovery{section: newSection(false), found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxLine+frameSize))
+	if err != nil {
+		return nil, err
+	}
+	defer dec.Close()
+	var packed, plain []byte
+	for {
+		if level == None {
+			packed, err = readLine(in, packed[:0])
+			plain = packed
+		} else if packed, err = readFrame(in, packed[:0]); err == nil {
+			plain, err = dec.DecodeAll(packed, plain[:0])
+		}
+		if err == nil {
+			err = scan.take(plain, int64(len(packed)))
+		}
+		if err != nil {
+			break
+		}
+	}
+	var local *exit.Error
+	if errors.As(err, &local) && local.Code == exit.IO {
+		return nil, err
+	}
+	return scan.found, nil // whatever stands behind the last good frame is written again
+}
+
+// recovery goes through the frames of a cut file.
+type recovery struct {
+	section *section
+	found   *Recovered
+	folders []Folder
+	begin   *Begin
+	done    map[string]Progress
+	changed []string // folders with progress since the last snapshot
+	offset  int64
+}
+
+var errStop = errors.New("nothing further to recover")
+
+// take looks at one frame, which took packed octets of the file.
+func (c *recovery) take(plain []byte, packed int64) error {
+	if c.found.Ended {
+		return errStop
+	}
+	for len(plain) > 0 {
+		i := bytes.IndexByte(plain, '\n')
+		if i < 0 {
+			return errStop
+		}
+		r, err := c.section.line(plain[:i])
+		if err != nil {
+			return err
+		}
+		if _, ok := r.(*Abort); ok {
+			return errStop
+		}
+		c.note(r)
+		plain = plain[i+1:]
+	}
+	c.offset += packed
+	if c.section.counts.open.all == 0 {
+		c.snapshot()
+	}
+	return nil
+}
+
+func (c *recovery) note(r Record) {
+	switch r := r.(type) {
+	case *Begin:
+		c.begin = r
+	case *Folder:
+		c.folders = append(c.folders, *r)
+	case *Message:
+		if r.Parts == 0 {
+			c.step(r.Folder, r.UID)
+		}
+	case *Body:
+		if r.Part == r.Parts {
+			c.step(r.Folder, r.UID)
+		}
+	case *Gone:
+		c.step(r.Folder, r.UID)
+	case *Failed:
+		if r.UID != 0 {
+			c.step(r.Folder, r.UID)
+		}
+	case *End:
+		c.found.Ended = true
+	}
+}
+
+func (c *recovery) step(folder string, uid uint32) {
+	p := c.done[folder]
+	c.done[folder] = Progress{p.Messages + 1, max(p.LastUID, uid)}
+	if n := len(c.changed); n == 0 || c.changed[n-1] != folder {
+		c.changed = append(c.changed, folder)
+	}
+}
+
+// snapshot remembers this frame's end as a place to go on from.
+func (c *recovery) snapshot() {
+	f := c.found
+	f.Offset, f.Begin, f.Folders = c.offset, c.begin, c.folders
+	for _, name := range c.changed {
+		f.Done[name] = c.done[name]
+	}
+	c.changed = c.changed[:0]
+	if clone, err := c.section.hash.(hash.Cloner).Clone(); err == nil {
+		f.hash = clone.(hash.Hash)
+	}
+	f.counts = c.section.counts
+}
+
+// readLine reads one line with its line feed.
+func readLine(in *bufio.Reader, dst []byte) ([]byte, error) {
+	for {
+		b, err := in.ReadSlice('\n')
+		dst = append(dst, b...)
+		switch {
+		case err == nil:
+			return dst, nil
+		case err != bufio.ErrBufferFull:
+			return dst, readError(err)
+		case len(dst) > MaxLine:
+			return dst, fault(Limit, fmt.Errorf("a line of more than %d octets", MaxLine))
+		}
+	}
+}
+
+// readFrame reads one zstd frame as it stands (RFC 8878 section 3.1.1).
+func readFrame(in *bufio.Reader, dst []byte) ([]byte, error) {
+	head, err := in.Peek(zstd.HeaderMaxSize)
+	if len(head) == 0 {
+		return dst, readError(err)
+	}
+	var h zstd.Header
+	if err := h.Decode(head); err != nil {
+		return dst, err
+	}
+	if h.Skippable {
+		return take(in, dst, h.HeaderSize+int(h.SkippableSize))
+	}
+	if dst, err = take(in, dst, h.HeaderSize); err != nil {
+		return dst, err
+	}
+	for last := false; !last; {
+		if dst, err = take(in, dst, 3); err != nil {
+			return dst, err
+		}
+		b := dst[len(dst)-3:]
+		v := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
+		last = v&1 == 1
+		size := v >> 3
+		if v>>1&3 == 1 {
+			size = 1 // RLE: one octet, repeated
+		}
+		if dst, err = take(in, dst, size); err != nil {
+			return dst, err
+		}
+	}
+	if h.HasCheckSum {
+		return take(in, dst, 4)
+	}
+	return dst, nil
+}
+
+// take appends the next n octets of in to dst.
+func take(in *bufio.Reader, dst []byte, n int) ([]byte, error) {
+	if n < 0 || n+len(dst) > 2*MaxLine+frameSize {
+		return dst, fault(Limit, fmt.Errorf("a frame of more than %d octets", 2*MaxLine+frameSize))
+	}
+	start := len(dst)
+	dst = append(dst, make([]byte, n)...)
+	_, err := io.ReadFull(in, dst[start:])
+	return dst, readError(err)
+}
+
+// readError tells a file that cannot be read from one that has ended.
+func readError(err error) error {
+	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
+		return err
+	}
+	return exit.Wrap(exit.IO, err)
+}

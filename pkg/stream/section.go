@@ -1,0 +1,309 @@
+package stream
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"unicode/utf8"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Kind says what is wrong with a stream.
+type Kind string
+
+// The kinds of damage; all of them end in exit code 65.
+const (
+	Truncated  Kind = "truncated"
+	Corrupt    Kind = "corrupt"
+	Limit      Kind = "limit"
+	NewVersion Kind = "version"
+	Edited     Kind = "edited"
+	NotStream  Kind = "not-a-stream"
+)
+
+// Error is damage to a stream as a whole.
+type Error struct {
+	Kind Kind
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+func fault(kind Kind, err error) error {
+	e := &exit.Error{Code: exit.Data, Err: &Error{kind, err}}
+	if kind == Edited {
+		e.Hint = "if it was filtered on purpose, give --edited"
+	}
+	return e
+}
+
+// counts is what both ends of a stream count, in one way.
+type counts struct {
+	records, emitted, gone, failed, folders, octets int64
+
+	open parts // the message whose parts are under way
+}
+
+// parts is where a message with body parts stands.
+type parts struct {
+	folder    string
+	uid       uint32
+	next, all int
+	size      int64
+}
+
+func (c *counts) add(r Record) {
+	c.records++
+	switch r := r.(type) {
+	case *Message:
+		c.emitted++
+		c.octets += r.Size
+		c.open = parts{}
+		if r.Parts > 0 {
+			c.open = parts{folder: r.Folder, uid: r.UID, next: 1, all: r.Parts, size: r.Size}
+		}
+	case *Body:
+		if c.open.next++; r.Part == r.Parts {
+			c.open = parts{}
+		}
+	case *Gone:
+		c.gone++
+	case *Failed:
+		c.fail(r)
+	}
+}
+
+// fail counts a failure; one for the message under way takes it back.
+func (c *counts) fail(r *Failed) {
+	if r.UID == 0 {
+		c.folders++
+		return
+	}
+	c.failed++
+	if c.open.all > 0 && c.open.uid == r.UID && c.open.folder == r.Folder {
+		c.emitted--
+		c.octets -= c.open.size
+		c.open = parts{}
+	}
+}
+
+// section checks the records of one stream, from begin to end or abort, and
+// the start of the next.
+type section struct {
+	edited bool
+
+	begin   *Begin
+	folders map[string]int // the table of contents
+	at      int            // the folder that the messages have come to, or -1
+	altered bool           // not as the producer wrote it
+	skipped int64          // body parts without their message
+	lost    *Failed        // a message that ended before its last part did
+	hash    hash.Hash
+	counts  counts
+
+	msg  Message // reused
+	part Body
+}
+
+func newSection(edited bool) *section { return &section{edited: edited, hash: sha256.New()} }
+
+// line takes the next line without its line feed. The record is valid until
+// the next call. A nil record without an error is to be passed over.
+func (s *section) line(line []byte) (Record, error) {
+	if !utf8.Valid(line) {
+		return nil, s.corrupt(errors.New("invalid UTF-8"))
+	}
+	kind, err := typeOf(line)
+	if err != nil {
+		return nil, s.corrupt(err)
+	}
+	if (s.begin == nil) != (kind == "begin") && !(s.begin == nil && kind == "abort") {
+		return nil, s.outside(kind)
+	}
+	f := fields{scanner: scanner{b: line}, bodyAt: -1}
+	r := s.decode(kind, &f)
+	if v := (*versionError)(nil); errors.As(f.err, &v) {
+		return nil, fault(NewVersion, f.err)
+	} else if f.err != nil {
+		return nil, s.corrupt(fmt.Errorf("%s record: %w", quote(kind), f.err))
+	}
+	if end, ok := r.(*End); ok {
+		return s.close(end)
+	}
+	if r, err = s.order(r); r == nil || err != nil {
+		return nil, err
+	}
+	s.altered = s.altered || f.late
+	if f.bodyAt >= 0 {
+		line = line[:f.bodyAt]
+	}
+	s.hash.Write(line)
+	s.hash.Write(lineFeed)
+	s.counts.add(r)
+	if _, ok := r.(*Abort); ok {
+		s.reset()
+	}
+	return r, nil
+}
+
+func (s *section) corrupt(err error) error {
+	return fault(Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err))
+}
+
+// outside says why a record may not stand where no stream is open, or a
+// begin where one is.
+func (s *section) outside(kind string) error {
+	switch {
+	case kind == "begin":
+		return fault(Truncated, errors.New("a stream begins before the one in front of it has ended"))
+	case s.edited:
+		return s.corrupt(fmt.Errorf("a %s record without a begin: keep begin, folder and end records when you filter", quote(kind)))
+	}
+	return fault(NotStream, fmt.Errorf("the first record is %s, not begin", quote(kind)))
+}
+
+func (s *section) decode(kind string, f *fields) Record {
+	switch kind {
+	case "begin":
+		r := &Begin{}
+		f.begin(r)
+		return r
+	case "folder":
+		r := &Folder{}
+		f.folder(r)
+		return r
+	case "message":
+		s.msg = Message{Folder: s.msg.Folder, Target: s.msg.Target}
+		f.message(&s.msg)
+		if f.seen&(1<<3) == 0 {
+			s.msg.Target = ""
+		}
+		return &s.msg
+	case "body":
+		s.part = Body{Folder: s.part.Folder}
+		f.part(&s.part)
+		return &s.part
+	case "end":
+		r := &End{}
+		f.end(r)
+		return r
+	case "abort":
+		r := &Abort{}
+		f.abort(r)
+		return r
+	case "failed", "gone", "create", "subscribe":
+		return f.place().record(kind, f)
+	}
+	return &Unknown{Type: kind, Line: f.value(nil, 0)}
+}
+
+func (p place) record(kind string, f *fields) Record {
+	switch kind {
+	case "failed":
+		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: f.extra}
+	case "gone":
+		return &Gone{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: f.extra}
+	}
+	if p.target == "" {
+		f.fail("no target")
+	}
+	if kind == "create" {
+		return &Create{Target: p.target, Folder: p.folder, Extra: f.extra}
+	}
+	return &Subscribe{Target: p.target, Folder: p.folder, Extra: f.extra}
+}
+
+// order checks that a record may stand where it does. It returns nil for one
+// to be passed over.
+func (s *section) order(r Record) (Record, error) {
+	if b, ok := r.(*Body); ok {
+		return s.orderPart(b)
+	}
+	if err := s.interrupts(r); err != nil {
+		return nil, err
+	}
+	switch r := r.(type) {
+	case *Begin:
+		s.begin, s.folders, s.at, s.altered = r, map[string]int{}, -1, s.edited
+	case *Folder:
+		if _, twice := s.folders[r.Name]; twice || s.at >= 0 {
+			return nil, s.corrupt(fmt.Errorf("folder %s stands twice or after the first message", quote(r.Name)))
+		}
+		s.folders[r.Name] = len(s.folders)
+	case *Message:
+		i, ok := s.folders[r.Folder]
+		if !ok || i < s.at {
+			return nil, s.corrupt(fmt.Errorf("%s UID %d stands outside its folder's turn in the table of contents", quote(r.Folder), r.UID))
+		}
+		s.at = i
+	}
+	return r, nil
+}
+
+// interrupts tells whether a record may stand between a message and its parts:
+// a failure of that message and an abort may.
+func (s *section) interrupts(r Record) error {
+	o := s.counts.open
+	if o.all == 0 {
+		return nil
+	}
+	switch r := r.(type) {
+	case *Abort:
+		return nil
+	case *Failed:
+		if r.UID == o.uid && r.Folder == o.folder {
+			return nil
+		}
+	}
+	if !s.edited {
+		return s.corrupt(fmt.Errorf("%s UID %d: part %d of %d is missing", quote(o.folder), o.uid, o.next, o.all))
+	}
+	s.abandon()
+	return nil
+}
+
+func (s *section) orderPart(b *Body) (Record, error) {
+	o := s.counts.open
+	switch {
+	case o.all > 0 && b.Folder == o.folder && b.UID == o.uid && b.Part == o.next && b.Parts == o.all:
+		return b, nil
+	case !s.edited:
+		return nil, s.corrupt(fmt.Errorf("%s UID %d: body part %d without its message or out of order", quote(b.Folder), b.UID, b.Part))
+	}
+	s.skipped++
+	return nil, nil
+}
+
+// abandon turns a message whose parts an edited stream lacks into a failure.
+func (s *section) abandon() {
+	s.lost = &Failed{Folder: s.counts.open.folder, UIDValidity: s.msg.UIDValidity, UID: s.counts.open.uid, Reason: ReasonIncomplete, Text: "body parts are missing"}
+	s.counts.add(s.lost)
+}
+
+// close checks the end record against what came.
+func (s *section) close(end *End) (Record, error) {
+	c := s.counts
+	fits := end.Hash == hex.EncodeToString(s.hash.Sum(nil)) && end.Records == c.records && end.Emitted == c.emitted &&
+		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Octets == c.octets && c.open.all == 0
+	switch {
+	case !fits && !s.edited:
+		return nil, fault(Edited, errors.New("the counts and hash of the end record do not fit what came before it"))
+	case s.altered && !s.edited:
+		return nil, fault(Edited, errors.New("a field stands after a body"))
+	}
+	if c.open.all > 0 {
+		s.abandon()
+	}
+	s.reset()
+	return end, nil
+}
+
+// reset makes ready for the next stream of a concatenation.
+func (s *section) reset() {
+	s.begin, s.folders, s.counts = nil, nil, counts{}
+	s.hash.Reset()
+}

@@ -1,0 +1,229 @@
+package stream
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Writer writes one stream. It counts and hashes what it writes, so that End
+// needs only what the producer alone knows. A Writer may be used from one
+// goroutine.
+type Writer struct {
+	frames *frames
+	hash   hash.Hash
+	counts counts
+
+	mu    sync.Mutex // cur is shared with the timer
+	cur   *frame
+	last  time.Time
+	timer *time.Timer // nil: frames are never cut by time
+	begun bool
+}
+
+// WriterOptions says how a stream is packed.
+type WriterOptions struct {
+	Level Level
+	Live  bool       // a reader waits: what was written is sent on after 100 ms
+	From  *Recovered // go on after what a cut file holds
+}
+
+// NewWriter makes a Writer. Nothing is written before the first frame is full.
+func NewWriter(out io.Writer, opt WriterOptions) *Writer {
+	w := &Writer{frames: newFrames(out, opt.Level), hash: sha256.New()}
+	w.cur = w.frames.take()
+	if opt.From != nil && opt.From.Begin != nil {
+		w.hash, w.counts, w.begun = opt.From.hash, opt.From.counts, true
+	}
+	if opt.Live {
+		w.timer = time.AfterFunc(time.Hour, w.tick)
+	}
+	return w
+}
+
+// Begun tells whether a begin record was written.
+func (w *Writer) Begun() bool { return w.begun }
+
+// Write writes one record. Records stand in the order that FORMAT.md gives;
+// the Writer trusts its caller with it.
+func (w *Writer) Write(r Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.frames.failure(); err != nil {
+		return exit.Wrap(exit.IO, err)
+	}
+	if m, ok := r.(*Message); ok && m.Parts > 0 {
+		w.cut() // a resumption cuts at frames, and a message with parts goes as one
+	}
+	start := len(w.cur.raw)
+	line, bodyAt := r.appendTo(w.cur.raw)
+	if len(line)-start >= MaxLine {
+		w.cur.raw = line[:start]
+		return exit.Errorf(exit.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(), len(line)-start, MaxLine)
+	}
+	if _, ok := r.(*End); !ok {
+		w.hash.Write(line[start:bodyAt])
+		w.hash.Write(lineFeed)
+	}
+	w.cur.raw = append(line, '\n')
+	w.counts.add(r)
+	w.begun = true
+	if len(w.cur.raw) >= frameSize {
+		w.cut()
+	}
+	if w.timer != nil {
+		w.wake(start == 0)
+	}
+	return nil
+}
+
+var lineFeed = []byte{'\n'}
+
+// End writes the end record; the caller gives what it alone knows.
+func (w *Writer) End(e *End) error {
+	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
+	e.Octets, e.Records = w.counts.octets, w.counts.records
+	e.Hash = hex.EncodeToString(w.hash.Sum(nil))
+	if err := w.Write(e); err != nil {
+		return err
+	}
+	return w.reset()
+}
+
+// Abort writes an abort record in a frame of its own, so that a resumption
+// finds the stream without it.
+func (w *Writer) Abort(a *Abort) error {
+	w.mu.Lock()
+	w.cut()
+	w.mu.Unlock()
+	if err := w.Write(a); err != nil {
+		return err
+	}
+	return w.reset()
+}
+
+// reset makes ready for another section.
+func (w *Writer) reset() error {
+	w.hash.Reset()
+	w.counts, w.begun = counts{}, false
+	return w.Flush()
+}
+
+// Flush ends the frame, so that a reader gets what was written.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut()
+	return w.frames.failure()
+}
+
+// Close flushes and waits until all is written.
+func (w *Writer) Close() error {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut()
+	w.timer = nil
+	return exit.Wrap(exit.IO, w.frames.close())
+}
+
+// cut hands the current frame over. The caller holds mu.
+func (w *Writer) cut() {
+	if len(w.cur.raw) > 0 {
+		w.frames.put(w.cur)
+		w.cur = w.frames.take()
+	}
+}
+
+// wake arms the timer with the first record of a frame.
+func (w *Writer) wake(first bool) {
+	w.last = time.Now()
+	if first {
+		w.timer.Reset(idle)
+	}
+}
+
+func (w *Writer) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer == nil || len(w.cur.raw) == 0 {
+		return
+	}
+	if rest := idle - time.Since(w.last); rest > 0 {
+		w.timer.Reset(rest)
+		return
+	}
+	w.cut()
+}
+
+// Parts writes the octets of a message larger than PartSize as body records.
+// Its message record was written before.
+type Parts struct {
+	w     *Writer
+	m     *Message
+	sum   hash.Hash
+	buf   []byte
+	start int64 // where buf begins in the message
+	rec   Body
+}
+
+// Parts begins the body of m, which has m.Parts parts.
+func (w *Writer) Parts(m *Message) *Parts {
+	return &Parts{w: w, m: m, sum: sha256.New(), rec: Body{Folder: m.Folder, UID: m.UID, Parts: m.Parts}}
+}
+
+// Write takes the next octets of the message.
+func (p *Parts) Write(octets []byte) (int, error) {
+	total := len(octets)
+	for len(octets) > 0 {
+		// A part is cut once the octets after its nominal end show where the
+		// code point there ends.
+		want := int64(p.rec.Part+1)*PartSize + 4 - p.start
+		n := min(int(want)-len(p.buf), len(octets))
+		p.buf = append(p.buf, octets[:n]...)
+		octets = octets[n:]
+		if int64(len(p.buf)) == want && p.rec.Part+1 < p.m.Parts {
+			if err := p.part(partEnd(p.buf, len(p.buf)-4)); err != nil {
+				return 0, err
+			}
+		} else if int64(len(p.buf)) == want {
+			return 0, fmt.Errorf("%s UID %d: more octets than the %d of its record", quote(p.m.Folder), p.m.UID, p.m.Size)
+		}
+	}
+	return total, nil
+}
+
+func (p *Parts) part(n int) error {
+	p.sum.Write(p.buf[:n])
+	p.rec.Part++
+	p.rec.body, p.rec.bodyKind = appendBody(p.rec.body[:0], p.buf[:n])
+	p.start += int64(n)
+	p.buf = p.buf[:copy(p.buf, p.buf[n:])]
+	return p.w.Write(&p.rec)
+}
+
+// Close writes what is left with the sha256. The message exists from then on.
+func (p *Parts) Close() error {
+	if p.start+int64(len(p.buf)) != p.m.Size {
+		return fmt.Errorf("%s UID %d: %d octets, not the %d of its record", quote(p.m.Folder), p.m.UID, p.start+int64(len(p.buf)), p.m.Size)
+	}
+	for p.rec.Part+1 < p.m.Parts {
+		if err := p.part(partEnd(p.buf, int(int64(p.rec.Part+1)*PartSize-p.start))); err != nil {
+			return err
+		}
+	}
+	p.sum.Write(p.buf)
+	p.rec.SHA256 = hex.EncodeToString(p.sum.Sum(nil))
+	n := len(p.buf)
+	p.rec.Part++
+	p.rec.body, p.rec.bodyKind = appendBody(p.rec.body[:0], p.buf[:n])
+	return p.w.Write(&p.rec)
+}
