@@ -1,0 +1,155 @@
+// Command imap-diff compares a stream with an account or another stream, and
+// plans what is missing there.
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/diff"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+func main() {
+	os.Exit(cli.Run(cli.New(cli.Command{
+		Name:     "imap-diff",
+		Summary:  "compare a stream with an account or another stream, and plan what is missing",
+		Operands: []string{"SOURCE", "AGAINST"},
+		Examples: []cli.Example{
+			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push …", Does: "append what the account lacks of an archive"},
+			{Line: "imap-diff --report --exit-code --host new.example --user joe joe.imap.zst", Does: "an audit: nothing is written anywhere"},
+			{Line: "imap-diff --report monday.zst friday.zst", Does: "compare two archives"},
+		},
+		Notes: []string{
+			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
+			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
+		},
+		Flags:  slices.Concat(flags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Action: run,
+		Stream: func(args []string) bool { return !slices.Contains(args, "--report") },
+	}), os.Args))
+}
+
+func flags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.BoolFlag{Name: "report", Usage: "tell what differs, and write no plan"},
+		&ucli.StringFlag{Name: "format", Value: "text", Usage: "`text|ndjson`: of the report"},
+		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing or altered"},
+		&ucli.BoolFlag{Name: "equal", Usage: "exit 1 where anything differs (with --report)"},
+		&ucli.BoolFlag{Name: "edited", Usage: "take a source that was filtered on the way"},
+	}
+}
+
+func run(c *ucli.Context) error {
+	if c.Bool("equal") && !c.Bool("report") {
+		return exit.Errorf(exit.Usage, "--equal goes with --report: a plan does not look for what is extra")
+	}
+	if f := c.String("format"); f != "text" && f != "ndjson" {
+		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
+	}
+	if c.Bool("report") && cli.Given(c, "level") {
+		return exit.Errorf(exit.Usage, "--level goes with a plan, not with --report")
+	}
+	in, err := cli.OpenInput(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	dest, release, err := destination(c)
+	if err != nil {
+		return err
+	}
+	defer release()
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return err
+	}
+	defer progress.Stop()
+	talk := cli.TalkOf(c)
+	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Progress: progress}
+	reader := stream.NewReader(in, opt.Edited)
+	defer reader.Close()
+	if c.Bool("report") {
+		return report(c, opt, reader, dest)
+	}
+	return plan(c, opt, in, reader, dest)
+}
+
+// destination is the stream AGAINST or the account.
+func destination(c *ucli.Context) (dest diff.Destination, release func(), err error) {
+	if c.NArg() < 2 {
+		conn, err := cli.Connection(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		account := diff.NewAccount(c.Context, conn)
+		return account, account.Close, nil
+	}
+	if name := cli.ConnectionGiven(c); name != "" {
+		return nil, nil, exit.Errorf(exit.Usage, "%s has no place beside AGAINST: the destination is that stream", name)
+	}
+	if c.Args().Get(1) == "-" && (c.Args().First() == "-" || c.Args().First() == "") {
+		return nil, nil, exit.Errorf(exit.Usage, "stdin cannot be both streams")
+	}
+	in, err := cli.OpenInput(c.Context, c.Args().Get(1))
+	if err != nil {
+		return nil, nil, err
+	}
+	reader := stream.NewReader(in, false)
+	return diff.NewArchive(reader), func() { reader.Close(); in.Close() }, nil
+}
+
+func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reader, dest diff.Destination) error {
+	labels, err := cli.Labels(c)
+	if err != nil {
+		return err
+	}
+	opt.Labels = labels
+	out, err := cli.OpenStream(c, &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Labels: labels}, false)
+	if err != nil {
+		return err
+	}
+	var again func() (*stream.Reader, error)
+	if in.Seekable() {
+		again = func() (*stream.Reader, error) {
+			return stream.NewReader(in, opt.Edited), in.Rewind()
+		}
+	}
+	end, err := diff.Plan(c.Context, opt, reader, again, dest, out.Writer)
+	if end != nil {
+		cli.TalkOf(c).Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
+	}
+	if err == nil && end != nil && c.Bool("exit-code") && end.Missing > 0 {
+		err = exit.Errorf(exit.Different, "%d messages are missing", end.Missing)
+	}
+	return out.Finish(err)
+}
+
+func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) error {
+	out, err := cli.NewOutput(c.Context, c.String("output"), cli.OutputOptions{})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	var printer diff.Printer = diff.NewText(out, cli.Safe)
+	if c.String("format") == "ndjson" {
+		printer = diff.NewNDJSON(out)
+	}
+	sum, err := diff.Report(c.Context, opt, reader, dest, printer)
+	if err != nil && exit.CodeOf(err) != exit.Partial {
+		return err
+	}
+	if commitErr := out.Commit(); commitErr != nil {
+		return commitErr
+	}
+	different := c.Bool("equal") && !sum.Equal() || c.Bool("exit-code") && sum.Missing+sum.Altered > 0
+	if err == nil && different {
+		return exit.Errorf(exit.Different, "%s", fmt.Sprintf("%d missing, %d altered, %d extra, %d with other flags, %d with another date", sum.Missing, sum.Altered, sum.Extra, sum.Flags, sum.Date))
+	}
+	return err
+}

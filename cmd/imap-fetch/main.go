@@ -1,0 +1,137 @@
+// Command imap-fetch exports the messages of an IMAP account as a stream.
+package main
+
+import (
+	"bufio"
+	"os"
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+func main() {
+	os.Exit(cli.Run(cli.New(cli.Command{
+		Name:    "imap-fetch",
+		Summary: "export the messages of an IMAP account as a stream",
+		Examples: []cli.Example{
+			{Line: "imap-fetch --host old.example --user joe -o joe.imap.zst", Does: "the whole account into a file; the same again goes on after a cut"},
+			{Line: "imap-fetch --headers --host old.example --user joe | imap-diff …", Does: "without bodies, to find out what is missing"},
+			{Line: "… imap-diff … | imap-fetch --select - --host old.example --user joe | imap-push …", Does: "the bodies of what a plan names"},
+			{Line: "imap-list … | jq -c 'select(.messages < 1000)' | imap-fetch --select - …", Does: "the folders that a list names"},
+		},
+		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
+		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Action: run,
+		Stream: func([]string) bool { return true },
+	}), os.Args))
+}
+
+func flags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
+		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
+		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas, or ALL, or ALL,-X-*"},
+		&ucli.BoolFlag{Name: "edited", Usage: "take a --select stream that was filtered on the way"},
+		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
+	}
+}
+
+func run(c *ucli.Context) error {
+	conn, err := cli.Connection(c)
+	if err != nil {
+		return err
+	}
+	opt, err := options(c)
+	if err != nil {
+		return err
+	}
+	if !cli.Given(c, "select") {
+		return account(c, conn, opt)
+	}
+	for _, name := range []string{"headers", "folder", "folder-rec", "include", "exclude", "subscribed"} {
+		if cli.Given(c, name) && name != "headers" {
+			return exit.Errorf(exit.Usage, "--%s cannot stand beside --select, which says what to fetch", name)
+		}
+	}
+	return selected(c, conn, opt)
+}
+
+func options(c *ucli.Context) (opt fetch.Options, err error) {
+	opt = fetch.Options{Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), Warn: cli.TalkOf(c).Warn}
+	if c.Bool("headers") {
+		opt.Content = stream.Headers
+	}
+	if opt.Recipe, err = headerkey.ParseRecipe(c.String("key")); err != nil {
+		return opt, err
+	}
+	if opt.Labels, err = cli.Labels(c); err != nil {
+		return opt, err
+	}
+	opt.Folders, opt.Filters, err = cli.Folders(c)
+	return opt, err
+}
+
+// account exports what the options choose.
+func account(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
+	out, err := cli.OpenStream(c, opt.Begin(conn.User, conn.Host), !c.Bool("restart"))
+	if err != nil {
+		return err
+	}
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return out.Finish(err)
+	}
+	defer progress.Stop()
+	opt.Progress = progress
+	if out.From != nil && out.From.Ended {
+		return out.Finish(nil) // it was whole but for its name
+	}
+	return out.Finish(fetch.Run(c.Context, conn, opt, out.Writer, out.From))
+}
+
+// selected exports what another stream names.
+func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
+	in, err := cli.OpenInput(c.Context, c.String("select"))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	buffered := bufio.NewReaderSize(in, 256<<10)
+	if _, err := buffered.Peek(1); err != nil || stream.HasFolders(buffered) {
+		folders, err := stream.ReadFolders(buffered)
+		if err != nil {
+			return err
+		}
+		if len(folders) == 0 {
+			return exit.Errorf(exit.NoInput, "the selection %s names nothing", cli.Safe(in.Name()))
+		}
+		for _, f := range folders {
+			opt.Folders.Names = append(opt.Folders.Names, f.Name)
+			opt.Filters = append(opt.Filters, "folder="+f.Name)
+		}
+		return account(c, conn, opt)
+	}
+	if c.Bool("headers") {
+		return exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
+	}
+	out, err := cli.OpenStream(c, opt.Begin(conn.User, conn.Host), false)
+	if err != nil {
+		return err
+	}
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return out.Finish(err)
+	}
+	defer progress.Stop()
+	opt.Progress = progress
+	reader := stream.NewReader(buffered, opt.Edited)
+	defer reader.Close()
+	return out.Finish(fetch.RunSelect(c.Context, conn, opt, reader, out.Writer))
+}

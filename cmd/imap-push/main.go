@@ -1,0 +1,83 @@
+// Command imap-push appends to an IMAP account what a plan says is missing.
+package main
+
+import (
+	"os"
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/push"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+func main() {
+	os.Exit(cli.Run(cli.New(cli.Command{
+		Name:     "imap-push",
+		Summary:  "append to an IMAP account what a plan says is missing",
+		Operands: []string{"PLAN"},
+		Examples: []cli.Example{
+			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push --host new.example --user joe >> receipts.ndjson", Does: "import an archive"},
+			{Line: "imap-push --dry-run --host new.example --user joe plan.zst", Does: "check names, flags, limits and quota, and write nothing"},
+		},
+		Notes: []string{
+			"Receipts go to stdout, one for every record of the plan; the last line on stderr adds them up.",
+			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
+		},
+		Flags:  slices.Concat(flags(), cli.ConnectionFlags()),
+		Action: run,
+	}), os.Args))
+}
+
+func flags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
+		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
+		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},
+		&ucli.BoolFlag{Name: "edited", Usage: "take a plan that was filtered on the way"},
+	}
+}
+
+func run(c *ucli.Context) error {
+	conn, err := cli.Connection(c)
+	if err != nil {
+		return err
+	}
+	in, err := cli.OpenInput(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	receipts, err := cli.NewOutput(c.Context, "-", cli.OutputOptions{})
+	if err != nil {
+		return err
+	}
+	defer receipts.Abort()
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return err
+	}
+	talk := cli.TalkOf(c)
+	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Warn: talk.Warn, Progress: progress}
+	reader := stream.NewReader(in, c.Bool("edited"))
+	defer reader.Close()
+	carryOut := func() error {
+		outcome, err := push.Run(c.Context, conn, opt, reader, receipts)
+		progress.Stop()
+		if err == nil {
+			err = receipts.Commit()
+		}
+		talk.Say("%s", outcome)
+		return err
+	}
+	if !cli.Given(c, "rejects") {
+		return carryOut()
+	}
+	rejects, err := cli.OpenStreamFile(c, c.String("rejects"), &stream.Begin{Tool: opt.Tool, Content: stream.Full, Plan: true}, false)
+	if err != nil {
+		return err
+	}
+	opt.Rejects = rejects.Writer
+	return rejects.Finish(carryOut())
+}

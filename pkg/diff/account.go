@@ -1,0 +1,217 @@
+package diff
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+)
+
+// Account is a Destination on a server.
+type Account struct {
+	ctx     context.Context
+	conn    imapconn.Options
+	recipe  headerkey.Recipe
+	session *imapconn.Session
+	targets []*Target
+}
+
+// NewAccount makes a Destination of an account. It connects when it is opened.
+func NewAccount(ctx context.Context, conn imapconn.Options) *Account {
+	return &Account{ctx: ctx, conn: conn}
+}
+
+// Name returns who and where it is.
+func (a *Account) Name() (user, host string) { return a.conn.User, a.conn.Host }
+
+// Namespace returns the personal namespace.
+func (a *Account) Namespace() folder.Namespace { return a.session.Namespace() }
+
+// Folders returns the folders that can be opened.
+func (a *Account) Folders() []*Target { return a.targets }
+
+// Close logs out.
+func (a *Account) Close() {
+	if a.session != nil {
+		a.session.Close()
+	}
+}
+
+// Open connects and lists the folders with their status.
+func (a *Account) Open(recipe headerkey.Recipe) (err error) {
+	a.recipe = recipe
+	if a.session != nil {
+		return nil // a further stream is compared with the same state
+	}
+	if a.session, err = imapconn.Open(a.ctx, a.conn); err != nil {
+		return err
+	}
+	boxes, err := a.session.List(a.ctx)
+	if err != nil {
+		return err
+	}
+	var open []imapconn.Mailbox
+	for _, b := range boxes {
+		if b.Selectable() {
+			open = append(open, b)
+		}
+	}
+	results, err := a.session.Status(a.ctx, open, false)
+	if err != nil {
+		return err
+	}
+	for i, b := range open {
+		t := &Target{Name: b.Name, Wire: b.Wire, Subscribed: b.Subscribed}
+		if r := results[i]; r.Err != nil {
+			t.Unreadable = r.Err.Error()
+		} else {
+			t.UIDValidity, t.UIDNext, t.Messages = r.UIDValidity, r.UIDNext, r.Messages
+		}
+		a.targets = append(a.targets, t)
+	}
+	return nil
+}
+
+// Load reads the keys of a folder.
+func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
+	if t.Messages == 0 {
+		return nil, nil
+	}
+	box, err := a.session.Examine(a.ctx, t.Wire)
+	if err != nil {
+		return nil, a.unreadable(err)
+	}
+	if t.UIDValidity != box.UIDValidity {
+		return nil, &Unreadable{"its UIDVALIDITY has changed since it was listed"}
+	}
+	if t.UIDNext == 1 {
+		return nil, nil
+	}
+	to := t.UIDNext
+	if to > 0 {
+		to--
+	}
+	var lost error
+	err = keys.Each(a.ctx, box, 1, to, a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+		switch {
+		case m.State == imapconn.Gone:
+		case id == nil:
+			lost = &Unreadable{"a message in it cannot be read: " + string(m.Reason) + " " + m.Text}
+		default:
+			e := Entry{Flags: m.Flags}
+			e.Evidence = evidence{uid: m.UID, date: seconds(m.InternalDate), size: uint32(max(0, min(m.Size, 1<<32-1)))}
+			e.Evidence.setKey(id.Key)
+			add(e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, a.unreadable(err)
+	}
+	return &accountProver{a, t, box}, lost
+}
+
+// unreadable tells a server's NO from a lost connection.
+func (a *Account) unreadable(err error) error {
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return &Unreadable{err.Error()}
+	}
+	return err
+}
+
+// accountProver reads more of the messages in one folder.
+type accountProver struct {
+	a   *Account
+	t   *Target
+	box *imapconn.Selected
+}
+
+// bodyLimit is the largest body that is read in one piece, in octets.
+const bodyLimit = 4 << 20
+
+func (p *accountProver) received(entries []*entry) error {
+	scan := headerkey.NewScanner(p.a.recipe)
+	items := imapconn.Items{Fields: []string{"RECEIVED"}}
+	return p.fetch(entries, func(d *entry) bool { return d.evidence.received != 0 }, items, func(d *entry, m *imapconn.Message) error {
+		scan.Reset()
+		scan.Write(m.Header)
+		d.setReceived(scan.Received())
+		return nil
+	})
+}
+
+func (p *accountProver) digest(entries []*entry) error {
+	var large []*entry
+	items := imapconn.Items{Body: true}
+	err := p.fetch(entries, func(d *entry) bool { return d.has(knownSHA) }, items, func(d *entry, m *imapconn.Message) error {
+		if m.Body == nil && m.Literal > 0 {
+			large = append(large, d)
+			return nil
+		}
+		d.setOctets(sha256.Sum256(m.Body))
+		return nil
+	})
+	for _, d := range large {
+		if err == nil {
+			err = p.digestLarge(d)
+		}
+	}
+	return err
+}
+
+func (e *evidence) setOctets(sum [sha256.Size]byte) {
+	copy(e.sha[:], sum[:])
+	e.known |= knownSHA
+}
+
+func (p *accountProver) digestLarge(d *entry) error {
+	h := sha256.New()
+	for at := int64(0); ; {
+		b, err := p.box.FetchPart(p.a.ctx, d.uid, at, bodyLimit)
+		var one *imapconn.PartError
+		if errors.As(err, &one) {
+			return nil // what cannot be read proves nothing
+		}
+		if err != nil {
+			return err
+		}
+		h.Write(b)
+		at += int64(len(b))
+		if len(b) < bodyLimit {
+			d.setOctets([sha256.Size]byte(h.Sum(nil)))
+			return nil
+		}
+	}
+}
+
+// fetch asks for items of those entries that are not known yet.
+func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items imapconn.Items, fn func(*entry, *imapconn.Message) error) error {
+	byUID := map[uint32]*entry{}
+	for _, d := range entries {
+		if !known(d) {
+			byUID[d.uid] = d
+		}
+	}
+	if len(byUID) == 0 {
+		return nil
+	}
+	// Another folder may have been opened on the connection meanwhile.
+	box, err := p.a.session.Examine(p.a.ctx, p.t.Wire)
+	if err != nil {
+		return err
+	}
+	p.box = box
+	return box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
+		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
+			return fn(d, m)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,98 @@
+package diff
+
+import (
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+func sortedUIDs[V any](m map[uint32]V) []uint32 { return slices.Sorted(maps.Keys(m)) }
+
+// Archive is a Destination in a stream.
+type Archive struct {
+	in      *stream.Reader
+	begin   *stream.Begin
+	targets []*Target
+	byName  map[string]*Target
+}
+
+// NewArchive makes a Destination of a stream. It is read when it is opened.
+func NewArchive(in *stream.Reader) *Archive {
+	return &Archive{in: in, byName: map[string]*Target{}}
+}
+
+// Name returns whose messages the stream holds.
+func (a *Archive) Name() (user, host string) { return a.begin.User, a.begin.Host }
+
+// Namespace returns the personal namespace of the account that it is of.
+func (a *Archive) Namespace() folder.Namespace {
+	return folder.Namespace{Prefix: a.begin.Prefix, Delimiter: a.begin.Delimiter}
+}
+
+// Folders returns the folders of the stream.
+func (a *Archive) Folders() []*Target { return a.targets }
+
+// Close does nothing: the reader is its owner's.
+func (a *Archive) Close() {}
+
+// Open reads the whole stream into the indexes of its folders.
+func (a *Archive) Open(recipe headerkey.Recipe) error {
+	if a.begin != nil {
+		return nil
+	}
+	var seen stream.Seen
+	var last *entry
+	for {
+		rec, err := a.in.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch r := rec.(type) {
+		case *stream.Begin:
+			if r.Key != recipe.String() {
+				return exit.Errorf(exit.Usage, "the streams have different keys: %q and %q", recipe.String(), r.Key).WithHint("export both with the same --key")
+			}
+			a.begin = r
+		case *stream.Folder:
+			a.folder(r)
+		case *stream.Message:
+			again, err := seen.Again(a.begin, r)
+			if last = nil; err != nil {
+				return err
+			}
+			if t := a.byName[r.Folder]; !again && t != nil {
+				last = t.match.take(Entry{evidenceOf(r), r.Flags})
+				t.Messages++
+			}
+		case *stream.Body:
+			if last != nil && r.Part == r.Parts {
+				last.setSHA(r.SHA256)
+			}
+		case *stream.Abort:
+			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+		}
+	}
+}
+
+// folder takes an entry of the table of contents; a later stream of a
+// concatenation adds to it.
+func (a *Archive) folder(r *stream.Folder) {
+	t := a.byName[r.Name]
+	if t == nil {
+		t = &Target{Name: r.Name, match: &matcher{}}
+		a.byName[r.Name] = t
+		a.targets = append(a.targets, t)
+	}
+	t.UIDValidity, t.UIDNext, t.Subscribed = r.UIDValidity, r.UIDNext, r.Subscribed
+}
+
+// Load does nothing: all was read by Open.
+func (a *Archive) Load(*Target, func(Entry)) (prover, error) { return nil, nil }

@@ -1,0 +1,82 @@
+package diff
+
+import (
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+)
+
+// Destination is what a stream is compared with: an account or another
+// stream. It is only read.
+type Destination interface {
+	// Open learns which folders there are, for streams with the given key.
+	Open(recipe headerkey.Recipe) error
+	// Name returns who and where it is.
+	Name() (user, host string)
+	Namespace() folder.Namespace
+	// Folders returns the folders that can hold messages.
+	Folders() []*Target
+	// Load reads the messages of a folder below its UIDNext. An *Unreadable
+	// concerns this folder alone. The prover may be nil.
+	Load(t *Target, add func(Entry)) (prover, error)
+	Close()
+}
+
+// Target is a destination folder as it was when the comparison began.
+type Target struct {
+	Name        string
+	Wire        string // the server's own spelling
+	UIDValidity uint32 // 0: it does not exist yet
+	UIDNext     uint32 // messages at or above it are not looked at
+	Messages    uint32
+	Subscribed  bool
+	Unreadable  string // why it cannot be compared, or ""
+
+	sources int // source folders that land here and have not ended
+	match   *matcher
+}
+
+// Entry is one message of a destination folder.
+type Entry struct {
+	Evidence evidence
+	Flags    []string
+}
+
+// Unreadable says why a destination folder cannot be compared.
+type Unreadable struct{ Text string }
+
+func (e *Unreadable) Error() string { return e.Text }
+
+// flagSets keeps each list of flags once.
+type flagSets struct {
+	lists []string
+	known map[string]uint16
+}
+
+// unknownFlags is the number of every list beyond the first 65,535.
+const unknownFlags = 1<<16 - 1
+
+func (s *flagSets) number(flags []string) uint16 {
+	list := strings.Join(flags, " ")
+	if n, ok := s.known[list]; ok {
+		return n
+	}
+	if len(s.lists) == unknownFlags {
+		return unknownFlags
+	}
+	if s.known == nil {
+		s.known = map[string]uint16{}
+	}
+	s.lists = append(s.lists, list)
+	n := uint16(len(s.lists) - 1)
+	s.known[list] = n
+	return n
+}
+
+func (s *flagSets) list(n uint16) (string, bool) {
+	if n == unknownFlags {
+		return "", false
+	}
+	return s.lists[n], true
+}

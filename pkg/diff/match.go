@@ -1,0 +1,274 @@
+package diff
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+)
+
+// verdict is what becomes of a source message.
+type verdict uint8
+
+const (
+	missing verdict = iota // the destination lacks it
+	present                // it is there
+	waits                  // known once the folder has ended
+)
+
+// crowd is how many messages of one key are looked through at once. In a
+// larger group all wait and are paired together, so that the cost stays linear.
+const crowd = 64
+
+// waiter is a source message whose fate is not known yet.
+type waiter struct {
+	evidence
+	ordinal uint32 // among the messages of the stream
+	entry   *entry // what it was paired with, or nil
+	by      trait  // what they have in common
+	proven  bool   // entry was handed over and stays
+}
+
+// pair is a source message and the destination message that it was found to be.
+type pair struct {
+	source  *evidence
+	ordinal uint32
+	entry   *entry
+}
+
+// prover gets evidence that the index was made without, because few messages
+// need it: Received lines, and the sha256 of bodies.
+type prover interface {
+	received([]*entry) error
+	digest([]*entry) error
+}
+
+// matcher pairs the messages of one destination folder.
+type matcher struct {
+	index   index
+	prover  prover // nil where nothing more can be had
+	waiters []waiter
+	group   []*entry // reused
+	flags   flagSets
+}
+
+// take adds a message of the destination.
+func (m *matcher) take(e Entry) *entry {
+	return m.index.add(entry{evidence: e.Evidence, flags: m.flags.number(e.Flags)})
+}
+
+// decide says what becomes of a message, as far as it can be told now; one
+// that waits is remembered. With hasty false only its sha256 decides at once.
+func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entry) {
+	m.group = m.index.group(m.group[:0], &e, crowd)
+	var free, look, tied *entry
+	for _, d := range m.group {
+		switch {
+		case d.claimed == likely:
+			if d.looksLike(&e) {
+				tied = d
+			}
+		case d.claimed == certain:
+		case e.bothSHA(&d.evidence) && e.sha == d.sha:
+			d.claim(certain, &e, ordinal)
+			return present, d
+		default:
+			free = d
+			if !e.bothSHA(&d.evidence) && d.looksLike(&e) && look == nil {
+				look = d
+			}
+		}
+	}
+	if free == nil && tied == nil && len(m.group) < crowd {
+		return missing, nil
+	}
+	if look != nil && hasty && !e.has(knownTwin) && len(m.group) < crowd {
+		look.claim(likely, &e, ordinal)
+		return present, look
+	}
+	m.waiters = append(m.waiters, waiter{evidence: e, ordinal: ordinal})
+	return waits, nil
+}
+
+func (d *entry) claim(by claim, e *evidence, ordinal uint32) {
+	d.claimed, d.claimant = by, ordinal
+	if !d.has(knownSHA) && e.has(knownSHA) {
+		d.sha = e.sha
+	}
+}
+
+// resolution is the fate of those who waited, and of messages that had been
+// taken for present before the last evidence came.
+type resolution struct {
+	missing  []uint32 // ordinals, ascending
+	mistaken []uint32 // ordinals of those taken for present whose place another has
+	pairs    []pair   // present after all
+
+	ambiguous int64 // missing, but it could be another of the same key
+}
+
+// resolve decides all that waits, once no further message of the folder can
+// come.
+func (m *matcher) resolve() (*resolution, error) {
+	r := &resolution{}
+	slices.SortFunc(m.waiters, func(a, b waiter) int {
+		return cmp.Or(cmp.Compare(a.rung, b.rung), bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.ordinal, b.ordinal))
+	})
+	for rest := m.waiters; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].key == rest[0].key && rest[n].rung == rest[0].rung {
+			n++
+		}
+		if err := m.resolveKey(rest[:n], r); err != nil {
+			return nil, err
+		}
+		rest = rest[n:]
+	}
+	m.waiters = nil
+	slices.Sort(r.missing)
+	return r, nil
+}
+
+// resolveKey pairs the waiters of one key with what the destination has left
+// of it. More evidence is asked for only when it matters who is left over.
+func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
+	var free, likelies []*entry
+	for _, d := range m.index.group(nil, &ws[0].evidence, math.MaxInt) {
+		switch d.claimed {
+		case unclaimed:
+			free = append(free, d)
+		case likely:
+			likelies = append(likelies, d)
+		}
+	}
+	if m.prover != nil && len(ws) > len(free) {
+		if err := m.prover.received(free); err != nil {
+			return err
+		}
+	}
+	tie := assign(ws, free)
+	contested := contest(ws, likelies)
+	if m.prover != nil && (tie || len(contested) > 0) && allSHA(ws) {
+		claimants := make([][16]byte, len(contested))
+		for i, d := range contested {
+			claimants[i] = d.sha
+		}
+		if err := m.prover.digest(slices.Concat(free, contested)); err != nil {
+			return err
+		}
+		r.mistaken = append(r.mistaken, handOver(ws, contested, claimants)...)
+		tie, contested = assign(ws, free), nil
+	}
+	for i := range ws {
+		w := &ws[i]
+		if w.entry != nil {
+			w.entry.claimed = certain
+			r.pairs = append(r.pairs, pair{&w.evidence, w.ordinal, w.entry})
+			continue
+		}
+		r.missing = append(r.missing, w.ordinal)
+		if tie || len(contested) > 0 {
+			r.ambiguous++
+		}
+	}
+	return nil
+}
+
+func allSHA(ws []waiter) bool {
+	return !slices.ContainsFunc(ws, func(w waiter) bool { return !w.has(knownSHA) })
+}
+
+// contest returns the entries that were given to a message of the same look as
+// one that is left over.
+func contest(ws []waiter, likelies []*entry) []*entry {
+	left := map[signature]bool{}
+	for i := range ws {
+		if s, _ := ws[i].signature(sameDate | sameSize); ws[i].entry == nil {
+			left[s] = true
+		}
+	}
+	return slices.DeleteFunc(likelies, func(d *entry) bool {
+		s, _ := d.signature(sameDate | sameSize)
+		return !left[s]
+	})
+}
+
+// handOver gives entries that were claimed by look to the waiters that they
+// are by their octets. It returns the ordinals of the claimants who lose them.
+func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers []uint32) {
+	byOctets := map[[16]byte][]*waiter{}
+	for i := range ws {
+		if w := &ws[i]; w.entry == nil {
+			byOctets[w.sha] = append(byOctets[w.sha], w)
+		}
+	}
+	for i, d := range contested {
+		if rightful := byOctets[d.sha]; d.has(knownSHA) && d.sha != claimants[i] && len(rightful) > 0 {
+			rightful[0].entry, rightful[0].by, rightful[0].proven = d, allTraits, true
+			byOctets[d.sha] = rightful[1:]
+			losers = append(losers, d.claimant)
+		}
+	}
+	return losers
+}
+
+// assign pairs waiters with free entries, those first that have most in
+// common. It reports a tie: somebody is left over who has as good a claim as
+// somebody who is not, and is not known to be equal to it.
+func assign(ws []waiter, free []*entry) (tie bool) {
+	taken := make(map[*entry]*waiter, len(free))
+	for i := range ws {
+		if !ws[i].proven {
+			ws[i].entry = nil
+		}
+	}
+	for t := int(allTraits); t >= 0; t-- {
+		assignBy(trait(t), ws, free, taken)
+	}
+	owners := map[trait]map[signature]*waiter{}
+	for d, w := range taken {
+		if owners[w.by] == nil {
+			owners[w.by] = map[signature]*waiter{}
+		}
+		s, _ := d.signature(w.by)
+		if first := owners[w.by][s]; first == nil || first.bothSHA(&w.evidence) && first.sha == w.sha {
+			owners[w.by][s] = w
+		} else {
+			owners[w.by][s] = &waiter{} // owners of several kinds: equal to nobody
+		}
+	}
+	for i := range ws {
+		if ws[i].entry != nil {
+			continue
+		}
+		for by, held := range owners {
+			s, ok := ws[i].signature(by)
+			if o := held[s]; ok && o != nil && !(o.bothSHA(&ws[i].evidence) && o.sha == ws[i].sha) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// assignBy pairs those who have all of some traits in common.
+func assignBy(by trait, ws []waiter, free []*entry, taken map[*entry]*waiter) {
+	offers := map[signature][]*entry{}
+	for _, d := range free {
+		if s, ok := d.signature(by); ok && taken[d] == nil {
+			offers[s] = append(offers[s], d)
+		}
+	}
+	if len(offers) == 0 {
+		return
+	}
+	for i := range ws {
+		w := &ws[i]
+		s, ok := w.signature(by)
+		if offer := offers[s]; ok && w.entry == nil && len(offer) > 0 {
+			w.entry, w.by = offer[0], by
+			taken[offer[0]] = w
+			offers[s] = offer[1:]
+		}
+	}
+}

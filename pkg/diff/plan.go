@@ -1,0 +1,105 @@
+package diff
+
+import (
+	"context"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Plan writes what the destination lacks. again opens the source a second
+// time; with nil, which is a pipe, messages whose fate is known only at the end
+// of their folder wait in a temporary file.
+//
+// The stream is begun and ended; what is returned then is nil or has the code
+// exit.Partial. What was whole in a damaged source was acted on.
+func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*stream.Reader, error), dest Destination, w *stream.Writer) (*stream.End, error) {
+	p := &planner{opt: &opt, dest: dest, w: w}
+	var err error
+	if again == nil {
+		err = p.once(ctx, in)
+	} else {
+		err = p.twice(ctx, in, again)
+	}
+	if err == nil && w.Failures() > 0 {
+		err = exit.Errorf(exit.Partial, "%d messages or folders failed; the plan's failed records name them", w.Failures())
+	}
+	return p.last, err
+}
+
+// planner writes the records of a plan.
+type planner struct {
+	opt  *Options
+	dest Destination
+	w    *stream.Writer
+	last *stream.End // sums over the streams of a concatenation
+}
+
+// start writes begin, the table of contents with its targets, and the folders
+// to create.
+func (p *planner) start(b *stream.Begin, toc []*source) error {
+	if err := p.w.Write(p.begin(b)); err != nil {
+		return err
+	}
+	var then []stream.Record
+	for _, s := range toc {
+		f := s.Folder
+		if t := s.target; t != nil {
+			f.Target, f.TargetUIDValidity, f.TargetUIDNext = t.Name, t.UIDValidity, t.UIDNext
+			exists := t.UIDValidity != 0 || t.Unreadable != ""
+			if !exists {
+				then = append(then, &stream.Create{Target: t.Name, Folder: s.Name})
+			}
+			if s.Subscribed && !t.Subscribed {
+				then = append(then, &stream.Subscribe{Target: t.Name, Folder: s.Name})
+			}
+		}
+		if err := p.w.Write(&f); err != nil {
+			return err
+		}
+	}
+	for _, r := range then {
+		if err := p.w.Write(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) begin(b *stream.Begin) *stream.Begin {
+	out := *b
+	out.Tool, out.Plan = p.opt.Tool, true
+	out.TargetUser, out.TargetHost = p.dest.Name()
+	out.Labels = append(slices.Clone(b.Labels), p.opt.Labels...)
+	if p.opt.Edited {
+		out.Filters = append(slices.Clone(b.Filters), "edited")
+	}
+	return &out
+}
+
+// emit writes a message that is missing.
+func (p *planner) emit(m *stream.Message, s *source) error {
+	m.Target = s.target.Name
+	return p.w.Write(m)
+}
+
+func (p *planner) other(r stream.Record) error { return p.w.Write(r) }
+
+func (p *planner) end(counts *stream.End) error {
+	err := p.w.End(counts)
+	if p.last == nil {
+		p.last = &stream.End{}
+	}
+	p.last.Add(counts)
+	return err
+}
+
+func (p *planner) abort(a *stream.Abort, b *stream.Begin) error {
+	if !p.w.Begun() && b != nil {
+		if err := p.w.Write(p.begin(b)); err != nil {
+			return err
+		}
+	}
+	return p.w.Abort(a)
+}

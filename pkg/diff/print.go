@@ -1,0 +1,108 @@
+package diff
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// NDJSON prints a report for programs, a record a line.
+type NDJSON struct{ enc *json.Encoder }
+
+// NewNDJSON makes a Printer for programs.
+func NewNDJSON(out io.Writer) *NDJSON {
+	p := &NDJSON{json.NewEncoder(out)}
+	p.enc.SetEscapeHTML(false)
+	return p
+}
+
+// Subject prints what is compared.
+func (p *NDJSON) Subject(s *Subject) error { return p.enc.Encode(s) }
+
+// Difference prints one difference.
+func (p *NDJSON) Difference(d *Difference) error { return p.enc.Encode(d) }
+
+// Folder prints the counts of a folder.
+func (p *NDJSON) Folder(s *Summary) error { return p.enc.Encode(s) }
+
+// Total prints the counts of all folders.
+func (p *NDJSON) Total(s *Summary) error { return p.enc.Encode(s) }
+
+// Text prints a report for people. Whatever comes from outside passes through
+// safe.
+type Text struct {
+	out  io.Writer
+	safe func(string) string
+}
+
+// NewText makes a Printer for people.
+func NewText(out io.Writer, safe func(string) string) *Text { return &Text{out, safe} }
+
+// Subject prints what is compared.
+func (p *Text) Subject(s *Subject) error {
+	_, err := fmt.Fprintf(p.out, "source       %s (%s)\ndestination  %s\nkey          %s\n", p.safe(s.Source), s.Content, p.safe(s.Destination), p.safe(s.Key))
+	if err == nil && len(s.Filters) > 0 {
+		_, err = fmt.Fprintf(p.out, "left out     the source has only: %s\n", p.safe(strings.Join(s.Filters, ", ")))
+	}
+	return err
+}
+
+// Difference prints one difference.
+func (p *Text) Difference(d *Difference) error {
+	place, uid := d.Folder, fmt.Sprintf("UID %d", d.UID)
+	if d.UID == 0 {
+		place, uid = d.Target, fmt.Sprintf("UID %d", d.TargetUID)
+	}
+	if d.UID == 0 && d.TargetUID == 0 {
+		uid = "the folder"
+	}
+	line := fmt.Sprintf("  %-8s %s %s", d.Kind, p.safe(place), uid)
+	switch d.Kind {
+	case KindMissing, KindAltered:
+		line += fmt.Sprintf("  %s  %d octets  %s  %s", d.InternalDate, d.Size, d.MessageID, d.Subject)
+	case KindExtra:
+		line += fmt.Sprintf("  %s  %d octets", d.TargetDate, d.Size)
+	case KindFlags:
+		line += fmt.Sprintf("  (%s) here, (%s) there", strings.Join(d.Flags, " "), strings.Join(d.TargetFlags, " "))
+	case KindDate:
+		line += fmt.Sprintf("  %s here, %s there", d.InternalDate, d.TargetDate)
+	case KindFailed:
+		line += fmt.Sprintf("  %s: %s", d.Reason, d.Text)
+	}
+	_, err := fmt.Fprintln(p.out, strings.TrimRight(p.safe(line), " "))
+	return err
+}
+
+// Folder prints the counts of a folder.
+func (p *Text) Folder(s *Summary) error {
+	name := s.Target
+	if s.Folder != "" && s.Folder != s.Target {
+		name = s.Folder + " -> " + s.Target
+	}
+	_, err := fmt.Fprintf(p.out, "%s: %s\n", p.safe(name), s.counts())
+	return err
+}
+
+// Total prints the counts of all folders.
+func (p *Text) Total(s *Summary) error {
+	verdict := "equal"
+	if !s.Equal() {
+		verdict = "different"
+	}
+	_, err := fmt.Fprintf(p.out, "total: %s\n%s\n", s.counts(), verdict)
+	return err
+}
+
+func (s *Summary) counts() string {
+	text := fmt.Sprintf("%d listed, %d present, %d missing, %d extra", s.Listed, s.Present, s.Missing, s.Extra)
+	for _, more := range []struct {
+		n    int64
+		name string
+	}{{s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}} {
+		if more.n > 0 {
+			text += fmt.Sprintf(", %d %s", more.n, more.name)
+		}
+	}
+	return text
+}

@@ -1,0 +1,325 @@
+package diff
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Difference is one message, or with UID and TargetUID 0 one folder, that is
+// not the same on both sides.
+type Difference struct {
+	Type         string   `json:"type"` // difference
+	Kind         Kind     `json:"kind"`
+	Folder       string   `json:"folder,omitempty"`
+	UID          uint32   `json:"uid,omitempty"`
+	Target       string   `json:"target,omitempty"`
+	TargetUID    uint32   `json:"target_uid,omitempty"`
+	Key          string   `json:"key,omitempty"`
+	InternalDate string   `json:"internaldate,omitempty"`
+	Size         int64    `json:"size,omitempty"`
+	Flags        []string `json:"flags,omitempty"`
+	TargetDate   string   `json:"target_internaldate,omitempty"`
+	TargetFlags  []string `json:"target_flags,omitempty"`
+	Subject      string   `json:"subject,omitempty"`
+	MessageID    string   `json:"message_id,omitempty"`
+	Reason       string   `json:"reason,omitempty"`
+	Text         string   `json:"text,omitempty"`
+}
+
+// Kind says in what two sides differ.
+type Kind string
+
+// The kinds of difference.
+const (
+	KindMissing Kind = "missing" // the destination lacks it
+	KindExtra   Kind = "extra"   // the source lacks it
+	KindFlags   Kind = "flags"
+	KindDate    Kind = "date"
+	KindAltered Kind = "altered" // other octets under one key
+	KindFailed  Kind = "failed"  // it could not be compared
+)
+
+// Summary counts one folder, or with no folder named all of them.
+type Summary struct {
+	Type      string `json:"type"` // folder or summary
+	Folder    string `json:"folder,omitempty"`
+	Target    string `json:"target,omitempty"`
+	Listed    int64  `json:"listed"`
+	Present   int64  `json:"present"`
+	Missing   int64  `json:"missing"`
+	Extra     int64  `json:"extra"`
+	Flags     int64  `json:"flags"`
+	Date      int64  `json:"date"`
+	Altered   int64  `json:"altered"`
+	Ambiguous int64  `json:"ambiguous"`
+	Gone      int64  `json:"gone"`
+	Failed    int64  `json:"failed"`
+}
+
+// Equal tells whether nothing differs and nothing stayed unknown.
+func (s *Summary) Equal() bool {
+	return s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous == 0
+}
+
+func (s *Summary) count(k Kind) {
+	switch k {
+	case KindMissing:
+		s.Missing++
+	case KindExtra:
+		s.Extra++
+	case KindFlags:
+		s.Flags++
+	case KindDate:
+		s.Date++
+	case KindAltered:
+		s.Altered++
+	case KindFailed:
+		s.Failed++
+	}
+}
+
+func (s *Summary) add(o *Summary) {
+	s.Listed += o.Listed
+	s.Present += o.Present
+	s.Missing += o.Missing
+	s.Extra += o.Extra
+	s.Flags += o.Flags
+	s.Date += o.Date
+	s.Altered += o.Altered
+	s.Ambiguous += o.Ambiguous
+	s.Gone += o.Gone
+	s.Failed += o.Failed
+}
+
+// Subject says what is compared.
+type Subject struct {
+	Type        string   `json:"type"` // comparison
+	Source      string   `json:"source"`
+	Destination string   `json:"destination"`
+	Content     string   `json:"content"`
+	Key         string   `json:"key"`
+	Filters     []string `json:"filters"`
+}
+
+// Printer takes a report piece by piece: a Subject, then for each folder its
+// differences and its Summary, then the Summary of all.
+type Printer interface {
+	Subject(*Subject) error
+	Difference(*Difference) error
+	Folder(*Summary) error
+	Total(*Summary) error
+}
+
+// Report compares and writes nothing but the report. The summary is valid, as
+// far as it goes, also with an error.
+func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destination, out Printer) (*Summary, error) {
+	r := &reporter{dest: dest, out: out, total: Summary{Type: "summary"}}
+	c := newComparison(ctx, &opt, dest, r)
+	err := c.run(in)
+	if err == nil {
+		err = r.finish()
+	}
+	if err == nil && r.total.Failed > 0 {
+		err = exit.Errorf(exit.Partial, "%d messages or folders could not be compared; the report names them", r.total.Failed)
+	}
+	return &r.total, err
+}
+
+// reporter is the outcome that tells differences.
+type reporter struct {
+	dest    Destination
+	out     Printer
+	whole   bool // the source leaves nothing out
+	told    bool
+	folders map[*Target]*Summary
+	waiting map[uint32]*Difference // by ordinal
+	total   Summary
+}
+
+func (r *reporter) start(b *stream.Begin, toc []*source) error {
+	r.folders, r.waiting = map[*Target]*Summary{}, map[uint32]*Difference{}
+	for _, s := range toc {
+		if t := s.target; t != nil {
+			if sum := r.folders[t]; sum == nil {
+				r.folders[t] = &Summary{Type: "folder", Folder: s.Name, Target: t.Name}
+			} else {
+				sum.Folder += ", " + s.Name
+			}
+		}
+	}
+	if r.told {
+		return nil
+	}
+	r.told, r.whole = true, len(b.Filters) == 0
+	user, host := r.dest.Name()
+	return r.out.Subject(&Subject{"comparison", b.User + "@" + b.Host, user + "@" + host, string(b.Content), b.Key, b.Filters})
+}
+
+func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+	sum := r.folders[s.target]
+	sum.Listed++
+	d := describe(m, s)
+	switch v {
+	case missing:
+		return r.tell(sum, d, KindMissing)
+	case waits:
+		r.waiting[ordinal] = d
+		return nil
+	}
+	sum.Present++
+	ev := evidenceOf(m)
+	return r.pair(sum, d, &ev, e, s.target)
+}
+
+func describe(m *stream.Message, s *source) *Difference {
+	d := &Difference{Type: "difference", Folder: m.Folder, UID: m.UID, Target: s.target.Name, Key: m.Key, InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags)}
+	d.Subject, d.MessageID = stream.HeaderField(m.Header, "Subject"), stream.HeaderField(m.Header, "Message-ID")
+	return d
+}
+
+func (r *reporter) tell(sum *Summary, d *Difference, k Kind) error {
+	d.Kind = k
+	sum.count(k)
+	return r.out.Difference(d)
+}
+
+// pair tells in what two messages differ that are one.
+func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry, t *Target) error {
+	d.TargetUID = e.uid
+	if e.date != source.date && e.date != 0 {
+		d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
+		if err := r.tell(sum, d, KindDate); err != nil {
+			return err
+		}
+	}
+	if list, ok := t.match.flags.list(e.flags); ok && !sameFlags(list, d.Flags) {
+		d.TargetFlags = strings.Fields(list)
+		if err := r.tell(sum, d, KindFlags); err != nil {
+			return err
+		}
+	}
+	if source.bothSHA(&e.evidence) && source.sha != e.sha {
+		return r.tell(sum, d, KindAltered)
+	}
+	return nil
+}
+
+// sameFlags compares without regard to case, as IMAP does.
+func sameFlags(list string, flags []string) bool {
+	a, b := strings.Fields(strings.ToLower(list)), strings.Fields(strings.ToLower(strings.Join(flags, " ")))
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+func (r *reporter) part(*stream.Body) error { return nil }
+
+// resolved closes a folder: what waited is known, and what nobody claimed is
+// extra.
+func (r *reporter) resolved(t *Target, res *resolution) error {
+	sum := r.folders[t]
+	for _, p := range res.pairs {
+		sum.Present++
+		d := r.waiting[p.ordinal]
+		delete(r.waiting, p.ordinal)
+		if err := r.pair(sum, d, p.source, p.entry, t); err != nil {
+			return err
+		}
+	}
+	for _, ordinal := range res.missing {
+		d := r.waiting[ordinal]
+		delete(r.waiting, ordinal)
+		if err := r.tell(sum, d, KindMissing); err != nil {
+			return err
+		}
+	}
+	sum.Present -= int64(len(res.mistaken))
+	sum.Missing += int64(len(res.mistaken))
+	sum.Ambiguous = res.ambiguous
+	if err := r.extra(t, sum); err != nil {
+		return err
+	}
+	r.total.add(sum)
+	return r.out.Folder(sum)
+}
+
+// extra tells the messages of a destination folder that nobody claimed.
+func (r *reporter) extra(t *Target, sum *Summary) error {
+	if t.match == nil {
+		if t.UIDValidity == 0 || t.Unreadable != "" {
+			return nil
+		}
+		t.match = &matcher{}
+		if _, err := r.dest.Load(t, func(e Entry) { t.match.take(e) }); err != nil {
+			return r.unreadable(t, sum, err)
+		}
+	}
+	var err error
+	t.match.index.each(func(e *entry) {
+		if err != nil || e.claimed != unclaimed {
+			return
+		}
+		d := &Difference{Type: "difference", Target: t.Name, TargetUID: e.uid, Size: int64(e.size)}
+		if e.date != 0 {
+			d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
+		}
+		if list, ok := t.match.flags.list(e.flags); ok {
+			d.TargetFlags = strings.Fields(list)
+		}
+		err = r.tell(sum, d, KindExtra)
+	})
+	return err
+}
+
+func (r *reporter) unreadable(t *Target, sum *Summary, err error) error {
+	no, ok := err.(*Unreadable)
+	if !ok {
+		return err
+	}
+	t.Unreadable = no.Text
+	return r.tell(sum, &Difference{Type: "difference", Target: t.Name, Reason: string(stream.ReasonTarget), Text: no.Text}, KindFailed)
+}
+
+func (r *reporter) other(rec stream.Record) error {
+	switch f := rec.(type) {
+	case *stream.Gone:
+		r.total.Gone++
+		r.total.Listed++
+	case *stream.Failed:
+		if f.UID != 0 {
+			r.total.Listed++
+		}
+		return r.tell(&r.total, &Difference{Type: "difference", Folder: f.Folder, UID: f.UID, Reason: string(f.Reason), Text: f.Text}, KindFailed)
+	}
+	return nil
+}
+
+func (r *reporter) end(*stream.End) error { return nil }
+
+func (r *reporter) abort(*stream.Abort, *stream.Begin) error { return nil }
+
+// finish tells of the folders that only the destination has, if the source
+// holds its account whole, and the sums.
+func (r *reporter) finish() error {
+	for _, t := range r.dest.Folders() {
+		if r.folders[t] != nil || !r.whole {
+			continue
+		}
+		sum := &Summary{Type: "folder", Target: t.Name}
+		if err := r.extra(t, sum); err != nil {
+			return err
+		}
+		r.total.add(sum)
+		if sum.Extra+sum.Failed > 0 {
+			if err := r.out.Folder(sum); err != nil {
+				return err
+			}
+		}
+	}
+	return r.out.Total(&r.total)
+}

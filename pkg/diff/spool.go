@@ -1,0 +1,91 @@
+package diff
+
+import (
+	"io"
+	"os"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// spool keeps messages that wait, in a temporary file that has no name and is
+// gone with the process. It is a stream like any other.
+type spool struct {
+	file     *os.File
+	w        *stream.Writer
+	byName   map[string]*source
+	ordinals []uint32
+}
+
+func newSpool(toc []*source) (*spool, error) {
+	file, err := os.CreateTemp("", "imap-diff-")
+	if err != nil {
+		return nil, exit.Errorf(exit.IO, "a temporary file for messages that wait: %w", err).WithHint("set TMPDIR to a folder with room")
+	}
+	os.Remove(file.Name())
+	s := &spool{file: file, w: stream.NewWriter(file, stream.WriterOptions{Level: stream.None}), byName: map[string]*source{}}
+	err = s.w.Write(&stream.Begin{Content: stream.Full})
+	for _, f := range toc {
+		if err == nil {
+			err = s.w.Write(&f.Folder)
+		}
+		s.byName[f.Name] = f
+	}
+	return s, err
+}
+
+func (s *spool) message(m *stream.Message, ordinal uint32) error {
+	s.ordinals = append(s.ordinals, ordinal)
+	return s.w.Write(m)
+}
+
+// replay emits those with the given ordinals, which ascend.
+func (s *spool) replay(ordinals []uint32, d *direct) error {
+	if len(ordinals) == 0 {
+		return nil
+	}
+	err := s.w.End(&stream.End{})
+	if err == nil {
+		err = s.w.Flush()
+	}
+	if err == nil {
+		err = s.w.Close()
+	}
+	if err == nil {
+		_, err = s.file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return exit.Wrap(exit.IO, err)
+	}
+	in := stream.NewReader(s.file, false)
+	defer in.Close()
+	for n := 0; ; {
+		rec, err := in.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch r := rec.(type) {
+		case *stream.Message:
+			d.route = dropped
+			if _, found := slices.BinarySearch(ordinals, s.ordinals[n]); found {
+				d.route = planned
+				err = d.emit(r, s.byName[r.Folder])
+			}
+			n++
+		case *stream.Body:
+			err = d.part(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *spool) close() {
+	s.w.Close()
+	s.file.Close()
+}

@@ -1,0 +1,126 @@
+package fetch
+
+import (
+	"fmt"
+
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// emitter turns items into records.
+type emitter struct {
+	w        *stream.Writer
+	content  stream.Content
+	scan     *headerkey.Scanner
+	progress Progress
+
+	msg   stream.Message // reused
+	parts *stream.Parts  // of the large message under way
+	left  int64          // octets of it still to come
+}
+
+func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, progress Progress) *emitter {
+	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: progress}
+}
+
+// batch writes the records of what one window gave.
+func (e *emitter) batch(f *stream.Folder, b *batch) error {
+	for i := range b.items {
+		if err := e.item(f, &b.items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *emitter) item(f *stream.Folder, it *item) error {
+	switch it.kind {
+	case itemRecord:
+		return e.w.Write(it.record)
+	case itemGone:
+		e.progress.Add(1, 0)
+		return e.w.Write(&stream.Gone{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid})
+	case itemFailed:
+		e.parts = nil
+		e.progress.Add(1, 0)
+		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
+	case itemPiece:
+		return e.piece(it.octets)
+	}
+	return e.message(f, it)
+}
+
+// message writes a message record and as much of its body as is there.
+func (e *emitter) message(f *stream.Folder, it *item) error {
+	m := &e.msg
+	e.describe(m, f, it)
+	if it.base != nil && m.Key != it.base.Key {
+		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
+	}
+	if it.base != nil {
+		e.fill(m, it.base)
+	}
+	if e.content == stream.Headers {
+		e.progress.Add(1, 0)
+		return e.w.Write(m)
+	}
+	if it.size <= stream.PartSize {
+		m.SetBody(it.octets)
+		e.progress.Add(1, m.Size)
+		return e.w.Write(m)
+	}
+	m.DropBody()
+	m.SHA256, m.Parts = "", stream.PartCount(it.size)
+	if err := e.w.Write(m); err != nil {
+		return err
+	}
+	e.parts, e.left = e.w.Parts(m), it.size
+	return e.piece(it.octets)
+}
+
+// piece goes on with a large message, and ends it with its last octet.
+func (e *emitter) piece(octets []byte) error {
+	if e.parts == nil {
+		return nil
+	}
+	if _, err := e.parts.Write(octets); err != nil {
+		return err
+	}
+	e.left -= int64(len(octets))
+	e.progress.Add(0, int64(len(octets)))
+	if e.left > 0 {
+		return nil
+	}
+	parts := e.parts
+	e.parts = nil
+	e.progress.Add(1, 0)
+	return parts.Close()
+}
+
+// describe fills a record with everything but the body.
+func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
+	id := it.identity
+	if id == nil {
+		e.scan.Reset()
+		e.scan.Write(it.octets)
+		id = identityOf(e.scan)
+	}
+	m.Folder, m.UIDValidity, m.UID, m.Size, m.Twin = f.Name, f.UIDValidity, it.uid, it.size, it.twin
+	m.Flags, m.InternalDate, m.Key, m.Received, m.Parts, m.SHA256 = it.flags, it.date, id.key, id.received, 0, ""
+	m.Header = stream.AppendObject(m.Header[:0], func(yield func(string, string) bool) {
+		for _, h := range id.header {
+			if !yield(h.Name, h.Value) {
+				return
+			}
+		}
+	})
+}
+
+// fill takes over what a selection says of a message; the octets are the
+// account's.
+func (e *emitter) fill(m *stream.Message, base *stream.Message) {
+	m.Target, m.Flags, m.InternalDate, m.Received, m.Twin, m.Extra = base.Target, base.Flags, base.InternalDate, base.Received, base.Twin, base.Extra
+	if base.Header != nil {
+		m.Header = append(m.Header[:0], base.Header...)
+	}
+}

@@ -1,0 +1,199 @@
+// Package fetch writes the messages of an account as a stream. The account is
+// only looked at: EXAMINE and BODY.PEEK leave no trace in it.
+//
+// One goroutine owns the connection and fills slabs of memory with what the
+// server gives, window by window; another turns them into records. Between two
+// commands, and nowhere else, the first waits for the second.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/list"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Options say what to export.
+type Options struct {
+	Tool    string
+	Content stream.Content // Headers or Full
+	Recipe  headerkey.Recipe
+	Folders folder.Selection
+	Filters []string // how begin names what is left out
+	Labels  []stream.Label
+	Edited  bool // take a selection whose counts and hash no longer fit
+
+	Warn     func(format string, args ...any)
+	Progress Progress
+}
+
+// Progress is told how the work goes on. Its methods must be quick.
+type Progress interface {
+	Total(messages, octets int64) // octets 0: not known
+	Folder(name string)
+	Add(messages, octets int64)
+}
+
+// Begin is the first record of the stream that o describes, as far as it is
+// known before the connection.
+func (o *Options) Begin(user, host string) *stream.Begin {
+	return &stream.Begin{Tool: o.Tool, Content: o.Content, User: user, Host: host, Key: o.Recipe.String(), Filters: o.Filters, Labels: o.Labels}
+}
+
+// Run exports an account. The stream is begun and ended; what it returns then
+// is nil or has the code exit.Partial. With from it goes on where a cut stream
+// stopped.
+func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writer, from *stream.Recovered) error {
+	session, err := imapconn.Open(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	e := newExport(ctx, session, &opt, w)
+	if from == nil || from.Begin == nil {
+		begin := opt.Begin(conn.User, conn.Host)
+		ns := session.Namespace()
+		begin.Prefix, begin.Delimiter = ns.Prefix, ns.Delimiter
+		err = e.contents(begin)
+	} else {
+		err = e.resume(from)
+	}
+	if err == nil {
+		err = e.messages()
+	}
+	if err != nil {
+		return err
+	}
+	return finish(w, &e.end, w.Failures())
+}
+
+// finish writes the end record and tells whether all went well.
+func finish(w *stream.Writer, end *stream.End, failed int64) error {
+	if err := w.End(end); err != nil {
+		return err
+	}
+	return partial(failed)
+}
+
+func partial(failed int64) error {
+	if failed > 0 {
+		return exit.Errorf(exit.Partial, "%d messages or folders failed; the stream's failed records name them", failed)
+	}
+	return nil
+}
+
+// export is one run over an account.
+type export struct {
+	ctx     context.Context
+	session *imapconn.Session
+	opt     *Options
+	w       *stream.Writer
+	emit    *emitter
+	end     stream.End
+
+	toc  []stream.Folder
+	done map[string]stream.Progress
+}
+
+func newExport(ctx context.Context, session *imapconn.Session, opt *Options, w *stream.Writer) *export {
+	return &export{ctx: ctx, session: session, opt: opt, w: w, emit: newEmitter(opt.Recipe, opt.Content, w, opt.Progress)}
+}
+
+// contents writes begin and the table of contents.
+func (e *export) contents(begin *stream.Begin) error {
+	toc, failed, err := list.Contents(e.ctx, e.session, e.opt.Folders, false)
+	if err != nil {
+		return err
+	}
+	if err := e.w.Write(begin); err != nil {
+		return err
+	}
+	var total int64
+	for i := range toc {
+		if err := e.w.Write(&toc[i]); err != nil {
+			return err
+		}
+		total += int64(toc[i].Messages)
+	}
+	for i := range failed {
+		if err := e.w.Write(&failed[i]); err != nil {
+			return err
+		}
+	}
+	e.toc = toc
+	e.opt.Progress.Total(total, 0)
+	return nil
+}
+
+// resume takes the table of contents from the cut stream: a message that
+// arrived after it was written belongs to the next run.
+func (e *export) resume(from *stream.Recovered) error {
+	e.toc, e.done = from.Folders, from.Done
+	var total, done int64
+	for _, f := range e.toc {
+		total += int64(f.Messages)
+		done += e.done[f.Name].Messages
+	}
+	e.opt.Progress.Total(total, 0)
+	e.opt.Progress.Add(done, 0)
+	return nil
+}
+
+// messages exports folder after folder.
+func (e *export) messages() error {
+	for i := range e.toc {
+		f := &e.toc[i]
+		done := e.done[f.Name]
+		e.end.Listed += done.Messages
+		if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 {
+			continue
+		}
+		e.opt.Progress.Folder(f.Name)
+		if err := e.folder(f, done.LastUID+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder exports the messages of one folder from a UID on.
+func (e *export) folder(f *stream.Folder, from uint32) error {
+	wire, err := folder.ToWire(f.Name)
+	if err != nil {
+		return err
+	}
+	box, err := e.session.Examine(e.ctx, wire)
+	if err != nil {
+		return e.folderError(f, err)
+	}
+	if box.UIDValidity != f.UIDValidity {
+		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, box.UIDValidity)})
+	}
+	src := newSource(e.ctx, e.session, box, e.opt)
+	listed, err := src.run(func() error { return src.folder(from, f.UIDNext) }, func(b *batch) error { return e.emit.batch(f, b) })
+	e.end.Listed += listed
+	return e.folderError(f, err)
+}
+
+// folderError turns what concerns one folder into its record and passes on
+// what ends the run.
+func (e *export) folderError(f *stream.Folder, err error) error {
+	if err == nil || !refused(err) {
+		return err
+	}
+	return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})
+}
+
+// refused tells a server's NO to one command from the end of a connection.
+func refused(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no)
+}

@@ -1,0 +1,48 @@
+package fetch
+
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+)
+
+// shown are the header fields that a record has beside those of the key.
+var shown = []string{"MESSAGE-ID", "DATE", "FROM", "SUBJECT", "RECEIVED"}
+
+// headers reads the headers of one window of messages. A message whose key
+// cannot be told from the fields that the server gave is read until its header
+// ends, so that it has the key that its body would give.
+func (s *source) headers(wants []want) error {
+	b, err := s.take()
+	if err != nil {
+		return err
+	}
+	err = s.box.Fetch(s.ctx, uids(wants), keys.Items(s.opt.Recipe, shown...), 0, func(m *imapconn.Message) error {
+		it := item{uid: m.UID, flags: m.Flags, date: m.InternalDate, size: max(m.Size, 0)}
+		if m.State != imapconn.Have {
+			missing(&it, m)
+		} else {
+			s.scan.Reset()
+			s.scan.Write(m.Header)
+			if s.scan.Sum().Complete {
+				it.identity = identityOf(s.scan)
+			}
+		}
+		b.items = append(b.items, it)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	b.sort()
+	for i := range b.items {
+		if it := &b.items[i]; it.kind == itemMessage && it.identity == nil {
+			_, err := keys.Deepen(s.ctx, s.box, it.uid, s.scan)
+			if err == nil {
+				it.identity = identityOf(s.scan)
+			} else if err = it.lost(err); err != nil {
+				return err
+			}
+		}
+	}
+	return s.give(b)
+}

@@ -1,0 +1,328 @@
+package fetch
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+const (
+	// slabSize is the memory of one window, in octets: what is fetched by one
+	// command and must be in hand before the next. A larger message is read in
+	// pieces of this size.
+	slabSize = 4 << 20
+	// slabs is how many windows there are: one fills, one is written.
+	slabs = 2
+	// windowMessages bounds a window of small messages, windowHeaders one of
+	// headers.
+	windowMessages = 2000
+	windowHeaders  = 5000
+	// keepAlive is how often a waiting connection says NOOP.
+	keepAlive = time.Minute
+)
+
+// item is one thing that the connection gave: a message with its octets, a
+// piece of a large one, or that it could not be had.
+type item struct {
+	kind itemKind
+	base *stream.Message // the record of a selection, or nil
+
+	uid    uint32
+	flags  []string
+	date   string
+	size   int64
+	twin   bool
+	octets []byte // in the batch's slab
+	// identity is what the header says, nil where the emitter is to read it
+	// from the octets.
+	identity *identity
+
+	reason stream.Reason // of itemFailed
+	text   string
+	record stream.Record // of itemRecord
+}
+
+// identity is what a header says of its message.
+type identity struct {
+	key, received string
+	header        []headerkey.Field
+}
+
+func identityOf(scan *headerkey.Scanner) *identity {
+	return &identity{scan.Sum().Key, scan.Received(), scan.Header()}
+}
+
+type itemKind byte
+
+const (
+	itemMessage itemKind = iota // octets are the message; none where only headers are wanted
+	itemLarge                   // a message begins; octets are its first piece
+	itemPiece                   // octets go on with it
+	itemGone
+	itemFailed
+	itemRecord // a record that passes through
+)
+
+// batch is what one window gave, in the order of the stream.
+type batch struct {
+	items []item
+	slab  []byte
+}
+
+// keep copies octets into the slab and returns the copy.
+func (b *batch) keep(octets []byte) []byte {
+	start := len(b.slab)
+	b.slab = append(b.slab, octets...)
+	return b.slab[start:len(b.slab):len(b.slab)]
+}
+
+// sort puts the items into the order of the stream.
+func (b *batch) sort() {
+	slices.SortFunc(b.items, func(x, y item) int { return int(int64(x.uid) - int64(y.uid)) })
+}
+
+// source reads one folder, or what a selection names of it, in windows. Its
+// methods run on the goroutine that owns the connection.
+type source struct {
+	ctx     context.Context
+	session *imapconn.Session
+	box     *imapconn.Selected
+	opt     *Options
+	scan    *headerkey.Scanner
+
+	free   chan *batch
+	filled chan *batch
+	listed int64
+}
+
+func newSource(ctx context.Context, session *imapconn.Session, box *imapconn.Selected, opt *Options) *source {
+	s := &source{ctx: ctx, session: session, box: box, opt: opt, scan: headerkey.NewScanner(opt.Recipe), free: make(chan *batch, slabs), filled: make(chan *batch)}
+	for range slabs {
+		s.free <- &batch{}
+	}
+	return s
+}
+
+// run reads on a goroutine of its own and hands each batch to use, which runs
+// on the caller's. The first error ends both.
+func (s *source) run(read func() error, use func(*batch) error) (listed int64, err error) {
+	parent := s.ctx
+	ctx, cancel := context.WithCancelCause(parent)
+	s.ctx = ctx
+	defer cancel(nil)
+	var readErr error
+	go func() {
+		readErr = read()
+		close(s.filled)
+	}()
+	for b := range s.filled {
+		if err == nil {
+			if err = use(b); err != nil {
+				cancel(err)
+			}
+		}
+		b.items, b.slab = b.items[:0], b.slab[:0]
+		s.free <- b
+	}
+	s.ctx = parent
+	if err == nil {
+		err = readErr
+	}
+	return s.listed, err
+}
+
+// take waits for memory. This is where a slow reader of the stream is felt;
+// the server is told now and then that we are still here.
+func (s *source) take() (*batch, error) {
+	tick := time.NewTimer(keepAlive)
+	defer tick.Stop()
+	for {
+		select {
+		case b := <-s.free:
+			return b, nil
+		case <-s.ctx.Done():
+			return nil, context.Cause(s.ctx)
+		case <-tick.C:
+			// A connection that died meanwhile is made anew when it is needed.
+			_ = s.session.Noop(s.ctx)
+			tick.Reset(keepAlive)
+		}
+	}
+}
+
+// give hands a filled batch over.
+func (s *source) give(b *batch) error {
+	select {
+	case s.filled <- b:
+		return nil
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
+}
+
+// want is a message that is to be fetched.
+type want struct {
+	uid  uint32
+	size int64  // what the server says
+	look uint64 // what can be seen of it without reading it
+	twin bool   // another message of the folder looks the same
+	base *stream.Message
+}
+
+func uids(wants []want) []uint32 {
+	out := make([]uint32, len(wants))
+	for i := range wants {
+		out[i] = wants[i].uid
+	}
+	return out
+}
+
+// folder exports the messages with UIDs from from to before next, 0 meaning
+// all.
+func (s *source) folder(from, next uint32) error {
+	if next == 1 {
+		return nil
+	}
+	items := imapconn.Items{InternalDate: true, Size: true}
+	if s.opt.Content == stream.Headers {
+		items = imapconn.Items{}
+	}
+	wants, err := s.list(from, next, items)
+	if err != nil {
+		return err
+	}
+	s.listed = int64(len(wants))
+	if s.opt.Content != stream.Headers {
+		return s.fetch(wants)
+	}
+	for w := range slices.Chunk(wants, windowHeaders) {
+		if err := s.headers(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list learns which messages there are, how large they say they are, and
+// which look like another of the folder from outside.
+func (s *source) list(from, next uint32, items imapconn.Items) ([]want, error) {
+	var wants []want
+	seed := maphash.MakeSeed()
+	err := s.box.FetchAll(s.ctx, from, last(next), items, 0, func(m *imapconn.Message) error {
+		// One that could not be listed is asked for again with its body.
+		wants = append(wants, want{uid: m.UID, size: m.Size, look: look(seed, m.Size, m.InternalDate)})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(wants, func(a, b want) int { return int(int64(a.uid) - int64(b.uid)) })
+	if !items.Size {
+		return wants, nil
+	}
+	looks := make([]uint64, len(wants))
+	for i := range wants {
+		looks[i] = wants[i].look
+	}
+	slices.Sort(looks)
+	for i := range wants {
+		at, _ := slices.BinarySearch(looks, wants[i].look)
+		wants[i].twin = at+1 < len(looks) && looks[at+1] == wants[i].look
+	}
+	return wants, nil
+}
+
+// look hashes what can be seen of a message without reading it.
+func look(seed maphash.Seed, size int64, date string) uint64 {
+	return maphash.Comparable(seed, struct {
+		size int64
+		date string
+	}{size, date})
+}
+
+// last turns a UIDNEXT into the UID of the last message; 0 stays open.
+func last(next uint32) uint32 {
+	if next == 0 {
+		return 0
+	}
+	return next - 1
+}
+
+// fetch reads the wanted messages in windows, large ones alone.
+func (s *source) fetch(wants []want) error {
+	for len(wants) > 0 {
+		n, octets := 0, int64(0)
+		for n < len(wants) && n < windowMessages && octets+wants[n].size <= slabSize {
+			octets += max(wants[n].size, 1)
+			n++
+		}
+		var err error
+		if n == 0 {
+			n, err = 1, s.large(wants[0])
+		} else {
+			n, err = s.window(wants[:n])
+		}
+		if err != nil {
+			return err
+		}
+		wants = wants[n:]
+	}
+	return nil
+}
+
+var bodyItems = imapconn.Items{Flags: true, InternalDate: true, Body: true}
+
+// window reads messages that fit into one slab together, if the server's
+// sizes are true. It stops before the first that does not fit, corrects its
+// size, and returns how many it is done with.
+func (s *source) window(wants []want) (int, error) {
+	b, err := s.take()
+	if err != nil {
+		return 0, err
+	}
+	done := len(wants)
+	err = s.box.Fetch(s.ctx, uids(wants), bodyItems, slabSize, func(m *imapconn.Message) error {
+		i := find(wants, m.UID)
+		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, flags: m.Flags, date: m.InternalDate}
+		switch {
+		case m.State != imapconn.Have:
+			missing(&it, m)
+		case m.Body == nil && m.Literal > 0, len(b.slab)+len(m.Body) > slabSize+slabSize/4:
+			wants[i].size, done = m.Literal, min(done, i)
+			return nil
+		default:
+			it.octets = b.keep(m.Body)
+			it.size = int64(len(it.octets))
+		}
+		b.items = append(b.items, it)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	b.sort()
+	if done < len(wants) {
+		b.items = slices.DeleteFunc(b.items, func(it item) bool { return it.uid >= wants[done].uid })
+	}
+	return done, s.give(b)
+}
+
+// find returns where a UID stands among wants, which are sorted by UID.
+func find(wants []want, uid uint32) int {
+	i, _ := slices.BinarySearchFunc(wants, uid, func(w want, uid uint32) int { return int(int64(w.uid) - int64(uid)) })
+	return i
+}
+
+// missing makes an item of a message that could not be had.
+func missing(it *item, m *imapconn.Message) {
+	if m.State == imapconn.Gone {
+		it.kind = itemGone
+		return
+	}
+	it.kind, it.reason, it.text = itemFailed, stream.Reason(m.Reason), m.Text
+}

@@ -1,0 +1,31 @@
+// Package headerkey computes the identity of a message from its header: a key
+// that is the same on two servers even where one of them rewrote what it was
+// given. It touches no network.
+//
+// # The key
+//
+// The header ends at the first empty line. Lines end at LF; CRs before it are
+// dropped. A line that begins with a blank or a tab continues the field before
+// it. A line without a colon, or with a name that is empty or holds blanks,
+// controls or 8-bit octets, is skipped with its continuations; blanks between
+// name and colon are allowed. Names are compared without regard to case.
+//
+// A value is unfolded, every run of white space (SP, TAB, CR, VT, FF) becomes
+// one blank, and those at its ends go. NUL and octets from 0x80 become "X", and
+// a run of "X" (literal ones too) one: Cyrus masks such octets so, and others do
+// otherwise. An empty value counts as absent. Of a field that RFC 5322 3.6
+// allows once, only the first occurrence counts; of any other all do, in order.
+// Of a value the first 64 KiB count, CRs left out. Of all values of one field
+// together the first 256 KiB count, each value with its name and two octets.
+//
+// The key is the name of the highest rung that the message reaches, a colon,
+// and the first 128 bits of a SHA-256 in lower-case hexadecimal:
+//
+//	recipe  the fields of the recipe, in its order, when one of them is there:
+//	        for each value lower-case name, ":", value, LF
+//	origin  likewise Date, From, To and Subject
+//	header  all fields: the SHA-256 of name, ":", value, LF of each, sorted
+//	body    there is no field: the octets of the message as Digest takes them
+//
+// A recipe ALL hashes as the rung "header" does, without what it leaves out.
+package headerkey

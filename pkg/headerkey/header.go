@@ -1,0 +1,100 @@
+package headerkey
+
+import (
+	"mime"
+	"net/textproto"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/emersion/go-message/charset"
+)
+
+// maxShown is how much of a field is shown, in octets of UTF-8; maxEncoded is
+// how much of its raw value is decoded for that.
+const (
+	maxShown   = 4 << 10
+	maxEncoded = 16 << 10
+)
+
+// Field is a header field for people.
+type Field struct {
+	Name  string // with the usual capitals: Message-ID, Date, List-Id
+	Value string // UTF-8 on one line, RFC 2047 decoded, at most 4 KiB
+}
+
+// Header returns what people read of a message: Message-ID, Date, From and
+// Subject, then the other fields of the recipe (none for ALL), each by its first
+// value. Fields that are absent or empty are left out. White space is collapsed,
+// encoded words (RFC 2047) are decoded where that is possible without a doubt,
+// and what is not UTF-8 after that becomes U+FFFD. The values are a stranger's
+// words: they may hold control characters. Header ends the message as Sum does.
+func (s *Scanner) Header() []Field {
+	s.Sum()
+	var fields []Field
+	for i, name := range slices.Concat(shown, s.recipe.fields) {
+		if i >= len(shown) && slices.Contains(shown, name) {
+			continue
+		}
+		for raw := range s.slots[s.index(name)].values() {
+			if value := readable(raw); value != "" {
+				fields = append(fields, Field{Name: capitals(name), Value: value})
+			}
+			break
+		}
+	}
+	return fields
+}
+
+// capitals spells a name in lower case as people do.
+func capitals(name string) string {
+	if name == "message-id" {
+		return "Message-ID"
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
+}
+
+var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
+
+var words = mime.WordDecoder{CharsetReader: charset.Reader}
+
+// readable makes a line of text of a raw value.
+func readable(raw []byte) string {
+	text := collapse(raw[:min(len(raw), maxEncoded)])
+	if strings.Contains(text, "=?") {
+		// An encoded word in a charset that is not known leaves all as it is.
+		if decoded, err := words.DecodeHeader(text); err == nil {
+			text = oneLine.Replace(decoded)
+		}
+	}
+	return cut(strings.ToValidUTF8(text, "\uFFFD"), maxShown)
+}
+
+// collapse makes runs of white space one blank, and trims.
+func collapse(raw []byte) string {
+	text := make([]byte, 0, len(raw))
+	gap := false
+	for _, c := range raw {
+		if valueClass[c] == blank {
+			gap = true
+			continue
+		}
+		if gap && len(text) > 0 {
+			text = append(text, ' ')
+		}
+		gap = false
+		text = append(text, c)
+	}
+	return string(text)
+}
+
+// cut shortens valid UTF-8 to at most n octets, between two code points.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

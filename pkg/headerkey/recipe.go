@@ -1,0 +1,135 @@
+package headerkey
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Default is the recipe that is used unless another is asked for. Two fields
+// are little for a server to send, and name nearly every message.
+const Default = "message-id,date"
+
+// maxRecipe bounds the fields, or patterns, of a recipe.
+const maxRecipe = 32
+
+// Recipe says which header fields make the key. The zero value is not a
+// recipe: use ParseRecipe.
+type Recipe struct {
+	fields []string // lower case, in order; nil for ALL
+	except []string // patterns in lower case, sorted; only with ALL
+}
+
+// ParseRecipe reads a recipe: header field names with commas between them
+// ("message-id,date"), or ALL for the whole header, or ALL with patterns of
+// names to leave out ("ALL,-X-*,-Received"; "*" stands for any characters).
+// Case and blanks around names do not matter. An error has the code exit.Usage.
+func ParseRecipe(s string) (Recipe, error) {
+	list := strings.Split(strings.ToLower(s), ",")
+	for i := range list {
+		list[i] = strings.Trim(list[i], " \t")
+	}
+	if len(list) > maxRecipe {
+		return Recipe{}, recipeError(s, "more than 32 parts")
+	}
+	if list[0] == "all" {
+		return parseAll(s, list[1:])
+	}
+	var r Recipe
+	for _, name := range list {
+		switch {
+		case strings.HasPrefix(name, "-"):
+			return Recipe{}, recipeError(s, "fields are left out of ALL only")
+		case name == "all":
+			return Recipe{}, recipeError(s, "ALL stands first, and with no other field")
+		case !isName(name) || strings.Contains(name, "*"):
+			return Recipe{}, recipeError(s, "not the name of a header field")
+		case !slices.Contains(r.fields, name):
+			r.fields = append(r.fields, name)
+		}
+	}
+	return r, nil
+}
+
+func parseAll(s string, list []string) (Recipe, error) {
+	var r Recipe
+	for _, item := range list {
+		pattern, ok := strings.CutPrefix(item, "-")
+		if !ok || !isName(pattern) {
+			return Recipe{}, recipeError(s, `after ALL come patterns to leave out, as in "ALL,-X-*"`)
+		}
+		r.except = append(r.except, pattern)
+	}
+	slices.Sort(r.except)
+	r.except = slices.Compact(r.except)
+	return r, nil
+}
+
+func recipeError(s, what string) error {
+	return exit.Errorf(exit.Usage, "key recipe %q: %s", s, what).
+		WithHint(`a recipe is a list of header fields ("message-id,date"), ALL, or ALL with what to leave out ("ALL,-X-*")`)
+}
+
+// String returns the canonical form: two recipes are the same if and only if
+// their canonical forms are. ParseRecipe reads it.
+func (r Recipe) String() string {
+	if r.fields != nil {
+		return strings.Join(r.fields, ",")
+	}
+	s := "ALL"
+	for _, pattern := range r.except {
+		s += ",-" + pattern
+	}
+	return s
+}
+
+// Fields returns the names of the header fields to ask a server for, in lower
+// case, or nil when the key needs the whole header.
+func (r Recipe) Fields() []string {
+	return slices.Clone(r.fields)
+}
+
+// leavesOut tells whether a field, its name in lower case, is no part of ALL.
+func (r Recipe) leavesOut(name []byte) bool {
+	for _, pattern := range r.except {
+		if matches(pattern, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches tells whether name fits a pattern in which "*" stands for any
+// characters. It takes the shortest stretch for each star, and goes back only
+// to the last one: at most the product of both lengths in steps.
+func matches(pattern string, name []byte) bool {
+	p, n := 0, 0
+	star, from := -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, n
+			p++
+		case p < len(pattern) && pattern[p] == name[n]:
+			p++
+			n++
+		case star >= 0:
+			from++
+			p, n = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// isName tells the names that a field may have (RFC 5322 3.6.8).
+func isName[T string | []byte](name T) bool {
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] >= 0x7F || name[i] == ':' {
+			return false
+		}
+	}
+	return len(name) > 0
+}

@@ -1,0 +1,256 @@
+package headerkey
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+)
+
+// maxStash is how many octets are kept of a message that gave no evidence yet:
+// its key may have to be made of all of them.
+const maxStash = 64 << 10
+
+// Identity is what Scanner.Sum tells of a message.
+type Identity struct {
+	// Key is the rung, a colon and 32 hexadecimal digits: see the package.
+	Key string
+	// Complete tells that every field of the recipe was there and not empty
+	// (for ALL: any field). The key of a block that a server made of some
+	// fields (HEADER.FIELDS) is the message's own only if it is complete;
+	// otherwise the message has to be read whole.
+	Complete bool
+}
+
+// Scanner computes the identity of a message from its octets, which are written
+// to it in chunks of any size: whole, or a block of header fields as a server
+// gives it for Recipe.Fields. Its memory is bounded whatever comes. It is not
+// safe for concurrent use.
+type Scanner struct {
+	recipe Recipe
+	parser parser
+	slots  []slot // the fields to keep, each once
+	key    []int  // indices of the recipe's fields, in its order
+	filter filter // of the names in slots
+
+	received received
+	all      *lines // the fields of a recipe ALL, else nil
+
+	current  *slot // keeps the open field, nil when nothing does
+	track    bool  // the open field is of received
+	probe    bool  // the open field may be the first with a value
+	anyField bool  // there is a field with a value
+	evidence bool  // there is one that makes a key
+
+	fallback fallback
+	finished bool
+	identity Identity
+	buf      []byte
+}
+
+// The fields that are shown to people, and those of the second rung.
+var (
+	shown  = []string{"message-id", "date", "from", "subject"}
+	origin = []string{"date", "from", "to", "subject"}
+)
+
+// NewScanner returns a Scanner of an empty message. It can be used for many
+// messages, with a Reset between two.
+func NewScanner(recipe Recipe) *Scanner {
+	s := &Scanner{recipe: recipe, received: received{slot: slot{name: "received"}}}
+	s.parser.sink = s
+	for _, name := range slices.Concat(shown, origin, recipe.fields) {
+		s.addSlot(name)
+	}
+	for _, name := range slices.Concat(origin, recipe.fields) {
+		s.slots[s.index(name)].counts = true
+	}
+	for _, name := range recipe.fields {
+		s.key = append(s.key, s.index(name))
+	}
+	if recipe.fields == nil {
+		s.all = newLines(recipe)
+	}
+	s.filter.add("received")
+	return s
+}
+
+func (s *Scanner) addSlot(name string) {
+	if s.index(name) < 0 {
+		s.slots = append(s.slots, slot{name: name, once: slices.Contains(single, name)})
+		s.filter.add(name)
+	}
+}
+
+func (s *Scanner) index(name string) int {
+	return slices.IndexFunc(s.slots, func(f slot) bool { return f.name == name })
+}
+
+// Reset makes s a Scanner of an empty message again, with the same recipe.
+func (s *Scanner) Reset() {
+	s.parser.reset()
+	for i := range s.slots {
+		s.slots[i].reset()
+	}
+	s.received.reset()
+	if s.all != nil {
+		s.all.reset()
+	}
+	s.fallback.reset()
+	s.current, s.track, s.probe = nil, false, false
+	s.anyField, s.evidence, s.finished = false, false, false
+}
+
+// Write takes more of the message, and never fails. What comes after the header
+// costs nothing unless NeedsBody tells so. Write has no effect after Sum.
+func (s *Scanner) Write(p []byte) (int, error) {
+	if s.finished || s.HeaderDone() && !s.NeedsBody() {
+		return len(p), nil
+	}
+	s.parser.write(p)
+	if s.all != nil {
+		s.all.write(p)
+		s.evidence = s.evidence || s.all.any()
+	}
+	if !s.evidence {
+		s.fallback.write(p, !s.anyField)
+	}
+	return len(p), nil
+}
+
+// HeaderDone tells that the empty line after the header was seen. Nobody needs
+// to write more, unless NeedsBody.
+func (s *Scanner) HeaderDone() bool { return s.parser.done }
+
+// NeedsBody tells that the header has ended without a field, so that the key
+// will be made of all octets of the message.
+func (s *Scanner) NeedsBody() bool { return s.parser.done && !s.anyField }
+
+// begin is called by the parser.
+func (s *Scanner) begin(name []byte) {
+	s.current, s.track = nil, false
+	s.probe = !s.anyField && isName(name)
+	if !s.filter.mayHave(name) {
+		return
+	}
+	s.track = equalFold(name, "received")
+	if s.track {
+		s.received.open()
+	}
+	for i := range s.slots {
+		if f := &s.slots[i]; equalFold(name, f.name) {
+			if f.open() {
+				s.current = f
+			}
+			return
+		}
+	}
+}
+
+// value is called by the parser.
+func (s *Scanner) value(p []byte) {
+	if s.probe && !isBlank(p) {
+		s.probe, s.anyField = false, true
+	}
+	if s.current != nil {
+		s.current.add(p)
+	}
+	if s.track {
+		s.received.add(p)
+	}
+}
+
+// end is called by the parser.
+func (s *Scanner) end() {
+	if s.current != nil {
+		s.current.close()
+		s.evidence = s.evidence || s.current.counts && s.current.has
+	}
+	if s.track {
+		s.received.close()
+	}
+	s.current, s.track, s.probe = nil, false, false
+}
+
+// Sum ends the message and returns its identity.
+func (s *Scanner) Sum() Identity {
+	if s.finished {
+		return s.identity
+	}
+	s.parser.finish()
+	if s.all != nil {
+		s.all.parser.finish()
+	}
+	s.finished = true
+	rung, sum := s.sum()
+	var digits [32]byte
+	hex.Encode(digits[:], sum[:16])
+	s.identity = Identity{Key: rung + string(digits[:]), Complete: s.complete()}
+	return s.identity
+}
+
+// sum climbs down the ladder to the first rung that the message reaches.
+func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {
+	if s.all != nil && s.all.any() {
+		return "recipe:", s.all.sum()
+	}
+	if s.gather(s.key) {
+		return "recipe:", sha256.Sum256(s.buf)
+	}
+	var indices [4]int
+	for i, name := range origin {
+		indices[i] = s.index(name)
+	}
+	if s.gather(indices[:]) {
+		return "origin:", sha256.Sum256(s.buf)
+	}
+	if s.anyField {
+		return "header:", s.fallback.header()
+	}
+	return "body:", s.fallback.body()
+}
+
+// gather puts the material of some fields into buf, and tells whether there is
+// any.
+func (s *Scanner) gather(indices []int) bool {
+	s.buf = s.buf[:0]
+	for _, i := range indices {
+		s.buf = s.slots[i].appendMaterial(s.buf)
+	}
+	return len(s.buf) > 0
+}
+
+func (s *Scanner) complete() bool {
+	if s.all != nil {
+		return s.all.any()
+	}
+	for _, i := range s.key {
+		if !s.slots[i].has {
+			return false
+		}
+	}
+	return true
+}
+
+// Received returns 16 hexadecimal digits of a hash over the values of all
+// Received fields in their order, normalised, or "" if there are none. It tells
+// apart two messages with one key that came different ways. It ends the message
+// as Sum does.
+func (s *Scanner) Received() string {
+	s.Sum()
+	return s.received.sum()
+}
+
+// filter tells at once most of the names that nobody looks for.
+type filter struct {
+	lengths uint64 // a bit for each length, the last one for 63 and more
+	firsts  uint64 // a bit for each first octet, modulo 64
+}
+
+func (f *filter) add(name string) {
+	f.lengths |= 1 << min(len(name), 63)
+	f.firsts |= 1 << (name[0] & 63)
+}
+
+func (f *filter) mayHave(name []byte) bool {
+	return len(name) > 0 && f.lengths>>min(len(name), 63)&1 != 0 && f.firsts>>(toLower(name[0])&63)&1 != 0
+}

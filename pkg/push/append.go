@@ -1,0 +1,240 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+)
+
+const (
+	// doubtPause lies between two looks for a message whose answer was lost: a
+	// server was seen to store a batch half a second after its client had gone.
+	doubtPause = 1100 * time.Millisecond
+	// doubtTries is how often a batch may end in doubt.
+	doubtTries = 5
+)
+
+// batch appends messages of one target, in order, and writes their receipts.
+func (p *pusher) batch(w *work) error {
+	name := w.messages[0].Target
+	t := p.desk.target(name)
+	if p.full != nil {
+		return p.refuseAll(w.messages, Skipped, "over-quota", p.full.Error())
+	}
+	if err := p.desk.prepare(t, !p.opt.Unconditional); err != nil {
+		return err
+	}
+	if t.refused != nil {
+		return p.refuseAll(w.messages, Rejected, "no-folder", t.refused.Error())
+	}
+	var rest []*message
+	for _, m := range w.messages {
+		found, err := p.desk.claim(t, m)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			rest = append(rest, m)
+			continue
+		}
+		if err := p.stored(t, m, Present, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: found.uid}); err != nil {
+			return err
+		}
+	}
+	for len(rest) > 0 {
+		n := p.together(rest)
+		if err := p.append(t, rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+		if p.full != nil {
+			return p.refuseAll(rest, Skipped, "over-quota", p.full.Error())
+		}
+	}
+	return p.receipts.flush()
+}
+
+// together returns how many messages go in one command: an odd one goes alone while the
+// server has not been seen to take its kind.
+func (p *pusher) together(rest []*message) int {
+	for i, m := range rest {
+		if m.odd&^p.taken != 0 {
+			return max(i, 1)
+		}
+	}
+	return len(rest)
+}
+
+// append sends messages until the fate of each is known.
+func (p *pusher) append(t *target, ms []*message) error {
+	for try := 1; len(ms) > 0; try++ {
+		done, err := p.send(t, ms)
+		ms = ms[done:]
+		var doubt *imapconn.InDoubt
+		switch {
+		case err == nil:
+		case errors.As(err, &doubt):
+			if try == doubtTries {
+				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.name, err).WithHint("run the same pipeline again")
+			}
+			if ms, err = p.settle(t, ms); err != nil {
+				return err
+			}
+		case errors.Is(err, imapconn.ErrNoMailbox) && try < doubtTries:
+			t.exists, t.uidNext = false, 1
+			if err := p.desk.create(t); err != nil && !errors.Is(err, imapconn.ErrExists) {
+				if refused(err) {
+					return p.refuseAll(ms, Rejected, "no-folder", err.Error())
+				}
+				return err
+			}
+		case errors.Is(err, imapconn.ErrNoMailbox):
+			return p.refuseAll(ms, Rejected, "no-folder", err.Error())
+		case exit.CodeOf(err) == exit.CantCreate:
+			p.full = err
+			return p.refuseAll(ms, Skipped, "over-quota", err.Error())
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// send makes one attempt and returns how many messages are done.
+func (p *pusher) send(t *target, ms []*message) (done int, err error) {
+	out := make([]imapconn.AppendMessage, len(ms))
+	dropped := make([][]string, len(ms))
+	for i, m := range ms {
+		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
+		out[i].Flags, dropped[i] = t.allowed(m.Flags)
+	}
+	var failed error
+	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
+		done = max(done, i+1)
+		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
+		if err := p.answer(t, ms[i], r); err != nil && failed == nil {
+			failed = err
+		}
+	})
+	if err == nil {
+		err = failed
+	}
+	if flushErr := p.receipts.flush(); err == nil {
+		err = flushErr
+	}
+	return done, err
+}
+
+// answer writes the receipt of a message whose fate is known.
+func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
+	if r.Err == nil {
+		if r.UID != 0 {
+			t.uidNext = max(t.uidNext, r.UID+1)
+		} else {
+			if t.ours == nil {
+				t.ours = map[string]int{}
+			}
+			t.ours[m.Key]++
+		}
+		p.taken |= m.odd
+		return p.stored(t, m, Appended, r)
+	}
+	reason, text := "refused", r.Err.Error()
+	var no *imap.Error
+	switch {
+	case errors.Is(r.Err, imapconn.ErrEmpty):
+		reason = "empty"
+	case errors.Is(r.Err, imapconn.ErrTooBig):
+		reason = "too-large"
+	case errors.As(r.Err, &no):
+		text = no.Text
+		if no.Code != "" {
+			text = "[" + string(no.Code) + "] " + text
+		}
+	}
+	return p.refuseAll([]*message{m}, Rejected, reason, text)
+}
+
+func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendResult) error {
+	x := of(&m.Message, t.name, result)
+	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
+	p.opt.Progress.Add(1, m.Size)
+	return p.receipts.message(x, m.Size)
+}
+
+// settle finds out which messages the server stored though its answer was
+// lost, and returns the others. That a message is not there counts only when
+// two looks agree.
+func (p *pusher) settle(t *target, ms []*message) ([]*message, error) {
+	var err error
+	for {
+		if ms, err = p.found(t, ms); err != nil || len(ms) == 0 {
+			return ms, err
+		}
+		before := t.uidNext
+		if err := sleep(p.desk.ctx, doubtPause); err != nil {
+			return nil, err
+		}
+		if ms, err = p.found(t, ms); err != nil || len(ms) == 0 || t.uidNext == before {
+			return ms, err
+		}
+	}
+}
+
+// found writes receipts for the messages that are at the destination and
+// returns the others.
+func (p *pusher) found(t *target, ms []*message) ([]*message, error) {
+	p.desk.open = nil // the mailbox is opened anew, on whatever connection there is
+	if err := p.desk.look(t); err != nil {
+		return nil, err
+	}
+	var rest []*message
+	for _, m := range ms {
+		n, err := p.desk.claim(t, m)
+		if err != nil {
+			return nil, err
+		}
+		if n == nil {
+			rest = append(rest, m)
+			continue
+		}
+		if err := p.stored(t, m, Appended, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid}); err != nil {
+			return nil, err
+		}
+	}
+	return rest, p.receipts.flush()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// refuseAll writes the receipts of messages that do not arrive, and keeps
+// their octets if there is a place for them.
+func (p *pusher) refuseAll(ms []*message, result Result, reason, text string) error {
+	for _, m := range ms {
+		x := of(&m.Message, m.Target, result)
+		x.Reason, x.Text = reason, text
+		p.opt.Progress.Add(1, 0)
+		if err := p.receipts.message(x, 0); err != nil {
+			return err
+		}
+		if p.rejects != nil {
+			if err := p.rejects.add(m, reason, text); err != nil {
+				return err
+			}
+		}
+	}
+	return p.receipts.flush()
+}

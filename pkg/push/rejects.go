@@ -1,0 +1,78 @@
+package push
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// rejects writes a plan of the messages that were not appended, with their
+// octets and the server's words, to be mended and pushed again.
+type rejects struct {
+	w      *stream.Writer
+	begin  *stream.Begin
+	toc    []*stream.Folder
+	listed int64
+}
+
+// start writes begin and the table of contents before the first message.
+func (r *rejects) start() error {
+	if r.w.Begun() {
+		return nil
+	}
+	b := *r.begin
+	b.Filters = append(slices.Clone(b.Filters), "rejects")
+	if err := r.w.Write(&b); err != nil {
+		return err
+	}
+	for _, f := range r.toc {
+		if err := r.w.Write(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rejects) add(m *message, reason, text string) error {
+	if err := r.start(); err != nil {
+		return err
+	}
+	r.listed++
+	why, err := json.Marshal(struct {
+		Reason string `json:"reason"`
+		Text   string `json:"text"`
+	}{reason, strings.ToValidUTF8(text, "\ufffd")})
+	if err != nil {
+		return err
+	}
+	out := m.Message
+	out.Extra = append(slices.Clone(m.Extra), append([]byte(`,"rejected":`), stream.Canonical(why)...)...)
+	if m.Size <= stream.PartSize {
+		octets := make([]byte, m.Size)
+		if _, err := io.ReadFull(io.NewSectionReader(m, 0, m.Size), octets); err != nil {
+			return err
+		}
+		out.SetBody(octets)
+		return r.w.Write(&out)
+	}
+	out.SHA256, out.Parts = "", stream.PartCount(m.Size)
+	if err := r.w.Write(&out); err != nil {
+		return err
+	}
+	parts := r.w.Parts(&out)
+	if _, err := io.Copy(parts, io.NewSectionReader(m, 0, m.Size)); err != nil {
+		return err
+	}
+	return parts.Close()
+}
+
+// end closes the plan, which may hold nothing.
+func (r *rejects) end() error {
+	if err := r.start(); err != nil {
+		return err
+	}
+	return r.w.End(&stream.End{Plan: true, Listed: r.listed})
+}

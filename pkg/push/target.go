@@ -1,0 +1,296 @@
+package push
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+)
+
+// target is a destination folder that messages go to.
+type target struct {
+	name, wire string
+	exists     bool
+	validity   uint32 // that the plan saw, 0: it did not exist
+	next       uint32 // UIDNEXT that the plan saw
+	refused    error  // why nothing can be appended, or nil
+
+	opened  bool
+	flags   []string // PERMANENTFLAGS (RFC 9051 section 7.1)
+	anyFlag bool     // and keywords that are new to the folder
+	uidNext uint32   // everything below has been looked at or is ours
+	newer   map[string][]*newcomer
+	ours    map[string]int // appended by this run where the server tells no UIDs
+}
+
+// newcomer is a message that came to the folder after the plan was made.
+type newcomer struct {
+	uid   uint32
+	size  int64
+	date  int64 // INTERNALDATE in seconds
+	taken bool
+}
+
+func unix(date string) int64 {
+	t, err := time.Parse(time.RFC3339, date)
+	if err != nil {
+		return -1
+	}
+	return t.Unix()
+}
+
+// desk does the work at the destination.
+type desk struct {
+	ctx     context.Context
+	conn    imapconn.Options
+	session *imapconn.Session
+	recipe  headerkey.Recipe
+	boxes   map[string]imapconn.Mailbox // that exist, by name
+	targets map[string]*target
+	box     *imapconn.Selected
+	open    *target // the one that box is of
+}
+
+// connect logs in when there is something to do for the first time.
+func (d *desk) connect() error {
+	if d.session != nil {
+		return nil
+	}
+	session, err := imapconn.Open(d.ctx, d.conn)
+	if err != nil {
+		return err
+	}
+	d.session = session
+	boxes, err := session.List(d.ctx)
+	if err != nil {
+		return err
+	}
+	d.boxes = map[string]imapconn.Mailbox{}
+	for _, b := range slices.Backward(boxes) {
+		d.boxes[folder.Plain(b.Name)] = b
+	}
+	for _, b := range boxes {
+		d.boxes[b.Name] = b
+		if folder.IsInbox(b.Name) {
+			d.boxes[folder.Inbox] = b
+		}
+	}
+	return nil
+}
+
+func (d *desk) close() {
+	if d.session != nil {
+		d.session.Close()
+	}
+}
+
+// target returns the folder of that name, whether it exists or not.
+func (d *desk) target(name string) *target {
+	t := d.targets[name]
+	if t == nil {
+		t = &target{name: name}
+		d.targets[name] = t
+	}
+	if b, ok := d.boxes[name]; ok && !t.exists {
+		t.wire, t.exists = b.Wire, b.Selectable()
+	}
+	return t
+}
+
+// create makes a folder. A server that insists on it gets the levels above
+// first.
+func (d *desk) create(t *target) error {
+	err := d.session.Create(d.ctx, t.name)
+	if err != nil && refused(err) && !errors.Is(err, imapconn.ErrExists) {
+		made := false
+		for _, parent := range folder.Parents(t.name, d.session.Namespace().Delimiter) {
+			if _, there := d.boxes[parent]; !there && d.session.Create(d.ctx, parent) == nil {
+				made = true
+			}
+		}
+		if made {
+			err = d.session.Create(d.ctx, t.name)
+		}
+	}
+	if err != nil && !errors.Is(err, imapconn.ErrExists) {
+		return err
+	}
+	wire, wireErr := folder.EncodeUTF7(t.name)
+	if wireErr != nil {
+		return exit.Wrap(exit.CantCreate, wireErr)
+	}
+	t.wire, t.exists = wire, true
+	return err
+}
+
+func refused(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no)
+}
+
+// prepare makes sure that the folder is there and looks at what came to it
+// since the plan was made. What speaks against the folder stays with it.
+func (d *desk) prepare(t *target, look bool) error {
+	if t.opened || t.refused != nil {
+		return nil
+	}
+	if !t.exists {
+		if err := d.create(t); err != nil && !errors.Is(err, imapconn.ErrExists) {
+			return t.refuse(err)
+		}
+	}
+	if err := d.selectBox(t); err != nil {
+		return t.refuse(err)
+	}
+	t.opened, t.flags, t.anyFlag = true, d.box.PermanentFlags, d.box.AnyKeyword
+	from := max(t.next, 1)
+	switch {
+	case t.validity != 0 && t.validity != d.box.UIDValidity:
+		t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan", t.validity, d.box.UIDValidity)
+		return nil
+	case !look:
+		from = d.box.UIDNext
+	}
+	t.uidNext = max(from, 1)
+	t.newer = map[string][]*newcomer{}
+	return d.look(t)
+}
+
+// refuse keeps a server's NO with the folder; what ends the run is returned.
+func (t *target) refuse(err error) error {
+	if refused(err) {
+		t.refused = err
+		return nil
+	}
+	return err
+}
+
+func (d *desk) selectBox(t *target) error {
+	box, err := d.session.Select(d.ctx, t.wire)
+	if err != nil {
+		return err
+	}
+	d.box, d.open = box, t
+	return nil
+}
+
+// look reads the keys of the messages at and above t.uidNext into t.newer.
+func (d *desk) look(t *target) error {
+	if d.open != t {
+		if err := d.selectBox(t); err != nil {
+			return err
+		}
+	}
+	if d.box.Messages == 0 || d.box.UIDNext != 0 && d.box.UIDNext <= t.uidNext {
+		return nil
+	}
+	next := t.uidNext
+	err := keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+		if m.UID < t.uidNext || id == nil {
+			return nil // UID n:* gives the last message also when it is below n
+		}
+		next = max(next, m.UID+1)
+		if t.ours[id.Key] > 0 {
+			t.ours[id.Key]--
+			return nil
+		}
+		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, size: m.Size, date: unix(m.InternalDate)})
+		return nil
+	})
+	t.uidNext = next
+	return err
+}
+
+// claim finds the newcomer that a message of the plan is, if there is one. The
+// same key alone says little where messages share it: the size and the date
+// must agree, or the octets, as far as servers leave them alone.
+func (d *desk) claim(t *target, m *message) (*newcomer, error) {
+	all := t.newer[m.Key]
+	free := slices.DeleteFunc(slices.Clone(all), func(n *newcomer) bool { return n.taken })
+	if len(free) == 0 {
+		return nil, nil
+	}
+	date := unix(m.InternalDate)
+	for _, n := range free {
+		if !m.Twin && n.size == m.Size && (n.date == date || date < 0) {
+			n.taken = true
+			return n, nil
+		}
+	}
+	want, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range free {
+		got, err := d.digest(t, n)
+		if err != nil {
+			return nil, err
+		}
+		if got == want {
+			n.taken = true
+			return n, nil
+		}
+	}
+	for _, n := range free {
+		// Rewritten beyond recognition: with one message of this key and date
+		// on either side there is nothing else that it could be.
+		if !m.Twin && len(all) == 1 && n.date == date {
+			n.taken = true
+			return n, nil
+		}
+	}
+	return nil, nil
+}
+
+// pieceSize is how much of a message is read at a time, in octets.
+const pieceSize = 1 << 20
+
+// digest returns the loose hash of a message at the destination; zero if it
+// cannot be read.
+func (d *desk) digest(t *target, n *newcomer) ([sha256.Size]byte, error) {
+	if d.open != t {
+		if err := d.selectBox(t); err != nil {
+			return [sha256.Size]byte{}, err
+		}
+	}
+	sum := headerkey.NewDigester()
+	for at := int64(0); ; {
+		b, err := d.box.FetchPart(d.ctx, n.uid, at, pieceSize)
+		var one *imapconn.PartError
+		if errors.As(err, &one) {
+			return [sha256.Size]byte{}, nil
+		}
+		if err != nil {
+			return [sha256.Size]byte{}, err
+		}
+		sum.Write(b)
+		at += int64(len(b))
+		if len(b) < pieceSize {
+			return sum.Sum(), nil
+		}
+	}
+}
+
+// allowed splits flags into those that the folder keeps and those it does not.
+func (t *target) allowed(flags []string) (keep, drop []string) {
+	for _, f := range flags {
+		if t.anyFlag && !strings.HasPrefix(f, `\`) || slices.ContainsFunc(t.flags, func(p string) bool { return strings.EqualFold(p, f) }) {
+			keep = append(keep, f)
+		} else {
+			drop = append(drop, f)
+		}
+	}
+	return keep, drop
+}
