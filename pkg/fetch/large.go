@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -55,7 +56,7 @@ func (s *source) flags(it *item, b *batch) (done bool, err error) {
 	have := false
 	err = s.box.Fetch(s.ctx, []uint32{it.uid}, imapconn.Items{Flags: true, InternalDate: true}, 0, func(m *imapconn.Message) error {
 		have = m.State == imapconn.Have
-		it.flags, it.date = m.Flags, m.InternalDate
+		it.flags, it.date = slices.Clone(m.Flags), m.InternalDate
 		if !have {
 			missing(it, m)
 		}

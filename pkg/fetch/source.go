@@ -288,7 +288,7 @@ func (s *source) window(wants []want) (int, error) {
 	done := len(wants)
 	err = s.box.Fetch(s.ctx, uids(wants), bodyItems, slabSize, func(m *imapconn.Message) error {
 		i := find(wants, m.UID)
-		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, flags: m.Flags, date: m.InternalDate}
+		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, flags: slices.Clone(m.Flags), date: m.InternalDate}
 		switch {
 		case m.State != imapconn.Have:
 			missing(&it, m)

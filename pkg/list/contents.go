@@ -48,7 +48,7 @@ func Contents(ctx context.Context, session *imapconn.Session, choice folder.Sele
 
 // Folder makes the record of a mailbox; st is nil where it cannot be opened.
 func Folder(b imapconn.Mailbox, st *imapconn.Status) stream.Folder {
-	f := stream.Folder{Name: b.Name, Delimiter: b.Delimiter, Attributes: b.Attributes, Subscribed: b.Subscribed, Octets: -1}
+	f := stream.Folder{Name: b.Name, Delimiter: b.Delimiter, Attributes: lasting(b.Attributes), Subscribed: b.Subscribed, Octets: -1}
 	if st != nil {
 		f.UIDValidity, f.UIDNext, f.Messages, f.Octets = st.UIDValidity, st.UIDNext, st.Messages, st.Octets
 		if st.HighestModSeq > 0 {
@@ -56,4 +56,10 @@ func Folder(b imapconn.Mailbox, st *imapconn.Status) stream.Folder {
 		}
 	}
 	return f
+}
+
+// lasting leaves out what says how busy a mailbox is: the same state exported
+// twice is to be the same stream.
+func lasting(attributes []string) []string {
+	return slices.DeleteFunc(slices.Clone(attributes), func(a string) bool { return a == `\Marked` || a == `\Unmarked` })
 }

@@ -105,7 +105,7 @@ func (m *Message) SetBody(octets []byte) {
 }
 
 // DropBody takes the octets out of the record; its sha256 stays.
-func (m *Message) DropBody() { m.body, m.bodyKind = m.body[:0], noBody }
+func (m *Message) DropBody() { m.body, m.bodyKind = nil, noBody }
 
 // CopyBody makes m carry the octets of from, as they stand.
 func (m *Message) CopyBody(from *Message) { m.body, m.bodyKind = from.body, from.bodyKind }

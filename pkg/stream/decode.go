@@ -439,3 +439,22 @@ func (f *fields) abort(r *Abort) {
 		f.fail("abort with exit %d", r.Exit)
 	}
 }
+
+// HeaderField returns a field of a message record's header, "" if it is not
+// there.
+func HeaderField(header []byte, name string) string {
+	s := scanner{b: header}
+	if !s.expect('{') {
+		return ""
+	}
+	for first := true; s.next('}', &first); {
+		found := s.str() == name
+		s.expect(':')
+		if s.peek() != '"' {
+			s.value(nil, 1)
+		} else if value := s.str(); found {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,5 +1,27 @@
 package stream
 
+import "iter"
+
+// AppendObject appends a JSON object of texts for people, such as a message's
+// header field.
+func AppendObject(dst []byte, members iter.Seq2[string, string]) []byte {
+	o := object{append(dst, '{')}
+	for name, value := range members {
+		if c := o.b[len(o.b)-1]; c != '{' {
+			o.b = append(o.b, ',')
+		}
+		o.b = appendString(o.b, name)
+		o.b = appendString(append(o.b, ':'), value)
+	}
+	return append(o.b, '}')
+}
+
+// Line returns a record as it stands in a stream, with its line feed.
+func Line(r Record) []byte {
+	b, _ := r.appendTo(nil)
+	return append(b, '\n')
+}
+
 // Each appendTo writes one record as canonical JSON without its line feed.
 // bodyAt is where the line stops counting for the stream's hash: at the comma
 // before the body, else at its end.
@@ -44,15 +66,13 @@ func (r *Begin) appendTo(b []byte) ([]byte, int) {
 	o.str("key", r.Key)
 	o.list("filters", r.Filters)
 	o.name("labels")
-	labels := object{append(o.b, '{')}
-	for _, l := range r.Labels {
-		if c := labels.b[len(labels.b)-1]; c != '{' {
-			labels.b = append(labels.b, ',')
+	o.b = AppendObject(o.b, func(yield func(string, string) bool) {
+		for _, l := range r.Labels {
+			if !yield(l.Name, l.Value) {
+				return
+			}
 		}
-		labels.b = appendString(labels.b, l.Name)
-		labels.b = appendString(append(labels.b, ':'), l.Value)
-	}
-	o.b = append(labels.b, '}')
+	})
 	o.opt("base", r.Base)
 	o.extra(r.Extra)
 	o.str("spec", SpecURL)

@@ -553,3 +553,14 @@ func (s *scanner) number() []byte {
 	}
 	return s.b[start:s.i]
 }
+
+// Canonical returns a JSON value in canonical form; what is no JSON becomes
+// null.
+func Canonical(value []byte) []byte {
+	s := scanner{b: value}
+	out := s.value(nil, 0)
+	if s.space(); s.err != nil || s.i != len(s.b) {
+		return []byte("null")
+	}
+	return out
+}

@@ -122,6 +122,7 @@ const (
 	ReasonTarget      Reason = "target-unreadable" // the destination folder cannot be compared
 	ReasonIncomplete  Reason = "incomplete"        // body parts are missing in an edited stream
 	ReasonTooLarge    Reason = "too-large"
+	ReasonAmbiguous   Reason = "ambiguous" // which of several messages is missing cannot be told
 )
 
 // Failed is a message, or with UID 0 a folder, that could not be had.
@@ -171,6 +172,20 @@ type End struct {
 	Records   int64 // lines before this one
 	Hash      string
 	Extra     []byte
+}
+
+// Add adds the counts of another stream.
+func (e *End) Add(o *End) {
+	e.Plan = e.Plan || o.Plan
+	e.Listed += o.Listed
+	e.Emitted += o.Emitted
+	e.Present += o.Present
+	e.Missing += o.Missing
+	e.Ambiguous += o.Ambiguous
+	e.Gone += o.Gone
+	e.Failed += o.Failed
+	e.Folders += o.Folders
+	e.Octets += o.Octets
 }
 
 // Abort ends a stream whose producer had to stop early.

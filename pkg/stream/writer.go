@@ -25,7 +25,18 @@ type Writer struct {
 	last  time.Time
 	timer *time.Timer // nil: frames are never cut by time
 	begun bool
+	fails int64 // failed records of all sections
+	how   closing
 }
+
+// closing is how the last stream of a concatenation ended.
+type closing uint8
+
+const (
+	notClosed closing = iota
+	byEnd
+	byAbort
+)
 
 // WriterOptions says how a stream is packed.
 type WriterOptions struct {
@@ -40,6 +51,7 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	w.cur = w.frames.take()
 	if opt.From != nil && opt.From.Begin != nil {
 		w.hash, w.counts, w.begun = opt.From.hash, opt.From.counts, true
+		w.fails = w.counts.failed + w.counts.folders
 	}
 	if opt.Live {
 		w.timer = time.AfterFunc(time.Hour, w.tick)
@@ -47,8 +59,18 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	return w
 }
 
-// Begun tells whether a begin record was written.
+// Begun tells whether a begin record was written that no end or abort has
+// followed.
 func (w *Writer) Begun() bool { return w.begun }
+
+// Ended tells whether an end record was the last to be written.
+func (w *Writer) Ended() bool { return !w.begun && w.how == byEnd }
+
+// Aborted tells whether an abort record was the last to be written.
+func (w *Writer) Aborted() bool { return !w.begun && w.how == byAbort }
+
+// Failures returns how many failed records were written.
+func (w *Writer) Failures() int64 { return w.fails }
 
 // Write writes one record. Records stand in the order that FORMAT.md gives;
 // the Writer trusts its caller with it.
@@ -73,6 +95,9 @@ func (w *Writer) Write(r Record) error {
 	}
 	w.cur.raw = append(line, '\n')
 	w.counts.add(r)
+	if _, ok := r.(*Failed); ok {
+		w.fails++
+	}
 	w.begun = true
 	if len(w.cur.raw) >= frameSize {
 		w.cut()
@@ -89,11 +114,14 @@ var lineFeed = []byte{'\n'}
 func (w *Writer) End(e *End) error {
 	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
 	e.Octets, e.Records = w.counts.octets, w.counts.records
+	if e.Plan && e.Missing == 0 {
+		e.Missing = e.Emitted
+	}
 	e.Hash = hex.EncodeToString(w.hash.Sum(nil))
 	if err := w.Write(e); err != nil {
 		return err
 	}
-	return w.reset()
+	return w.reset(byEnd)
 }
 
 // Abort writes an abort record in a frame of its own, so that a resumption
@@ -105,13 +133,13 @@ func (w *Writer) Abort(a *Abort) error {
 	if err := w.Write(a); err != nil {
 		return err
 	}
-	return w.reset()
+	return w.reset(byAbort)
 }
 
 // reset makes ready for another section.
-func (w *Writer) reset() error {
+func (w *Writer) reset(how closing) error {
 	w.hash.Reset()
-	w.counts, w.begun = counts{}, false
+	w.counts, w.begun, w.how = counts{}, false, how
 	return w.Flush()
 }
 

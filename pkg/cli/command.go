@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"os"
+
+	ucli "github.com/urfave/cli/v2"
+)
+
+// Command describes one of the commands.
+type Command struct {
+	Name    string
+	Summary string // what it does, in one line without a full stop
+	// Operands names what may follow the options. Each may be left out; more
+	// than these are a usage error.
+	Operands []string
+	Examples []Example
+	// Notes stand at the end of the help, one paragraph each.
+	Notes  []string
+	Flags  []ucli.Flag
+	Action ucli.ActionFunc
+	// Stream tells whether stdout carries a stream with these arguments: a
+	// command that fails before its first record then says so in band.
+	Stream func(args []string) bool
+}
+
+// Example is a command line and what it does.
+type Example struct {
+	Line, Does string
+}
+
+// stateKey is where New leaves its state in App.Metadata.
+const stateKey = "imap-pipe"
+
+// state is what a run of a command needs beside the library's App.
+type state struct {
+	command Command
+	talk    *Talk
+	given   map[string]bool // options of the command line, by their first name
+	reached bool            // the command's own action was called
+	opened  bool            // a StreamOutput was made: it says in band how it ended
+}
+
+// New makes an App of c, with the traps of the library closed: nothing of
+// its own reaches stdout, commas and blanks in a list option's value are
+// kept, and no error ends the process. It adds --progress, --quiet, --help and --version.
+// Do not mark a flag as Required: the library would print its help; let the
+// action tell what is missing.
+func New(c Command) *ucli.App {
+	st := &state{command: c, talk: newTalk(c.Name, os.Stderr)}
+	c.Flags = append(append([]ucli.Flag(nil), c.Flags...), commonFlags()...)
+	for _, f := range c.Flags {
+		if list, ok := f.(*ucli.StringSliceFlag); ok {
+			list.KeepSpace = true
+		}
+	}
+	st.command = c
+	return &ucli.App{
+		Name:                      c.Name,
+		HelpName:                  c.Name,
+		Usage:                     c.Summary,
+		Flags:                     c.Flags,
+		Action:                    st.action,
+		HideHelp:                  true,
+		HideVersion:               true,
+		Writer:                    os.Stderr,
+		ErrWriter:                 os.Stderr,
+		DisableSliceFlagSeparator: true,
+		OnUsageError:              func(_ *ucli.Context, err error, _ bool) error { return flagError(err) },
+		ExitErrHandler:            func(*ucli.Context, error) {},
+		Metadata:                  map[string]any{stateKey: st},
+	}
+}
+
+func commonFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.StringFlag{Name: "progress", Category: "Talk", Value: progressAuto, Usage: "`auto|none|ndjson`: a line on a terminal, nothing, or one JSON object a second on stderr"},
+		&ucli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Talk", Usage: "warnings and errors only"},
+		&ucli.BoolFlag{Name: "help", Aliases: []string{"h"}, Category: "Talk", Usage: "print this help"},
+		&ucli.BoolFlag{Name: "version", Category: "Talk", Usage: "print the version, the revision and the modules that it was built from"},
+	}
+}
+
+// action runs the command's own action.
+func (st *state) action(c *ucli.Context) error {
+	st.talk.quiet = c.Bool("quiet")
+	st.reached = true
+	return st.command.Action(c)
+}
+
+// stateOf returns what New left in app.
+func stateOf(app *ucli.App) *state {
+	st, ok := app.Metadata[stateKey].(*state)
+	if !ok {
+		panic("cli: the App was not made by New")
+	}
+	return st
+}
+
+// Given tells whether the option was on the command line. The library's
+// IsSet is also true for a value from the environment.
+func Given(c *ucli.Context, name string) bool {
+	return stateOf(c.App).given[name]
+}

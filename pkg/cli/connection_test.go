@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+)
+
+// parse returns the connection that args ask for.
+func parse(t *testing.T, args ...string) (opt imapconn.Options, given string, err error) {
+	t.Helper()
+	app := New(Command{Name: "imap-test", Flags: ConnectionFlags()})
+	st := stateOf(app)
+	st.talk.w = io.Discard
+	st.command.Action = func(c *ucli.Context) error {
+		given = ConnectionGiven(c)
+		opt, err = Connection(c)
+		return err
+	}
+	runErr := st.run(t.Context(), app, append([]string{"imap-test"}, args...))
+	if err == nil {
+		err = runErr
+	}
+	return opt, given, err
+}
+
+func clearEnv(t *testing.T) {
+	for _, name := range []string{"IMAP_HOST", "IMAP_USER", "IMAP_PASSWORD"} {
+		t.Setenv(name, "")
+		os.Unsetenv(name)
+	}
+	t.Setenv("IMAP_PASSWORD", "tiger")
+}
+
+func certificate(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	writeFile(t, path, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	return path
+}
+
+func TestConnection(t *testing.T) {
+	clearEnv(t)
+	ca := certificate(t)
+	empty, prefix, slash := "", "INBOX.", "/"
+	pin := strings.Repeat("0aB1", 16)
+	base := imapconn.Options{Host: "old.example", User: "joe", Timeout: imapconn.DefaultTimeout}
+	tests := []struct {
+		args []string
+		want func(*imapconn.Options)
+	}{
+		{nil, func(*imapconn.Options) {}},
+		{[]string{"--host", " New.example:9930/"}, func(o *imapconn.Options) { o.Host, o.Port = "new.example", 9930 }},
+		{[]string{"--user", "jane doe@x"}, func(o *imapconn.Options) { o.User = "jane doe@x" }},
+		{[]string{"--tls=starttls"}, func(o *imapconn.Options) { o.TLS = imapconn.StartTLS }},
+		{[]string{"--tls=none"}, func(o *imapconn.Options) { o.TLS = imapconn.None }},
+		{[]string{"--ca-file", ca}, func(o *imapconn.Options) { o.CAFile = ca }},
+		{[]string{"--tls-pin", "sha256:" + pin}, func(o *imapconn.Options) { o.Pin = strings.ToLower(pin) }},
+		{[]string{"--tls-pin", "sha256:" + strings.Repeat("AB:", 31) + "AB"}, func(o *imapconn.Options) { o.Pin = strings.Repeat("ab", 32) }},
+		{[]string{"--tls-insecure"}, func(o *imapconn.Options) { o.Insecure = true }},
+		{[]string{"--tls-insecure=false"}, func(*imapconn.Options) {}},
+		{[]string{"--timeout", "90s"}, func(o *imapconn.Options) { o.Timeout = 90 * time.Second }},
+		{[]string{"--disable-cap", "multiappend", "--disable-cap", "LITERAL+"}, func(o *imapconn.Options) { o.DisableCaps = []string{"MULTIAPPEND", "LITERAL+"} }},
+		{[]string{"--prefix", prefix, "--delimiter", slash}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &prefix, &slash }},
+		{[]string{"--prefix", "", "--delimiter", ""}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &empty, &empty }},
+	}
+	for _, tt := range tests {
+		args := tt.args
+		for _, needed := range []string{"--host=old.example", "--user=joe"} {
+			if name, _, _ := strings.Cut(needed, "="); !slices.Contains(args, name) {
+				args = append([]string{needed}, args...)
+			}
+		}
+		want := base
+		tt.want(&want)
+		got, _, err := parse(t, args...)
+		if err != nil {
+			t.Errorf("%q: %v", tt.args, err)
+			continue
+		}
+		if password, err := got.Password(t.Context()); password != "tiger" || err != nil {
+			t.Errorf("%q: password %q, %v", tt.args, password, err)
+		}
+		got.Warn("odd %s")
+		got.Password, got.Warn = nil, nil
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v, want %+v", tt.args, got, want)
+		}
+	}
+}
+
+func TestConnectionRefuses(t *testing.T) {
+	clearEnv(t)
+	ca := certificate(t)
+	pin := "sha256:" + strings.Repeat("ab", 32)
+	dir := t.TempDir()
+	tests := []struct {
+		args []string
+		code exit.Code
+		text string
+	}{
+		{[]string{"--host="}, exit.Usage, "no server"},
+		{[]string{"--host=imap://x"}, exit.Usage, "no HOST"},
+		{[]string{"--user="}, exit.Usage, "no account"},
+		{[]string{"--user= "}, exit.Usage, "no account"},
+		{[]string{"--user=joe\r\nA1 LOGOUT"}, exit.Usage, "control character"},
+		{[]string{"--user=jo\xffe"}, exit.Usage, "no UTF-8"},
+		{[]string{"--tls=TLS"}, exit.Usage, "can be implicit, starttls or none"},
+		{[]string{"--tls="}, exit.Usage, "can be implicit"},
+		{[]string{"--ca-file", filepath.Join(dir, "none")}, exit.NoInput, "no such file"},
+		{[]string{"--ca-file", "/dev/null"}, exit.NoInput, "holds no certificate"},
+		{[]string{"--ca-file", ca, "--tls-pin", pin}, exit.Usage, "--ca-file and --tls-pin exclude each other"},
+		{[]string{"--tls-insecure", "--tls-pin", pin}, exit.Usage, "exclude each other"},
+		{[]string{"--tls-insecure", "--tls=none"}, exit.Usage, "--tls-insecure has no meaning with --tls none"},
+		{[]string{"--tls-pin=" + pin[7:]}, exit.Usage, "64 hexadecimal digits"},
+		{[]string{"--tls-pin=" + pin[:69]}, exit.Usage, "64 hexadecimal digits"},
+		{[]string{"--tls-pin=sha256:" + strings.Repeat("gg", 32)}, exit.Usage, "64 hexadecimal digits"},
+		{[]string{"--timeout=0"}, exit.Usage, "no time to wait"},
+		{[]string{"--timeout=-5s"}, exit.Usage, "no time to wait"},
+		{[]string{"--timeout=5"}, exit.Usage, "cannot take the value"},
+		{[]string{"--disable-cap=A,B"}, exit.Usage, "is no capability"},
+		{[]string{"--disable-cap="}, exit.Usage, "is no capability"},
+		{[]string{"--prefix=\x01"}, exit.Usage, "control character"},
+		{[]string{"--delimiter=//"}, exit.Usage, "not one ASCII character"},
+		{[]string{"--delimiter=é"}, exit.Usage, "not one ASCII character"},
+		{[]string{"--delimiter=\n"}, exit.Usage, "not one ASCII character"},
+		{[]string{"--trace", filepath.Join(dir, "none", "x")}, exit.CantCreate, "cannot write to --trace"},
+		{[]string{"--password-file=/dev/null"}, exit.NoInput, "holds no password"},
+		{[]string{"--password-file=x", "--password-fd=3"}, exit.Usage, "--password-file and --password-fd exclude each other"},
+		{[]string{"--password-command= "}, exit.Usage, "--password-command is empty"},
+		{[]string{"--password-fd=x"}, exit.Usage, "--password-fd cannot take the value"},
+		{[]string{"--password-fd=-1"}, exit.Usage, "--password-fd cannot take the value"},
+		{[]string{"--password-fd=1"}, exit.Usage, "is an output"},
+		{[]string{"--password-fd=987"}, exit.NoInput, "descriptor 987 is not open"},
+	}
+	for _, tt := range tests {
+		_, _, err := parse(t, append([]string{"--host=old.example", "--user=joe"}, tt.args...)...)
+		if exit.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%q: %v, code %d; want %q with %d", tt.args, err, exit.CodeOf(err), tt.text, tt.code)
+		}
+	}
+}
+
+func TestConnectionFromEnvironment(t *testing.T) {
+	clearEnv(t)
+	_, _, err := parse(t)
+	wantCode(t, err, exit.Usage, "no server")
+	t.Setenv("IMAP_HOST", "env.example:1993")
+	t.Setenv("IMAP_USER", "jane")
+	opt, given, err := parse(t)
+	if err != nil || opt.Host != "env.example" || opt.Port != 1993 || opt.User != "jane" || given != "" {
+		t.Errorf("%+v, given %q, %v", opt, given, err)
+	}
+	opt, given, err = parse(t, "--user=joe")
+	if err != nil || opt.Host != "env.example" || opt.User != "joe" || given != "--user" {
+		t.Errorf("%+v, given %q, %v", opt, given, err)
+	}
+	t.Setenv("IMAP_HOST", "")
+	_, _, err = parse(t)
+	wantCode(t, err, exit.Usage, "no server")
+}
+
+func TestInsecureWarns(t *testing.T) {
+	cmd := command(t, "--do", "connect", "--host=old.example", "--user=joe", "--tls-insecure")
+	cmd.Env = append(cmd.Env, "IMAP_PASSWORD=tiger")
+	finish(t, cmd).check(t, 0, "imap-test: warning: --tls-insecure: old.example may be anybody")
+}
+
+func TestTrace(t *testing.T) {
+	clearEnv(t)
+	path := filepath.Join(t.TempDir(), "trace")
+	for range 2 {
+		opt, _, err := parse(t, "--host=old.example", "--user=joe", "--trace", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(opt.Trace, "C: A1 NOOP\n")
+		opt.Trace.(io.Closer).Close()
+	}
+	wantFile(t, path, "C: A1 NOOP\nC: A1 NOOP\n")
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	var b strings.Builder
+	io.WriteString(traceTalk{newTalk("imap-test", &b)}, "S: * OK \x1b\r\nC: A1 NOOP\n")
+	if b.String() != "imap-test: S: * OK \\x1b\nimap-test: C: A1 NOOP\n" {
+		t.Errorf("trace on stderr %q", b.String())
+	}
+}

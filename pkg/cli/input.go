@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Input is a stream to read: stdin or a file. It is for one goroutine.
+type Input struct {
+	ctx    context.Context
+	name   string // for messages
+	stdin  bool   // Close closes os.Stdin too
+	file   *os.File
+	info   fs.FileInfo
+	start  int64 // where a seekable input began
+	unhook func() bool
+}
+
+// OpenInput opens the input at path; "" and "-" are stdin. Errors:
+// exit.Usage for a terminal, where somebody forgot the stream, and
+// exit.NoInput for what is missing or unreadable.
+//
+// Once ctx is cancelled, Read returns context.Cause, also one that waits for
+// a pipe.
+func OpenInput(ctx context.Context, path string) (*Input, error) {
+	in := &Input{ctx: ctx, name: path}
+	if path == "" || path == "-" {
+		in.name, path = "stdin", "/dev/stdin"
+	}
+	if err := in.open(path); err != nil {
+		return nil, in.missing(err)
+	}
+	if err := in.check(); err != nil {
+		in.Close()
+		return nil, err
+	}
+	return in, nil
+}
+
+func (in *Input) open(path string) (err error) {
+	// Like an output, an input that is a descriptor of ours goes on where the
+	// descriptor stands.
+	if path, err = follow(path); err != nil {
+		return err
+	}
+	if n, ok := descriptorNumber(path); ok {
+		in.stdin = n == 0
+		in.file, err = descriptor(n, os.O_RDONLY, in.name)
+	} else {
+		in.file, err = openWaiting(in.ctx, path, os.O_RDONLY)
+	}
+	if err != nil {
+		return err
+	}
+	f := in.file
+	in.unhook = context.AfterFunc(in.ctx, func() { f.SetReadDeadline(time.Unix(1, 0)) })
+	in.info, err = f.Stat()
+	if err != nil {
+		in.Close()
+	}
+	return err
+}
+
+func (in *Input) check() error {
+	switch {
+	case in.info.IsDir():
+		return in.missing(syscall.EISDIR)
+	case isTerminal(in.file):
+		return exit.Errorf(exit.Usage, "a stream is expected on %s, but it is a terminal", in.name).
+			WithHint("name a FILE, or put the command behind the one that writes the stream")
+	case in.Seekable():
+		start, err := in.file.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return in.missing(err)
+		}
+		in.start = start
+	}
+	return nil
+}
+
+// missing gives an input that cannot be opened its code.
+func (in *Input) missing(err error) error {
+	if cause := context.Cause(in.ctx); cause != nil && errors.Is(err, cause) {
+		return cause
+	}
+	return exit.Errorf(exit.NoInput, "cannot read %s: %w", in.name, bare(err))
+}
+
+// bare takes the operation and the path off an error: the message has them.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// Read reads from the input. Its errors, but for io.EOF and the context's
+// cause, have the code exit.IO.
+func (in *Input) Read(p []byte) (int, error) {
+	if cause := context.Cause(in.ctx); cause != nil {
+		return 0, cause
+	}
+	n, err := in.file.Read(p)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if cause := context.Cause(in.ctx); cause != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, cause
+	}
+	return n, exit.Errorf(exit.IO, "read %s: %w", in.name, bare(err))
+}
+
+// Seekable tells whether the input can be read a second time.
+func (in *Input) Seekable() bool {
+	return in.info.Mode().IsRegular()
+}
+
+// Rewind goes back to where a seekable input began: its first octet, or
+// where the shell's redirection stood.
+func (in *Input) Rewind() error {
+	if _, err := in.file.Seek(in.start, io.SeekStart); err != nil {
+		return exit.Errorf(exit.IO, "read %s a second time: %w", in.name, bare(err))
+	}
+	return nil
+}
+
+// Size is the number of octets of a seekable input, -1 for any other.
+func (in *Input) Size() int64 {
+	if !in.Seekable() {
+		return -1
+	}
+	return in.info.Size() - in.start
+}
+
+// Name is what messages call the input.
+func (in *Input) Name() string { return in.name }
+
+// Close closes the input. Stdin itself goes with it, so that a writer
+// learns at once that nobody reads.
+func (in *Input) Close() error {
+	if in.unhook != nil {
+		in.unhook()
+	}
+	if in.stdin {
+		os.Stdin.Close()
+	}
+	return in.file.Close()
+}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+func TestInputFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path, "stream")
+	in, err := OpenInput(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if !in.Seekable() || in.Size() != 6 || in.Name() != path {
+		t.Errorf("Seekable %t, Size %d, Name %q", in.Seekable(), in.Size(), in.Name())
+	}
+	for range 2 {
+		if text, err := io.ReadAll(in); err != nil || string(text) != "stream" {
+			t.Errorf("read %q, %v", text, err)
+		}
+		if err := in.Rewind(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestInputMissing(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "file"), "")
+	os.Symlink("loop", filepath.Join(dir, "loop"))
+	for path, text := range map[string]string{
+		filepath.Join(dir, "none"):      "cannot read " + filepath.Join(dir, "none") + ": no such file or directory",
+		filepath.Join(dir, "file", "x"): "not a directory",
+		filepath.Join(dir, "loop"):      "too many levels",
+		dir:                             "is a directory",
+		"/dev/fd/987":                   "descriptor 987 is not open",
+	} {
+		_, err := OpenInput(context.Background(), path)
+		wantCode(t, err, exit.NoInput, text)
+	}
+}
+
+func TestInputFIFOWaits(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGTERM)) })
+	_, err := OpenInput(ctx, path)
+	wantCode(t, err, exit.Terminated, "terminated")
+
+	path += "2" // the first is still being opened
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go os.WriteFile(path, []byte("came"), 0)
+	in, err := OpenInput(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if in.Seekable() || in.Size() != -1 {
+		t.Errorf("Seekable %t, Size %d", in.Seekable(), in.Size())
+	}
+	if text, err := io.ReadAll(in); err != nil || string(text) != "came" {
+		t.Errorf("read %q, %v", text, err)
+	}
+}
+
+func TestInputCancelled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	writer := make(chan *os.File, 1)
+	go func() {
+		w, _ := os.OpenFile(path, os.O_WRONLY, 0)
+		writer <- w
+	}()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	in, err := OpenInput(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer (<-writer).Close()
+	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGINT)) })
+	for range 2 {
+		_, err = in.Read(make([]byte, 10))
+		wantCode(t, err, exit.Interrupted, "interrupted")
+	}
+}
+
+// TestInputDescriptors reads from where the shell's redirection stands, and
+// once more from there.
+func TestInputDescriptors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path, "skipped|stream")
+	for _, arg := range []string{"-", "", "/dev/stdin", "/dev/fd/0", "/dev/fd/3", "/proc/self/fd/3"} {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Seek(8, io.SeekStart)
+		args := []string{"--do", "copy"}
+		if arg != "" {
+			args = append(args, arg)
+		}
+		cmd := command(t, args...)
+		cmd.Stdin = f
+		cmd.ExtraFiles = []*os.File{f}
+		got := finish(t, cmd)
+		got.check(t, 0, "ready\n")
+		if got.stdout != "stream" {
+			t.Errorf("%q: read %q", arg, got.stdout)
+		}
+		f.Close()
+	}
+}
+
+func TestInputFromPipeline(t *testing.T) {
+	cmd := command(t, "--do", "copy")
+	cmd.Stdin = strings.NewReader(strings.Repeat("z", 1<<20))
+	got := finish(t, cmd)
+	got.check(t, 0, "ready\n")
+	if len(got.stdout) != 1<<20 {
+		t.Errorf("%d octets", len(got.stdout))
+	}
+}
+
+func TestReadError(t *testing.T) {
+	in := &Input{ctx: context.Background(), name: "x.zst", file: os.NewFile(987, "x.zst")}
+	if in.file == nil {
+		t.Skip()
+	}
+	_, err := in.Read(make([]byte, 1))
+	wantCode(t, err, exit.IO, "read x.zst: bad file descriptor")
+}

@@ -1,0 +1,508 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+func mustOutput(t *testing.T, path string) *Output {
+	t.Helper()
+	out, err := NewOutput(context.Background(), path, OutputOptions{Binary: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(out.Abort)
+	return out
+}
+
+func put(t *testing.T, out *Output, text string) {
+	t.Helper()
+	if n, err := out.Write([]byte(text)); err != nil || n != len(text) {
+		t.Fatalf("Write = %d, %v", n, err)
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantFile compares the content of a file; "-" means that it is not there.
+func wantFile(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if want == "-" {
+		if !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there: %q, %v", path, got, err)
+		}
+		return
+	}
+	if err != nil || string(got) != want {
+		t.Errorf("%s holds %q, %v, want %q", path, got, err, want)
+	}
+}
+
+func wantCode(t *testing.T, err error, code exit.Code, text string) {
+	t.Helper()
+	if exit.CodeOf(err) != code || err != nil && !strings.Contains(err.Error(), text) {
+		t.Errorf("error %v with code %d, want %q with code %d", err, exit.CodeOf(err), text, code)
+	}
+}
+
+func TestOutputNewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.zst")
+	out := mustOutput(t, path)
+	if !out.IsFile() || out.IsTerminal() || out.Name() != path {
+		t.Errorf("IsFile %t, IsTerminal %t, Name %q", out.IsFile(), out.IsTerminal(), out.Name())
+	}
+	wantFile(t, path+".partial", "-") // nothing before the first Write
+	put(t, out, "one")
+	wantFile(t, path+".partial", "one")
+	wantFile(t, path, "-")
+	put(t, out, "two")
+	if err := out.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, "onetwo")
+	wantFile(t, path+".partial", "-")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if _, err := out.Write([]byte("x")); !errors.Is(err, errClosed) {
+		t.Errorf("Write after Commit: %v", err)
+	}
+	if err := out.Commit(); !errors.Is(err, errClosed) {
+		t.Errorf("second Commit: %v", err)
+	}
+	out.Abort()
+	wantFile(t, path, "onetwo")
+}
+
+func TestOutputEmpty(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	if err := mustOutput(t, path).Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, "")
+}
+
+func TestOutputAbort(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path, "old")
+	out := mustOutput(t, path)
+	out.Abort()
+	wantFile(t, path+".partial", "-")
+	out = mustOutput(t, path)
+	put(t, out, "new")
+	out.Abort()
+	out.Abort()
+	wantFile(t, path, "old")
+	wantFile(t, path+".partial", "new")
+}
+
+func TestOutputReplaces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path, "old")
+	writeFile(t, path+".partial", "an older failure, and longer")
+	out := mustOutput(t, path)
+	put(t, out, "new")
+	if err := out.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, "new")
+}
+
+func TestOutputSymlinks(t *testing.T) {
+	dir := t.TempDir()
+	real := filepath.Join(dir, "real")
+	if err := os.Mkdir(real, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := func(to, name string) {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("real/target", "link")               // relative, dangling at first
+	link(filepath.Join(dir, "link"), "chain") // absolute
+	link("real", "folder")                    // of a folder
+	link("../other", "real/up")               // the dots are those of real
+	link("folder/../other", "through")        // and these go through a symlink
+	link("loop", "loop")                      //
+	link("no-such-folder/x", "nowhere")       //
+	for name, target := range map[string]string{"link": "real/target", "chain": "real/target", "folder/y": "real/y", "folder/up": "other", "through": "other"} {
+		path := filepath.Join(dir, name)
+		before, _ := os.Readlink(path)
+		for _, text := range []string{"first " + name, "second " + name} {
+			out := mustOutput(t, path)
+			put(t, out, text)
+			wantFile(t, filepath.Join(dir, target)+".partial", text)
+			if err := out.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			wantFile(t, filepath.Join(dir, target), text)
+		}
+		if after, _ := os.Readlink(path); after != before {
+			t.Errorf("the symlink %s pointed to %q, now to %q", name, before, after)
+		}
+	}
+	for name, text := range map[string]string{"loop": "too many levels", "nowhere": "no such file"} {
+		_, err := NewOutput(context.Background(), filepath.Join(dir, name), OutputOptions{})
+		wantCode(t, err, exit.CantCreate, text)
+	}
+}
+
+func TestOutputCannotCreate(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "file"), "")
+	for path, text := range map[string]string{
+		dir:                                  "is a directory",
+		dir + "/new/":                        "is a directory",
+		filepath.Join(dir, "none", "x"):      "no such file",
+		filepath.Join(dir, "file", "x"):      "not a directory",
+		"/dev/fd/987":                        "descriptor 987 is not open",
+		"/proc/self/fd/987":                  "descriptor 987 is not open",
+		dir + "/" + strings.Repeat("x", 300): "file name too long",
+	} {
+		_, err := NewOutput(context.Background(), path, OutputOptions{})
+		wantCode(t, err, exit.CantCreate, text)
+	}
+}
+
+func TestOutputWithoutPermission(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	writeFile(t, path, "old")
+	os.Chmod(path, 0o400)
+	_, err := NewOutput(context.Background(), path, OutputOptions{})
+	wantCode(t, err, exit.CantCreate, "permission denied")
+	os.Chmod(dir, 0o500)
+	defer os.Chmod(dir, 0o700)
+	_, err = NewOutput(context.Background(), filepath.Join(dir, "y"), OutputOptions{})
+	wantCode(t, err, exit.CantCreate, "permission denied")
+}
+
+func TestOutputContinues(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	out := mustOutput(t, path)
+	if f, err := out.Partial(); f != nil || err != nil {
+		t.Fatalf("Partial = %v, %v", f, err)
+	}
+	put(t, out, "whole|cut")
+	out.Abort()
+
+	out = mustOutput(t, path)
+	f, err := out.Partial()
+	if err != nil || f == nil {
+		t.Fatalf("Partial = %v, %v", f, err)
+	}
+	have, err := io.ReadAll(f)
+	if err != nil || string(have) != "whole|cut" {
+		t.Fatalf("read %q, %v", have, err)
+	}
+	if f, err = out.Partial(); err != nil || f == nil { // a second look is from the beginning again
+		t.Fatalf("Partial = %v, %v", f, err)
+	}
+	if have, _ = io.ReadAll(f); string(have) != "whole|cut" {
+		t.Fatalf("read %q", have)
+	}
+	if err := out.TruncateTo(6); err != nil {
+		t.Fatal(err)
+	}
+	put(t, out, "more")
+	if f, err := out.Partial(); f != nil || err != nil {
+		t.Fatalf("Partial after Write = %v, %v", f, err)
+	}
+	if err := out.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, "whole|more")
+}
+
+func TestOutputBeginsAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path+".partial", "a long earlier part")
+	out := mustOutput(t, path)
+	if f, err := out.Partial(); f == nil || err != nil {
+		t.Fatalf("Partial = %v, %v", f, err)
+	}
+	put(t, out, "new")
+	if err := out.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, "new")
+}
+
+func TestOutputContinuesWithNothingToAdd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path+".partial", "all of it")
+	out := mustOutput(t, path)
+	if _, err := out.Partial(); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.TruncateTo(9); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	wantFile(t, path, "all of it")
+}
+
+func TestPartialOfOthers(t *testing.T) {
+	plant := map[string]func(path string) error{
+		"symlink":   func(p string) error { writeFile(t, p+".victim", "victim"); return os.Symlink(p+".victim", p) },
+		"hard link": func(p string) error { writeFile(t, p+".victim", "victim"); return os.Link(p+".victim", p) },
+		"FIFO":      func(p string) error { return syscall.Mkfifo(p, 0o600) },
+		"folder":    func(p string) error { return os.Mkdir(p, 0o700) },
+		"other user": func(p string) error {
+			writeFile(t, p, "victim")
+			return os.Chown(p, 12345, 12345)
+		},
+	}
+	for name, fn := range plant {
+		path := filepath.Join(t.TempDir(), "x")
+		if err := fn(path + ".partial"); err != nil {
+			t.Logf("%s: %v", name, err)
+			continue
+		}
+		out := mustOutput(t, path)
+		_, err := out.Partial()
+		wantCode(t, err, exit.CantCreate, "")
+		_, err = out.Write([]byte("x"))
+		wantCode(t, err, exit.CantCreate, "")
+		if name != "other user" && name != "FIFO" && name != "folder" {
+			wantFile(t, path+".partial.victim", "victim")
+		}
+	}
+}
+
+func TestPartialIsMadePrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	writeFile(t, path+".partial", "x")
+	os.Chmod(path+".partial", 0o666)
+	put(t, mustOutput(t, path), "y")
+	if info, err := os.Stat(path + ".partial"); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestPartialIsLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	first, second := mustOutput(t, path), mustOutput(t, path)
+	put(t, first, "first")
+	_, err := second.Write([]byte("second"))
+	wantCode(t, err, exit.Temporary, "another process is writing "+path+".partial")
+	_, err = mustOutput(t, path).Partial()
+	wantCode(t, err, exit.Temporary, "another process")
+	if err := first.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	third := mustOutput(t, path)
+	put(t, third, "third")
+	wantFile(t, path, "first")
+}
+
+func TestPartialReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	out := mustOutput(t, path)
+	put(t, out, "x")
+	os.Remove(path + ".partial")
+	wantCode(t, out.Commit(), exit.IO, "was removed or replaced")
+	out = mustOutput(t, path)
+	put(t, out, "x")
+	os.Rename(path+".partial", path+".moved")
+	writeFile(t, path+".partial", "another")
+	wantCode(t, out.Commit(), exit.IO, "was removed or replaced")
+	wantFile(t, path, "-")
+}
+
+func TestOutputDevices(t *testing.T) {
+	out := mustOutput(t, "/dev/full")
+	if out.IsFile() {
+		t.Error("/dev/full is a file")
+	}
+	_, err := out.Write([]byte("x"))
+	wantCode(t, err, exit.IO, "write to /dev/full: no space left on device")
+	_, again := out.Write([]byte("x"))
+	wantCode(t, again, exit.IO, "no space left")
+	wantCode(t, out.Commit(), exit.IO, "no space left")
+	wantFile(t, "/dev/full.partial", "-")
+
+	out = mustOutput(t, "/dev/null")
+	put(t, out, "x")
+	if f, err := out.Partial(); f != nil || err != nil {
+		t.Errorf("Partial = %v, %v", f, err)
+	}
+	wantCode(t, out.TruncateTo(5), exit.Bug, "cannot be continued")
+	if err := out.Commit(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOutputFIFO(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	out := mustOutput(t, path) // does not wait for the reader
+	read := make(chan string)
+	go func() {
+		text, _ := os.ReadFile(path)
+		read <- string(text)
+	}()
+	put(t, out, "through the pipe")
+	if err := out.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-read; got != "through the pipe" {
+		t.Errorf("read %q", got)
+	}
+	wantFile(t, path+".partial", "-")
+}
+
+func TestOutputFIFOWithoutReader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	out, err := NewOutput(ctx, path, OutputOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGINT)) })
+	_, err = out.Write([]byte("x"))
+	wantCode(t, err, exit.Interrupted, "interrupted")
+	if r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
+		r.Close() // lets the waiting goroutine end
+	}
+}
+
+// TestOutputDescriptor writes where the shell's redirection stands, and
+// neither renames nor truncates.
+func TestOutputDescriptor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	writeFile(t, path, "before ")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const size = 256 << 10
+	for i, args := range [][]string{{"-o", "/dev/fd/3"}, {"-o", "/proc/self/fd/3"}, {"-o", "/dev/stdout"}, {}} {
+		cmd := command(t, append([]string{"--do", "write"}, args...)...)
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		cmd.Stdout = f
+		finish(t, cmd).check(t, 0, "")
+		if info, err := os.Stat(path); err != nil || info.Size() != int64(7+(i+1)*size) {
+			t.Errorf("%q: size %d, %v", args, info.Size(), err)
+		}
+	}
+	wantFile(t, path+".partial", "-")
+}
+
+// TestOutputOwnDescriptor refuses what the process opened by itself.
+func TestOutputOwnDescriptor(t *testing.T) {
+	for _, n := range []string{"3", "4", "5", "6", "7"} {
+		run(t, "--do", "write", "-o", "/dev/fd/"+n).check(t, 73, "descriptor "+n+" is not open")
+	}
+}
+
+func TestOutputFileSizeLimit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	cmd := command(t)
+	self := cmd.Path
+	cmd.Path = "/bin/bash"
+	if _, err := os.Stat(cmd.Path); err != nil {
+		t.Skip(err)
+	}
+	cmd.Args = []string{"bash", "-c", `ulimit -f 100; exec "$0" --do write -o "$1"`, self, path}
+	finish(t, cmd).check(t, 74, "file too large\nimap-test: hint: what was written is kept in "+path+".partial\n")
+	wantFile(t, path, "-")
+	run(t, "--do", "write", "--continue", "-o", path).check(t, 0, "")
+	if info, err := os.Stat(path); err != nil || info.Size() != 256<<10 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestKilledAndContinued(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	cmd := command(t, "--do", "flood", "-o", path)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 {
+		if info, err := os.Stat(path + ".partial"); err == nil && info.Size() > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	wantFile(t, path, "-")
+	os.Truncate(path+".partial", 100<<10)
+	run(t, "--do", "write", "--continue", "-o", path).check(t, 0, "")
+	if info, err := os.Stat(path); err != nil || info.Size() != 256<<10 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	writeFile(t, path, "x")
+	writeFile(t, path+".partial", "x")
+	writeFile(t, filepath.Join(dir, "other"), "x")
+	os.Symlink("x", filepath.Join(dir, "link"))
+	os.Link(path, filepath.Join(dir, "hard"))
+	tests := []struct {
+		in, out string
+		refused bool
+	}{
+		{"x", "x", true}, {"link", "x", true}, {"x", "link", true}, {"hard", "x", true},
+		{"x.partial", "x", true}, {"other", "x", false}, {"x", "new", false},
+	}
+	for _, tt := range tests {
+		in, err := OpenInput(context.Background(), filepath.Join(dir, tt.in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = Distinct(mustOutput(t, filepath.Join(dir, tt.out)), nil, in)
+		if refused := exit.CodeOf(err) == exit.Usage; refused != tt.refused || !refused && err != nil {
+			t.Errorf("%s to %s: %v", tt.in, tt.out, err)
+		}
+		in.Close()
+	}
+	both, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	cmd := command(t, "--do", "copy")
+	cmd.Stdin, cmd.Stdout = both, both
+	finish(t, cmd).check(t, 64, "stdin is both input and output")
+	cmd = command(t, "--do", "copy", "/dev/null")
+	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	cmd.Stdout = null
+	finish(t, cmd).check(t, 0, "ready\n")
+}

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"cmp"
+	"os"
+	"slices"
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+const producing = "Output"
+
+// StreamFlags are the options of a command that writes a stream.
+func StreamFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: producing, Usage: "`FILE`: write the stream there; it appears when it is whole, and until then is FILE.partial"},
+		&ucli.StringFlag{Name: "level", Category: producing, Usage: "`none|fastest|default|better`: compression; none is plain NDJSON (default: fastest into a pipe, default into a file)"},
+		&ucli.StringSliceFlag{Name: "label", Category: producing, Usage: "`NAME=VALUE`: note in the stream, for dates and case numbers; repeatable"},
+	}
+}
+
+// Labels reads --label, sorted by name.
+func Labels(c *ucli.Context) ([]stream.Label, error) {
+	var out []stream.Label
+	for _, l := range c.StringSlice("label") {
+		name, value, ok := strings.Cut(l, "=")
+		if !ok || name == "" {
+			return nil, exit.Errorf(exit.Usage, "--label %s is not NAME=VALUE", Safe(l))
+		}
+		if slices.ContainsFunc(out, func(o stream.Label) bool { return o.Name == name }) {
+			return nil, exit.Errorf(exit.Usage, "--label %s is given twice", Safe(name))
+		}
+		out = append(out, stream.Label{Name: name, Value: value})
+	}
+	slices.SortFunc(out, func(a, b stream.Label) int { return cmp.Compare(a.Name, b.Name) })
+	return out, nil
+}
+
+// StreamOutput is where a command writes its stream. However the command
+// fares, the stream says so: it ends in an end or in an abort record.
+type StreamOutput struct {
+	*stream.Writer
+	From *stream.Recovered // what an earlier run left, or nil
+
+	out   *Output
+	name  string
+	begin *stream.Begin
+}
+
+// OpenStream prepares the output that StreamFlags describe. begin is written
+// when the command has to stop before it wrote one of its own, and must be
+// that of the file which --output continues, if resume is set.
+func OpenStream(c *ucli.Context, begin *stream.Begin, resume bool) (*StreamOutput, error) {
+	return OpenStreamFile(c, c.String("output"), begin, resume)
+}
+
+// OpenStreamFile is OpenStream to a file of another option's.
+func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bool) (*StreamOutput, error) {
+	level, err := levelOf(c)
+	if err != nil {
+		return nil, err
+	}
+	out, err := NewOutput(c.Context, file, OutputOptions{Binary: level != stream.None})
+	if err != nil {
+		return nil, err
+	}
+	if level < 0 {
+		level = stream.Fastest
+		if out.IsFile() {
+			level = stream.Default
+		}
+	}
+	s := &StreamOutput{out: out, name: c.App.Name, begin: begin}
+	if resume {
+		if err := s.recover(level); err != nil {
+			out.Abort()
+			return nil, err
+		}
+	}
+	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), From: s.From})
+	stateOf(c.App).opened = true
+	return s, nil
+}
+
+// levelOf reads --level; -1 where it was not given.
+func levelOf(c *ucli.Context) (stream.Level, error) {
+	if text := c.String("level"); text != "" {
+		return stream.ParseLevel(text)
+	}
+	return -1, nil
+}
+
+// recover finds out what FILE.partial holds.
+func (s *StreamOutput) recover(level stream.Level) error {
+	partial, err := s.out.Partial()
+	if err != nil || partial == nil {
+		return err
+	}
+	from, err := stream.Recover(partial, level)
+	if err != nil {
+		return err
+	}
+	if from.Begin == nil {
+		return s.out.TruncateTo(0)
+	}
+	if !sameExport(from.Begin, s.begin) {
+		return exit.Errorf(exit.CantCreate, "%s.partial holds another export: its account, selection, key or labels differ", Safe(s.out.Name())).
+			WithHint("give --restart to begin anew, or another --output")
+	}
+	s.From = from
+	return s.out.TruncateTo(from.Offset)
+}
+
+// sameExport compares what the options decide; what the server decides is in
+// the stream already.
+func sameExport(a, b *stream.Begin) bool {
+	x, y := *a, *b
+	for _, r := range []*stream.Begin{&x, &y} {
+		r.Tool, r.Prefix, r.Delimiter, r.Extra = "", "", "", nil
+	}
+	return string(stream.Line(&x)) == string(stream.Line(&y))
+}
+
+// Finish ends the stream as err demands and puts the file in its place if it
+// is whole. It returns err, or what went wrong here.
+func (s *StreamOutput) Finish(err error) error {
+	if !s.Ended() && !s.Aborted() && (s.From == nil || !s.From.Ended) {
+		if err == nil {
+			err = exit.Errorf(exit.Bug, "the stream was not ended")
+		}
+		s.abort(err)
+	}
+	if closeErr := s.Close(); closeErr != nil && (err == nil || exit.CodeOf(err) == exit.Partial) {
+		err = closeErr
+	}
+	if s.Aborted() || exit.CodeOf(err) == exit.IO || exit.CodeOf(err) == exit.BrokenPipe {
+		s.out.Abort()
+		return err
+	}
+	if commitErr := s.out.Commit(); commitErr != nil {
+		return commitErr
+	}
+	return err
+}
+
+// abort says in band that the command stops early.
+func (s *StreamOutput) abort(err error) {
+	if !s.Begun() {
+		if s.Write(s.begin) != nil {
+			return
+		}
+	}
+	// Whoever does not get this record finds the stream cut.
+	_ = s.Abort(&stream.Abort{Command: s.name, Exit: int(exit.CodeOf(err)), Text: err.Error()})
+}
+
+// abortUnopened tells the next command of a pipe that this one stopped before
+// it had a stream to say it in.
+func (st *state) abortUnopened(args []string, err error) {
+	if err == nil || st.opened || st.command.Stream == nil || !st.command.Stream(args) {
+		return
+	}
+	info, statErr := os.Stdout.Stat()
+	if statErr != nil || info.Mode()&os.ModeNamedPipe == 0 && info.Mode()&os.ModeSocket == 0 {
+		return
+	}
+	w := stream.NewWriter(os.Stdout, stream.WriterOptions{Level: stream.Fastest})
+	s := StreamOutput{Writer: w, name: st.command.Name, begin: &stream.Begin{Tool: Tool(st.command.Name), Content: stream.Headers}}
+	s.abort(err)
+	w.Close()
+}
+
+// Tool names a command and its version, as records do.
+func Tool(name string) string { return name + " " + Version() }

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"golang.org/x/term"
+	"golang.org/x/text/width"
+)
+
+// line is progress for people:
+//
+//	reading: 1,234/20,000 messages, 56.7 MB/1.2 GB, 12.3 MB/s, 310/s, 1:32 left, Archive/2019
+func (p *Progress) line() string {
+	c, v := p.snapshot()
+	var parts []string
+	parts = append(parts, ratio(c.messages, c.totalMessages, thousands)+" messages")
+	if c.octets > 0 || c.totalOctets > 0 {
+		parts = append(parts, ratio(c.octets, c.totalOctets, octets))
+	}
+	if v.octets > 0 {
+		parts = append(parts, octets(int64(v.octets))+"/s")
+	}
+	if v.messages > 0 {
+		parts = append(parts, thousands(int64(math.Round(v.messages)))+"/s")
+	}
+	if v.left >= 0 {
+		parts = append(parts, clock(v.left)+" left")
+	}
+	if c.folder != "" {
+		parts = append(parts, Safe(c.folder))
+	}
+	line := strings.Join(parts, ", ")
+	if c.phase != "" {
+		line = Safe(c.phase) + ": " + line
+	}
+	return line
+}
+
+// object is progress for programs, one JSON object a line.
+func (p *Progress) object(done bool) string {
+	c, v := p.snapshot()
+	object := struct {
+		Type          string  `json:"type"`
+		Command       string  `json:"command"`
+		Phase         string  `json:"phase,omitempty"`
+		Messages      int64   `json:"messages"`
+		TotalMessages int64   `json:"total_messages,omitempty"`
+		Octets        int64   `json:"octets"`
+		TotalOctets   int64   `json:"total_octets,omitempty"`
+		Seconds       float64 `json:"seconds"`
+		OctetRate     int64   `json:"octets_per_second"`
+		MessageRate   float64 `json:"messages_per_second"`
+		Left          *int64  `json:"seconds_left,omitempty"`
+		Done          bool    `json:"done"`
+		Folder        string  `json:"folder,omitempty"`
+	}{
+		Type: "progress", Command: p.talk.name, Phase: c.phase, Messages: c.messages, TotalMessages: c.totalMessages,
+		Octets: c.octets, TotalOctets: c.totalOctets, Seconds: tenths(v.elapsed.Seconds()), OctetRate: int64(v.octets),
+		MessageRate: tenths(v.messages), Done: done, Folder: c.folder,
+	}
+	if v.left >= 0 {
+		left := int64(v.left.Seconds())
+		object.Left = &left
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		panic(err) // strings and finite numbers: cannot be
+	}
+	return escapeJSON(string(text))
+}
+
+// escapeJSON escapes in a JSON text what Safe would: stderr may still be a
+// terminal.
+func escapeJSON(text string) string {
+	if firstUnsafe(text) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if !acts(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+func tenths(f float64) float64 { return math.Round(f*10) / 10 }
+
+// ratio is "done/total", or "done" where the total is not known.
+func ratio(done, total int64, format func(int64) string) string {
+	if total == 0 {
+		return format(done)
+	}
+	return format(done) + "/" + format(total)
+}
+
+// thousands writes 1234567 as 1,234,567.
+func thousands(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// octets writes a size with its unit, a power of 1,000.
+func octets(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f := float64(n)
+	units := "kMGTPE"
+	for f >= 999_950 {
+		f /= 1000
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %cB", f/1000, units[0])
+}
+
+// clock writes a duration as m:ss or h:mm:ss.
+func clock(d time.Duration) string {
+	s := int64(d.Round(time.Second).Seconds())
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// cut shortens s to so many columns and returns how many it takes.
+func cut(s string, columns int) (line string, taken int) {
+	for i, r := range s {
+		w := columnsOf(r)
+		if taken+w > columns {
+			return s[:i], taken
+		}
+		taken += w
+	}
+	return s, taken
+}
+
+// columnsOf is 2 for the wide characters of East Asia and 1 for others.
+func columnsOf(r rune) int {
+	switch width.LookupRune(r).Kind() {
+	case width.EastAsianWide, width.EastAsianFullwidth:
+		return 2
+	}
+	return 1
+}
+
+// stderrWidth is the width of the terminal, 80 columns if it does not tell.
+func stderrWidth() int {
+	columns := 0
+	control(os.Stderr, func(fd int) { columns, _, _ = term.GetSize(fd) })
+	if columns < 2 {
+		return 80
+	}
+	return columns
+}

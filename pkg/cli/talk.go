@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// messageCap bounds a message on stderr, in octets: a server's words may be
+// a megabyte.
+const messageCap = 4096
+
+// Talk is the one writer on stderr. Every message is one line, begins with
+// the command's name and passes through Safe; a progress line is taken off
+// the terminal before it. Its methods may be called from any goroutine.
+type Talk struct {
+	name  string
+	quiet bool
+
+	mu       sync.Mutex
+	w        io.Writer
+	drawn    int // columns of the progress line that is on the terminal
+	progress *Progress
+}
+
+func newTalk(name string, w io.Writer) *Talk {
+	return &Talk{name: name, w: w}
+}
+
+// TalkOf returns the Talk of the command that runs.
+func TalkOf(c *ucli.Context) *Talk {
+	return stateOf(c.App).talk
+}
+
+// Say prints what is good to know, unless --quiet was given.
+func (t *Talk) Say(format string, args ...any) {
+	if !t.quiet {
+		t.line(fmt.Sprintf(format, args...))
+	}
+}
+
+// Warn prints a warning.
+func (t *Talk) Warn(format string, args ...any) {
+	t.line("warning: " + fmt.Sprintf(format, args...))
+}
+
+// fail prints an error and its hint. That the reader of our output went away
+// is for the reader to explain, and an error without text for nobody.
+func (t *Talk) fail(err error) {
+	if err == nil || err.Error() == "" || exit.CodeOf(err) == exit.BrokenPipe {
+		return
+	}
+	t.line(err.Error())
+	if hint := exit.HintOf(err); hint != "" {
+		t.line("hint: " + hint)
+	}
+}
+
+// line prints one message. Errors are ignored: there is nobody left to tell.
+func (t *Talk) line(message string) {
+	t.raw(t.name + ": " + Safe(shorten(message)))
+}
+
+// raw prints a line that is safe already.
+func (t *Talk) raw(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	io.WriteString(t.w, t.erasure()+line+"\n")
+	t.drawn = 0
+}
+
+// draw replaces the progress line by one of the given width in columns.
+func (t *Talk) draw(line string, columns int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rest := max(0, t.drawn-columns)
+	io.WriteString(t.w, "\r"+line+strings.Repeat(" ", rest)+strings.Repeat("\b", rest))
+	t.drawn = columns
+}
+
+// clear takes the progress line off the terminal.
+func (t *Talk) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	io.WriteString(t.w, t.erasure())
+	t.drawn = 0
+}
+
+// erasure is what takes the progress line away. Blanks do it on any terminal.
+func (t *Talk) erasure() string {
+	if t.drawn == 0 {
+		return ""
+	}
+	return "\r" + strings.Repeat(" ", t.drawn) + "\r"
+}
+
+// follow makes p what SIGUSR1 reports.
+func (t *Talk) follow(p *Progress) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.progress = p
+}
+
+// report answers SIGUSR1.
+func (t *Talk) report() {
+	t.mu.Lock()
+	p := t.progress
+	t.mu.Unlock()
+	if p == nil {
+		t.line("nothing done yet")
+		return
+	}
+	p.report()
+}
+
+// shorten cuts a message that is longer than messageCap, on a code point.
+func shorten(s string) string {
+	if len(s) <= messageCap {
+		return s
+	}
+	cut := messageCap
+	for cut > messageCap-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "..."
+}

@@ -1,0 +1,82 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Limits of one MULTIAPPEND command. Append cuts longer slices itself.
+const (
+	MaxBatchMessages = 200
+	MaxBatchOctets   = 8 << 20
+)
+
+// AppendMessage is one message to append.
+type AppendMessage struct {
+	Flags        []string
+	InternalDate string // RFC 3339 with an offset, or "": the server's clock
+	Size         int64
+	Body         io.ReaderAt // Size octets; may be read more than once
+}
+
+// AppendResult is the known fate of one message.
+type AppendResult struct {
+	UIDValidity, UID uint32 // 0 if the server does not tell (RFC 4315)
+	// Err is nil if the message was stored. Else it was not stored, for a reason
+	// of its own: an *imap.Error holds the server's refusal, in words that are
+	// not safe to print; ErrEmpty and ErrTooBig mean that it was not even sent.
+	Err          error
+	DroppedFlags []string // flags that could not be sent or were refused
+	DroppedDate  bool     // InternalDate was no date or was refused
+}
+
+var (
+	// ErrNoMailbox is returned by Append when the mailbox does not exist
+	// ([TRYCREATE]). Nothing that was not reported done was stored.
+	ErrNoMailbox = errors.New("no such mailbox")
+	// ErrEmpty is the fate of a message without octets: servers refuse it, and
+	// with it the batch it is in.
+	ErrEmpty = errors.New("an empty message cannot be appended")
+	// ErrTooBig is the fate of a message above the server's APPENDLIMIT.
+	ErrTooBig = errors.New("larger than the server's APPENDLIMIT")
+)
+
+// InDoubt is returned by Append when the connection was lost before the server
+// answered: whether messages From to To-1 of the slice were stored is unknown.
+// Any other message that was not reported done was not stored. Look those in
+// doubt up before they are sent again.
+type InDoubt struct {
+	From, To int
+	Err      error
+}
+
+func (e *InDoubt) Error() string { return e.Err.Error() }
+func (e *InDoubt) Unwrap() error { return e.Err }
+
+// Append appends messages to the mailbox with the given name (as the server
+// spells it), in the order of the slice. done is called, from the caller's
+// goroutine and in that order, for each message whose fate is known: stored, or
+// refused for a reason of its own. If Append returns an error, those that were
+// not reported were not stored, save those that an InDoubt names; the call can
+// be repeated with them.
+//
+// Other errors are ErrNoMailbox, and by their exit code: 73 the mailbox is full,
+// 75 the server is busy or away, 74 a Body could not be read.
+//
+// It resumes, but sends nothing again that may have been stored. The end of ctx
+// is seen between commands only: what is on its way is seen through.
+//
+// Many messages go in one command where the server has MULTIAPPEND (RFC 3502),
+// else in commands that do not wait for each other where it has LITERAL+ (RFC
+// 7888). A message whose flags or date a server might not understand goes
+// alone and waits for the server's consent, for a server that does not
+// understand a command takes the text of the message behind it for commands.
+func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage, done func(i int, r AppendResult)) error {
+	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done}
+	a.ready = make([]prepared, len(msgs))
+	for i := range msgs {
+		a.ready[i] = prepare(&msgs[i], s.AppendLimit())
+	}
+	return a.run()
+}

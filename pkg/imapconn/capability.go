@@ -1,0 +1,63 @@
+package imapconn
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// capabilities is what a server offers, in upper case, without what the user
+// disabled.
+type capabilities map[string]bool
+
+// parseCapabilities reads the words of a CAPABILITY response.
+func parseCapabilities(words string, disabled []string) capabilities {
+	caps := capabilities{}
+	for _, w := range strings.Fields(words) {
+		caps[strings.ToUpper(w)] = true
+	}
+	for _, name := range disabled {
+		delete(caps, strings.ToUpper(name))
+	}
+	return caps
+}
+
+func (caps capabilities) has(name string) bool { return caps[strings.ToUpper(name)] }
+
+// literal says up to which size a literal need not wait for a continuation
+// (RFC 7888); 0 if all must.
+func (caps capabilities) literal() int64 {
+	switch {
+	case caps["LITERAL+"]:
+		return 1<<63 - 1
+	case caps["LITERAL-"], caps["IMAP4REV2"]:
+		return 4096
+	}
+	return 0
+}
+
+// mechanisms returns the SASL mechanisms on offer, sorted.
+func (caps capabilities) mechanisms() []string {
+	return caps.values("AUTH=")
+}
+
+func (caps capabilities) values(prefix string) []string {
+	var l []string
+	for name := range caps {
+		if v, ok := strings.CutPrefix(name, prefix); ok {
+			l = append(l, v)
+		}
+	}
+	sort.Strings(l)
+	return l
+}
+
+// appendLimit returns n of APPENDLIMIT=n (RFC 7889), 0 if it is unknown.
+func (caps capabilities) appendLimit() int64 {
+	for _, v := range caps.values("APPENDLIMIT=") {
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,132 @@
+package imapconn
+
+import (
+	"strconv"
+)
+
+// command is one command of ours, ready to be sent: its octets, and the places
+// where a continuation must have come before the octets behind are sent.
+type command struct {
+	tag   string
+	octet []byte
+	stops []int
+	shown string // what a trace shows in place of the octets, if not ""
+}
+
+func (c *conn) command(text string) *command {
+	c.tag++
+	tag := "A" + strconv.Itoa(c.tag)
+	k := &command{tag: tag, octet: make([]byte, 0, len(tag)+len(text)+64)}
+	return k.text(tag).text(" ").text(text)
+}
+
+func (k *command) text(s string) *command {
+	k.octet = append(k.octet, s...)
+	return k
+}
+
+// astring adds s as a quoted string, or as a literal if it has octets that a
+// quoted string may not have. The literal always waits: what the server makes
+// of the line before it is not known.
+func (k *command) astring(s string) *command {
+	k.text(" ")
+	if !isQuotable(s) {
+		k.text("{" + strconv.Itoa(len(s)) + "}\r\n")
+		k.stops = append(k.stops, len(k.octet))
+		return k.text(s)
+	}
+	k.text(`"`)
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			k.octet = append(k.octet, '\\')
+		}
+		k.octet = append(k.octet, s[i])
+	}
+	return k.text(`"`)
+}
+
+func isQuotable(s string) bool { return isPrintASCII(s) && len(s) <= 1000 }
+
+// show sets what a trace shows in place of the command.
+func (k *command) show(s string) *command {
+	k.shown = k.tag + " " + s
+	return k
+}
+
+// run sends a command and hands every untagged response to on (which may be
+// nil, and need not read the response to its end) until the tagged one. The
+// error is an *imap.Error when the server refused, a *lineError when the
+// connection was lost; an error of on itself costs the connection, too.
+func (c *conn) run(k *command, on func(*response) error) (response, error) {
+	if err := c.usable(); err != nil {
+		return response{}, err
+	}
+	k.text("\r\n")
+	c.traceCommand(k)
+	from := 0
+	for _, stop := range k.stops {
+		if err := c.write(k.octet[from:stop]); err != nil {
+			return response{}, err
+		}
+		resp, err := c.until(k.tag, true, on)
+		if err != nil || resp.kind == 't' {
+			return resp, err
+		}
+		from = stop
+	}
+	if err := c.write(k.octet[from:]); err != nil {
+		return response{}, err
+	}
+	resp, err := c.until(k.tag, false, on)
+	c.touch()
+	return resp, err
+}
+
+func (c *conn) traceCommand(k *command) {
+	switch {
+	case c.trace == nil:
+	case k.shown != "":
+		c.trace.client(k.shown)
+	default:
+		c.trace.client(string(k.octet[:len(k.octet)-2]))
+	}
+}
+
+func (c *conn) write(p []byte) error {
+	c.bw.Write(p)
+	if err := c.bw.Flush(); err != nil {
+		return c.lost(err)
+	}
+	return nil
+}
+
+// until reads responses up to the one tagged tag, or up to a continuation if
+// plus is set. A continuation that nobody waits for is passed over.
+func (c *conn) until(tag string, plus bool, on func(*response) error) (response, error) {
+	for noise := 0; ; {
+		resp, err := c.next()
+		if err != nil {
+			return resp, err
+		}
+		switch {
+		case resp.kind == '+':
+			if plus {
+				return resp, nil
+			}
+		case resp.kind == 't' && resp.tag == tag:
+			return resp, resp.err()
+		case resp.kind == 't':
+			return resp, c.broken("an answer to a command that was never sent: " + quote(resp.tag))
+		case on != nil:
+			if err := on(&resp); err != nil && err != errMalformed {
+				return resp, c.abandon(err)
+			}
+		}
+		if noise += resp.noise(); noise > maxNoise {
+			return resp, c.broken("a flood of responses that nobody asked for")
+		}
+		if err := c.skip(); err != nil {
+			return resp, c.abandon(err)
+		}
+	}
+}

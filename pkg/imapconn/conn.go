@@ -1,0 +1,176 @@
+package imapconn
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// conn is one connection from its dial to its end. One goroutine owns it at a
+// time; only APPEND lends its reading half to a second one.
+type conn struct {
+	host  string
+	stall *stallConn
+	nc    net.Conn // stall, or TLS upon it
+	*reader
+	bw    *bufio.Writer
+	known map[string]string // flags, see flag
+	warn  func(string)
+
+	encrypted       bool
+	preauth         bool
+	caps            capabilities
+	initialResponse bool // SASL-IR was offered before the login
+	tag             int
+	idle            time.Time // of the last answer
+	err             error     // why the connection is no longer usable
+	bye             string    // text of the last BYE
+	alerts          int       // that came
+	exists          uint32    // messages in the selected mailbox
+	expunges        int       // messages that vanished from it
+
+	wire   *wire
+	client *imapclient.Client
+}
+
+func newConn(nc net.Conn, o *Options) *conn {
+	stall := newStallConn(nc, o.timeout())
+	c := &conn{host: o.Host, stall: stall, warn: o.warn}
+	c.layer(stall, newTracer(o.Trace))
+	return c
+}
+
+// layer puts the reader and the writer onto nc.
+func (c *conn) layer(nc net.Conn, trace *tracer) {
+	c.nc = nc
+	c.reader = newReader(nc, trace)
+	c.bw = bufio.NewWriterSize(nc, 64<<10)
+}
+
+func (c *conn) usable() error { return c.err }
+
+func (c *conn) touch() { c.idle = time.Now() }
+
+// close ends the connection at once.
+func (c *conn) close(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+	c.stall.Close()
+	if c.client != nil {
+		c.wire.shut() // ends imapclient's reader
+	}
+}
+
+// lost ends the connection because of a failed read or write.
+func (c *conn) lost(err error) error {
+	if !isLost(err) {
+		err = exit.Wrap(exit.Temporary, &lineError{c.host, err, c.bye})
+	}
+	c.close(err)
+	return err
+}
+
+// broken ends the connection because the server cannot be understood.
+func (c *conn) broken(what string) error {
+	err := exit.Errorf(exit.Protocol, "%s does not speak IMAP as it should: %w", printable(c.host), &limitError{what})
+	c.close(err)
+	return err
+}
+
+// abandon ends the connection because of err, which came up in the middle of a
+// response, and returns err with its class.
+func (c *conn) abandon(err error) error {
+	var limit *limitError
+	var own *exit.Error
+	var lost *lineError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &own), errors.As(err, &lost):
+	case errors.As(err, &limit):
+		return c.broken(limit.what)
+	case isEOF(err), errors.As(err, &netErr):
+		return c.lost(err)
+	}
+	c.close(&lineError{c.host, err, c.bye})
+	return err
+}
+
+// next reads the head of the next response. An error has ended the connection.
+func (c *conn) next() (response, error) {
+	resp, err := c.receive()
+	if err != nil {
+		return resp, c.abandon(err)
+	}
+	return resp, nil
+}
+
+// receive reads the head of the next response, and remembers what concerns the
+// connection as a whole.
+func (c *conn) receive() (response, error) {
+	resp, err := c.head()
+	if err != nil {
+		return resp, err
+	}
+	switch {
+	case resp.kind != '*':
+	case resp.typ == "EXISTS":
+		c.exists = resp.num
+	case resp.typ == "EXPUNGE", resp.typ == "VANISHED":
+		if c.exists != unknownExists {
+			c.exists -= min(c.exists, 1)
+		}
+		c.expunges++
+	case resp.typ == "BYE":
+		c.bye = serverText(resp.status.text)
+	case resp.status.code == "ALERT":
+		c.alert(printable(serverText(resp.status.text)))
+	}
+	return resp, nil
+}
+
+// maxAlerts bounds how often a user is told what a server wants him told.
+const maxAlerts = 20
+
+func (c *conn) alert(text string) {
+	if c.alerts++; c.alerts <= maxAlerts {
+		c.warn(printable(c.host) + ": " + text)
+	}
+}
+
+// watch makes the end of ctx end the connection. The function it returns ends
+// the watch.
+func (c *conn) watch(ctx context.Context) (end func()) {
+	stop := context.AfterFunc(ctx, c.stall.interrupt)
+	return func() {
+		if !stop() && c.err == nil {
+			c.close(context.Cause(ctx))
+		}
+	}
+}
+
+// alive tells, without waiting, whether the server has closed the connection.
+func (c *conn) alive() bool {
+	if c.err != nil {
+		return false
+	}
+	if c.br.Buffered() > 0 {
+		return true
+	}
+	timeout := c.stall.timeout
+	c.stall.timeout = time.Millisecond
+	_, err := c.br.Peek(1)
+	c.stall.timeout = timeout
+	var netErr net.Error
+	if err == nil || errors.As(err, &netErr) && netErr.Timeout() {
+		return true
+	}
+	c.lost(eof(err))
+	return false
+}

@@ -1,0 +1,65 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// ErrExists is returned by Create for a mailbox that is there already.
+var ErrExists = errors.New("the folder exists already")
+
+// Create creates a mailbox; name is UTF-8. The error is ErrExists if it is
+// there already, also when the server says so without a code. It resumes: a
+// mailbox of an attempt whose answer was lost is reported as ErrExists.
+func (s *Session) Create(ctx context.Context, name string) error {
+	if !utf8.ValidString(name) { // imapclient would send another name
+		return exit.Errorf(exit.Usage, "create folder %s: the name is not UTF-8", quote(name))
+	}
+	err := s.catalogue(ctx, func(client *imapclient.Client) error { return client.Create(name, nil).Wait() })
+	var no *imap.Error
+	if errors.As(err, &no) && !isTemporary(no) && !hasCode(no, "OVERQUOTA") {
+		if hasCode(no, "ALREADYEXISTS") || s.exists(ctx, name) {
+			return ErrExists
+		}
+	}
+	return refused(err, exit.CantCreate, "create folder %s", quote(name))
+}
+
+// exists tells whether a mailbox is listed; an error means no.
+func (s *Session) exists(ctx context.Context, name string) bool {
+	wire, err := folder.EncodeUTF7(name)
+	if err != nil {
+		return false
+	}
+	found := false
+	err = s.do(ctx, func(c *conn) error {
+		_, err := c.run(c.command(`LIST ""`).astring(wire), func(resp *response) error {
+			if resp.typ != "LIST" {
+				return nil
+			}
+			entry, err := c.listEntry()
+			found = found || entry.wire == wire // the name is a pattern there
+			return err
+		})
+		return err
+	})
+	return err == nil && found
+}
+
+// Subscribe adds a mailbox to the subscriptions; name is UTF-8. It resumes.
+func (s *Session) Subscribe(ctx context.Context, name string) error {
+	err := s.catalogue(ctx, func(client *imapclient.Client) error { return client.Subscribe(name).Wait() })
+	return refused(err, exit.Partial, "subscribe folder %s", quote(name))
+}
+
+// catalogue runs a command of imapclient's that may be repeated.
+func (s *Session) catalogue(ctx context.Context, run func(*imapclient.Client) error) error {
+	return s.do(ctx, func(c *conn) error { return c.imap(run) })
+}

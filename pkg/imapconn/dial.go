@@ -1,0 +1,149 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// dial connects, reads the greeting and sets up TLS. The connection comes back
+// greeted, with capabilities, and not yet logged in unless it is preauth.
+func dial(ctx context.Context, o *Options) (*conn, error) {
+	config, err := tlsConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: min(o.timeout(), time.Minute), KeepAlive: 30 * time.Second}
+	nc, err := dialer.DialContext(ctx, "tcp", o.address())
+	if err != nil {
+		return nil, dialError(o, err)
+	}
+	c := newConn(nc, o)
+	defer c.watch(ctx)()
+	if o.TLS == Implicit {
+		if err := c.encrypt(ctx, config); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.greeting(o); err != nil {
+		c.close(err)
+		return nil, helloError(c, o, err)
+	}
+	if o.TLS == StartTLS {
+		if err := c.startTLS(o); err != nil {
+			c.close(err)
+			return nil, helloError(c, o, err)
+		}
+		if err := c.encrypt(ctx, config); err != nil {
+			return nil, err
+		}
+		c.caps = nil // what was said in the clear does not count (RFC 3501 6.2.1)
+	}
+	if err := c.capability(o); err != nil {
+		c.close(err)
+		return nil, helloError(c, o, err)
+	}
+	return c, nil
+}
+
+func dialError(o *Options, err error) error {
+	var dns *net.DNSError
+	var netErr net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return exit.Errorf(exit.Unavailable, "no such host: %s", printable(o.Host))
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return exit.Errorf(exit.Unavailable, "connect to %s: no answer before the timeout", printable(o.address()))
+	}
+	return exit.Errorf(exit.Unavailable, "connect to %s: %w", printable(o.address()), err)
+}
+
+// greeting reads the server's first line (RFC 3501 7.1).
+func (c *conn) greeting(o *Options) error {
+	for {
+		resp, err := c.next()
+		if err != nil {
+			return err
+		}
+		if resp.status.code == "CAPABILITY" {
+			c.caps = parseCapabilities(resp.status.args, o.DisableCaps)
+		}
+		switch {
+		case resp.kind == '*' && resp.typ == "OK":
+			return nil
+		case resp.kind == '*' && resp.typ == "PREAUTH":
+			c.preauth = true
+			return nil
+		case resp.kind == '*' && resp.typ == "BYE":
+			return exit.Errorf(exit.Temporary, "%s turns us away: %s", printable(c.host), printable(c.bye))
+		case resp.kind == '*' && resp.typ != "NO" && resp.typ != "BAD":
+			if err := c.skip(); err != nil { // something untagged that came early
+				return err
+			}
+		default:
+			return exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(cutText(c.text)))
+		}
+	}
+}
+
+// startTLS asks for STARTTLS and accepts no way around it.
+func (c *conn) startTLS(o *Options) error {
+	if c.preauth {
+		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted", printable(c.host))
+	}
+	if c.caps != nil && !c.caps.has("STARTTLS") {
+		return exit.Errorf(exit.Protocol, "%s does not offer STARTTLS", printable(c.host)).WithHint("--tls implicit is the default")
+	}
+	if _, err := c.run(c.command("STARTTLS"), nil); err != nil {
+		return refused(err, exit.Protocol, "STARTTLS at %s", printable(c.host))
+	}
+	if c.br.Buffered() > 0 {
+		return exit.Errorf(exit.Protocol, "%s sent something between STARTTLS and TLS: an attack, or a broken server", printable(c.host))
+	}
+	return nil
+}
+
+// capability asks for the capabilities unless they are known.
+func (c *conn) capability(o *Options) error {
+	if c.caps != nil {
+		return nil
+	}
+	words := ""
+	_, err := c.run(c.command("CAPABILITY"), func(resp *response) error {
+		if resp.typ == "CAPABILITY" && len(words) < maxLine {
+			words += " " + string(c.text[c.pos:])
+		}
+		return nil
+	})
+	if err != nil {
+		return refused(err, exit.Protocol, "CAPABILITY at %s", printable(c.host))
+	}
+	c.caps = parseCapabilities(words, o.DisableCaps)
+	return nil
+}
+
+// helloError gives an error before the login its class: a server that hangs up
+// or is silent is one that we cannot connect to.
+func helloError(c *conn, o *Options, err error) error {
+	var own *exit.Error
+	var no *imap.Error
+	switch {
+	case !isLost(err) && (errors.As(err, &own) || errors.As(err, &no)):
+		return err
+	case c.bye != "":
+		return exit.Errorf(exit.Temporary, "%s turns us away: %s", printable(c.host), printable(c.bye))
+	}
+	failure := exit.Errorf(exit.Unavailable, "%s: %w", printable(o.address()), err)
+	if o.TLS != Implicit && strings.HasSuffix(o.address(), ":993") {
+		return failure.WithHint("port 993 speaks TLS at once: --tls implicit")
+	}
+	return failure
+}

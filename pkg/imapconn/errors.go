@@ -1,0 +1,108 @@
+package imapconn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// lineError says that a connection was lost. What was asked for may be asked
+// again on a new one.
+type lineError struct {
+	host string
+	err  error
+	bye  string // the server's last words
+}
+
+func (e *lineError) Error() string {
+	what := e.err.Error()
+	switch {
+	case errors.Is(e.err, os.ErrDeadlineExceeded):
+		what = "no progress before the timeout"
+	case errors.Is(e.err, io.ErrUnexpectedEOF):
+		what = "closed by the server"
+	}
+	text := fmt.Sprintf("connection to %s lost: %s", printable(e.host), what)
+	if e.bye != "" {
+		text += "; the server said: " + printable(e.bye)
+	}
+	return text
+}
+
+func (e *lineError) Unwrap() error { return e.err }
+
+// limitError says that a server sent more of something than any purpose needs,
+// or something that cannot be understood without losing the place.
+type limitError struct{ what string }
+
+func (e *limitError) Error() string { return "the server sent " + e.what }
+
+func isLost(err error) bool {
+	var lost *lineError
+	return errors.As(err, &lost)
+}
+
+// temporaryCodes are refusals that pass (RFC 5530).
+var temporaryCodes = []string{"UNAVAILABLE", "INUSE", "EXPUNGEISSUED"}
+
+// isTemporary tells whether a refusal is worth another try later.
+func isTemporary(err *imap.Error) bool {
+	for _, code := range temporaryCodes {
+		if hasCode(err, code) {
+			return true
+		}
+	}
+	return throttled(err.Text)
+}
+
+func throttled(text string) bool {
+	text = strings.ToLower(text)
+	for _, s := range []string{"throttl", "backoff", "too many", "try again", "rate limit"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasCode(err *imap.Error, code string) bool { return strings.EqualFold(string(err.Code), code) }
+
+// refused gives a server's refusal its exit code and says what was refused.
+func refused(err error, code exit.Code, format string, args ...any) error {
+	var no *imap.Error
+	if !errors.As(err, &no) {
+		return err
+	}
+	switch {
+	case hasCode(no, "OVERQUOTA"):
+		code = exit.CantCreate
+	case isTemporary(no) || hasCode(no, "LIMIT"):
+		code = exit.Temporary
+	case no.Type == imap.StatusResponseTypeBad:
+		code = exit.Protocol
+	}
+	return exit.Errorf(code, "%s: %w", fmt.Sprintf(format, args...), &refusal{no})
+}
+
+// refusal prints a server's refusal safely; errors.As finds the *imap.Error.
+type refusal struct{ err *imap.Error }
+
+func (r *refusal) Unwrap() error { return r.err }
+
+func (r *refusal) Error() string {
+	text := string(r.err.Type)
+	if r.err.Code != "" {
+		text += " [" + printable(string(r.err.Code)) + "]"
+	}
+	return "the server said " + text + " " + printable(r.err.Text)
+}
+
+func isEOF(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

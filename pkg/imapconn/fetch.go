@@ -1,0 +1,525 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// callerError is what the function of a caller returned.
+type callerError struct{ err error }
+
+func (e *callerError) Error() string { return e.err.Error() }
+
+// Fetch gets the messages with the given UIDs, which must be sorted. fn is
+// called exactly once for each of them unless Fetch returns an error: in the
+// order in which they come, from the caller's goroutine. It must not use the
+// session. An error that it returns ends Fetch, and costs the connection.
+//
+// It resumes: after a loss of the connection the mailbox is opened again, and
+// unless its UIDVALIDITY changed (then all that is left is Failed) what has not
+// come is asked for again. What the server leaves out is looked up and asked
+// for alone before it is Gone or Failed. A body larger than maxBody octets is
+// not kept: Body is nil and Literal its size; FetchPart gets it.
+func (x *Selected) Fetch(ctx context.Context, uids []uint32, items Items, maxBody int64, fn func(*Message) error) error {
+	if !slices.IsSorted(uids) {
+		uids = slices.Clone(uids)
+		slices.Sort(uids)
+	}
+	f := &fetcher{x: x, ctx: ctx, uids: slices.Compact(slices.Clone(uids)), fn: fn, special: map[uint32]special{}}
+	f.want = wanted{Items: items, maxBody: maxBody}
+	f.done = make([]bool, len(f.uids))
+	f.limit = len(f.uids)
+	if len(f.uids) > 0 && f.uids[0] == 0 {
+		if err := f.fail(0, NotReturned, "0 is no UID"); err != nil {
+			return f.result(err)
+		}
+	}
+	return f.result(f.run())
+}
+
+// fetcher is one call of Fetch.
+type fetcher struct {
+	x    *Selected
+	ctx  context.Context
+	want wanted
+	fn   func(*Message) error
+
+	uids []uint32
+	done []bool
+	next int // all before it are done
+	at   int // where the last one was found
+	told int // how many are done
+
+	noise int // see useless
+
+	buffer []uint32 // of batch
+
+	limit   int                // UIDs a command
+	special map[uint32]special // those that need care
+	row     int                // messages in a row that ended the connection
+	waits   int                // for a server that was busy
+
+	m       fetched
+	parts   map[uint32]*fetched // of messages that came in part, by UID
+	partial int64               // octets in parts
+	seqs    map[uint32]uint32   // UIDs of parts by message sequence number
+	orphans map[uint32]*fetched // parts without UID, by sequence number; of a command for one message
+}
+
+// special is what is known of a message that did not come as it should.
+type special struct {
+	alone  bool // ask for it alone
+	exists bool // the server has it
+	kills  int  // connections that it ended, alone
+}
+
+func (f *fetcher) result(err error) error {
+	var own *callerError
+	if errors.As(err, &own) {
+		return own.err
+	}
+	return causeOf(f.ctx, err)
+}
+
+func (f *fetcher) run() error {
+	for {
+		batch := f.batch()
+		if len(batch) == 0 {
+			return nil
+		}
+		changed, err := f.x.ready(f.ctx)
+		var no *imap.Error
+		switch {
+		case errors.As(err, &no) && exit.CodeOf(err) == exit.Partial:
+			return f.failAll(FolderLost, no.Text)
+		case err != nil:
+			return err
+		case changed:
+			return f.failAll(UIDValidityChanged, "")
+		}
+		if err := f.command(batch); err != nil {
+			return err
+		}
+	}
+}
+
+// batch returns the UIDs for the next command: the first that is not done, and
+// as many more as may go with it.
+func (f *fetcher) batch() []uint32 {
+	for f.next < len(f.done) && f.done[f.next] {
+		f.next++
+	}
+	batch := f.buffer[:0]
+	ranges := 0
+	for i := f.next; i < len(f.uids) && len(batch) < f.limit && ranges <= maxSetRanges; i++ {
+		if f.done[i] {
+			continue
+		}
+		uid := f.uids[i]
+		alone := f.special[uid].alone
+		if alone && len(batch) > 0 {
+			break
+		}
+		if len(batch) == 0 || batch[len(batch)-1]+1 != uid {
+			ranges++
+		}
+		if batch = append(batch, uid); alone {
+			break
+		}
+	}
+	f.buffer = batch
+	return batch
+}
+
+// command asks for a batch, or as much of it as fits one command.
+func (f *fetcher) command(batch []uint32) error {
+	c := f.x.s.c
+	set, n := appendSet([]byte("UID FETCH "), batch)
+	batch = batch[:n]
+	f.parts, f.seqs, f.orphans, f.partial = nil, nil, nil, 0
+	f.m.reset()
+	before := f.told
+	end := c.watch(f.ctx)
+	_, err := c.run(c.command(string(set)).text(f.want.request()), func(resp *response) error {
+		return f.response(c, resp, len(batch) == 1)
+	})
+	end()
+	var own *callerError
+	switch {
+	case errors.As(err, &own):
+		return err
+	case f.ctx.Err() != nil:
+		return context.Cause(f.ctx)
+	case err != nil && isLost(err):
+		return f.killed(batch, f.told > before, err)
+	case err != nil && c.err != nil:
+		return err
+	}
+	if err == nil {
+		f.limit = min(max(2*f.limit, 1), len(f.uids))
+	}
+	return f.settle(batch, err)
+}
+
+// request is the part of a FETCH command behind the set.
+func (w *wanted) request() string {
+	items := []string{"UID"}
+	if w.Flags {
+		items = append(items, "FLAGS")
+	}
+	if w.InternalDate {
+		items = append(items, "INTERNALDATE")
+	}
+	if w.Size {
+		items = append(items, "RFC822.SIZE")
+	}
+	switch {
+	case w.Header:
+		items = append(items, "BODY.PEEK[HEADER]")
+	case len(w.Fields) > 0:
+		items = append(items, "BODY.PEEK[HEADER.FIELDS ("+strings.ToUpper(strings.Join(w.Fields, " "))+")]")
+	}
+	if w.Body {
+		items = append(items, "BODY.PEEK[]")
+	}
+	return " (" + strings.Join(items, " ") + ")"
+}
+
+// response takes one response to a FETCH command.
+func (f *fetcher) response(c *conn, resp *response, single bool) error {
+	if resp.typ == "EXPUNGE" || resp.typ == "VANISHED" {
+		f.seqs, f.orphans = nil, nil // sequence numbers mean something else now
+	}
+	if resp.typ != "FETCH" {
+		return nil
+	}
+	if err := c.fetchResponse(&f.m, &f.want); err != nil {
+		return err
+	}
+	m := &f.m
+	if m.got&gotUID == 0 {
+		uid, ok := f.seqs[resp.num]
+		if !ok {
+			f.keepOrphan(resp.num, single)
+			return f.useless()
+		}
+		m.UID = uid
+		m.got |= gotUID
+	}
+	i, ok := f.find(m.UID)
+	if !ok || f.done[i] {
+		return f.useless() // unsolicited, or a second time
+	}
+	if orphan := f.orphans[resp.num]; orphan != nil {
+		m.merge(orphan)
+	}
+	if part := f.parts[m.UID]; part != nil {
+		part.merge(m)
+		f.partial += int64(len(m.Header) + len(m.Body))
+		m = part
+	}
+	need := f.want.items() &^ f.x.quirks.never
+	if m.got&need == need {
+		delete(f.parts, m.UID)
+		return f.deliver(i, &m.Message)
+	}
+	f.keepPart(resp.num, m)
+	return f.useless()
+}
+
+// useless counts responses that do not complete a message.
+func (f *fetcher) useless() error {
+	if f.noise++; f.noise > maxNoise {
+		return &limitError{"a flood of FETCH responses that nobody asked for"}
+	}
+	return nil
+}
+
+// find returns the place of a UID among those asked for. They come in order,
+// as a rule.
+func (f *fetcher) find(uid uint32) (int, bool) {
+	if f.at < len(f.uids) && f.uids[f.at] == uid {
+		f.at++
+		return f.at - 1, true
+	}
+	i, ok := slices.BinarySearch(f.uids, uid)
+	if ok {
+		f.at = i + 1
+	}
+	return i, ok
+}
+
+// maxParts bounds what is kept of messages that come in several responses, in
+// octets beside one body. What is dropped is asked for alone.
+const maxParts = 8 << 20
+
+// keepPart keeps what came of a message until the rest comes.
+func (f *fetcher) keepPart(seq uint32, m *fetched) {
+	if f.parts[m.UID] == nil {
+		f.partial += int64(len(m.Header) + len(m.Body) + 500)
+	}
+	if f.partial > maxParts+f.want.maxBody {
+		delete(f.parts, m.UID)
+		return
+	}
+	if f.parts[m.UID] == nil {
+		if f.parts == nil {
+			f.parts = map[uint32]*fetched{}
+		}
+		f.parts[m.UID] = m.clone()
+	}
+	if f.seqs == nil {
+		f.seqs = map[uint32]uint32{}
+	}
+	f.seqs[seq] = m.UID
+}
+
+// keepOrphan keeps a response without UID, if one message only was asked for:
+// the response that has its UID may follow.
+func (f *fetcher) keepOrphan(seq uint32, single bool) {
+	if single && len(f.orphans) < 4 {
+		if f.orphans == nil {
+			f.orphans = map[uint32]*fetched{}
+		}
+		f.orphans[seq] = f.m.clone()
+	}
+}
+
+func (m *fetched) clone() *fetched {
+	n := &fetched{Message: m.Message, got: m.got}
+	n.Flags = slices.Clone(m.Flags)
+	n.header, n.Header = slices.Clone(m.Header), nil
+	n.Header = n.header
+	if m.Body != nil {
+		n.body = append([]byte{}, m.Body...)
+		n.Body = n.body
+	}
+	return n
+}
+
+func (f *fetcher) deliver(i int, m *Message) error {
+	f.done[i] = true
+	f.told++
+	if m.State == Have {
+		f.row = 0
+	}
+	if err := f.fn(m); err != nil {
+		return &callerError{err}
+	}
+	return nil
+}
+
+func (f *fetcher) fail(uid uint32, reason Reason, text string) error {
+	return f.tell(&Message{UID: uid, State: Failed, Size: -1, Literal: -1, Reason: reason, Text: serverText(text)})
+}
+
+func (f *fetcher) tell(m *Message) error {
+	i, ok := f.find(m.UID)
+	if !ok || f.done[i] {
+		return nil
+	}
+	return f.deliver(i, m)
+}
+
+func (f *fetcher) failAll(reason Reason, text string) error {
+	for i, uid := range f.uids {
+		if !f.done[i] {
+			if err := f.fail(uid, reason, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// missing returns those of a batch that are not done.
+func (f *fetcher) missing(batch []uint32) []uint32 {
+	var l []uint32
+	for _, uid := range batch {
+		if i, ok := f.find(uid); ok && !f.done[i] {
+			l = append(l, uid)
+		}
+	}
+	return l
+}
+
+// settle decides about what did not come though the command was answered.
+// refusal is the NO or BAD that it was answered with, or nil.
+func (f *fetcher) settle(batch []uint32, refusal error) error {
+	missing := f.missing(batch)
+	if len(missing) == 0 {
+		return nil
+	}
+	var no *imap.Error
+	errors.As(refusal, &no)
+	if no != nil && (isTemporary(no) || hasCode(no, "LIMIT")) {
+		return f.wait(no)
+	}
+	if len(batch) == 1 && f.special[batch[0]].exists {
+		return f.verdict(batch[0], no)
+	}
+	present, err := f.x.lookUp(f.ctx, missing)
+	switch {
+	case err != nil && isLost(err):
+		return nil // begin anew
+	case err != nil:
+		return err
+	}
+	for _, uid := range missing {
+		if !present.has(uid) {
+			if err := f.tell(&Message{UID: uid, State: Gone, Size: -1, Literal: -1}); err != nil {
+				return err
+			}
+			continue
+		}
+		s := f.special[uid]
+		s.alone, s.exists = true, true
+		f.special[uid] = s
+		if no != nil { // one of them is to blame, and the first the likeliest
+			break
+		}
+	}
+	return nil
+}
+
+// maxWaits bounds the patience with a server that is busy.
+const maxWaits = 4
+
+func (f *fetcher) wait(no *imap.Error) error {
+	if f.waits++; f.waits > maxWaits {
+		return refused(no, exit.Temporary, "read folder %s", quote(mailboxName(f.x.Wire)))
+	}
+	return sleep(f.ctx, f.x.s.pause(f.waits, no.Text))
+}
+
+// maxPause bounds the wait that a server may ask for.
+const maxPause = 5 * time.Minute
+
+// suggestedPause is what Exchange says when it throttles.
+var suggestedPause = regexp.MustCompile(`(?i)backoff[a-z ]*time:?\s*(\d{1,9})`)
+
+// pause is the time to wait before attempt n, after a refusal with that text.
+func (s *Session) pause(n int, text string) time.Duration {
+	pause := s.delays[min(n, len(s.delays)-1)]
+	if m := suggestedPause.FindStringSubmatch(text); m != nil {
+		milliseconds, _ := strconv.Atoi(m[1])
+		pause = max(pause, min(time.Duration(milliseconds)*time.Millisecond, maxPause))
+	}
+	return pause
+}
+
+// verdict decides about a message that was asked for alone and did not come
+// whole, though the server has it.
+func (f *fetcher) verdict(uid uint32, no *imap.Error) error {
+	if no != nil {
+		return f.fail(uid, Refused, string(no.Type)+" "+no.Text)
+	}
+	m := f.parts[uid]
+	optional := gotFlags | gotDate | gotSize
+	switch need := f.want.items() &^ optional; {
+	case m == nil:
+		return f.fail(uid, NotReturned, "")
+	case m.got&need == need: // it never sends that item
+		f.x.quirks.never |= f.want.items() &^ m.got
+		return f.tell(&m.Message)
+	case m.got&gotNIL != 0:
+		return f.fail(uid, Unreadable, "the server gives NIL for the body")
+	}
+	return f.fail(uid, NotReturned, "")
+}
+
+// maxRow is how many messages in a row may end the connection before it is the
+// server that is to blame.
+const maxRow = 5
+
+// killed thinks about a connection that was lost while a batch was asked for.
+func (f *fetcher) killed(batch []uint32, progress bool, err error) error {
+	missing := f.missing(batch)
+	if len(missing) == 0 {
+		return nil
+	}
+	if len(batch) == 1 {
+		return f.killedAlone(batch[0], err)
+	}
+	if !progress {
+		f.limit = max(1, len(batch)/2)
+	}
+	suspect := missing[0]
+	if i, ok := f.find(f.m.UID); ok && !f.done[i] {
+		suspect = f.m.UID
+	}
+	s := f.special[suspect]
+	s.alone = true
+	f.special[suspect] = s
+	return nil
+}
+
+func (f *fetcher) killedAlone(uid uint32, err error) error {
+	s := f.special[uid]
+	s.alone = true
+	s.kills++
+	f.special[uid] = s
+	if s.kills < 2 {
+		return nil
+	}
+	if f.row++; f.row > maxRow {
+		return exit.Wrap(exit.Temporary, err)
+	}
+	reason := Unreadable
+	if f.m.Literal >= 0 {
+		reason = Truncated
+	}
+	return f.fail(uid, reason, f.x.s.c.bye)
+}
+
+// quirks are habits of a server that show as it goes.
+type quirks struct {
+	never item // items that it does not send
+}
+
+// lookUp finds out which messages are still there, by FETCH and by SEARCH: a
+// message is gone if neither knows it.
+func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error) {
+	present := &uidMarks{}
+	asked := uids
+	found := func(uid uint32) {
+		if _, ok := slices.BinarySearch(asked, uid); ok {
+			present.add(uid)
+		}
+	}
+	c := x.s.c
+	defer c.watch(ctx)()
+	for len(uids) > 0 {
+		set, n := appendSet(nil, uids)
+		var m fetched
+		for _, text := range []string{"UID FETCH " + string(set) + " (UID)", "UID SEARCH UID " + string(set)} {
+			_, err := c.run(c.command(text), func(resp *response) error {
+				switch resp.typ {
+				case "FETCH":
+					err := c.fetchResponse(&m, &wanted{})
+					if err == nil && m.got&gotUID != 0 {
+						found(m.UID)
+					}
+					return err
+				case "SEARCH":
+					c.searchNumbers(found)
+				}
+				return nil
+			})
+			if err != nil && c.err != nil {
+				return nil, err
+			}
+		}
+		uids = uids[n:]
+	}
+	return present, nil
+}

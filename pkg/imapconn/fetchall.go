@@ -1,0 +1,99 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// FetchAll gets all messages with UIDs from from to to, both included; to 0
+// means the last. It is Fetch for who does not know the UIDs, and keeps its
+// promises: what does not come in the one command is listed, and asked for by
+// Fetch. A message that was expunged before it was listed is not reported.
+func (x *Selected) FetchAll(ctx context.Context, from, to uint32, items Items, maxBody int64, fn func(*Message) error) error {
+	f := &fetcher{x: x, ctx: ctx, fn: fn, want: wanted{Items: items, maxBody: maxBody}}
+	from = max(from, 1)
+	if to == 0 {
+		to = 1<<32 - 1
+	}
+	seen := &uidMarks{}
+	complete, err := x.sweep(f, from, to, seen)
+	if complete || err != nil {
+		return f.result(err)
+	}
+	uids, err := x.Search(ctx, "UID "+rangeText(from, to))
+	if err != nil {
+		return err
+	}
+	rest := uids[:0]
+	for _, uid := range uids {
+		if uid >= from && uid <= to && !seen.has(uid) {
+			rest = append(rest, uid)
+		}
+	}
+	return x.Fetch(ctx, rest, items, maxBody, fn)
+}
+
+func rangeText(from, to uint32) string {
+	text := strconv.FormatUint(uint64(from), 10) + ":"
+	if to == 1<<32-1 {
+		return text + "*"
+	}
+	return text + strconv.FormatUint(uint64(to), 10)
+}
+
+// sweep asks for a whole range in one command. complete means that nothing can
+// be missing; an error is one that cannot be mended.
+func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete bool, err error) {
+	changed, err := x.ready(f.ctx)
+	if err != nil || changed {
+		return false, validityError(changed, err)
+	}
+	c := x.s.c
+	if c.exists == 0 {
+		return true, nil
+	}
+	expunges := c.expunges
+	defer c.watch(f.ctx)()
+	_, err = c.run(c.command("UID FETCH "+rangeText(from, to)).text(f.want.request()), func(resp *response) error {
+		return f.sweepResponse(c, resp, from, to, seen)
+	})
+	var own *callerError
+	var no *imap.Error
+	switch {
+	case errors.As(err, &own), f.ctx.Err() != nil:
+		return false, err
+	case isLost(err), errors.As(err, &no):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	all := from == 1 && c.expunges == expunges && c.exists != unknownExists
+	switch {
+	case to == 1<<32-1:
+		return all && seen.count >= int(c.exists), nil
+	case x.UIDNext > 0 && to >= x.UIDNext-1:
+		return all && seen.count >= int(x.Messages), nil
+	}
+	return false, nil
+}
+
+// sweepResponse delivers what is complete. All else will be asked for again.
+func (f *fetcher) sweepResponse(c *conn, resp *response, from, to uint32, seen *uidMarks) error {
+	if resp.typ != "FETCH" {
+		return nil
+	}
+	if err := c.fetchResponse(&f.m, &f.want); err != nil {
+		return err
+	}
+	need := f.want.items() &^ f.x.quirks.never
+	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || !seen.add(f.m.UID) {
+		return f.useless()
+	}
+	if err := f.fn(&f.m.Message); err != nil {
+		return &callerError{err}
+	}
+	return nil
+}

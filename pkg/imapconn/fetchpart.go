@@ -1,0 +1,93 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// PartError says why FetchPart could not get a part of a message. Gone and
+// Failed mean what they mean for a Message.
+type PartError struct {
+	UID    uint32
+	State  State
+	Reason Reason // of State Failed
+	Text   string // the server's own words, not safe to print
+}
+
+func (e *PartError) Error() string {
+	if e.State == Gone {
+		return fmt.Sprintf("message %d is gone", e.UID)
+	}
+	text := fmt.Sprintf("message %d: %s", e.UID, e.Reason)
+	if e.Text != "" {
+		text += ": " + printable(e.Text)
+	}
+	return text
+}
+
+// FetchPart gets count octets of a message's body from offset on, fewer at its
+// end and none behind it. The slice is valid until the next call of FetchPart.
+// It resumes. The error is a *PartError if only this message is concerned.
+func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
+	w := wanted{partial: true, origin: offset, maxBody: count}
+	item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
+	for try := 1; ; try++ {
+		body, err := x.part(ctx, uid, item, &w)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case !isLost(err):
+			return body, err
+		case try == attempts:
+			return nil, &PartError{UID: uid, State: Failed, Reason: Unreadable, Text: x.s.c.bye}
+		}
+	}
+}
+
+func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted) ([]byte, error) {
+	changed, err := x.ready(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case changed:
+		return nil, &PartError{UID: uid, State: Failed, Reason: UIDValidityChanged}
+	}
+	c := x.s.c
+	defer c.watch(ctx)()
+	found := false
+	m := fetched{body: x.s.part[:0]}
+	_, err = c.run(c.command(item), func(resp *response) error {
+		if resp.typ != "FETCH" || found {
+			return nil
+		}
+		err := c.fetchResponse(&m, w)
+		whole := int64(len(m.Body)) == m.Literal
+		found = err == nil && m.UID == uid && m.got&gotBody != 0 && whole
+		return err
+	})
+	x.s.part = m.body
+	var no *imap.Error
+	switch {
+	case found && err == nil:
+		return m.Body, nil
+	case errors.As(err, &no) && (isTemporary(no) || hasCode(no, "LIMIT")):
+		return nil, refused(err, exit.Temporary, "read message %d", uid)
+	case errors.As(err, &no):
+		return nil, &PartError{UID: uid, State: Failed, Reason: Refused, Text: no.Text}
+	case err != nil:
+		return nil, err
+	}
+	present, err := x.lookUp(ctx, []uint32{uid})
+	switch {
+	case err != nil:
+		return nil, err
+	case !present.has(uid):
+		return nil, &PartError{UID: uid, State: Gone}
+	}
+	return nil, &PartError{UID: uid, State: Failed, Reason: NotReturned}
+}

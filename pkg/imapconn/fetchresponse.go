@@ -1,0 +1,333 @@
+package imapconn
+
+import (
+	"bytes"
+	"sort"
+	"strings"
+)
+
+// item is a set of data items that came in a FETCH response.
+type item uint8
+
+const (
+	gotUID item = 1 << iota
+	gotFlags
+	gotDate
+	gotSize
+	gotHeader
+	gotBody
+	gotNIL // the body was NIL
+)
+
+// wanted is what a FETCH command asked for.
+type wanted struct {
+	Items
+	maxBody int64
+	partial bool // of the body the octets from origin on, not all
+	origin  int64
+}
+
+// items returns the items that a message must have to be complete.
+func (w *wanted) items() item {
+	need := gotUID
+	for _, e := range []struct {
+		on   bool
+		item item
+	}{{w.Flags, gotFlags}, {w.InternalDate, gotDate}, {w.Size, gotSize}, {w.Header || len(w.Fields) > 0, gotHeader}, {w.Body || w.partial, gotBody}} {
+		if e.on {
+			need |= e.item
+		}
+	}
+	return need
+}
+
+// fetched is what came of one message. Its buffers are used again.
+type fetched struct {
+	Message
+	got    item
+	header []byte
+	body   []byte
+}
+
+func (m *fetched) reset() {
+	m.Message = Message{Flags: m.Flags[:0], Size: -1, Literal: -1}
+	m.got = 0
+}
+
+// merge takes over what n has and m has not.
+func (m *fetched) merge(n *fetched) {
+	add := n.got &^ m.got
+	if n.got&gotFlags != 0 { // the newer ones
+		m.Flags = append(m.Flags[:0], n.Flags...)
+	}
+	if add&gotDate != 0 {
+		m.InternalDate = n.InternalDate
+	}
+	if add&gotSize != 0 {
+		m.Size = n.Size
+	}
+	if add&gotHeader != 0 {
+		m.header = append(m.header[:0], n.header...)
+		m.Header = m.header
+	}
+	if add&gotBody != 0 {
+		m.Literal = n.Literal
+		m.Body = nil
+		if n.Body != nil {
+			m.body = append(m.body[:0], n.Body...)
+			m.Body = m.body
+		}
+	}
+	m.got |= n.got
+	if m.got&gotBody != 0 {
+		m.got &^= gotNIL
+	}
+}
+
+// fetchResponse reads what follows "* n FETCH " into m: items in any order,
+// unknown ones among them.
+func (c *conn) fetchResponse(m *fetched, w *wanted) error {
+	m.reset()
+	c.blanks()
+	if !c.accept('(') {
+		return errMalformed
+	}
+	for {
+		c.blanks()
+		if c.accept(')') {
+			return nil
+		}
+		if err := c.itemName(); err != nil {
+			return err
+		}
+		c.blanks()
+		if err := c.item(m, w); err != nil {
+			return err
+		}
+	}
+}
+
+// itemName reads the name of an item in upper case into c.name. Brackets may
+// hold blanks, parentheses, strings and, in theory, literals.
+func (c *conn) itemName() error {
+	c.name = c.name[:0]
+	inside := false
+	for {
+		ch := c.peek()
+		switch {
+		case c.pos >= len(c.text):
+			return errMalformed
+		case inside && c.isLiteral():
+			if err := c.discardLiteral(); err != nil {
+				return err
+			}
+			continue
+		case inside && ch == '"':
+			c.quoted()
+			continue
+		case ch == '[':
+			inside = true
+		case ch == ']':
+			inside = false
+		case !inside && (ch == ' ' || ch == '(' || ch == ')'):
+			if len(c.name) == 0 {
+				return errMalformed
+			}
+			return nil
+		}
+		c.pos++
+		if len(c.name) < 256 {
+			if 'a' <= ch && ch <= 'z' {
+				ch -= 'a' - 'A'
+			}
+			c.name = append(c.name, ch)
+		}
+	}
+}
+
+func (c *conn) item(m *fetched, w *wanted) error {
+	switch string(c.name) {
+	case "UID":
+		if n, ok := c.number32(); ok {
+			m.UID = n
+			m.got |= gotUID
+			return nil
+		}
+		return errMalformed
+	case "FLAGS":
+		return c.flags(m)
+	case "INTERNALDATE":
+		s, isNil, err := c.str(maxName)
+		if err == nil {
+			m.got |= gotDate
+			if !isNil {
+				m.InternalDate = rfc3339(s)
+			}
+		}
+		return err
+	case "RFC822.SIZE":
+		m.got |= gotSize
+		if n, ok := c.number(); ok && n < maxSize {
+			m.Size = int64(n)
+			return nil
+		}
+		c.skipWord() // -1 and NIL were seen: asking again gives no better
+		return nil
+	case "BODY[]", "BODY.PEEK[]":
+		if w.Body && !w.partial {
+			return c.bodyItem(m, w)
+		}
+	case "BODY[HEADER]", "BODY.PEEK[HEADER]":
+		if w.Header {
+			return c.headerItem(m)
+		}
+	default:
+		switch {
+		case w.partial && c.isPart(w.origin):
+			return c.bodyItem(m, w)
+		case len(w.Fields) > 0 && isHeaderFields(c.name):
+			return c.headerItem(m)
+		}
+	}
+	return c.skipValue()
+}
+
+// maxSize bounds sizes that are believed.
+const maxSize = 1 << 62
+
+func (c *conn) skipWord() {
+	c.blanks()
+	c.word()
+}
+
+// isPart tells whether the item is the body from an octet on.
+func (c *conn) isPart(origin int64) bool {
+	rest, ok := bytes.CutPrefix(c.name, []byte("BODY[]<"))
+	if !ok {
+		return false
+	}
+	n := int64(0)
+	for i, d := range rest {
+		if d == '>' || d == '.' {
+			return i > 0 && n == origin
+		}
+		if d < '0' || d > '9' || n > 1<<52 {
+			return false
+		}
+		n = n*10 + int64(d-'0')
+	}
+	return false
+}
+
+// isHeaderFields does not compare the fields: servers echo them in other case,
+// order and quoting, and only one list was asked for. An answer cut to an
+// octet range is none.
+func isHeaderFields(name []byte) bool {
+	return bytes.HasPrefix(name, []byte("BODY[HEADER.FIELDS ")) || bytes.HasPrefix(name, []byte("BODY[HEADER.FIELDS("))
+}
+
+// bodyItem reads a body. One above maxBody is drained, and only its size kept.
+func (c *conn) bodyItem(m *fetched, w *wanted) (err error) {
+	if !c.isLiteral() {
+		s, isNil, err := c.str(maxLine)
+		switch {
+		case err != nil:
+			return err
+		case isNil:
+			m.got |= gotNIL
+			return nil
+		}
+		m.body = append(m.body[:0], s...)
+		m.Body, m.Literal = m.body, int64(len(s))
+		m.got |= gotBody
+		return nil
+	}
+	m.Literal = c.lit
+	if c.lit > w.maxBody {
+		err = c.discardLiteral()
+	} else {
+		m.body, err = c.literal(m.body[:0], w.maxBody)
+		m.Body = m.body
+	}
+	if err != nil {
+		return err
+	}
+	m.got |= gotBody
+	return nil
+}
+
+// maxHeader bounds a header that is asked for apart from its message.
+const maxHeader = 16 << 20
+
+func (c *conn) headerItem(m *fetched) (err error) {
+	if c.isLiteral() {
+		m.header, err = c.literal(m.header[:0], maxHeader)
+	} else {
+		var s []byte
+		var isNil bool
+		s, isNil, err = c.str(maxLine)
+		m.header = m.header[:0]
+		if !isNil {
+			m.header = append(m.header, s...)
+		}
+	}
+	if err == nil {
+		m.Header = m.header
+		m.got |= gotHeader
+	}
+	return err
+}
+
+// maxFlags bounds the flags of a message.
+const maxFlags = 1000
+
+// flags reads a list of flags, see flagList for what was seen.
+func (c *conn) flags(m *fetched) error {
+	if !c.accept('(') {
+		m.got |= gotFlags // NIL was seen
+		return c.skipValue()
+	}
+	m.Flags = m.Flags[:0]
+	for {
+		c.blanks()
+		switch {
+		case c.accept(')'):
+			m.got |= gotFlags
+			return nil
+		case c.pos >= len(c.text) || c.isLiteral():
+			return errMalformed
+		case c.accept('('): // within a flag? nobody knows; go on behind it
+			continue
+		}
+		w := c.word()
+		if len(m.Flags) < maxFlags {
+			m.Flags = insertFlag(m.Flags, c.flag(w))
+		}
+	}
+}
+
+// flag returns the canonical form of a flag. Few different ones exist, so they
+// are kept: a flag that was met before costs no allocation.
+func (c *conn) flag(w []byte) string {
+	if f, ok := c.known[string(w)]; ok {
+		return f
+	}
+	if c.known == nil || len(c.known) > 4096 {
+		c.known = map[string]string{}
+	}
+	f := canonicalFlag(strings.Trim(string(w), `"`))
+	c.known[string(w)] = f
+	return f
+}
+
+// insertFlag keeps flags sorted and without duplicates, whatever their case.
+func insertFlag(flags []string, f string) []string {
+	if f == "" || containsFold(flags, f) {
+		return flags
+	}
+	i := sort.SearchStrings(flags, f)
+	flags = append(flags, "")
+	copy(flags[i+1:], flags[i:])
+	flags[i] = f
+	return flags
+}

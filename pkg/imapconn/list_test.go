@@ -1,0 +1,235 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+func showBoxes(boxes []Mailbox) []string {
+	var l []string
+	for _, b := range boxes {
+		line := fmt.Sprintf("%s %q %q", b.Name, b.Wire, b.Delimiter)
+		if len(b.Attributes) > 0 {
+			line += " " + strings.Join(b.Attributes, ",")
+		}
+		if b.Subscribed {
+			line += " +"
+		}
+		if !b.Selectable() {
+			line += " -"
+		}
+		l = append(l, line)
+	}
+	return l
+}
+
+func TestList(t *testing.T) {
+	plain := func(lines string) []rule { return []rule{{when: `LIST "" "*"`, reply: lines + ok}} }
+	tests := []struct {
+		name  string
+		caps  string
+		rules []rule
+		want  []string
+	}{
+		{"extended", "IMAP4rev1 LIST-EXTENDED SPECIAL-USE", []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED SPECIAL-USE)`, reply: `* LIST (\Subscribed \HasNoChildren \sent) "/" Sent` + "\r\n" + `* LIST (\NOSELECT) "/" "a/b"` + "\r\n" +
+			`* LIST () "/" inbox` + "\r\n" + `* LIST () "/" c ("CHILDINFO" ("SUBSCRIBED"))` + "\r\n* list (\\hasnochildren \\HasNoChildren ) \"/\" &AOk-\r\n" + ok}},
+			[]string{`INBOX "inbox" "/"`, `Sent "Sent" "/" \HasNoChildren,\Sent +`, `a/b "a/b" "/" \Noselect -`, `c "c" "/"`, `é "&AOk-" "/" \HasNoChildren`}},
+		{"extended refused", "IMAP4rev1 LIST-EXTENDED", []rule{{when: `LIST "" "*" RETURN`, reply: "TAG BAD what\r\n"}, {when: `LIST "" "*"`, reply: "* LIST () NIL a\r\n" + ok}, {when: "LSUB", reply: "* LSUB () NIL a\r\n" + ok}},
+			[]string{`a "a" "" +`}},
+		{"LSUB", "IMAP4rev1", []rule{{when: `LIST "" "*"`, reply: "* LIST () \".\" INBOX\r\n* LIST () \".\" b\r\n* LIST () \".\" a\r\n" + ok}, {when: "LSUB", reply: "* LSUB () \".\" Inbox\r\n* LSUB () \".\" a\r\n* LSUB () \".\" gone\r\n" + ok}},
+			[]string{`INBOX "INBOX" "." +`, `a "a" "." +`, `b "b" "."`}},
+		{"LSUB refused", "IMAP4rev1", append(plain("* LIST () \".\" a\r\n"), rule{when: "LSUB", reply: "TAG NO\r\n"}), []string{`a "a" "."`}},
+		{"hostile", "IMAP4rev1", plain("* LIST (\\X\r\n* LIST\r\n* LIST ()\r\n* LIST () \"/\"\r\n* LIST () \"/\" \"\"\r\n* LIST () nil plain \r\n* LIST () \"\" two words\r\n* LIST () \"\\\\\" \"q\\\"\\\\\"\r\n* LIST () \"/\" {3}\r\nl(t\r\n" +
+			"* LIST ( \\Marked ) \"/\" plain\r\n* LIST \"/\" bare\r\n* X-LIST {2}\r\nab\r\n"),
+			[]string{`bare "bare" "/"`, `l(t "l(t" "/"`, `plain "plain" ""`, `q"\ "q\"\\" "\\"`, `two words "two words" ""`}},
+		{"foreign", "IMAP4rev1 NAMESPACE", append(plain("* LIST () \".\" INBOX\r\n* LIST () \".\" INBOX.a\r\n* LIST () \".\" inbox.b\r\n* LIST () \".\" user.ann\r\n* LIST () \".\" user\r\n* LIST () \".\" public\r\n"),
+			rule{when: "NAMESPACE", reply: `* NAMESPACE (("INBOX." ".")) (("user." ".")) (("" "."))` + "\r\n" + ok}),
+			[]string{`INBOX "INBOX" "."`, `INBOX.a "INBOX.a" "."`, `inbox.b "inbox.b" "."`}},
+		{"odd namespaces", "IMAP4rev1 NAMESPACE", append(plain("* LIST () \"/\" a\r\n* LIST () \"/\" #x/b\r\n"),
+			rule{when: "NAMESPACE", reply: "* NAMESPACE  (( {0}\r\n  \"/\"  \"EXT\" (\"a\" \"b\"))  (\"X\" nil ) ) nil ((\"#x/\" \"/\")) \r\n" + ok}),
+			[]string{`a "a" "/"`}},
+		{"broken namespaces", "IMAP4rev1 NAMESPACE", append(plain("* LIST () \"/\" a\r\n"), rule{when: "NAMESPACE", reply: "* NAMESPACE ((\"\" \"/\"\r\n* NAMESPACE NIL\r\n" + ok}),
+			[]string{`a "a" "/"`}},
+		{"shared", "IMAP4rev1 NAMESPACE", append(plain("* LIST () \"/\" INBOX\r\n* LIST () \"/\" a\r\n* LIST () \"/\" Shared\r\n* LIST () \"/\" Shared/x\r\n* LIST () \"/\" Sharedx\r\n"),
+			rule{when: "NAMESPACE", reply: `* NAMESPACE (("" "/")) NIL (("Shared/" "/"))` + "\r\n" + ok}),
+			[]string{`INBOX "INBOX" "/"`, `Sharedx "Sharedx" "/"`, `a "a" "/"`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			boxes, err := newScript(t, test.caps, test.rules...).open().List(context.Background())
+			if err != nil {
+				t.Error(err)
+			}
+			equalLists(t, showBoxes(boxes), test.want)
+		})
+	}
+}
+
+// TestListNames: what FromWire makes of a name is the folder package's affair;
+// here every name must come, with its wire form.
+func TestListNames(t *testing.T) {
+	names := []string{"a&b", "&AOk-&AOo-", "&AGE-", "caf\xe9", "Entwürfe", "esc&ABs-[2J", "nl&AAo-x", "&2AA-", "x\x7f", "*", "%", "\\", "INBOX/inbox", "..", "\x1b[31m", strings.Repeat("n", 2000)}
+	var lines strings.Builder
+	for _, n := range names {
+		fmt.Fprintf(&lines, "* LIST () \"/\" {%d}\r\n%s\r\n", len(n), n)
+	}
+	s := newScript(t, "IMAP4rev1", rule{when: `LIST "" "*"`, reply: lines.String() + ok}).open()
+	boxes, err := s.List(context.Background())
+	if err != nil || len(boxes) != len(names) {
+		t.Fatal(len(boxes), err)
+	}
+	decoded, wires := map[string]bool{}, map[string]bool{}
+	for _, b := range boxes {
+		decoded[b.Name], wires[b.Wire] = true, true
+	}
+	for _, n := range names {
+		if !wires[n] {
+			t.Errorf("%q is lost", n)
+		}
+	}
+	if len(decoded) != len(names) {
+		t.Error("two folders with one name")
+	}
+}
+
+func TestPrefixOptions(t *testing.T) {
+	prefix, delimiter := "Mail.", "."
+	s := newScript(t, "IMAP4rev1").open(func(o *Options) { o.Prefix, o.Delimiter = &prefix, &delimiter })
+	if ns := s.Namespace(); ns.Prefix != prefix || ns.Delimiter != delimiter {
+		t.Error(ns)
+	}
+	if ns := newScript(t, "IMAP4rev1").open().Namespace(); ns.Prefix != "" || ns.Delimiter != "/" {
+		t.Error(ns)
+	}
+	s = newScript(t, "IMAP4rev1 NAMESPACE", rule{when: "NAMESPACE", reply: "TAG NO\r\n"}).open(func(o *Options) { o.DisableCaps = []string{"x"} })
+	if ns := s.Namespace(); ns.Delimiter != "/" {
+		t.Error(ns)
+	}
+	s = newScript(t, "IMAP4rev1 NAMESPACE MULTIAPPEND").open(func(o *Options) { o.DisableCaps = []string{"namespace", "MultiAppend"} })
+	if s.Has("NAMESPACE") || s.Has("MULTIAPPEND") || s.AppendLimit() != 0 {
+		t.Error(s.Capabilities())
+	}
+}
+
+func TestStatus(t *testing.T) {
+	boxes := []Mailbox{{Name: "INBOX", Wire: "inbox"}, {Name: "x", Wire: "x", Attributes: []string{`\Noselect`}}, {Name: "no", Wire: "no"}, {Name: "a b", Wire: "a b"}}
+	line := func(r StatusResult) string {
+		if r.Err != nil {
+			return r.Err.Error()
+		}
+		return fmt.Sprintf("%d %d %d %d %d", r.UIDValidity, r.UIDNext, r.Messages, r.HighestModSeq, r.Octets)
+	}
+	refusal := rule{when: `STATUS "no"`, reply: "TAG NO [NOPERM] no\r\n"}
+	tests := []struct {
+		name  string
+		caps  string
+		rules []rule
+		want  []string
+	}{
+		{"matched by order", "IMAP4rev1 CONDSTORE STATUS=SIZE", []rule{refusal, {when: `STATUS "inbox" (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE)`, reply: "* STATUS INBOX (MESSAGES 1 UIDVALIDITY 2 UIDNEXT 3 X-Y (a (b)) HIGHESTMODSEQ 9223372036854775807 SIZE 5000000000)\r\n" + ok},
+			{when: `STATUS "a b"`, reply: "* status a b (messages 4 uidnext 5 uidvalidity 6 )\r\n" + ok}},
+			[]string{"2 3 1 9223372036854775807 5000000000", "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, "6 5 4 0 -1"}},
+		{"one answer is missing", "IMAP4rev1 STATUS=SIZE", []rule{refusal, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 1 UIDNEXT 3)\r\n" + ok}},
+			[]string{"0 3 1 0 -1", "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, `status of folder "a b": the server says OK and nothing else`}},
+		{"too much", "IMAP4rev1 STATUS=SIZE", []rule{refusal, {when: `STATUS "inbox"`, reply: "* STATUS inbox (UIDVALIDITY 4294967296)\r\n" + ok}, {when: `STATUS "a b"`, reply: "* STATUS {3}\r\na b (UIDNEXT -1\r\n" + ok}},
+			[]string{`status of folder "INBOX": UIDVALIDITY is 4294967296, more than 32 bits hold`, "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, `status of folder "a b": the answer to STATUS makes no sense`}},
+		{"cut once, sizes by FETCH", "IMAP4rev1", []rule{refusal, {when: `STATUS "inbox"`, close: true, times: 1}, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 3)\r\n" + ok}, {when: `STATUS "a b"`, reply: "* STATUS \"a b\" (MESSAGES 3)\r\n" + ok},
+			{when: `EXAMINE "a b"`, reply: "TAG NO closed\r\n"}, {when: "UID FETCH 1:* (UID RFC822.SIZE)", reply: "* 1 FETCH (UID 1 RFC822.SIZE 5)\r\n* 2 FETCH (UID 2 RFC822.SIZE 6)\r\n* 3 FETCH (UID 3 RFC822.SIZE 7)\r\n" + ok}},
+			[]string{"0 0 3 0 18", "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, `open folder "a b": the server said NO closed`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			results, err := newScript(t, test.caps, test.rules...).open().Status(context.Background(), boxes, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range results {
+				got = append(got, line(r))
+			}
+			equalLists(t, got, test.want)
+		})
+	}
+}
+
+// TestStatusMany keeps the answers of many folders apart.
+func TestStatusMany(t *testing.T) {
+	var boxes []Mailbox
+	var rules []rule
+	for i := range 500 {
+		name := fmt.Sprintf("%s%03d", strings.Repeat("x", i), i)
+		if i%50 == 7 {
+			name += "ü"
+		}
+		boxes = append(boxes, Mailbox{Name: name, Wire: name})
+		when := fmt.Sprintf("STATUS \"%s\"", name)
+		if i%50 == 7 {
+			when = fmt.Sprintf("STATUS {%d}\r\n%s", len(name), name)
+		}
+		rules = append(rules, rule{when: when, reply: fmt.Sprintf("* STATUS other (MESSAGES %d)\r\nTAG OK\r\n", i)})
+	}
+	results, err := newScript(t, "IMAP4rev1", rules...).open().Status(context.Background(), boxes, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range results {
+		if r.Messages != uint32(i) || r.Err != nil {
+			t.Fatal(i, r)
+		}
+	}
+}
+
+func TestExamine(t *testing.T) {
+	tests := []struct{ name, reply, want string }{
+		{"usual", "* FLAGS (\\seen b a]c )\r\n* OK [PERMANENTFLAGS (\\Seen a]c \\*)] x\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\n* OK [uidnext 9]x\r\n* OK [HIGHESTMODSEQ 10]\r\nTAG OK [READ-ONLY]\r\n", `{8 9 7 10 -1} [\Seen a]c b] [\Seen a]c] true`},
+		{"no PERMANENTFLAGS, no UIDNEXT", "* FLAGS (\\Seen)\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\nTAG OK\r\n", `{8 12 7 0 -1} [\Seen] [\Seen] false`},
+		{"no flags to keep", "* OK [PERMANENTFLAGS ()] x\r\n* OK [UIDVALIDITY 99999999999] x\r\n* OK [UIDNEXT 1] x\r\nTAG OK\r\n", `{0 1 0 0 -1} [] [] false`},
+	}
+	for _, test := range tests {
+		s := newScript(t, allCaps, rule{when: "EXAMINE \"box\"", reply: test.reply}, rule{when: "UID FETCH * (UID)", reply: "* 7 FETCH (UID 11)\r\n" + ok}).open()
+		x, err := s.Examine(context.Background(), "box")
+		if err != nil {
+			t.Fatal(test.name, err)
+		}
+		if got := fmt.Sprintf("%v %v %v %v", x.Status, x.Flags, x.PermanentFlags, x.AnyKeyword); got != test.want {
+			t.Errorf("%s: %s", test.name, got)
+		}
+	}
+	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "TAG NO [NONEXISTENT] no\r\n"}, rule{when: "SELECT", reply: "* OK [UIDNEXT 1] x\r\nTAG OK [READ-WRITE]\r\n"}).open()
+	_, err := s.Examine(context.Background(), "box")
+	var no *imap.Error
+	if !errors.As(err, &no) || exit.CodeOf(err) != exit.Partial {
+		t.Error(err)
+	}
+	if x, err := s.Select(context.Background(), "box"); err != nil || x.ReadOnly {
+		t.Error(err)
+	}
+}
+
+func TestSearch(t *testing.T) {
+	var long strings.Builder
+	long.WriteString("* SEARCH")
+	for i := range 200_000 { // more than a line may hold elsewhere
+		fmt.Fprintf(&long, " %d", 1_000_000+i)
+	}
+	x := newScript(t, allCaps, rule{when: "UID SEARCH ALL", reply: "* SEARCH 5  3\r\n* SEARCH 0 4 3\r\n* SEARCH\r\n* SEARCH 99999999999 7\r\n" + ok}, rule{when: "UID SEARCH SEEN", reply: long.String() + "\r\n" + ok},
+		rule{when: "UID SEARCH BAD", reply: "TAG BAD syntax\r\n"}).examine()
+	if uids, err := x.Search(context.Background(), "ALL"); fmt.Sprint(uids) != "[3 4 5]" || err != nil {
+		t.Error(uids, err)
+	}
+	if uids, err := x.Search(context.Background(), "SEEN"); len(uids) != 200_000 || err != nil {
+		t.Error(len(uids), err)
+	}
+	for _, criteria := range []string{"BAD", "ALL\r\nA1 DELETE x", "é"} {
+		if _, err := x.Search(context.Background(), criteria); err == nil {
+			t.Error(criteria)
+		}
+	}
+}

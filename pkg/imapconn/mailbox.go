@@ -1,0 +1,61 @@
+package imapconn
+
+import (
+	"sort"
+	"strings"
+)
+
+// Mailbox is one entry of a listing.
+type Mailbox struct {
+	Name       string   // UTF-8, by folder.FromWire
+	Wire       string   // as the server spelt it: what its commands want
+	Delimiter  string   // "" if the names are flat
+	Attributes []string // sorted, canonical case (\Noselect, \Sent ...); without \Subscribed
+	Subscribed bool
+}
+
+// Selectable tells whether the mailbox can hold messages.
+func (m *Mailbox) Selectable() bool {
+	for _, a := range m.Attributes {
+		if a == `\Noselect` || a == `\NonExistent` {
+			return false
+		}
+	}
+	return true
+}
+
+// canonicalAttributes are spelt as in RFC 3501, 3348, 5258 and 6154.
+var canonicalAttributes = canonical(`\Noinferiors`, `\Noselect`, `\Marked`, `\Unmarked`, `\HasChildren`, `\HasNoChildren`,
+	`\NonExistent`, `\Subscribed`, `\Remote`, `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`)
+
+// canonicalFlags are the system flags (RFC 3501 2.3.2).
+var canonicalFlags = canonical(`\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`, `\Recent`)
+
+func canonical(names ...string) map[string]string {
+	m := map[string]string{}
+	for _, n := range names {
+		m[strings.ToLower(n)] = n
+	}
+	return m
+}
+
+// tidy sorts names and drops those that differ in case only.
+func tidy(names []string) []string {
+	sort.Strings(names)
+	kept := names[:0]
+	for _, n := range names {
+		if !containsFold(kept, n) {
+			kept = append(kept, n)
+		}
+	}
+	return kept
+}
+
+func containsFold(l []string, s string) bool {
+	for _, e := range l {
+		if strings.EqualFold(e, s) {
+			return true
+		}
+	}
+	return false
+}

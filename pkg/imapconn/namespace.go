@@ -1,0 +1,184 @@
+package imapconn
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// namespaces are what NAMESPACE told (RFC 2342).
+type namespaces struct {
+	personal folder.Namespace
+	own      []string // prefixes of personal namespaces, wire form
+	foreign  []string // prefixes of other users' and shared ones, wire form
+}
+
+// isForeign tells whether a mailbox is in somebody else's namespace: the
+// longest prefix that fits decides.
+func (n *namespaces) isForeign(wire string) bool {
+	if folder.IsInbox(wire) {
+		return false
+	}
+	own, foreign := longest(n.own, wire), longest(n.foreign, wire)
+	return foreign > own
+}
+
+// longest returns the length of the longest prefix that wire has, or -1. A
+// prefix "INBOX." is that in any case, and "Shared/" covers "Shared".
+func longest(prefixes []string, wire string) int {
+	best := -1
+	for _, p := range prefixes {
+		head := wire[:min(len(p), len(wire))]
+		inbox := len(p) > 5 && folder.IsInbox(p[:5]) && strings.EqualFold(head, p)
+		if head == p || inbox || len(p) > 1 && wire == p[:len(p)-1] {
+			best = max(best, len(p))
+		}
+	}
+	return best
+}
+
+// namespace learns prefix and delimiter, once.
+func (s *Session) namespace() error {
+	if s.spaces.own != nil {
+		return nil
+	}
+	n := namespaces{}
+	if s.Has("NAMESPACE") || s.Has("IMAP4REV2") {
+		if err := s.askNamespace(&n); err != nil {
+			return err
+		}
+	}
+	if n.personal.Delimiter == "" && s.o.Delimiter == nil {
+		delimiter, err := s.c.delimiter()
+		if err != nil {
+			return err
+		}
+		n.personal.Delimiter = delimiter
+	}
+	if s.o.Prefix != nil {
+		n.personal.Prefix = *s.o.Prefix
+		wire, err := folder.EncodeUTF7(*s.o.Prefix)
+		if err != nil {
+			return err
+		}
+		n.own = append(n.own, wire)
+	}
+	if s.o.Delimiter != nil {
+		n.personal.Delimiter = *s.o.Delimiter
+	}
+	if len(n.own) == 0 {
+		n.own = []string{""}
+	}
+	s.spaces = n
+	return nil
+}
+
+// askNamespace asks; a server that answers nothing useful has said nothing.
+func (s *Session) askNamespace(n *namespaces) error {
+	c := s.c
+	_, err := c.run(c.command("NAMESPACE"), func(resp *response) error {
+		if resp.typ != "NAMESPACE" {
+			return nil
+		}
+		*n = namespaces{}
+		return c.namespaceResponse(n)
+	})
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return nil
+	}
+	return err
+}
+
+// namespaceResponse reads the personal, the other users' and the shared
+// namespaces (RFC 2342 6).
+func (c *conn) namespaceResponse(n *namespaces) error {
+	personal, err := c.namespaceList()
+	if err != nil {
+		return err
+	}
+	for i, d := range personal {
+		n.own = append(n.own, d.Prefix)
+		if i == 0 {
+			n.personal = folder.Namespace{Prefix: folder.FromWire(d.Prefix), Delimiter: d.Delimiter}
+		}
+	}
+	for range 2 {
+		list, err := c.namespaceList()
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			n.foreign = append(n.foreign, d.Prefix)
+		}
+	}
+	return nil
+}
+
+// namespaceList reads one list of namespaces; prefixes stay in wire form.
+func (c *conn) namespaceList() ([]folder.Namespace, error) {
+	c.blanks()
+	if !c.accept('(') {
+		return nil, c.skipValue() // NIL
+	}
+	var list []folder.Namespace
+	for len(list) < maxNamespaces {
+		c.blanks()
+		if c.accept(')') {
+			return list, nil
+		}
+		if !c.accept('(') {
+			return nil, errMalformed
+		}
+		prefix, _, err := c.str(maxName)
+		if err != nil {
+			return nil, err
+		}
+		d := folder.Namespace{Prefix: string(prefix)}
+		if d.Delimiter, err = c.delimiterString(); err != nil {
+			return nil, err
+		}
+		for c.blanks(); !c.accept(')'); c.blanks() {
+			if err := c.skipValue(); err != nil { // an extension
+				return nil, err
+			}
+		}
+		list = append(list, d)
+	}
+	return nil, errMalformed
+}
+
+// maxNamespaces bounds a list of namespaces.
+const maxNamespaces = 1000
+
+// delimiterString reads a hierarchy delimiter; NIL and "" are none.
+func (c *conn) delimiterString() (string, error) {
+	s, isNil, err := c.str(8)
+	if err != nil || isNil {
+		return "", err
+	}
+	return strings.ToValidUTF8(string(s), ""), nil
+}
+
+// delimiter asks LIST for the hierarchy delimiter (RFC 3501 6.3.8).
+func (c *conn) delimiter() (string, error) {
+	delimiter := ""
+	_, err := c.run(c.command(`LIST "" ""`), func(resp *response) error {
+		if resp.typ != "LIST" {
+			return nil
+		}
+		entry, err := c.listEntry()
+		if err == nil {
+			delimiter = entry.delimiter
+		}
+		return err
+	})
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return "", nil
+	}
+	return delimiter, err
+}

@@ -1,0 +1,95 @@
+package imapconn
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"time"
+)
+
+// TLSMode says how a connection is encrypted.
+type TLSMode int
+
+const (
+	// Implicit is TLS from the first octet on (RFC 8314), port 993.
+	Implicit TLSMode = iota
+	// StartTLS begins in the clear and insists on STARTTLS (RFC 3501 6.2.1),
+	// port 143. There is no way back to the clear.
+	StartTLS
+	// None sends everything in the clear, the password too.
+	None
+)
+
+// DefaultTimeout is how long a server may make no progress while it owes an
+// answer.
+const DefaultTimeout = 2 * time.Minute
+
+// Options tell where and how to connect. Only Host, User and Password are
+// needed.
+type Options struct {
+	Host string
+	Port int // 0: 993, or 143 for StartTLS and None
+	User string
+
+	TLS        TLSMode
+	CAFile     string // PEM certificates trusted in place of the system's
+	Pin        string // SHA-256 of the leaf certificate in hex, "sha256:" before it allowed; accepts that certificate and no other
+	Insecure   bool   // accept any certificate
+	ServerName string // name to verify, Host if empty
+
+	// Password is asked at every connect, so that a token can be fresh. Its
+	// error is returned as it is.
+	Password func(ctx context.Context) (string, error)
+	// Auth lists mechanisms in the order of preference: "plain", "login".
+	// Empty: PLAIN if offered, else the LOGIN command.
+	Auth []string
+
+	// Timeout bounds the connect, and every wait without progress in either
+	// direction while an answer is owed. 0: DefaultTimeout.
+	Timeout time.Duration
+	// DisableCaps names capabilities that are taken as not offered.
+	DisableCaps []string
+	// Trace receives every line of both directions, without credentials and
+	// without literals.
+	Trace io.Writer
+
+	// Prefix and Delimiter override what NAMESPACE and LIST tell.
+	Prefix, Delimiter *string
+
+	// Warn is told what a user should know though it is no failure. Its text
+	// is safe to print. May be nil.
+	Warn func(text string)
+}
+
+func (o *Options) timeout() time.Duration {
+	if o.Timeout > 0 {
+		return o.Timeout
+	}
+	return DefaultTimeout
+}
+
+func (o *Options) address() string {
+	port := o.Port
+	switch {
+	case port != 0:
+	case o.TLS == Implicit:
+		port = 993
+	default:
+		port = 143
+	}
+	return net.JoinHostPort(o.Host, strconv.Itoa(port))
+}
+
+func (o *Options) serverName() string {
+	if o.ServerName != "" {
+		return o.ServerName
+	}
+	return o.Host
+}
+
+func (o *Options) warn(text string) {
+	if o.Warn != nil {
+		o.Warn(text)
+	}
+}

@@ -1,0 +1,306 @@
+package imapconn
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// Bounds on what a server may make us keep.
+const (
+	maxLine    = 1 << 20  // one line, without literals
+	maxSearch  = 16 << 20 // the line that answers a SEARCH
+	maxLiteral = 1 << 20  // a literal that is no message body
+	maxDepth   = 1000     // of parentheses
+	maxNoise   = 4 << 20  // responses to one command that are no answer to it
+)
+
+// errMalformed marks a response that makes no sense. The reader is still at a
+// place from which it can go on.
+var errMalformed = fmt.Errorf("malformed response")
+
+// reader takes responses apart. A response is a line, or several joined by
+// literals; text is the current line and pos the place in it. Slices that the
+// methods return are valid until the next call.
+type reader struct {
+	br    *bufio.Reader
+	trace *tracer
+	quiet bool // the next lines hold secrets
+	wide  bool // the next lines may be as long as maxSearch
+
+	text []byte
+	pos  int
+	lit  int64  // octets of the literal that follows text, -1 if there is none
+	long []byte // a line that did not fit into br's buffer
+	val  []byte // the last string that had to be copied
+	name []byte
+}
+
+func newReader(r io.Reader, trace *tracer) *reader {
+	return &reader{br: bufio.NewReaderSize(r, 64<<10), trace: trace, lit: -1}
+}
+
+// line reads one line into text.
+func (r *reader) line() error {
+	r.pos, r.lit = 0, -1
+	b, err := r.br.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		b, err = r.longLine(b)
+	}
+	if err != nil {
+		r.text = nil
+		return eof(err)
+	}
+	b = bytes.TrimSuffix(b[:len(b)-1], []byte("\r"))
+	r.text = b
+	if n := len(b); n > 2 && b[n-1] == '}' {
+		if r.lit, err = literalSize(b); err != nil {
+			return err
+		}
+	}
+	if r.trace != nil && !r.quiet {
+		r.trace.server(b)
+	}
+	return nil
+}
+
+func (r *reader) longLine(b []byte) ([]byte, error) {
+	limit := maxLine
+	if r.wide {
+		limit = maxSearch
+	}
+	r.long = append(r.long[:0], b...)
+	for {
+		b, err := r.br.ReadSlice('\n')
+		r.long = append(r.long, b...)
+		switch {
+		case err == nil:
+			return r.long, nil
+		case err != bufio.ErrBufferFull:
+			return nil, err
+		case len(r.long) > limit:
+			return nil, &limitError{fmt.Sprintf("a line of more than %d octets", limit)}
+		}
+	}
+}
+
+// literalSize returns n of a line that ends in {n} or {n+}, else -1.
+func literalSize(b []byte) (int64, error) {
+	digits := bytes.TrimSuffix(b[:len(b)-1], []byte("+"))
+	i := len(digits)
+	for i > 0 && digits[i-1] >= '0' && digits[i-1] <= '9' {
+		i--
+	}
+	if i == 0 || i == len(digits) || digits[i-1] != '{' {
+		return -1, nil
+	}
+	var n int64
+	for _, d := range digits[i:] {
+		if n > 1<<52 {
+			return -1, &limitError{fmt.Sprintf("a literal of %s octets", cutText(digits[i:]))}
+		}
+		n = n*10 + int64(d-'0')
+	}
+	return n, nil
+}
+
+func cutText(b []byte) string { return string(b[:min(len(b), 40)]) }
+
+// eof turns the end of the connection inside or between responses into an error
+// that nobody takes for success.
+func eof(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// skip drains what is left of the response, literals included.
+func (r *reader) skip() error {
+	for r.lit >= 0 {
+		if err := r.discardLiteral(); err != nil {
+			return err
+		}
+	}
+	r.pos = len(r.text)
+	return nil
+}
+
+// discardLiteral drains the literal at the end of text and reads the line after.
+func (r *reader) discardLiteral() error {
+	for n := r.lit; n > 0; {
+		k, err := r.br.Discard(int(min(n, 1<<30)))
+		n -= int64(k)
+		if err != nil {
+			return eof(err)
+		}
+	}
+	return r.line()
+}
+
+// literal appends the literal at the end of text to dst and reads the line
+// after it. A literal above limit is an error of the connection.
+func (r *reader) literal(dst []byte, limit int64) ([]byte, error) {
+	if r.lit > limit {
+		return dst, &limitError{fmt.Sprintf("a literal of %d octets where at most %d make sense", r.lit, limit)}
+	}
+	n := int(r.lit)
+	at := len(dst)
+	dst = grow(dst, n)
+	if _, err := io.ReadFull(r.br, dst[at:]); err != nil {
+		return dst[:at], eof(err)
+	}
+	return dst, r.line()
+}
+
+// grow returns b with n more octets, without clearing what append would clear.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b[:len(b)+n]
+	}
+	g := make([]byte, len(b)+n, len(b)+n+n/4)
+	copy(g, b)
+	return g
+}
+
+// peek returns the octet at pos, 0 at the end of the line.
+func (r *reader) peek() byte {
+	if r.pos < len(r.text) {
+		return r.text[r.pos]
+	}
+	return 0
+}
+
+func (r *reader) blanks() {
+	for r.pos < len(r.text) && (r.text[r.pos] == ' ' || r.text[r.pos] == '\t') {
+		r.pos++
+	}
+}
+
+func (r *reader) accept(c byte) bool {
+	if r.peek() == c && r.pos < len(r.text) {
+		r.pos++
+		return true
+	}
+	return false
+}
+
+// word returns the octets up to a blank or parenthesis.
+func (r *reader) word() []byte {
+	start := r.pos
+	for r.pos < len(r.text) {
+		switch r.text[r.pos] {
+		case ' ', '\t', '(', ')':
+			return r.text[start:r.pos]
+		}
+		r.pos++
+	}
+	return r.text[start:]
+}
+
+// number reads digits. ok is false if there are none, or too many for 64 bits;
+// nothing but the digits is consumed.
+func (r *reader) number() (n uint64, ok bool) {
+	start := r.pos
+	ok = true
+	for r.pos < len(r.text) && r.text[r.pos]-'0' <= 9 {
+		if n > (1<<64-10)/10 {
+			ok = false
+		}
+		n = n*10 + uint64(r.text[r.pos]-'0')
+		r.pos++
+	}
+	return n, ok && r.pos > start
+}
+
+// number32 reads a number that must fit 32 bits.
+func (r *reader) number32() (uint32, bool) {
+	n, ok := r.number()
+	return uint32(n), ok && n <= 1<<32-1
+}
+
+// isLiteral tells whether the value at pos is the literal that ends the line.
+func (r *reader) isLiteral() bool {
+	if r.lit < 0 {
+		return false
+	}
+	rest := r.text[r.pos:]
+	rest = bytes.TrimPrefix(rest, []byte("~"))
+	return len(rest) > 0 && rest[0] == '{' && bytes.IndexByte(rest, '}') == len(rest)-1
+}
+
+// quoted reads a quoted string; a quote that never closes ends with the line.
+func (r *reader) quoted() []byte {
+	r.pos++
+	start := r.pos
+	if i := bytes.IndexAny(r.text[start:], `"\`); i >= 0 && r.text[start+i] == '"' {
+		r.pos = start + i + 1
+		return r.text[start : start+i]
+	}
+	r.val = r.val[:0]
+	for r.pos < len(r.text) {
+		c := r.text[r.pos]
+		r.pos++
+		if c == '"' {
+			break
+		}
+		if c == '\\' && r.pos < len(r.text) {
+			c = r.text[r.pos]
+			r.pos++
+		}
+		r.val = append(r.val, c)
+	}
+	return r.val
+}
+
+// str reads an atom, a quoted string or a literal of at most limit octets.
+// isNil tells that it was the atom NIL.
+func (r *reader) str(limit int64) (s []byte, isNil bool, err error) {
+	r.blanks()
+	switch {
+	case r.peek() == '"':
+		return r.quoted(), false, nil
+	case r.isLiteral():
+		r.val, err = r.literal(r.val[:0], limit)
+		return r.val, false, err
+	}
+	w := r.word()
+	return w, isNIL(w), nil
+}
+
+func isNIL(w []byte) bool { return len(w) == 3 && bytes.EqualFold(w, []byte("NIL")) }
+
+// skipValue passes over one value of any kind.
+func (r *reader) skipValue() error {
+	depth := 0
+	for {
+		r.blanks()
+		switch c := r.peek(); {
+		case r.pos >= len(r.text):
+			return errMalformed
+		case c == '(':
+			r.pos++
+			if depth++; depth > maxDepth {
+				return &limitError{"parentheses too deep"}
+			}
+		case c == ')':
+			if depth == 0 {
+				return errMalformed
+			}
+			r.pos++
+			depth--
+		case c == '"':
+			r.quoted()
+		case r.isLiteral():
+			if err := r.discardLiteral(); err != nil {
+				return err
+			}
+		default:
+			r.word()
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}

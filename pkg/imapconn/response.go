@@ -1,0 +1,182 @@
+package imapconn
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// response is the head of one response; the reader stands behind it.
+type response struct {
+	kind   byte   // '*' untagged, '+' continuation, 't' tagged
+	tag    string // of a tagged one
+	num    uint32 // of "n FETCH" and the like
+	typ    string // in upper case, "" if it is none that we know
+	status status // of OK, NO, BAD, BYE, PREAUTH, and the text of a continuation
+}
+
+// status is the text of a status response (RFC 3501 7.1).
+type status struct {
+	code string // in upper case, "" if there is none
+	args string
+	text string
+}
+
+// head reads the head of the next response.
+func (r *reader) head() (response, error) {
+	for {
+		if err := r.line(); err != nil {
+			return response{}, err
+		}
+		if len(bytes.TrimSpace(r.text)) > 0 || r.lit >= 0 {
+			break
+		}
+	}
+	r.blanks()
+	switch first := r.word(); {
+	case len(first) == 1 && first[0] == '*':
+		return r.untagged(), nil
+	case len(first) > 0 && first[0] == '+':
+		return r.continuation(), nil
+	default:
+		resp := response{kind: 't', tag: string(first[:min(len(first), 64)])}
+		r.blanks()
+		resp.typ = responseType(r.word())
+		resp.status = r.status()
+		return resp, nil
+	}
+}
+
+func (r *reader) untagged() response {
+	resp := response{kind: '*'}
+	r.blanks()
+	if n, ok := r.number32(); ok {
+		resp.num = n
+		r.blanks()
+	}
+	resp.typ = responseType(r.word())
+	switch resp.typ {
+	case "OK", "NO", "BAD", "BYE", "PREAUTH":
+		resp.status = r.status()
+	}
+	return resp
+}
+
+func (r *reader) continuation() response {
+	r.pos = bytes.IndexByte(r.text, '+') + 1
+	r.lit = -1
+	text := strings.TrimSpace(string(r.text[r.pos:]))
+	r.pos = len(r.text)
+	return response{kind: '+', status: status{text: text}}
+}
+
+// responseType returns the name in upper case without allocating.
+func responseType(b []byte) string {
+	var buf [16]byte
+	if len(b) > len(buf) {
+		return ""
+	}
+	up := buf[:copy(buf[:], b)]
+	for i, c := range up {
+		if 'a' <= c && c <= 'z' {
+			up[i] = c - 'a' + 'A'
+		}
+	}
+	switch string(up) {
+	case "FETCH":
+		return "FETCH"
+	case "OK":
+		return "OK"
+	case "NO":
+		return "NO"
+	case "BAD":
+		return "BAD"
+	case "BYE":
+		return "BYE"
+	case "PREAUTH":
+		return "PREAUTH"
+	case "EXISTS":
+		return "EXISTS"
+	case "EXPUNGE":
+		return "EXPUNGE"
+	case "VANISHED":
+		return "VANISHED"
+	case "FLAGS":
+		return "FLAGS"
+	case "LIST":
+		return "LIST"
+	case "LSUB":
+		return "LSUB"
+	case "STATUS":
+		return "STATUS"
+	case "SEARCH":
+		return "SEARCH"
+	case "ESEARCH":
+		return "ESEARCH"
+	case "CAPABILITY":
+		return "CAPABILITY"
+	case "NAMESPACE":
+		return "NAMESPACE"
+	case "QUOTA":
+		return "QUOTA"
+	case "QUOTAROOT":
+		return "QUOTAROOT"
+	}
+	return ""
+}
+
+// status reads the rest of the line as the text of a status response. A brace
+// at its end is text, no literal.
+//
+// Seen: no text, [ALERT]text, [] text, a bracket that never closes, and "]" in
+// a keyword of PERMANENTFLAGS.
+func (r *reader) status() status {
+	r.lit = -1
+	r.blanks()
+	rest := r.text[r.pos:]
+	r.pos = len(r.text)
+	if len(rest) == 0 || rest[0] != '[' {
+		return status{text: string(rest)}
+	}
+	end := codeEnd(rest)
+	code, args, _ := bytes.Cut(bytes.TrimSpace(rest[1:end]), []byte(" "))
+	text := rest[min(end+1, len(rest)):]
+	return status{strings.ToUpper(string(code)), string(bytes.TrimSpace(args)), string(bytes.TrimSpace(text))}
+}
+
+// codeEnd returns the place of the bracket that closes the code.
+func codeEnd(b []byte) int {
+	from := 0
+	if open := bytes.IndexByte(b, '('); open >= 0 && bytes.IndexByte(b[:open], ']') < 0 {
+		if shut := bytes.IndexByte(b, ')'); shut > open {
+			from = shut
+		}
+	}
+	if i := bytes.IndexByte(b[from:], ']'); i >= 0 {
+		return from + i
+	}
+	return len(b)
+}
+
+// noise is 1 for a response that has no data in it. Those that have some are
+// counted by who asked for them.
+func (resp *response) noise() int {
+	switch resp.typ {
+	case "FETCH", "LIST", "LSUB", "STATUS", "SEARCH":
+		return 0
+	}
+	return 1
+}
+
+// err returns the refusal that a tagged NO or BAD is, or nil.
+func (resp *response) err() error {
+	if resp.typ == "OK" {
+		return nil
+	}
+	typ := imap.StatusResponseType(resp.typ)
+	if typ != imap.StatusResponseTypeNo {
+		typ = imap.StatusResponseTypeBad
+	}
+	return &imap.Error{Type: typ, Code: imap.ResponseCode(resp.status.code), Text: serverText(resp.status.text)}
+}

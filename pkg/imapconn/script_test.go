@@ -1,0 +1,268 @@
+package imapconn
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// rule is one line of a scripted server: what it answers to a command. In the
+// answer, TAG stands for the command's tag.
+type rule struct {
+	when  string // the command without its tag begins so, in any case
+	reply string
+	times int  // 0: always
+	early bool // answer before the literal, and do not read it
+	close bool // close the connection after the answer
+	stall time.Duration
+}
+
+const allCaps = "IMAP4rev1 SASL-IR AUTH=PLAIN LITERAL+ MULTIAPPEND UIDPLUS"
+
+// script is a server that answers by rules, the first that fits and is not
+// used up. It logs in anybody.
+type script struct {
+	t        *testing.T
+	ln       net.Listener
+	greeting string
+	caps     string
+	rules    []*rule
+
+	mu       sync.Mutex
+	commands []string // all, without tags; literals as they are
+	conns    []net.Conn
+}
+
+func newScript(t *testing.T, caps string, rules ...rule) *script {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &script{t: t, ln: ln, caps: caps, greeting: "* OK [CAPABILITY " + caps + "] ready\r\n"}
+	for i := range rules {
+		s.rules = append(s.rules, &rules[i])
+	}
+	go s.serve()
+	t.Cleanup(func() {
+		ln.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, c := range s.conns {
+			c.Close()
+		}
+	})
+	return s
+}
+
+// set changes the script under its lock.
+func (s *script) set(change func(*script)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *script) serve() {
+	for {
+		c, err := s.ln.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.conns = append(s.conns, c)
+		s.mu.Unlock()
+		go s.talk(c)
+	}
+}
+
+var literalEnd = regexp.MustCompile(`\{(\d+)(\+?)\}\r\n$`)
+
+func (s *script) talk(c net.Conn) {
+	defer c.Close()
+	s.mu.Lock()
+	greeting := s.greeting
+	s.mu.Unlock()
+	io.WriteString(c, greeting)
+	br := bufio.NewReader(c)
+	for {
+		command, ok := s.command(c, br)
+		if !ok {
+			return
+		}
+		tag, text, _ := strings.Cut(strings.TrimRight(command, "\r\n"), " ")
+		r := s.answer(text)
+		time.Sleep(r.stall)
+		io.WriteString(c, strings.ReplaceAll(r.reply, "TAG", tag))
+		if r.close {
+			return
+		}
+	}
+}
+
+// command reads a command with its literals.
+func (s *script) command(c net.Conn, br *bufio.Reader) (string, bool) {
+	command := ""
+	for {
+		line, err := br.ReadString('\n')
+		if err != nil {
+			return "", false
+		}
+		command += line
+		m := literalEnd.FindStringSubmatch(command)
+		_, text, _ := strings.Cut(command, " ")
+		if m == nil || s.early(text) {
+			s.mu.Lock()
+			s.commands = append(s.commands, strings.TrimRight(text, "\r\n"))
+			s.mu.Unlock()
+			return command, true
+		}
+		if m[2] == "" {
+			io.WriteString(c, "+ go on\r\n")
+		}
+		n, _ := strconv.Atoi(m[1])
+		body := make([]byte, n)
+		if _, err := io.ReadFull(br, body); err != nil {
+			return "", false
+		}
+		command += string(body)
+	}
+}
+
+func (s *script) find(text string) *rule {
+	for _, r := range s.rules {
+		if r.times >= 0 && len(text) >= len(r.when) && strings.EqualFold(text[:len(r.when)], r.when) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (s *script) early(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.find(text)
+	return r != nil && r.early
+}
+
+func (s *script) answer(text string) rule {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.find(text); r != nil {
+		if r.times > 0 {
+			if r.times--; r.times == 0 {
+				r.times = -1
+			}
+		}
+		return *r
+	}
+	verb, _, _ := strings.Cut(text, " ")
+	switch strings.ToUpper(verb) {
+	case "CAPABILITY":
+		return rule{reply: "* CAPABILITY " + s.caps + "\r\nTAG OK\r\n"}
+	case "AUTHENTICATE", "LOGIN":
+		return rule{reply: "TAG OK [CAPABILITY " + s.caps + "] in\r\n"}
+	case "LIST":
+		return rule{reply: "* LIST (\\Noselect) \"/\" \"\"\r\nTAG OK\r\n"}
+	case "EXAMINE", "SELECT":
+		return rule{reply: "* FLAGS (\\Seen)\r\n* 3 EXISTS\r\n* OK [UIDVALIDITY 9] .\r\n* OK [UIDNEXT 4] .\r\nTAG OK [READ-ONLY] .\r\n"}
+	case "UID":
+		if strings.HasPrefix(strings.ToUpper(text), "UID SEARCH") {
+			return rule{reply: "* SEARCH\r\nTAG OK\r\n"}
+		}
+		return rule{reply: "TAG OK nothing\r\n"}
+	case "LOGOUT":
+		return rule{reply: "* BYE\r\nTAG OK\r\n", close: true}
+	}
+	return rule{reply: "TAG OK\r\n"}
+}
+
+// sent returns the commands that begin with a prefix.
+func (s *script) sent(prefix string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var l []string
+	for _, c := range s.commands {
+		if strings.HasPrefix(strings.ToUpper(c), prefix) {
+			l = append(l, c)
+		}
+	}
+	return l
+}
+
+func (s *script) options() Options {
+	a := s.ln.Addr().(*net.TCPAddr)
+	return Options{
+		Host: a.IP.String(), Port: a.Port, User: "joe", TLS: None, Timeout: 5 * time.Second,
+		Password: func(context.Context) (string, error) { return "canary", nil },
+		Warn:     func(text string) { s.t.Log("warning: " + text) },
+	}
+}
+
+func (s *script) open(change ...func(*Options)) *Session {
+	s.t.Helper()
+	o := s.options()
+	for _, f := range change {
+		f(&o)
+	}
+	session, err := Open(context.Background(), o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	session.delays = []time.Duration{0, time.Millisecond, time.Millisecond}
+	s.t.Cleanup(session.Close)
+	return session
+}
+
+// examine opens the folder that every script has.
+func (s *script) examine() *Selected {
+	s.t.Helper()
+	x, err := s.open().Examine(context.Background(), "box")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return x
+}
+
+// show prints a message on one line, to be compared.
+func show(m *Message) string {
+	switch m.State {
+	case Gone:
+		return fmt.Sprintf("%d gone", m.UID)
+	case Failed:
+		return strings.TrimSpace(fmt.Sprintf("%d %s %s", m.UID, m.Reason, m.Text))
+	}
+	text := strconv.Itoa(int(m.UID))
+	if len(m.Flags) > 0 {
+		text += " " + strings.Join(m.Flags, ",")
+	}
+	if m.InternalDate != "" {
+		text += " " + m.InternalDate
+	}
+	if m.Size >= 0 {
+		text += fmt.Sprintf(" %d", m.Size)
+	}
+	if m.Header != nil {
+		text += fmt.Sprintf(" h%q", m.Header)
+	}
+	if m.Body != nil {
+		text += fmt.Sprintf(" %q", m.Body)
+	} else if m.Literal >= 0 {
+		text += fmt.Sprintf(" {%d}", m.Literal)
+	}
+	return text
+}
+
+func equalLists(t *testing.T, got, want []string) {
+	t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}

@@ -1,0 +1,181 @@
+package imapconn
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Selected is an opened mailbox. It may be used after another was opened: it
+// is opened again then, and its UIDVALIDITY compared.
+type Selected struct {
+	Status                  // at the time it was opened; Octets is -1
+	Wire           string   // its name as the server spells it
+	Flags          []string // those in use, canonical case, sorted
+	PermanentFlags []string // those that can be kept, without \*; all of Flags if the server does not say
+	AnyKeyword     bool     // PERMANENTFLAGS has \*: keywords can be invented
+	ReadOnly       bool
+
+	s       *Session
+	command string // SELECT or EXAMINE
+	quirks  quirks // what this server was seen to leave out
+}
+
+// Examine opens a mailbox for reading; nothing in it changes, \Seen and
+// \Recent neither. It resumes. A refusal by the server holds an *imap.Error.
+func (s *Session) Examine(ctx context.Context, wire string) (*Selected, error) {
+	return s.open(ctx, "EXAMINE", wire)
+}
+
+// Select opens a mailbox for reading and writing. It resumes.
+func (s *Session) Select(ctx context.Context, wire string) (*Selected, error) {
+	return s.open(ctx, "SELECT", wire)
+}
+
+func (s *Session) open(ctx context.Context, command, wire string) (*Selected, error) {
+	var x *Selected
+	err := s.do(ctx, func(c *conn) (err error) {
+		x, err = s.openOn(c, command, wire)
+		return err
+	})
+	if err != nil {
+		return nil, refused(err, exit.Partial, "open folder %s", quote(mailboxName(wire)))
+	}
+	return x, nil
+}
+
+func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
+	x := &Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command}
+	s.selected = nil
+	c.exists, c.expunges = unknownExists, 0
+	permanent := false
+	note := func(resp *response) error {
+		switch resp.typ {
+		case "EXISTS":
+			x.Messages = resp.num
+		case "FLAGS":
+			x.Flags = flagList(c.text[c.pos:])
+		case "OK", "NO":
+			if resp.status.code == "PERMANENTFLAGS" {
+				permanent = true
+			}
+			x.note(&resp.status)
+		}
+		return nil
+	}
+	resp, err := c.run(c.command(command).astring(wire), note)
+	if err != nil {
+		return nil, err
+	}
+	x.ReadOnly = command == "EXAMINE" || resp.status.code == "READ-ONLY"
+	if !permanent { // RFC 3501 7.1: then all flags can be kept
+		x.PermanentFlags = x.Flags
+	}
+	s.selected = x
+	if x.UIDNext == 0 {
+		return x, x.guessUIDNext(c)
+	}
+	return x, nil
+}
+
+// unknownExists stands for a number of messages that the server did not tell.
+const unknownExists = 1<<32 - 1
+
+// note reads the codes that describe a mailbox.
+func (x *Selected) note(st *status) {
+	switch st.code {
+	case "UIDVALIDITY":
+		x.UIDValidity = number32(st.args)
+	case "UIDNEXT":
+		x.UIDNext = number32(st.args)
+	case "HIGHESTMODSEQ":
+		x.HighestModSeq, _ = strconv.ParseUint(st.args, 10, 63)
+	case "PERMANENTFLAGS":
+		x.AnyKeyword = strings.Contains(st.args, `\*`)
+		x.PermanentFlags = flagList([]byte(st.args))
+	}
+}
+
+// number32 reads a number of 32 bits; anything else is unknown, 0.
+func number32(s string) uint32 {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
+}
+
+// guessUIDNext is for servers that do not tell: one above the last message.
+func (x *Selected) guessUIDNext(c *conn) error {
+	if x.Messages == 0 {
+		return nil
+	}
+	last := uint32(0)
+	_, err := c.run(c.command("UID FETCH * (UID)"), func(resp *response) error {
+		if resp.typ != "FETCH" {
+			return nil
+		}
+		var m fetched
+		err := c.fetchResponse(&m, &wanted{})
+		last = max(last, m.UID)
+		return err
+	})
+	if err != nil && c.err != nil {
+		return err
+	}
+	if last > 0 && last < 1<<32-1 {
+		x.UIDNext = last + 1
+	}
+	return nil
+}
+
+// flagList reads flags in parentheses into canonical form. Seen: blanks within
+// the parentheses, flags in quotes, "]" in a keyword, a lone backslash.
+func flagList(b []byte) []string {
+	b = bytes.TrimSpace(b)
+	b = bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("(")), []byte(")"))
+	var flags []string
+	for _, w := range bytes.Fields(b) {
+		if f := canonicalFlag(string(bytes.Trim(w, `"`))); f != "" {
+			flags = append(flags, f)
+		}
+	}
+	return tidy(flags)
+}
+
+// canonicalFlag spells system flags as RFC 3501 does, and returns "" for what
+// is no flag of a message.
+func canonicalFlag(s string) string {
+	if s == "" || s == `\` || s == `\*` {
+		return ""
+	}
+	if s[0] == '\\' {
+		if known, ok := canonicalFlags[strings.ToLower(s)]; ok {
+			s = known
+		}
+		if s == `\Recent` {
+			return ""
+		}
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// ready makes x the selected mailbox of a live connection. changed tells that
+// the mailbox is not the one it was.
+func (x *Selected) ready(ctx context.Context) (changed bool, err error) {
+	if x.s.c.err == nil && x.s.selected == x {
+		return false, nil
+	}
+	again, err := x.s.open(ctx, x.command, x.Wire)
+	if err != nil {
+		return false, err
+	}
+	if again.UIDValidity != x.UIDValidity {
+		return true, nil // and it stays so: another one is selected
+	}
+	x.s.selected = x
+	return false, nil
+}

@@ -1,0 +1,168 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"time"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// Session is an account on a server. It outlives its connection: methods that
+// are said to resume connect again, with the same options and the password
+// asked anew, and go on where they were. A Session is used by one goroutine at
+// a time.
+type Session struct {
+	o        Options
+	c        *conn
+	selected *Selected
+	spaces   namespaces
+	part     []byte // the buffer of FetchPart
+	caution  int    // messages that Append sends alone, after a BAD
+
+	delays []time.Duration // between attempts to connect again
+}
+
+// reconnectDelays bound how long a server may be away.
+var reconnectDelays = []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
+
+// Open connects and logs in. Errors carry an exit code: 69 if there is no
+// connection, 75 if the server turns us away for now, 76 for TLS and protocol,
+// 77 if the login is refused.
+func Open(ctx context.Context, o Options) (*Session, error) {
+	s := &Session{o: o, delays: reconnectDelays}
+	if err := s.connect(ctx); err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	return s, nil
+}
+
+func (s *Session) connect(ctx context.Context) error {
+	c, err := dial(ctx, &s.o)
+	if err != nil {
+		return err
+	}
+	defer c.watch(ctx)()
+	s.c, s.selected = c, nil
+	if err := c.login(ctx, &s.o); err != nil {
+		c.close(err)
+		return err
+	}
+	if err := s.namespace(); err != nil {
+		c.close(err)
+		return err
+	}
+	return nil
+}
+
+// causeOf prefers the reason for which ctx ended to what the connection made
+// of it.
+func causeOf(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// Close logs out, without waiting long, and ends the connection.
+func (s *Session) Close() {
+	if s.c.err != nil {
+		return
+	}
+	s.c.stall.timeout = min(s.c.stall.timeout, 2*time.Second)
+	s.c.run(s.c.command("LOGOUT"), nil)
+	s.c.close(errors.New("session closed"))
+}
+
+// Capabilities returns what the server offers after login, sorted, in upper
+// case, without what Options.DisableCaps names.
+func (s *Session) Capabilities() []string {
+	l := make([]string, 0, len(s.c.caps))
+	for name := range s.c.caps {
+		l = append(l, name)
+	}
+	sort.Strings(l)
+	return l
+}
+
+// Has tells whether the server offers a capability.
+func (s *Session) Has(capability string) bool { return s.c.caps.has(capability) }
+
+// AppendLimit returns the largest message that the server takes, in octets, or
+// 0 if it does not say (RFC 7889).
+func (s *Session) AppendLimit() int64 { return s.c.caps.appendLimit() }
+
+// Namespace returns the personal namespace (RFC 2342), or what the options say.
+func (s *Session) Namespace() folder.Namespace { return s.spaces.personal }
+
+// Alive tells, without waiting, whether the connection is there.
+func (s *Session) Alive() bool { return s.c.alive() }
+
+// Noop keeps the connection from being closed for idleness. It does not
+// connect again.
+func (s *Session) Noop(ctx context.Context) error {
+	defer s.c.watch(ctx)()
+	err := s.c.imap(func(client *imapclient.Client) error { return client.Noop().Wait() })
+	return causeOf(ctx, err)
+}
+
+// live returns a usable connection, a new one if need be.
+func (s *Session) live(ctx context.Context) (*conn, error) {
+	if s.c.err == nil {
+		return s.c, nil
+	}
+	var err error
+	for _, delay := range s.delays {
+		if err := sleep(ctx, delay); err != nil {
+			return nil, err
+		}
+		if err = s.connect(ctx); err == nil {
+			return s.c, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if code := exit.CodeOf(err); code != exit.Unavailable && code != exit.Temporary {
+			return nil, err
+		}
+	}
+	return nil, exit.Errorf(exit.Temporary, "%s stays away: %w", printable(s.o.Host), err)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// attempts is how often a command is begun anew on a new connection.
+const attempts = 3
+
+// do runs f on a live connection, and again on a new one when the connection is
+// lost: f must be fit for that.
+func (s *Session) do(ctx context.Context, f func(*conn) error) error {
+	var err error
+	for range attempts {
+		var c *conn
+		if c, err = s.live(ctx); err != nil {
+			return err
+		}
+		err = func() error {
+			defer c.watch(ctx)()
+			return f(c)
+		}()
+		if err == nil || !isLost(err) || ctx.Err() != nil {
+			return causeOf(ctx, err)
+		}
+	}
+	return exit.Wrap(exit.Temporary, err)
+}

@@ -1,0 +1,87 @@
+package imapconn
+
+import "strconv"
+
+// Bounds of a sequence set in a command: servers refuse longer lines (8 KiB is
+// what RFC 7162 recommends, Courier gives up at 16 KiB).
+const (
+	maxSetOctets = 6500
+	maxSetRanges = 500
+)
+
+// appendSet writes as many of the sorted uids as fit a command, as ranges, and
+// returns how many those are.
+func appendSet(set []byte, uids []uint32) (_ []byte, n int) {
+	ranges := 0
+	for n < len(uids) && ranges < maxSetRanges && len(set) < maxSetOctets {
+		first := n
+		for n++; n < len(uids) && uids[n] == uids[n-1]+1; n++ {
+		}
+		if ranges > 0 {
+			set = append(set, ',')
+		}
+		set = strconv.AppendUint(set, uint64(uids[first]), 10)
+		if n-1 > first {
+			set = append(set, ':')
+			set = strconv.AppendUint(set, uint64(uids[n-1]), 10)
+		}
+		ranges++
+	}
+	return set, n
+}
+
+// uidRange is an inclusive range.
+type uidRange struct{ first, last uint32 }
+
+// uidMarks is a set of UIDs that mostly come in ascending order.
+type uidMarks struct {
+	ranges []uidRange // sorted, apart
+	count  int
+}
+
+// add marks a UID; it returns false if it was marked before.
+func (s *uidMarks) add(uid uint32) bool {
+	i := s.find(uid)
+	if i < len(s.ranges) && s.ranges[i].first <= uid {
+		return false
+	}
+	s.count++
+	touchesLeft := i > 0 && s.ranges[i-1].last+1 == uid
+	touchesRight := i < len(s.ranges) && s.ranges[i].first == uid+1
+	switch {
+	case touchesLeft && touchesRight:
+		s.ranges[i-1].last = s.ranges[i].last
+		s.ranges = append(s.ranges[:i], s.ranges[i+1:]...)
+	case touchesLeft:
+		s.ranges[i-1].last = uid
+	case touchesRight:
+		s.ranges[i].first = uid
+	default:
+		s.ranges = append(s.ranges, uidRange{})
+		copy(s.ranges[i+1:], s.ranges[i:])
+		s.ranges[i] = uidRange{uid, uid}
+	}
+	return true
+}
+
+func (s *uidMarks) has(uid uint32) bool {
+	i := s.find(uid)
+	return i < len(s.ranges) && s.ranges[i].first <= uid
+}
+
+// find returns the first range that does not end before uid.
+func (s *uidMarks) find(uid uint32) int {
+	low, high := 0, len(s.ranges)
+	if high > 0 && s.ranges[high-1].last < uid { // the common case
+		return high
+	}
+	for low < high {
+		mid := (low + high) / 2
+		if s.ranges[mid].last < uid {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
+}

@@ -1,0 +1,58 @@
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// WriteFolders writes folder records alone: plain NDJSON without begin and
+// end, which is what imap-list prints.
+func WriteFolders(w io.Writer, folders []Folder) error {
+	for i := range folders {
+		line, _ := folders[i].appendTo(nil)
+		if _, err := w.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// HasFolders tells, without reading on, whether in starts with a folder
+// record: a list made by WriteFolders, and no stream. in must have room for
+// the line.
+func HasFolders(in *bufio.Reader) bool {
+	for n := 512; ; n *= 2 {
+		head, err := in.Peek(n)
+		if line, _, ok := bytes.Cut(head, lineFeed); ok || err != nil {
+			kind, typeErr := typeOf(line)
+			return typeErr == nil && kind == "folder"
+		}
+	}
+}
+
+// ReadFolders reads what WriteFolders wrote, whatever became of its order.
+func ReadFolders(in *bufio.Reader) ([]Folder, error) {
+	var out []Folder
+	for {
+		line, err := readLine(in, nil)
+		if len(bytes.TrimSpace(line)) > 0 {
+			f := fields{scanner: scanner{b: line}, bodyAt: -1}
+			kind, typeErr := typeOf(line)
+			var r Folder
+			if f.folder(&r); typeErr != nil || f.err != nil || kind != "folder" {
+				return nil, fault(Corrupt, errors.New("the list has a line that is no folder record"))
+			}
+			out = append(out, r)
+		}
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, exit.Wrap(exit.IO, err)
+		}
+	}
+}
