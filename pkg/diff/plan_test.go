@@ -1,0 +1,322 @@
+package diff
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// mail is a message of the model: what it is, and what can be seen of it.
+type mail struct {
+	key      string
+	octets   string // what it is
+	date     int
+	received string
+}
+
+func (m mail) String() string { return fmt.Sprintf("%s/%s/%d/%s", m.key, m.octets, m.date, m.received) }
+
+func (m mail) record(uid uint32, folder string) *stream.Message {
+	r := &stream.Message{Folder: folder, UIDValidity: 1, UID: uid, Key: fmt.Sprintf("recipe:%032x", sha256.Sum256([]byte(m.key)))[:39], InternalDate: fmt.Sprintf("2020-01-02T03:04:%02dZ", m.date)}
+	if m.received != "" {
+		r.Received = fmt.Sprintf("%016x", sha256.Sum256([]byte(m.received)))[:16]
+	}
+	r.SetBody([]byte(m.octets))
+	return r
+}
+
+// export writes the stream of an account with one folder.
+func export(t testing.TB, mails []mail, content stream.Content) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := stream.NewWriter(&out, stream.WriterOptions{})
+	looks := map[string]int{}
+	for _, m := range mails {
+		looks[fmt.Sprint(m.date, len(m.octets))]++
+	}
+	must(t, w.Write(&stream.Begin{Content: content, User: "joe", Host: "old", Key: headerkey.Default, Delimiter: "/"}))
+	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint32(len(mails) + 1), Messages: uint32(len(mails)), Octets: -1}))
+	for i, m := range mails {
+		r := m.record(uint32(i+1), "INBOX")
+		r.Twin = content == stream.Full && looks[fmt.Sprint(m.date, len(m.octets))] > 1
+		if content == stream.Headers {
+			r.DropBody()
+			r.SHA256 = ""
+		}
+		must(t, w.Write(r))
+	}
+	must(t, w.End(&stream.End{Listed: int64(len(mails))}))
+	must(t, w.Close())
+	return out.Bytes()
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// model is a destination account: its index tells what a server tells without
+// being asked for more, its prover the rest.
+type model struct {
+	mails  []mail
+	target *Target
+	broken string
+	bodies int // that were read
+}
+
+func (d *model) Open(headerkey.Recipe) error {
+	if d.target == nil {
+		d.target = &Target{Name: "INBOX", UIDValidity: 9, UIDNext: uint32(len(d.mails) + 1), Messages: uint32(len(d.mails))}
+	}
+	return nil
+}
+func (d *model) Name() (string, string)      { return "joe", "new" }
+func (d *model) Namespace() folder.Namespace { return folder.Namespace{Delimiter: "/"} }
+func (d *model) Folders() []*Target          { return []*Target{d.target} }
+func (d *model) Close()                      {}
+func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {
+	if d.broken != "" {
+		return nil, &Unreadable{d.broken}
+	}
+	for i, m := range d.mails {
+		e := evidenceOf(m.record(uint32(i+1), "INBOX"))
+		e.received, e.known, e.sha = 0, 0, [16]byte{}
+		add(Entry{Evidence: e})
+	}
+	return d, nil
+}
+
+func (d *model) received(es []*entry) error {
+	for _, e := range es {
+		e.setReceived(d.mails[e.uid-1].record(1, "INBOX").Received)
+	}
+	return nil
+}
+
+func (d *model) digest(es []*entry) error {
+	for _, e := range es {
+		d.bodies++
+		e.setSHA(d.mails[e.uid-1].record(1, "INBOX").SHA256)
+	}
+	return nil
+}
+
+// planOf returns what a plan would append, in its order.
+func planOf(t testing.TB, source []byte, dest Destination, pipe bool) ([]string, *stream.End, error) {
+	t.Helper()
+	var out bytes.Buffer
+	w := stream.NewWriter(&out, stream.WriterOptions{})
+	again := func() (*stream.Reader, error) { return stream.NewReader(bytes.NewReader(source), false), nil }
+	if pipe {
+		again = nil
+	}
+	opt := Options{Warn: t.Logf, Progress: silent{}}
+	end, err := Plan(t.Context(), opt, stream.NewReader(bytes.NewReader(source), false), again, dest, w)
+	must(t, w.Close())
+	var octets []string
+	r := stream.NewReader(&out, false)
+	for {
+		rec, readErr := r.Next()
+		if readErr == io.EOF {
+			break
+		}
+		if readErr != nil {
+			if err == nil {
+				t.Fatalf("our own plan: %v", readErr)
+			}
+			break
+		}
+		if m, ok := rec.(*stream.Message); ok {
+			b := fmt.Sprint("UID ", m.UID)
+			if m.HasBody() {
+				body, err := m.AppendBody(nil)
+				must(t, err)
+				b = string(body)
+			}
+			octets = append(octets, b)
+		}
+	}
+	return octets, end, err
+}
+
+type silent struct{}
+
+func (silent) Total(int64, int64) {}
+func (silent) Folder(string)      {}
+func (silent) Add(int64, int64)   {}
+
+// universe holds messages of one key that share everything, or all but one
+// thing, and some of another key.
+var universe = []mail{
+	{"k", "aa", 1, "r"}, {"k", "aa", 1, "r"}, // the same twice
+	{"k", "bb", 1, "r"},  // other octets, nothing else to see
+	{"k", "cc", 1, "s"},  // came another way
+	{"k", "dd", 2, "r"},  // at another time
+	{"k", "eee", 1, "r"}, // of another size
+	{"l", "aa", 1, "r"},  // another key
+}
+
+// From any starting subset, in any order of the source, exactly what is not
+// there is planned: no message is lost, none is doubled.
+func TestAnySubsetAnyOrder(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	runs := 0
+	for mask := range 1 << len(universe) {
+		var source []mail
+		for i, m := range universe {
+			if mask&(1<<i) != 0 {
+				source = append(source, m)
+			}
+		}
+		for have := range 1 << len(source) {
+			if len(source) > 4 && rnd.IntN(16) > 0 {
+				continue
+			}
+			order := slices.Clone(source)
+			rnd.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			var dest, want []mail
+			for i, m := range source {
+				if have&(1<<i) != 0 {
+					dest = append(dest, m)
+				} else {
+					want = append(want, m)
+				}
+			}
+			rnd.Shuffle(len(dest), func(i, j int) { dest[i], dest[j] = dest[j], dest[i] })
+			data := export(t, order, stream.Full)
+			for _, pipe := range []bool{false, true} {
+				got, end, err := planOf(t, data, &model{mails: dest}, pipe)
+				if err != nil {
+					t.Fatalf("source %v, destination %v, pipe %v: %v", order, dest, pipe, err)
+				}
+				check(t, fmt.Sprintf("source %v, destination %v, pipe %v", order, dest, pipe), got, want)
+				if end.Listed != int64(len(source)) || end.Present != int64(len(dest)) || end.Missing != int64(len(want)) {
+					t.Fatalf("source %v, destination %v, pipe %v: counts %+v", order, dest, pipe, end)
+				}
+				runs++
+			}
+			// Without bodies the number is right, and what is uncertain is counted.
+			got, end, err := planOf(t, export(t, order, stream.Headers), &model{mails: dest}, true)
+			if err != nil || len(got) != len(want) || end.Present != int64(len(dest)) {
+				t.Fatalf("headers: source %v, destination %v: planned %v, want %d, %+v, %v", order, dest, got, len(want), end, err)
+			}
+		}
+	}
+	t.Logf("%d comparisons", runs)
+}
+
+func check(t *testing.T, what string, got []string, want []mail) {
+	t.Helper()
+	var octets []string
+	for _, m := range want {
+		octets = append(octets, m.octets)
+	}
+	slices.Sort(octets)
+	got = slices.Clone(got)
+	slices.Sort(got)
+	if !slices.Equal(got, octets) {
+		t.Fatalf("%s: planned %v, want %v", what, got, octets)
+	}
+}
+
+// A destination that rewrites every octet and date still has as many.
+func TestRewrittenDestination(t *testing.T) {
+	source := slices.Clone(universe)
+	var dest []mail
+	for _, m := range source {
+		dest = append(dest, mail{m.key, "X" + m.octets, 40, "other"})
+	}
+	for _, pipe := range []bool{false, true} {
+		if got, _, err := planOf(t, export(t, source, stream.Full), &model{mails: dest}, pipe); len(got) != 0 || err != nil {
+			t.Errorf("all there: planned %v, %v", got, err)
+		}
+		if got, _, err := planOf(t, export(t, source, stream.Full), &model{mails: dest[:4]}, pipe); len(got) != 3 || err != nil {
+			t.Errorf("four there: planned %v, %v", got, err)
+		}
+	}
+}
+
+// What is equal needs no body to be read, however often it stands there.
+func TestBodiesAreReadOnlyWhereItMatters(t *testing.T) {
+	source := []mail{{"k", "aa", 1, "r"}, {"k", "aa", 1, "r"}, {"k", "aa", 1, "r"}, {"m", "x", 1, ""}, {"n", "y", 2, ""}}
+	d := &model{mails: source}
+	if got, _, err := planOf(t, export(t, source, stream.Full), d, false); len(got) != 0 || err != nil || d.bodies != 0 {
+		t.Errorf("planned %v, %v, %d bodies read", got, err, d.bodies)
+	}
+}
+
+// A crowd with one key costs no more than one with many.
+func TestCrowdIsLinear(t *testing.T) {
+	var source []mail
+	for i := range 20000 {
+		source = append(source, mail{"cron", fmt.Sprintf("%05d", i), i % 7, ""})
+	}
+	dest := slices.Clone(source[:19990])
+	slices.Reverse(dest)
+	got, _, err := planOf(t, export(t, source, stream.Full), &model{mails: dest}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "crowd", got, source[19990:])
+}
+
+func TestUnreadableTargetFailsItsMessages(t *testing.T) {
+	for _, pipe := range []bool{false, true} {
+		got, end, err := planOf(t, export(t, universe, stream.Full), &model{broken: "NO go away"}, pipe)
+		if len(got) != 0 || exit.CodeOf(err) != exit.Partial || end.Failed != int64(len(universe)) || end.Present != 0 {
+			t.Errorf("pipe %v: planned %v, %+v, %v", pipe, got, end, err)
+		}
+	}
+}
+
+func TestDamagedSourceIsActedOnAsFarAsItIsWhole(t *testing.T) {
+	data := export(t, universe, stream.Full)
+	for _, pipe := range []bool{false, true} {
+		cut := data[:bytes.LastIndexByte(data[:len(data)-1], '\n')+1] // without its end
+		got, end, err := planOf(t, cut, &model{}, pipe)
+		if exit.CodeOf(err) != exit.Data || len(got) != len(universe) || end != nil {
+			t.Errorf("pipe %v: planned %v, %v, %v", pipe, got, end, err)
+		}
+	}
+}
+
+func TestConcatenationCountsOnce(t *testing.T) {
+	data := export(t, universe, stream.Full)
+	twice := append(slices.Clone(data), data...)
+	for _, pipe := range []bool{false, true} {
+		got, end, err := planOf(t, twice, &model{}, pipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, "twice the same", got, universe)
+		if end.Listed != int64(len(universe)) {
+			t.Errorf("listed %d", end.Listed)
+		}
+	}
+}
+
+func TestArchiveAgainstArchive(t *testing.T) {
+	a, b := export(t, universe, stream.Full), export(t, universe[2:], stream.Full)
+	dest := NewArchive(stream.NewReader(bytes.NewReader(b), false))
+	got, _, err := planOf(t, a, dest, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "archive", got, universe[:2])
+	sum, err := Report(context.Background(), Options{Warn: t.Logf, Progress: silent{}}, stream.NewReader(bytes.NewReader(b), false), NewArchive(stream.NewReader(bytes.NewReader(a), false)), NewText(io.Discard, func(s string) string { return s }))
+	if err != nil || sum.Missing != 0 || sum.Extra != 2 || sum.Equal() {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
