@@ -74,8 +74,8 @@ func (p *pusher) together(rest []*message) int {
 // append sends messages until the fate of each is known.
 func (p *pusher) append(t *target, ms []*message) error {
 	for try := 1; len(ms) > 0; try++ {
-		done, err := p.send(t, ms)
-		ms = ms[done:]
+		rest, err := p.send(t, ms)
+		ms = rest
 		var doubt *imapconn.InDoubt
 		switch {
 		case err == nil:
@@ -106,17 +106,18 @@ func (p *pusher) append(t *target, ms []*message) error {
 	return nil
 }
 
-// send makes one attempt and returns how many messages are done.
-func (p *pusher) send(t *target, ms []*message) (done int, err error) {
+// send makes one attempt and returns the messages whose fate is not known.
+func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	out := make([]imapconn.AppendMessage, len(ms))
 	dropped := make([][]string, len(ms))
+	rest = slices.Clone(ms)
 	for i, m := range ms {
 		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
 		out[i].Flags, dropped[i] = t.allowed(m.Flags)
 	}
 	var failed error
 	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
-		done = max(done, i+1)
+		rest[i] = nil
 		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
 		if err := p.answer(t, ms[i], r); err != nil && failed == nil {
 			failed = err
@@ -128,7 +129,7 @@ func (p *pusher) send(t *target, ms []*message) (done int, err error) {
 	if flushErr := p.receipts.flush(); err == nil {
 		err = flushErr
 	}
-	return done, err
+	return slices.DeleteFunc(rest, func(m *message) bool { return m == nil }), err
 }
 
 // answer writes the receipt of a message whose fate is known.

@@ -1,0 +1,197 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// missing returns those of a batch that are not done.
+func (f *fetcher) missing(batch []uint32) []uint32 {
+	var l []uint32
+	for _, uid := range batch {
+		if i, ok := f.find(uid); ok && !f.done[i] {
+			l = append(l, uid)
+		}
+	}
+	return l
+}
+
+// settle decides about what did not come though the command was answered.
+// refusal is the NO or BAD that it was answered with, or nil.
+func (f *fetcher) settle(batch []uint32, refusal error) error {
+	missing := f.missing(batch)
+	if len(missing) == 0 {
+		return nil
+	}
+	var no *imap.Error
+	errors.As(refusal, &no)
+	if no != nil && (isTemporary(no) || hasCode(no, "LIMIT")) {
+		return f.wait(no)
+	}
+	if len(batch) == 1 && f.special[batch[0]].exists {
+		return f.verdict(batch[0], no)
+	}
+	present, err := f.x.lookUp(f.ctx, missing)
+	switch {
+	case err != nil && isLost(err):
+		return nil // begin anew
+	case err != nil:
+		return err
+	}
+	for _, uid := range missing {
+		if !present.has(uid) {
+			if err := f.tell(&Message{UID: uid, State: Gone, Size: -1, Literal: -1}); err != nil {
+				return err
+			}
+			continue
+		}
+		s := f.special[uid]
+		s.alone, s.exists = true, true
+		f.special[uid] = s
+		if no != nil { // one of them is to blame, and the first the likeliest
+			break
+		}
+	}
+	return nil
+}
+
+// maxWaits bounds the patience with a server that is busy.
+const maxWaits = 4
+
+func (f *fetcher) wait(no *imap.Error) error {
+	if f.waits++; f.waits > maxWaits {
+		return refused(no, exit.Temporary, "read folder %s", quote(mailboxName(f.x.Wire)))
+	}
+	return sleep(f.ctx, f.x.s.pause(f.waits, no.Text))
+}
+
+// maxPause bounds the wait that a server may ask for.
+const maxPause = 5 * time.Minute
+
+// suggestedPause is what Exchange says when it throttles.
+var suggestedPause = regexp.MustCompile(`(?i)backoff[a-z ]*time:?\s*(\d{1,9})`)
+
+// pause is the time to wait before attempt n, after a refusal with that text.
+func (s *Session) pause(n int, text string) time.Duration {
+	pause := s.delays[min(n, len(s.delays)-1)]
+	if m := suggestedPause.FindStringSubmatch(text); m != nil {
+		milliseconds, _ := strconv.Atoi(m[1])
+		pause = max(pause, min(time.Duration(milliseconds)*time.Millisecond, maxPause))
+	}
+	return pause
+}
+
+// verdict decides about a message that was asked for alone and did not come
+// whole, though the server has it.
+func (f *fetcher) verdict(uid uint32, no *imap.Error) error {
+	if no != nil {
+		return f.fail(uid, Refused, string(no.Type)+" "+no.Text)
+	}
+	m := f.parts[uid]
+	optional := gotFlags | gotDate | gotSize
+	switch need := f.want.items() &^ optional; {
+	case m == nil:
+		return f.fail(uid, NotReturned, "")
+	case m.got&need == need: // it never sends that item
+		f.x.quirks.never |= f.want.items() &^ m.got
+		return f.tell(&m.Message)
+	case m.got&gotNIL != 0:
+		return f.fail(uid, Unreadable, "the server gives NIL for the body")
+	}
+	return f.fail(uid, NotReturned, "")
+}
+
+// maxRow is how many messages in a row may end the connection before it is the
+// server that is to blame.
+const maxRow = 5
+
+// killed thinks about a connection that was lost while a batch was asked for.
+func (f *fetcher) killed(batch []uint32, progress bool, err error) error {
+	missing := f.missing(batch)
+	if len(missing) == 0 {
+		return nil
+	}
+	if len(batch) == 1 {
+		return f.killedAlone(batch[0], err)
+	}
+	if !progress {
+		f.limit = max(1, len(batch)/2)
+	}
+	suspect := missing[0]
+	if i, ok := f.find(f.m.UID); ok && !f.done[i] {
+		suspect = f.m.UID
+	}
+	s := f.special[suspect]
+	s.alone = true
+	f.special[suspect] = s
+	return nil
+}
+
+func (f *fetcher) killedAlone(uid uint32, err error) error {
+	s := f.special[uid]
+	s.alone = true
+	s.kills++
+	f.special[uid] = s
+	if s.kills < 2 {
+		return nil
+	}
+	if f.row++; f.row > maxRow {
+		return exit.Wrap(exit.Temporary, err)
+	}
+	reason := Unreadable
+	if f.m.Literal >= 0 {
+		reason = Truncated
+	}
+	return f.fail(uid, reason, f.x.s.c.bye)
+}
+
+// quirks are habits of a server that show as it goes.
+type quirks struct {
+	never item // items that it does not send
+}
+
+// lookUp finds out which messages are still there, by FETCH and by SEARCH: a
+// message is gone if neither knows it.
+func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error) {
+	present := &uidMarks{}
+	asked := uids
+	found := func(uid uint32) {
+		if _, ok := slices.BinarySearch(asked, uid); ok {
+			present.add(uid)
+		}
+	}
+	c := x.s.c
+	defer c.watch(ctx)()
+	for len(uids) > 0 {
+		set, n := appendSet(nil, uids)
+		var m fetched
+		for _, text := range []string{"UID FETCH " + string(set) + " (UID)", "UID SEARCH UID " + string(set)} {
+			_, err := c.run(c.command(text), func(resp *response) error {
+				switch resp.typ {
+				case "FETCH":
+					err := c.fetchResponse(&m, &wanted{})
+					if err == nil && m.got&gotUID != 0 {
+						found(m.UID)
+					}
+					return err
+				case "SEARCH":
+					c.searchNumbers(found)
+				}
+				return nil
+			})
+			if err != nil && c.err != nil {
+				return nil, err
+			}
+		}
+		uids = uids[n:]
+	}
+	return present, nil
+}
