@@ -59,8 +59,8 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	talk := cli.TalkOf(c)
-	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Warn: talk.Warn, Progress: progress}
-	reader := stream.NewReader(in, c.Bool("edited"))
+	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), Warn: talk.Warn, Progress: progress}
+	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	carryOut := func() error {
 		outcome, err := push.Run(c.Context, conn, opt, reader, receipts)

@@ -63,6 +63,7 @@ type comparison struct {
 	out  outcome
 
 	begin   *stream.Begin
+	recipe  headerkey.Recipe
 	toc     []*source
 	byName  map[string]*source
 	at      int  // the source folder that the messages have come to
@@ -148,17 +149,21 @@ func (c *comparison) open(b *stream.Begin) error {
 	if b.Plan {
 		return exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
 	}
-	c.begin, c.toc, c.byName, c.at, c.started = b, nil, map[string]*source{}, 0, false
+	c.begin, c.recipe, c.toc, c.byName, c.at, c.started = b, recipe, nil, map[string]*source{}, 0, false
 	c.counts = stream.End{Plan: true}
-	return c.dest.Open(recipe)
+	return nil
 }
 
-// start maps the folders once all of them are known.
+// start opens the destination and maps the folders once all of them are known:
+// a source that was aborted before that needs neither.
 func (c *comparison) start() error {
 	if c.started {
 		return nil
 	}
 	c.started = true
+	if err := c.dest.Open(c.recipe); err != nil {
+		return err
+	}
 	if err := c.mapFolders(); err != nil {
 		return err
 	}

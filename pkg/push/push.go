@@ -25,6 +25,7 @@ type Options struct {
 	Tool          string
 	DryRun        bool           // check, and write nothing to the server
 	Unconditional bool           // take a stream that has not been through imap-diff
+	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Warn          func(format string, args ...any)
 	Progress      Progress
@@ -142,9 +143,11 @@ func (p *pusher) run() error {
 // verdict is the outcome of a plan that was read to its end.
 func (p *pusher) verdict() error {
 	s := &p.receipts.sums
-	switch {
+	switch sum := s.total(); {
 	case p.aborted != nil:
 		return exit.Errorf(exit.Code(p.aborted.Exit), "%s stopped early: %s", p.aborted.Command, p.aborted.Text)
+	case sum != p.listed && !p.opt.Edited && p.begin.Plan:
+		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s", thousands(p.listed), thousands(sum))
 	case p.full != nil:
 		return p.full
 	case p.damaged:
@@ -164,7 +167,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 		o.Source = p.begin.User + "@" + p.begin.Host
 	}
 	s := &o.Sums
-	s.Listed = s.Present + s.Appended + s.Rejected + s.Gone + s.Failed + s.Skipped
+	s.Listed = s.total()
 	if p.begun {
 		end := receiptsEnd{Type: "end", Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
 		if err != nil {
@@ -381,6 +384,7 @@ func (p *pusher) close(e *stream.End) error {
 		return err
 	}
 	p.ended, p.planned = true, e.Hash
+	p.listed += e.Listed
 	// What imap-diff found present has no record of its own.
 	p.receipts.sums.Present += e.Present
 	return nil

@@ -87,6 +87,10 @@ type Sums struct {
 	Octets   int64 `json:"octets"`         // of the messages appended
 }
 
+func (s *Sums) total() int64 {
+	return s.Present + s.Appended + s.Rejected + s.Gone + s.Failed + s.Skipped
+}
+
 // receipts writes receipts, one line each, as they come.
 type receipts struct {
 	out  io.Writer
