@@ -105,7 +105,7 @@ type pusher struct {
 	later   []stream.Record   // folders to create and subscribe before the first message
 	where   map[string]string // source folder -> target, for what is no plan
 	planned string            // the plan's own hash
-	end     *stream.End
+	listed  int64             // what the plan says was listed
 	ended   bool
 	aborted *stream.Abort
 	damaged bool
