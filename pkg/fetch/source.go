@@ -16,6 +16,9 @@ const (
 	// command and must be in hand before the next. A larger message is read in
 	// pieces of this size.
 	slabSize = 4 << 20
+	// slabSlack is what a window may go over it where a server's sizes are too
+	// small.
+	slabSlack = slabSize / 4
 	// slabs is how many windows there are: one fills, one is written.
 	slabs = 2
 	// windowMessages bounds a window of small messages, windowHeaders one of
@@ -95,17 +98,24 @@ type source struct {
 	opt     *Options
 	scan    *headerkey.Scanner
 
-	free   chan *batch
+	free   pool
 	filled chan *batch
 	listed int64
 }
 
-func newSource(ctx context.Context, session *imapconn.Session, box *imapconn.Selected, opt *Options) *source {
-	s := &source{ctx: ctx, session: session, box: box, opt: opt, scan: headerkey.NewScanner(opt.Recipe), free: make(chan *batch, slabs), filled: make(chan *batch)}
+// pool is the memory of a run: it is made once and goes from folder to folder.
+type pool chan *batch
+
+func newPool() pool {
+	p := make(pool, slabs)
 	for range slabs {
-		s.free <- &batch{}
+		p <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
 	}
-	return s
+	return p
+}
+
+func newSource(ctx context.Context, session *imapconn.Session, box *imapconn.Selected, opt *Options, memory pool) *source {
+	return &source{ctx: ctx, session: session, box: box, opt: opt, scan: headerkey.NewScanner(opt.Recipe), free: memory, filled: make(chan *batch)}
 }
 
 // run reads on a goroutine of its own and hands each batch to use, which runs
@@ -292,7 +302,7 @@ func (s *source) window(wants []want) (int, error) {
 		switch {
 		case m.State != imapconn.Have:
 			missing(&it, m)
-		case m.Body == nil && m.Literal > 0, len(b.slab)+len(m.Body) > slabSize+slabSize/4:
+		case m.Body == nil && m.Literal > 0, len(b.slab)+len(m.Body) > slabSize+slabSlack:
 			wants[i].size, done = m.Literal, min(done, i)
 			return nil
 		default:

@@ -112,6 +112,9 @@ type assembler struct {
 	free   chan *work
 	stop   chan struct{}
 
+	begin *stream.Begin
+	seen  stream.Seen
+
 	mu   sync.Mutex
 	cur  *work // being filled, or nil
 	last time.Time
@@ -122,7 +125,7 @@ type assembler struct {
 func newAssembler(in *stream.Reader, bodies bool) *assembler {
 	a := &assembler{in: in, bodies: bodies, ready: make(chan *work), free: make(chan *work, batches), stop: make(chan struct{})}
 	for range batches {
-		a.free <- &work{}
+		a.free <- &work{slab: make([]byte, 0, batchOctets)}
 	}
 	return a
 }
@@ -185,6 +188,8 @@ func (a *assembler) run() {
 
 func (a *assembler) record(rec stream.Record) error {
 	switch r := rec.(type) {
+	case *stream.Begin:
+		a.begin = r
 	case *stream.Message:
 		return a.message(r)
 	case *stream.Body:
@@ -250,8 +255,19 @@ func (a *assembler) room(m *message, n int64, alone bool) (*work, error) {
 	return a.cur, nil
 }
 
+// duplicate stands for a message that a concatenation held before.
+type duplicate struct{ stream.Unknown }
+
 func (a *assembler) message(r *stream.Message) error {
 	a.drop()
+	if again, err := a.seen.Again(a.begin, r); err != nil {
+		return err
+	} else if again {
+		if err := a.give(); err != nil {
+			return err
+		}
+		return a.pass(&work{record: &duplicate{}})
+	}
 	if a.bodies && !r.HasBody() && r.Parts == 0 {
 		return exit.Errorf(exit.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).WithHint("put `imap-fetch --select -` before imap-push")
 	}

@@ -108,6 +108,7 @@ type pusher struct {
 	listed  int64             // what the plan says was listed
 	ended   bool
 	aborted *stream.Abort
+	unfit   error // why this is no plan to carry out; an abort may excuse it
 	damaged bool
 	taken   oddity // that the server was seen to take
 	full    error  // the destination takes no more
@@ -192,13 +193,17 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 func (p *pusher) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
-		return p.open(r)
+		p.unfit = p.open(r)
+		return nil
 	case *stream.Folder:
 		p.toc = append(p.toc, r)
 		p.digest(r)
 		return nil
 	case *stream.Abort:
 		p.aborted = r
+		if p.unfit != nil {
+			return nil // whoever aborted before it had a plan
+		}
 		return p.start()
 	}
 	if err := p.start(); err != nil {
@@ -210,6 +215,8 @@ func (p *pusher) record(rec stream.Record) error {
 		return nil
 	case *stream.End:
 		return p.close(r)
+	case *duplicate:
+		p.listed--
 	case *damage:
 		p.damaged = true
 		x := of(r.m, r.m.Target, Failed)
@@ -268,6 +275,9 @@ func (p *pusher) digest(r stream.Record) {
 
 // start begins the receipts once the table of contents is complete.
 func (p *pusher) start() error {
+	if p.unfit != nil {
+		return p.unfit
+	}
 	if p.settled || p.begin == nil {
 		return nil
 	}
