@@ -26,8 +26,13 @@ func NewArchive(in *stream.Reader) *Archive {
 	return &Archive{in: in, byName: map[string]*Target{}}
 }
 
-// Name returns whose messages the stream holds.
-func (a *Archive) Name() (user, host string) { return a.begin.User, a.begin.Host }
+// Name returns whose messages the stream holds; nothing before it is opened.
+func (a *Archive) Name() (user, host string) {
+	if a.begin == nil {
+		return "", ""
+	}
+	return a.begin.User, a.begin.Host
+}
 
 // Namespace returns the personal namespace of the account that it is of.
 func (a *Archive) Namespace() folder.Namespace {

@@ -77,6 +77,7 @@ type comparison struct {
 	ordinal uint32
 	counts  stream.End
 	aborted *stream.Abort
+	unfit   error // why this is no source to compare; an abort may excuse it
 }
 
 func newComparison(ctx context.Context, opt *Options, dest Destination, out outcome) *comparison {
@@ -110,7 +111,8 @@ func (c *comparison) verdict() error {
 func (c *comparison) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
-		return c.open(r)
+		c.unfit = c.open(r)
+		return nil
 	case *stream.Folder:
 		s := &source{Folder: *r}
 		c.toc = append(c.toc, s)
@@ -143,20 +145,23 @@ func (c *comparison) record(rec stream.Record) error {
 
 func (c *comparison) open(b *stream.Begin) error {
 	recipe, err := headerkey.ParseRecipe(b.Key)
+	c.begin, c.recipe, c.toc, c.byName, c.at, c.started = b, recipe, nil, map[string]*source{}, 0, false
+	c.counts = stream.End{Plan: true}
 	if err != nil {
 		return exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
 	}
 	if b.Plan {
 		return exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
 	}
-	c.begin, c.recipe, c.toc, c.byName, c.at, c.started = b, recipe, nil, map[string]*source{}, 0, false
-	c.counts = stream.End{Plan: true}
 	return nil
 }
 
 // start opens the destination and maps the folders once all of them are known:
 // a source that was aborted before that needs neither.
 func (c *comparison) start() error {
+	if c.unfit != nil {
+		return c.unfit
+	}
 	if c.started {
 		return nil
 	}

@@ -196,6 +196,9 @@ func (p *pusher) record(rec stream.Record) error {
 		p.unfit = p.open(r)
 		return nil
 	case *stream.Folder:
+		if p.unfit != nil {
+			return p.unfit
+		}
 		p.toc = append(p.toc, r)
 		p.digest(r)
 		return nil
