@@ -55,8 +55,8 @@ func run(c *ucli.Context) error {
 	if !cli.Given(c, "select") {
 		return account(c, conn, opt)
 	}
-	for _, name := range []string{"headers", "folder", "folder-rec", "include", "exclude", "subscribed"} {
-		if cli.Given(c, name) && name != "headers" {
+	for _, name := range []string{"folder", "folder-rec", "include", "exclude", "subscribed"} {
+		if cli.Given(c, name) {
 			return exit.Errorf(exit.Usage, "--%s cannot stand beside --select, which says what to fetch", name)
 		}
 	}
@@ -80,20 +80,12 @@ func options(c *ucli.Context) (opt fetch.Options, err error) {
 
 // account exports what the options choose.
 func account(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
-	out, err := cli.OpenStream(c, opt.Begin(conn.User, conn.Host), !c.Bool("restart"))
-	if err != nil {
-		return err
-	}
-	progress, err := cli.NewProgress(c)
-	if err != nil {
-		return out.Finish(err)
-	}
-	defer progress.Stop()
-	opt.Progress = progress
-	if out.From != nil && out.From.Ended {
-		return out.Finish(nil) // it was whole but for its name
-	}
-	return out.Finish(fetch.Run(c.Context, conn, opt, out.Writer, out.From))
+	return produce(c, conn, &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
+		if out.From != nil && out.From.Ended {
+			return nil // it was whole but for its name
+		}
+		return fetch.Run(c.Context, conn, opt, out.Writer, out.From)
+	})
 }
 
 // selected exports what another stream names.
@@ -105,23 +97,37 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	defer in.Close()
 	buffered := bufio.NewReaderSize(in, 256<<10)
 	if _, err := buffered.Peek(1); err != nil || stream.HasFolders(buffered) {
-		folders, err := stream.ReadFolders(buffered)
-		if err != nil {
-			return err
-		}
-		if len(folders) == 0 {
-			return exit.Errorf(exit.NoInput, "the selection %s names nothing", cli.Safe(in.Name()))
-		}
-		for _, f := range folders {
-			opt.Folders.Names = append(opt.Folders.Names, f.Name)
-			opt.Filters = append(opt.Filters, "folder="+f.Name)
-		}
-		return account(c, conn, opt)
+		return listed(c, conn, opt, in.Name(), buffered)
 	}
 	if c.Bool("headers") {
 		return exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
 	}
-	out, err := cli.OpenStream(c, opt.Begin(conn.User, conn.Host), false)
+	reader := stream.NewReader(buffered, opt.Edited)
+	defer reader.Close()
+	return produce(c, conn, &opt, false, func(out *cli.StreamOutput) error {
+		return fetch.RunSelect(c.Context, conn, opt, reader, out.Writer)
+	})
+}
+
+// listed exports the folders that a list of imap-list names.
+func listed(c *ucli.Context, conn imapconn.Options, opt fetch.Options, name string, in *bufio.Reader) error {
+	folders, err := stream.ReadFolders(in)
+	if err != nil {
+		return err
+	}
+	if len(folders) == 0 {
+		return exit.Errorf(exit.NoInput, "the selection %s names nothing", cli.Safe(name))
+	}
+	for _, f := range folders {
+		opt.Folders.Names = append(opt.Folders.Names, f.Name)
+		opt.Filters = append(opt.Filters, "folder="+f.Name)
+	}
+	return account(c, conn, opt)
+}
+
+// produce runs work with the output and the progress that the options ask for.
+func produce(c *ucli.Context, conn imapconn.Options, opt *fetch.Options, resume bool, work func(*cli.StreamOutput) error) error {
+	out, err := cli.OpenStream(c, opt.Begin(conn.User, conn.Host), resume)
 	if err != nil {
 		return err
 	}
@@ -131,7 +137,5 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	}
 	defer progress.Stop()
 	opt.Progress = progress
-	reader := stream.NewReader(buffered, opt.Edited)
-	defer reader.Close()
-	return out.Finish(fetch.RunSelect(c.Context, conn, opt, reader, out.Writer))
+	return out.Finish(work(out))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -19,14 +20,7 @@ type Options struct {
 	Edited   bool // the source was filtered on purpose
 	Labels   []stream.Label
 	Warn     func(format string, args ...any)
-	Progress Progress
-}
-
-// Progress is told how the work goes on. Its methods must be quick.
-type Progress interface {
-	Total(messages, octets int64)
-	Folder(name string)
-	Add(messages, octets int64)
+	Progress progress.Counter
 }
 
 // source is a folder of the source stream.
@@ -198,7 +192,7 @@ func (c *comparison) mapFolders() error {
 	}
 	var names []string
 	for _, s := range c.toc {
-		if s.holdsMessages() {
+		if s.HoldsMessages() {
 			names = append(names, s.Name)
 		}
 	}
@@ -219,11 +213,6 @@ func (c *comparison) mapFolders() error {
 		s.target.sources++
 	}
 	return nil
-}
-
-// holdsMessages tells folders from the levels between them.
-func (s *source) holdsMessages() bool {
-	return !slices.Contains(s.Attributes, `\Noselect`) && !slices.Contains(s.Attributes, `\NonExistent`)
 }
 
 func (c *comparison) message(m *stream.Message) error {

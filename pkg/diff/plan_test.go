@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -122,7 +123,7 @@ func planOf(t testing.TB, source []byte, dest Destination, pipe bool) ([]string,
 	if pipe {
 		again = nil
 	}
-	opt := Options{Warn: t.Logf, Progress: silent{}}
+	opt := Options{Warn: t.Logf, Progress: progress.None{}}
 	end, err := Plan(t.Context(), opt, stream.NewReader(bytes.NewReader(source), false), again, dest, w)
 	must(t, w.Close())
 	var octets []string
@@ -150,12 +151,6 @@ func planOf(t testing.TB, source []byte, dest Destination, pipe bool) ([]string,
 	}
 	return octets, end, err
 }
-
-type silent struct{}
-
-func (silent) Total(int64, int64) {}
-func (silent) Folder(string)      {}
-func (silent) Add(int64, int64)   {}
 
 // universe holds messages of one key that share everything, or all but one
 // thing, and some of another key.
@@ -315,7 +310,7 @@ func TestArchiveAgainstArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, "archive", got, universe[:2])
-	sum, err := Report(context.Background(), Options{Warn: t.Logf, Progress: silent{}}, stream.NewReader(bytes.NewReader(b), false), NewArchive(stream.NewReader(bytes.NewReader(a), false)), NewText(io.Discard, func(s string) string { return s }))
+	sum, err := Report(context.Background(), Options{Warn: t.Logf, Progress: progress.None{}}, stream.NewReader(bytes.NewReader(b), false), NewArchive(stream.NewReader(bytes.NewReader(a), false)), NewText(io.Discard, func(s string) string { return s }))
 	if err != nil || sum.Missing != 0 || sum.Extra != 2 || sum.Equal() {
 		t.Errorf("%+v, %v", sum, err)
 	}

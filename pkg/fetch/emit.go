@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -12,15 +13,15 @@ type emitter struct {
 	w        *stream.Writer
 	content  stream.Content
 	scan     *headerkey.Scanner
-	progress Progress
+	progress progress.Counter
 
 	msg   stream.Message // reused
 	parts *stream.Parts  // of the large message under way
 	left  int64          // octets of it still to come
 }
 
-func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, progress Progress) *emitter {
-	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: progress}
+func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter) *emitter {
+	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: count}
 }
 
 // batch writes the records of what one window gave.

@@ -18,6 +18,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -32,14 +33,7 @@ type Options struct {
 	Edited  bool // take a selection whose counts and hash no longer fit
 
 	Warn     func(format string, args ...any)
-	Progress Progress
-}
-
-// Progress is told how the work goes on. Its methods must be quick.
-type Progress interface {
-	Total(messages, octets int64) // octets 0: not known
-	Folder(name string)
-	Add(messages, octets int64)
+	Progress progress.Counter
 }
 
 // Begin is the first record of the stream that o describes, as far as it is

@@ -11,12 +11,12 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -28,14 +28,7 @@ type Options struct {
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Warn          func(format string, args ...any)
-	Progress      Progress
-}
-
-// Progress is told how the work goes on. Its methods must be quick.
-type Progress interface {
-	Total(messages, octets int64)
-	Folder(name string)
-	Add(messages, octets int64)
+	Progress      progress.Counter
 }
 
 // Outcome is what a run has done.
@@ -336,7 +329,7 @@ func (p *pusher) translate() error {
 	delimiters := map[string]string{}
 	var names []string
 	for _, f := range p.toc {
-		if holdsMessages(f) {
+		if f.HoldsMessages() {
 			delimiters[f.Name] = f.Delimiter
 			names = append(names, f.Name)
 		}
@@ -358,11 +351,6 @@ func (p *pusher) translate() error {
 		}
 	}
 	return nil
-}
-
-// holdsMessages tells folders from the levels between them.
-func holdsMessages(f *stream.Folder) bool {
-	return !slices.Contains(f.Attributes, `\Noselect`) && !slices.Contains(f.Attributes, `\NonExistent`)
 }
 
 // messages carries out a batch, after the folders that the plan asks for.

@@ -17,6 +17,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -63,12 +64,6 @@ func planFor(t testing.TB, letters []letter, validity, next uint32) []byte {
 	return out.Bytes()
 }
 
-type silent struct{}
-
-func (silent) Total(int64, int64) {}
-func (silent) Folder(string)      {}
-func (silent) Add(int64, int64)   {}
-
 // carryOut pushes a plan and returns its receipts.
 func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []Receipt, error) {
 	t.Helper()
@@ -78,7 +73,7 @@ func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []
 	}
 	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, Password: func(context.Context) (string, error) { return "secret", nil }}
 	conn.Port, _ = strconv.Atoi(port)
-	opt.Warn, opt.Progress = t.Logf, silent{}
+	opt.Warn, opt.Progress = t.Logf, progress.None{}
 	var out bytes.Buffer
 	outcome, err := Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(plan), opt.Edited), &out)
 	var receipts []Receipt

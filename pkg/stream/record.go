@@ -1,5 +1,7 @@
 package stream
 
+import "slices"
+
 // Format is the value of begin's format field, and Version the only value of
 // its version field that this package reads and writes.
 const (
@@ -10,10 +12,11 @@ const (
 
 // Limits of the format, in octets.
 const (
-	MaxLine   = 2 << 20 // a record with its line feed
-	PartSize  = 1 << 20 // octets of a message in one body part; a larger message has parts
-	maxDepth  = 64      // nesting of JSON values
-	maxNumber = 1<<53 - 1
+	MaxLine     = 2 << 20  // a record with its line feed
+	MaxContents = 32 << 20 // all folder records of a stream, which every reader holds
+	PartSize    = 1 << 20  // octets of a message in one body part; a larger message has parts
+	maxDepth    = 64       // nesting of JSON values
+	maxNumber   = 1<<53 - 1
 )
 
 // Content says how much of each message a stream carries.
@@ -71,6 +74,11 @@ type Folder struct {
 	TargetUIDValidity uint32 // 0: it does not exist yet
 	TargetUIDNext     uint32
 	Extra             []byte
+}
+
+// HoldsMessages tells a folder from a mere level between folders.
+func (f *Folder) HoldsMessages() bool {
+	return !slices.Contains(f.Attributes, `\Noselect`) && !slices.Contains(f.Attributes, `\NonExistent`)
 }
 
 // Message is one message of a folder, with its body where the stream has it.
