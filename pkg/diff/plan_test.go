@@ -176,7 +176,7 @@ func TestAnySubsetAnyOrder(t *testing.T) {
 			}
 		}
 		for have := range 1 << len(source) {
-			if len(source) > 4 && rnd.IntN(16) > 0 {
+			if len(source) > 3 && rnd.IntN(8) > 0 {
 				continue
 			}
 			order := slices.Clone(source)
