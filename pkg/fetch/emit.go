@@ -25,9 +25,12 @@ func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Write
 }
 
 // batch writes the records of what one window gave.
-func (e *emitter) batch(f *stream.Folder, b *batch) error {
+func (e *emitter) batch(b *batch) error {
+	if b.folder != nil {
+		e.progress.Folder(b.folder.Name)
+	}
 	for i := range b.items {
-		if err := e.item(f, &b.items[i]); err != nil {
+		if err := e.item(b.folder, &b.items[i]); err != nil {
 			return err
 		}
 	}
@@ -37,7 +40,7 @@ func (e *emitter) batch(f *stream.Folder, b *batch) error {
 func (e *emitter) item(f *stream.Folder, it *item) error {
 	switch it.kind {
 	case itemRecord:
-		return e.w.Write(it.record)
+		return e.record(it.record)
 	case itemGone:
 		e.progress.Add(1, 0)
 		return e.w.Write(&stream.Gone{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid})
@@ -49,6 +52,17 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 		return e.piece(it.octets)
 	}
 	return e.message(f, it)
+}
+
+// record passes a record on.
+func (e *emitter) record(r stream.Record) error {
+	switch r := r.(type) {
+	case *stream.End:
+		return e.w.End(r)
+	case *stream.Abort:
+		return e.w.Abort(r)
+	}
+	return e.w.Write(r)
 }
 
 // message writes a message record and as much of its body as is there.

@@ -51,7 +51,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writ
 		return err
 	}
 	defer session.Close()
-	e := newExport(ctx, session, &opt, w)
+	e := &export{ctx: ctx, session: session, opt: &opt, w: w}
 	if from == nil || from.Begin == nil {
 		begin := opt.Begin(conn.User, conn.Host)
 		ns := session.Namespace()
@@ -90,16 +90,10 @@ type export struct {
 	session *imapconn.Session
 	opt     *Options
 	w       *stream.Writer
-	emit    *emitter
-	memory  pool
 	end     stream.End
 
 	toc  []stream.Folder
 	done map[string]stream.Progress
-}
-
-func newExport(ctx context.Context, session *imapconn.Session, opt *Options, w *stream.Writer) *export {
-	return &export{ctx: ctx, session: session, opt: opt, w: w, memory: newPool(), emit: newEmitter(opt.Recipe, opt.Content, w, opt.Progress)}
 }
 
 // contents writes begin and the table of contents.
@@ -144,47 +138,45 @@ func (e *export) resume(from *stream.Recovered) error {
 
 // messages exports folder after folder.
 func (e *export) messages() error {
-	for i := range e.toc {
-		f := &e.toc[i]
-		done := e.done[f.Name]
-		e.end.Listed += done.Messages
-		if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 {
-			continue
+	src := newSource(e.ctx, e.opt)
+	src.session = e.session
+	emit := newEmitter(e.opt.Recipe, e.opt.Content, e.w, e.opt.Progress)
+	err := src.run(func() error {
+		for i := range e.toc {
+			f := &e.toc[i]
+			done := e.done[f.Name]
+			src.listed += done.Messages
+			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 {
+				continue
+			}
+			if err := src.export(f, done.LastUID+1); err != nil {
+				return err
+			}
 		}
-		e.opt.Progress.Folder(f.Name)
-		if err := e.folder(f, done.LastUID+1); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	}, emit.batch)
+	e.end.Listed = src.listed
+	return err
 }
 
-// folder exports the messages of one folder from a UID on.
-func (e *export) folder(f *stream.Folder, from uint32) error {
+// export reads the messages of one folder from a UID on. What concerns the
+// folder alone becomes its record.
+func (s *source) export(f *stream.Folder, from uint32) error {
+	s.folder = f
 	wire, err := folder.ToWire(f.Name)
 	if err != nil {
 		return err
 	}
-	box, err := e.session.Examine(e.ctx, wire)
-	if err != nil {
-		return e.folderError(f, err)
+	if s.box, err = s.session.Examine(s.ctx, wire); err == nil {
+		if s.box.UIDValidity != f.UIDValidity {
+			return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity)})
+		}
+		err = s.messages(from, f.UIDNext)
 	}
-	if box.UIDValidity != f.UIDValidity {
-		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, box.UIDValidity)})
+	if refused(err) {
+		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})
 	}
-	src := newSource(e.ctx, e.session, box, e.opt, e.memory)
-	listed, err := src.run(func() error { return src.folder(from, f.UIDNext) }, func(b *batch) error { return e.emit.batch(f, b) })
-	e.end.Listed += listed
-	return e.folderError(f, err)
-}
-
-// folderError turns what concerns one folder into its record and passes on
-// what ends the run.
-func (e *export) folderError(f *stream.Folder, err error) error {
-	if err == nil || !refused(err) {
-		return err
-	}
-	return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})
+	return err
 }
 
 // refused tells a server's NO to one command from the end of a connection.

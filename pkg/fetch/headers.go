@@ -18,7 +18,7 @@ func (s *source) headers(wants []want) error {
 	if err != nil {
 		return err
 	}
-	err = s.box.Fetch(s.ctx, uids(wants), keys.Items(s.opt.Recipe, shown...), 0, func(m *imapconn.Message) error {
+	err = s.box.Fetch(s.ctx, uids(wants), keys.Items(s.recipe, shown...), 0, func(m *imapconn.Message) error {
 		it := item{uid: m.UID, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0)}
 		if m.State != imapconn.Have {
 			missing(&it, m)

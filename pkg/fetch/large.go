@@ -29,7 +29,7 @@ func (s *source) large(w want) error {
 		return s.lost(b, it, err)
 	}
 	first = b.keep(first)
-	scan := headerkey.NewScanner(s.opt.Recipe)
+	scan := headerkey.NewScanner(s.recipe)
 	scan.Write(first)
 	probe, err := s.box.FetchPart(s.ctx, w.uid, w.size-1, 2)
 	if err != nil {

@@ -18,44 +18,72 @@ import (
 // in a damaged stream is acted on before the error is returned; an abort is
 // passed on, and is returned as an error with its code.
 func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, w *stream.Writer) error {
-	s := &selection{ctx: ctx, conn: conn, opt: &opt, in: in, w: w, memory: newPool()}
+	s := &selection{source: newSource(ctx, &opt), conn: conn, in: in, w: w}
 	defer s.close()
-	for {
-		rec, err := in.Next()
-		if err != nil {
-			if failed := s.flush(); failed != nil {
-				return failed
+	emit := &selectedEmitter{opt: &opt, w: w}
+	err := s.source.run(s.read, emit.batch)
+	switch {
+	case err != nil:
+		return err
+	case s.aborted != nil:
+		return exit.Errorf(exit.Code(s.aborted.Exit), "%s stopped early: %s", s.aborted.Command, s.aborted.Text)
+	}
+	return partial(w.Failures())
+}
+
+// selectedEmitter is an emitter that learns from the stream how messages are
+// told apart.
+type selectedEmitter struct {
+	*emitter
+	opt *Options
+	w   *stream.Writer
+}
+
+func (e *selectedEmitter) batch(b *batch) error {
+	if len(b.items) == 1 {
+		if begin, ok := b.items[0].record.(*stream.Begin); ok {
+			recipe, err := headerkey.ParseRecipe(begin.Key)
+			if err != nil {
+				recipe = e.opt.Recipe // no message will come: see unfit
 			}
-			if err == io.EOF {
-				return s.verdict()
-			}
-			return err
-		}
-		if err := s.record(rec); err != nil {
-			return err
+			e.emitter = newEmitter(recipe, stream.Full, e.w, e.opt.Progress)
 		}
 	}
+	return e.emitter.batch(b)
 }
 
 // selection is one run over a stream that names messages.
 type selection struct {
-	ctx  context.Context
+	*source
 	conn imapconn.Options
-	opt  *Options
 	in   *stream.Reader
 	w    *stream.Writer
 
-	session *imapconn.Session
-	folder  *stream.Folder // the one that box is of, as the stream knows it
-	box     *imapconn.Selected
-	emit    *emitter
-	memory  pool
-
 	unfit   error // why nothing can be selected by this stream; an abort may excuse it
 	toc     map[string]*stream.Folder
+	handled int64  // messages that an edited stream still names
 	wants   []want // of one folder, not fetched yet, in the stream's order
 	octets  int64
 	aborted *stream.Abort
+}
+
+// read goes through the stream. What was whole in a damaged one is fetched
+// before the error is returned.
+func (s *selection) read() error {
+	for {
+		rec, err := s.in.Next()
+		if err == nil {
+			err = s.record(rec)
+		} else if flushed := s.flush(); flushed != nil {
+			return flushed
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (s *selection) record(rec stream.Record) error {
@@ -77,22 +105,29 @@ func (s *selection) record(rec stream.Record) error {
 		return s.begin(r)
 	case *stream.Folder:
 		s.toc[r.Name] = r
+	case *stream.Failed:
+		if r.UID != 0 {
+			s.handled++
+		}
+	case *stream.Gone:
+		s.handled++
 	case *stream.End:
-		return s.w.End(r)
+		if s.opt.Edited { // what was filtered away is not counted any more
+			r.Listed, r.Missing = r.Present+s.handled, 0
+		}
 	case *stream.Abort:
 		s.aborted = r
-		return s.w.Abort(r)
 	}
-	return s.w.Write(rec)
+	return s.pass(rec)
 }
 
 func (s *selection) begin(b *stream.Begin) error {
 	recipe, err := headerkey.ParseRecipe(b.Key)
-	s.unfit = nil
-	if err != nil {
+	if s.unfit = nil; err != nil {
 		s.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+	} else {
+		s.tellApart(recipe)
 	}
-	s.opt.Recipe = recipe
 	if b.User != s.conn.User || b.Host != s.conn.Host {
 		s.opt.Warn("the stream is of %s at %s, and messages are read from %s at %s", b.User, b.Host, s.conn.User, s.conn.Host)
 	}
@@ -102,9 +137,8 @@ func (s *selection) begin(b *stream.Begin) error {
 	if s.opt.Edited {
 		out.Filters = append(slices.Clone(b.Filters), "edited")
 	}
-	s.toc = map[string]*stream.Folder{}
-	s.emit = newEmitter(recipe, stream.Full, s.w, s.opt.Progress)
-	return s.w.Write(&out)
+	s.toc, s.handled, s.folder = map[string]*stream.Folder{}, 0, nil
+	return s.pass(&out)
 }
 
 // message holds a message until a window of its folder is full.
@@ -120,6 +154,7 @@ func (s *selection) message(m *stream.Message) error {
 			}
 		}
 	}
+	s.handled++
 	base := *m
 	base.DropBody()
 	base.Flags, base.Header, base.Extra = slices.Clone(m.Flags), slices.Clone(m.Header), slices.Clone(m.Extra)
@@ -144,9 +179,7 @@ func (s *selection) flush() error {
 	if reason != "" {
 		return s.fail(wants, reason, text)
 	}
-	src := newSource(s.ctx, s.session, s.box, s.opt, s.memory)
-	_, err = src.run(func() error { return src.fetch(wants) }, func(b *batch) error { return s.emit.batch(f, b) })
-	return err
+	return s.fetch(wants)
 }
 
 // open makes box the folder f. A reason says why its messages cannot be had.
@@ -160,7 +193,6 @@ func (s *selection) open(f *stream.Folder, validity uint32) (stream.Reason, stri
 	}
 	if s.folder != f {
 		s.folder = nil
-		s.opt.Progress.Folder(f.Name)
 		box, err := s.session.Examine(s.ctx, wire)
 		if err != nil {
 			if refused(err) {
@@ -196,18 +228,10 @@ func (s *selection) close() {
 
 func (s *selection) fail(wants []want, reason stream.Reason, text string) error {
 	for _, w := range wants {
-		err := s.w.Write(&stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid, Reason: reason, Text: text})
+		err := s.pass(&stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid, Reason: reason, Text: text})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// verdict is the outcome of a stream that was read to its end.
-func (s *selection) verdict() error {
-	if a := s.aborted; a != nil {
-		return exit.Errorf(exit.Code(a.Exit), "%s stopped early: %s", a.Command, a.Text)
-	}
-	return partial(s.w.Failures())
 }

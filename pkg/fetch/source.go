@@ -71,10 +71,11 @@ const (
 	itemRecord // a record that passes through
 )
 
-// batch is what one window gave, in the order of the stream.
+// batch is what one window of a folder gave, in the order of the stream.
 type batch struct {
-	items []item
-	slab  []byte
+	folder *stream.Folder
+	items  []item
+	slab   []byte
 }
 
 // keep copies octets into the slab and returns the copy.
@@ -89,40 +90,41 @@ func (b *batch) sort() {
 	slices.SortFunc(b.items, func(x, y item) int { return int(int64(x.uid) - int64(y.uid)) })
 }
 
-// source reads one folder, or what a selection names of it, in windows. Its
+// source reads an account, or what a selection names of it, in windows. Its
 // methods run on the goroutine that owns the connection.
 type source struct {
 	ctx     context.Context
 	session *imapconn.Session
-	box     *imapconn.Selected
 	opt     *Options
+	recipe  headerkey.Recipe
 	scan    *headerkey.Scanner
 
-	free   pool
-	filled chan *batch
+	folder *stream.Folder // that is read now
+	box    *imapconn.Selected
 	listed int64
+
+	free   chan *batch
+	filled chan *batch
 }
 
-// pool is the memory of a run: it is made once and goes from folder to folder.
-type pool chan *batch
-
-func newPool() pool {
-	p := make(pool, slabs)
+func newSource(ctx context.Context, opt *Options) *source {
+	s := &source{ctx: ctx, opt: opt, free: make(chan *batch, slabs), filled: make(chan *batch)}
+	s.tellApart(opt.Recipe)
 	for range slabs {
-		p <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
+		s.free <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
 	}
-	return p
+	return s
 }
 
-func newSource(ctx context.Context, session *imapconn.Session, box *imapconn.Selected, opt *Options, memory pool) *source {
-	return &source{ctx: ctx, session: session, box: box, opt: opt, scan: headerkey.NewScanner(opt.Recipe), free: memory, filled: make(chan *batch)}
+// tellApart sets how messages are told apart.
+func (s *source) tellApart(recipe headerkey.Recipe) {
+	s.recipe, s.scan = recipe, headerkey.NewScanner(recipe)
 }
 
 // run reads on a goroutine of its own and hands each batch to use, which runs
 // on the caller's. The first error ends both.
-func (s *source) run(read func() error, use func(*batch) error) (listed int64, err error) {
-	parent := s.ctx
-	ctx, cancel := context.WithCancelCause(parent)
+func (s *source) run(read func() error, use func(*batch) error) (err error) {
+	ctx, cancel := context.WithCancelCause(s.ctx)
 	s.ctx = ctx
 	defer cancel(nil)
 	var readErr error
@@ -139,11 +141,10 @@ func (s *source) run(read func() error, use func(*batch) error) (listed int64, e
 		b.items, b.slab = b.items[:0], b.slab[:0]
 		s.free <- b
 	}
-	s.ctx = parent
 	if err == nil {
 		err = readErr
 	}
-	return s.listed, err
+	return err
 }
 
 // take waits for memory. This is where a slow reader of the stream is felt;
@@ -154,12 +155,15 @@ func (s *source) take() (*batch, error) {
 	for {
 		select {
 		case b := <-s.free:
+			b.folder = s.folder
 			return b, nil
 		case <-s.ctx.Done():
 			return nil, context.Cause(s.ctx)
 		case <-tick.C:
-			// A connection that died meanwhile is made anew when it is needed.
-			_ = s.session.Noop(s.ctx)
+			if s.session != nil {
+				// One that died meanwhile is made anew when it is needed.
+				_ = s.session.Noop(s.ctx)
+			}
 			tick.Reset(keepAlive)
 		}
 	}
@@ -173,6 +177,16 @@ func (s *source) give(b *batch) error {
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	}
+}
+
+// pass hands over a record that needs nothing from the server.
+func (s *source) pass(r stream.Record) error {
+	b, err := s.take()
+	if err != nil {
+		return err
+	}
+	b.items = append(b.items, item{kind: itemRecord, record: r})
+	return s.give(b)
 }
 
 // want is a message that is to be fetched.
@@ -192,9 +206,9 @@ func uids(wants []want) []uint32 {
 	return out
 }
 
-// folder exports the messages with UIDs from from to before next, 0 meaning
-// all.
-func (s *source) folder(from, next uint32) error {
+// messages exports the messages of the open folder with UIDs from from to
+// before next, 0 meaning all.
+func (s *source) messages(from, next uint32) error {
 	if next == 1 {
 		return nil
 	}
@@ -206,7 +220,7 @@ func (s *source) folder(from, next uint32) error {
 	if err != nil {
 		return err
 	}
-	s.listed = int64(len(wants))
+	s.listed += int64(len(wants))
 	if s.opt.Content != stream.Headers {
 		return s.fetch(wants)
 	}
