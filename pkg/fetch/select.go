@@ -128,7 +128,7 @@ func (s *selection) begin(b *stream.Begin) error {
 	} else {
 		s.tellApart(recipe)
 	}
-	if b.User != s.conn.User || b.Host != s.conn.Host {
+	if b.Host != "" && (b.User != s.conn.User || b.Host != s.conn.Host) {
 		s.opt.Warn("the stream is of %s at %s, and messages are read from %s at %s", b.User, b.Host, s.conn.User, s.conn.Host)
 	}
 	out := *b
