@@ -49,13 +49,27 @@ func decodeBody(dst, token []byte, kind bodyKind) ([]byte, error) {
 	case textBody:
 		dst, err = unescape(dst, token)
 	case base64Body:
+		if bytes.IndexByte(token, '\\') >= 0 {
+			token, err = plainBase64(token)
+		}
 		// The decoder skips line ends, which a token cannot hold raw.
-		dst, err = base64.StdEncoding.Strict().AppendDecode(dst, token)
+		if err == nil {
+			dst, err = base64.StdEncoding.Strict().AppendDecode(dst, token)
+		}
 	}
 	if err != nil {
 		return dst, fmt.Errorf("%w: %v", errBodyToken, err)
 	}
 	return dst, nil
+}
+
+// plainBase64 resolves the escapes that other writers put before a slash.
+func plainBase64(token []byte) ([]byte, error) {
+	out, err := unescape(nil, token)
+	if err == nil && bytes.ContainsAny(out, "\r\n") {
+		err = errors.New("a line end")
+	}
+	return out, err
 }
 
 // HasBody tells whether the octets stand in the record itself.
@@ -136,7 +150,7 @@ func partEnd(b []byte, n int) int {
 		c := b[n-back]
 		if utf8.RuneStart(c) {
 			if c >= utf8.RuneSelf && utf8.FullRune(b[n-back:]) {
-				if r, size := utf8.DecodeRune(b[n-back:]); r != utf8.RuneError && size > back {
+				if _, size := utf8.DecodeRune(b[n-back:]); size > back {
 					return n - back
 				}
 			}
@@ -147,4 +161,11 @@ func partEnd(b []byte, n int) int {
 }
 
 // quote makes a name from outside fit for a message.
-func quote(s string) string { return string(bytes.ToValidUTF8([]byte(fmt.Sprintf("%+q", s)), nil)) }
+func quote(s string) string {
+	if len(s) > maxQuote {
+		return fmt.Sprintf("%+q...", s[:maxQuote])
+	}
+	return fmt.Sprintf("%+q", s)
+}
+
+const maxQuote = 200

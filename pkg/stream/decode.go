@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // fields walks the members of one record. Known names come once; what the
@@ -12,6 +13,7 @@ type fields struct {
 	extra  []byte
 	body   []byte
 	kind   bodyKind
+	bodies bool // the record may have a body
 	bodyAt int  // where the comma before the body stands, or -1
 	late   bool // a field stands after the body
 	seen   uint64
@@ -46,10 +48,7 @@ func (f *fields) visit(known func(name []byte) int) {
 		case string(name) == "type":
 			f.once(62)
 			f.str()
-		case string(name) == "spec":
-			f.once(61)
-			f.str()
-		case string(name) == "body" || string(name) == "body_base64":
+		case f.bodies && (string(name) == "body" || string(name) == "body_base64"):
 			f.once(63)
 			f.bodyAt, f.kind = comma, textBody
 			if len(name) > 4 {
@@ -113,6 +112,29 @@ func typeOf(line []byte) (string, error) {
 	return kind, nil
 }
 
+// unknown reads a record of a type that this version does not know. Its type
+// stands once, or two readers could take it for two things.
+func (f *fields) unknown(kind string) *Unknown {
+	line := f.value(nil, 0)
+	if f.space(); f.err == nil && f.i != len(f.b) {
+		f.syntax()
+	}
+	types, s := 0, scanner{b: line}
+	if f.err == nil && s.expect('{') {
+		for first := true; s.next('}', &first); {
+			if s.str() == "type" {
+				types++
+			}
+			s.expect(':')
+			s.value(nil, 1)
+		}
+	}
+	if types != 1 {
+		f.fail("a field stands twice")
+	}
+	return &Unknown{Type: kind, Line: line}
+}
+
 func (f *fields) begin(r *Begin) {
 	var format string
 	var version int64 = -1
@@ -163,6 +185,9 @@ func (f *fields) begin(r *Begin) {
 		case "base":
 			r.Base = f.str()
 			return 14
+		case "spec":
+			f.str() // the writer gives its own
+			return 15
 		}
 		return -1
 	})
@@ -170,12 +195,18 @@ func (f *fields) begin(r *Begin) {
 	switch {
 	case f.err != nil && version <= Version:
 	case format != Format:
-		f.err = fmt.Errorf("the format is %s, not %s", quote(format), quote(Format))
+		f.err = &formatError{format}
 	case version != Version:
 		f.err = &versionError{version}
 	case r.Content != Headers && r.Content != Hashes && r.Content != Full:
 		f.err = fmt.Errorf("content %s is none of headers, hashes, full", quote(string(r.Content)))
 	}
+}
+
+type formatError struct{ format string }
+
+func (e *formatError) Error() string {
+	return fmt.Sprintf("the format is %s, not %s", quote(e.format), quote(Format))
 }
 
 type versionError struct{ version int64 }
@@ -247,6 +278,7 @@ func (f *fields) folder(r *Folder) {
 }
 
 func (f *fields) message(r *Message) {
+	f.bodies = true
 	f.visit(func(name []byte) int {
 		switch string(name) {
 		case "folder":
@@ -280,13 +312,13 @@ func (f *fields) message(r *Message) {
 			r.Twin = f.boolean()
 			return 9
 		case "header":
-			r.Header = f.canonical()
+			r.Header = f.object()
 			return 10
 		case "parts":
 			r.Parts = int(f.num32())
 			return 11
 		case "sha256":
-			r.SHA256 = f.str()
+			r.SHA256 = f.digest()
 			return 12
 		}
 		return -1
@@ -303,6 +335,15 @@ func (f *fields) message(r *Message) {
 	}
 }
 
+// digest reads a sha256 in hexadecimal.
+func (f *fields) digest() string {
+	v := f.str()
+	if f.err == nil && (len(v) != 64 || strings.Trim(v, hexDigits) != "") {
+		f.fail("a sha256 that is not 64 lower-case hexadecimal digits")
+	}
+	return v
+}
+
 // intern reads a string that is likely to be the one before it.
 func (f *fields) intern(last string) string {
 	save := f.i
@@ -317,6 +358,7 @@ func (f *fields) intern(last string) string {
 }
 
 func (f *fields) part(r *Body) {
+	f.bodies = true
 	f.visit(func(name []byte) int {
 		switch string(name) {
 		case "folder":
@@ -332,7 +374,7 @@ func (f *fields) part(r *Body) {
 			r.Parts = int(f.num32())
 			return 3
 		case "sha256":
-			r.SHA256 = f.str()
+			r.SHA256 = f.digest()
 			return 4
 		}
 		return -1
@@ -350,30 +392,42 @@ type place struct {
 	reason, comment string
 }
 
-func (f *fields) place() (p place) {
+// place reads the fields that a record of this kind has; any other is passed
+// on, also one that another kind has.
+func (f *fields) place(kind string) (p place) {
+	source, failed := kind == "failed" || kind == "gone", kind == "failed"
 	f.visit(func(name []byte) int {
-		switch string(name) {
-		case "folder":
+		switch n := string(name); {
+		case n == "folder":
 			p.folder = f.str()
 			return 0
-		case "target":
+		case n == "target" && !source:
 			p.target = f.str()
 			return 1
-		case "uidvalidity":
+		case n == "uidvalidity" && source:
 			p.validity = f.num32()
 			return 2
-		case "uid":
+		case n == "uid" && source:
 			p.uid = f.num32()
 			return 3
-		case "reason":
+		case n == "reason" && failed:
 			p.reason = f.str()
 			return 4
-		case "text":
+		case n == "text" && failed:
 			p.comment = f.str()
 			return 5
 		}
 		return -1
 	})
+	switch {
+	case f.err != nil:
+	case source && p.folder == "", kind == "gone" && p.uid == 0:
+		f.fail("no folder or uid")
+	case failed && p.reason == "":
+		f.fail("no reason")
+	case !source && p.target == "":
+		f.fail("no target")
+	}
 	return p
 }
 

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
@@ -37,13 +39,17 @@ func HasFolders(in *bufio.Reader) bool {
 // ReadFolders reads what WriteFolders wrote, whatever became of its order.
 func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 	var out []Folder
+	octets := 0
 	for {
 		line, err := readLine(in, nil)
+		if octets += len(line); octets > MaxContents {
+			return nil, fault(Limit, fmt.Errorf("a list of folders of more than %d octets", MaxContents))
+		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			f := fields{scanner: scanner{b: line}, bodyAt: -1}
 			kind, typeErr := typeOf(line)
 			var r Folder
-			if f.folder(&r); typeErr != nil || f.err != nil || kind != "folder" {
+			if f.folder(&r); typeErr != nil || f.err != nil || kind != "folder" || !utf8.Valid(line) {
 				return nil, fault(Corrupt, errors.New("the list has a line that is no folder record"))
 			}
 			out = append(out, r)

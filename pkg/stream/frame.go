@@ -63,6 +63,14 @@ type frame struct {
 	done   chan struct{}
 }
 
+// room makes room for a full frame once it is clear that there will be one: a
+// buffer that grows step by step leaves its smaller selves behind.
+func (f *frame) room() {
+	if full := frameSize + frameSize/4; len(f.raw) > frameSize/16 && cap(f.raw) < full {
+		f.raw = append(make([]byte, 0, full), f.raw...)
+	}
+}
+
 // frames compresses runs of records on a few cores and writes them in order.
 // Each frame is decoded again and compared before it is written.
 type frames struct {
@@ -176,8 +184,8 @@ func decompressor(r *bufio.Reader) (io.Reader, func(), error) {
 	switch {
 	case len(head) == 0 && err == io.EOF:
 		return nil, nil, fault(Truncated, fmt.Errorf("the input is empty"))
-	case len(head) == 0 && err != nil:
-		return nil, nil, exit.Wrap(exit.IO, err)
+	case err != nil && err != io.EOF:
+		return nil, nil, exit.Wrap(exit.IO, fmt.Errorf("read the stream: %w", err))
 	case head[0] == '{':
 		return r, func() {}, nil
 	case !isZstd(head):

@@ -164,7 +164,10 @@ type scanner struct {
 	err error
 }
 
-var errSyntax = errors.New("invalid JSON")
+var (
+	errSyntax = errors.New("invalid JSON")
+	errDepth  = errors.New("JSON nested deeper than")
+)
 
 func (s *scanner) fail(format string, args ...any) {
 	if s.err == nil {
@@ -257,11 +260,18 @@ func (s *scanner) token() []byte {
 				s.syntax()
 				return nil
 			}
-			if !escapable[s.b[s.i+1]] {
+			c := s.b[s.i+1]
+			if !escapable[c] {
 				s.syntax()
 				return nil
 			}
 			s.i += 2
+			if c == 'u' {
+				if _, ok := hex4(s.b[s.i:]); !ok {
+					s.syntax()
+					return nil
+				}
+			}
 		default:
 			s.syntax()
 			return nil
@@ -271,15 +281,15 @@ func (s *scanner) token() []byte {
 
 var escapable = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true, 'u': true}
 
-// unescape appends the text of a token to dst.
+// unescape appends the text of what token returned to dst.
 func unescape(dst, token []byte) ([]byte, error) {
 	for {
-		n := plainRun(token, false)
-		dst = append(dst, token[:n]...)
-		if n == len(token) {
-			return dst, nil
+		n := bytes.IndexByte(token, '\\')
+		if n < 0 {
+			return append(dst, token...), nil
 		}
-		if token[n] != '\\' || n+1 >= len(token) {
+		dst = append(dst, token[:n]...)
+		if n+1 >= len(token) {
 			return dst, errSyntax
 		}
 		c := token[n+1]
@@ -413,10 +423,13 @@ func (s *scanner) list() []string {
 	return out
 }
 
-// canonical returns the next value in canonical form: a view of the text
-// where it stands so already, else a copy.
-func (s *scanner) canonical() []byte {
-	s.space()
+// object returns the next value, which must be an object, in canonical form: a
+// view of the text where it stands so already, else a copy.
+func (s *scanner) object() []byte {
+	if s.peek() != '{' {
+		s.syntax()
+		return nil
+	}
 	start, probe := s.i, *s
 	if probe.plainObject() {
 		s.i = probe.i
@@ -440,6 +453,9 @@ func (s *scanner) plainObject() bool {
 			return false
 		}
 		t := s.token()
+		if bytes.IndexByte(t, 0x7f) >= 0 {
+			return false
+		}
 		for {
 			i := bytes.IndexByte(t, '\\')
 			if i < 0 {
@@ -466,7 +482,7 @@ func (s *scanner) plainObject() bool {
 // stand).
 func (s *scanner) value(dst []byte, depth int) []byte {
 	if depth > maxDepth {
-		s.fail("JSON nested deeper than %d", maxDepth)
+		s.fail("%w %d", errDepth, maxDepth)
 		return dst
 	}
 	switch c := s.peek(); {

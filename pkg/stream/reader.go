@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -23,18 +25,45 @@ type Reader struct {
 	err     error
 }
 
-// source remembers what the input itself said, beneath the decompressor.
+// source remembers what the input itself said, beneath the decompressor, which
+// may still read ahead when it has given up.
 type source struct {
-	r   io.Reader
-	err error
+	r io.Reader
+
+	mu     sync.Mutex
+	err    error
+	closed bool
 }
 
 func (s *source) Read(p []byte) (int, error) {
+	if s.isClosed() {
+		return 0, io.ErrClosedPipe
+	}
 	n, err := s.r.Read(p)
 	if err != nil && err != io.EOF {
+		s.mu.Lock()
 		s.err = err
+		s.mu.Unlock()
 	}
 	return n, err
+}
+
+func (s *source) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *source) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+}
+
+func (s *source) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // NewReader makes a Reader of a stream that is compressed or not. With edited
@@ -89,9 +118,10 @@ func (r *Reader) next() (Record, error) {
 
 // ended says what it means that no further line can be read.
 func (r *Reader) ended(rest int, err error) error {
+	failure := r.src.failure()
 	switch {
-	case r.src.err != nil:
-		return exit.Errorf(exit.IO, "read the stream: %w", r.src.err)
+	case failure != nil:
+		return exit.Errorf(exit.IO, "read the stream: %w", failure)
 	case err == bufio.ErrBufferFull:
 		return fault(Limit, fmt.Errorf("record %d: a line of more than %d octets", r.section.counts.records+1, MaxLine))
 	case err == io.EOF && rest == 0 && r.whole && r.section.begin == nil:
@@ -108,10 +138,21 @@ func (r *Reader) ended(rest int, err error) error {
 // has had so far.
 func (r *Reader) Skipped() int64 { return r.section.skipped }
 
-// Close releases the decompressor. It does not close the input.
+// Close releases the decompressor. It does not close the input. A read from a
+// pipe that nobody writes to any more is not waited for.
 func (r *Reader) Close() {
-	if r.release != nil {
-		r.release()
-		r.release = nil
+	if r.release == nil {
+		return
+	}
+	r.src.close()
+	done := make(chan struct{})
+	go func(release func()) {
+		release()
+		close(done)
+	}(r.release)
+	r.release = nil
+	select {
+	case <-done:
+	case <-time.After(idle):
 	}
 }

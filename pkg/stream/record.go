@@ -126,6 +126,7 @@ const (
 	ReasonUIDValidity Reason = "uidvalidity-changed" // the folder is not the one that was listed
 	ReasonKey         Reason = "key-changed"         // another message has this UID now
 	ReasonRefused     Reason = "refused"             // the server said NO
+	ReasonFolderLost  Reason = "folder-lost"         // it cannot be opened any more
 	ReasonNoFolder    Reason = "no-such-folder"
 	ReasonTarget      Reason = "target-unreadable" // the destination folder cannot be compared
 	ReasonIncomplete  Reason = "incomplete"        // body parts are missing in an edited stream

@@ -57,6 +57,9 @@ func Recover(f io.Reader, level Level) (*Recovered, error) {
 			break
 		}
 	}
+	if err != errAborted {
+		scan.settle()
+	}
 	var local *exit.Error
 	if errors.As(err, &local) && local.Code == exit.IO {
 		return nil, err
@@ -72,16 +75,28 @@ type recovery struct {
 	begin   *Begin
 	done    map[string]Progress
 	changed []string // folders with progress since the last snapshot
+	begun   bool     // a record came that follows the table of contents
+	whole   bool     // the frame before is one to go on after, unless it was cut short
 	offset  int64
 }
 
-var errStop = errors.New("nothing further to recover")
+var (
+	errStop = errors.New("nothing further to recover")
+	// errAborted: the frame before an abort record was cut short for it. An
+	// uninterrupted run would have filled it, so it is written again, and the
+	// file in the end is the same.
+	errAborted = errors.New("an abort record")
+)
 
 // take looks at one frame, which took packed octets of the file.
 func (c *recovery) take(plain []byte, packed int64) error {
 	if c.found.Ended {
 		return errStop
 	}
+	if bytes.HasPrefix(plain, []byte(`{"type":"abort"`)) {
+		return errAborted
+	}
+	c.settle()
 	for len(plain) > 0 {
 		i := bytes.IndexByte(plain, '\n')
 		if i < 0 {
@@ -92,23 +107,33 @@ func (c *recovery) take(plain []byte, packed int64) error {
 			return err
 		}
 		if _, ok := r.(*Abort); ok {
-			return errStop
+			return errAborted
 		}
 		c.note(r)
 		plain = plain[i+1:]
 	}
 	c.offset += packed
-	if c.section.counts.open.all == 0 {
-		c.snapshot()
-	}
+	// A table of contents may be cut too: only what follows it shows that it
+	// is whole.
+	c.whole = c.section.counts.open.all == 0 && c.begun
 	return nil
 }
 
+// settle takes the frame before for one to go on after.
+func (c *recovery) settle() {
+	if c.whole {
+		c.snapshot()
+	}
+	c.whole = false
+}
+
 func (c *recovery) note(r Record) {
+	c.begun = true
 	switch r := r.(type) {
 	case *Begin:
-		c.begin = r
+		c.begin, c.begun = r, false
 	case *Folder:
+		c.begun = false
 		c.folders = append(c.folders, *r)
 	case *Message:
 		if r.Parts == 0 {

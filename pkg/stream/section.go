@@ -51,6 +51,7 @@ type counts struct {
 // parts is where a message with body parts stands.
 type parts struct {
 	folder    string
+	validity  uint32
 	uid       uint32
 	next, all int
 	size      int64
@@ -64,7 +65,7 @@ func (c *counts) add(r Record) {
 		c.octets += r.Size
 		c.open = parts{}
 		if r.Parts > 0 {
-			c.open = parts{folder: r.Folder, uid: r.UID, next: 1, all: r.Parts, size: r.Size}
+			c.open = parts{folder: r.Folder, validity: r.UIDValidity, uid: r.UID, next: 1, all: r.Parts, size: r.Size}
 		}
 	case *Body:
 		if c.open.next++; r.Part == r.Parts {
@@ -95,9 +96,11 @@ func (c *counts) fail(r *Failed) {
 // the start of the next.
 type section struct {
 	edited bool
+	ended  bool // one stream at least
 
 	begin   *Begin
 	folders map[string]int // the table of contents
+	octets  int            // of it
 	at      int            // the folder that the messages have come to, or -1
 	altered bool           // not as the producer wrote it
 	skipped int64          // body parts without their message
@@ -126,16 +129,19 @@ func (s *section) line(line []byte) (Record, error) {
 	}
 	f := fields{scanner: scanner{b: line}, bodyAt: -1}
 	r := s.decode(kind, &f)
-	if v := (*versionError)(nil); errors.As(f.err, &v) {
-		return nil, fault(NewVersion, f.err)
-	} else if f.err != nil {
-		return nil, s.corrupt(fmt.Errorf("%s record: %w", quote(kind), f.err))
+	if f.err != nil {
+		return nil, s.unreadable(kind, f.err)
 	}
 	if end, ok := r.(*End); ok {
 		return s.close(end)
 	}
 	if r, err = s.order(r); r == nil || err != nil {
 		return nil, err
+	}
+	if kind == "folder" {
+		if s.octets += len(line) + 1; s.octets > MaxContents {
+			return nil, fault(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets", s.counts.records+1, MaxContents))
+		}
 	}
 	s.altered = s.altered || f.late
 	if f.bodyAt >= 0 {
@@ -151,7 +157,29 @@ func (s *section) line(line []byte) (Record, error) {
 }
 
 func (s *section) corrupt(err error) error {
-	return fault(Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err))
+	kind := Corrupt
+	if errors.Is(err, errDepth) {
+		kind = Limit
+	}
+	return fault(kind, fmt.Errorf("record %d: %w", s.counts.records+1, err))
+}
+
+// unreadable says what it means that a record cannot be taken.
+func (s *section) unreadable(kind string, err error) error {
+	var format *formatError
+	var version *versionError
+	switch {
+	case errors.As(err, &format):
+		return fault(NotStream, err)
+	case errors.As(err, &version):
+		return fault(NewVersion, err)
+	}
+	return s.corrupt(fmt.Errorf("%s record: %w", quote(kind), err))
+}
+
+// filtered is damage that filtering on purpose leaves behind.
+func (s *section) filtered(format string, args ...any) error {
+	return fault(Edited, fmt.Errorf("record %d: %w", s.counts.records+1, fmt.Errorf(format, args...)))
 }
 
 // outside says why a record may not stand where no stream is open, or a
@@ -162,6 +190,8 @@ func (s *section) outside(kind string) error {
 		return fault(Truncated, errors.New("a stream begins before the one in front of it has ended"))
 	case s.edited:
 		return s.corrupt(fmt.Errorf("a %s record without a begin: keep begin, folder and end records when you filter", quote(kind)))
+	case s.ended:
+		return s.corrupt(fmt.Errorf("a %s record after the end", quote(kind)))
 	}
 	return fault(NotStream, fmt.Errorf("the first record is %s, not begin", quote(kind)))
 }
@@ -196,25 +226,21 @@ func (s *section) decode(kind string, f *fields) Record {
 		f.abort(r)
 		return r
 	case "failed", "gone", "create", "subscribe":
-		return f.place().record(kind, f)
+		return f.place(kind).record(kind, f.extra)
 	}
-	return &Unknown{Type: kind, Line: f.value(nil, 0)}
+	return f.unknown(kind)
 }
 
-func (p place) record(kind string, f *fields) Record {
+func (p place) record(kind string, extra []byte) Record {
 	switch kind {
 	case "failed":
-		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: f.extra}
+		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
 	case "gone":
-		return &Gone{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: f.extra}
+		return &Gone{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: extra}
+	case "create":
+		return &Create{Target: p.target, Folder: p.folder, Extra: extra}
 	}
-	if p.target == "" {
-		f.fail("no target")
-	}
-	if kind == "create" {
-		return &Create{Target: p.target, Folder: p.folder, Extra: f.extra}
-	}
-	return &Subscribe{Target: p.target, Folder: p.folder, Extra: f.extra}
+	return &Subscribe{Target: p.target, Folder: p.folder, Extra: extra}
 }
 
 // order checks that a record may stand where it does. It returns nil for one
@@ -228,7 +254,7 @@ func (s *section) order(r Record) (Record, error) {
 	}
 	switch r := r.(type) {
 	case *Begin:
-		s.begin, s.folders, s.at, s.altered = r, map[string]int{}, -1, s.edited
+		s.begin, s.folders, s.octets, s.at, s.altered = r, map[string]int{}, 0, -1, s.edited
 	case *Folder:
 		if _, twice := s.folders[r.Name]; twice || s.at >= 0 {
 			return nil, s.corrupt(fmt.Errorf("folder %s stands twice or after the first message", quote(r.Name)))
@@ -260,7 +286,7 @@ func (s *section) interrupts(r Record) error {
 		}
 	}
 	if !s.edited {
-		return s.corrupt(fmt.Errorf("%s UID %d: part %d of %d is missing", quote(o.folder), o.uid, o.next, o.all))
+		return s.filtered("%s UID %d: body part %d of %d is missing", quote(o.folder), o.uid, o.next, o.all)
 	}
 	s.abandon()
 	return nil
@@ -272,7 +298,7 @@ func (s *section) orderPart(b *Body) (Record, error) {
 	case o.all > 0 && b.Folder == o.folder && b.UID == o.uid && b.Part == o.next && b.Parts == o.all:
 		return b, nil
 	case !s.edited:
-		return nil, s.corrupt(fmt.Errorf("%s UID %d: body part %d without its message or out of order", quote(b.Folder), b.UID, b.Part))
+		return nil, s.filtered("%s UID %d: body part %d without its message or out of order", quote(b.Folder), b.UID, b.Part)
 	}
 	s.skipped++
 	return nil, nil
@@ -280,7 +306,8 @@ func (s *section) orderPart(b *Body) (Record, error) {
 
 // abandon turns a message whose parts an edited stream lacks into a failure.
 func (s *section) abandon() {
-	s.lost = &Failed{Folder: s.counts.open.folder, UIDValidity: s.msg.UIDValidity, UID: s.counts.open.uid, Reason: ReasonIncomplete, Text: "body parts are missing"}
+	o := s.counts.open
+	s.lost = &Failed{Folder: o.folder, UIDValidity: o.validity, UID: o.uid, Reason: ReasonIncomplete, Text: "body parts are missing"}
 	s.counts.add(s.lost)
 }
 
@@ -304,6 +331,6 @@ func (s *section) close(end *End) (Record, error) {
 
 // reset makes ready for the next stream of a concatenation.
 func (s *section) reset() {
-	s.begin, s.folders, s.counts = nil, nil, counts{}
+	s.begin, s.folders, s.counts, s.ended = nil, nil, counts{}, true
 	s.hash.Reset()
 }

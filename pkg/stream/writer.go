@@ -20,13 +20,16 @@ type Writer struct {
 	hash   hash.Hash
 	counts counts
 
-	mu    sync.Mutex // cur is shared with the timer
-	cur   *frame
-	last  time.Time
-	timer *time.Timer // nil: frames are never cut by time
-	begun bool
-	fails int64 // failed records of all sections
-	how   closing
+	mu     sync.Mutex // cur is shared with the timer
+	cur    *frame
+	last   time.Time
+	timer  *time.Timer // nil: frames are never cut by time
+	begun  bool
+	closed bool
+	fails  int64 // failed records of all sections
+
+	contents int // octets of this stream's folder records
+	how      closing
 }
 
 // closing is how the last stream of a concatenation ended.
@@ -77,17 +80,27 @@ func (w *Writer) Failures() int64 { return w.fails }
 func (w *Writer) Write(r Record) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return exit.Errorf(exit.Bug, "a %s record after the stream was closed", r.kind())
+	}
 	if err := w.frames.failure(); err != nil {
 		return exit.Wrap(exit.IO, err)
 	}
 	if m, ok := r.(*Message); ok && m.Parts > 0 {
 		w.cut() // a resumption cuts at frames, and a message with parts goes as one
 	}
+	w.cur.room()
 	start := len(w.cur.raw)
 	line, bodyAt := r.appendTo(w.cur.raw)
 	if len(line)-start >= MaxLine {
 		w.cur.raw = line[:start]
 		return exit.Errorf(exit.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(), len(line)-start, MaxLine)
+	}
+	if _, ok := r.(*Folder); ok {
+		if w.contents += len(line) - start + 1; w.contents > MaxContents {
+			w.cur.raw = line[:start]
+			return exit.Errorf(exit.Data, "the folder records together exceed the limit of %d octets", MaxContents).WithHint("select fewer folders, and run again for the others")
+		}
 	}
 	if _, ok := r.(*End); !ok {
 		w.hash.Write(line[start:bodyAt])
@@ -139,7 +152,7 @@ func (w *Writer) Abort(a *Abort) error {
 // reset makes ready for another section.
 func (w *Writer) reset(how closing) error {
 	w.hash.Reset()
-	w.counts, w.begun, w.how = counts{}, false, how
+	w.counts, w.contents, w.begun, w.how = counts{}, 0, false, how
 	return w.Flush()
 }
 
@@ -151,13 +164,17 @@ func (w *Writer) Flush() error {
 	return w.frames.failure()
 }
 
-// Close flushes and waits until all is written.
+// Close flushes and waits until all is written. A second Close does nothing.
 func (w *Writer) Close() error {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		return exit.Wrap(exit.IO, w.frames.failure())
+	}
+	w.closed = true
 	w.cut()
 	w.timer = nil
 	return exit.Wrap(exit.IO, w.frames.close())

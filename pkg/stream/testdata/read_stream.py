@@ -1,0 +1,334 @@
+#!/usr/bin/env python3
+"""Reads streams as FORMAT.md says, with Python's standard library and zstd(1).
+
+usage: read_stream.py [--edited] FILE...
+       read_stream.py --vectors VECTOR...
+
+For each file it tells what is wrong with it, or how many messages it holds and
+the sha256 over their octets in order. It shares no code with the Go package.
+"""
+import base64, hashlib, json, os, re, subprocess, sys, tempfile
+
+MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
+# Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, o object, t object of strings.
+FIELDS = {
+    "begin": "format:s version:n tool:s content:s plan:b user:s host:s prefix:s delimiter:s target_user:s target_host:s key:s filters:l labels:t base:s spec:s",
+    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u octets:n target:s target_uidvalidity:u target_uidnext:u",
+    "message": "folder:s uidvalidity:u uid:u target:s key:s flags:l internaldate:s size:n received:s twin:b header:o parts:u sha256:h body:s body_base64:s",
+    "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
+    "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
+    "gone": "folder:s uidvalidity:u uid:u",
+    "create": "target:s folder:s",
+    "subscribe": "target:s folder:s",
+    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n records:n hash:s",
+    "abort": "command:s exit:u text:s",
+}
+FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
+BODIES = {"body", "body_base64"}
+
+
+class Damage(Exception):
+    """What is wrong; the argument is the kind."""
+
+
+def need(ok, kind="corrupt"):
+    if not ok:
+        raise Damage(kind)
+
+
+class Number(str):
+    """A number as it stands."""
+
+
+class Pairs(list):
+    """An object as it stands."""
+
+
+def is_text(v):
+    return isinstance(v, str) and not isinstance(v, Number)
+
+
+def no_constant(_):
+    raise Damage("corrupt")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=Pairs, parse_int=Number, parse_float=Number, parse_constant=no_constant)
+SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def members(line):
+    """Yields name and value of each member, and where the member before it ended."""
+    skip = lambda i: SPACE.match(line, i).end()
+    i, first = skip(0), True
+    need(line[i:i + 1] == "{")
+    i += 1
+    while True:
+        before, i = i, skip(i)
+        if line[i:i + 1] == "}":
+            break
+        if not first:
+            need(line[i:i + 1] == ",")
+            i = skip(i + 1)
+        first = False
+        need(line[i:i + 1] == '"')
+        name, i = DECODER.raw_decode(line, i)
+        i = skip(i)
+        need(line[i:i + 1] == ":")
+        value, i = DECODER.raw_decode(line, skip(i + 1))
+        yield name, value, before
+    need(skip(i + 1) == len(line))
+
+
+def check_depth(line):
+    if line.count("[") + line.count("{") <= DEPTH:
+        return
+    depth = 0
+    for c in re.findall(r"[][{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", line)):
+        depth += 1 if c in "[{" else -1
+        need(depth <= DEPTH + 1, "limit")
+
+
+def texts(value):
+    """Yields every string of a value, names included."""
+    if isinstance(value, (list, tuple)):
+        for v in value:
+            yield from texts(v)
+    elif is_text(value):
+        yield value
+
+
+def typed(kind, value):
+    """Returns a known field's value, which has the kind."""
+    if kind in "nu":
+        need(isinstance(value, Number) and re.fullmatch("0|[1-9][0-9]{0,15}", value))
+        need(int(value) <= (2**53 - 1 if kind == "n" else 2**32 - 1))
+        return int(value)
+    need({"s": is_text(value), "h": is_text(value) and re.fullmatch("[0-9a-f]{64}", value), "b": isinstance(value, bool), "l": type(value) is list and all(map(is_text, value)), "o": isinstance(value, Pairs),
+          "t": isinstance(value, Pairs) and all(is_text(v) for _, v in value)}[kind])
+    return value
+
+
+def octets_of(r):
+    """Returns the octets of a body, or None where it stands for none."""
+    try:
+        if "body" in r:
+            return r["body"].encode("utf-8")
+        octets = base64.b64decode(r["body_base64"], validate=True)
+        return octets if base64.b64encode(octets).decode() == r["body_base64"] else None
+    except ValueError:
+        return None
+
+
+class Reader:
+    """Reads one input, which is one stream or several."""
+
+    def __init__(self, edited):
+        self.edited, self.begun, self.ended, self.open = edited, None, False, None
+        self.seen, self.sum, self.messages, self.damaged, self.lost, self.skipped, self.exit = {}, hashlib.sha256(), 0, 0, 0, 0, 0
+
+    def record(self, raw):
+        try:
+            line = raw.decode("utf-8")
+            check_depth(line)
+            parsed = list(members(line))
+        except (ValueError, RecursionError):
+            raise Damage("corrupt")
+        kind = next((v for n, v, _ in parsed if n == "type" and is_text(v)), None)
+        need(kind is not None)
+        need(self.begun or kind in ("begin", "abort"), "corrupt" if self.edited or self.ended else "not-a-stream")
+        need(not self.begun or kind != "begin", "truncated")
+        r = self.fields(kind, parsed)
+        if kind == "begin":
+            self.start(r)
+        if kind == "abort":
+            need(1 <= r.get("exit", 0) <= 255)
+            self.exit, self.begun, self.ended, self.open = r["exit"], None, True, None
+            return
+        if kind == "end":
+            self.finish(r)
+            return
+        if kind == "body" and not self.fits(r):
+            need(self.edited, "edited")
+            self.skipped += 1
+            return
+        if self.open and kind != "body" and not (kind == "failed" and self.open["id"] == (r.get("folder"), r.get("uid"))):
+            need(self.edited, "edited")
+            self.take_back()
+            self.lost += 1
+        if kind == "folder":
+            self.contents += len(raw) + 1
+            need(self.contents <= MAX_CONTENTS, "limit")
+        if kind in FIELDS and kind != "begin":
+            getattr(self, kind)(r)
+        bodies = [at for n, _, at in parsed if n in BODIES and kind in ("message", "body")]
+        if bodies:
+            raw = line[:bodies[0]].encode()
+            self.late = self.late or parsed[-1][2] != bodies[0]
+        self.hash.update(raw + b"\n")
+        self.records += 1
+
+    def fields(self, kind, parsed):
+        """Returns the known fields of a record."""
+        r, known = {}, FIELDS.get(kind, {"type": "s"})
+        if kind == "begin":
+            found = {n: v for n, v, _ in parsed}
+            need(found.get("format") == "imap-stream", "not-a-stream")
+            need("version" in found and typed("n", found["version"]) == 1, "version")
+        for name, value, _ in parsed:
+            body = name in BODIES and name in known
+            try:
+                "".join(texts(name if body else (name, value))).encode("utf-8")
+            except UnicodeEncodeError:
+                raise Damage("corrupt")  # half a surrogate pair
+            if name in known:
+                need(name not in r and not (body and BODIES & set(r)))
+                r[name] = typed(known[name], value)
+        return r
+
+    def start(self, r):
+        need(r.get("content") in ("headers", "hashes", "full"))
+        self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
+        self.hash, self.records, self.turned = hashlib.sha256(), 0, False
+        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "octets"), 0)
+
+    def folder(self, r):
+        need(r.get("name") and r["name"] not in self.folders and not self.turned)
+        self.folders[r["name"]] = len(self.folders)
+
+    def message(self, r):
+        need({"folder", "uidvalidity", "uid"} <= set(r) and r["uid"] > 0)
+        size, parts, body = r.get("size", 0), r.get("parts", 0), BODIES & set(r)
+        need(not body or r.get("sha256") and not parts and size <= PART)
+        need(not parts or size > PART and parts == -(-size // PART))
+        turn = self.folders.get(r["folder"], -1)
+        need(turn >= self.turn)
+        self.turn, self.turned = turn, True
+        self.counts["emitted"] += 1
+        self.counts["octets"] += size
+        identity, sha256 = (self.begun.get("user"), self.begun.get("host"), r["folder"], r["uidvalidity"], r["uid"]), r.get("sha256")
+        again = identity in self.seen
+        need(not again or None in (sha256, self.seen[identity]) or sha256 == self.seen[identity])
+        self.seen.setdefault(identity, sha256)
+        if parts:
+            self.open = {"id": (r["folder"], r["uid"]), "part": 1, "parts": parts, "size": size, "octets": b"", "again": again}
+        elif not again:
+            self.deliver(octets_of(r), size, sha256) if body else self.deliver(b"", 0, None)
+
+    def fits(self, r):
+        """Tells whether a body part is the one that comes next."""
+        need({"folder", "uid", "part", "parts"} <= set(r) and BODIES & set(r) and bool(r.get("sha256")) == (r["part"] == r["parts"]))
+        o = self.open
+        return o and (o["id"], o["part"], o["parts"]) == ((r["folder"], r["uid"]), r["part"], r["parts"])
+
+    def body(self, r):
+        o, octets = self.open, octets_of(r)
+        o["part"] += 1
+        o["octets"] = None if octets is None or o["octets"] is None else o["octets"] + octets
+        if r["part"] == r["parts"]:
+            self.open = None
+            if not o["again"]:
+                self.deliver(o["octets"], o["size"], r["sha256"])
+
+    def deliver(self, octets, size, sha256):
+        if octets is None or len(octets) != size or sha256 and hashlib.sha256(octets).hexdigest() != sha256:
+            self.damaged += 1
+            return
+        self.messages += 1
+        self.sum.update(octets)
+
+    def take_back(self):
+        """Counts the message whose parts are under way as a failure."""
+        self.counts["emitted"] -= 1
+        self.counts["failed"] += 1
+        self.counts["octets"] -= self.open["size"]
+        self.open = None
+
+    def failed(self, r):
+        need(r.get("folder") and r.get("reason"))
+        if self.open:
+            self.take_back()
+        else:
+            self.counts["failed" if r.get("uid") else "folders_failed"] += 1
+
+    def gone(self, r):
+        need(r.get("folder") and r.get("uid"))
+        self.counts["gone"] += 1
+
+    def create(self, r):
+        need(r.get("target"))
+
+    subscribe = create
+
+    def finish(self, r):
+        fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()
+        need(self.edited or fits and not self.open and not self.late, "edited")
+        if self.open:
+            self.take_back()
+            self.lost += 1
+        self.begun, self.ended = None, True
+
+    def told(self):
+        return f"ok messages={self.messages} bodies={self.sum.hexdigest()} damaged={self.damaged} lost={self.lost} skipped={self.skipped} abort={self.exit}"
+
+
+def split(f, failure=lambda: None):
+    """Yields the lines of f; failure tells what kept it from reading on."""
+    while True:
+        line = f.readline(MAX_LINE)
+        if not line.endswith(b"\n"):
+            need(len(line) < MAX_LINE, "limit")
+            kind = failure()
+            need(not kind, kind)
+            need(not line, "truncated")
+            return
+        yield line[:-1]
+
+
+def lines(f):
+    """Yields the lines of a file that is compressed or not."""
+    head = f.read(4)
+    f.seek(0)
+    need(head, "truncated")
+    if head[:1] == b"{":
+        yield from split(f)
+        return
+    need(head == b"\x28\xb5\x2f\xfd" or len(head) == 4 and head[0] & 0xf0 == 0x50 and head[1:] == b"\x2a\x4d\x18", "not-a-stream")
+    os.lseek(f.fileno(), 0, os.SEEK_SET)  # beneath Python's buffer
+    with tempfile.TemporaryFile() as said, subprocess.Popen(["zstd", "-dcq", "-M8MB"], stdin=f, stdout=subprocess.PIPE, stderr=said) as p:
+        def failure():
+            if p.wait() == 0:
+                return None
+            said.seek(0)
+            words = said.read()
+            return "limit" if b"too much memory" in words else "truncated" if b"premature end" in words else "corrupt"
+        try:
+            yield from split(p.stdout, failure)
+        finally:
+            p.stdout.close()
+
+
+def read(f, edited):
+    reader = Reader(edited)
+    try:
+        for raw in lines(f):
+            reader.record(raw)
+        need(reader.ended and not reader.begun, "truncated")
+    except Damage as damage:
+        return damage.args[0]
+    return reader.told()
+
+
+def vector(f):
+    head, _, data = f.read().partition(b"\n\n")
+    head = dict(line.split(": ", 1) for line in head.decode().splitlines())
+    with tempfile.TemporaryFile() as stream:
+        stream.write(base64.b64decode(data) if head.get("encoding") == "base64" else data)
+        stream.seek(0)
+        return read(stream, head.get("edited") == "yes")
+
+
+if __name__ == "__main__":
+    options = [a for a in sys.argv[1:] if a.startswith("--")]
+    for path in sys.argv[1 + len(options):]:
+        with open(path, "rb") as f:
+            print(os.path.basename(path) + ": " + (vector(f) if "--vectors" in options else read(f, "--edited" in options)))
