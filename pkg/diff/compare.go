@@ -38,6 +38,8 @@ type outcome interface {
 	// message comes for every message that is compared, with its ordinal; one
 	// that waits is resolved later. e is what it was paired with.
 	message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error
+	// again comes for a message that an earlier stream of a concatenation held.
+	again(b *stream.Begin, m *stream.Message) error
 	// part comes for the body parts of the last message.
 	part(b *stream.Body) error
 	// resolved comes when no further message can land on t.
@@ -218,7 +220,10 @@ func (c *comparison) mapFolders() error {
 func (c *comparison) message(m *stream.Message) error {
 	c.late = nil
 	again, err := c.seen.Again(c.begin, m)
-	if c.again = again; again || err != nil {
+	if c.again = again; again && err == nil {
+		return c.out.again(c.begin, m)
+	}
+	if err != nil {
 		return err
 	}
 	s := c.byName[m.Folder]
@@ -255,8 +260,8 @@ func unreadable(m *stream.Message, s *source) *stream.Failed {
 }
 
 func (c *comparison) part(b *stream.Body) error {
-	if c.again {
-		return nil
+	if err := c.seen.Part(b); err != nil || c.again {
+		return err
 	}
 	if c.late != nil && b.Part == b.Parts {
 		c.late.setSHA(b.SHA256)

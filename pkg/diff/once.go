@@ -57,6 +57,10 @@ func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict
 	return nil
 }
 
+// again does nothing: what went on its way cannot be called back for other
+// flags. A source that is read twice does better.
+func (d *direct) again(*stream.Begin, *stream.Message) error { return nil }
+
 func (d *direct) part(b *stream.Body) error {
 	switch d.route {
 	case planned:

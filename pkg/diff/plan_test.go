@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -298,6 +299,31 @@ func TestConcatenationCountsOnce(t *testing.T) {
 		check(t, "twice the same", got, universe)
 		if end.Listed != int64(len(universe)) {
 			t.Errorf("listed %d", end.Listed)
+		}
+	}
+}
+
+// Of a message that stands twice the later flags win, where the source can be
+// read twice; with other octets it is damage.
+func TestConcatenationLaterFlags(t *testing.T) {
+	data := export(t, universe[:1], stream.Full)
+	later := strings.NewReplacer(`"flags":[]`, `"flags":["\\Flagged"]`).Replace(string(data))
+	var out bytes.Buffer
+	w := stream.NewWriter(&out, stream.WriterOptions{})
+	both := string(data) + later
+	open := func() (*stream.Reader, error) { return stream.NewReader(strings.NewReader(both), true), nil }
+	in, _ := open()
+	if _, err := Plan(t.Context(), Options{Warn: t.Logf, Progress: progress.None{}}, in, open, &model{}, w); err != nil {
+		t.Fatal(err)
+	}
+	must(t, w.Close())
+	if !strings.Contains(out.String(), `"flags":["\\Flagged"]`) || strings.Count(out.String(), `"type":"message"`) != 1 {
+		t.Errorf("%s", out.String())
+	}
+	other := export(t, []mail{{"k", "zz", 1, "r"}}, stream.Full)
+	for _, pipe := range []bool{false, true} {
+		if _, _, err := planOf(t, append(slices.Clone(data), other...), &model{}, pipe); exit.CodeOf(err) != exit.Data {
+			t.Errorf("the same message with other octets: %v", err)
 		}
 	}
 }

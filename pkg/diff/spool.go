@@ -45,7 +45,7 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 	if len(ordinals) == 0 {
 		return nil
 	}
-	err := s.w.End(&stream.End{})
+	err := s.w.End(&stream.End{Listed: int64(len(s.ordinals))})
 	if err == nil {
 		err = s.w.Flush()
 	}

@@ -34,6 +34,17 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 type decisions struct {
 	streams []decided
 	missing []uint64
+	flags   map[sourceMessage][]string // of messages that came again
+}
+
+// sourceMessage is the identity of a message at the source.
+type sourceMessage struct {
+	user, host, folder string
+	validity, uid      uint32
+}
+
+func identityOf(b *stream.Begin, m *stream.Message) sourceMessage {
+	return sourceMessage{b.User, b.Host, m.Folder, m.UIDValidity, m.UID}
 }
 
 // decided is what was found out about one stream of a concatenation.
@@ -63,6 +74,15 @@ func (d *decisions) message(_ *stream.Message, ordinal uint32, _ *source, v verd
 	if v == missing {
 		d.set(ordinal)
 	}
+	return nil
+}
+
+// again remembers the later flags, which win.
+func (d *decisions) again(b *stream.Begin, m *stream.Message) error {
+	if d.flags == nil {
+		d.flags = map[sourceMessage][]string{}
+	}
+	d.flags[identityOf(b, m)] = slices.Clone(m.Flags)
 	return nil
 }
 
@@ -163,5 +183,8 @@ func (r *replay) message(m *stream.Message) error {
 		return nil
 	}
 	r.route = planned
+	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
+		m.Flags = later
+	}
 	return r.emit(m, s)
 }

@@ -41,8 +41,8 @@ func (a *assembler) large(m *message) error {
 
 func (a *assembler) part(b *stream.Body) error {
 	m := a.open
-	if m == nil {
-		return nil
+	if err := a.seen.Part(b); err != nil || m == nil {
+		return err
 	}
 	octets, err := b.AppendOctets(a.sum.buf[:0])
 	a.sum.buf = octets

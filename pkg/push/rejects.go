@@ -49,7 +49,7 @@ func (r *rejects) add(m *message, reason, text string) error {
 		return err
 	}
 	out := m.Message
-	out.Extra = append(slices.Clone(m.Extra), append([]byte(`,"rejected":`), stream.Canonical(why)...)...)
+	out.Extra = stream.SetExtra(m.Extra, "rejected", stream.Canonical(why))
 	if m.Size <= stream.PartSize {
 		octets := make([]byte, m.Size)
 		if _, err := io.ReadFull(io.NewSectionReader(m, 0, m.Size), octets); err != nil {

@@ -33,7 +33,8 @@ type Progress struct {
 }
 
 // Recover reads what a Writer left in a file and finds where to go on. A
-// damaged or cut end is left out; damage before it is an error.
+// damaged or cut end is left out, to be written again. An error has the code
+// exit.IO.
 func Recover(f io.Reader, level Level) (*Recovered, error) {
 	in := bufio.NewReaderSize(f, 1<<20)
 	scan := &recovery{section: newSection(false), found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}

@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 // Seen remembers the messages of a stream by identity, so that one which a
@@ -14,6 +12,7 @@ type Seen struct {
 	folders map[identity]*seenFolder
 	last    *seenFolder
 	where   identity
+	sum     *[8]byte // of the last message, for when its parts have come
 }
 
 // identity is what a UID means something in.
@@ -25,36 +24,52 @@ type identity struct {
 type seenFolder struct {
 	uids []uint32 // ascending
 	sums [][8]byte
-	late map[uint32][8]byte // came out of order
+	late map[uint32]*[8]byte // came out of order
 }
 
 // Again tells whether a message of the stream that b began has come before.
 // The same message with another sha256 is damage.
 func (s *Seen) Again(b *Begin, m *Message) (bool, error) {
 	f := s.folder(identity{b.User, b.Host, m.Folder, m.UIDValidity})
-	var sum [8]byte
-	if len(m.SHA256) == 64 {
-		hex.Decode(sum[:], []byte(m.SHA256[:16]))
-	}
+	again := true
 	if n := len(f.uids); n == 0 || m.UID > f.uids[n-1] {
-		f.uids, f.sums = append(f.uids, m.UID), append(f.sums, sum)
-		return false, nil
-	}
-	before, ok := f.late[m.UID]
-	if i, found := slices.BinarySearch(f.uids, m.UID); found {
-		before, ok = f.sums[i], true
-	}
-	if !ok {
+		f.uids, f.sums = append(f.uids, m.UID), append(f.sums, [8]byte{})
+		s.sum, again = &f.sums[n], false
+	} else if i, found := slices.BinarySearch(f.uids, m.UID); found {
+		s.sum = &f.sums[i]
+	} else if s.sum = f.late[m.UID]; s.sum == nil {
 		if f.late == nil {
-			f.late = map[uint32][8]byte{}
+			f.late = map[uint32]*[8]byte{}
 		}
-		f.late[m.UID] = sum
-		return false, nil
+		s.sum, again = &[8]byte{}, false
+		f.late[m.UID] = s.sum
 	}
-	if zero := [8]byte{}; before != sum && before != zero && sum != zero {
-		return true, exit.Wrap(exit.Data, &Error{Corrupt, fmt.Errorf("%s UID %d stands twice with different octets", quote(m.Folder), m.UID)})
+	return again, s.compare(m.Folder, m.UID, m.SHA256)
+}
+
+// Part takes the body parts of the message that Again was last asked about:
+// the last of them has its sha256.
+func (s *Seen) Part(b *Body) error {
+	if s.sum == nil {
+		return nil
 	}
-	return true, nil
+	return s.compare(b.Folder, b.UID, b.SHA256)
+}
+
+// compare holds a sha256, if there is one, against the one known before.
+func (s *Seen) compare(folder string, uid uint32, digest string) error {
+	var sum, unknown [8]byte
+	if len(digest) == 64 {
+		hex.Decode(sum[:], []byte(digest[:16]))
+	}
+	switch {
+	case sum == unknown || sum == *s.sum:
+	case *s.sum == unknown:
+		*s.sum = sum
+	default:
+		return fault(Corrupt, fmt.Errorf("%s UID %d stands twice with different octets", quote(folder), uid))
+	}
+	return nil
 }
 
 func (s *Seen) folder(p identity) *seenFolder {

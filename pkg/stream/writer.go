@@ -55,6 +55,9 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	if opt.From != nil && opt.From.Begin != nil {
 		w.hash, w.counts, w.begun = opt.From.hash, opt.From.counts, true
 		w.fails = w.counts.failed + w.counts.folders
+		for i := range opt.From.Folders {
+			w.contents += len(Line(&opt.From.Folders[i]))
+		}
 	}
 	if opt.Live {
 		w.timer = time.AfterFunc(time.Hour, w.tick)
@@ -129,6 +132,9 @@ func (w *Writer) End(e *End) error {
 	e.Octets, e.Records = w.counts.octets, w.counts.records
 	if e.Plan && e.Missing == 0 {
 		e.Missing = e.Emitted
+	}
+	if sum := e.Emitted + e.Gone + e.Failed; !e.Plan && e.Listed != sum {
+		return exit.Errorf(exit.Bug, "%d messages were listed, and the stream accounts for %d", e.Listed, sum)
 	}
 	e.Hash = hex.EncodeToString(w.hash.Sum(nil))
 	if err := w.Write(e); err != nil {
