@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"os/exec"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// needsJQ skips a test where there is no jq.
+func needsJQ(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("SKIPPED: no jq")
+	}
+}
+
+// small leaves out the large messages, and with that those that have parts.
+const small = `jq -c 'select(.type != "message" or .size < 1000000)'`
+
+// edited is a source with large messages and small ones.
+func edited(t *testing.T) (server *imaptest.Server, src account, kept []imaptest.Entry) {
+	server = imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	account := server.Account("src")
+	account.Fill(mail(60))
+	for i, c := range imaptest.Ugly() {
+		if c.Large {
+			m := c.Message(i)
+			account.AddMessage("Sent", m.Flags, m.InternalDate, m.Octets)
+			account.AddMessage("Sent", nil, day(i), letter("after-"+c.Name, "Hello\n"))
+		}
+	}
+	src = embedded(server, "src")
+	for _, e := range src.dump(t) {
+		if e.Size < 1000000 {
+			kept = append(kept, e)
+		}
+	}
+	return server, src, kept
+}
+
+// TestEditedStream filters between each two commands: refused without
+// --edited, right with it.
+func TestEditedStream(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	server, src, kept := edited(t)
+	n := 0
+	for name, c := range map[string]struct{ refused, taken string }{
+		"bodies, before imap-diff": {
+			`imap-fetch --level none $SRC | ` + small + ` | imap-diff $DST | imap-push $DST`,
+			`imap-fetch --level none $SRC | ` + small + ` | imap-diff --edited $DST | imap-push $DST`},
+		"bodies, file": {
+			`imap-fetch --level none $SRC | ` + small + ` >mail && imap-diff $DST mail | imap-push $DST`,
+			`imap-fetch --level none $SRC | ` + small + ` >mail && imap-diff --edited $DST mail | imap-push $DST`},
+		"headers, before imap-diff": {
+			`imap-fetch --headers --level none $SRC | ` + small + ` | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`,
+			`imap-fetch --headers --level none $SRC | ` + small + ` | imap-diff --edited $DST | imap-fetch --select - $SRC | imap-push $DST`},
+		"plan, before imap-fetch": {
+			`imap-fetch --headers $SRC | imap-diff --level none $DST | ` + small + ` | imap-fetch --select - $SRC | imap-push $DST`,
+			`imap-fetch --headers $SRC | imap-diff --level none $DST | ` + small + ` | imap-fetch --edited --select - $SRC | imap-push $DST`},
+		"bodies, before imap-push": {
+			`imap-fetch $SRC | imap-diff --level none $DST | ` + small + ` | imap-push $DST`,
+			`imap-fetch $SRC | imap-diff --level none $DST | ` + small + ` | imap-push --edited $DST`},
+		"straight, before imap-push": {
+			`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - --level none $SRC | ` + small + ` | imap-push $DST`,
+			`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - --level none $SRC | ` + small + ` | imap-push --edited $DST`},
+	} {
+		n++
+		first, second := embedded(server, "refused-"+string(rune('a'+n))), embedded(server, "taken-"+string(rune('a'+n)))
+		t.Run(name, func(t *testing.T) {
+			between(t, src, first).sh(c.refused).wants(65).says("--edited")
+			b := between(t, src, second)
+			b.sh(c.taken).wants(0).appended(len(kept))
+			same(t, kept, second.dump(t))
+			b.sh(c.taken).wants(0).appended(0)
+			b.sh(straight).wants(0)
+			equal(t, src, second)
+		})
+	}
+}
+
+// TestStreamThroughJQ: one that merely went through "jq -c ." is unchanged.
+func TestStreamThroughJQ(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(withUgly(mail(60)))
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --level none $SRC -o mail && jq -c . <mail >jq && cmp mail jq`).wants(0)
+	b.sh(`imap-fetch --level none $SRC | jq -c . | imap-diff --level none $DST | jq -c . | imap-push $DST`).wants(3) // the empty message
+	b.sh(`imap-diff --report --exit-code $DST jq >out`).wants(1)
+}
+
+// TestPickedFolders: imap-list, a filter, and imap-fetch --select.
+func TestPickedFolders(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(mail(80))
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-list $SRC | jq -c 'select(.name | test("Lists|メール|hello"))' | imap-fetch --select - $SRC -o some.zst && imap-diff $DST some.zst | imap-push $DST`).wants(0)
+	var want []imaptest.Entry
+	for _, e := range src.dump(t) {
+		if e.Path == "Lists/go-nuts" || e.Path == "メール/受信" || e.Path == quotedPath {
+			want = append(want, e)
+		}
+	}
+	same(t, want, dst.dump(t))
+	b.sh(`imap-list $SRC | jq -c 'select(.messages > 0)' | imap-fetch --select - --headers $SRC | imap-diff --report --equal $DST >out`).wants(1)
+	b.sh(`imap-list $SRC | jq -c 'select(.messages > 1e9)' | imap-fetch --select - $SRC`).wants(66)
+}

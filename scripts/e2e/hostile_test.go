@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// commands is a text that does harm where a server takes it for commands.
+var commands = strings.Repeat("e1 CREATE pwned\r\ne2 CREATE INBOX.pwned\r\n. CREATE pwned\r\n", 20) + "e3 DELETE Sent\r\ne4 LOGOUT\r\n"
+
+// badFlags are flags that servers refuse, or that try to end the flag list.
+var badFlags = []string{
+	`\Bogus`, `\Recent`, `\`, `\\Seen`, "", " ", "a b", "(", ")", "x) {3+}", "{10+}", "{10}", `"quoted"`, `back\slash`, "*", "%", "]", "[TRYCREATE]", "ünï", "🙂",
+	"x\r\ne5 CREATE pwned", "x\ne5 CREATE pwned", "\x00", "x\x00", "NIL", "~{3}", strings.Repeat("k", 51), strings.Repeat("k", 60), strings.Repeat("k", 64), strings.Repeat("k", 200),
+	strings.Repeat("k", 5000), "a/b", "a=b", "a:b", "a,b", "a&b", "a'b", "<a>", "a;b", "$Forwarded", "\x7f", "\u2028", "\\Seen\r\n", "\\Seen) \"01-Jan-2001 00:00:00 +0000\" {1+}\r\nx",
+}
+
+// badDates try the same with the date.
+var badDates = []string{
+	"", "yesterday", "2012-13-45T99:99:99Z", "0000-00-00T00:00:00Z", "9999-12-31T23:59:59Z", "1969-12-31T23:59:59Z", "1900-01-01T00:00:00Z", "2012-01-01T00:00:00+99:99", "2012-01-01T00:00:00.5+23:59",
+	"2012-01-01T00:00:00Z\" {3+}\r\ne6 CREATE pwned\r\n", "01-Jan-2012 00:00:00 +0000",
+}
+
+// badNames try the same with the destination folder.
+var badNames = []string{
+	"x\r\ne7 CREATE pwned", "x\" {3+}\r\ne7 CREATE pwned", "x\x00y", "", "\"", "\\", "*", "%", "../../../../tmp/pwned", "/etc/passwd", "&", "&AAA-", "a//b", "~root", strings.Repeat("long", 100), strings.Repeat("deep/", 60) + "x", "\x1b]52;c;AAAA\x07", "\u202egpj.exe", "{5+}", "(", "NIL",
+}
+
+// object is a record whose fields can be changed.
+type object = map[string]any
+
+// editPlan makes a plain plan of the account's mail and hands each record to
+// edit, which may change it and say that others stand before it.
+func editPlan(t *testing.T, b *bench, edit func(object) []object) []byte {
+	t.Helper()
+	b.sh(`imap-fetch --level none $SRC | imap-diff --level none $DST >plan`).wants(0)
+	var out []byte
+	for line := range strings.Lines(string(b.read("plan"))) {
+		var r object
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range append(edit(r), r) {
+			text, err := json.Marshal(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(append(out, text...), '\n')
+		}
+	}
+	return out
+}
+
+// destinations are servers that understand flags in their own ways.
+func destinations(t *testing.T) map[string]account {
+	return map[string]account{
+		"dovecot":       real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe"),
+		"cyrus":         real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe"),
+		"synchronising": embedded(imaptest.StartServer(t, imaptest.Options{}), "joe"),
+		"literal plus":  embedded(imaptest.StartServer(t, imaptest.Options{LiteralPlus: true}), "joe"),
+	}
+}
+
+// hostile fills a source with n messages full of commands.
+func hostile(t *testing.T, n int) account {
+	server := imaptest.StartServer(t, imaptest.Options{})
+	for i := range n {
+		server.Account("src").AddMessage("Sent", []string{`\Seen`}, day(i), append(letter(fmt.Sprintf("hostile-%d", i), ""), commands...))
+	}
+	return embedded(server, "src")
+}
+
+// unharmed demands that no command was carried out, and that every message is
+// there once, octet for octet.
+func unharmed(t *testing.T, src, dst account, folders ...string) {
+	t.Helper()
+	for _, box := range dst.folders(t) {
+		if box.Path != "INBOX" && !slices.Contains(folders, box.Path) {
+			t.Errorf("folder %q was created", box.Path)
+		}
+	}
+	if diff := imaptest.Diff(src.dump(t), dst.dump(t), imaptest.DiffOptions{IgnoreFlags: true, IgnoreDates: true}); diff != "" {
+		t.Error(limit(diff, 2000))
+	}
+}
+
+// TestFlagsAreNoCommands edits the flags of a plan.
+func TestFlagsAreNoCommands(t *testing.T) {
+	t.Parallel()
+	src := hostile(t, 3*len(badFlags))
+	for name, dst := range destinations(t) {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			i := 0
+			b.write("evil", editPlan(t, b, func(r object) []object {
+				if r["type"] == "message" {
+					flags := []any{badFlags[i%len(badFlags)]}
+					switch i / len(badFlags) {
+					case 1:
+						flags = []any{`\Seen`, flags[0], "$Label1"}
+					case 2:
+						flags = []any{`\Seen`}
+						for _, f := range badFlags[:i%len(badFlags)] {
+							flags = append(flags, f)
+						}
+					}
+					r["flags"] = flags
+					i++
+				}
+				return nil
+			}))
+			b.sh(`imap-push --edited $DST evil`).wants(0).appended(i)
+			unharmed(t, src, dst, "Sent")
+		})
+	}
+}
+
+// TestDatesAreNoCommands edits the dates.
+func TestDatesAreNoCommands(t *testing.T) {
+	t.Parallel()
+	src := hostile(t, len(badDates))
+	for name, dst := range destinations(t) {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			i := 0
+			b.write("evil", editPlan(t, b, func(r object) []object {
+				if r["type"] == "message" {
+					r["internaldate"] = badDates[i]
+					i++
+				}
+				return nil
+			}))
+			o := b.sh(`imap-push --edited $DST evil`)
+			t.Logf("%s", o.stderr)
+			if o.exit != 0 && o.exit != 3 {
+				t.Errorf("%s", o)
+			}
+			for _, box := range dst.folders(t) {
+				if strings.Contains(box.Path, "pwned") {
+					t.Errorf("folder %q was created", box.Path)
+				}
+			}
+			if o.exit == 0 {
+				unharmed(t, src, dst, "Sent")
+			}
+		})
+	}
+}
+
+// TestNamesAreNoCommands edits the folders that messages go to.
+func TestNamesAreNoCommands(t *testing.T) {
+	t.Parallel()
+	src := hostile(t, len(badNames))
+	for name, dst := range destinations(t) {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			i := 0
+			b.write("evil", editPlan(t, b, func(r object) (before []object) {
+				switch r["type"] {
+				case "message":
+					r["target"] = badNames[i]
+					if i == 0 {
+						for _, name := range badNames {
+							if name == "" {
+								continue // the stream is damaged then
+							}
+							before = append(before, object{"type": "create", "target": name}, object{"type": "subscribe", "target": name})
+						}
+					}
+					i++
+				}
+				return before
+			}))
+			o := b.sh(`imap-push --edited $DST evil`)
+			if o.exit != 0 && o.exit != 3 {
+				t.Errorf("%s", o)
+			}
+			if strings.ContainsAny(o.stderr, "\x1b\x07\u202e") {
+				t.Errorf("stderr holds what a terminal obeys: %q", o.stderr)
+			}
+			for _, box := range dst.folders(t) {
+				if strings.Contains(box.Path, "pwned") && !strings.Contains(box.Path, "tmp") && !strings.HasPrefix(box.Path, "x") {
+					t.Errorf("folder %q was created", box.Path)
+				}
+			}
+			end := o.receipts().end(t)
+			if end.Appended+end.Rejected+end.Failed != len(badNames) {
+				t.Errorf("%+v", end)
+			}
+			if n := len(dst.dump(t)); n != end.Appended {
+				t.Errorf("%d messages arrived, the receipts say %d", n, end.Appended)
+			}
+		})
+	}
+}
+
+// TestRefusedFlag: a server that answers NO to a message for its flags, with a
+// message that would do harm if it were taken for commands.
+func TestRefusedFlag(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, PermanentFlags: []string{`\Seen`, `\Deleted`}})
+	server2 := imaptest.StartServer(t, imaptest.Options{})
+	for i := range 20 {
+		flags := [][]string{{`\Seen`}, {`\Flagged`, "$Label1"}, {"Custom"}, nil}[i%4]
+		server2.Account("src").AddMessage("Sent", flags, day(i), append(letter(fmt.Sprintf("refused-%d", i), ""), commands...))
+	}
+	src, dst := embedded(server2, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	o := b.sh(straight).wants(0).appended(20)
+	unharmed(t, src, dst, "Sent")
+	for _, r := range o.receipts().of("appended") {
+		if want := [][]string{{"$Label1", `\Flagged`}, {"Custom"}, nil, nil}[(r.UID+2)%4]; !slices.Equal(sorted(r.DroppedFlags), want) {
+			t.Errorf("UID %d: dropped %q, want %q", r.UID, r.DroppedFlags, want)
+		}
+	}
+	b.sh(straight).wants(0).appended(0)
+}
+
+func sorted(list []string) []string {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,220 @@
+package e2e
+
+import (
+	"bytes"
+	"net"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestWrongPassword: 77, naming the account and the mechanism, after one try.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	for _, script := range []string{`imap-list $AT`, `imap-fetch $AT`, `imap-diff $AT mail.zst`, `imap-push $AT plan.zst`} {
+		t.Run(strings.Fields(script)[0], func(t *testing.T) {
+			proxy := imaptest.NewFaultProxy(t, r.Addr)
+			good := newBench(t)
+			good.env["AT"] = real(r, "joe").options()
+			real(r, "joe").fill(t, imaptest.Spread(imaptest.Generate(1, 3)))
+			good.env["OTHER"] = real(r, "nobody").options()
+			good.sh(`imap-fetch $AT -o mail.zst && imap-diff $OTHER -o plan.zst mail.zst`).wants(0)
+			b := good.with("AT", account{proxy.Addr(), "joe"}.options()).with("IMAP_PASSWORD", "wrong")
+			b.sh(script).wants(77).says("joe", "PLAIN")
+			if verbs := proxy.Verbs(); verbs["LOGIN"]+verbs["AUTHENTICATE"] != 1 || proxy.Connections() != 1 {
+				t.Errorf("sent %v in %d connections", verbs, proxy.Connections())
+			}
+		})
+	}
+}
+
+// TestNobodyThere: 69 for what cannot be reached, within the timeout.
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for name, at := range map[string]string{
+		"closed port":       "--tls none --host " + closed.Addr().String(),
+		"closed port, TLS":  "--host " + closed.Addr().String(),
+		"unknown host":      "--tls none --host nonesuch.invalid",
+		"silence":           "--tls none --host " + silent.Addr().String(),
+		"silence, TLS":      "--host " + silent.Addr().String(),
+		"silence, STARTTLS": "--tls starttls --host " + silent.Addr().String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t).with("AT", at+" --user joe --timeout 2s")
+			o := b.sh(`imap-list $AT`).wants(69)
+			if o.took > 8*time.Second {
+				t.Errorf("it took %v", o.took)
+			}
+		})
+	}
+}
+
+// transcript is what was said to a server.
+type transcript struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Buffer.Write(p)
+}
+
+// noCredential demands that nobody tried to log in.
+func (s *transcript) noCredential(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	said := strings.ToUpper(s.String())
+	if strings.Contains(said, "LOGIN ") || strings.Contains(said, "AUTHENTICATE") || strings.Contains(said, "SECRET") {
+		t.Errorf("a credential was sent:\n%s", s.String())
+	}
+}
+
+var pinOption = regexp.MustCompile(`--tls-pin sha256:[0-9a-f]{64}`)
+
+// TestUntrustedCertificate: 76, no credential sent, and the option that would
+// trust it is printed and works.
+func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, make := range map[string]func() (*imaptest.Certificate, error){
+		"self-signed":    func() (*imaptest.Certificate, error) { return imaptest.NewCertificate("127.0.0.1") },
+		"another's name": func() (*imaptest.Certificate, error) { return imaptest.NewCertificate("mail.example.org") },
+		"expired": func() (*imaptest.Certificate, error) {
+			return imaptest.NewCertificateFor(now.Add(-48*time.Hour), now.Add(-24*time.Hour), "127.0.0.1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			certificate, err := make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := &transcript{}
+			server := imaptest.StartTLSServer(t, imaptest.Options{Transcript: said}, certificate.TLS)
+			b := newBench(t).with("AT", "--user joe --host "+server.Addr())
+			o := b.sh(`imap-list $AT`).wants(76)
+			said.noCredential(t)
+			pin := pinOption.FindString(o.stderr)
+			if want := "--tls-pin sha256:" + certificate.Pin; pin != want {
+				t.Errorf("the hint is %q, want %q\n%s", pin, want, o)
+			}
+			b.with("PIN", pin).sh(`imap-list $AT $PIN`).wants(0)
+			b.sh(`imap-list $AT --tls-insecure`).wants(0).says("tls-insecure")
+			b.sh(`imap-list $AT --tls-pin sha256:` + strings.Repeat("0", 64)).wants(76)
+		})
+	}
+	t.Run("trusted authority", func(t *testing.T) {
+		certificate, err := imaptest.NewCertificate("127.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := imaptest.StartTLSServer(t, imaptest.Options{}, certificate.TLS)
+		b := newBench(t).with("AT", "--user joe --host "+server.Addr())
+		b.write("ca.pem", certificate.PEM)
+		b.sh(`imap-list $AT --ca-file ca.pem`).wants(0)
+	})
+}
+
+// TestNoDowngrade: STARTTLS that is not offered, or refused, is the end.
+func TestNoDowngrade(t *testing.T) {
+	t.Parallel()
+	said := &transcript{}
+	server := imaptest.StartServer(t, imaptest.Options{Transcript: said})
+	b := newBench(t).with("AT", "--user joe --host "+server.Addr())
+	b.sh(`imap-list --tls starttls $AT`).wants(76)
+	b.sh(`imap-list --tls implicit $AT`).wants(76)
+	said.noCredential(t)
+}
+
+// TestLoginDisabled: the server's word is honoured.
+func TestLoginDisabled(t *testing.T) {
+	t.Parallel()
+	said := &transcript{}
+	server := imaptest.StartServer(t, imaptest.Options{Transcript: said, LoginDisabled: true})
+	b := newBench(t).with("AT", embedded(server, "joe").options())
+	b.sh(`imap-list $AT`).wants(77)
+	said.noCredential(t)
+}
+
+// TestDovecotTLS logs in over implicit TLS and STARTTLS.
+func TestDovecotTLS(t *testing.T) {
+	t.Parallel()
+	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	b := newBench(t).with("PIN", "--tls-pin sha256:"+r.Pin).with("CA", "--ca-file "+r.CAFile)
+	b.env["TLS"], b.env["PLAIN"] = "--user joe --host "+r.TLSAddr, "--user joe --host "+r.Addr
+	b.sh(`imap-list $TLS $PIN`).wants(0)
+	b.sh(`imap-list $TLS $CA`).wants(0)
+	b.sh(`imap-list --tls starttls $PLAIN $PIN`).wants(0)
+	b.sh(`imap-list --tls starttls $PLAIN $CA`).wants(0)
+	b.sh(`imap-list $TLS`).wants(76)
+	b.sh(`imap-list --tls starttls $PLAIN`).wants(76)
+}
+
+// TestFirstErrorReachesTheLast: without pipefail, the exit code of the last
+// command tells what went wrong in the first.
+func TestFirstErrorReachesTheLast(t *testing.T) {
+	t.Parallel()
+	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	src, dst := real(r, "src"), real(r, "dst")
+	src.fill(t, imaptest.Spread(imaptest.Generate(1, 30)))
+	b := between(t, src, dst)
+	b.env["WRONG"] = "env IMAP_PASSWORD=wrong"
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.Close()
+	b.env["DEAD"] = account{dead.Addr().String(), "joe"}.options()
+	for name, c := range map[string]struct {
+		script string
+		exit   int
+	}{
+		"password of the first":  {`$WRONG imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`, 77},
+		"password of the second": {`imap-fetch --headers $SRC | $WRONG imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`, 77},
+		"password of the third":  {`imap-fetch --headers $SRC | imap-diff $DST | $WRONG imap-fetch --select - $SRC | imap-push $DST`, 77},
+		"password of the fourth": {`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - $SRC | $WRONG imap-push $DST`, 77},
+		"usage of the first":     {`imap-fetch --headers --nonesuch $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`, 64},
+		"usage of the second":    {`imap-fetch --headers $SRC | imap-diff --nonesuch $DST | imap-fetch --select - $SRC | imap-push $DST`, 64},
+		"usage of the third":     {`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - --nonesuch $SRC | imap-push $DST`, 64},
+		"no server, first":       {`imap-fetch --headers $DEAD | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`, 69},
+		"no server, second":      {`imap-fetch --headers $SRC | imap-diff $DEAD | imap-fetch --select - $SRC | imap-push $DST`, 69},
+		"no server, third":       {`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - $DEAD | imap-push $DST`, 69},
+		"no such folder":         {`imap-fetch --headers --folder Nonesuch $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`, 3},
+		"first is not there":     {`false | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`, 65},
+		"against a stream":       {`imap-fetch $SRC -o old.zst && imap-fetch --nonesuch $SRC | imap-diff - old.zst | imap-fetch --select - $SRC | imap-push $DST`, 64},
+		"report":                 {`$WRONG imap-fetch $SRC | imap-diff --report $DST`, 77},
+		"with bodies, password":  {`$WRONG imap-fetch $SRC | imap-diff $DST | imap-push $DST`, 77},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := *b
+			b.t = t
+			o := b.sh(c.script)
+			if o.exit != c.exit {
+				t.Errorf("exit %d, want %d\n%s", o.exit, c.exit, o)
+			}
+			if left := dst.dump(t); len(left) > 0 {
+				t.Errorf("%d messages arrived", len(left))
+			}
+			if boxes := dst.folders(t); len(boxes) > 1 {
+				t.Errorf("%d folders were made", len(boxes)-1)
+			}
+		})
+	}
+}

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// paths are eight folders that hold mail, one that is empty, and a parent,
+// "Lists", that is no folder itself.
+var paths = []string{"INBOX", "Sent", "Entwürfe & Ideen", `Say "hello" \o`, "Lists/go-nuts", "Spaces  and 'marks'", "メール/受信", "Archive/2019/Q1"}
+
+const (
+	emptyPath  = "Nothing here"
+	uglyPath   = "Ugly"
+	quotedPath = `Say "hello" \o` // Cyrus has no such names
+)
+
+// mail deals n letters over the folders, with every system flag, keywords and
+// arrival dates in several zones.
+func mail(n int) imaptest.Spec {
+	spec := imaptest.Spec{}
+	for i, path := range paths {
+		spec.Folders = append(spec.Folders, imaptest.Folder{Path: path, Subscribed: i%2 == 0})
+	}
+	for i, m := range imaptest.Generate(4711, n) {
+		if i%11 == 0 {
+			m.Flags = append(slices.Clone(m.Flags), `\Deleted`)
+		}
+		place := i * i % len(paths) // most of it to three of them
+		if i%3 == 0 {
+			place = i / 3 % len(paths)
+		}
+		f := &spec.Folders[place]
+		f.Messages = append(f.Messages, m)
+	}
+	spec.Folders = append(spec.Folders, imaptest.Folder{Path: emptyPath, Subscribed: true})
+	return spec
+}
+
+// withUgly adds the whole corpus of odd messages as a folder.
+func withUgly(spec imaptest.Spec) imaptest.Spec {
+	spec.Folders = append(slices.Clone(spec.Folders), imaptest.UglyFolder(uglyPath))
+	return spec
+}
+
+// withOdd adds those odd messages that every server keeps, the largest left
+// out, among them several with one key and several with the same octets.
+func withOdd(spec imaptest.Spec) imaptest.Spec {
+	odd := imaptest.Folder{Path: "Odd"}
+	for i, c := range imaptest.Ugly() {
+		if c.Dovecot.Kept() && c.CyrusMunge.Kept() && len(c.Octets) < 4<<20 {
+			odd.Messages = append(odd.Messages, c.Message(i))
+		}
+	}
+	spec.Folders = append(slices.Clone(spec.Folders), odd)
+	return spec
+}
+
+// letter makes a small message.
+func letter(id, body string) []byte {
+	return []byte("Message-ID: <" + id + "@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Joe <joe@example.org>\r\nSubject: " + id + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n"))
+}
+
+// day is an arrival date.
+func day(n int) time.Time {
+	return time.Date(2015, 6, 1, 12, 0, 0, 0, time.FixedZone("", 2*3600)).AddDate(0, 0, n)
+}

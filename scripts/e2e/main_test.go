@@ -1,0 +1,80 @@
+// Package e2e runs the four binaries as a user does, through a shell and real
+// pipes, against real servers, and lets an oracle that shares no code with
+// them judge what they left behind.
+//
+// A plain run takes a sample of what is random; -long, or IMAPPIPE_LONG=1 in
+// the environment, takes all of it. A random test logs its seed, and
+// IMAPPIPE_SEED repeats it. IMAPPIPE_BIN names a folder of binaries to test in
+// place of freshly built ones.
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+)
+
+var longFlag = flag.Bool("long", false, "all rounds of the random tests, and the largest messages")
+
+// binaries is the folder that holds the four commands.
+var binaries string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+1)) // much of the time is spent waiting
+	}
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if binaries = os.Getenv("IMAPPIPE_BIN"); binaries == "" {
+		dir, err := os.MkdirTemp("", "imap-pipe-e2e-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
+		build.Dir = filepath.Join("..", "..")
+		build.Stdout, build.Stderr = os.Stderr, os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintln(os.Stderr, "build the commands:", err)
+			return 1
+		}
+		binaries = dir
+	}
+	return m.Run()
+}
+
+// long tells whether everything is to be tried.
+func long() bool { return *longFlag || os.Getenv("IMAPPIPE_LONG") == "1" }
+
+// rounds is how often something random is tried.
+func rounds(sample, all int) int {
+	if long() {
+		return all
+	}
+	return sample
+}
+
+// random returns a source of random numbers whose seed is in the log.
+func random(t *testing.T) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("IMAPPIPE_SEED"); text != "" {
+		given, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("IMAPPIPE_SEED: %v", err)
+		}
+		seed = given
+	}
+	t.Logf("IMAPPIPE_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 1))
+}

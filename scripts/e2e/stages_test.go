@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stages are the commands of a pipeline, each a process that can be reached,
+// joined by pipes of the operating system, and one process group.
+type stages struct {
+	t      testing.TB
+	cmds   []*exec.Cmd
+	errors []*bytes.Buffer
+	stdout bytes.Buffer
+	ended  []chan struct{}
+	lived  []time.Duration // each process, once it has ended
+}
+
+// straightStages are the four of the straight-through pipeline.
+var straightStages = []string{"imap-fetch --headers $SRC", "imap-diff $DST", "imap-fetch --select - $SRC", "imap-push $DST"}
+
+// start starts a pipeline.
+func (b *bench) start(lines ...string) *stages {
+	b.t.Helper()
+	s := &stages{t: b.t, lived: make([]time.Duration, len(lines))}
+	began := time.Now()
+	var in *os.File
+	for i, line := range lines {
+		c := exec.Command("sh", "-c", "exec "+line) // the process is the command
+		c.Dir, c.Env = b.dir, b.environ()
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if i > 0 {
+			c.Stdin = in
+			c.SysProcAttr.Pgid = s.cmds[0].Process.Pid
+		}
+		errors := &bytes.Buffer{}
+		c.Stderr = errors
+		var out, next *os.File
+		if i < len(lines)-1 {
+			var err error
+			if next, out, err = os.Pipe(); err != nil {
+				b.t.Fatal(err)
+			}
+			c.Stdout = out
+		} else {
+			c.Stdout = &s.stdout
+		}
+		if err := c.Start(); err != nil {
+			b.t.Fatal(err)
+		}
+		for _, f := range []*os.File{in, out} {
+			if f != nil {
+				f.Close()
+			}
+		}
+		in = next
+		s.cmds, s.errors = append(s.cmds, c), append(s.errors, errors)
+		s.ended = append(s.ended, make(chan struct{}))
+	}
+	for i, c := range s.cmds { // not before, for the group must not go away
+		go func() {
+			c.Wait()
+			s.lived[i] = time.Since(began)
+			close(s.ended[i])
+		}()
+	}
+	b.t.Cleanup(func() {
+		for _, c := range s.cmds {
+			c.Process.Kill()
+		}
+	})
+	return s
+}
+
+// kill ends one process as a crash would.
+func (s *stages) kill(i int) { s.cmds[i].Process.Kill() }
+
+// signal sends a signal to all of them, as a terminal does.
+func (s *stages) signal(sig syscall.Signal) {
+	for _, c := range s.cmds {
+		c.Process.Signal(sig)
+	}
+}
+
+// wait waits until all have ended and returns their exit codes.
+func (s *stages) wait(within time.Duration) []int {
+	s.t.Helper()
+	late := time.After(within)
+	codes := make([]int, len(s.cmds))
+	for i, ended := range s.ended {
+		select {
+		case <-ended:
+			codes[i] = exitCode(s.cmds[i].ProcessState)
+		case <-late:
+			s.t.Fatalf("%v hangs", s.cmds[i].Args)
+		}
+	}
+	return codes
+}
+
+// String tells what they said.
+func (s *stages) String() string {
+	out := ""
+	for i, c := range s.cmds {
+		out += c.Args[2] + "\n\t" + limit(s.errors[i].String(), 1500) + "\n"
+	}
+	return out
+}

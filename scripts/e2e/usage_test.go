@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestUsageErrors: exit 64, a hint where there is one, and no connection.
+func TestUsageErrors(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	proxy := imaptest.NewFaultProxy(t, server.Addr())
+	b := newBench(t).with("AT", account{proxy.Addr(), "joe"}.options())
+	b.write("stream.zst", []byte("whatever"))
+	for name, script := range map[string]string{
+		"unknown option, list":     `imap-list --nonesuch $AT`,
+		"unknown option, fetch":    `imap-fetch $AT --nonesuch`,
+		"unknown option, diff":     `imap-diff --nonesuch=3 $AT stream.zst`,
+		"unknown option, push":     `imap-push -x $AT stream.zst`,
+		"password option":          `imap-list $AT --password secret`,
+		"stray argument, list":     `imap-list $AT stray`,
+		"stray argument, fetch":    `imap-fetch $AT stray`,
+		"stray argument, diff":     `imap-diff stream.zst stream.zst stray`,
+		"stray argument, push":     `imap-push $AT stream.zst stray`,
+		"option after argument":    `imap-push stream.zst $AT`,
+		"option after argument, 2": `imap-diff $AT stream.zst --report`,
+		"select without a value":   `imap-fetch $AT --select`,
+		"select and folder":        `imap-fetch $AT --folder INBOX --select - < stream.zst`,
+		"equal without report":     `imap-diff $AT --equal stream.zst`,
+		"account beside a stream":  `imap-diff --report $AT stream.zst stream.zst`,
+		"stdin twice":              `imap-diff --report - - < stream.zst`,
+		"no host":                  `imap-list --user joe`,
+		"no user":                  `imap-list --host 127.0.0.1`,
+		"two tls modes in one":     `imap-list $AT --tls sometimes`,
+		"bad level":                `imap-fetch $AT --level eleven`,
+		"bad key":                  `imap-fetch $AT --key 'a b'`,
+		"bad pin":                  `imap-list $AT --tls-pin sha256:12`,
+		"bad expression":           `imap-list $AT --include '('`,
+		"bad label":                `imap-fetch $AT --label nothing`,
+		"bad timeout":              `imap-list $AT --timeout soon`,
+		"bad format":               `imap-list $AT --format xml`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := *b
+			b.t = t
+			b.sh(script + ` >out`).wants(64).says("imap-") // into a pipe it would say so in band
+			if out := b.read("out"); len(out) > 0 {
+				t.Errorf("stdout: %q", out)
+			}
+			if n := proxy.Connections(); n != 0 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
+// TestInputs: a file that is missing, unreadable or names nothing is 66.
+func TestInputs(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("joe").AddMailbox("INBOX")
+	b := newBench(t).with("AT", embedded(server, "joe").options())
+	for name, script := range map[string]string{
+		"no such stream":        `imap-diff $AT nonesuch.zst`,
+		"no such plan":          `imap-push $AT nonesuch.zst`,
+		"no such selection":     `imap-fetch $AT --select nonesuch.zst`,
+		"a folder":              `imap-push $AT .`,
+		"no such password file": `imap-list $AT --password-file nonesuch`,
+		"no such authority":     `imap-list $AT --tls implicit --ca-file nonesuch`,
+		"selects nothing":       `imap-list $AT | grep nothing-like-it | imap-fetch $AT --select -`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := *b
+			b.t = t
+			b.sh(script).wants(66)
+		})
+	}
+}
