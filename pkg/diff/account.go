@@ -3,7 +3,9 @@ package diff
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"io"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -166,6 +168,53 @@ func (p *accountProver) digest(entries []*entry) error {
 	return err
 }
 
+func (p *accountProver) loose(entries []*entry) ([]string, error) {
+	digests := []string{}
+	sum := headerkey.NewDigester()
+	for _, d := range entries {
+		sum.Reset()
+		read, err := p.read(d, sum)
+		if err != nil {
+			return nil, err
+		}
+		if read {
+			digest := sum.Sum()
+			digests = append(digests, hex.EncodeToString(digest[:]))
+		}
+	}
+	return digests, nil
+}
+
+// read writes the octets of a message, in pieces. What cannot be read proves
+// nothing, and is no error.
+func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
+	if err := p.open(); err != nil {
+		return false, err
+	}
+	for at := int64(0); ; {
+		b, err := p.box.FetchPart(p.a.ctx, d.uid, at, bodyLimit)
+		var one *imapconn.PartError
+		if errors.As(err, &one) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		to.Write(b)
+		at += int64(len(b))
+		if len(b) < bodyLimit {
+			return true, nil
+		}
+	}
+}
+
+// open makes sure that the folder is the open one: another may have been
+// looked at meanwhile.
+func (p *accountProver) open() (err error) {
+	p.box, err = p.a.session.Examine(p.a.ctx, p.t.Wire)
+	return err
+}
+
 func (e *evidence) setOctets(sum [sha256.Size]byte) {
 	copy(e.sha[:], sum[:])
 	e.known |= knownSHA
@@ -173,22 +222,11 @@ func (e *evidence) setOctets(sum [sha256.Size]byte) {
 
 func (p *accountProver) digestLarge(d *entry) error {
 	h := sha256.New()
-	for at := int64(0); ; {
-		b, err := p.box.FetchPart(p.a.ctx, d.uid, at, bodyLimit)
-		var one *imapconn.PartError
-		if errors.As(err, &one) {
-			return nil // what cannot be read proves nothing
-		}
-		if err != nil {
-			return err
-		}
-		h.Write(b)
-		at += int64(len(b))
-		if len(b) < bodyLimit {
-			d.setOctets([sha256.Size]byte(h.Sum(nil)))
-			return nil
-		}
+	read, err := p.read(d, h)
+	if read {
+		d.setOctets([sha256.Size]byte(h.Sum(nil)))
 	}
+	return err
 }
 
 // fetch asks for items of those entries that are not known yet.
@@ -202,13 +240,10 @@ func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items i
 	if len(byUID) == 0 {
 		return nil
 	}
-	// Another folder may have been opened on the connection meanwhile.
-	box, err := p.a.session.Examine(p.a.ctx, p.t.Wire)
-	if err != nil {
+	if err := p.open(); err != nil {
 		return err
 	}
-	p.box = box
-	return box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
+	return p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
 		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
 			return fn(d, m)
 		}

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // verdict is what becomes of a source message.
@@ -41,6 +43,8 @@ type pair struct {
 type prover interface {
 	received([]*entry) error
 	digest([]*entry) error
+	// loose returns the loose digests of those that can be read, in hex.
+	loose([]*entry) ([]string, error)
 }
 
 // matcher pairs the messages of one destination folder.
@@ -103,8 +107,16 @@ type resolution struct {
 	missing  []uint32 // ordinals, ascending
 	mistaken []uint32 // ordinals of those taken for present whose place another has
 	pairs    []pair   // present after all
+	ties     []tie    // of messages without octets
 
 	ambiguous int64 // missing, but it could be another of the same key
+}
+
+// tie is a choice that nothing but octets can make, and the source has none:
+// of the messages with these ordinals, some are there already.
+type tie struct {
+	ordinals []uint32
+	stream.Tie
 }
 
 // resolve decides all that waits, once no further message of the folder can
@@ -146,9 +158,10 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 			return err
 		}
 	}
-	tie := assign(ws, free)
+	tied := assign(ws, free)
 	contested := contest(ws, likelies)
-	if m.prover != nil && (tie || len(contested) > 0) && allSHA(ws) {
+	switch proof := m.prover != nil && (len(tied) > 0 || len(contested) > 0); {
+	case proof && allSHA(ws):
 		claimants := make([][16]byte, len(contested))
 		for i, d := range contested {
 			claimants[i] = d.sha
@@ -157,7 +170,11 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 			return err
 		}
 		r.mistaken = append(r.mistaken, handOver(ws, contested, claimants)...)
-		tie, contested = assign(ws, free), nil
+		tied, contested = assign(ws, free), nil
+	case proof && len(tied) > 0:
+		if err := m.putOff(ws, tied, r); err != nil {
+			return err
+		}
 	}
 	for i := range ws {
 		w := &ws[i]
@@ -167,11 +184,32 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 			continue
 		}
 		r.missing = append(r.missing, w.ordinal)
-		if tie || len(contested) > 0 {
+		if len(tied) > 0 || len(contested) > 0 {
 			r.ambiguous++
 		}
 	}
 	return nil
+}
+
+// putOff leaves the choice between those who are tied and those who are left
+// over to whoever has their octets.
+func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) (err error) {
+	t := tie{}
+	entries := make([]*entry, len(tied))
+	for i, w := range tied {
+		entries[i] = w.entry
+		t.ordinals = append(t.ordinals, w.ordinal)
+	}
+	for i := range ws {
+		if ws[i].entry == nil {
+			t.ordinals = append(t.ordinals, ws[i].ordinal)
+		}
+	}
+	slices.Sort(t.ordinals)
+	t.Of, t.Drop = len(t.ordinals), len(tied)
+	t.Digests, err = m.prover.loose(entries)
+	r.ties = append(r.ties, t)
+	return err
 }
 
 func allSHA(ws []waiter) bool {
@@ -213,9 +251,9 @@ func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers []u
 }
 
 // assign pairs waiters with free entries, those first that have most in
-// common. It reports a tie: somebody is left over who has as good a claim as
-// somebody who is not, and is not known to be equal to it.
-func assign(ws []waiter, free []*entry) (tie bool) {
+// common. It returns those whose place somebody who is left over has as good a
+// claim to, unless the two are known to be equal.
+func assign(ws []waiter, free []*entry) (tied []*waiter) {
 	taken := make(map[*entry]*waiter, len(free))
 	for i := range ws {
 		if !ws[i].proven {
@@ -225,30 +263,36 @@ func assign(ws []waiter, free []*entry) (tie bool) {
 	for t := int(allTraits); t >= 0; t-- {
 		assignBy(trait(t), ws, free, taken)
 	}
-	owners := map[trait]map[signature]*waiter{}
-	for d, w := range taken {
-		if owners[w.by] == nil {
-			owners[w.by] = map[signature]*waiter{}
-		}
-		s, _ := d.signature(w.by)
-		if first := owners[w.by][s]; first == nil || first.bothSHA(&w.evidence) && first.sha == w.sha {
-			owners[w.by][s] = w
-		} else {
-			owners[w.by][s] = &waiter{} // owners of several kinds: equal to nobody
-		}
+	left := map[trait]map[signature]*waiter{} // who is left over, by what could have paired them
+	for _, w := range taken {
+		left[w.by] = nil
 	}
-	for i := range ws {
-		if ws[i].entry != nil {
-			continue
-		}
-		for by, held := range owners {
-			s, ok := ws[i].signature(by)
-			if o := held[s]; ok && o != nil && !(o.bothSHA(&ws[i].evidence) && o.sha == ws[i].sha) {
-				return true
+	for by := range left {
+		left[by] = map[signature]*waiter{}
+		for i := range ws {
+			w := &ws[i]
+			s, ok := w.signature(by)
+			if w.entry != nil || !ok {
+				continue
+			}
+			if first := left[by][s]; first == nil || first.bothSHA(&w.evidence) && first.sha == w.sha {
+				left[by][s] = w
+			} else {
+				left[by][s] = &waiter{} // of several kinds: equal to nobody
 			}
 		}
 	}
-	return false
+	for i := range ws {
+		w := &ws[i]
+		if w.entry == nil || w.proven {
+			continue
+		}
+		s, _ := w.signature(w.by)
+		if o := left[w.by][s]; o != nil && !(o.bothSHA(&w.evidence) && o.sha == w.sha) {
+			tied = append(tied, w)
+		}
+	}
+	return tied
 }
 
 // assignBy pairs those who have all of some traits in common.

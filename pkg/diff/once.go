@@ -41,7 +41,7 @@ func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict
 	switch v {
 	case missing:
 		d.route = planned
-		return d.emit(m, s)
+		return d.emit(m, ordinal, s)
 	case waits:
 		d.route = spooled
 		if d.into = d.spools[s.target]; d.into == nil {
@@ -85,7 +85,8 @@ func (d *direct) resolved(t *Target, r *resolution) error {
 	}
 	delete(d.spools, t)
 	defer s.close()
-	return s.replay(r.missing, d)
+	d.tie(r.ties)
+	return s.replay(r.candidates(), d)
 }
 
 func (d *direct) close() {

@@ -30,10 +30,12 @@ func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*st
 
 // planner writes the records of a plan.
 type planner struct {
-	opt  *Options
-	dest Destination
-	w    *stream.Writer
-	last *stream.End // sums over the streams of a concatenation
+	opt   *Options
+	dest  Destination
+	w     *stream.Writer
+	ties  map[uint32]*stream.Tie // by ordinal, of this target or stream
+	spare int64                  // emitted and not missing, of this stream
+	last  *stream.End            // sums over the streams of a concatenation
 }
 
 // start writes begin, the table of contents with its targets, and the folders
@@ -78,15 +80,46 @@ func (p *planner) begin(b *stream.Begin) *stream.Begin {
 	return &out
 }
 
-// emit writes a message that is missing.
-func (p *planner) emit(m *stream.Message, s *source) error {
-	m.Target = s.target.Name
+// emit writes a message that is missing, or that may be.
+func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
+	m.Target, m.Tie = s.target.Name, p.ties[ordinal]
+	if m.Tie != nil && m.Tie.Digests != nil {
+		p.spare += int64(m.Tie.Drop)
+	}
 	return p.w.Write(m)
+}
+
+// tie marks messages that are told apart by their octets. The first of them
+// has the digests.
+func (p *planner) tie(ties []tie) {
+	if len(ties) > 0 && p.ties == nil {
+		p.ties = map[uint32]*stream.Tie{}
+	}
+	for _, t := range ties {
+		for i, ordinal := range t.ordinals {
+			mark := t.Tie
+			if i > 0 {
+				mark.Digests = nil
+			}
+			p.ties[ordinal] = &mark
+		}
+	}
+}
+
+// candidates returns the ordinals of all that a resolution sends on its way.
+func (r *resolution) candidates() []uint32 {
+	all := slices.Clone(r.missing)
+	for _, t := range r.ties {
+		all = append(all, t.ordinals...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (p *planner) other(r stream.Record) error { return p.w.Write(r) }
 
 func (p *planner) end(counts *stream.End) error {
+	counts.Spare, p.spare = p.spare, 0
 	err := p.w.End(counts)
 	if p.last == nil {
 		p.last = &stream.End{}

@@ -73,7 +73,7 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 			d.route = dropped
 			if _, found := slices.BinarySearch(ordinals, s.ordinals[n]); found {
 				d.route = planned
-				err = d.emit(r, s.byName[r.Folder])
+				err = d.emit(r, s.ordinals[n], s.byName[r.Folder])
 			}
 			n++
 		case *stream.Body:

@@ -11,7 +11,7 @@ import (
 
 // twice decides in a first reading of the source and writes in a second.
 func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*stream.Reader, error)) error {
-	d := &decisions{}
+	d := &decisions{planner: p}
 	c := newComparison(ctx, p.opt, p.dest, d)
 	first := c.run(in)
 	damaged := c.aborted != nil || exit.CodeOf(first) == exit.Data
@@ -32,6 +32,7 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 
 // decisions is the outcome that only remembers, one bit a message.
 type decisions struct {
+	planner *planner
 	streams []decided
 	missing []uint64
 	flags   map[sourceMessage][]string // of messages that came again
@@ -89,9 +90,10 @@ func (d *decisions) again(b *stream.Begin, m *stream.Message) error {
 func (d *decisions) part(*stream.Body) error { return nil }
 
 func (d *decisions) resolved(_ *Target, r *resolution) error {
-	for _, o := range slices.Concat(r.missing, r.mistaken) {
+	for _, o := range slices.Concat(r.candidates(), r.mistaken) {
 		d.set(o)
 	}
+	d.planner.tie(r.ties)
 	return nil
 }
 
@@ -186,5 +188,5 @@ func (r *replay) message(m *stream.Message) error {
 	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
 		m.Flags = later
 	}
-	return r.emit(m, s)
+	return r.emit(m, ordinal, s)
 }

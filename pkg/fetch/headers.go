@@ -19,7 +19,7 @@ func (s *source) headers(wants []want) error {
 		return err
 	}
 	err = s.box.Fetch(s.ctx, uids(wants), keys.Items(s.recipe, shown...), 0, func(m *imapconn.Message) error {
-		it := item{uid: m.UID, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0)}
+		it := item{uid: m.UID, twin: wants[find(wants, m.UID)].twin, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0)}
 		if m.State != imapconn.Have {
 			missing(&it, m)
 		} else {

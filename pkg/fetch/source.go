@@ -212,11 +212,7 @@ func (s *source) messages(from, next uint32) error {
 	if next == 1 {
 		return nil
 	}
-	items := imapconn.Items{InternalDate: true, Size: true}
-	if s.opt.Content == stream.Headers {
-		items = imapconn.Items{}
-	}
-	wants, err := s.list(from, next, items)
+	wants, err := s.list(from, next)
 	if err != nil {
 		return err
 	}
@@ -234,10 +230,10 @@ func (s *source) messages(from, next uint32) error {
 
 // list learns which messages there are, how large they say they are, and
 // which look like another of the folder from outside.
-func (s *source) list(from, next uint32, items imapconn.Items) ([]want, error) {
+func (s *source) list(from, next uint32) ([]want, error) {
 	var wants []want
 	seed := maphash.MakeSeed()
-	err := s.box.FetchAll(s.ctx, from, last(next), items, 0, func(m *imapconn.Message) error {
+	err := s.box.FetchAll(s.ctx, from, last(next), imapconn.Items{InternalDate: true, Size: true}, 0, func(m *imapconn.Message) error {
 		// One that could not be listed is asked for again with its body.
 		wants = append(wants, want{uid: m.UID, size: m.Size, look: look(seed, m.Size, m.InternalDate)})
 		return nil
@@ -246,9 +242,6 @@ func (s *source) list(from, next uint32, items imapconn.Items) ([]want, error) {
 		return nil, err
 	}
 	slices.SortFunc(wants, func(a, b want) int { return int(int64(a.uid) - int64(b.uid)) })
-	if !items.Size {
-		return wants, nil
-	}
 	looks := make([]uint64, len(wants))
 	for i := range wants {
 		looks[i] = wants[i].look

@@ -35,6 +35,14 @@ func (p *pusher) batch(w *work) error {
 	}
 	var rest []*message
 	for _, m := range w.messages {
+		if there, err := t.drops(m); err != nil {
+			return err
+		} else if there {
+			if err := p.excused(t, m); err != nil {
+				return err
+			}
+			continue
+		}
 		found, err := p.desk.claim(t, m)
 		if err != nil {
 			return err
@@ -167,6 +175,14 @@ func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendR
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	p.opt.Progress.Add(1, m.Size)
 	return p.receipts.message(x, m.Size)
+}
+
+// excused writes the receipt of a tied message that is there already.
+func (p *pusher) excused(t *target, m *message) error {
+	x := of(&m.Message, t.name, Present)
+	x.Reason = "tie"
+	p.opt.Progress.Add(1, m.Size)
+	return p.receipts.message(x, 0)
 }
 
 // settle finds out which messages the server stored though its answer was

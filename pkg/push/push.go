@@ -386,8 +386,9 @@ func (p *pusher) close(e *stream.End) error {
 	}
 	p.ended, p.planned = true, e.Hash
 	p.listed += e.Listed
-	// What imap-diff found present has no record of its own.
-	p.receipts.sums.Present += e.Present
+	// What imap-diff found present has no record of its own, unless it is one
+	// of several that are told apart here.
+	p.receipts.sums.Present += e.Present - e.Spare
 	return nil
 }
 

@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -33,6 +34,45 @@ type target struct {
 	uidNext uint32   // everything below has been looked at or is ours
 	newer   map[string][]*newcomer
 	ours    map[string]int // appended by this run where the server tells no UIDs
+	ties    map[string]*tied
+}
+
+// tied is how far the messages of one key have come of which some are there
+// already: see stream.Tie.
+type tied struct {
+	seen, dropped int
+	there         map[string]int // loose digests of what is there
+}
+
+// drops tells whether a message is one of those that are there already.
+func (t *target) drops(m *message) (bool, error) {
+	if m.Tie == nil {
+		return false, nil
+	}
+	if t.ties == nil {
+		t.ties = map[string]*tied{}
+	}
+	s := t.ties[m.Key]
+	if s == nil || m.Tie.Digests != nil {
+		s = &tied{there: map[string]int{}}
+		for _, d := range m.Tie.Digests {
+			s.there[d]++
+		}
+		t.ties[m.Key] = s
+	}
+	left := m.Tie.Of - s.seen
+	s.seen++
+	digest, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
+	if err != nil {
+		return false, err
+	}
+	name := hex.EncodeToString(digest[:])
+	if s.there[name] == 0 && left > m.Tie.Drop-s.dropped {
+		return false, nil
+	}
+	s.there[name]--
+	s.dropped++
+	return true, nil
 }
 
 // newcomer is a message that came to the folder after the plan was made.

@@ -320,6 +320,9 @@ func (f *fields) message(r *Message) {
 		case "sha256":
 			r.SHA256 = f.digest()
 			return 12
+		case "tie":
+			r.Tie = f.tie()
+			return 13
 		}
 		return -1
 	})
@@ -342,6 +345,31 @@ func (f *fields) digest() string {
 		f.fail("a sha256 that is not 64 lower-case hexadecimal digits")
 	}
 	return v
+}
+
+// tie reads which messages share what another reader has to tell apart.
+func (f *fields) tie() *Tie {
+	t := &Tie{}
+	if !f.expect('{') {
+		return nil
+	}
+	for first := true; f.next('}', &first); {
+		name := f.str()
+		f.expect(':')
+		switch name {
+		case "of":
+			t.Of = int(f.num32())
+		case "drop":
+			t.Drop = int(f.num32())
+		case "digests":
+			if t.Digests = f.list(); t.Digests == nil {
+				t.Digests = []string{}
+			}
+		default:
+			f.value(nil, 1)
+		}
+	}
+	return t
 }
 
 // intern reads a string that is likely to be the one before it.
@@ -467,6 +495,9 @@ func (f *fields) end(r *End) {
 		case "hash":
 			r.Hash = f.str()
 			return 10
+		case "spare":
+			r.Spare = f.num()
+			return 11
 		}
 		return -1
 	})

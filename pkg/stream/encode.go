@@ -118,10 +118,24 @@ func (r *Message) appendTo(b []byte) ([]byte, int) {
 	if r.Header != nil {
 		o.raw("header", r.Header)
 	}
+	if r.Tie != nil {
+		o.tie(r.Tie)
+	}
 	o.optNum("parts", int64(r.Parts))
 	o.extra(r.Extra)
 	o.opt("sha256", r.SHA256)
 	return o.body(r.body, r.bodyKind)
+}
+
+func (o *object) tie(t *Tie) {
+	o.name("tie")
+	in := object{append(o.b, '{')}
+	in.num("of", int64(t.Of))
+	in.num("drop", int64(t.Drop))
+	if t.Digests != nil {
+		in.list("digests", t.Digests)
+	}
+	o.b = append(in.b, '}')
 }
 
 func (r *Body) appendTo(b []byte) ([]byte, int) {
@@ -178,6 +192,7 @@ func (r *End) appendTo(b []byte) ([]byte, int) {
 		o.num("present", r.Present)
 		o.num("missing", r.Missing)
 		o.num("ambiguous", r.Ambiguous)
+		o.optNum("spare", r.Spare)
 	}
 	o.num("emitted", r.Emitted)
 	o.num("gone", r.Gone)

@@ -191,11 +191,11 @@ func decompressor(r *bufio.Reader) (io.Reader, func(), error) {
 	case !isZstd(head):
 		return nil, nil, fault(NotStream, fmt.Errorf("the input is neither zstd nor NDJSON"))
 	}
-	dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(compressors), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	v, err := newVerifier(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	return dec, dec.Close, nil
+	return v, v.Close, nil
 }
 
 // isZstd knows a frame (RFC 8878 section 3.1.1) and a skippable frame.

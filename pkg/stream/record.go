@@ -94,12 +94,21 @@ type Message struct {
 	Received     string   // digest of the Received lines, or ""
 	Twin         bool     // another message of the folder has the same size and INTERNALDATE
 	Header       []byte   // a JSON object for people, or nil
+	Tie          *Tie     // in a plan: which of several messages are missing is told by their octets
 	Parts        int      // number of body records that follow, or 0
 	SHA256       string   // hex, of the message's octets, or ""
 	Extra        []byte   // fields that this version does not know, as ,"name":value
 
 	body     []byte // JSON string token without its quotes
 	bodyKind bodyKind
+}
+
+// Tie marks messages of one target and key of which some are there already, and
+// nothing but their octets tells which. Drop of them are not to be appended:
+// those whose loose digest is among Digests, else the last.
+type Tie struct {
+	Of, Drop int
+	Digests  []string // hex, of what is there (headerkey.Digest); in the first of the messages only
 }
 
 // Body is one part of a message larger than PartSize.
@@ -173,6 +182,7 @@ type End struct {
 	Present   int64 // in a plan: already at the destination
 	Missing   int64 // in a plan: to be appended
 	Ambiguous int64 // in a plan: counted as equal without proof
+	Spare     int64 // in a plan: emitted messages that are there already, as their ties tell
 	Gone      int64
 	Failed    int64 // failed messages
 	Folders   int64 // failed folders
@@ -191,6 +201,7 @@ func (e *End) Add(o *End) {
 	e.Present += o.Present
 	e.Missing += o.Missing
 	e.Ambiguous += o.Ambiguous
+	e.Spare += o.Spare
 	e.Gone += o.Gone
 	e.Failed += o.Failed
 	e.Folders += o.Folders

@@ -131,7 +131,7 @@ func (w *Writer) End(e *End) error {
 	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
 	e.Octets, e.Records = w.counts.octets, w.counts.records
 	if e.Plan && e.Missing == 0 {
-		e.Missing = e.Emitted
+		e.Missing = e.Emitted - e.Spare
 	}
 	if sum := e.Emitted + e.Gone + e.Failed; !e.Plan && e.Listed != sum {
 		return exit.Errorf(exit.Bug, "%d messages were listed, and the stream accounts for %d", e.Listed, sum)

@@ -1,0 +1,117 @@
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// verifier decompresses frame by frame, and hands nothing on before the
+// checksum of its frame was found right: bodies have a hash of their own, but a
+// flag or a date that was flipped on the way would be acted on.
+//
+// A frame that is too large to be held, which other programs write, is
+// decompressed as it comes, and so is all behind it.
+type verifier struct {
+	mu     sync.Mutex // whoever reads may still do so when somebody else closes
+	closed bool
+	in     *bufio.Reader
+	dec    *zstd.Decoder
+	packed []byte
+	plain  []byte
+	at     int           // in plain
+	rest   *zstd.Decoder // from the first frame that is too large
+}
+
+// maxFrame is the largest frame that is held, packed or not, in octets: one of
+// ours with the longest line behind it.
+const maxFrame = 2*MaxLine + frameSize
+
+func newVerifier(in *bufio.Reader) (*verifier, error) {
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxFrame))
+	return &verifier{in: in, dec: dec}, err
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return 0, io.ErrClosedPipe
+	}
+	for v.rest == nil && v.at == len(v.plain) {
+		if err := v.next(); err != nil {
+			return 0, err
+		}
+	}
+	if v.rest != nil {
+		return v.rest.Read(p)
+	}
+	n := copy(p, v.plain[v.at:])
+	v.at += n
+	return n, nil
+}
+
+// next decompresses one frame, or finds that it has to go on in another way.
+func (v *verifier) next() (err error) {
+	v.plain, v.at = v.plain[:0], 0
+	v.packed, err = readFrame(v.in, v.packed[:0])
+	var local *exit.Error
+	switch {
+	case len(v.packed) > 0 && (err == io.EOF || err == io.ErrUnexpectedEOF):
+		return v.cut()
+	case errors.As(err, &local) && local.Code == exit.Data: // larger than what is held
+		return v.stream()
+	case err != nil:
+		return err
+	}
+	v.plain, err = v.dec.DecodeAll(v.packed, v.plain)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		v.plain = v.plain[:0]
+		return v.stream()
+	}
+	if err != nil {
+		v.plain = v.plain[:0]
+	}
+	return err
+}
+
+// cut tells a frame that is cut from one that is damaged: a flipped length may
+// lead beyond the end of the input.
+func (v *verifier) cut() error {
+	dec, err := zstd.NewReader(bytes.NewReader(v.packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return err
+	}
+	defer dec.Close()
+	if _, err = io.CopyN(io.Discard, dec, 2*maxFrame); err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// stream takes the frame whose beginning is at hand, and all that follow, as
+// they come.
+func (v *verifier) stream() (err error) {
+	v.rest, err = zstd.NewReader(io.MultiReader(bytes.NewReader(v.packed), v.in), zstd.WithDecoderConcurrency(compressors), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	return err
+}
+
+// Close waits for the Read that is under way.
+func (v *verifier) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return
+	}
+	v.closed = true
+	v.dec.Close()
+	if v.rest != nil {
+		v.rest.Close()
+	}
+}

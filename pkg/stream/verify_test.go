@@ -1,0 +1,125 @@
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// packed is a compressed stream of n messages in one frame.
+func packed(t *testing.T, n int) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{Level: Fastest})
+	records := []Record{&Begin{Content: Headers, Key: "message-id,date"}, &Folder{Name: "INBOX", Messages: uint32(n), Octets: -1}}
+	for i := range n {
+		records = append(records, &Message{Folder: "INBOX", UIDValidity: 1, UID: uint32(i + 1), Key: "recipe:00000000000000000000000000000001", InternalDate: "2020-01-02T03:04:05Z"})
+	}
+	for _, r := range records {
+		if err := w.Write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.End(&End{Listed: int64(n)}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// count reads messages until the stream ends or fails.
+func count(r *Reader) (n int, err error) {
+	for {
+		rec, err := r.Next()
+		if err != nil {
+			return n, err
+		}
+		if _, ok := rec.(*Message); ok {
+			n++
+		}
+	}
+}
+
+// Not one record of a frame is handed on if a bit of it was flipped.
+func TestNothingOfADamagedFrame(t *testing.T) {
+	good := packed(t, 200)
+	if n, err := count(NewReader(bytes.NewReader(good), false)); n != 200 || err != io.EOF {
+		t.Fatalf("%d messages, %v", n, err)
+	}
+	for bit := 0; bit < 8*len(good); bit += 7 {
+		bad := bytes.Clone(good)
+		bad[bit/8] ^= 1 << (bit % 8)
+		r := NewReader(bytes.NewReader(bad), false)
+		n, err := count(r)
+		r.Close()
+		if n == 200 && err == io.EOF {
+			continue // the bit means nothing: checksum and hash are right
+		}
+		if n != 0 || exit.CodeOf(err) != exit.Data {
+			t.Errorf("bit %d: %d messages, %v", bit, n, err)
+		}
+	}
+}
+
+// A frame of another program may be too large to be held: it is read as it
+// comes.
+func TestFrameOfAnySize(t *testing.T) {
+	plain, err := io.ReadAll(mustDecode(t, packed(t, 60_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plain) < maxFrame {
+		t.Fatalf("only %d octets", len(plain))
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(4<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := enc.EncodeAll(plain, nil)
+	if n, err := count(NewReader(bytes.NewReader(one), false)); n != 60_000 || err != io.EOF {
+		t.Errorf("%d messages, %v", n, err)
+	}
+	one[len(one)-1] ^= 1
+	if _, err := count(NewReader(bytes.NewReader(one), false)); exit.CodeOf(err) != exit.Data {
+		t.Error(err)
+	}
+}
+
+func mustDecode(t *testing.T, octets []byte) io.Reader {
+	t.Helper()
+	dec, err := zstd.NewReader(bytes.NewReader(octets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(dec.Close)
+	return dec
+}
+
+// Close comes while another goroutine reads.
+func TestCloseWhileReading(t *testing.T) {
+	octets := bytes.Repeat(packed(t, 2000), 3)
+	for i := range 50 {
+		v, err := newVerifier(bufio.NewReader(bytes.NewReader(octets)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error)
+		go func() {
+			_, err := io.Copy(io.Discard, struct{ io.Reader }{v})
+			ended <- err
+		}()
+		time.Sleep(time.Duration(i) * 50 * time.Microsecond)
+		v.Close()
+		v.Close()
+		if err := <-ended; err != nil && err != io.ErrClosedPipe {
+			t.Error(err)
+		}
+	}
+}
