@@ -31,7 +31,7 @@ func main() {
 		},
 		Flags:  slices.Concat(flags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action: run,
-		Stream: func(args []string) bool { return !slices.Contains(args, "--report") },
+		Stream: func(args []string) bool { return !slices.Contains(args, "--report") && !cli.WritesFile(args) },
 	}), os.Args))
 }
 

@@ -29,7 +29,7 @@ func main() {
 		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action: run,
-		Stream: func([]string) bool { return true },
+		Stream: func(args []string) bool { return !cli.WritesFile(args) },
 	}), os.Args))
 }
 
@@ -137,5 +137,13 @@ func produce(c *ucli.Context, conn imapconn.Options, opt *fetch.Options, resume 
 	}
 	defer progress.Stop()
 	opt.Progress = progress
-	return out.Finish(work(out))
+	if n := out.Recovered(); n > 0 {
+		cli.TalkOf(c).Say("going on after %d messages of an earlier run", n)
+	}
+	err = out.Finish(work(out))
+	progress.Stop()
+	if cli.Given(c, "output") && (err == nil || exit.CodeOf(err) == exit.Partial) {
+		cli.TalkOf(c).Say("%s: %d messages, %d octets", out.Name(), out.Messages(), out.Octets())
+	}
+	return err
 }

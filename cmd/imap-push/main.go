@@ -68,7 +68,9 @@ func run(c *ucli.Context) error {
 		if err == nil {
 			err = receipts.Commit()
 		}
-		talk.Say("%s", outcome)
+		if outcome.Begun {
+			talk.Say("%s", outcome)
+		}
 		return err
 	}
 	if !cli.Given(c, "rejects") {

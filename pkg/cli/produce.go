@@ -23,6 +23,13 @@ func StreamFlags() []ucli.Flag {
 	}
 }
 
+// WritesFile tells whether arguments send the stream to a file.
+func WritesFile(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		return a == "-o" || a == "--output" || strings.HasPrefix(a, "-o=") || strings.HasPrefix(a, "--output=")
+	})
+}
+
 // Labels reads --label, sorted by name.
 func Labels(c *ucli.Context) ([]stream.Label, error) {
 	var out []stream.Label
@@ -87,6 +94,19 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), From: s.From})
 	stateOf(c.App).opened = true
 	return s, nil
+}
+
+// Name is what messages call the output.
+func (s *StreamOutput) Name() string { return s.out.Name() }
+
+// Recovered returns how many messages an earlier run left.
+func (s *StreamOutput) Recovered() (n int64) {
+	if s.From != nil {
+		for _, p := range s.From.Done {
+			n += p.Messages
+		}
+	}
+	return n
 }
 
 // levelOf reads --level; -1 where it was not given.

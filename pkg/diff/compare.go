@@ -64,7 +64,6 @@ type comparison struct {
 	byName  map[string]*source
 	at      int  // the source folder that the messages have come to
 	started bool // the table of contents is complete
-	entire  bool // the octets' sha256 stands in the message records
 	seen    stream.Seen
 	again   bool     // the parts of a message that was met before
 	late    *waiter  // its sha256 comes with its last part

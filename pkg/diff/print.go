@@ -67,6 +67,8 @@ func (p *Text) Difference(d *Difference) error {
 		line += fmt.Sprintf("  (%s) here, (%s) there", strings.Join(d.Flags, " "), strings.Join(d.TargetFlags, " "))
 	case KindDate:
 		line += fmt.Sprintf("  %s here, %s there", d.InternalDate, d.TargetDate)
+	case KindFolder:
+		line += " is not there"
 	case KindFailed:
 		line += fmt.Sprintf("  %s: %s", d.Reason, d.Text)
 	}
@@ -99,7 +101,7 @@ func (s *Summary) counts() string {
 	for _, more := range []struct {
 		n    int64
 		name string
-	}{{s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}} {
+	}{{s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.name)
 		}

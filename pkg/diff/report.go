@@ -42,6 +42,7 @@ const (
 	KindDate    Kind = "date"
 	KindAltered Kind = "altered" // other octets under one key
 	KindFailed  Kind = "failed"  // it could not be compared
+	KindFolder  Kind = "folder"  // the destination lacks the folder
 )
 
 // Summary counts one folder, or with no folder named all of them.
@@ -49,6 +50,7 @@ type Summary struct {
 	Type      string `json:"type"` // folder or summary
 	Folder    string `json:"folder,omitempty"`
 	Target    string `json:"target,omitempty"`
+	Folders   int64  `json:"folders_missing"` // at the destination
 	Listed    int64  `json:"listed"`
 	Present   int64  `json:"present"`
 	Missing   int64  `json:"missing"`
@@ -63,7 +65,7 @@ type Summary struct {
 
 // Equal tells whether nothing differs and nothing stayed unknown.
 func (s *Summary) Equal() bool {
-	return s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous == 0
+	return s.Folders+s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous == 0
 }
 
 func (s *Summary) count(k Kind) {
@@ -80,10 +82,13 @@ func (s *Summary) count(k Kind) {
 		s.Altered++
 	case KindFailed:
 		s.Failed++
+	case KindFolder:
+		s.Folders++
 	}
 }
 
 func (s *Summary) add(o *Summary) {
+	s.Folders += o.Folders
 	s.Listed += o.Listed
 	s.Present += o.Present
 	s.Missing += o.Missing
@@ -237,6 +242,11 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 		d := r.waiting[ordinal]
 		delete(r.waiting, ordinal)
 		if err := r.tell(sum, d, KindMissing); err != nil {
+			return err
+		}
+	}
+	if t.UIDValidity == 0 && t.Unreadable == "" {
+		if err := r.tell(sum, &Difference{Type: "difference", Folder: sum.Folder, Target: t.Name}, KindFolder); err != nil {
 			return err
 		}
 	}

@@ -113,6 +113,7 @@ func (e *export) contents(begin *stream.Begin) error {
 		total += int64(toc[i].Messages)
 	}
 	for i := range failed {
+		e.opt.Warn("folder %s: %s", failed[i].Folder, failed[i].Text)
 		if err := e.w.Write(&failed[i]); err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer)
 		err = w.Flush()
 	}
 	if err == nil && len(failed) > 0 {
-		return exit.Errorf(exit.Partial, "%d folders could not be listed", len(failed))
+		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(failed))
 	}
 	return exit.Wrap(exit.IO, err)
 }

@@ -35,7 +35,8 @@ type Options struct {
 type Outcome struct {
 	Sums
 	Source, Destination string // user@host
-	Whole               bool   // the plan was read to a good end
+	Begun               bool   // there was a plan to carry out
+	Whole               bool   // and it was read to a good end
 }
 
 // String is the sum of a run: what was listed is what became of it.
@@ -156,7 +157,7 @@ func (p *pusher) verdict() error {
 
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
-	o := &Outcome{Sums: p.receipts.sums, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
+	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
 	if p.begin != nil {
 		o.Source = p.begin.User + "@" + p.begin.Host
 	}

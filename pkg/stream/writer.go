@@ -30,6 +30,7 @@ type Writer struct {
 
 	contents int // octets of this stream's folder records
 	how      closing
+	ended    End // the last that was written
 }
 
 // closing is how the last stream of a concatenation ended.
@@ -74,6 +75,13 @@ func (w *Writer) Ended() bool { return !w.begun && w.how == byEnd }
 
 // Aborted tells whether an abort record was the last to be written.
 func (w *Writer) Aborted() bool { return !w.begun && w.how == byAbort }
+
+// Messages returns how many messages stand in the last stream that was ended,
+// and Octets their sizes together.
+func (w *Writer) Messages() int64 { return w.ended.Emitted }
+
+// Octets returns the sizes of the messages in the last stream that was ended.
+func (w *Writer) Octets() int64 { return w.ended.Octets }
 
 // Failures returns how many failed records were written.
 func (w *Writer) Failures() int64 { return w.fails }
@@ -140,6 +148,7 @@ func (w *Writer) End(e *End) error {
 	if err := w.Write(e); err != nil {
 		return err
 	}
+	w.ended = *e
 	return w.reset(byEnd)
 }
 
