@@ -16,9 +16,14 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// gcPercent is how much garbage may lie about, in percent of what is in use:
-// the commands hold a few large buffers and promise to stay small.
-const gcPercent = 20
+// The commands hold a few large buffers and promise to stay small: gcPercent
+// is how much garbage may lie about, in percent of what is in use, and
+// memoryGoal, in octets, is where the collector begins to work harder. Whoever
+// keeps more than buffers raises it: see diff's index.
+const (
+	gcPercent  = 20
+	memoryGoal = 44 << 20
+)
 
 // Run runs an App that New made, says on stderr what went wrong, and returns
 // the exit code. Of the context that the action gets as c.Context:
@@ -35,6 +40,9 @@ func Run(app *ucli.App, args []string) int {
 	st := stateOf(app)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
 	}
 	ctx, stop := watchSignals(st.talk)
 	defer stop()

@@ -1,6 +1,10 @@
 package diff
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+	"runtime/debug"
+)
 
 // entry is one message of the destination.
 type entry struct {
@@ -24,6 +28,17 @@ const (
 // doubling would need three times the memory while it is copied.
 const chunkSize = 1 << 13
 
+// entryOctets is about what a message takes, with its buckets.
+const entryOctets = 80
+
+// raiseMemoryGoal tells the collector that so much more is going to stay in
+// use, where it was given a limit.
+func raiseMemoryGoal(octets int64) {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64-octets {
+		debug.SetMemoryLimit(limit + octets)
+	}
+}
+
 // index holds the messages of one destination folder, about 64 octets each.
 type index struct {
 	chunks  [][]entry
@@ -37,6 +52,7 @@ func (x *index) at(i uint32) *entry { return &x.chunks[i/chunkSize][i%chunkSize]
 func (x *index) add(e entry) *entry {
 	if x.n == len(x.chunks)*chunkSize {
 		x.chunks = append(x.chunks, make([]entry, 0, chunkSize))
+		raiseMemoryGoal(chunkSize * entryOctets)
 	}
 	last := &x.chunks[len(x.chunks)-1]
 	*last = append(*last, e)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -193,12 +194,20 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 
 // putOff leaves the choice between those who are tied and those who are left
 // over to whoever has their octets.
-func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) (err error) {
-	t := tie{}
-	entries := make([]*entry, len(tied))
-	for i, w := range tied {
-		entries[i] = w.entry
+func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) error {
+	t := tie{Tie: stream.Tie{Digests: []string{}}}
+	for _, w := range tied {
 		t.ordinals = append(t.ordinals, w.ordinal)
+		digests, err := m.prover.loose([]*entry{w.entry})
+		if err != nil {
+			return err
+		}
+		for _, d := range digests {
+			if w.by&sameDate != 0 { // the same octets may be there with another date
+				d += "@" + strconv.FormatUint(uint64(w.date), 10)
+			}
+			t.Digests = append(t.Digests, d)
+		}
 	}
 	for i := range ws {
 		if ws[i].entry == nil {
@@ -207,9 +216,8 @@ func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) (err error)
 	}
 	slices.Sort(t.ordinals)
 	t.Of, t.Drop = len(t.ordinals), len(tied)
-	t.Digests, err = m.prover.loose(entries)
 	r.ties = append(r.ties, t)
-	return err
+	return nil
 }
 
 func allSHA(ws []waiter) bool {

@@ -152,7 +152,12 @@ func choose(t testing.TB, plan []byte, order []mail) (appended []string) {
 		}
 		left := m.Tie.Of - st.seen
 		st.seen++
-		if i := slices.Index(there[m.Key], octets); i >= 0 {
+		date := seconds(m.InternalDate)
+		i := slices.Index(there[m.Key], fmt.Sprintf("%s@%d", octets, date))
+		if i < 0 {
+			i = slices.Index(there[m.Key], octets)
+		}
+		if i >= 0 {
 			there[m.Key] = slices.Delete(there[m.Key], i, i+1)
 			st.dropped++
 		} else if left <= m.Tie.Drop-st.dropped {

@@ -83,6 +83,9 @@ func (p *pusher) together(rest []*message) int {
 func (p *pusher) append(t *target, ms []*message) error {
 	for try := 1; len(ms) > 0; try++ {
 		rest, err := p.send(t, ms)
+		if len(rest) < len(ms) {
+			try = 1 // it goes on
+		}
 		ms = rest
 		var doubt *imapconn.InDoubt
 		switch {

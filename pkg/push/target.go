@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,6 +68,9 @@ func (t *target) drops(m *message) (bool, error) {
 		return false, err
 	}
 	name := hex.EncodeToString(digest[:])
+	if dated := name + "@" + strconv.FormatInt(unix(m.InternalDate), 10); s.there[dated] > 0 {
+		name = dated
+	}
 	if s.there[name] == 0 && left > m.Tie.Drop-s.dropped {
 		return false, nil
 	}

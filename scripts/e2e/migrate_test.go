@@ -278,3 +278,37 @@ func TestThereAndBack(t *testing.T) {
 	between(t, middle, back).sh(straight).wants(0)
 	inOrder(t, there.dump(t), back.dump(t))
 }
+
+// TestUglyPlanPushedTwice: servers rewrite what they are given, and lose an
+// answer now and then; the plan is recognised all the same.
+func TestUglyPlanPushedTwice(t *testing.T) {
+	t.Parallel()
+	w := exactWorld(t, 20)
+	rnd := random(t)
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
+	for name, c := range map[string]struct {
+		dst      account
+		verdict  func(imaptest.Case) imaptest.Verdict
+		noFolder string
+	}{
+		"dovecot": {real(dovecot, "joe"), ofDovecot, ""},
+		"cyrus":   {real(cyrus, "joe"), ofMunging, quotedPath},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rules []imaptest.Rule
+			for k := 1; k < 60; k += 8 + rnd.IntN(12) { // not again and again in one batch: that is given up
+				rules = append(rules, imaptest.DropAnswer("APPEND", k))
+			}
+			proxy := imaptest.NewFaultProxy(t, c.dst.addr, rules...)
+			b := between(t, w.src, c.dst).with("PROXY", c.dst.by(proxy.Addr()).options())
+			kept, refused := w.at(c.verdict, c.noFolder)
+			b.sh(`imap-fetch $SRC -o mail && imap-diff $DST -o plan mail`).wants(0)
+			b.sh(`imap-push $PROXY plan`).wants(3).appended(len(kept))
+			same(t, kept, c.dst.dump(t))
+			again := b.sh(`imap-push $DST plan`).wants(3).appended(0)
+			w.listed(t, again, refused)
+			same(t, kept, c.dst.dump(t))
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os/exec"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -74,6 +75,35 @@ func TestInputs(t *testing.T) {
 			b := *b
 			b.t = t
 			b.sh(script).wants(66)
+		})
+	}
+}
+
+// TestTerminals: a stream is not read from a terminal, nor written to one
+// compressed; both are found before any connection.
+func TestTerminals(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Skip("SKIPPED: no script(1) to make a terminal")
+	}
+	server := imaptest.StartServer(t, imaptest.Options{})
+	proxy := imaptest.NewFaultProxy(t, server.Addr())
+	b := newBench(t).with("AT", account{proxy.Addr(), "joe"}.options())
+	for name, command := range map[string]string{
+		"select":         `imap-fetch $AT --select - >out`,
+		"diff":           `imap-diff $AT >out`,
+		"push":           `imap-push $AT >out`,
+		"to a terminal":  `imap-fetch $AT`,
+		"plan to it too": `imap-diff $AT stream`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := *b
+			b.t = t
+			b.write("stream", nil)
+			o := b.sh(`script -qec '` + command + `' /dev/null </dev/null`)
+			if o.exit != 64 || proxy.Connections() != 0 {
+				t.Errorf("%d connections\n%s%s", proxy.Connections(), o, limit(o.stdout, 500))
+			}
 		})
 	}
 }

@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestSameStateSameFile: one state of an account, one file.
+func TestSameStateSameFile(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(withUgly(mail(300)))
+	b := newBench(t).with("SRC", embedded(server, "src").options())
+	b.sh(`imap-fetch $SRC -o one && imap-fetch $SRC -o two && cmp one two`).wants(0)
+	b.sh(`GOMAXPROCS=1 imap-fetch $SRC -o three && cmp one three`).wants(0)
+	b.sh(`imap-fetch $SRC --level none -o plain && imap-fetch $SRC --level none | cmp - plain`).wants(0)
+	if _, err := exec.LookPath("zstd"); err == nil {
+		b.sh(`zstd -dc <one | cmp - plain && zstd -tq <one`).wants(0)
+		b.sh(`imap-fetch $SRC | zstd -dc | cmp - plain`).wants(0)
+	}
+}
+
+// record is what a stream says of a message.
+type record struct {
+	Type, Folder, InternalDate, SHA256 string
+	Flags                              []string
+	Body, BodyBase64                   *string
+}
+
+// records reads the message records of a plain stream.
+func (b *bench) records(name string) (all []record) {
+	b.t.Helper()
+	for line := range bytes.Lines(b.read(name)) {
+		var r record
+		line = bytes.Replace(line, []byte(`"body_base64":`), []byte(`"bodybase64":`), 1)
+		if err := json.Unmarshal(line, &r); err != nil {
+			b.t.Fatal(err)
+		}
+		if r.Type == "message" {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// TestOffsetsAreKept: an arrival date comes with the zone that it had.
+func TestOffsetsAreKept(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(mail(100))
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	b.sh(straight).wants(0)
+	b.sh(`imap-fetch --headers --level none $SRC -o src && imap-fetch --headers --level none $DST -o dst`).wants(0)
+	dates := func(name string) (out []string) {
+		for _, r := range b.records(name) {
+			out = append(out, r.Folder+" "+r.InternalDate+" "+strings.Join(r.Flags, " "))
+		}
+		slices.Sort(out)
+		return out
+	}
+	if !slices.Equal(dates("src"), dates("dst")) {
+		t.Error("the dates or flags are others")
+	}
+	if !slices.ContainsFunc(dates("src"), func(s string) bool { return strings.Contains(s, "+05:30") }) {
+		t.Error("no zone of half an hour among them")
+	}
+}
+
+// TestBodiesInTheStream holds each body, as another program would read it,
+// against what the source serves.
+func TestBodiesInTheStream(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(withUgly(mail(20)))
+	b := newBench(t).with("SRC", embedded(server, "src").options())
+	b.sh(`imap-fetch --level none $SRC -o src`).wants(0)
+	want := map[string]int{}
+	for _, e := range server.Account("src").Entries() {
+		if e.Size <= 1<<20 {
+			want[e.SHA256]++
+		}
+	}
+	for _, r := range b.records("src") {
+		var octets []byte
+		switch {
+		case r.Body != nil:
+			octets = []byte(*r.Body)
+		case r.BodyBase64 != nil:
+			var err error
+			if octets, err = base64.StdEncoding.DecodeString(*r.BodyBase64); err != nil {
+				t.Error(err)
+			}
+		default:
+			continue // it has parts
+		}
+		if sum := imaptest.Sum(octets); sum != r.SHA256 {
+			t.Errorf("a body of %d octets has another sha256 than its record says", len(octets))
+		}
+		want[r.SHA256]--
+	}
+	for sum, n := range want {
+		if n != 0 {
+			t.Errorf("%s: %+d", sum, n)
+		}
+	}
+}
+
+// TestReceiptsNameTheRightMessage follows each receipt to the destination.
+func TestReceiptsNameTheRightMessage(t *testing.T) {
+	t.Parallel()
+	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	src := real(r, "src")
+	src.fill(t, imaptest.Spread(imaptest.Generate(12, 500)))
+	for name, dst := range map[string]account{"dovecot": real(r, "dst"), "cyrus": real(cyrus, "joe"), "embedded": embedded(server, "dst")} {
+		t.Run(name, func(t *testing.T) {
+			o := between(t, src, dst).sh(straight).wants(0)
+			type place struct {
+				folder string
+				uid    uint32
+			}
+			sums := func(a account) map[place]string {
+				m := map[place]string{}
+				for _, e := range a.dump(t) {
+					m[place{e.Folder, e.UID}] = e.SHA256
+				}
+				return m
+			}
+			from, to := sums(src), sums(dst)
+			for line := range strings.Lines(o.stdout) {
+				var r struct {
+					Result, Folder, Target string
+					UID                    uint32
+					TargetUID              uint32 `json:"target_uid"`
+				}
+				if err := json.Unmarshal([]byte(line), &r); err != nil {
+					t.Fatal(err)
+				}
+				if r.Result != "appended" {
+					continue
+				}
+				if want := from[place{r.Folder, r.UID}]; want == "" || to[place{r.Target, r.TargetUID}] != want {
+					t.Fatalf("this is another message there: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// TestTraceHidesThePassword: whatever way it is sent.
+func TestTraceHidesThePassword(t *testing.T) {
+	t.Parallel()
+	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	b := newBench(t).with("SRC", real(r, "joe").options())
+	real(r, "joe").fill(t, imaptest.Spread(imaptest.Generate(1, 3)))
+	for _, caps := range []string{"", "--disable-cap AUTH=PLAIN", "--disable-cap SASL-IR"} {
+		b.sh(`rm -f trace; imap-fetch --trace trace ` + caps + ` $SRC -o mail --restart`).wants(0)
+		trace := string(b.read("trace"))
+		for _, secret := range []string{"secret", base64.StdEncoding.EncodeToString([]byte("\x00joe\x00secret")), base64.StdEncoding.EncodeToString([]byte("secret"))} {
+			if strings.Contains(trace, secret) {
+				t.Errorf("%s: the trace holds %q", caps, secret)
+			}
+		}
+		if !strings.Contains(trace, "FETCH") {
+			t.Error("there is nothing in the trace")
+		}
+	}
+}
