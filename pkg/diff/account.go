@@ -74,8 +74,31 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 			t.Unreadable = r.Err.Error()
 		} else {
 			t.UIDValidity, t.UIDNext, t.Messages = r.UIDValidity, r.UIDNext, r.Messages
+			if t.UIDNext == 0 {
+				if err := a.guessNext(t); err != nil {
+					return err
+				}
+			}
 		}
 		a.targets = append(a.targets, t)
+	}
+	return nil
+}
+
+// guessNext asks a server whose STATUS tells no UIDNEXT by opening the folder:
+// a plan must say where its knowledge ends.
+func (a *Account) guessNext(t *Target) error {
+	box, err := a.session.Examine(a.ctx, t.Wire)
+	var no *Unreadable
+	switch err := a.unreadable(err); {
+	case errors.As(err, &no):
+		t.Unreadable = no.Text
+	case err != nil:
+		return err
+	case box.UIDNext == 0:
+		t.Unreadable = "the server does not tell its UIDNEXT"
+	default:
+		t.UIDNext = box.UIDNext
 	}
 	return nil
 }
@@ -121,6 +144,9 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 
 // unreadable tells a server's NO from a lost connection.
 func (a *Account) unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
 	var no *imap.Error
 	if errors.As(err, &no) {
 		return &Unreadable{err.Error()}

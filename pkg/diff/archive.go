@@ -51,7 +51,8 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 		return nil
 	}
 	var seen stream.Seen
-	var last *entry
+	var large *Entry // its parts are under way
+	var into *Target
 	for {
 		rec, err := a.in.Next()
 		if err == io.EOF {
@@ -70,21 +71,37 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 			a.folder(r)
 		case *stream.Message:
 			again, err := seen.Again(a.begin, r)
-			if last = nil; err != nil {
+			if large = nil; err != nil {
 				return err
 			}
-			if t := a.byName[r.Folder]; !again && t != nil {
-				last = t.match.take(Entry{evidenceOf(r), r.Flags})
-				t.Messages++
+			t := a.byName[r.Folder]
+			switch {
+			case again || t == nil:
+			case r.Parts > 0:
+				large, into = &Entry{evidenceOf(r), slices.Clone(r.Flags)}, t
+			default:
+				t.add(Entry{evidenceOf(r), r.Flags})
 			}
 		case *stream.Body:
-			if last != nil && r.Part == r.Parts {
-				last.setSHA(r.SHA256)
+			if err := seen.Part(r); err != nil {
+				return err
 			}
+			if large != nil && r.Part == r.Parts {
+				large.Evidence.setSHA(r.SHA256)
+				into.add(*large)
+				large = nil
+			}
+		case *stream.Failed:
+			large = nil // it takes back the message whose parts were under way
 		case *stream.Abort:
 			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
 		}
 	}
+}
+
+func (t *Target) add(e Entry) {
+	t.match.take(e)
+	t.Messages++
 }
 
 // folder takes an entry of the table of contents; a later stream of a

@@ -40,6 +40,9 @@ type outcome interface {
 	message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error
 	// again comes for a message that an earlier stream of a concatenation held.
 	again(b *stream.Begin, m *stream.Message) error
+	// takenBack comes when the parts of the last message, which waits, end in
+	// its failure. The failure itself comes to other.
+	takenBack(f *stream.Failed) error
 	// part comes for the body parts of the last message.
 	part(b *stream.Body) error
 	// resolved comes when no further message can land on t.
@@ -65,9 +68,10 @@ type comparison struct {
 	at      int  // the source folder that the messages have come to
 	started bool // the table of contents is complete
 	seen    stream.Seen
-	again   bool     // the parts of a message that was met before
-	late    *waiter  // its sha256 comes with its last part
-	into    *matcher // where late waits
+	again   bool           // the parts of a message that was met before
+	large   *stream.Failed // the message whose parts are under way, by its folder and UID
+	late    *waiter        // its sha256 comes with its last part
+	into    *matcher       // where late waits
 
 	ordinal uint32
 	counts  stream.End
@@ -131,6 +135,9 @@ func (c *comparison) record(rec stream.Record) error {
 	case *stream.Failed:
 		if r.UID != 0 {
 			c.counts.Listed++
+		}
+		if err := c.takeBack(r); err != nil {
+			return err
 		}
 	case *stream.Gone:
 		c.counts.Listed++
@@ -242,6 +249,9 @@ func (c *comparison) message(m *stream.Message) error {
 		c.again = true
 		return c.out.other(unreadable(m, s))
 	}
+	if c.large = nil; m.Parts > 0 {
+		c.large = &stream.Failed{Folder: m.Folder, UID: m.UID}
+	}
 	match := s.target.match
 	v, e := match.decide(evidenceOf(m), ordinal, m.Parts == 0)
 	if v == waits && m.Parts > 0 {
@@ -253,6 +263,22 @@ func (c *comparison) message(m *stream.Message) error {
 	return c.out.message(m, ordinal, s, v, e)
 }
 
+// takeBack forgets a message whose parts end in its failure: it counts once,
+// as failed, and nobody waits for it.
+func (c *comparison) takeBack(f *stream.Failed) error {
+	if c.large == nil || c.large.Folder != f.Folder || c.large.UID != f.UID {
+		return nil
+	}
+	c.large = nil
+	c.counts.Listed--
+	if c.late != nil {
+		c.into.waiters = c.into.waiters[:len(c.into.waiters)-1]
+		c.late = nil
+		return c.out.takenBack(f)
+	}
+	return nil
+}
+
 // unreadable is what becomes of a message whose target cannot be compared.
 func unreadable(m *stream.Message, s *source) *stream.Failed {
 	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonTarget, Text: s.failed}
@@ -262,8 +288,11 @@ func (c *comparison) part(b *stream.Body) error {
 	if err := c.seen.Part(b); err != nil || c.again {
 		return err
 	}
-	if c.late != nil && b.Part == b.Parts {
-		c.late.setSHA(b.SHA256)
+	if b.Part == b.Parts {
+		c.large = nil
+		if c.late != nil {
+			c.late.setSHA(b.SHA256)
+		}
 	}
 	return c.out.part(b)
 }

@@ -61,6 +61,8 @@ func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict
 // flags. A source that is read twice does better.
 func (d *direct) again(*stream.Begin, *stream.Message) error { return nil }
 
+func (d *direct) takenBack(f *stream.Failed) error { return d.into.w.Write(f) }
+
 func (d *direct) part(b *stream.Body) error {
 	switch d.route {
 	case planned:

@@ -224,6 +224,8 @@ func sameFlags(list string, flags []string) bool {
 
 func (r *reporter) again(*stream.Begin, *stream.Message) error { return nil }
 
+func (r *reporter) takenBack(*stream.Failed) error { return nil }
+
 func (r *reporter) part(*stream.Body) error { return nil }
 
 // resolved closes a folder: what waited is known, and what nobody claimed is

@@ -87,6 +87,8 @@ func (d *decisions) again(b *stream.Begin, m *stream.Message) error {
 	return nil
 }
 
+func (d *decisions) takenBack(*stream.Failed) error { return nil }
+
 func (d *decisions) part(*stream.Body) error { return nil }
 
 func (d *decisions) resolved(_ *Target, r *resolution) error {

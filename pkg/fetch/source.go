@@ -212,10 +212,12 @@ func (s *source) messages(from, next uint32) error {
 	if next == 1 {
 		return nil
 	}
-	wants, err := s.list(from, next)
+	// Messages before from count for who looks like whom.
+	wants, err := s.list(1, next)
 	if err != nil {
 		return err
 	}
+	wants = slices.DeleteFunc(wants, func(w want) bool { return w.uid < from })
 	s.listed += int64(len(wants))
 	if s.opt.Content != stream.Headers {
 		return s.fetch(wants)
@@ -315,6 +317,7 @@ func (s *source) window(wants []want) (int, error) {
 		default:
 			it.octets = b.keep(m.Body)
 			it.size = int64(len(it.octets))
+			wants[i].size = it.size // in case the window has to be read again
 		}
 		b.items = append(b.items, it)
 		return nil

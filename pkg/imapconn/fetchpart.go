@@ -31,9 +31,31 @@ func (e *PartError) Error() string {
 }
 
 // FetchPart gets count octets of a message's body from offset on, fewer at its
-// end and none behind it. The slice is valid until the next call of FetchPart.
-// It resumes. The error is a *PartError if only this message is concerned.
+// end and none behind it. A server may give less than it is asked for, so only
+// an empty answer is taken for the end. The slice is valid until the next call
+// of FetchPart. It resumes. The error is a *PartError if only this message is
+// concerned.
 func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
+	first, err := x.fetchPart(ctx, uid, offset, count)
+	if err != nil || len(first) == 0 || int64(len(first)) >= count {
+		return first, err
+	}
+	all := append([]byte(nil), first...)
+	for int64(len(all)) < count {
+		more, err := x.fetchPart(ctx, uid, offset+int64(len(all)), count-int64(len(all)))
+		if err != nil {
+			return nil, err
+		}
+		if len(more) == 0 {
+			break
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// fetchPart gets what the server gives at a time.
+func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
 	w := wanted{partial: true, origin: offset, maxBody: count}
 	item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
 	for try := 1; ; try++ {

@@ -206,6 +206,9 @@ func (d *desk) prepare(t *target, look bool) error {
 		return nil
 	case !look:
 		from = d.box.UIDNext
+	case t.validity != 0 && t.next == 0:
+		t.refused = fmt.Errorf("the plan does not say which of its messages imap-diff has seen: make a new plan")
+		return nil
 	}
 	t.uidNext = max(from, 1)
 	t.newer = map[string][]*newcomer{}
