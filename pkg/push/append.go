@@ -16,6 +16,8 @@ const (
 	// doubtPause lies between two looks for a message whose answer was lost: a
 	// server was seen to store a batch half a second after its client had gone.
 	doubtPause = 1100 * time.Millisecond
+	// doubtRounds is how often the two looks may disagree.
+	doubtRounds = 5
 	// doubtTries is how often a batch may end in doubt.
 	doubtTries = 5
 )
@@ -35,25 +37,20 @@ func (p *pusher) batch(w *work) error {
 	}
 	var rest []*message
 	for _, m := range w.messages {
-		if there, err := t.drops(m); err != nil {
-			return err
-		} else if there {
-			if err := p.excused(t, m); err != nil {
-				return err
-			}
-			continue
+		there, err := t.drops(m)
+		if err == nil && there {
+			err = p.excused(t, m)
 		}
-		found, err := p.desk.claim(t, m)
 		if err != nil {
 			return err
 		}
-		if found == nil {
+		if !there {
 			rest = append(rest, m)
-			continue
 		}
-		if err := p.stored(t, m, Present, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: found.uid}); err != nil {
-			return err
-		}
+	}
+	rest, err := p.found(t, rest, Present)
+	if err != nil {
+		return err
 	}
 	for len(rest) > 0 {
 		n := p.together(rest)
@@ -127,6 +124,7 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 		out[i].Flags, dropped[i] = t.allowed(m.Flags)
 	}
 	var failed error
+	started := time.Now()
 	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
 		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
@@ -136,6 +134,7 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	})
 	if err == nil {
 		err = failed
+		p.slowest = max(p.slowest, time.Since(started))
 	}
 	if flushErr := p.receipts.flush(); err == nil {
 		err = flushErr
@@ -193,38 +192,45 @@ func (p *pusher) excused(t *target, m *message) error {
 // two looks agree.
 func (p *pusher) settle(t *target, ms []*message) ([]*message, error) {
 	var err error
-	for {
-		if ms, err = p.found(t, ms); err != nil || len(ms) == 0 {
+	for range doubtRounds {
+		if ms, err = p.look(t, ms); err != nil || len(ms) == 0 {
 			return ms, err
 		}
-		before := t.uidNext
-		if err := sleep(p.desk.ctx, doubtPause); err != nil {
+		before := len(ms)
+		if err := sleep(p.desk.ctx, max(doubtPause, 2*p.slowest)); err != nil {
 			return nil, err
 		}
-		if ms, err = p.found(t, ms); err != nil || len(ms) == 0 || t.uidNext == before {
+		if ms, err = p.look(t, ms); err != nil || len(ms) == before {
 			return ms, err
 		}
 	}
+	return ms, nil
 }
 
-// found writes receipts for the messages that are at the destination and
-// returns the others.
-func (p *pusher) found(t *target, ms []*message) ([]*message, error) {
-	p.desk.open = nil // the mailbox is opened anew, on whatever connection there is
+// look reads what has come to the folder anew, on whatever connection there
+// is, and returns the messages that are not there.
+func (p *pusher) look(t *target, ms []*message) ([]*message, error) {
+	p.desk.open = nil
 	if err := p.desk.look(t); err != nil {
 		return nil, err
 	}
-	var rest []*message
-	for _, m := range ms {
-		n, err := p.desk.claim(t, m)
-		if err != nil {
-			return nil, err
-		}
+	return p.found(t, ms, Appended)
+}
+
+// found writes receipts for the messages that are known to be at the
+// destination and returns the others.
+func (p *pusher) found(t *target, ms []*message, result Result) (rest []*message, err error) {
+	claims, err := p.desk.claims(t, ms)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range ms {
+		n := claims[i]
 		if n == nil {
 			rest = append(rest, m)
 			continue
 		}
-		if err := p.stored(t, m, Appended, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid}); err != nil {
+		if err := p.stored(t, m, result, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid}); err != nil {
 			return nil, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -104,8 +105,9 @@ type pusher struct {
 	aborted *stream.Abort
 	unfit   error // why this is no plan to carry out; an abort may excuse it
 	damaged bool
-	taken   oddity // that the server was seen to take
-	full    error  // the destination takes no more
+	taken   oddity        // that the server was seen to take
+	full    error         // the destination takes no more
+	slowest time.Duration // of the answers to a batch
 
 	wouldAppend int64 // octets, in a dry run
 }

@@ -143,6 +143,30 @@ func TestAnyPartOfThePlanIsThere(t *testing.T) {
 	}
 }
 
+// A destination that adds to headers: what it stored is known by the rest, and
+// nothing is taken for a message that it never got.
+func TestRewritingDestination(t *testing.T) {
+	letters := []letter{{"k", "one", 1}, {"k", "two and longer", 1}, {"l", "three", 2}}
+	for have := range 1 << len(letters) {
+		server := imaptest.StartServer(t, imaptest.Options{})
+		account := server.Account("joe")
+		account.AddMailbox("INBOX")
+		for i, l := range letters {
+			if have&(1<<i) != 0 {
+				account.AddMessage("INBOX", nil, l.arrived(), append([]byte("X-Added: by the server\r\n"), l.octets()...))
+			}
+		}
+		if _, _, err := carryOut(t, server.Addr(), planFor(t, letters, 0, 0), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		got := bodies(account.Messages("INBOX"))
+		slices.Sort(got)
+		if want := sortedBodies(letters); !slices.Equal(got, want) {
+			t.Errorf("%b: %v, want %v", have, got, want)
+		}
+	}
+}
+
 // The answer to any one APPEND is lost though the message was stored.
 func TestAnswerLost(t *testing.T) {
 	var letters []letter

@@ -1,12 +1,14 @@
 package push
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,9 +84,12 @@ func (t *target) drops(m *message) (bool, error) {
 // newcomer is a message that came to the folder after the plan was made.
 type newcomer struct {
 	uid   uint32
-	size  int64
 	date  int64 // INTERNALDATE in seconds
 	taken bool
+
+	// Loose digests, once they are needed.
+	read, hasBody bool
+	sum, body     [sha256.Size]byte // of all, and of what follows the header
 }
 
 func unix(date string) int64 {
@@ -253,79 +258,180 @@ func (d *desk) look(t *target) error {
 			t.ours[id.Key]--
 			return nil
 		}
-		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, size: m.Size, date: unix(m.InternalDate)})
+		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, date: unix(m.InternalDate)})
 		return nil
 	})
 	t.uidNext = next
 	return err
 }
 
-// claim finds the newcomer that a message of the plan is, if there is one. The
-// same key alone says little where messages share it: the size and the date
-// must agree, or the octets, as far as servers leave them alone.
-func (d *desk) claim(t *target, m *message) (*newcomer, error) {
-	all := t.newer[m.Key]
-	free := slices.DeleteFunc(slices.Clone(all), func(n *newcomer) bool { return n.taken })
-	if len(free) == 0 {
-		return nil, nil
-	}
-	date := unix(m.InternalDate)
-	for _, n := range free {
-		if !m.Twin && n.size == m.Size && (n.date == date || date < 0) {
-			n.taken = true
-			return n, nil
+// claims finds which of the messages have come to the folder since the plan was
+// made: for each the newcomer that it is, or nil. Messages of one key are told
+// apart by their octets, as far as servers leave those alone.
+func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
+	out := make([]*newcomer, len(ms))
+	byKey := map[string][]int{}
+	for i, m := range ms {
+		if slices.ContainsFunc(t.newer[m.Key], (*newcomer).free) {
+			byKey[m.Key] = append(byKey[m.Key], i)
 		}
 	}
-	want, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
-	if err != nil {
+	if len(byKey) == 0 {
+		return out, nil
+	}
+	if err := d.digests(t, byKey); err != nil {
 		return nil, err
 	}
-	for _, n := range free {
-		got, err := d.digest(t, n)
-		if err != nil {
+	for key, places := range byKey {
+		if err := t.claimKey(key, ms, places, out); err != nil {
 			return nil, err
 		}
-		if got == want {
-			n.taken = true
-			return n, nil
-		}
 	}
-	for _, n := range free {
-		// Rewritten beyond recognition: with one message of this key and date
-		// on either side there is nothing else that it could be.
-		if !m.Twin && len(all) == 1 && n.date == date {
-			n.taken = true
-			return n, nil
-		}
-	}
-	return nil, nil
+	return out, nil
 }
+
+// claimKey pairs the messages of one key with newcomers of the same octets,
+// those of the same date first.
+func (t *target) claimKey(key string, ms []*message, places []int, out []*newcomer) error {
+	wanted := make([][sha256.Size]byte, len(places))
+	for k, i := range places {
+		var err error
+		if wanted[k], err = headerkey.Digest(io.NewSectionReader(ms[i], 0, ms[i].Size)); err != nil {
+			return err
+		}
+	}
+	for _, anyDate := range []bool{false, true} {
+		free := map[looks][]*newcomer{}
+		for _, n := range t.newer[key] {
+			if n.free() {
+				free[n.looks(anyDate)] = append(free[n.looks(anyDate)], n)
+			}
+		}
+		for k, i := range places {
+			l := looks{wanted[k], unix(ms[i].InternalDate)}
+			if anyDate {
+				l.date = 0
+			}
+			if same := free[l]; out[i] == nil && len(same) > 0 {
+				out[i], same[0].taken, free[l] = same[0], true, same[1:]
+			}
+		}
+	}
+	t.claimRewritten(key, ms, places, out)
+	return nil
+}
+
+// claimRewritten is for a server that adds to the header of what it stores: the
+// key, the date and all that follows the header must agree. What is larger than
+// a piece is not looked at so closely.
+func (t *target) claimRewritten(key string, ms []*message, places []int, out []*newcomer) {
+	for _, i := range places {
+		m := ms[i]
+		if out[i] != nil || m.file != nil {
+			continue
+		}
+		body, date := looseBody(m.octets), unix(m.InternalDate)
+		for _, n := range t.newer[key] {
+			if n.free() && n.hasBody && n.body == body && n.date == date {
+				out[i], n.taken = n, true
+				break
+			}
+		}
+	}
+}
+
+// looseBody is the loose digest of what follows the header.
+func looseBody(octets []byte) [sha256.Size]byte {
+	sum := headerkey.NewDigester()
+	for _, end := range []string{"\r\n\r\n", "\n\n"} {
+		if _, body, ok := bytes.Cut(octets, []byte(end)); ok {
+			sum.Write(body)
+			return sum.Sum()
+		}
+	}
+	sum.Write(octets)
+	return sum.Sum()
+}
+
+// looks is what a newcomer is known by.
+type looks struct {
+	sum  [sha256.Size]byte
+	date int64
+}
+
+func (n *newcomer) looks(anyDate bool) looks {
+	if anyDate {
+		return looks{n.sum, 0}
+	}
+	return looks{n.sum, n.date}
+}
+
+func (n *newcomer) free() bool { return !n.taken }
 
 // pieceSize is how much of a message is read at a time, in octets.
 const pieceSize = 1 << 20
 
-// digest returns the loose hash of a message at the destination; zero if it
-// cannot be read.
-func (d *desk) digest(t *target, n *newcomer) ([sha256.Size]byte, error) {
+// digests reads the newcomers of some keys for their loose hashes.
+func (d *desk) digests(t *target, keys map[string][]int) error {
+	byUID := map[uint32]*newcomer{}
+	for key := range keys {
+		for _, n := range t.newer[key] {
+			if n.free() && !n.read {
+				byUID[n.uid] = n
+			}
+		}
+	}
+	if len(byUID) == 0 {
+		return nil
+	}
 	if d.open != t {
 		if err := d.selectBox(t); err != nil {
-			return [sha256.Size]byte{}, err
+			return err
 		}
 	}
 	sum := headerkey.NewDigester()
+	var large []*newcomer
+	err := d.box.Fetch(d.ctx, slices.Sorted(maps.Keys(byUID)), imapconn.Items{Body: true}, pieceSize, func(m *imapconn.Message) error {
+		n := byUID[m.UID]
+		switch {
+		case n == nil:
+		case m.State != imapconn.Have:
+			n.taken = true // nobody can be shown to be it
+		case m.Body == nil && m.Literal > 0:
+			large = append(large, n)
+		default:
+			sum.Reset()
+			sum.Write(m.Body)
+			n.sum, n.read = sum.Sum(), true
+			n.body, n.hasBody = looseBody(m.Body), true
+		}
+		return nil
+	})
+	for _, n := range large {
+		if err == nil {
+			err = d.digestLarge(n, sum)
+		}
+	}
+	return err
+}
+
+func (d *desk) digestLarge(n *newcomer, sum *headerkey.Digester) error {
+	sum.Reset()
 	for at := int64(0); ; {
 		b, err := d.box.FetchPart(d.ctx, n.uid, at, pieceSize)
 		var one *imapconn.PartError
 		if errors.As(err, &one) {
-			return [sha256.Size]byte{}, nil
+			n.taken = true
+			return nil
 		}
 		if err != nil {
-			return [sha256.Size]byte{}, err
+			return err
 		}
 		sum.Write(b)
 		at += int64(len(b))
 		if len(b) < pieceSize {
-			return sum.Sum(), nil
+			n.sum, n.read = sum.Sum(), true
+			return nil
 		}
 	}
 }
