@@ -73,6 +73,7 @@ type comparison struct {
 	late    *waiter        // its sha256 comes with its last part
 	into    *matcher       // where late waits
 
+	piped   bool // the source cannot be read again
 	ordinal uint32
 	counts  stream.End
 	aborted *stream.Abort
@@ -308,7 +309,7 @@ func (c *comparison) load(s *source) error {
 		return nil
 	}
 	c.opt.Progress.Folder(s.Name)
-	match := &matcher{}
+	match := &matcher{piped: c.piped}
 	var err error
 	if t.Unreadable == "" {
 		match.prover, err = c.dest.Load(t, func(e Entry) { match.take(e) })

@@ -55,6 +55,7 @@ type matcher struct {
 	waiters []waiter
 	group   []*entry // reused
 	flags   flagSets
+	piped   bool // a mistaken claimant is known by its UID, its record being gone
 }
 
 // take adds a message of the destination.
@@ -75,7 +76,7 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 			}
 		case d.claimed == certain:
 		case e.bothSHA(&d.evidence) && e.sha == d.sha:
-			d.claim(certain, &e, ordinal)
+			m.claim(d, certain, &e, ordinal)
 			return present, d
 		default:
 			free = d
@@ -88,15 +89,18 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 		return missing, nil
 	}
 	if look != nil && hasty && !e.has(knownTwin) && len(m.group) < crowd {
-		look.claim(likely, &e, ordinal)
+		m.claim(look, likely, &e, ordinal)
 		return present, look
 	}
 	m.waiters = append(m.waiters, waiter{evidence: e, ordinal: ordinal})
 	return waits, nil
 }
 
-func (d *entry) claim(by claim, e *evidence, ordinal uint32) {
+func (m *matcher) claim(d *entry, by claim, e *evidence, ordinal uint32) {
 	d.claimed, d.claimant = by, ordinal
+	if m.piped {
+		d.claimant = e.uid
+	}
 	if !d.has(knownSHA) && e.has(knownSHA) {
 		d.sha = e.sha
 	}
@@ -106,7 +110,7 @@ func (d *entry) claim(by claim, e *evidence, ordinal uint32) {
 // taken for present before the last evidence came.
 type resolution struct {
 	missing  []uint32 // ordinals, ascending
-	mistaken []uint32 // ordinals of those taken for present whose place another has
+	mistaken []uint32 // ordinals, or UIDs, of those taken for present whose place another has
 	pairs    []pair   // present after all
 	ties     []tie    // of messages without octets
 

@@ -10,7 +10,9 @@ import (
 func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 	d := &direct{planner: p, spools: map[*Target]*spool{}}
 	defer d.close()
-	return newComparison(ctx, p.opt, p.dest, d).run(in)
+	c := newComparison(ctx, p.opt, p.dest, d)
+	c.piped = true
+	return c.run(in)
 }
 
 // direct is the outcome that writes each message as soon as it is known to be
@@ -75,8 +77,9 @@ func (d *direct) part(b *stream.Body) error {
 
 // resolved emits those who waited in vain, in the order in which they came.
 func (d *direct) resolved(t *Target, r *resolution) error {
-	for range r.mistaken {
-		err := d.other(&stream.Failed{Folder: t.Name, Reason: stream.ReasonAmbiguous, Text: "one message was taken for another before all of the folder was read; read the source from a file, not from a pipe"})
+	for _, uid := range r.mistaken {
+		s := d.sourceOf(t)
+		err := d.other(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uid, Reason: stream.ReasonAmbiguous, Text: "one message was taken for another before all of the folder was read; read the source from a file, not from a pipe"})
 		if err != nil {
 			return err
 		}
@@ -89,6 +92,16 @@ func (d *direct) resolved(t *Target, r *resolution) error {
 	defer s.close()
 	d.tie(r.ties)
 	return s.replay(r.candidates(), d)
+}
+
+// sourceOf returns the folder whose messages land on t.
+func (d *direct) sourceOf(t *Target) *source {
+	for _, s := range d.toc {
+		if s.target == t {
+			return s
+		}
+	}
+	return &source{}
 }
 
 func (d *direct) close() {

@@ -64,6 +64,7 @@ type fetcher struct {
 	special map[uint32]special // those that need care
 	row     int                // messages in a row that ended the connection
 	waits   int                // for a server that was busy
+	lookups int                // that ended the connection
 
 	m       fetched
 	parts   map[uint32]*fetched // of messages that came in part, by UID

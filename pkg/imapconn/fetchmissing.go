@@ -41,11 +41,13 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 	}
 	present, err := f.x.lookUp(f.ctx, missing)
 	switch {
-	case err != nil && isLost(err):
+	case err != nil && isLost(err) && f.lookups < attempts:
+		f.lookups++
 		return nil // begin anew
 	case err != nil:
 		return err
 	}
+	f.lookups = 0
 	for _, uid := range missing {
 		if !present.has(uid) {
 			if err := f.tell(&Message{UID: uid, State: Gone, Size: -1, Literal: -1}); err != nil {

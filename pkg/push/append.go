@@ -18,8 +18,10 @@ const (
 	doubtPause = 1100 * time.Millisecond
 	// doubtRounds is how often the two looks may disagree.
 	doubtRounds = 5
-	// doubtTries is how often a batch may end in doubt.
-	doubtTries = 5
+	// aloneTries is how often a message may end the connection by itself, and
+	// deadlyMessages how many such messages there may be: more are an outage.
+	aloneTries     = 3
+	deadlyMessages = 5
 )
 
 // batch appends messages of one target, in order, and writes their receipts.
@@ -76,42 +78,74 @@ func (p *pusher) together(rest []*message) int {
 	return len(rest)
 }
 
-// append sends messages until the fate of each is known.
+// append sends messages until the fate of each is known. A message that ends
+// the connection is looked for by sending fewer at a time.
 func (p *pusher) append(t *target, ms []*message) error {
-	for try := 1; len(ms) > 0; try++ {
-		rest, err := p.send(t, ms)
-		if len(rest) < len(ms) {
-			try = 1 // it goes on
-		}
-		ms = rest
+	n, alone, missing := len(ms), 0, 0
+	for len(ms) > 0 {
+		n = min(n, len(ms))
+		tail := ms[n:]
+		rest, err := p.send(t, ms[:n])
 		var doubt *imapconn.InDoubt
+		var no *imap.Error
 		switch {
 		case err == nil:
-		case errors.As(err, &doubt):
-			if try == doubtTries {
-				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.name, err).WithHint("run the same pipeline again")
-			}
-			if ms, err = p.settle(t, ms); err != nil {
-				return err
-			}
-		case errors.Is(err, imapconn.ErrNoMailbox) && try < doubtTries:
-			t.exists, t.uidNext = false, 1
-			if err := p.desk.create(t); err != nil && !errors.Is(err, imapconn.ErrExists) {
-				if refused(err) {
-					return p.refuseAll(ms, Rejected, "no-folder", err.Error())
+			n = len(tail)
+		case errors.As(err, &doubt), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
+			if doubt != nil {
+				if rest, err = p.settle(t, rest); err != nil {
+					return err
 				}
+			}
+			switch {
+			case len(rest) < n: // it goes on
+				alone = 0
+			case n > 1:
+				n = (n + 1) / 2
+			default:
+				alone++
+			}
+		case errors.Is(err, imapconn.ErrNoMailbox) && missing < 2:
+			missing++
+			if done, err := p.recreate(t, slices.Concat(rest, tail)); done || err != nil {
 				return err
 			}
 		case errors.Is(err, imapconn.ErrNoMailbox):
-			return p.refuseAll(ms, Rejected, "no-folder", err.Error())
+			return p.refuseAll(slices.Concat(rest, tail), Rejected, "no-folder", err.Error())
 		case exit.CodeOf(err) == exit.CantCreate:
 			p.full = err
-			return p.refuseAll(ms, Skipped, "over-quota", err.Error())
+			return p.refuseAll(slices.Concat(rest, tail), Skipped, "over-quota", err.Error())
 		default:
 			return err
 		}
+		ms = slices.Concat(rest, tail)
+		if alone == aloneTries {
+			if p.deadly++; p.deadly > deadlyMessages {
+				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.name, err).WithHint("run the same pipeline again")
+			}
+			if err := p.refuseAll(ms[:1], Failed, "connection-lost", "the connection is lost whenever this message is sent"); err != nil {
+				return err
+			}
+			ms, n, alone = ms[1:], len(ms), 0
+		}
 	}
 	return nil
+}
+
+// recreate makes a folder that has gone away. done means that it cannot be
+// made, and that the receipts say so.
+func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
+	t.exists, t.uidNext = false, 1
+	err = p.desk.create(t)
+	switch {
+	case t.refused != nil:
+		return true, p.refuseAll(ms, Rejected, "no-folder", t.refused.Error())
+	case err == nil || errors.Is(err, imapconn.ErrExists):
+		return false, nil
+	case refused(err):
+		return true, p.refuseAll(ms, Rejected, "no-folder", err.Error())
+	}
+	return true, err
 }
 
 // send makes one attempt and returns the messages whose fate is not known.

@@ -107,6 +107,7 @@ type pusher struct {
 	damaged bool
 	taken   oddity        // that the server was seen to take
 	full    error         // the destination takes no more
+	deadly  int           // messages at which the connection ends
 	slowest time.Duration // of the answers to a batch
 
 	wouldAppend int64 // octets, in a dry run
@@ -434,6 +435,8 @@ func (p *pusher) create(r *stream.Create) (Receipt, error) {
 	}
 	err := p.desk.create(t)
 	switch {
+	case errors.Is(err, imapconn.ErrExists) && t.refused != nil:
+		x.Result, x.Reason, x.Text = Rejected, "collides", t.refused.Error()
 	case errors.Is(err, imapconn.ErrExists):
 		x.Result = Present
 	case refused(err):

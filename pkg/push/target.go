@@ -122,7 +122,12 @@ func (d *desk) connect() error {
 		return err
 	}
 	d.session = session
-	boxes, err := session.List(d.ctx)
+	return d.list()
+}
+
+// list learns which folders there are.
+func (d *desk) list() error {
+	boxes, err := d.session.List(d.ctx)
 	if err != nil {
 		return err
 	}
@@ -173,7 +178,19 @@ func (d *desk) create(t *target) error {
 			err = d.session.Create(d.ctx, t.name)
 		}
 	}
-	if err != nil && !errors.Is(err, imapconn.ErrExists) {
+	if errors.Is(err, imapconn.ErrExists) {
+		if listed := d.list(); listed != nil {
+			return listed
+		}
+		b, ok := d.boxes[t.name]
+		if !ok {
+			t.refused = fmt.Errorf("the server says that the folder exists and does not list it: it may be another one, in other letters")
+			return err
+		}
+		t.wire, t.exists = b.Wire, b.Selectable()
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	wire, wireErr := folder.EncodeUTF7(t.name)
@@ -198,6 +215,9 @@ func (d *desk) prepare(t *target, look bool) error {
 	if !t.exists {
 		if err := d.create(t); err != nil && !errors.Is(err, imapconn.ErrExists) {
 			return t.refuse(err)
+		}
+		if t.refused != nil {
+			return nil
 		}
 	}
 	if err := d.selectBox(t); err != nil {
