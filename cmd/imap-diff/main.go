@@ -39,7 +39,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "report", Usage: "tell what differs, and write no plan"},
 		&ucli.StringFlag{Name: "format", Value: "text", Usage: "`text|ndjson`: of the report"},
-		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing or altered"},
+		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing, or altered between two streams with bodies"},
 		&ucli.BoolFlag{Name: "equal", Usage: "exit 1 where anything differs (with --report)"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a source that was filtered on the way"},
 	}

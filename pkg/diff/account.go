@@ -9,6 +9,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -57,6 +58,9 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 	boxes, err := a.session.List(a.ctx)
 	if err != nil {
 		return err
+	}
+	if len(boxes) == 0 {
+		return exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
 	}
 	var open []imapconn.Mailbox
 	for _, b := range boxes {

@@ -142,19 +142,28 @@ type reporter struct {
 	whole   bool // the source leaves nothing out
 	told    bool
 	folders map[*Target]*Summary
+	order   []*Target              // those that source folders land on
+	lacking []*Target              // of them, those that are not there
 	waiting map[uint32]*Difference // by ordinal
 	total   Summary
 }
 
 func (r *reporter) start(b *stream.Begin, toc []*source) error {
-	r.folders, r.waiting = map[*Target]*Summary{}, map[uint32]*Difference{}
+	if !r.told {
+		r.folders, r.waiting = map[*Target]*Summary{}, map[uint32]*Difference{}
+	}
 	for _, s := range toc {
-		if t := s.target; t != nil {
-			if sum := r.folders[t]; sum == nil {
-				r.folders[t] = &Summary{Type: "folder", Folder: s.Name, Target: t.Name}
-			} else {
-				sum.Folder += ", " + s.Name
+		t := s.target
+		switch sum := r.folders[t]; {
+		case t == nil:
+		case sum == nil:
+			r.folders[t] = &Summary{Type: "folder", Folder: s.Name, Target: t.Name}
+			r.order = append(r.order, t)
+			if t.UIDValidity == 0 && t.Unreadable == "" {
+				r.lacking = append(r.lacking, t)
 			}
+		case !slices.Contains(strings.Split(sum.Folder, ", "), s.Name):
+			sum.Folder += ", " + s.Name
 		}
 	}
 	if r.told {
@@ -228,8 +237,8 @@ func (r *reporter) takenBack(*stream.Failed) error { return nil }
 
 func (r *reporter) part(*stream.Body) error { return nil }
 
-// resolved closes a folder: what waited is known, and what nobody claimed is
-// extra.
+// resolved closes a folder of a stream: what waited is known. What nobody
+// claimed is extra when no further stream can come.
 func (r *reporter) resolved(t *Target, res *resolution) error {
 	sum := r.folders[t]
 	for _, p := range res.pairs {
@@ -247,19 +256,10 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 			return err
 		}
 	}
-	if t.UIDValidity == 0 && t.Unreadable == "" {
-		if err := r.tell(sum, &Difference{Type: "difference", Folder: sum.Folder, Target: t.Name}, KindFolder); err != nil {
-			return err
-		}
-	}
 	sum.Present -= int64(len(res.mistaken))
 	sum.Missing += int64(len(res.mistaken))
-	sum.Ambiguous = res.ambiguous
-	if err := r.extra(t, sum); err != nil {
-		return err
-	}
-	r.total.add(sum)
-	return r.out.Folder(sum)
+	sum.Ambiguous += res.ambiguous
+	return nil
 }
 
 // extra tells the messages of a destination folder that nobody claimed.
@@ -317,23 +317,39 @@ func (r *reporter) end(*stream.End) error { return nil }
 
 func (r *reporter) abort(*stream.Abort, *stream.Begin) error { return nil }
 
-// finish tells of the folders that only the destination has, if the source
-// holds its account whole, and the sums.
+// finish tells what nobody claimed, and of the folders that only the
+// destination has, if the source holds its account whole, and the sums.
 func (r *reporter) finish() error {
-	for _, t := range r.dest.Folders() {
-		if r.folders[t] != nil || !r.whole {
-			continue
-		}
-		sum := &Summary{Type: "folder", Target: t.Name}
-		if err := r.extra(t, sum); err != nil {
+	for _, t := range r.lacking {
+		sum := r.folders[t]
+		if err := r.tell(sum, &Difference{Type: "difference", Folder: sum.Folder, Target: t.Name}, KindFolder); err != nil {
 			return err
 		}
-		r.total.add(sum)
-		if sum.Extra+sum.Failed > 0 {
-			if err := r.out.Folder(sum); err != nil {
+	}
+	for _, t := range r.order {
+		if err := r.close(t, r.folders[t], true); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.dest.Folders() {
+		if r.folders[t] == nil && r.whole {
+			if err := r.close(t, &Summary{Type: "folder", Target: t.Name}, false); err != nil {
 				return err
 			}
 		}
 	}
 	return r.out.Total(&r.total)
+}
+
+// close ends a destination folder. One that agrees with no source folder and
+// holds nothing is not worth a line.
+func (r *reporter) close(t *Target, sum *Summary, always bool) error {
+	if err := r.extra(t, sum); err != nil {
+		return err
+	}
+	r.total.add(sum)
+	if always || sum.Extra+sum.Failed > 0 {
+		return r.out.Folder(sum)
+	}
+	return nil
 }

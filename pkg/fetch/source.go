@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -243,6 +244,11 @@ func (s *source) list(from, next uint32) ([]want, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(wants) < int(s.folder.Messages) {
+		if wants, err = s.searched(wants, last(next)); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortFunc(wants, func(a, b want) int { return int(int64(a.uid) - int64(b.uid)) })
 	looks := make([]uint64, len(wants))
 	for i := range wants {
@@ -254,6 +260,29 @@ func (s *source) list(from, next uint32) ([]want, error) {
 		wants[i].twin = at+1 < len(looks) && looks[at+1] == wants[i].look
 	}
 	return wants, nil
+}
+
+// searched adds the messages that SEARCH knows and the listing did not have:
+// there are fewer than STATUS said, be it that some were expunged since.
+func (s *source) searched(wants []want, to uint32) ([]want, error) {
+	criteria := "ALL"
+	if to > 0 {
+		criteria = fmt.Sprintf("UID 1:%d", to)
+	}
+	uids, err := s.box.Search(s.ctx, criteria)
+	if refused(err) {
+		return wants, nil // a server without SEARCH has said what it can
+	}
+	known := make(map[uint32]bool, len(wants))
+	for _, w := range wants {
+		known[w.uid] = true
+	}
+	for _, uid := range uids {
+		if !known[uid] && (to == 0 || uid <= to) {
+			wants = append(wants, want{uid: uid})
+		}
+	}
+	return wants, err
 }
 
 // look hashes what can be seen of a message without reading it.

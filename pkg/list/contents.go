@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -17,6 +18,9 @@ func Contents(ctx context.Context, session *imapconn.Session, choice folder.Sele
 	boxes, err := session.List(ctx)
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(boxes) == 0 {
+		return nil, nil, exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
 	}
 	names := make([]string, len(boxes))
 	for i, b := range boxes {
