@@ -399,3 +399,46 @@ func TestArchiveAgainstArchive(t *testing.T) {
 		t.Errorf("%+v, %v", sum, err)
 	}
 }
+
+// broken writes a stream whose large message fails half way.
+func broken(t testing.TB) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := stream.NewWriter(&out, stream.WriterOptions{})
+	must(t, w.Write(&stream.Begin{Content: stream.Full, User: "joe", Host: "old", Key: headerkey.Default, Delimiter: "/"}))
+	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: 9, Messages: 2, Octets: -1}))
+	m := mail{"k", "", 1, ""}.record(1, "INBOX")
+	m.DropBody()
+	m.SHA256, m.Size, m.Parts = "", 3<<20, 3
+	must(t, w.Write(m))
+	p := w.Parts(m)
+	_, err := p.Write(make([]byte, 1<<20+100))
+	must(t, err)
+	must(t, w.Write(&stream.Failed{Folder: "INBOX", UIDValidity: 1, UID: 1, Reason: stream.ReasonTruncated}))
+	must(t, w.Write(mail{"l", "other", 1, ""}.record(2, "INBOX")))
+	must(t, w.End(&stream.End{Listed: 2}))
+	must(t, w.Close())
+	return out.Bytes()
+}
+
+// A message that was taken back counts once, as failed, whoever waits for it.
+func TestFailureTakesTheMessageBack(t *testing.T) {
+	for _, dest := range [][]mail{nil, {{"k", "yy", 7, ""}}, {{"k", "yy", 7, ""}, {"l", "other", 1, ""}}} {
+		for _, pipe := range []bool{false, true} {
+			got, end, err := planOf(t, broken(t), &model{mails: dest}, pipe)
+			if exit.CodeOf(err) != exit.Partial || end.Failed != 1 || end.Listed != 2 || end.Listed != end.Present+end.Emitted+end.Failed {
+				t.Errorf("%d there, pipe %v: %v, %+v, %v", len(dest), pipe, got, end, err)
+			}
+		}
+	}
+}
+
+// An archive does not have what failed half way into it.
+func TestArchiveLacksWhatFailed(t *testing.T) {
+	source := export(t, []mail{{"k", "whole", 1, ""}, {"l", "other", 1, ""}}, stream.Full)
+	got, _, err := planOf(t, source, NewArchive(stream.NewReader(bytes.NewReader(broken(t)), false)), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "archive with a failure", got, []mail{{octets: "whole"}})
+}
