@@ -121,9 +121,6 @@ func (m *Message) SetBody(octets []byte) {
 // DropBody takes the octets out of the record; its sha256 stays.
 func (m *Message) DropBody() { m.body, m.bodyKind = nil, noBody }
 
-// CopyBody makes m carry the octets of from, as they stand.
-func (m *Message) CopyBody(from *Message) { m.body, m.bodyKind = from.body, from.bodyKind }
-
 // AppendOctets appends the part's octets to dst. Their sum is checked by who
 // puts the parts together.
 func (b *Body) AppendOctets(dst []byte) ([]byte, error) {
