@@ -221,21 +221,15 @@ func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
 	if err := p.open(); err != nil {
 		return false, err
 	}
-	for at := int64(0); ; {
-		b, err := p.box.FetchPart(p.a.ctx, d.uid, at, bodyLimit)
-		var one *imapconn.PartError
-		if errors.As(err, &one) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		to.Write(b)
-		at += int64(len(b))
-		if len(b) < bodyLimit {
-			return true, nil
-		}
+	err := p.box.ReadParts(p.a.ctx, d.uid, bodyLimit, func(piece []byte) bool {
+		to.Write(piece)
+		return false
+	})
+	var one *imapconn.PartError
+	if errors.As(err, &one) {
+		return false, nil
 	}
+	return err == nil, err
 }
 
 // open makes sure that the folder is the open one: another may have been

@@ -54,6 +54,19 @@ func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int6
 	return all, nil
 }
 
+// ReadParts gets a message's body in pieces of size octets, until its end or
+// until fn says that it has enough. Pieces are valid until fn returns. Errors
+// are those of FetchPart.
+func (x *Selected) ReadParts(ctx context.Context, uid uint32, size int64, fn func(piece []byte) (enough bool)) error {
+	for at := int64(0); ; {
+		piece, err := x.FetchPart(ctx, uid, at, size)
+		if err != nil || fn(piece) || int64(len(piece)) < size {
+			return err
+		}
+		at += int64(len(piece))
+	}
+}
+
 // fetchPart gets what the server gives at a time.
 func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
 	w := wanted{partial: true, origin: offset, maxBody: count}

@@ -36,17 +36,14 @@ func Items(recipe headerkey.Recipe, further ...string) imapconn.Items {
 // it would give. An *imapconn.PartError concerns this message alone.
 func Deepen(ctx context.Context, box *imapconn.Selected, uid uint32, scan *headerkey.Scanner) (headerkey.Identity, error) {
 	scan.Reset()
-	for at := int64(0); ; {
-		p, err := box.FetchPart(ctx, uid, at, pieceSize)
-		if err != nil {
-			return headerkey.Identity{}, err
-		}
-		scan.Write(p)
-		at += int64(len(p))
-		if len(p) < pieceSize || scan.HeaderDone() && !scan.NeedsBody() {
-			return scan.Sum(), nil
-		}
+	err := box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
+		scan.Write(piece)
+		return scan.HeaderDone() && !scan.NeedsBody()
+	})
+	if err != nil {
+		return headerkey.Identity{}, err
 	}
+	return scan.Sum(), nil
 }
 
 // Each calls fn for every message with a UID from from to to, 0 being the
