@@ -77,5 +77,6 @@ func (a *assembler) drop() {
 	if a.open != nil {
 		a.open.close()
 		a.open = nil
+		a.seen.Forget()
 	}
 }

@@ -13,6 +13,7 @@ type Seen struct {
 	last    *seenFolder
 	where   identity
 	sum     *[8]byte // of the last message, for when its parts have come
+	fresh   uint32   // its UID, if it had not come before, else 0
 }
 
 // identity is what a UID means something in.
@@ -44,6 +45,9 @@ func (s *Seen) Again(b *Begin, m *Message) (bool, error) {
 		s.sum, again = &[8]byte{}, false
 		f.late[m.UID] = s.sum
 	}
+	if s.fresh = m.UID; again {
+		s.fresh = 0
+	}
 	return again, s.compare(m.Folder, m.UID, m.SHA256)
 }
 
@@ -54,6 +58,22 @@ func (s *Seen) Part(b *Body) error {
 		return nil
 	}
 	return s.compare(b.Folder, b.UID, b.SHA256)
+}
+
+// Forget takes back the message that Again was last asked about, for its parts
+// did not all come: it does not exist, and is new when it comes again.
+func (s *Seen) Forget() {
+	if s.fresh == 0 {
+		return
+	}
+	f := s.last
+	if f.late[s.fresh] != nil {
+		delete(f.late, s.fresh)
+	} else {
+		n := len(f.uids) - 1
+		f.uids, f.sums = f.uids[:n], f.sums[:n]
+	}
+	s.fresh, s.sum = 0, nil
 }
 
 // compare holds a sha256, if there is one, against the one known before.

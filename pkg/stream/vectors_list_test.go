@@ -141,6 +141,11 @@ func (l *list) sections() {
 	v := l.odd("abort-in-parts", "a message whose parts did not all come before the abort does not exist", text(begin, inbox, message(1, "one"), big[0], big[1], abortRec(75)), "one")
 	v.abort = 75
 	v.pack()
+	again := whole(begin, inbox, big[0], big[1], big[2])
+	v = l.odd("abort-in-parts-then-whole", "such a message is no repetition when it comes again", text(begin, inbox, big[0], big[1], abortRec(75))+again, strings.Repeat("a", mib+1))
+	v.abort = 75
+	v.pack()
+	l.odd("parts-failed-then-whole", "nor is one that was taken back", whole(begin, inbox, big[0], `{"type":"failed","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"truncated"}`)+again, strings.Repeat("a", mib+1)).pack()
 	l.ok("abort-then-stream", "a stream that was aborted, and one that is whole", text(begin, inbox, message(1, "one"), abortRec(75))+whole(begin, inbox, message(2, "two")), "one", "two").abort = 75
 }
 

@@ -171,7 +171,10 @@ func (v *vectorReader) take(rec Record) error {
 		v.part(b)
 		return nil
 	}
-	v.open = nil
+	if v.open != nil {
+		v.open = nil
+		v.seen.Forget()
+	}
 	switch r := rec.(type) {
 	case *Begin:
 		v.begin = r
@@ -225,6 +228,7 @@ func (v *vectorReader) part(b *Body) {
 		v.open.SHA256 = b.SHA256
 		err = v.open.Check(v.parts)
 	}
+	v.open = nil
 	v.message(v.parts, err)
 }
 

@@ -142,7 +142,8 @@ class Reader:
             self.start(r)
         if kind == "abort":
             need(1 <= r.get("exit", 0) <= 255)
-            self.exit, self.begun, self.ended, self.open = r["exit"], None, True, None
+            self.forget()
+            self.exit, self.begun, self.ended = r["exit"], None, True
             return
         if kind == "end":
             self.finish(r)
@@ -210,7 +211,7 @@ class Reader:
         need(not again or None in (sha256, self.seen[identity]) or sha256 == self.seen[identity])
         self.seen.setdefault(identity, sha256)
         if parts:
-            self.open = {"id": (r["folder"], r["uid"]), "part": 1, "parts": parts, "size": size, "octets": b"", "again": again}
+            self.open = {"id": (r["folder"], r["uid"]), "identity": identity, "part": 1, "parts": parts, "size": size, "octets": b"", "again": again}
         elif not again:
             self.deliver(octets_of(r), size, sha256) if body else self.deliver(b"", 0, None)
 
@@ -241,6 +242,12 @@ class Reader:
         self.counts["emitted"] -= 1
         self.counts["failed"] += 1
         self.counts["octets"] -= self.open["size"]
+        self.forget()
+
+    def forget(self):
+        """Drops the message whose parts are under way: it may come again."""
+        if self.open and not self.open["again"]:
+            del self.seen[self.open["identity"]]
         self.open = None
 
     def failed(self, r):
