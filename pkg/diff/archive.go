@@ -92,7 +92,10 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 				large = nil
 			}
 		case *stream.Failed:
-			large = nil // it takes back the message whose parts were under way
+			if large != nil { // it takes back the message whose parts were under way
+				large = nil
+				seen.Forget()
+			}
 		case *stream.Abort:
 			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
 		}

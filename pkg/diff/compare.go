@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -35,8 +36,8 @@ type source struct {
 type outcome interface {
 	// start comes once a stream's table of contents is complete.
 	start(b *stream.Begin, toc []*source) error
-	// message comes for every message that is compared, with its ordinal; one
-	// that waits is resolved later. e is what it was paired with.
+	// message comes for every message that was not met before, with its ordinal;
+	// one that waits is resolved later. e is what it was paired with.
 	message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error
 	// again comes for a message that an earlier stream of a concatenation held.
 	again(b *stream.Begin, m *stream.Message) error
@@ -45,13 +46,21 @@ type outcome interface {
 	takenBack(f *stream.Failed) error
 	// part comes for the body parts of the last message.
 	part(b *stream.Body) error
-	// resolved comes when no further message can land on t.
+	// resolved comes when what waits for t is decided: between start and end, or
+	// once the whole source has ended.
 	resolved(t *Target, r *resolution) error
+	// mistaken comes for messages that were taken for present, by their ordinals
+	// or UIDs: t does not have them after all.
+	mistaken(t *Target, claimants []uint32) error
 	// other comes for failed and gone records and for those that pass through.
 	other(r stream.Record) error
 	end(e *stream.End) error
-	// abort comes when the source was aborted. b may not have been started.
+	// abort ends a stream that was aborted, which may not have been started; b is
+	// nil where it had no begin. What waits then is resolved later.
 	abort(a *stream.Abort, b *stream.Begin) error
+	// rest comes last, also after a source that was cut: for what was decided too
+	// late for its own stream.
+	rest() error
 }
 
 // comparison is one run over a source stream.
@@ -61,23 +70,35 @@ type comparison struct {
 	dest Destination
 	out  outcome
 
-	begin   *stream.Begin
+	begin   *stream.Begin // of the stream under way, or nil
 	recipe  headerkey.Recipe
 	toc     []*source
 	byName  map[string]*source
 	at      int  // the source folder that the messages have come to
 	started bool // the table of contents is complete
+	streams int  // that have begun
+	records int  // that were taken, of all streams
+	over    bool // nothing more can come, and all is decided
 	seen    stream.Seen
 	again   bool           // the parts of a message that was met before
 	large   *stream.Failed // the message whose parts are under way, by its folder and UID
 	late    *waiter        // its sha256 comes with its last part
 	into    *matcher       // where late waits
 
-	piped   bool // the source cannot be read again
-	ordinal uint32
-	counts  stream.End
-	aborted *stream.Abort
-	unfit   error // why this is no source to compare; an abort may excuse it
+	piped   bool   // the source cannot be read again
+	patient bool   // nothing is resolved before the whole source has been read
+	ordinal uint32 // of the next message record
+	counts  *stream.End
+	tallies []tally       // of the streams that were started
+	stopped *stream.Abort // it came, and what follows it is not known yet
+	aborted *stream.Abort // the last
+	unfit   error         // why this is no source to compare; an abort may excuse it
+}
+
+// tally is what was counted of one stream of a concatenation.
+type tally struct {
+	first  uint32 // ordinal
+	counts *stream.End
 }
 
 func newComparison(ctx context.Context, opt *Options, dest Destination, out outcome) *comparison {
@@ -89,16 +110,51 @@ func newComparison(ctx context.Context, opt *Options, dest Destination, out outc
 func (c *comparison) run(in *stream.Reader) error {
 	for {
 		rec, err := in.Next()
-		if err == io.EOF {
-			return c.verdict()
-		}
 		if err == nil {
 			err = c.record(rec)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			c.records++
+			continue
+		case err == io.EOF:
+			err = c.verdict()
+		case exit.CodeOf(err) != exit.Data:
+			return err
+		}
+		if failed := c.finish(); failed != nil {
+			return failed
+		}
+		return err
+	}
+}
+
+// finish decides on all that waits: nothing more can come.
+func (c *comparison) finish() error {
+	if err := c.breakOff(); err != nil {
+		return err
+	}
+	if c.started {
+		if err := c.advance(nil); err != nil {
 			return err
 		}
 	}
+	if err := c.stop(); err != nil {
+		return err
+	}
+	var targets []*Target
+	if len(c.tallies) > 0 { // the destination was opened
+		targets = c.dest.Folders()
+	}
+	for _, t := range targets {
+		if t.match != nil && len(t.match.waiters) > 0 {
+			if err := c.resolve(t); err != nil {
+				return err
+			}
+		}
+	}
+	c.over = true
+	return c.out.rest()
 }
 
 func (c *comparison) verdict() error {
@@ -111,17 +167,14 @@ func (c *comparison) verdict() error {
 func (c *comparison) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
-		c.unfit = c.open(r)
-		return nil
+		return c.open(r)
 	case *stream.Folder:
 		s := &source{Folder: *r}
 		c.toc = append(c.toc, s)
 		c.byName[r.Name] = s
 		return nil
 	case *stream.Abort:
-		// Nobody waits for the rest: whoever waited could be paired wrongly.
-		c.aborted = r
-		return c.out.abort(r, c.begin)
+		return c.abort(r)
 	}
 	if err := c.start(); err != nil {
 		return err
@@ -147,16 +200,46 @@ func (c *comparison) record(rec stream.Record) error {
 }
 
 func (c *comparison) open(b *stream.Begin) error {
-	recipe, err := headerkey.ParseRecipe(b.Key)
-	c.begin, c.recipe, c.toc, c.byName, c.at, c.started = b, recipe, nil, map[string]*source{}, 0, false
-	c.counts = stream.End{Plan: true}
-	if err != nil {
-		return exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+	if err := c.stop(); err != nil {
+		return err
 	}
-	if b.Plan {
-		return exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
+	recipe, err := headerkey.ParseRecipe(b.Key)
+	c.begin, c.recipe, c.toc, c.byName, c.at = b, recipe, nil, map[string]*source{}, 0
+	c.counts = &stream.End{Plan: true}
+	c.streams++
+	switch c.unfit = nil; {
+	case err != nil:
+		c.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+	case b.Plan:
+		c.unfit = exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
 	}
 	return nil
+}
+
+// abort takes the abort of the stream under way. Whether those who wait can be
+// decided on in it depends on what follows.
+func (c *comparison) abort(a *stream.Abort) error {
+	if err := c.stop(); err != nil {
+		return err
+	}
+	c.stopped, c.aborted = a, a
+	if err := c.breakOff(); err != nil || c.started {
+		return err
+	}
+	return c.stop()
+}
+
+// stop ends the stream that was aborted, if one was. Whoever waits in it still
+// is left for the streams behind it: one of those may hold the message that
+// has a better claim.
+func (c *comparison) stop() error {
+	a := c.stopped
+	if a == nil {
+		return nil
+	}
+	b := c.begin
+	c.stopped, c.begin, c.started = nil, nil, false
+	return c.out.abort(a, b)
 }
 
 // start opens the destination and maps the folders once all of them are known:
@@ -168,13 +251,14 @@ func (c *comparison) start() error {
 	if c.started {
 		return nil
 	}
-	c.started = true
 	if err := c.dest.Open(c.recipe); err != nil {
 		return err
 	}
 	if err := c.mapFolders(); err != nil {
 		return err
 	}
+	c.started = true
+	c.tallies = append(c.tallies, tally{c.ordinal, c.counts})
 	var total int64
 	for _, s := range c.toc {
 		total += int64(s.Messages)
@@ -194,6 +278,7 @@ func (c *comparison) mapFolders() error {
 		existing[folder.Plain(t.Name)] = t
 	}
 	for _, t := range c.dest.Folders() {
+		t.sources = 0
 		existing[t.Name] = t
 		if folder.IsInbox(t.Name) {
 			existing[folder.Inbox] = t
@@ -225,7 +310,9 @@ func (c *comparison) mapFolders() error {
 }
 
 func (c *comparison) message(m *stream.Message) error {
-	c.late = nil
+	c.late, c.large = nil, nil
+	ordinal := c.ordinal
+	c.ordinal++
 	again, err := c.seen.Again(c.begin, m)
 	if c.again = again; again && err == nil {
 		return c.out.again(c.begin, m)
@@ -239,8 +326,6 @@ func (c *comparison) message(m *stream.Message) error {
 	}
 	c.counts.Listed++
 	c.opt.Progress.Add(1, 0)
-	ordinal := c.ordinal
-	c.ordinal++
 	if s.failed == "" {
 		if err := c.load(s); err != nil {
 			return err
@@ -248,10 +333,10 @@ func (c *comparison) message(m *stream.Message) error {
 	}
 	if s.failed != "" {
 		c.again = true
-		return c.out.other(unreadable(m, s))
+		return c.out.message(m, ordinal, s, barred, nil)
 	}
-	if c.large = nil; m.Parts > 0 {
-		c.large = &stream.Failed{Folder: m.Folder, UID: m.UID}
+	if m.Parts > 0 {
+		c.large = incomplete(m)
 	}
 	match := s.target.match
 	v, e := match.decide(evidenceOf(m), ordinal, m.Parts == 0)
@@ -261,17 +346,43 @@ func (c *comparison) message(m *stream.Message) error {
 	if v == present {
 		c.counts.Present++
 	}
+	if len(match.ousted) > 0 {
+		if err := c.mistaken(s.target, match.ousted); err != nil {
+			return err
+		}
+		match.ousted = nil
+	}
 	return c.out.message(m, ordinal, s, v, e)
 }
 
-// takeBack forgets a message whose parts end in its failure: it counts once,
-// as failed, and nobody waits for it.
+// mistaken takes back that messages are present.
+func (c *comparison) mistaken(t *Target, claimants []uint32) error {
+	for _, ordinal := range claimants {
+		if c.piped { // it is a UID
+			ordinal = c.ordinal
+		}
+		c.countsOf(ordinal).Present--
+	}
+	return c.out.mistaken(t, claimants)
+}
+
+// breakOff forgets a message whose parts did not all come.
+func (c *comparison) breakOff() error {
+	if c.large == nil {
+		return nil
+	}
+	return c.takeBack(c.large)
+}
+
+// takeBack forgets a message whose parts end in its failure: it does not
+// exist, nobody waits for it, and it may come again.
 func (c *comparison) takeBack(f *stream.Failed) error {
 	if c.large == nil || c.large.Folder != f.Folder || c.large.UID != f.UID {
 		return nil
 	}
 	c.large = nil
 	c.counts.Listed--
+	c.seen.Forget()
 	if c.late != nil {
 		c.into.waiters = c.into.waiters[:len(c.into.waiters)-1]
 		c.late = nil
@@ -283,6 +394,11 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 // unreadable is what becomes of a message whose target cannot be compared.
 func unreadable(m *stream.Message, s *source) *stream.Failed {
 	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonTarget, Text: s.failed}
+}
+
+// incomplete is what becomes of a message whose parts did not all come.
+func incomplete(m *stream.Message) *stream.Failed {
+	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonIncomplete, Text: "the stream stops before its last part"}
 }
 
 func (c *comparison) part(b *stream.Body) error {
@@ -346,24 +462,42 @@ func (c *comparison) leave(s *source) error {
 	if t == nil {
 		return nil
 	}
-	if t.sources--; t.sources > 0 {
+	if t.sources--; t.sources > 0 || t.match == nil || c.patient {
 		return nil
 	}
-	if t.match == nil {
-		return c.out.resolved(t, &resolution{})
-	}
+	return c.resolve(t)
+}
+
+// resolve decides on all that waits for a target.
+func (c *comparison) resolve(t *Target) error {
 	r, err := t.match.resolve()
 	if err != nil {
 		return err
 	}
-	c.counts.Present += int64(len(r.pairs) - len(r.mistaken))
-	c.counts.Ambiguous += r.ambiguous
+	for _, p := range r.pairs {
+		c.countsOf(p.ordinal).Present++
+	}
+	for _, ordinal := range r.ambiguous {
+		c.countsOf(ordinal).Ambiguous++
+	}
+	if len(r.mistaken) > 0 {
+		if err := c.mistaken(t, r.mistaken); err != nil {
+			return err
+		}
+	}
 	return c.out.resolved(t, r)
+}
+
+// countsOf returns the counts of the stream that a message came in.
+func (c *comparison) countsOf(ordinal uint32) *stream.End {
+	i := sort.Search(len(c.tallies), func(i int) bool { return c.tallies[i].first > ordinal })
+	return c.tallies[i-1].counts
 }
 
 func (c *comparison) end(e *stream.End) error {
 	if err := c.advance(nil); err != nil {
 		return err
 	}
-	return c.out.end(&c.counts)
+	c.begin, c.started = nil, false
+	return c.out.end(c.counts)
 }

@@ -20,8 +20,9 @@ type claim uint8
 
 const (
 	unclaimed claim = iota
-	certain         // by its sha256, or by resolve
+	certain         // by its sha256
 	likely          // by its look alone; sha is the claimant's unless it is known
+	loose           // for want of a better; whoever looks like it may have it
 )
 
 // chunkSize is how many entries are allocated at a time: a slice that grows by

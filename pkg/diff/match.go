@@ -17,6 +17,7 @@ const (
 	missing verdict = iota // the destination lacks it
 	present                // it is there
 	waits                  // known once the folder has ended
+	barred                 // its target cannot be compared
 )
 
 // crowd is how many messages of one key are looked through at once. In a
@@ -30,6 +31,18 @@ type waiter struct {
 	entry   *entry // what it was paired with, or nil
 	by      trait  // what they have in common
 	proven  bool   // entry was handed over and stays
+}
+
+// strength says how good a claim is that was made by resolve: a further stream
+// may bring a message that has a better one.
+func (w *waiter) strength() claim {
+	switch {
+	case w.by&sameOctets != 0:
+		return certain
+	case w.looksLike(&w.entry.evidence):
+		return likely
+	}
+	return loose
 }
 
 // pair is a source message and the destination message that it was found to be.
@@ -55,7 +68,8 @@ type matcher struct {
 	waiters []waiter
 	group   []*entry // reused
 	flags   flagSets
-	piped   bool // a mistaken claimant is known by its UID, its record being gone
+	ousted  []uint32 // ordinals, or UIDs, of claimants who have lost their place and were not told
+	piped   bool     // a mistaken claimant is known by its UID, its record being gone
 }
 
 // take adds a message of the destination.
@@ -67,14 +81,18 @@ func (m *matcher) take(e Entry) *entry {
 // that waits is remembered. With hasty false only its sha256 decides at once.
 func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entry) {
 	m.group = m.index.group(m.group[:0], &e, crowd)
-	var free, look, tied *entry
+	var free, look, tied, held *entry
 	for _, d := range m.group {
 		switch {
+		case d.claimed == certain:
 		case d.claimed == likely:
 			if d.looksLike(&e) {
 				tied = d
 			}
-		case d.claimed == certain:
+		case d.claimed == loose:
+			if d.looksLike(&e) {
+				held = d
+			}
 		case e.bothSHA(&d.evidence) && e.sha == d.sha:
 			m.claim(d, certain, &e, ordinal)
 			return present, d
@@ -85,7 +103,12 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 			}
 		}
 	}
-	if free == nil && tied == nil && len(m.group) < crowd {
+	if held != nil && look == nil && hasty {
+		m.ousted = append(m.ousted, held.claimant)
+		m.claim(held, likely, &e, ordinal)
+		return present, held
+	}
+	if free == nil && tied == nil && held == nil && len(m.group) < crowd {
 		return missing, nil
 	}
 	if look != nil && hasty && !e.has(knownTwin) && len(m.group) < crowd {
@@ -114,13 +137,14 @@ type resolution struct {
 	pairs    []pair   // present after all
 	ties     []tie    // of messages without octets
 
-	ambiguous int64 // missing, but it could be another of the same key
+	ambiguous []uint32 // ordinals of the missing that could as well be another of the same key
 }
 
 // tie is a choice that nothing but octets can make, and the source has none:
 // of the messages with these ordinals, some are there already.
 type tie struct {
-	ordinals []uint32
+	ordinals []uint32 // all of them, ascending
+	spare    []uint32 // as many of them as are there
 	stream.Tie
 }
 
@@ -154,7 +178,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		switch d.claimed {
 		case unclaimed:
 			free = append(free, d)
-		case likely:
+		case likely, loose:
 			likelies = append(likelies, d)
 		}
 	}
@@ -174,6 +198,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		if err := m.prover.digest(slices.Concat(free, contested)); err != nil {
 			return err
 		}
+		assign(ws, free) // who is left over is another now
 		r.mistaken = append(r.mistaken, handOver(ws, contested, claimants)...)
 		tied, contested = assign(ws, free), nil
 	case proof && len(tied) > 0:
@@ -184,13 +209,13 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 	for i := range ws {
 		w := &ws[i]
 		if w.entry != nil {
-			w.entry.claimed = certain
+			m.claim(w.entry, w.strength(), &w.evidence, w.ordinal)
 			r.pairs = append(r.pairs, pair{&w.evidence, w.ordinal, w.entry})
 			continue
 		}
 		r.missing = append(r.missing, w.ordinal)
 		if len(tied) > 0 || len(contested) > 0 {
-			r.ambiguous++
+			r.ambiguous = append(r.ambiguous, w.ordinal)
 		}
 	}
 	return nil
@@ -201,7 +226,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) error {
 	t := tie{Tie: stream.Tie{Digests: []string{}}}
 	for _, w := range tied {
-		t.ordinals = append(t.ordinals, w.ordinal)
+		t.ordinals, t.spare = append(t.ordinals, w.ordinal), append(t.spare, w.ordinal)
 		digests, err := m.prover.loose([]*entry{w.entry})
 		if err != nil {
 			return err

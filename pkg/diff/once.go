@@ -11,7 +11,7 @@ func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 	d := &direct{planner: p, spools: map[*Target]*spool{}}
 	defer d.close()
 	c := newComparison(ctx, p.opt, p.dest, d)
-	c.piped = true
+	c.piped, d.of = true, c
 	return c.run(in)
 }
 
@@ -19,10 +19,14 @@ func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 // missing.
 type direct struct {
 	*planner
-	toc    []*source
+	of     *comparison
+	toc    []*source          // of the stream under way, or nil
+	first  uint32             // ordinal in it: a message before that is late
 	spools map[*Target]*spool // of targets that somebody waits for
 	route  route              // of the parts of the last message
 	into   *spool             // where they go when they are spooled
+	under  *stream.Failed     // the message of which parts are still to be written, or nil
+	late   []*adjourned
 }
 
 // route is where the parts of a message go.
@@ -35,14 +39,21 @@ const (
 )
 
 func (d *direct) start(b *stream.Begin, toc []*source) error {
-	d.toc = toc
+	d.toc, d.first = toc, d.of.ordinal
 	return d.planner.start(b, toc)
 }
 
 func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict, _ *entry) error {
+	d.under = nil
 	switch v {
+	case barred:
+		d.route = dropped
+		return d.bar(m, s)
 	case missing:
 		d.route = planned
+		if m.Parts > 0 {
+			d.under = incomplete(m)
+		}
 		return d.emit(m, ordinal, s)
 	case waits:
 		d.route = spooled
@@ -61,11 +72,17 @@ func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict
 
 // again does nothing: what went on its way cannot be called back for other
 // flags. A source that is read twice does better.
-func (d *direct) again(*stream.Begin, *stream.Message) error { return nil }
+func (d *direct) again(*stream.Begin, *stream.Message) error {
+	d.under = nil
+	return nil
+}
 
-func (d *direct) takenBack(f *stream.Failed) error { return d.into.w.Write(f) }
+func (d *direct) takenBack(f *stream.Failed) error { return d.into.takenBack(f) }
 
 func (d *direct) part(b *stream.Body) error {
+	if b.Part == b.Parts {
+		d.under = nil
+	}
 	switch d.route {
 	case planned:
 		return d.w.Write(b)
@@ -75,14 +92,17 @@ func (d *direct) part(b *stream.Body) error {
 	return nil
 }
 
+func (d *direct) other(r stream.Record) error {
+	d.under = nil
+	return d.planner.other(r)
+}
+
 // resolved emits those who waited in vain, in the order in which they came.
 func (d *direct) resolved(t *Target, r *resolution) error {
-	for _, uid := range r.mistaken {
-		s := d.sourceOf(t)
-		err := d.other(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uid, Reason: stream.ReasonAmbiguous, Text: "one message was taken for another before all of the folder was read; read the source from a file, not from a pipe"})
-		if err != nil {
-			return err
-		}
+	d.tie(r.ties, func(ordinal uint32) bool { return ordinal < d.first })
+	candidates := r.candidates()
+	for _, l := range d.late {
+		l.decided(t, candidates)
 	}
 	s := d.spools[t]
 	if s == nil {
@@ -90,22 +110,68 @@ func (d *direct) resolved(t *Target, r *resolution) error {
 	}
 	delete(d.spools, t)
 	defer s.close()
-	d.tie(r.ties)
-	return s.replay(r.candidates(), d)
+	return s.replay(candidates, d)
 }
 
-// sourceOf returns the folder whose messages land on t.
-func (d *direct) sourceOf(t *Target) *source {
-	for _, s := range d.toc {
+// mistaken tells which messages were taken for others; their records are gone.
+func (d *direct) mistaken(t *Target, uids []uint32) error {
+	s, put := sourceOf(d.toc, t), d.other
+	if s == nil { // it is of a stream that has ended
+		l := d.lateFor(t)
+		s, put = sourceOf(l.toc, t), l.fail
+	} else if err := d.complete(); err != nil {
+		return err
+	}
+	for _, uid := range uids {
+		err := put(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uid, Reason: stream.ReasonAmbiguous, Text: "one message was taken for another before all of the source was read; read it from a file, not from a pipe"})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sourceOf returns the folder of a stream whose messages land on t, or nil.
+func sourceOf(toc []*source, t *Target) *source {
+	for _, s := range toc {
 		if s.target == t {
 			return s
 		}
 	}
-	return &source{}
+	return nil
 }
+
+// complete makes room for another message behind one whose parts did not all
+// come.
+func (d *direct) complete() error {
+	if d.under == nil {
+		return nil
+	}
+	return d.other(d.under)
+}
+
+func (d *direct) end(counts *stream.End) error {
+	d.leave()
+	return d.planner.end(counts)
+}
+
+func (d *direct) abort(a *stream.Abort, b *stream.Begin) error {
+	if len(d.spools) > 0 {
+		d.late = append(d.late, &adjourned{begin: b, toc: d.toc, spools: d.spools})
+		d.spools = map[*Target]*spool{}
+	}
+	d.leave()
+	return d.planner.abort(a, b)
+}
+
+// leave forgets the stream that ends.
+func (d *direct) leave() { d.toc, d.first, d.under = nil, d.of.ordinal, nil }
 
 func (d *direct) close() {
 	for _, s := range d.spools {
 		s.close()
+	}
+	for _, l := range d.late {
+		l.close()
 	}
 }

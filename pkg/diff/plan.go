@@ -33,36 +33,53 @@ type planner struct {
 	opt   *Options
 	dest  Destination
 	w     *stream.Writer
-	ties  map[uint32]*stream.Tie // by ordinal, of this target or stream
-	spare int64                  // emitted and not missing, of this stream
-	last  *stream.End            // sums over the streams of a concatenation
+	ties  map[uint32]mark // by ordinal
+	spare int64           // emitted and not missing, of this stream
+	last  *stream.End     // sums over the streams of a concatenation
+}
+
+// mark is what a message is told that is tied with others.
+type mark struct {
+	stream.Tie
+	spare bool // it counts as there
 }
 
 // start writes begin, the table of contents with its targets, and the folders
 // to create.
 func (p *planner) start(b *stream.Begin, toc []*source) error {
+	if err := p.contents(b, toc); err != nil {
+		return err
+	}
+	for _, s := range toc {
+		t := s.target
+		if t == nil {
+			continue
+		}
+		if exists := t.UIDValidity != 0 || t.Unreadable != ""; !exists {
+			if err := p.w.Write(&stream.Create{Target: t.Name, Folder: s.Name}); err != nil {
+				return err
+			}
+		}
+		if s.Subscribed && !t.Subscribed {
+			if err := p.w.Write(&stream.Subscribe{Target: t.Name, Folder: s.Name}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// contents writes begin and the table of contents.
+func (p *planner) contents(b *stream.Begin, toc []*source) error {
 	if err := p.w.Write(p.begin(b)); err != nil {
 		return err
 	}
-	var then []stream.Record
 	for _, s := range toc {
 		f := s.Folder
 		if t := s.target; t != nil {
 			f.Target, f.TargetUIDValidity, f.TargetUIDNext = t.Name, t.UIDValidity, t.UIDNext
-			exists := t.UIDValidity != 0 || t.Unreadable != ""
-			if !exists {
-				then = append(then, &stream.Create{Target: t.Name, Folder: s.Name})
-			}
-			if s.Subscribed && !t.Subscribed {
-				then = append(then, &stream.Subscribe{Target: t.Name, Folder: s.Name})
-			}
 		}
 		if err := p.w.Write(&f); err != nil {
-			return err
-		}
-	}
-	for _, r := range then {
-		if err := p.w.Write(r); err != nil {
 			return err
 		}
 	}
@@ -82,26 +99,33 @@ func (p *planner) begin(b *stream.Begin) *stream.Begin {
 
 // emit writes a message that is missing, or that may be.
 func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
-	m.Target, m.Tie = s.target.Name, p.ties[ordinal]
-	if m.Tie != nil && m.Tie.Digests != nil {
-		p.spare += int64(m.Tie.Drop)
+	m.Target, m.Tie = s.target.Name, nil
+	if tied, ok := p.ties[ordinal]; ok {
+		m.Tie = &tied.Tie
+		if tied.spare {
+			p.spare++
+		}
 	}
 	return p.w.Write(m)
 }
 
+// bar writes that a message cannot be compared.
+func (p *planner) bar(m *stream.Message, s *source) error { return p.w.Write(unreadable(m, s)) }
+
 // tie marks messages that are told apart by their octets. The first of them
-// has the digests.
-func (p *planner) tie(ties []tie) {
+// to be emitted has the digests; late ones are emitted after the others.
+func (p *planner) tie(ties []tie, late func(ordinal uint32) bool) {
 	if len(ties) > 0 && p.ties == nil {
-		p.ties = map[uint32]*stream.Tie{}
+		p.ties = map[uint32]mark{}
 	}
 	for _, t := range ties {
+		first := max(0, slices.IndexFunc(t.ordinals, func(ordinal uint32) bool { return !late(ordinal) }))
 		for i, ordinal := range t.ordinals {
-			mark := t.Tie
-			if i > 0 {
-				mark.Digests = nil
+			m := mark{t.Tie, slices.Contains(t.spare, ordinal)}
+			if i != first {
+				m.Digests = nil
 			}
-			p.ties[ordinal] = &mark
+			p.ties[ordinal] = m
 		}
 	}
 }
@@ -129,6 +153,7 @@ func (p *planner) end(counts *stream.End) error {
 }
 
 func (p *planner) abort(a *stream.Abort, b *stream.Begin) error {
+	p.spare = 0
 	if !p.w.Begun() && b != nil {
 		if err := p.w.Write(p.begin(b)); err != nil {
 			return err

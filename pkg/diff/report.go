@@ -175,6 +175,9 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 }
 
 func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+	if v == barred {
+		return r.other(unreadable(m, s))
+	}
 	sum := r.folders[s.target]
 	sum.Listed++
 	d := describe(m, s)
@@ -256,9 +259,14 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 			return err
 		}
 	}
-	sum.Present -= int64(len(res.mistaken))
-	sum.Missing += int64(len(res.mistaken))
-	sum.Ambiguous += res.ambiguous
+	sum.Ambiguous += int64(len(res.ambiguous))
+	return nil
+}
+
+func (r *reporter) mistaken(t *Target, ordinals []uint32) error {
+	sum := r.folders[t]
+	sum.Present -= int64(len(ordinals))
+	sum.Missing += int64(len(ordinals))
 	return nil
 }
 
@@ -316,6 +324,8 @@ func (r *reporter) other(rec stream.Record) error {
 func (r *reporter) end(*stream.End) error { return nil }
 
 func (r *reporter) abort(*stream.Abort, *stream.Begin) error { return nil }
+
+func (r *reporter) rest() error { return nil }
 
 // finish tells what nobody claimed, and of the folders that only the
 // destination has, if the source holds its account whole, and the sums.

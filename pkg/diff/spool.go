@@ -15,7 +15,9 @@ type spool struct {
 	file     *os.File
 	w        *stream.Writer
 	byName   map[string]*source
-	ordinals []uint32
+	ordinals []uint32 // of its messages, ascending
+	waiting  int64    // those that were not taken back
+	wanted   []uint32 // ordinals to emit, and others: see adjourned
 }
 
 func newSpool(toc []*source) (*spool, error) {
@@ -37,13 +39,33 @@ func newSpool(toc []*source) (*spool, error) {
 
 func (s *spool) message(m *stream.Message, ordinal uint32) error {
 	s.ordinals = append(s.ordinals, ordinal)
+	s.waiting++
 	return s.w.Write(m)
+}
+
+// takenBack takes the failure of the last message.
+func (s *spool) takenBack(f *stream.Failed) error {
+	s.waiting--
+	return s.w.Write(f)
+}
+
+// count returns how many of the ordinals, which ascend, are its messages'.
+func (s *spool) count(ordinals []uint32) (n int) {
+	for _, o := range s.ordinals {
+		if _, found := slices.BinarySearch(ordinals, o); found {
+			n++
+		}
+	}
+	return n
 }
 
 // replay emits those with the given ordinals, which ascend.
 func (s *spool) replay(ordinals []uint32, d *direct) error {
-	if len(ordinals) == 0 {
+	if s.count(ordinals) == 0 {
 		return nil
+	}
+	if err := d.complete(); err != nil {
+		return err
 	}
 	err := s.w.End(&stream.End{Listed: int64(len(s.ordinals))})
 	if err == nil {

@@ -2,10 +2,8 @@ package diff
 
 import (
 	"context"
-	"io"
 	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -13,9 +11,9 @@ import (
 func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*stream.Reader, error)) error {
 	d := &decisions{planner: p}
 	c := newComparison(ctx, p.opt, p.dest, d)
+	c.patient, d.of = true, c
 	first := c.run(in)
-	damaged := c.aborted != nil || exit.CodeOf(first) == exit.Data
-	if len(d.streams) == 0 && c.aborted == nil || first != nil && !damaged {
+	if !c.over || len(d.streams) == 0 && c.aborted == nil {
 		return first
 	}
 	second, err := again()
@@ -24,7 +22,7 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 	}
 	defer second.Close()
 	r := &replay{planner: p, decisions: d}
-	if err := r.run(second); err != nil {
+	if err := r.run(second, c.records); err != nil {
 		return err
 	}
 	return first
@@ -33,8 +31,9 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 // decisions is the outcome that only remembers, one bit a message.
 type decisions struct {
 	planner *planner
+	of      *comparison
 	streams []decided
-	missing []uint64
+	told    []uint64                   // by ordinal: the plan says something of the message
 	flags   map[sourceMessage][]string // of messages that came again
 }
 
@@ -50,30 +49,31 @@ func identityOf(b *stream.Begin, m *stream.Message) sourceMessage {
 
 // decided is what was found out about one stream of a concatenation.
 type decided struct {
+	number int // of the stream; those that were not started are not here
 	begin  *stream.Begin
 	toc    []*source
-	counts stream.End
+	counts *stream.End
 }
 
 func (d *decisions) start(b *stream.Begin, toc []*source) error {
-	d.streams = append(d.streams, decided{begin: b, toc: toc})
+	d.streams = append(d.streams, decided{number: d.of.streams, begin: b, toc: toc})
 	return nil
 }
 
-func (d *decisions) set(ordinal uint32) {
-	for int(ordinal/64) >= len(d.missing) {
-		d.missing = append(d.missing, 0)
+func (d *decisions) tell(ordinal uint32) {
+	for int(ordinal/64) >= len(d.told) {
+		d.told = append(d.told, 0)
 	}
-	d.missing[ordinal/64] |= 1 << (ordinal % 64)
+	d.told[ordinal/64] |= 1 << (ordinal % 64)
 }
 
-func (d *decisions) isMissing(ordinal uint32) bool {
-	return int(ordinal/64) < len(d.missing) && d.missing[ordinal/64]&(1<<(ordinal%64)) != 0
+func (d *decisions) isTold(ordinal uint32) bool {
+	return int(ordinal/64) < len(d.told) && d.told[ordinal/64]&(1<<(ordinal%64)) != 0
 }
 
 func (d *decisions) message(_ *stream.Message, ordinal uint32, _ *source, v verdict, _ *entry) error {
-	if v == missing {
-		d.set(ordinal)
+	if v == missing || v == barred {
+		d.tell(ordinal)
 	}
 	return nil
 }
@@ -92,40 +92,47 @@ func (d *decisions) takenBack(*stream.Failed) error { return nil }
 func (d *decisions) part(*stream.Body) error { return nil }
 
 func (d *decisions) resolved(_ *Target, r *resolution) error {
-	for _, o := range slices.Concat(r.candidates(), r.mistaken) {
-		d.set(o)
+	for _, o := range r.candidates() {
+		d.tell(o)
 	}
-	d.planner.tie(r.ties)
+	d.planner.tie(r.ties, func(uint32) bool { return false })
+	return nil
+}
+
+func (d *decisions) mistaken(_ *Target, ordinals []uint32) error {
+	for _, o := range ordinals {
+		d.tell(o)
+	}
 	return nil
 }
 
 func (d *decisions) other(stream.Record) error { return nil }
 
 func (d *decisions) end(counts *stream.End) error {
-	d.streams[len(d.streams)-1].counts = *counts
+	d.streams[len(d.streams)-1].counts = counts
 	return nil
 }
 
 func (d *decisions) abort(*stream.Abort, *stream.Begin) error { return nil }
 
+func (d *decisions) rest() error { return nil }
+
 // replay is the second reading.
 type replay struct {
 	*planner
 	*decisions
-	opened  *stream.Begin
-	now     *decided
+	number  int           // of streams that have begun
+	opened  *stream.Begin // of the stream under way
+	now     *decided      // what was decided on it
 	byName  map[string]*source
-	seen    stream.Seen
-	ordinal uint32
+	ordinal uint32 // of the next message
 	route   route
 }
 
-func (r *replay) run(in *stream.Reader) error {
-	for {
+// run takes as many records as the first reading did.
+func (r *replay) run(in *stream.Reader, records int) error {
+	for range records {
 		rec, err := in.Next()
-		if err == io.EOF {
-			return nil
-		}
 		if err == nil {
 			err = r.record(rec)
 		}
@@ -133,13 +140,13 @@ func (r *replay) run(in *stream.Reader) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func (r *replay) record(rec stream.Record) error {
 	switch rec := rec.(type) {
 	case *stream.Begin:
-		r.opened = rec
-		return r.begin()
+		return r.begin(rec)
 	case *stream.Folder:
 		return nil
 	case *stream.Message:
@@ -150,17 +157,22 @@ func (r *replay) record(rec stream.Record) error {
 		}
 		return nil
 	case *stream.End:
-		return r.planner.end(&r.now.counts)
+		r.opened = nil
+		return r.planner.end(r.now.counts)
 	case *stream.Abort:
-		return r.planner.abort(rec, r.opened)
+		b := r.opened
+		r.opened = nil
+		return r.planner.abort(rec, b)
 	}
 	return r.planner.other(rec)
 }
 
-// begin goes to the next stream that was decided on. One that was cut before
-// its first message has nothing to write.
-func (r *replay) begin() error {
-	if len(r.streams) == 0 {
+// begin goes to the next stream, and starts it if it was started in the first
+// reading. One that ended before its first message was not.
+func (r *replay) begin(b *stream.Begin) error {
+	r.number++
+	r.opened = b
+	if len(r.streams) == 0 || r.streams[0].number != r.number {
 		return nil
 	}
 	r.now, r.streams = &r.streams[0], r.streams[1:]
@@ -172,19 +184,15 @@ func (r *replay) begin() error {
 }
 
 func (r *replay) message(m *stream.Message) error {
-	r.route = dropped
-	again, err := r.seen.Again(r.now.begin, m)
-	if again || err != nil {
-		return err
-	}
 	ordinal := r.ordinal
 	r.ordinal++
+	r.route = dropped
 	s := r.byName[m.Folder]
-	if s.failed != "" {
-		return r.planner.other(unreadable(m, s))
-	}
-	if !r.isMissing(ordinal) {
+	switch {
+	case !r.isTold(ordinal):
 		return nil
+	case s.failed != "":
+		return r.bar(m, s)
 	}
 	r.route = planned
 	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
