@@ -156,6 +156,11 @@ func (d *direct) end(counts *stream.End) error {
 }
 
 func (d *direct) abort(a *stream.Abort, b *stream.Begin) error {
+	for _, s := range d.spools {
+		if err := s.seal(); err != nil {
+			return err
+		}
+	}
 	if len(d.spools) > 0 {
 		d.late = append(d.late, &adjourned{begin: b, toc: d.toc, spools: d.spools})
 		d.spools = map[*Target]*spool{}

@@ -59,6 +59,19 @@ func (s *spool) count(ordinals []uint32) (n int) {
 	return n
 }
 
+// seal ends the spool: nothing more goes in, and no buffer is kept for it.
+func (s *spool) seal() error {
+	if s.w == nil {
+		return nil
+	}
+	err := s.w.End(&stream.End{Listed: int64(len(s.ordinals))})
+	if closeErr := s.w.Close(); err == nil {
+		err = closeErr
+	}
+	s.w = nil
+	return exit.Wrap(exit.IO, err)
+}
+
 // replay emits those with the given ordinals, which ascend.
 func (s *spool) replay(ordinals []uint32, d *direct) error {
 	if s.count(ordinals) == 0 {
@@ -67,17 +80,10 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 	if err := d.complete(); err != nil {
 		return err
 	}
-	err := s.w.End(&stream.End{Listed: int64(len(s.ordinals))})
-	if err == nil {
-		err = s.w.Flush()
+	if err := s.seal(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.w.Close()
-	}
-	if err == nil {
-		_, err = s.file.Seek(0, io.SeekStart)
-	}
-	if err != nil {
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
 		return exit.Wrap(exit.IO, err)
 	}
 	in := stream.NewReader(s.file, false)
@@ -108,6 +114,8 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 }
 
 func (s *spool) close() {
-	s.w.Close()
+	if s.w != nil {
+		s.w.Close()
+	}
 	s.file.Close()
 }
