@@ -1,9 +1,11 @@
 package imaptest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ type FaultProxy struct {
 	running  sync.WaitGroup
 
 	mu          sync.Mutex
+	lie         func(line string) string
 	rules       []Rule
 	fired       []int // how often, by rule
 	counts      counts
@@ -79,6 +82,16 @@ func (p *FaultProxy) SetRules(rules ...Rule) {
 	for l := range p.links {
 		l.counts, l.fired = newCounts(), map[int]bool{}
 	}
+}
+
+// Rewrite makes the proxy say something else in place of the server: fn gets
+// each line of it, without its end, and gives what the client gets, "" for
+// nothing. Literals, and the lines that announce one, stay as they are. fn is
+// called from one goroutine at a time.
+func (p *FaultProxy) Rewrite(fn func(line string) string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lie = fn
 }
 
 // Fired tells how often rules have fired, all together.
@@ -235,11 +248,45 @@ func (l *link) carry(direction Direction, octets []byte, to *net.TCPConn) (int, 
 	} else {
 		n, verb = l.talk.fromServer(octets)
 	}
+	line := l.talk.line
 	l.talkMu.Unlock()
+	unit := octets[:n]
+	if line {
+		if unit = l.said(direction, unit); !l.allowLine(direction, unit) {
+			return 0, errBroken
+		}
+	}
 	if verb != "" && !l.allow(direction, verb) {
 		return 0, errBroken
 	}
-	return n, l.forward(direction, octets[:n], to)
+	return n, l.forward(direction, unit, to)
+}
+
+// said returns a line as it goes on.
+func (l *link) said(direction Direction, line []byte) []byte {
+	l.proxy.mu.Lock()
+	defer l.proxy.mu.Unlock()
+	text := strings.TrimRight(string(line), "\r\n")
+	if _, _, announces := literalAt(text); l.proxy.lie == nil || direction == ToServer || announces {
+		return line
+	}
+	if text = l.proxy.lie(text); text == "" {
+		return nil
+	}
+	return []byte(text + "\r\n")
+}
+
+// allowLine holds a line against the rules; false when one has cut the line.
+func (l *link) allowLine(direction Direction, line []byte) bool {
+	p := l.proxy
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, rule := range p.rules {
+		if rule.trigger == onLine && direction == ToServer && !l.spent(i) && rule.pattern.Match(bytes.TrimRight(line, "\r\n")) {
+			l.fire(i)
+		}
+	}
+	return !l.broken
 }
 
 // allow counts a command or an answer; false when a rule has cut the line.

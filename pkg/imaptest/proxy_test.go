@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,6 +146,44 @@ func TestCutAfterIsExact(t *testing.T) {
 				t.Errorf("fired %d times", p.Fired())
 			}
 		})
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	s := StartServer(t, Options{})
+	s.Account("joe").AddMessage("INBOX", nil, time.Time{}, []byte("Subject: one\r\n\r\nEXISTS\r\n"))
+	p := NewFaultProxy(t, s.Addr())
+	p.Rewrite(func(line string) string { return strings.Replace(line, "* 1 EXISTS", "* 2 EXISTS", 1) })
+	c, err := login(p.Addr(), "joe", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := c.command("SELECT INBOX")
+	if err != nil || !slices.ContainsFunc(lines, func(r response) bool { return r.name == "EXISTS" && r.number == 2 }) {
+		t.Errorf("%v, %v", lines, err)
+	}
+	p.Rewrite(func(line string) string { return strings.TrimPrefix(line, "EXISTS") })
+	got, err := Dump(p.Addr(), "joe", "secret")
+	if err != nil || len(got) != 1 || got[0].SHA256 != s.Account("joe").Messages("INBOX")[0].SHA256 {
+		t.Errorf("a literal was rewritten: %v, %v", got, err)
+	}
+}
+
+func TestCutLine(t *testing.T) {
+	s := StartServer(t, Options{})
+	p := NewFaultProxy(t, s.Addr(), CutLine(`^\S+ APPEND .*\{22\+?\}$`).Each())
+	for i, octets := range []string{"Subject: two\r\n\r\nHello\r\n", "Subject: one\r\n\r\nHell\r\n", "Subject: one\r\n\r\nHell\r\n", "Subject: o\r\n\r\nHi\r\n"} {
+		c, err := login(p.Addr(), "joe", "secret")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = (&loader{wire: c}).appendOne("INBOX", Message{Octets: []byte(octets)})
+		if (err != nil) != (len(octets) == 22) {
+			t.Errorf("message %d, %d octets: %v", i, len(octets), err)
+		}
+	}
+	if n := len(s.Account("joe").Messages("INBOX")); n != 2 || p.Fired() != 2 {
+		t.Errorf("%d messages, fired %d times", n, p.Fired())
 	}
 }
 

@@ -2,6 +2,7 @@ package imaptest
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -21,6 +22,7 @@ const (
 	onOctets  trigger = iota // n octets have gone in a direction
 	onCommand                // the n-th command of a verb, before its line goes on
 	onAnswer                 // its tagged answer, before that goes on
+	onLine                   // a line of the client that fits a pattern, before it goes on
 )
 
 type action int
@@ -39,6 +41,7 @@ type Rule struct {
 	direction Direction
 	n         int64
 	verb      string
+	pattern   *regexp.Regexp
 	action    action
 	pause     time.Duration // of a stall; 0: for ever
 	each      bool
@@ -81,6 +84,13 @@ func CutCommand(verb string, n int) Rule {
 	return Rule{trigger: onCommand, verb: verb, n: int64(n), action: cut}
 }
 
+// CutLine resets the connection as a line of the client arrives that fits a
+// pattern, without its end; nothing of it reaches the server. Lines inside
+// literals are no lines, those that announce one are.
+func CutLine(pattern string) Rule {
+	return Rule{trigger: onLine, pattern: regexp.MustCompile(pattern), action: cut}
+}
+
 // Each makes the rule fire in every connection.
 func (r Rule) Each() Rule {
 	r.each = true
@@ -95,6 +105,8 @@ func (r Rule) String() string {
 		when = fmt.Sprintf("before %s %d", r.verb, r.n)
 	case onAnswer:
 		when = fmt.Sprintf("instead of the answer to %s %d", r.verb, r.n)
+	case onLine:
+		when = fmt.Sprintf("before a line like %v", r.pattern)
 	}
 	if r.each {
 		when += ", in each connection"

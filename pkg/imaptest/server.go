@@ -17,6 +17,7 @@ import (
 type Options struct {
 	Delimiter string // one character, "/" if empty
 	NoLevels  bool   // no hierarchy: the delimiter is NIL
+	FoldCase  bool   // CREATE refuses a name that another differs from in case only
 	Prefix    string // of the personal namespace, such as "INBOX."
 
 	// Users maps user names to passwords. If nil, any user may log in with

@@ -140,6 +140,9 @@ func (s *session) Create(name string, options *imap.CreateOptions) error {
 	if box := s.account.mailboxes[name]; box != nil && !box.noselect() {
 		return no(imap.ResponseCodeAlreadyExists, "Mailbox already exists")
 	}
+	if s.server.options.FoldCase && slices.ContainsFunc(s.account.names(), func(n string) bool { return n != name && strings.EqualFold(n, name) }) {
+		return no(imap.ResponseCodeAlreadyExists, "Mailbox already exists")
+	}
 	box := s.account.create(name)
 	for _, use := range options.SpecialUse {
 		box.attributes = append(box.attributes, string(use))

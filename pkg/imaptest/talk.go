@@ -15,6 +15,7 @@ type talk struct {
 
 	verbs    map[string]string // tag -> verb, until answered
 	dialogue string            // tag of AUTHENTICATE or IDLE: the client's lines are no commands
+	line     bool              // the last unit was a whole line
 	awaited  int64             // a literal that the client announced and waits to send, -1 if none
 	goAhead  bool              // "+" came for it
 	opaque   bool
@@ -117,7 +118,7 @@ func (t *talk) answer(line string) string {
 
 // unit cuts the next unit off and says whether it is (part of) a literal.
 func (t *talk) unit(s *side, octets []byte) (n int, line string, literal bool) {
-	if t.opaque {
+	if t.line = false; t.opaque {
 		return len(octets), "", true
 	}
 	if s.literal > 0 {
@@ -126,6 +127,7 @@ func (t *talk) unit(s *side, octets []byte) (n int, line string, literal bool) {
 		return n, "", true
 	}
 	n = bytes.IndexByte(octets, '\n') + 1
+	t.line = n > 0
 	return n, strings.TrimRight(string(octets[:n]), "\r\n"), false
 }
 
