@@ -78,7 +78,7 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 			t.Unreadable = r.Err.Error()
 		} else {
 			t.UIDValidity, t.UIDNext, t.Messages = r.UIDValidity, r.UIDNext, r.Messages
-			if t.UIDNext == 0 {
+			if t.UIDNext == 0 || t.UIDNext == 1 && t.Messages > 0 {
 				if err := a.guessNext(t); err != nil {
 					return err
 				}
@@ -92,42 +92,35 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 // guessNext asks a server whose STATUS tells no UIDNEXT by opening the folder:
 // a plan must say where its knowledge ends.
 func (a *Account) guessNext(t *Target) error {
-	box, err := a.session.Examine(a.ctx, t.Wire)
+	box, err := a.examine(t)
 	var no *Unreadable
-	switch err := a.unreadable(err); {
+	switch {
 	case errors.As(err, &no):
 		t.Unreadable = no.Text
 	case err != nil:
 		return err
-	case box.UIDNext == 0:
-		t.Unreadable = "the server does not tell its UIDNEXT"
-	default:
+	case box.UIDNext > 1:
 		t.UIDNext = box.UIDNext
+	case box.Messages == 0:
+		t.UIDNext = 1
+	default:
+		t.Unreadable = "the server does not tell its UIDNEXT"
 	}
 	return nil
 }
 
 // Load reads the keys of a folder.
 func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
-	if t.Messages == 0 {
-		return nil, nil
-	}
-	box, err := a.session.Examine(a.ctx, t.Wire)
-	if err != nil {
-		return nil, a.unreadable(err)
-	}
-	if t.UIDValidity != box.UIDValidity {
-		return nil, &Unreadable{"its UIDVALIDITY has changed since it was listed"}
-	}
 	if t.UIDNext == 1 {
-		return nil, nil
+		return nil, nil // nothing has ever been there
 	}
-	to := t.UIDNext
-	if to > 0 {
-		to--
+	box, err := a.examine(t)
+	if err != nil {
+		return nil, err
 	}
+	read := uint32(0)
 	var lost error
-	err = keys.Each(a.ctx, box, 1, to, a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	err = keys.Each(a.ctx, box, 1, t.UIDNext-1, a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
 		case m.State == imapconn.Gone:
 		case id == nil:
@@ -137,22 +130,23 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 			e.Evidence = evidence{uid: m.UID, date: seconds(m.InternalDate), size: uint32(max(0, min(m.Size, 1<<32-1)))}
 			e.Evidence.setKey(id.Key)
 			add(e)
+			read++
 		}
 		return nil
 	})
+	if err == nil && lost == nil {
+		err = a.confirm(t, box, read)
+	}
 	if err != nil {
 		return nil, a.unreadable(err)
 	}
 	return &accountProver{a, t, box}, lost
 }
 
-// unreadable tells a server's NO from a lost connection.
+// unreadable tells what concerns one folder from a lost connection.
 func (a *Account) unreadable(err error) error {
-	if err == nil {
-		return nil
-	}
 	var no *imap.Error
-	if errors.As(err, &no) {
+	if errors.As(err, &no) || exit.CodeOf(err) == exit.Partial {
 		return &Unreadable{err.Error()}
 	}
 	return err

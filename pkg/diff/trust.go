@@ -1,0 +1,53 @@
+package diff
+
+import (
+	"fmt"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+)
+
+// A server was seen to open full folders as "0 EXISTS". Whoever believes it
+// appends all of them again. So what a folder shows is held against what STATUS
+// says of it. Where it shows less, both are asked once more, for a message may
+// have been expunged in between; a folder that contradicts itself then is not
+// compared.
+
+// examine opens a folder that shows as many messages as STATUS told.
+func (a *Account) examine(t *Target) (*imapconn.Selected, error) {
+	box, err := a.session.Examine(a.ctx, t.Wire)
+	if err == nil && box.Messages < t.Messages {
+		var now imapconn.Status
+		box, now, err = box.Reopen(a.ctx)
+		t.Messages = now.Messages
+	}
+	switch {
+	case err != nil:
+		return nil, a.unreadable(err)
+	case box.UIDValidity != t.UIDValidity:
+		return nil, &Unreadable{"its UIDVALIDITY has changed since it was listed"}
+	case box.Messages < t.Messages:
+		return nil, contradiction(t.Messages, box.Messages)
+	}
+	return box, nil
+}
+
+// confirm makes sure that the messages that were read, those below t.UIDNext,
+// are all of them.
+func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error {
+	if read >= t.Messages {
+		return nil
+	}
+	again, now, err := box.Reopen(a.ctx)
+	if err != nil {
+		return err
+	}
+	arrived := max(now.UIDNext, again.UIDNext, t.UIDNext) - t.UIDNext
+	if int64(now.Messages) > int64(read)+int64(arrived) {
+		return contradiction(now.Messages, read)
+	}
+	return nil
+}
+
+func contradiction(told, shown uint32) error {
+	return &Unreadable{fmt.Sprintf("the server says that it holds %d messages, and shows %d", told, shown)}
+}

@@ -1,0 +1,29 @@
+package imapconn
+
+import "context"
+
+// Reopen opens the mailbox of x anew on a new connection, which remembers
+// nothing, and returns what STATUS says of it just before. A server that shows
+// fewer messages than that contradicts itself: one was seen to open full
+// mailboxes as "0 EXISTS". It resumes.
+func (x *Selected) Reopen(ctx context.Context) (*Selected, Status, error) {
+	x.s.Close()
+	told, err := x.Told(ctx)
+	if err != nil {
+		return nil, told, err
+	}
+	again, err := x.s.open(ctx, x.command, x.Wire)
+	return again, told, err
+}
+
+// Told returns what STATUS says of the mailbox of x now. It resumes.
+func (x *Selected) Told(ctx context.Context) (Status, error) {
+	results, err := x.s.Status(ctx, []Mailbox{{Name: mailboxName(x.Wire), Wire: x.Wire}}, false)
+	if err == nil {
+		err = results[0].Err
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	return results[0].Status, nil
+}
