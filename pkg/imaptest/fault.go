@@ -19,8 +19,10 @@ type FaultProxy struct {
 	done     chan struct{}
 	running  sync.WaitGroup
 
+	lieMu sync.Mutex
+	lie   func(line string) string
+
 	mu          sync.Mutex
-	lie         func(line string) string
 	rules       []Rule
 	fired       []int // how often, by rule
 	counts      counts
@@ -89,8 +91,8 @@ func (p *FaultProxy) SetRules(rules ...Rule) {
 // nothing. Literals, and the lines that announce one, stay as they are. fn is
 // called from one goroutine at a time.
 func (p *FaultProxy) Rewrite(fn func(line string) string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lieMu.Lock()
+	defer p.lieMu.Unlock()
 	p.lie = fn
 }
 
@@ -264,8 +266,8 @@ func (l *link) carry(direction Direction, octets []byte, to *net.TCPConn) (int, 
 
 // said returns a line as it goes on.
 func (l *link) said(direction Direction, line []byte) []byte {
-	l.proxy.mu.Lock()
-	defer l.proxy.mu.Unlock()
+	l.proxy.lieMu.Lock()
+	defer l.proxy.lieMu.Unlock()
 	text := strings.TrimRight(string(line), "\r\n")
 	if _, _, announces := literalAt(text); l.proxy.lie == nil || direction == ToServer || announces {
 		return line

@@ -113,3 +113,17 @@ func (r Rule) String() string {
 	}
 	return what + " " + when
 }
+
+// Replace makes a function for FaultProxy.Rewrite: what fits the pattern is
+// replaced, as by regexp.ReplaceAllString, in the first n lines that it fits,
+// or with -1 in all of them.
+func Replace(pattern, with string, n int) func(line string) string {
+	fits := regexp.MustCompile(pattern)
+	return func(line string) string {
+		if n == 0 || !fits.MatchString(line) {
+			return line
+		}
+		n--
+		return fits.ReplaceAllString(line, with)
+	}
+}
