@@ -103,7 +103,7 @@ func TestAbortedStreamInFront(t *testing.T) {
 	const code = exit.Unavailable
 	rnd := rand.New(rand.NewPCG(2, 2))
 	runs := 0
-	for range 60 {
+	for range 25 {
 		source, dest, want := draw(rnd)
 		n := len(source)
 		cut := rnd.IntN(n + 1)
@@ -145,7 +145,7 @@ func TestAbortedStreamInFront(t *testing.T) {
 func TestWholeStreamsOnAPipe(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	failures := int64(0)
-	for range 300 {
+	for range 150 {
 		source, dest, want := draw(rnd)
 		n := len(source)
 		cut := rnd.IntN(n + 1)

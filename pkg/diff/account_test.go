@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,25 +61,12 @@ func accountAt(t testing.TB, addr string) *Account {
 	return a
 }
 
-// says replaces what fits the pattern in the first n lines that it fits, or
-// with -1 in all of them.
-func says(pattern, with string, n int) func(string) string {
-	fits := regexp.MustCompile(pattern)
-	return func(line string) string {
-		if n == 0 || !fits.MatchString(line) {
-			return line
-		}
-		n--
-		return fits.ReplaceAllString(line, with)
-	}
-}
-
 // Servers that contradict themselves are not believed; honest ones are, also
 // when messages come and go meanwhile.
 func TestServersThatContradictThemselves(t *testing.T) {
 	const there = 6 // and one more at the source
 	const exists, status = `^\* \d+ EXISTS`, `MESSAGES \d+`
-	noNext := says(` UIDNEXT \d+`, "", -1)
+	noNext := imaptest.Replace(` UIDNEXT \d+`, "", -1)
 	cases := []struct {
 		name    string
 		lie     func(a *imaptest.Account) func(string) string
@@ -88,23 +74,23 @@ func TestServersThatContradictThemselves(t *testing.T) {
 		failed  int
 	}{
 		{"honest", nil, 1, 0},
-		{"0 EXISTS", func(*imaptest.Account) func(string) string { return says(exists, "* 0 EXISTS", -1) }, 0, there + 1},
-		{"0 EXISTS once", func(*imaptest.Account) func(string) string { return says(exists, "* 0 EXISTS", 1) }, 1, 0},
-		{"some are hidden", func(*imaptest.Account) func(string) string { return says(exists, "* 5 EXISTS", -1) }, 0, there + 1},
+		{"0 EXISTS", func(*imaptest.Account) func(string) string { return imaptest.Replace(exists, "* 0 EXISTS", -1) }, 0, there + 1},
+		{"0 EXISTS once", func(*imaptest.Account) func(string) string { return imaptest.Replace(exists, "* 0 EXISTS", 1) }, 1, 0},
+		{"some are hidden", func(*imaptest.Account) func(string) string { return imaptest.Replace(exists, "* 5 EXISTS", -1) }, 0, there + 1},
 		{"some are never given", func(*imaptest.Account) func(string) string {
-			more, lie := says(exists, "* 8 EXISTS", -1), says(status, "MESSAGES 8", -1)
+			more, lie := imaptest.Replace(exists, "* 8 EXISTS", -1), imaptest.Replace(status, "MESSAGES 8", -1)
 			return func(line string) string { return more(lie(line)) }
 		}, 0, there + 1},
-		{"STATUS says 0", func(*imaptest.Account) func(string) string { return says(status, "MESSAGES 0", -1) }, 1, 0},
-		{"STATUS says too few", func(*imaptest.Account) func(string) string { return says(status, "MESSAGES 2", -1) }, 1, 0},
+		{"STATUS says 0", func(*imaptest.Account) func(string) string { return imaptest.Replace(status, "MESSAGES 0", -1) }, 1, 0},
+		{"STATUS says too few", func(*imaptest.Account) func(string) string { return imaptest.Replace(status, "MESSAGES 2", -1) }, 1, 0},
 		{"STATUS without UIDNEXT", func(*imaptest.Account) func(string) string { return noNext }, 1, 0},
-		{"STATUS with UIDNEXT 1", func(*imaptest.Account) func(string) string { return says(`UIDNEXT \d+ `, "UIDNEXT 1 ", -1) }, 1, 0},
+		{"STATUS with UIDNEXT 1", func(*imaptest.Account) func(string) string { return imaptest.Replace(`UIDNEXT \d+ `, "UIDNEXT 1 ", -1) }, 1, 0},
 		{"nobody tells UIDNEXT", func(*imaptest.Account) func(string) string {
-			untagged := says(`^\* OK \[UIDNEXT.*`, "", -1)
+			untagged := imaptest.Replace(`^\* OK \[UIDNEXT.*`, "", -1)
 			return func(line string) string { return untagged(noNext(line)) }
 		}, 1, 0},
 		{"nobody tells UIDNEXT, and 0 EXISTS", func(*imaptest.Account) func(string) string {
-			untagged, none := says(`^\* OK \[UIDNEXT.*`, "", -1), says(exists, "* 0 EXISTS", -1)
+			untagged, none := imaptest.Replace(`^\* OK \[UIDNEXT.*`, "", -1), imaptest.Replace(exists, "* 0 EXISTS", -1)
 			return func(line string) string { return none(untagged(noNext(line))) }
 		}, 0, there + 1},
 		{"expunged after STATUS", func(a *imaptest.Account) func(string) string {
@@ -125,7 +111,7 @@ func TestServersThatContradictThemselves(t *testing.T) {
 			}
 		}, 2, 0},
 		{"EXAMINE is refused", func(*imaptest.Account) func(string) string {
-			return says(`^(\S+) OK (.*\[READ-ONLY\].*)`, "$1 NO $2", -1)
+			return imaptest.Replace(`^(\S+) OK (.*\[READ-ONLY\].*)`, "$1 NO $2", -1)
 		}, 0, there + 1},
 	}
 	for _, c := range cases {
@@ -167,7 +153,7 @@ func TestEmptyFolderWithoutUIDNEXT(t *testing.T) {
 		if strings.HasPrefix(text, "* OK [UIDNEXT") {
 			return ""
 		}
-		return says(` UIDNEXT \d+`, "", -1)(text)
+		return imaptest.Replace(` UIDNEXT \d+`, "", -1)(text)
 	})
 	plan, end, err := writePlan(t, exportPost(t, post(3)), accountAt(t, line.Addr()), false)
 	if err != nil || end.Missing != 3 {
