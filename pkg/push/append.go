@@ -1,7 +1,6 @@
 package push
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -13,11 +12,6 @@ import (
 )
 
 const (
-	// doubtPause lies between two looks for a message whose answer was lost: a
-	// server was seen to store a batch half a second after its client had gone.
-	doubtPause = 1100 * time.Millisecond
-	// doubtRounds is how often the two looks may disagree.
-	doubtRounds = 5
 	// aloneTries is how often a message may end the connection by itself, and
 	// deadlyMessages how many such messages there may be: more are an outage.
 	aloneTries     = 3
@@ -96,6 +90,12 @@ func (p *pusher) append(t *target, ms []*message) error {
 				if rest, err = p.settle(t, rest); err != nil {
 					return err
 				}
+			}
+			if t.refused != nil {
+				if err := p.refuseAll(rest, Failed, "in-doubt", t.refused.Error()); err != nil {
+					return err
+				}
+				return p.refuseAll(tail, Rejected, "no-folder", t.refused.Error())
 			}
 			switch {
 			case len(rest) < n: // it goes on
@@ -209,6 +209,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendResult) error {
 	x := of(&m.Message, t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
+	t.stored(r.UID)
 	p.opt.Progress.Add(1, m.Size)
 	return p.receipts.message(x, m.Size)
 }
@@ -219,36 +220,6 @@ func (p *pusher) excused(t *target, m *message) error {
 	x.Reason = "tie"
 	p.opt.Progress.Add(1, m.Size)
 	return p.receipts.message(x, 0)
-}
-
-// settle finds out which messages the server stored though its answer was
-// lost, and returns the others. That a message is not there counts only when
-// two looks agree.
-func (p *pusher) settle(t *target, ms []*message) ([]*message, error) {
-	var err error
-	for range doubtRounds {
-		if ms, err = p.look(t, ms); err != nil || len(ms) == 0 {
-			return ms, err
-		}
-		before := len(ms)
-		if err := sleep(p.desk.ctx, max(doubtPause, 2*p.slowest)); err != nil {
-			return nil, err
-		}
-		if ms, err = p.look(t, ms); err != nil || len(ms) == before {
-			return ms, err
-		}
-	}
-	return ms, nil
-}
-
-// look reads what has come to the folder anew, on whatever connection there
-// is, and returns the messages that are not there.
-func (p *pusher) look(t *target, ms []*message) ([]*message, error) {
-	p.desk.open = nil
-	if err := p.desk.look(t); err != nil {
-		return nil, err
-	}
-	return p.found(t, ms, Appended)
 }
 
 // found writes receipts for the messages that are known to be at the
@@ -269,15 +240,6 @@ func (p *pusher) found(t *target, ms []*message, result Result) (rest []*message
 		}
 	}
 	return rest, p.receipts.flush()
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // refuseAll writes the receipts of messages that do not arrive, and keeps

@@ -30,6 +30,8 @@ type Options struct {
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Warn          func(format string, args ...any)
 	Progress      progress.Counter
+
+	sleep func(context.Context, time.Duration) error // nil: as long as it takes
 }
 
 // Outcome is what a run has done.
@@ -74,6 +76,9 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		ctx: ctx, opt: &opt, receipts: newReceipts(out), in: newAssembler(in, !opt.DryRun),
 		// What is on its way when the run is interrupted is finished first.
 		desk: &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
+	}
+	if opt.sleep == nil {
+		opt.sleep = sleep
 	}
 	if opt.Rejects != nil {
 		p.rejects = &rejects{w: opt.Rejects}
@@ -129,6 +134,7 @@ func (p *pusher) run() error {
 			err = p.messages(w)
 		}
 		if err == io.EOF {
+			p.suspect()
 			return p.verdict()
 		}
 		if err != nil {

@@ -33,6 +33,14 @@ func (l letter) octets() []byte {
 
 func (l letter) arrived() time.Time { return time.Date(2020, 1, 2, 3, 4, l.date, 0, time.UTC) }
 
+// numbered are letters of different keys and sizes.
+func numbered(n int) (letters []letter) {
+	for i := range n {
+		letters = append(letters, letter{fmt.Sprintf("m%02d", i), strings.Repeat("x", i+1), i})
+	}
+	return letters
+}
+
 // planFor writes a plan as imap-diff does for a destination that was empty.
 func planFor(t testing.TB, letters []letter, validity, next uint32) []byte {
 	t.Helper()
@@ -73,7 +81,9 @@ func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []
 	}
 	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, Password: func(context.Context) (string, error) { return "secret", nil }}
 	conn.Port, _ = strconv.Atoi(port)
-	opt.Warn, opt.Progress = t.Logf, progress.None{}
+	if opt.Progress = (progress.None{}); opt.Warn == nil {
+		opt.Warn = t.Logf
+	}
 	var out bytes.Buffer
 	outcome, err := Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(plan), opt.Edited), &out)
 	var receipts []Receipt
@@ -179,7 +189,7 @@ func TestAnswerLost(t *testing.T) {
 			server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: literalPlus})
 			server.Account("joe").AddMailbox("INBOX")
 			proxy := imaptest.NewFaultProxy(t, server.Addr(), imaptest.DropAnswer("APPEND", k))
-			outcome, receipts, err := carryOut(t, proxy.Addr(), planFor(t, letters, 0, 0), Options{})
+			outcome, receipts, err := carryOut(t, proxy.Addr(), planFor(t, letters, 0, 0), Options{sleep: quick})
 			if err != nil {
 				t.Fatalf("answer %d: %v", k, err)
 			}

@@ -17,7 +17,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/keys"
 )
 
 // target is a destination folder that messages go to.
@@ -35,6 +34,7 @@ type target struct {
 	newer   map[string][]*newcomer
 	ours    map[string]int // appended by this run where the server tells no UIDs
 	ties    map[string]*tied
+	doubt   *doubt // about messages that were sent again, or nil
 }
 
 // tied is how far the messages of one key have come of which some are there
@@ -210,25 +210,26 @@ func (d *desk) prepare(t *target, look bool) error {
 		return t.refuse(err)
 	}
 	t.opened, t.flags, t.anyFlag = true, d.box.PermanentFlags, d.box.AnyKeyword
+	t.newer = map[string][]*newcomer{}
 	from := max(t.next, 1)
 	switch {
 	case t.validity != 0 && t.validity != d.box.UIDValidity:
 		t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan", t.validity, d.box.UIDValidity)
 		return nil
 	case !look:
-		from = d.box.UIDNext
+		t.uidNext = max(d.box.UIDNext, 1)
+		return nil
 	case t.validity != 0 && t.next == 0:
 		t.refused = fmt.Errorf("the plan does not say which of its messages imap-diff has seen: make a new plan")
 		return nil
 	}
-	t.uidNext = max(from, 1)
-	t.newer = map[string][]*newcomer{}
-	return d.look(t)
+	t.uidNext = from
+	return t.refuse(d.look(t))
 }
 
 // refuse keeps a server's NO with the folder; what ends the run is returned.
 func (t *target) refuse(err error) error {
-	if refused(err) {
+	if refused(err) || exit.CodeOf(err) == exit.Partial {
 		t.refused = err
 		return nil
 	}
@@ -242,33 +243,6 @@ func (d *desk) selectBox(t *target) error {
 	}
 	d.box, d.open = box, t
 	return nil
-}
-
-// look reads the keys of the messages at and above t.uidNext into t.newer.
-func (d *desk) look(t *target) error {
-	if d.open != t {
-		if err := d.selectBox(t); err != nil {
-			return err
-		}
-	}
-	if d.box.Messages == 0 || d.box.UIDNext != 0 && d.box.UIDNext <= t.uidNext {
-		return nil
-	}
-	next := t.uidNext
-	err := keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
-		if m.UID < t.uidNext || id == nil {
-			return nil // UID n:* gives the last message also when it is below n
-		}
-		next = max(next, m.UID+1)
-		if t.ours[id.Key] > 0 {
-			t.ours[id.Key]--
-			return nil
-		}
-		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, date: unix(m.InternalDate)})
-		return nil
-	})
-	t.uidNext = next
-	return err
 }
 
 // allowed splits flags into those that the folder keeps and those it does not.
