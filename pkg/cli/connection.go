@@ -30,7 +30,7 @@ func ConnectionFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "ca-file", Category: connecting, Usage: "`FILE`: trust these certificates (PEM) in place of the system's"},
 		&ucli.StringFlag{Name: "tls-pin", Category: connecting, Usage: "`sha256:HEX`: accept the certificate with this fingerprint and no other"},
 		&ucli.BoolFlag{Name: "tls-insecure", Category: connecting, Usage: "accept any certificate: whoever is in between reads all"},
-		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout, Usage: "`DURATION`: give up after so long without progress, as in 90s"},
+		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout, Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the server only says that it is still there"},
 		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting, Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
 		&ucli.StringFlag{Name: "trace", Category: connecting, Usage: "`FILE`: append the conversation to it, without passwords and mail; - is stderr"},
 		&ucli.StringFlag{Name: "prefix", Category: connecting, Usage: "`PREFIX`: of the personal namespace, where the server does not tell it"},

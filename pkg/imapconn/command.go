@@ -14,6 +14,7 @@ type command struct {
 }
 
 func (c *conn) command(text string) *command {
+	c.stall.progress()
 	c.tag++
 	tag := "A" + strconv.Itoa(c.tag)
 	k := &command{tag: tag, octet: make([]byte, 0, len(tag)+len(text)+64)}
@@ -54,7 +55,8 @@ func (k *command) show(s string) *command {
 }
 
 // run sends a command and hands every untagged response to on (which may be
-// nil, and need not read the response to its end) until the tagged one. The
+// nil, and need not read the response to its end) until the tagged one. It
+// calls progress when a response was what the command is there for. The
 // error is an *imap.Error when the server refused, a *lineError when the
 // connection was lost; an error of on itself costs the connection, too.
 func (c *conn) run(k *command, on func(*response) error) (response, error) {
@@ -103,7 +105,7 @@ func (c *conn) write(p []byte) error {
 // until reads responses up to the one tagged tag, or up to a continuation if
 // plus is set. A continuation that nobody waits for is passed over.
 func (c *conn) until(tag string, plus bool, on func(*response) error) (response, error) {
-	for noise := 0; ; {
+	for {
 		resp, err := c.next()
 		if err != nil {
 			return resp, err
@@ -111,6 +113,7 @@ func (c *conn) until(tag string, plus bool, on func(*response) error) (response,
 		switch {
 		case resp.kind == '+':
 			if plus {
+				c.progress()
 				return resp, nil
 			}
 		case resp.kind == 't' && resp.tag == tag:
@@ -121,9 +124,6 @@ func (c *conn) until(tag string, plus bool, on func(*response) error) (response,
 			if err := on(&resp); err != nil && err != errMalformed {
 				return resp, c.abandon(err)
 			}
-		}
-		if noise += resp.noise(); noise > maxNoise {
-			return resp, c.broken("a flood of responses that nobody asked for")
 		}
 		if err := c.skip(); err != nil {
 			return resp, c.abandon(err)

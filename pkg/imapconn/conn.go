@@ -34,6 +34,7 @@ type conn struct {
 	alerts          int       // that came
 	exists          uint32    // messages in the selected mailbox
 	expunges        int       // messages that vanished from it
+	noise           int       // responses since the last progress
 
 	wire   *wire
 	client *imapclient.Client
@@ -50,10 +51,18 @@ func newConn(nc net.Conn, o *Options) *conn {
 func (c *conn) layer(nc net.Conn, trace *tracer) {
 	c.nc = nc
 	c.reader = newReader(nc, trace)
+	c.arriving = c.stall.arriving
 	c.bw = bufio.NewWriterSize(nc, 64<<10)
 }
 
 func (c *conn) usable() error { return c.err }
+
+// progress says that what came was part of the answer. What is not told of is
+// noise, and bounded: by maxNoise, and in time by stallConn's patience.
+func (c *conn) progress() {
+	c.noise = 0
+	c.stall.progress()
+}
 
 func (c *conn) touch() { c.idle = time.Now() }
 
@@ -114,11 +123,17 @@ func (c *conn) next() (response, error) {
 // receive reads the head of the next response, and remembers what concerns the
 // connection as a whole.
 func (c *conn) receive() (response, error) {
+	c.stall.arrived()
 	resp, err := c.head()
 	if err != nil {
 		return resp, err
 	}
+	if c.noise++; c.noise > maxNoise {
+		return resp, &limitError{"a flood of responses that nobody asked for"}
+	}
 	switch {
+	case resp.kind == 't':
+		c.progress()
 	case resp.kind != '*':
 	case resp.typ == "EXISTS":
 		c.exists = resp.num
@@ -165,6 +180,7 @@ func (c *conn) alive() bool {
 	}
 	timeout := c.stall.timeout
 	c.stall.timeout = time.Millisecond
+	c.stall.progress() // nothing is owed
 	_, err := c.br.Peek(1)
 	c.stall.timeout = timeout
 	var netErr net.Error

@@ -23,6 +23,8 @@ type lineError struct {
 func (e *lineError) Error() string {
 	what := e.err.Error()
 	switch {
+	case errors.Is(e.err, errNoAnswer):
+		what = fmt.Sprintf("the server talks, but %d times the timeout brought no answer", patience)
 	case errors.Is(e.err, os.ErrDeadlineExceeded):
 		what = "no progress before the timeout"
 	case errors.Is(e.err, io.ErrUnexpectedEOF):

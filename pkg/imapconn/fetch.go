@@ -56,8 +56,6 @@ type fetcher struct {
 	at   int // where the last one was found
 	told int // how many are done
 
-	noise int // see useless
-
 	buffer []uint32 // of batch
 
 	limit   int                // UIDs a command
@@ -208,19 +206,22 @@ func (f *fetcher) response(c *conn, resp *response, single bool) error {
 		uid, ok := f.seqs[resp.num]
 		if !ok {
 			f.keepOrphan(resp.num, single)
-			return f.useless()
+			return nil
 		}
 		m.UID = uid
 		m.got |= gotUID
 	}
 	i, ok := f.find(m.UID)
 	if !ok || f.done[i] {
-		return f.useless() // unsolicited, or a second time
+		return nil // unsolicited, or a second time
 	}
 	if orphan := f.orphans[resp.num]; orphan != nil {
 		m.merge(orphan)
 	}
 	if part := f.parts[m.UID]; part != nil {
+		if m.got&^part.got&^gotNIL != 0 {
+			c.progress()
+		}
 		part.merge(m)
 		f.partial += int64(len(m.Header) + len(m.Body))
 		m = part
@@ -231,14 +232,6 @@ func (f *fetcher) response(c *conn, resp *response, single bool) error {
 		return f.deliver(i, &m.Message)
 	}
 	f.keepPart(resp.num, m)
-	return f.useless()
-}
-
-// useless counts responses that do not complete a message.
-func (f *fetcher) useless() error {
-	if f.noise++; f.noise > maxNoise {
-		return &limitError{"a flood of FETCH responses that nobody asked for"}
-	}
 	return nil
 }
 
@@ -274,6 +267,7 @@ func (f *fetcher) keepPart(seq uint32, m *fetched) {
 			f.parts = map[uint32]*fetched{}
 		}
 		f.parts[m.UID] = m.clone()
+		f.x.s.c.progress()
 	}
 	if f.seqs == nil {
 		f.seqs = map[uint32]uint32{}
@@ -289,6 +283,7 @@ func (f *fetcher) keepOrphan(seq uint32, single bool) {
 			f.orphans = map[uint32]*fetched{}
 		}
 		f.orphans[seq] = f.m.clone()
+		f.x.s.c.progress()
 	}
 }
 
@@ -313,6 +308,7 @@ func (f *fetcher) deliver(i int, m *Message) error {
 	if err := f.fn(m); err != nil {
 		return &callerError{err}
 	}
+	f.x.s.c.progress()
 	return nil
 }
 

@@ -90,10 +90,11 @@ func (f *fetcher) sweepResponse(c *conn, resp *response, from, to uint32, seen *
 	}
 	need := f.want.items() &^ f.x.quirks.never
 	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || !seen.add(f.m.UID) {
-		return f.useless()
+		return nil
 	}
 	if err := f.fn(&f.m.Message); err != nil {
 		return &callerError{err}
 	}
+	c.progress()
 	return nil
 }

@@ -165,12 +165,12 @@ type quirks struct {
 func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error) {
 	present := &uidMarks{}
 	asked := uids
+	c := x.s.c
 	found := func(uid uint32) {
-		if _, ok := slices.BinarySearch(asked, uid); ok {
-			present.add(uid)
+		if _, ok := slices.BinarySearch(asked, uid); ok && present.add(uid) {
+			c.progress()
 		}
 	}
-	c := x.s.c
 	defer c.watch(ctx)()
 	for len(uids) > 0 {
 		set, n := appendSet(nil, uids)

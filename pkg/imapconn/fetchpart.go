@@ -102,7 +102,9 @@ func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted)
 		}
 		err := c.fetchResponse(&m, w)
 		whole := int64(len(m.Body)) == m.Literal
-		found = err == nil && m.UID == uid && m.got&gotBody != 0 && whole
+		if found = err == nil && m.UID == uid && m.got&gotBody != 0 && whole; found {
+			c.progress()
+		}
 		return err
 	})
 	x.s.part = m.body

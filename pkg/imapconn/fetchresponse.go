@@ -244,7 +244,7 @@ func (c *conn) bodyItem(m *fetched, w *wanted) (err error) {
 	}
 	m.Literal = c.lit
 	if c.lit > w.maxBody {
-		err = c.discardLiteral()
+		err = c.drainLiteral()
 	} else {
 		m.body, err = c.literal(m.body[:0], w.maxBody)
 		m.Body = m.body

@@ -77,6 +77,7 @@ func (s *Session) listing(c *conn, typ, command string) ([]listEntry, error) {
 			s.o.warn("a folder in the server's listing cannot be read and is left out: " + quote(cutText(c.text)))
 			return err
 		}
+		c.progress()
 		if entries = append(entries, entry); len(entries) > maxMailboxes {
 			return &limitError{"a listing of too many folders"}
 		}

@@ -46,7 +46,8 @@ type Options struct {
 	Auth []string
 
 	// Timeout bounds the connect, and every wait without progress in either
-	// direction while an answer is owed. 0: DefaultTimeout.
+	// direction while an answer is owed. Responses that are no part of the
+	// answer extend the wait to ten times Timeout in all. 0: DefaultTimeout.
 	Timeout time.Duration
 	// DisableCaps names capabilities that are taken as not offered.
 	DisableCaps []string

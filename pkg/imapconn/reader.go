@@ -13,7 +13,7 @@ const (
 	maxSearch  = 16 << 20 // the line that answers a SEARCH
 	maxLiteral = 1 << 20  // a literal that is no message body
 	maxDepth   = 1000     // of parentheses
-	maxNoise   = 4 << 20  // responses to one command that are no answer to it
+	maxNoise   = 4 << 20  // responses in a row that are no part of an answer
 )
 
 // errMalformed marks a response that makes no sense. The reader is still at a
@@ -29,6 +29,8 @@ type reader struct {
 	quiet bool // the next lines hold secrets
 	wide  bool // the next lines may be as long as maxSearch
 
+	arriving func() // is called as a long literal that may be of use comes in
+
 	text []byte
 	pos  int
 	lit  int64  // octets of the literal that follows text, -1 if there is none
@@ -38,7 +40,7 @@ type reader struct {
 }
 
 func newReader(r io.Reader, trace *tracer) *reader {
-	return &reader{br: bufio.NewReaderSize(r, 64<<10), trace: trace, lit: -1}
+	return &reader{br: bufio.NewReaderSize(r, 64<<10), trace: trace, lit: -1, arriving: func() {}}
 }
 
 // line reads one line into text.
@@ -128,9 +130,14 @@ func (r *reader) skip() error {
 }
 
 // discardLiteral drains the literal at the end of text and reads the line after.
-func (r *reader) discardLiteral() error {
-	for n := r.lit; n > 0; {
-		k, err := r.br.Discard(int(min(n, 1<<30)))
+func (r *reader) discardLiteral() error { return r.drain(func() {}) }
+
+// drainLiteral is discardLiteral for one that was asked for.
+func (r *reader) drainLiteral() error { return r.drain(r.arriving) }
+
+func (r *reader) drain(arriving func()) error {
+	for n := r.lit; n > 0; arriving() {
+		k, err := r.br.Discard(int(min(n, literalChunk)))
 		n -= int64(k)
 		if err != nil {
 			return eof(err)
@@ -139,17 +146,23 @@ func (r *reader) discardLiteral() error {
 	return r.line()
 }
 
+// literalChunk is how much of a literal is waited for at a time, in octets.
+const literalChunk = 1 << 20
+
 // literal appends the literal at the end of text to dst and reads the line
 // after it. A literal above limit is an error of the connection.
 func (r *reader) literal(dst []byte, limit int64) ([]byte, error) {
 	if r.lit > limit {
 		return dst, &limitError{fmt.Sprintf("a literal of %d octets where at most %d make sense", r.lit, limit)}
 	}
-	n := int(r.lit)
 	at := len(dst)
-	dst = grow(dst, n)
-	if _, err := io.ReadFull(r.br, dst[at:]); err != nil {
-		return dst[:at], eof(err)
+	dst = grow(dst, int(r.lit))
+	for rest := dst[at:]; len(rest) > 0; r.arriving() {
+		n, err := io.ReadFull(r.br, rest[:min(len(rest), literalChunk)])
+		if err != nil {
+			return dst[:at], eof(err)
+		}
+		rest = rest[n:]
 	}
 	return dst, r.line()
 }

@@ -159,16 +159,6 @@ func codeEnd(b []byte) int {
 	return len(b)
 }
 
-// noise is 1 for a response that has no data in it. Those that have some are
-// counted by who asked for them.
-func (resp *response) noise() int {
-	switch resp.typ {
-	case "FETCH", "LIST", "LSUB", "STATUS", "SEARCH":
-		return 0
-	}
-	return 1
-}
-
 // err returns the refusal that a tagged NO or BAD is, or nil.
 func (resp *response) err() error {
 	if resp.typ == "OK" {

@@ -23,6 +23,9 @@ type rule struct {
 	early bool // answer before the literal, and do not read it
 	close bool // close the connection after the answer
 	stall time.Duration
+
+	noise  string // is said every few milliseconds before the answer
+	noises int    // so often; 0: for ever
 }
 
 const allCaps = "IMAP4rev1 SASL-IR AUTH=PLAIN LITERAL+ MULTIAPPEND UIDPLUS"
@@ -100,11 +103,24 @@ func (s *script) talk(c net.Conn) {
 		tag, text, _ := strings.Cut(strings.TrimRight(command, "\r\n"), " ")
 		r := s.answer(text)
 		time.Sleep(r.stall)
+		if !r.chatter(c) {
+			return
+		}
 		io.WriteString(c, strings.ReplaceAll(r.reply, "TAG", tag))
 		if r.close {
 			return
 		}
 	}
+}
+
+func (r *rule) chatter(c net.Conn) bool {
+	for i := 0; r.noise != "" && (r.noises == 0 || i < r.noises); i++ {
+		if _, err := io.WriteString(c, r.noise); err != nil {
+			return false
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return true
 }
 
 // command reads a command with its literals.

@@ -26,7 +26,11 @@ func (x *Selected) Search(ctx context.Context, criteria string) ([]uint32, error
 		defer func() { c.wide = false }()
 		_, err = c.run(c.command("UID SEARCH "+criteria), func(resp *response) error {
 			if resp.typ == "SEARCH" {
+				before := len(uids)
 				c.searchNumbers(func(uid uint32) { uids = append(uids, uid) })
+				if len(uids) > before {
+					c.progress()
+				}
 			}
 			if len(uids) > maxFound {
 				return &limitError{"too many search results"}

@@ -68,12 +68,15 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
+// farewell is how long the answer to LOGOUT is waited for.
+const farewell = 2 * time.Second
+
 // Close logs out, without waiting long, and ends the connection.
 func (s *Session) Close() {
 	if s.c.err != nil {
 		return
 	}
-	s.c.stall.timeout = min(s.c.stall.timeout, 2*time.Second)
+	defer time.AfterFunc(min(s.c.stall.timeout, farewell), s.c.stall.interrupt).Stop()
 	s.c.run(s.c.command("LOGOUT"), nil)
 	s.c.close(errors.New("session closed"))
 }

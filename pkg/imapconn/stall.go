@@ -2,6 +2,7 @@ package imapconn
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -9,22 +10,47 @@ import (
 	"time"
 )
 
-// stallConn bounds every wait on a socket by the time since the last progress
-// in either direction: an upload that takes an hour is no reason to give up
-// the answer to it, a server silent for the timeout is. It lies below TLS, so
-// that a deadline never falls inside a record that will be read again.
+// patience is how many timeouts a server may fill with what is no part of the
+// answer that it owes. "* OK still here" is what a slow one says, and what a
+// broken one may say for ever.
+const patience = 10
+
+// errNoAnswer says that patience has run out.
+var errNoAnswer = fmt.Errorf("no answer: %w", os.ErrDeadlineExceeded)
+
+// stallConn bounds every wait on a socket, in two ways: by the timeout since
+// the last octet in either direction, and by patience since the last that was
+// of use. An upload that takes an hour is no reason to give up the answer to
+// it, a server silent for the timeout is. It lies below TLS, so that a deadline
+// never falls inside a record that will be read again.
 type stallConn struct {
 	net.Conn
 	timeout time.Duration
-	last    atomic.Int64 // time of the last progress, in Unix nanoseconds
+
+	start  time.Time    // the times below are counted from it, in nanoseconds
+	last   atomic.Int64 // of the last octet in either direction
+	useful atomic.Int64 // of the last octet that we sent, or that progress was told of
+	coming atomic.Int64 // of the last octets of the literal under way
 
 	mu  sync.Mutex
 	cut bool // interrupted: deadlines stay in the past
 }
 
 func newStallConn(c net.Conn, timeout time.Duration) *stallConn {
-	return &stallConn{Conn: c, timeout: timeout}
+	const year = 365 * 24 * time.Hour // sums stay far from overflow
+	return &stallConn{Conn: c, timeout: min(timeout, year), start: time.Now()}
 }
+
+func (c *stallConn) now() int64 { return int64(time.Since(c.start)) }
+
+// progress says that a command begins, or that what came was of use to it.
+func (c *stallConn) progress() { c.useful.Store(c.now()) }
+
+// arriving says that a literal comes which may be of use: patience holds while
+// it does, until the next response.
+func (c *stallConn) arriving() { c.coming.Store(c.now()) }
+
+func (c *stallConn) arrived() { c.coming.Store(0) }
 
 // interrupt makes every wait on the connection end at once, for good.
 func (c *stallConn) interrupt() {
@@ -49,23 +75,26 @@ func (c *stallConn) interrupted() bool {
 }
 
 func (c *stallConn) Read(p []byte) (int, error) {
-	return c.read(p, c.timeout)
-}
-
-func (c *stallConn) read(p []byte, timeout time.Duration) (int, error) {
-	since := time.Now()
+	since := c.now()
 	for {
-		c.deadline(c.Conn.SetReadDeadline, since.Add(timeout))
+		end := max(c.useful.Load(), c.coming.Load()) + int64(patience*c.timeout)
+		c.deadline(c.Conn.SetReadDeadline, c.start.Add(time.Duration(min(since+int64(c.timeout), end))))
 		n, err := c.Conn.Read(p)
 		if n > 0 {
-			c.last.Store(time.Now().UnixNano())
+			c.last.Store(c.now())
 			return n, err
 		}
-		last := time.Unix(0, c.last.Load())
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !last.After(since) || c.interrupted() {
+		last := c.last.Load()
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded) || c.interrupted():
+			return n, err
+		case last > since: // we were sending meanwhile
+			since = last
+		case c.now() >= end:
+			return n, errNoAnswer
+		default:
 			return n, err
 		}
-		since = last // we were sending meanwhile
 	}
 }
 
@@ -78,7 +107,8 @@ func (c *stallConn) Write(p []byte) (int, error) {
 		n, err := c.Conn.Write(part)
 		written += n
 		if n > 0 {
-			c.last.Store(time.Now().UnixNano())
+			c.last.Store(c.now())
+			c.progress()
 		}
 		if err != nil || written == len(p) {
 			return written, err

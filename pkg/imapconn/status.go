@@ -146,6 +146,7 @@ func (c *conn) collectStatus(lines *[]statusLine) func(*response) error {
 			line.err = fmt.Errorf("the answer to STATUS makes no sense")
 			err = nil
 		}
+		c.progress()
 		if *lines = append(*lines, line); len(*lines) > 4*statusWindow {
 			return &limitError{"too many STATUS responses"}
 		}

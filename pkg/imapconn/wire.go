@@ -141,6 +141,7 @@ func (w *wire) Write(p []byte) (int, error) {
 		w.mu.Unlock()
 		return 0, errLent
 	}
+	w.c.stall.progress()
 	w.pending += w.command.feed(p, &w.plus)
 	w.cond.Broadcast()
 	w.mu.Unlock()
