@@ -24,8 +24,8 @@ type Input struct {
 }
 
 // OpenInput opens the input at path; "" and "-" are stdin. Errors:
-// exit.Usage for a terminal, where somebody forgot the stream, and
-// exit.NoInput for what is missing or unreadable.
+// exit.Usage for a terminal, where somebody forgot the stream, and for what
+// the run writes to, exit.NoInput for what is missing or unreadable.
 //
 // Once ctx is cancelled, Read returns context.Cause, also one that waits for
 // a pipe.
@@ -37,7 +37,11 @@ func OpenInput(ctx context.Context, path string) (*Input, error) {
 	if err := in.open(path); err != nil {
 		return nil, in.missing(err)
 	}
-	if err := in.check(); err != nil {
+	err := in.check()
+	if err == nil {
+		err = filesOf(ctx).addInput(in)
+	}
+	if err != nil {
 		in.Close()
 		return nil, err
 	}

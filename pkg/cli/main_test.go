@@ -173,9 +173,6 @@ func copyStream(c *ucli.Context) error {
 		return err
 	}
 	defer out.Abort()
-	if err := Distinct(out, in); err != nil {
-		return err
-	}
 	fmt.Fprintln(os.Stderr, "ready")
 	if _, err := io.Copy(struct{ io.Writer }{out}, struct{ io.Reader }{in}); err != nil {
 		return err

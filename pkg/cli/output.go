@@ -45,8 +45,8 @@ type Output struct {
 }
 
 // NewOutput prepares the output to file; "" and "-" are stdout. It checks
-// all that can be checked without changing anything: call it before any
-// connection. Once ctx is cancelled, a write to a pipe whose reader does not
+// all that can be checked without changing anything, and refuses what the run
+// reads or writes already (exit.Usage): call it before any connection. Once ctx is cancelled, a write to a pipe whose reader does not
 // read fails after 5 seconds with the code of the cause.
 func NewOutput(ctx context.Context, file string, opt OutputOptions) (*Output, error) {
 	o := &Output{ctx: ctx, name: file, target: file}
@@ -57,6 +57,10 @@ func NewOutput(ctx context.Context, file string, opt OutputOptions) (*Output, er
 		o.Abort()
 		return nil, exit.Errorf(exit.Usage, "%s is a terminal, and the stream is compressed", o.name).
 			WithHint("write it to a FILE with -o FILE, or into a pipe, or plain with --level none")
+	}
+	if err := filesOf(ctx).addOutput(o); err != nil {
+		o.Abort()
+		return nil, err
 	}
 	return o, nil
 }
@@ -288,25 +292,6 @@ func (o *Output) info() fs.FileInfo {
 		return nil
 	}
 	return info
-}
-
-// Distinct refuses an input that is also what out writes to (exit.Usage).
-func Distinct(out *Output, inputs ...*Input) error {
-	var written []fs.FileInfo
-	if info := out.info(); info != nil {
-		written = append(written, info)
-	}
-	if info, err := os.Stat(out.partial()); out.whole && err == nil {
-		written = append(written, info)
-	}
-	for _, in := range inputs {
-		for _, info := range written {
-			if in != nil && in.info.Mode().IsRegular() && os.SameFile(in.info, info) {
-				return exit.Errorf(exit.Usage, "%s is both input and output", in.name).WithHint("write to another file")
-			}
-		}
-	}
-	return nil
 }
 
 // openWaiting opens path, which may have to wait until the other end of a

@@ -463,7 +463,9 @@ func TestKilledAndContinued(t *testing.T) {
 	}
 }
 
-func TestDistinct(t *testing.T) {
+// TestApart: a file is not read and written, whichever is opened first and
+// whatever its names are.
+func TestApart(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
 	writeFile(t, path, "x")
@@ -479,15 +481,31 @@ func TestDistinct(t *testing.T) {
 		{"x.partial", "x", true}, {"other", "x", false}, {"x", "new", false},
 	}
 	for _, tt := range tests {
-		in, err := OpenInput(context.Background(), filepath.Join(dir, tt.in))
-		if err != nil {
-			t.Fatal(err)
+		for _, order := range []string{"rw", "wr"} {
+			var err error
+			ctx := keepApart(context.Background())
+			for _, what := range order {
+				if what == 'r' {
+					_, opened := OpenInput(ctx, filepath.Join(dir, tt.in))
+					err = errors.Join(err, opened)
+				} else {
+					_, opened := NewOutput(ctx, filepath.Join(dir, tt.out), OutputOptions{})
+					err = errors.Join(err, opened)
+				}
+			}
+			if refused := exit.CodeOf(err) == exit.Usage; refused != tt.refused || !refused && err != nil {
+				t.Errorf("%s to %s, %s: %v", tt.in, tt.out, order, err)
+			}
 		}
-		err = Distinct(mustOutput(t, filepath.Join(dir, tt.out)), nil, in)
-		if refused := exit.CodeOf(err) == exit.Usage; refused != tt.refused || !refused && err != nil {
-			t.Errorf("%s to %s: %v", tt.in, tt.out, err)
+	}
+	ctx := keepApart(context.Background())
+	for _, out := range []string{"x", "other", "new"} {
+		if _, err := NewOutput(ctx, filepath.Join(dir, out), OutputOptions{}); err != nil {
+			t.Errorf("%s: %v", out, err)
 		}
-		in.Close()
+	}
+	if _, err := NewOutput(ctx, filepath.Join(dir, "hard"), OutputOptions{}); exit.CodeOf(err) != exit.Usage {
+		t.Errorf("two outputs to one file: %v", err)
 	}
 	both, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {

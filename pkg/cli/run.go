@@ -46,6 +46,7 @@ func Run(app *ucli.App, args []string) int {
 	}
 	ctx, stop := watchSignals(st.talk)
 	defer stop()
+	ctx = keepApart(ctx)
 	err := settle(ctx, st, guard(func() error { return st.run(ctx, app, args) }))
 	st.talk.fail(err)
 	st.abortUnopened(args, err)

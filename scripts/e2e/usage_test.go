@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"os/exec"
 	"testing"
 
@@ -54,6 +55,46 @@ func TestUsageErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInputIsOutput: what is read is not written, whatever its names are. It
+// is found before any connection, and the file stays as it is.
+func TestInputIsOutput(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("joe").Fill(mail(5))
+	proxy := imaptest.NewFaultProxy(t, server.Addr())
+	b := newBench(t).with("AT", account{proxy.Addr(), "joe"}.options())
+	b.sh(`imap-fetch -o x.zst $AT && ln -s x.zst soft && ln x.zst hard && cp x.zst new.partial && imap-list $AT >list`).wants(0)
+	want, wantList, before := b.read("x.zst"), b.read("list"), proxy.Connections()
+	for _, script := range []string{
+		`imap-diff -o x.zst $AT x.zst`,
+		`imap-diff -o soft $AT x.zst`,
+		`imap-diff -o hard $AT x.zst`,
+		`imap-diff -o x.zst $AT soft`,
+		`imap-diff -o x.zst $AT < x.zst`,
+		`imap-diff -o new $AT new.partial`,
+		`imap-diff -o x.zst hard new.partial`,
+		`imap-diff -o x.zst new.partial hard`,
+		`imap-diff --report -o x.zst $AT x.zst`,
+		`imap-diff $AT x.zst >>x.zst`,
+		`imap-fetch --select x.zst -o x.zst $AT`,
+		`imap-fetch --select - -o soft $AT <hard`,
+		`imap-fetch --select list -o list $AT`,
+		`imap-push --rejects x.zst $AT x.zst`,
+		`imap-push --rejects soft $AT <x.zst`,
+		`imap-push $AT x.zst >>hard`,
+		`imap-push --rejects x.zst $AT new.partial >>hard`,
+	} {
+		b.sh(script).wants(64).says("write to another file")
+		if !bytes.Equal(b.read("x.zst"), want) || !bytes.Equal(b.read("list"), wantList) {
+			t.Fatalf("the file has changed: %s", script)
+		}
+	}
+	if n := proxy.Connections() - before; n != 0 {
+		t.Errorf("%d connections", n)
+	}
+	b.sh(`imap-diff --level none $AT x.zst >/dev/null && imap-diff --report $AT x.zst </dev/null >/dev/null`).wants(0)
 }
 
 // TestInputs: a file that is missing, unreadable or names nothing is 66.
