@@ -121,6 +121,7 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reade
 		}
 	}
 	end, err := diff.Plan(c.Context, opt, reader, again, dest, out.Writer)
+	cli.TalkOf(c).WarnSkipped(reader)
 	if end != nil {
 		cli.TalkOf(c).Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
 	}
@@ -141,6 +142,7 @@ func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.
 		printer = diff.NewNDJSON(out)
 	}
 	sum, err := diff.Report(c.Context, opt, reader, dest, printer)
+	cli.TalkOf(c).WarnSkipped(reader)
 	if err != nil && exit.CodeOf(err) != exit.Partial {
 		return err
 	}

@@ -104,6 +104,7 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	}
 	reader := stream.NewReader(buffered, opt.Edited)
 	defer reader.Close()
+	defer func() { cli.TalkOf(c).WarnSkipped(reader) }()
 	return produce(c, conn, &opt, false, func(out *cli.StreamOutput) error {
 		return fetch.RunSelect(c.Context, conn, opt, reader, out.Writer)
 	})

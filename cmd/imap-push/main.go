@@ -65,6 +65,7 @@ func run(c *ucli.Context) error {
 	carryOut := func() error {
 		outcome, err := push.Run(c.Context, conn, opt, reader, receipts)
 		progress.Stop()
+		talk.WarnSkipped(reader)
 		if err == nil {
 			err = receipts.Commit()
 		}

@@ -10,6 +10,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // messageCap bounds a message on stderr, in octets: a server's words may be
@@ -48,6 +49,13 @@ func (t *Talk) Say(format string, args ...any) {
 // Warn prints a warning.
 func (t *Talk) Warn(format string, args ...any) {
 	t.line("warning: " + fmt.Sprintf(format, args...))
+}
+
+// WarnSkipped says what was passed over in an edited stream, once it was read.
+func (t *Talk) WarnSkipped(in *stream.Reader) {
+	if n := in.Skipped(); n > 0 {
+		t.Warn("passed over %d body parts whose message was filtered away", n)
+	}
 }
 
 // fail prints an error and its hint. That the reader of our output went away

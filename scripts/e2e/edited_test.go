@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -77,6 +79,42 @@ func TestEditedStream(t *testing.T) {
 			b.sh(straight).wants(0)
 			equal(t, src, second)
 		})
+	}
+}
+
+// TestSkippedParts: body parts whose message was filtered away are passed over
+// by each reader, which says so in one line.
+func TestSkippedParts(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	joe := server.Account("src")
+	joe.AddMessage("INBOX", nil, day(0), huge(5<<19)) // 3 parts
+	joe.AddMessage("INBOX", nil, day(1), letter("small", "Hello\n"))
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --level none -o mail $SRC && imap-diff --level none -o plan $DST mail`).wants(0)
+	for _, name := range []string{"mail", "plan"} {
+		b.sh(`jq -c 'select(.parts == null or .type == "body")' <` + name + ` >` + name + `.edited`).wants(0)
+	}
+	for _, script := range []string{
+		`imap-diff --edited $DST mail.edited >out`,
+		`imap-diff --edited $DST <mail.edited >out`,
+		`imap-diff --edited --report --quiet $DST mail.edited >out`,
+		`imap-fetch --edited --select mail.edited $SRC >out`,
+		`imap-push --edited --dry-run $DST plan.edited >out`,
+		`imap-push --edited $DST plan.edited >out`,
+	} {
+		o := b.sh(script).wants(0).says("warning: passed over 3 body parts whose message was filtered away\n")
+		if strings.Count(o.stderr, "passed over") != 1 || bytes.Contains(b.read("out"), []byte("passed over")) {
+			t.Errorf("it is said more than once\n%s", o)
+		}
+		if lines := strings.Split(strings.TrimSpace(o.stderr), "\n"); strings.HasPrefix(script, "imap-push") && !strings.Contains(lines[len(lines)-1], " listed = ") {
+			t.Errorf("the last line is not the sum\n%s", o)
+		}
+	}
+	if o := b.sh(`imap-diff --edited $DST mail >out`).wants(0); strings.Contains(o.stderr, "passed over") {
+		t.Error(o)
 	}
 }
 
