@@ -117,7 +117,8 @@ func listed(c *ucli.Context, conn imapconn.Options, opt fetch.Options, name stri
 		return err
 	}
 	if len(folders) == 0 {
-		return exit.Errorf(exit.NoInput, "the selection %s names nothing", cli.Safe(name))
+		return exit.Errorf(exit.NoInput, "the selection %s names nothing", cli.Safe(name)).
+			WithHint("a filter let no folder through, or what should write the selection did not run")
 	}
 	for _, f := range folders {
 		opt.Folders.Names = append(opt.Folders.Names, f.Name)

@@ -27,6 +27,9 @@ func WriteFolders(w io.Writer, folders []Folder) error {
 // record: a list made by WriteFolders, and no stream. in must have room for
 // the line.
 func HasFolders(in *bufio.Reader) bool {
+	if first, _ := in.Peek(1); len(first) == 0 || first[0] != '{' {
+		return false // a compressed stream is not waited for
+	}
 	for n := 512; ; n *= 2 {
 		head, err := in.Peek(n)
 		if line, _, ok := bytes.Cut(head, lineFeed); ok || err != nil {

@@ -170,6 +170,22 @@ func (f *frames) put(job *frame) {
 	f.jobs <- job
 }
 
+// emptyFrame is a frame without records, as zstd(1) makes it of no input.
+var emptyFrame = []byte{0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x00, 0x01, 0x00, 0x00, 0x99, 0xe9, 0xd8, 0x51}
+
+// greet writes an empty frame, so that whoever reads from a pipe can tell a
+// stream whose writer died before its first record from an input that holds
+// nothing. Plain records have nothing of the kind.
+func (f *frames) greet() {
+	if f.level == None {
+		return
+	}
+	job := f.take()
+	job.packed = append(job.packed[:0], emptyFrame...)
+	close(job.done)
+	f.queue <- job
+}
+
 func (f *frames) close() error {
 	close(f.jobs)
 	close(f.queue)

@@ -28,6 +28,32 @@ func TestReadErrorIsNoDamage(t *testing.T) {
 	}
 }
 
+// Whoever reads from a pipe learns at once that a stream comes.
+func TestGreeting(t *testing.T) {
+	for level, want := range map[Level]string{None: "", Fastest: string(emptyFrame), Better: string(emptyFrame)} {
+		r, out := io.Pipe()
+		got := make(chan string)
+		go func() {
+			head, _ := io.ReadAll(io.LimitReader(r, int64(len(emptyFrame))))
+			got <- string(head)
+		}()
+		w := NewWriter(out, WriterOptions{Level: level, Live: true})
+		if level == None {
+			out.Close()
+		}
+		if head := <-got; head != want {
+			t.Errorf("level %d: %q", level, head)
+		}
+		r.Close()
+		w.Close()
+	}
+	var file bytes.Buffer
+	NewWriter(&file, WriterOptions{Level: Default}).Close()
+	if file.Len() != 0 {
+		t.Errorf("a file begins with %q", file.Bytes())
+	}
+}
+
 // A message that lost its parts is named by its own UIDVALIDITY, not by that
 // of the record which follows.
 func TestLostMessageHasItsIdentity(t *testing.T) {

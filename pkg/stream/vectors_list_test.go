@@ -162,6 +162,8 @@ func (l *list) framing() {
 	for n := 0; n < len(stream); n += 100 {
 		split = append(split, frameOf(10, stream[n:min(n+100, len(stream))])...)
 	}
+	l.odd("zstd-empty-frame", "frames without records, first and last", string(emptyFrame)+string(zstdOf(stream))+string(emptyFrame), "one", "two").raw()
+	l.add("zstd-only-empty", "truncated", "a frame without records and nothing more", string(emptyFrame)).raw()
 	l.odd("zstd-split-records", "frames that end inside records: no writer does so, a reader does not care", string(split), "one", "two").raw()
 	l.odd("zstd-window-8-mib", "the largest window", string(frameOf(23, stream)), "one", "two").raw()
 	l.odd("concatenation-zstd", "two compressed streams, one after the other", string(zstdOf(stream))+string(zstdOf(whole(begin, inbox, message(3, "three")))), "one", "two", "three").raw()

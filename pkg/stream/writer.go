@@ -45,11 +45,12 @@ const (
 // WriterOptions says how a stream is packed.
 type WriterOptions struct {
 	Level Level
-	Live  bool       // a reader waits: what was written is sent on after 100 ms
+	Live  bool       // a reader waits: it is told at once that a stream comes, and what was written is sent on after 100 ms
 	From  *Recovered // go on after what a cut file holds
 }
 
-// NewWriter makes a Writer. Nothing is written before the first frame is full.
+// NewWriter makes a Writer. Nothing but a greeting to a live reader is written
+// before the first frame is full.
 func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	w := &Writer{frames: newFrames(out, opt.Level), hash: sha256.New()}
 	w.cur = w.frames.take()
@@ -61,6 +62,7 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 		}
 	}
 	if opt.Live {
+		w.frames.greet()
 		w.timer = time.AfterFunc(time.Hour, w.tick)
 	}
 	return w

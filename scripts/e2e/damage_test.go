@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
@@ -249,5 +251,70 @@ func TestLinesAreRecords(t *testing.T) {
 	}
 	if types[0] != "begin" || types[len(types)-1] != "end" {
 		t.Errorf("it goes from %s to %s", types[0], types[len(types)-1])
+	}
+}
+
+// TestEmptyInput: a stream that has not even a beginning is cut. A selection
+// may be a list of folders, which has no beginning, and then names nothing.
+func TestEmptyInput(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(mail(3))
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	b.sh(`imap-fetch -o mail $SRC && printf '' >empty`).wants(0)
+	for script, want := range map[string]int{
+		`imap-diff $DST`:             65,
+		`imap-diff --report $DST`:    65,
+		`imap-diff - mail`:           65,
+		`imap-diff mail -`:           65,
+		`imap-push $DST`:             65,
+		`imap-push --dry-run $DST`:   65,
+		`imap-fetch --select - $SRC`: 66,
+	} {
+		for _, input := range []string{`: |` + script, script + ` <empty`, script + ` </dev/null`, strings.ReplaceAll(script+" ", " - ", " empty ")} {
+			if input == script+" " { // it takes its file as an operand
+				input = script + " empty"
+			}
+			o := b.sh(input + ` >out`).wants(want)
+			if !strings.Contains(o.stderr, "empty") && !strings.Contains(o.stderr, "names nothing") {
+				t.Error(o)
+			}
+		}
+	}
+	b.sh(`: | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`).wants(65)
+}
+
+// TestKilledBeforeItsFirstRecord: the next command finds the stream cut, and
+// does not take it for an empty selection.
+func TestKilledBeforeItsFirstRecord(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	b := between(t, embedded(server, "src"), embedded(server, "dst")).with("SILENT", account{silent.Addr().String(), "joe"}.options())
+	for name, first := range map[string][]string{
+		"diff":   {`sleep 600`, `imap-diff $DST`},
+		"fetch":  {`true`, `imap-fetch $SILENT`},
+		"select": {`cat mail`, `imap-fetch --select - $SILENT`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := *b
+			b.t = t
+			b.sh(`imap-fetch --headers -o mail $SRC; rm -f got`)
+			s := b.start(append(first, `tee got`, `imap-fetch --select - $SRC`, `imap-push $DST`)...)
+			for began := time.Now(); !b.exists("got") || len(b.read("got")) == 0; time.Sleep(time.Millisecond) {
+				if time.Since(began) > time.Minute {
+					t.Fatalf("nothing was written\n%s", s)
+				}
+			}
+			s.kill(1)
+			s.kill(0)
+			if codes := s.wait(time.Minute); codes[3] != 65 || codes[4] != 65 {
+				t.Errorf("exit codes %v\n%s", codes, s)
+			}
+		})
 	}
 }
