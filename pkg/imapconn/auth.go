@@ -13,9 +13,22 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
+// secret asks for the password. It comes before the connect: whoever types one
+// takes longer than some servers wait.
+func (o *Options) secret(ctx context.Context) (string, error) {
+	if o.Password == nil {
+		return "", nil // PREAUTH needs none
+	}
+	password, err := o.Password(ctx)
+	if err == nil && strings.ContainsAny(o.User+password, "\x00") {
+		err = exit.Errorf(exit.Usage, "a NUL in user name or password cannot be sent")
+	}
+	return password, err
+}
+
 // login authenticates, and leaves the connection with the capabilities that
 // hold from then on. After a refusal nothing else is tried.
-func (c *conn) login(ctx context.Context, o *Options) error {
+func (c *conn) login(o *Options, password string) error {
 	if c.preauth {
 		return nil
 	}
@@ -25,13 +38,6 @@ func (c *conn) login(ctx context.Context, o *Options) error {
 	}
 	if o.Password == nil {
 		return exit.Errorf(exit.NoInput, "no password for %s", printable(o.User+"@"+o.Host))
-	}
-	password, err := o.Password(ctx)
-	if err != nil {
-		return err
-	}
-	if strings.ContainsAny(password, "\x00") || strings.ContainsAny(o.User, "\x00") {
-		return exit.Errorf(exit.Usage, "a NUL in user name or password cannot be sent")
 	}
 	offered := c.offer()
 	c.initialResponse = c.caps.has("SASL-IR")

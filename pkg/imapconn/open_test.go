@@ -117,7 +117,7 @@ func TestAuthenticateChallenges(t *testing.T) {
 		if err := c.greeting(o); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.login(context.Background(), o); err != nil || <-got != "AGpvZQBjYW5hcnk=\r\n" || !c.caps.has("x") {
+		if err := c.login(o, "canary"); err != nil || <-got != "AGpvZQBjYW5hcnk=\r\n" || !c.caps.has("x") {
 			t.Error(prompt, err)
 		}
 		if strings.Contains(trace.String(), "AGpv") || strings.Count(trace.String(), "redacted") != 1 {
@@ -289,6 +289,36 @@ func TestReconnect(t *testing.T) {
 	_, err := session.Examine(context.Background(), "box")
 	if exit.CodeOf(err) != exit.Temporary || !strings.Contains(err.Error(), "stays away") {
 		t.Error(err)
+	}
+}
+
+// TestPasswordComesFirst: while somebody looks for the password, no server
+// waits for it.
+func TestPasswordComesFirst(t *testing.T) {
+	server := newScript(t, allCaps)
+	connections := func() (n int) {
+		time.Sleep(20 * time.Millisecond) // one that was made would be there by now
+		server.set(func(s *script) { n = len(s.conns) })
+		return n
+	}
+	o := server.options()
+	o.Password = func(context.Context) (string, error) { return "", exit.Errorf(exit.NoInput, "nobody knows it") }
+	if _, err := Open(context.Background(), o); exit.CodeOf(err) != exit.NoInput || connections() != 0 {
+		t.Errorf("%v, %d connections", err, connections())
+	}
+	asked := 0
+	session := server.open(func(o *Options) {
+		o.Password = func(context.Context) (string, error) {
+			if n := connections(); n != asked {
+				t.Errorf("asked in %d connections, want %d", n, asked)
+			}
+			asked++
+			return "canary", nil
+		}
+	})
+	session.c.lost(errors.New("gone"))
+	if _, err := session.Examine(context.Background(), "box"); err != nil || asked != 2 {
+		t.Error(asked, err)
 	}
 }
 

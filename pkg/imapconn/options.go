@@ -38,8 +38,8 @@ type Options struct {
 	Insecure   bool   // accept any certificate
 	ServerName string // name to verify, Host if empty
 
-	// Password is asked at every connect, so that a token can be fresh. Its
-	// error is returned as it is.
+	// Password is asked before every connect, so that a token can be fresh and
+	// a server is not kept waiting. Its error is returned as it is.
 	Password func(ctx context.Context) (string, error)
 	// Auth lists mechanisms in the order of preference: "plain", "login".
 	// Empty: PLAIN if offered, else the LOGIN command.

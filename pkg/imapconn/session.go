@@ -42,13 +42,17 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 }
 
 func (s *Session) connect(ctx context.Context) error {
+	password, err := s.o.secret(ctx)
+	if err != nil {
+		return err
+	}
 	c, err := dial(ctx, &s.o)
 	if err != nil {
 		return err
 	}
 	defer c.watch(ctx)()
 	s.c, s.selected = c, nil
-	if err := c.login(ctx, &s.o); err != nil {
+	if err := c.login(&s.o, password); err != nil {
 		c.close(err)
 		return err
 	}

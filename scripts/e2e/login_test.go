@@ -33,6 +33,32 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// TestNoPassword: a password that cannot be had is 66, before any connection.
+func TestNoPassword(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("joe").Fill(mail(3))
+	proxy := imaptest.NewFaultProxy(t, server.Addr())
+	b := newBench(t).with("AT", account{proxy.Addr(), "joe"}.options()).with("ELSE", embedded(server, "ann").options())
+	b.sh(`imap-fetch $AT -o mail && imap-diff $ELSE -o plan mail`).wants(0)
+	before := proxy.Connections()
+	for _, command := range []string{`imap-list $AT %`, `imap-fetch $AT %`, `imap-fetch --select plan $AT %`, `imap-diff $AT % mail`, `imap-push $AT % plan`} {
+		for option, said := range map[string]string{
+			"--password-file nonesuch":     "nonesuch",
+			"--password-file .":            "is a directory",
+			"--password-file /dev/null":    "holds no password",
+			"--password-fd 9":              "descriptor 9",
+			"--password-command false":     "--password-command",
+			"--password-command 'exit 0;'": "holds no password",
+		} {
+			b.sh(strings.Replace(command, "%", option, 1) + ` >out`).wants(66).says(said)
+		}
+	}
+	if n := proxy.Connections() - before; n != 0 {
+		t.Errorf("%d connections", n)
+	}
+}
+
 // TestNobodyThere: 69 for what cannot be reached, within the timeout.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
