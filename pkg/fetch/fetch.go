@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -34,6 +35,8 @@ type Options struct {
 
 	Warn     func(format string, args ...any)
 	Progress progress.Counter
+
+	keepAlive time.Duration // see source.take; 0: a minute
 }
 
 // Begin is the first record of the stream that o describes, as far as it is

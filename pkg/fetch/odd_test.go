@@ -3,12 +3,15 @@ package fetch
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +27,9 @@ type oddServer struct {
 	piece    int                // the most that it gives of a part, 0: all
 	hidden   int                // a UID that a listing of many leaves out
 	folders  bool               // it lists any
+	bye      bool               // it closes a connection at its first NOOP
+
+	connections, noops atomic.Int32
 }
 
 func (o *oddServer) start(t *testing.T) string {
@@ -52,6 +58,7 @@ var (
 
 func (o *oddServer) serve(c net.Conn) {
 	defer c.Close()
+	o.connections.Add(1)
 	in, out := bufio.NewReader(c), bufio.NewWriter(c)
 	fmt.Fprintf(out, "* PREAUTH [CAPABILITY IMAP4rev1] odd\r\n")
 	for {
@@ -81,6 +88,12 @@ func (o *oddServer) serve(c net.Conn) {
 			fmt.Fprintf(out, "\r\n")
 		case fetchSet.MatchString(command):
 			o.fetch(out, command)
+		case verb == "NOOP":
+			if o.noops.Add(1); o.bye {
+				fmt.Fprintf(out, "* BYE idle for too long\r\n")
+				out.Flush()
+				return
+			}
 		case strings.HasPrefix(verb, "NAMESPACE"):
 			fmt.Fprintf(out, "%s BAD what\r\n", tag)
 			continue
@@ -138,15 +151,15 @@ func TestServersWithHabits(t *testing.T) {
 	honest := func(real int) int { return real }
 	cases := []struct {
 		name   string
-		server oddServer
+		server *oddServer
 		code   exit.Code
 	}{
-		{"sizes too small, answers backward", oddServer{messages: mails(90, 100000), size: func(int) int { return 1 }, backward: true, folders: true}, exit.OK},
-		{"sizes that are none", oddServer{messages: mails(60, 100000), size: func(int) int { return -1 }, backward: true, folders: true}, exit.OK},
-		{"short parts and a wrong size", oddServer{messages: mails(2, 9<<20), size: func(real int) int { return real + 7 }, piece: 1 << 20, folders: true}, exit.OK},
-		{"short parts", oddServer{messages: mails(1, 9<<20), size: honest, piece: 100000, folders: true}, exit.OK},
-		{"a listing that leaves one out", oddServer{messages: mails(5, 100), size: honest, hidden: 3, folders: true}, exit.OK},
-		{"no folders", oddServer{messages: mails(1, 100), size: honest}, exit.Protocol},
+		{"sizes too small, answers backward", &oddServer{messages: mails(90, 100000), size: func(int) int { return 1 }, backward: true, folders: true}, exit.OK},
+		{"sizes that are none", &oddServer{messages: mails(60, 100000), size: func(int) int { return -1 }, backward: true, folders: true}, exit.OK},
+		{"short parts and a wrong size", &oddServer{messages: mails(2, 9<<20), size: func(real int) int { return real + 7 }, piece: 1 << 20, folders: true}, exit.OK},
+		{"short parts", &oddServer{messages: mails(1, 9<<20), size: honest, piece: 100000, folders: true}, exit.OK},
+		{"a listing that leaves one out", &oddServer{messages: mails(5, 100), size: honest, hidden: 3, folders: true}, exit.OK},
+		{"no folders", &oddServer{messages: mails(1, 100), size: honest}, exit.Protocol},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,5 +186,47 @@ func TestServersWithHabits(t *testing.T) {
 				t.Fatal("no end")
 			}
 		})
+	}
+}
+
+// TestNobodyReads: a connection that has to wait because nobody reads the
+// stream says so now and then. If the server has closed it all the same, it is
+// opened again once somebody reads.
+func TestNobodyReads(t *testing.T) {
+	for _, bye := range []bool{false, true} {
+		server := &oddServer{messages: mails(200, 100000), size: func(real int) int { return real }, folders: true, bye: bye}
+		addr := server.start(t)
+		opt := options(t, stream.Full)
+		opt.keepAlive = 20 * time.Millisecond
+		r, out := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			w := stream.NewWriter(out, stream.WriterOptions{})
+			err := Run(t.Context(), connection(t, addr), opt, w, nil)
+			ended <- errors.Join(err, w.Close())
+			out.Close()
+		}()
+		wanted := int32(5)
+		if bye {
+			wanted = 1
+		}
+		for began := time.Now(); server.noops.Load() < wanted; time.Sleep(time.Millisecond) {
+			if time.Since(began) > 20*time.Second {
+				t.Fatalf("%d NOOPs while nobody reads", server.noops.Load())
+			}
+		}
+		data, err := io.ReadAll(r)
+		if err := errors.Join(err, <-ended); err != nil {
+			t.Fatal(err)
+		}
+		g := read(t, data)
+		for i, want := range server.messages {
+			if !bytes.Equal(g.octets[fmt.Sprint("INBOX/", i+1)], want) {
+				t.Errorf("UID %d is not what it was", i+1)
+			}
+		}
+		if n := server.connections.Load(); (n > 1) != bye {
+			t.Errorf("%d connections", n)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
@@ -104,12 +105,12 @@ type source struct {
 	box    *imapconn.Selected
 	listed int64
 
-	free   chan *batch
-	filled chan *batch
+	free   chan *batch // the only place to wait: see take
+	filled chan *batch // has room for all
 }
 
 func newSource(ctx context.Context, opt *Options) *source {
-	s := &source{ctx: ctx, opt: opt, free: make(chan *batch, slabs), filled: make(chan *batch)}
+	s := &source{ctx: ctx, opt: opt, free: make(chan *batch, slabs), filled: make(chan *batch, slabs)}
 	s.tellApart(opt.Recipe)
 	for range slabs {
 		s.free <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
@@ -151,7 +152,8 @@ func (s *source) run(read func() error, use func(*batch) error) (err error) {
 // take waits for memory. This is where a slow reader of the stream is felt;
 // the server is told now and then that we are still here.
 func (s *source) take() (*batch, error) {
-	tick := time.NewTimer(keepAlive)
+	every := cmp.Or(s.opt.keepAlive, keepAlive)
+	tick := time.NewTimer(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -165,7 +167,7 @@ func (s *source) take() (*batch, error) {
 				// One that died meanwhile is made anew when it is needed.
 				_ = s.session.Noop(s.ctx)
 			}
-			tick.Reset(keepAlive)
+			tick.Reset(every)
 		}
 	}
 }
