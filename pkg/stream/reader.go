@@ -80,7 +80,9 @@ func (r *Reader) Next() (Record, error) {
 		return nil, r.err
 	}
 	rec, err := r.next()
-	r.err = err
+	if r.err = err; err != nil {
+		r.Close() // whoever has read one stream to its end may be about to read another
+	}
 	return rec, err
 }
 
@@ -138,9 +140,13 @@ func (r *Reader) ended(rest int, err error) error {
 // has had so far.
 func (r *Reader) Skipped() int64 { return r.section.skipped }
 
-// Close releases the decompressor. It does not close the input. A read from a
-// pipe that nobody writes to any more is not waited for.
+// Close releases the decompressor and what it holds, as the end of the stream
+// does. It does not close the input. A read from a pipe that nobody writes to
+// any more is not waited for.
 func (r *Reader) Close() {
+	if r.plain = nil; r.err == nil {
+		r.err = io.ErrClosedPipe
+	}
 	if r.release == nil {
 		return
 	}

@@ -98,7 +98,9 @@ func (v *verifier) cut() error {
 // stream takes the frame whose beginning is at hand, and all that follow, as
 // they come.
 func (v *verifier) stream() (err error) {
-	v.rest, err = zstd.NewReader(io.MultiReader(bytes.NewReader(v.packed), v.in), zstd.WithDecoderConcurrency(compressors), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	begun := bytes.NewReader(v.packed)
+	v.packed, v.plain, v.at = nil, nil, 0
+	v.rest, err = zstd.NewReader(io.MultiReader(begun, v.in), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	return err
 }
 
@@ -110,6 +112,7 @@ func (v *verifier) Close() {
 		return
 	}
 	v.closed = true
+	v.packed, v.plain, v.at = nil, nil, 0
 	v.dec.Close()
 	if v.rest != nil {
 		v.rest.Close()

@@ -2,13 +2,17 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"runtime"
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
@@ -18,20 +22,22 @@ const most = 64 << 20
 
 var highWater = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
 
-// peak runs one command and returns the most memory that it had resident. The
-// rusage of a process counts what its parent held when it was forked, and the
-// parent here holds the mail: so the system is asked while it runs.
-func (b *bench) peak(command string) int64 {
+// peak runs a pipeline and returns the most memory that its last command had
+// resident. The rusage of a process counts what its parent held when it was
+// forked, and the parent here holds the mail: so the system is asked while it
+// runs.
+func (b *bench) peak(commands ...string) int64 {
 	b.t.Helper()
 	if runtime.GOOS != "linux" {
 		b.t.Skip("SKIPPED: it takes Linux to see the memory of a process")
 	}
-	s := b.start(command)
-	status := fmt.Sprintf("/proc/%d/status", s.cmds[0].Process.Pid)
+	s := b.start(commands...)
+	last := len(commands) - 1
+	status := fmt.Sprintf("/proc/%d/status", s.cmds[last].Process.Pid)
 	var kilobytes int64
 	for running := true; running; {
 		select {
-		case <-s.ended[0]:
+		case <-s.ended[last]:
 			running = false
 		case <-time.After(5 * time.Millisecond):
 			text, _ := os.ReadFile(status)
@@ -42,7 +48,7 @@ func (b *bench) peak(command string) int64 {
 			}
 		}
 	}
-	if code := s.wait(time.Minute)[0]; code != 0 {
+	if code := s.wait(time.Minute)[last]; code != 0 {
 		b.t.Fatalf("exit %d\n%s", code, s)
 	}
 	return kilobytes << 10
@@ -109,4 +115,103 @@ func TestMemoryOnDovecot(t *testing.T) {
 		}
 	}
 	equal(t, src, dst)
+}
+
+// manifest makes a stream without bodies: n messages in a few folders, with
+// keys of their own from the first on.
+func manifest(t *testing.T, first, n int) []byte {
+	t.Helper()
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, frame []byte
+	sum, records := sha256.New(), 0
+	write := func(format string, args ...any) {
+		start := len(frame)
+		frame = fmt.Appendf(frame, format+"\n", args...)
+		sum.Write(frame[start:])
+		if records++; len(frame) > 2<<20 {
+			out, frame = enc.EncodeAll(frame, out), frame[:0]
+		}
+	}
+	const folders = 3
+	write(`{"type":"begin","format":"imap-stream","version":1,"tool":"test","content":"headers","plan":false,"user":"joe","host":"old.example","key":"message-id,date","filters":[],"labels":{}}`)
+	for f := range folders {
+		write(`{"type":"folder","name":"Folder %d","delimiter":"/","attributes":[],"subscribed":true,"uidvalidity":%d,"uidnext":%d,"messages":%d}`, f, f+7, n+1, n/folders)
+	}
+	octets := 0
+	for i := range n {
+		key := sha256.Sum256(fmt.Append(nil, first+i))
+		size := 1000 + i%100_000
+		octets += size
+		write(`{"type":"message","folder":"Folder %d","uidvalidity":%d,"uid":%d,"key":"recipe:%x","flags":["\\Seen"],"internaldate":"%s","size":%d,"received":"%x","header":{"Message-ID":"<%x@example.net>","Date":"Mon, 01 Jan 2007 00:02:38 +0000","Subject":"No %d"}}`,
+			i*folders/n, i*folders/n+7, i+1, key[:16], day(i%9000).Format(time.RFC3339), size, key[:8], key[16:], i)
+	}
+	frame = fmt.Appendf(frame, `{"type":"end","listed":%d,"emitted":%d,"gone":0,"failed":0,"folders_failed":0,"octets":%d,"records":%d,"hash":"%x"}`+"\n", n, n, octets, records, sum.Sum(nil))
+	return enc.EncodeAll(frame, out)
+}
+
+// oneFrame packs a stream into one frame.
+func oneFrame(t *testing.T, stream []byte) []byte {
+	t.Helper()
+	r, err := zstd.NewReader(bytes.NewReader(stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var out bytes.Buffer
+	w, err := zstd.NewWriter(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestMemoryOfIndex compares streams of many messages: 64 MiB, and 64 octets
+// for each message of the destination.
+func TestMemoryOfIndex(t *testing.T) {
+	const messages = 400_000
+	b := newBench(t)
+	b.write("monday", manifest(t, 0, messages))
+	b.write("other", manifest(t, messages, messages))
+	for _, name := range []string{"monday", "other"} { // as zstd(1) packs them
+		b.write(name+"-one", oneFrame(t, b.read(name)))
+	}
+	for _, c := range [][]string{
+		{`imap-diff -o plan monday monday`},
+		{`cat monday`, `imap-diff -o plan - monday`},
+		{`imap-diff -o plan monday other`},
+		{`cat monday`, `imap-diff -o plan - other`},
+		{`imap-diff -o plan monday-one other-one`},
+		{`imap-diff --report --format ndjson -o report monday other`},
+	} {
+		n := b.peak(c...)
+		t.Logf("%d MiB: %s", n>>20, c)
+		if limit := int64(most + 64*messages); n > limit {
+			t.Errorf("%s: %d MiB, at most %d", c, n>>20, limit>>20)
+		}
+	}
+}
+
+// TestMemoryOfAccountIndex does it with an account.
+func TestMemoryOfAccountIndex(t *testing.T) {
+	const messages = 300_000
+	server := imaptest.StartServer(t, imaptest.Options{})
+	for i := range messages {
+		server.Account("dst").AddMessage("INBOX", nil, day(0).Add(time.Duration(i)*time.Second), fmt.Appendf(nil, "Message-ID: <%d@example.net>\r\nDate: Mon, 01 Jan 2007 00:02:38 +0000\r\n\r\nx\r\n", i))
+	}
+	b := between(t, embedded(server, "dst"), embedded(server, "dst"))
+	b.sh(`imap-fetch --headers -o source $SRC`).wants(0)
+	n := b.peak(`imap-diff -o plan $DST source`)
+	if limit := int64(most + 64*messages); n > limit {
+		t.Errorf("%d MiB, at most %d", n>>20, limit>>20)
+	}
+	t.Logf("%d MiB", n>>20)
 }
