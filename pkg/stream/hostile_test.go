@@ -28,6 +28,16 @@ func TestReadErrorIsNoDamage(t *testing.T) {
 	}
 }
 
+// What stopped the reading keeps its exit code: a signal is no failing disk.
+func TestReadErrorKeepsItsCode(t *testing.T) {
+	for _, data := range []string{"", string(emptyFrame), text(begin, inbox)} {
+		in := NewReader(io.MultiReader(strings.NewReader(data), iotest.ErrReader(exit.Errorf(exit.Interrupted, "interrupted"))), false)
+		if _, _, err := readBodies(t, in); exit.CodeOf(err) != exit.Interrupted {
+			t.Errorf("after %q: exit code %d: %v", data, exit.CodeOf(err), err)
+		}
+	}
+}
+
 // Whoever reads from a pipe learns at once that a stream comes.
 func TestGreeting(t *testing.T) {
 	for level, want := range map[Level]string{None: "", Fastest: string(emptyFrame), Better: string(emptyFrame)} {

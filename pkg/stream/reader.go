@@ -123,7 +123,7 @@ func (r *Reader) ended(rest int, err error) error {
 	failure := r.src.failure()
 	switch {
 	case failure != nil:
-		return exit.Errorf(exit.IO, "read the stream: %w", failure)
+		return exit.Wrap(exit.IO, fmt.Errorf("read the stream: %w", failure))
 	case err == bufio.ErrBufferFull:
 		return fault(Limit, fmt.Errorf("record %d: a line of more than %d octets", r.section.counts.records+1, MaxLine))
 	case err == io.EOF && rest == 0 && r.whole && r.section.begin == nil:

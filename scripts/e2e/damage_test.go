@@ -305,11 +305,7 @@ func TestKilledBeforeItsFirstRecord(t *testing.T) {
 			b.t = t
 			b.sh(`imap-fetch --headers -o mail $SRC; rm -f got`)
 			s := b.start(append(first, `tee got`, `imap-fetch --select - $SRC`, `imap-push $DST`)...)
-			for began := time.Now(); !b.exists("got") || len(b.read("got")) == 0; time.Sleep(time.Millisecond) {
-				if time.Since(began) > time.Minute {
-					t.Fatalf("nothing was written\n%s", s)
-				}
-			}
+			b.arrives("got", s)
 			s.kill(1)
 			s.kill(0)
 			if codes := s.wait(time.Minute); codes[3] != 65 || codes[4] != 65 {

@@ -93,6 +93,33 @@ func TestEachInterrupted(t *testing.T) {
 	}
 }
 
+// TestInterruptedWhileReading: a command that waits for its input says in band
+// that it was interrupted, and not that it could not read.
+func TestInterruptedWhileReading(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	b.sh(`imap-fetch --headers --level none $SRC | head -n 1 >beginning`).wants(0)
+	s := b.start(`sh -c 'cat beginning; exec sleep 600'`, `imap-diff $DST`, `tee got`, `imap-fetch --select - $SRC`, `imap-push $DST`)
+	b.arrives("got", s)
+	time.Sleep(200 * time.Millisecond) // it reads the beginning
+	s.cmds[1].Process.Signal(syscall.SIGINT)
+	s.kill(0)
+	if codes := s.wait(time.Minute); codes[1] != 130 || codes[3] != 130 || codes[4] != 130 {
+		t.Errorf("exit codes %v\n%s", codes, s)
+	}
+}
+
+// arrives waits until there is something in a file.
+func (b *bench) arrives(name string, s *stages) {
+	b.t.Helper()
+	for began := time.Now(); !b.exists(name) || len(b.read(name)) == 0; time.Sleep(time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			b.t.Fatalf("nothing is in %s\n%s", name, s)
+		}
+	}
+}
+
 // TestSecondSignal ends at once what waits for a server that says nothing.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
