@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func header(t testing.TB, r, message string) []Field {
+func shownHeader(t testing.TB, r, message string) []Field {
 	t.Helper()
 	s := NewScanner(recipe(t, r))
 	s.Write([]byte(message))
@@ -15,17 +15,17 @@ func header(t testing.TB, r, message string) []Field {
 }
 
 func TestHeader(t *testing.T) {
-	got := header(t, Default, letter)
+	got := shownHeader(t, Default, letter)
 	want := []Field{{"Message-ID", "<1@x>"}, {"Date", "Mon, 1 Jan 2020 00:00:00 +0000"}, {"From", "Joe <joe@x>"}, {"Subject", "hello world"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	got = header(t, "received,x-spam,date,x-none", letter)
+	got = shownHeader(t, "received,x-spam,date,x-none", letter)
 	want = append(want, Field{"Received", "by b; 2"}, Field{"X-Spam", "no"})
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := header(t, "ALL", "X: 1\nSubject:\n\n"); got != nil {
+	if got := shownHeader(t, "ALL", "X: 1\nSubject:\n\n"); got != nil {
 		t.Errorf("%q of a message without any", got)
 	}
 }
@@ -51,7 +51,7 @@ func TestHeaderDecodes(t *testing.T) {
 		"x" + strings.Repeat("é", 3000):                         "x" + strings.Repeat("é", 2047),
 		strings.Repeat("=?utf-8?q?=E4=BD=A0=E5=A5=BD?= ", 2000): strings.Repeat("你好", 1000)[:2*3*(maxEncoded/31)],
 	} {
-		got := header(t, Default, "Subject: "+raw+"\n\n")
+		got := shownHeader(t, Default, "Subject: "+raw+"\n\n")
 		if strings.HasPrefix(raw, "=?utf-8?q?=E4") { // the raw value is cut inside a word
 			if !strings.HasPrefix(got[0].Value, "你好你好") || len(got[0].Value) > maxShown {
 				t.Errorf("%.40q is %.40q", raw, got[0].Value)
@@ -69,7 +69,7 @@ func FuzzHeader(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		for _, field := range header(t, "subject", "Subject: "+raw+"\n") {
+		for _, field := range shownHeader(t, "subject", "Subject: "+raw+"\n") {
 			if !utf8.ValidString(field.Value) || len(field.Value) > maxShown || strings.ContainsAny(field.Value, "\r\n") {
 				t.Errorf("%q", field.Value)
 			}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"hash"
 	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // maxLines is how many fields of a header are hashed without regard to their
@@ -13,7 +15,7 @@ const maxLines = 16 << 10
 
 // lines hashes all fields of a header: 32 octets are kept of each.
 type lines struct {
-	parser  parser
+	parser  *header.Parser
 	recipe  Recipe // what it leaves out counts for nothing
 	field   slot   // the open field
 	name    []byte // its name in lower case
@@ -26,37 +28,40 @@ type lines struct {
 
 func newLines(recipe Recipe) *lines {
 	l := &lines{recipe: recipe}
-	l.parser.sink = l
+	l.parser = header.NewParser(l)
 	return l
 }
 
 func (l *lines) reset() {
-	l.parser.reset()
+	l.parser.Reset()
 	l.seen, l.counts = 0, false
 	l.digests, l.more = l.digests[:0], nil
 }
 
-func (l *lines) write(p []byte) { l.parser.write(p) }
+func (l *lines) write(p []byte) { l.parser.Parse(p) }
 
 func (l *lines) any() bool { return len(l.digests) > 0 }
 
-func (l *lines) begin(name []byte) {
+// Begin is called by the parser.
+func (l *lines) Begin(name []byte) {
 	l.name = l.name[:0]
 	for _, c := range name {
 		l.name = append(l.name, toLower(c))
 	}
-	l.counts = isName(l.name) && !l.recipe.leavesOut(l.name) && l.seen&l.bit() == 0
+	l.counts = header.IsName(l.name) && !l.recipe.leavesOut(l.name) && l.seen&l.bit() == 0
 	l.field.reset()
 	l.field.open()
 }
 
-func (l *lines) value(p []byte) {
+// Value is called by the parser.
+func (l *lines) Value(p []byte) {
 	if l.counts {
 		l.field.add(p)
 	}
 }
 
-func (l *lines) end() {
+// End is called by the parser.
+func (l *lines) End() {
 	if !l.counts || isBlank(l.field.raw) {
 		return
 	}
@@ -84,7 +89,7 @@ func (l *lines) bit() uint32 {
 
 // sum returns the hash over the sorted digests, then those in their order.
 func (l *lines) sum() [sha256.Size]byte {
-	l.parser.finish()
+	l.parser.Finish()
 	slices.SortFunc(l.digests, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
 	all := sha256.New()
 	for i := range l.digests {

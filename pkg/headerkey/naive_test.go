@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // naive computes an identity from a whole message that fits the caps, in the
@@ -96,7 +98,7 @@ func naiveFields(message []byte) (fields []Field) {
 		}
 		name, value, found := strings.Cut(line, ":")
 		trimmed := strings.TrimRight(name, " \t")
-		if open = found && len(name) <= maxName && regexp.MustCompile(`^[!-9;-~]+$`).MatchString(trimmed); open {
+		if open = found && len(name) <= header.MaxName && regexp.MustCompile(`^[!-9;-~]+$`).MatchString(trimmed); open {
 			raw = append(raw, Field{strings.ToLower(trimmed), value})
 		}
 	}

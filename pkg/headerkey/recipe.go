@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // Default is the recipe that is used unless another is asked for. Two fields
@@ -43,7 +44,7 @@ func ParseRecipe(s string) (Recipe, error) {
 			return Recipe{}, recipeError(s, "fields are left out of ALL only")
 		case name == "all":
 			return Recipe{}, recipeError(s, "ALL stands first, and with no other field")
-		case !isName(name) || strings.Contains(name, "*"):
+		case !header.IsName(name) || strings.Contains(name, "*"):
 			return Recipe{}, recipeError(s, "not the name of a header field")
 		case !slices.Contains(r.fields, name):
 			r.fields = append(r.fields, name)
@@ -56,7 +57,7 @@ func parseAll(s string, list []string) (Recipe, error) {
 	var r Recipe
 	for _, item := range list {
 		pattern, ok := strings.CutPrefix(item, "-")
-		if !ok || !isName(pattern) {
+		if !ok || !header.IsName(pattern) {
 			return Recipe{}, recipeError(s, `after ALL come patterns to leave out, as in "ALL,-X-*"`)
 		}
 		r.except = append(r.except, pattern)
@@ -122,14 +123,4 @@ func matches(pattern string, name []byte) bool {
 		}
 	}
 	return strings.Trim(pattern[p:], "*") == ""
-}
-
-// isName tells the names that a field may have (RFC 5322 3.6.8).
-func isName[T string | []byte](name T) bool {
-	for i := range len(name) {
-		if name[i] <= ' ' || name[i] >= 0x7F || name[i] == ':' {
-			return false
-		}
-	}
-	return len(name) > 0
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // maxStash is how many octets are kept of a message that gave no evidence yet:
@@ -27,7 +29,7 @@ type Identity struct {
 // safe for concurrent use.
 type Scanner struct {
 	recipe Recipe
-	parser parser
+	parser *header.Parser
 	slots  []slot // the fields to keep, each once
 	key    []int  // indices of the recipe's fields, in its order
 	filter filter // of the names in slots
@@ -57,7 +59,7 @@ var (
 // messages, with a Reset between two.
 func NewScanner(recipe Recipe) *Scanner {
 	s := &Scanner{recipe: recipe, received: received{slot: slot{name: "received"}}}
-	s.parser.sink = s
+	s.parser = header.NewParser((*scannerFields)(s))
 	for _, name := range slices.Concat(shown, origin, recipe.fields) {
 		s.addSlot(name)
 	}
@@ -87,7 +89,7 @@ func (s *Scanner) index(name string) int {
 
 // Reset makes s a Scanner of an empty message again, with the same recipe.
 func (s *Scanner) Reset() {
-	s.parser.reset()
+	s.parser.Reset()
 	for i := range s.slots {
 		s.slots[i].reset()
 	}
@@ -106,7 +108,7 @@ func (s *Scanner) Write(p []byte) (int, error) {
 	if s.finished || s.HeaderDone() && !s.NeedsBody() {
 		return len(p), nil
 	}
-	s.parser.write(p)
+	s.parser.Parse(p)
 	if s.all != nil {
 		s.all.write(p)
 		s.evidence = s.evidence || s.all.any()
@@ -119,16 +121,22 @@ func (s *Scanner) Write(p []byte) (int, error) {
 
 // HeaderDone tells that the empty line after the header was seen. Nobody needs
 // to write more, unless NeedsBody.
-func (s *Scanner) HeaderDone() bool { return s.parser.done }
+func (s *Scanner) HeaderDone() bool { return s.parser.Done() }
 
 // NeedsBody tells that the header has ended without a field, so that the key
 // will be made of all octets of the message.
-func (s *Scanner) NeedsBody() bool { return s.parser.done && !s.anyField }
+func (s *Scanner) NeedsBody() bool { return s.parser.Done() && !s.anyField }
 
-// begin is called by the parser.
+// scannerFields is what a Scanner is to its parser.
+type scannerFields Scanner
+
+func (f *scannerFields) Begin(name []byte) { (*Scanner)(f).begin(name) }
+func (f *scannerFields) Value(p []byte)    { (*Scanner)(f).value(p) }
+func (f *scannerFields) End()              { (*Scanner)(f).end() }
+
 func (s *Scanner) begin(name []byte) {
 	s.current, s.track = nil, false
-	s.probe = !s.anyField && isName(name)
+	s.probe = !s.anyField && header.IsName(name)
 	if !s.filter.mayHave(name) {
 		return
 	}
@@ -146,7 +154,6 @@ func (s *Scanner) begin(name []byte) {
 	}
 }
 
-// value is called by the parser.
 func (s *Scanner) value(p []byte) {
 	if s.probe && !isBlank(p) {
 		s.probe, s.anyField = false, true
@@ -159,7 +166,6 @@ func (s *Scanner) value(p []byte) {
 	}
 }
 
-// end is called by the parser.
 func (s *Scanner) end() {
 	if s.current != nil {
 		s.current.close()
@@ -176,9 +182,9 @@ func (s *Scanner) Sum() Identity {
 	if s.finished {
 		return s.identity
 	}
-	s.parser.finish()
+	s.parser.Finish()
 	if s.all != nil {
-		s.all.parser.finish()
+		s.all.parser.Finish()
 	}
 	s.finished = true
 	rung, sum := s.sum()

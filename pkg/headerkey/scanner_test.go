@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // identify scans a message written in one chunk.
@@ -244,7 +246,7 @@ func corpus() []string {
 		"X-A: \xff\xfe\x00 XX X\n\nbo\x00dy\xff\xff", "\n\x00\xff\r\nXXX\rX", "junk\nmore junk\n\nbody\n", "X: 1\nY: 2\n\nbody", "X:\n\nbody",
 		"\rA: b\n c\nDate: d\n", "A\x00: b\nDate: d\n", "a b: c\n d\nDate: e\n", "\xe9: x\n y\n\nz",
 		"A: \r\r\rb\r\rc\r\n\r\n", "Subject: a\rb\n c\r\n\td\n\n",
-		strings.Repeat("n", maxName) + ": x\n\n", strings.Repeat("n", maxName+1) + ": x\n\n", strings.Repeat("n", maxName) + " : x\n",
+		strings.Repeat("n", header.MaxName) + ": x\n\n", strings.Repeat("n", header.MaxName+1) + ": x\n\n", strings.Repeat("n", header.MaxName) + " : x\n",
 		"Subject: " + kb + kb + "\nMessage-ID: <1>\n\n" + kb,
 		"Received: a\n b\nreceived: c\nX-A: 1\nx-a: 2\nX-B: 3\n\n",
 		"Subject: =?utf-8?q?caf=C3=A9?= =?iso-8859-1?q?_=E9?=\nFrom: =?x-unknown?q?a?= <a@b>\n\n",

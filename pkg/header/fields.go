@@ -1,21 +1,21 @@
-package headerkey
+package header
 
 import "bytes"
 
-// maxName is the longest field name that counts, in octets: a header line has
+// MaxName is the longest field name that counts, in octets: a header line has
 // no more (RFC 5322 2.1.1).
-const maxName = 998
+const MaxName = 998
 
-// fieldSink takes the fields of a header as a parser meets them.
-type fieldSink interface {
-	// begin starts a field. The name is as it was spelt, without the blanks
+// Sink takes the fields of a header as a Parser meets them.
+type Sink interface {
+	// Begin starts a field. The name is as it was spelt, without the blanks
 	// before the colon, not checked, and valid during the call only.
-	begin(name []byte)
-	// value gives more of the field's value: line ends are left out, but for
+	Begin(name []byte)
+	// Value gives more of the field's value: line ends are left out, but for
 	// CRs, and continuations follow on.
-	value(p []byte)
-	// end ends the field: a begin came before, and nothing else of it will.
-	end()
+	Value(p []byte)
+	// End ends the field: a Begin came before, and nothing else of it will.
+	End()
 }
 
 type parserState uint8
@@ -28,23 +28,30 @@ const (
 	inSkip                     // in a line that counts for nothing
 )
 
-// parser splits a header into fields, whatever the chunks that it comes in. It
+// Parser splits a header into fields, whatever the chunks that it comes in. It
 // keeps at most one field name.
-type parser struct {
-	sink  fieldSink
+type Parser struct {
+	sink  Sink
 	state parserState
 	open  bool   // a field has begun, and lines may continue it
 	done  bool   // the empty line was met
 	name  []byte // of the field whose colon is still to come
 }
 
-func (h *parser) reset() {
+// NewParser returns a Parser at the beginning of a header.
+func NewParser(sink Sink) *Parser { return &Parser{sink: sink} }
+
+// Reset brings h to the beginning of another header.
+func (h *Parser) Reset() {
 	h.state, h.open, h.done = atLine, false, false
 	h.name = h.name[:0]
 }
 
-// write takes more octets up to the end of the header, and ignores the rest.
-func (h *parser) write(p []byte) {
+// Done tells that the empty line after the header was met.
+func (h *Parser) Done() bool { return h.done }
+
+// Parse takes more octets up to the end of the header, and ignores the rest.
+func (h *Parser) Parse(p []byte) {
 	for len(p) > 0 && !h.done {
 		switch h.state {
 		case atLine:
@@ -59,22 +66,22 @@ func (h *parser) write(p []byte) {
 	}
 }
 
-// finish ends the field that the end of input left open.
-func (h *parser) finish() {
+// Finish ends the field that the end of input left open.
+func (h *Parser) Finish() {
 	h.endField()
 	h.state = inSkip
 }
 
-func (h *parser) endField() {
+func (h *Parser) endField() {
 	if h.open {
 		h.open = false
-		h.sink.end()
+		h.sink.End()
 	}
 }
 
 // lineStart looks at the first octet of a line, and leaves it unless it is all
 // there is to a line end.
-func (h *parser) lineStart(p []byte) []byte {
+func (h *Parser) lineStart(p []byte) []byte {
 	switch p[0] {
 	case '\n':
 		h.endHeader()
@@ -97,7 +104,7 @@ func (h *parser) lineStart(p []byte) []byte {
 
 // afterCR decides what a line is that began with CRs: empty, or one whose name
 // has a control character in it.
-func (h *parser) afterCR(p []byte) []byte {
+func (h *Parser) afterCR(p []byte) []byte {
 	switch p[0] {
 	case '\n':
 		h.endHeader()
@@ -109,12 +116,12 @@ func (h *parser) afterCR(p []byte) []byte {
 	return p[1:]
 }
 
-func (h *parser) endHeader() {
+func (h *Parser) endHeader() {
 	h.endField()
 	h.done = true
 }
 
-func (h *parser) inName(p []byte) []byte {
+func (h *Parser) inName(p []byte) []byte {
 	line, rest, ended := cutLine(p)
 	colon := bytes.IndexByte(line, ':')
 	size := len(h.name) + colon
@@ -125,7 +132,7 @@ func (h *parser) inName(p []byte) []byte {
 	case ended && colon < 0:
 		h.state = atLine
 		return rest
-	case size > maxName:
+	case size > MaxName:
 		h.state = inSkip
 		return p
 	case colon < 0:
@@ -137,7 +144,7 @@ func (h *parser) inName(p []byte) []byte {
 		h.name = append(h.name, name...)
 		name = h.name
 	}
-	h.sink.begin(trimRight(name))
+	h.sink.Begin(trimRight(name))
 	h.open, h.state = true, inValue
 	return p[colon+1:]
 }
@@ -150,10 +157,10 @@ func trimRight(name []byte) []byte {
 }
 
 // inLine takes the rest of a line whose kind is known.
-func (h *parser) inLine(p []byte) []byte {
+func (h *Parser) inLine(p []byte) []byte {
 	line, rest, ended := cutLine(p)
 	if h.state == inValue && len(line) > 0 {
-		h.sink.value(line)
+		h.sink.Value(line)
 	}
 	if ended {
 		h.state = atLine
@@ -166,4 +173,14 @@ func cutLine(p []byte) (line, rest []byte, ended bool) {
 		return p[:i], p[i+1:], true
 	}
 	return p, nil, false
+}
+
+// IsName tells the names that a field may have (RFC 5322 3.6.8).
+func IsName[T string | []byte](name T) bool {
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] >= 0x7F || name[i] == ':' {
+			return false
+		}
+	}
+	return len(name) > 0
 }
