@@ -13,176 +13,207 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// secret asks for the password. It comes before the connect: whoever types one
-// takes longer than some servers wait.
+// login is one attempt to log in. After a refusal nothing else is tried.
+type login struct {
+	c         *conn
+	o         *Options
+	mechanism *mechanism
+	offered   string
+	secret    string
+	client    sasl.Client // nil for the LOGIN command
+	caps      string      // what the server offers from then on, if it says so
+}
+
+// secret asks for the password or the token. It comes before the connect:
+// whoever types one takes longer than some servers wait.
 func (o *Options) secret(ctx context.Context) (string, error) {
-	if o.Password == nil {
-		return "", nil // PREAUTH needs none
+	ask := o.Password
+	if o.Token != nil {
+		ask = o.Token
 	}
-	password, err := o.Password(ctx)
-	if err == nil && strings.ContainsAny(o.User+password, "\x00") {
+	if ask == nil || !o.needs(password) && !o.needs(token) {
+		return "", nil // PREAUTH and EXTERNAL need none
+	}
+	secret, err := ask(ctx)
+	if err == nil && strings.Contains(secret+o.User+o.AuthUser, "\x00") {
 		err = exit.Errorf(exit.Usage, "a NUL in user name or password cannot be sent")
 	}
-	return password, err
+	return secret, err
 }
 
 // login authenticates, and leaves the connection with the capabilities that
-// hold from then on. After a refusal nothing else is tried.
-func (c *conn) login(o *Options, password string) error {
-	if c.preauth {
-		return nil
-	}
-	mechanism, err := c.mechanism(o)
-	if err != nil {
-		return err
-	}
-	if o.Password == nil {
-		return exit.Errorf(exit.NoInput, "no password for %s", printable(o.User+"@"+o.Host))
-	}
-	offered := c.offer()
-	c.initialResponse = c.caps.has("SASL-IR")
-	c.caps = nil // the login changes them
-	words := ""
-	note := func(resp *response) error {
-		if resp.typ == "CAPABILITY" && len(words) < maxLine {
-			words += " " + string(c.text[c.pos:])
+// hold from then on.
+func (c *conn) login(o *Options, secret string) error {
+	if !c.preauth {
+		if err := c.authenticate(o, secret); err != nil {
+			return err
 		}
-		return nil
 	}
-	resp, err := c.authenticate(mechanism, o.User, password, note)
-	if err != nil {
-		return c.loginError(o, mechanism, offered, err)
-	}
-	if resp.status.code == "CAPABILITY" {
-		words = resp.status.args
-	}
-	if words != "" {
-		c.caps = parseCapabilities(words, o.DisableCaps)
+	if o.ProxyAuth {
+		if err := c.proxyAuth(o); err != nil {
+			return err
+		}
 	}
 	return c.capability(o)
 }
 
-// mechanism chooses how to log in: "PLAIN" by AUTHENTICATE, or "LOGIN".
-func (c *conn) mechanism(o *Options) (string, error) {
-	disabled := c.caps.has("LOGINDISABLED")
-	if disabled && !c.encrypted {
-		return "", exit.Errorf(exit.Login, "%s does not take a password on an unencrypted connection; nothing was sent", printable(c.host)).
-			WithHint("--tls implicit, or --tls starttls")
-	}
-	wanted := o.Auth
-	if len(wanted) == 0 {
-		wanted = []string{"plain", "login"}
-	}
-	for _, name := range wanted {
-		switch strings.ToLower(name) {
-		case "plain":
-			if c.caps.has("AUTH=PLAIN") {
-				return "PLAIN", nil
-			}
-		case "login":
-			if !disabled {
-				return "LOGIN", nil
-			}
-		default:
-			return "", exit.Errorf(exit.Usage, "unknown authentication mechanism %s", quote(name))
-		}
-	}
-	return "", exit.Errorf(exit.Login, "%s offers none of %s; offered: %s", printable(c.host), strings.Join(wanted, ", "), c.offer())
-}
-
-// offer lists the ways to log in that the server names.
-func (c *conn) offer() string {
-	l := c.caps.mechanisms()
-	if !c.caps.has("LOGINDISABLED") {
-		l = append(l, "the LOGIN command")
-	}
-	return printable(strings.Join(l, ", "))
-}
-
-func (c *conn) authenticate(mechanism, user, password string, note func(*response) error) (response, error) {
-	if mechanism == "LOGIN" {
-		k := c.command("LOGIN").astring(user).astring(password).show("LOGIN <redacted>")
-		return c.run(k, note)
-	}
-	return c.sasl(sasl.NewPlainClient("", user, password), note)
-}
-
-// sasl runs AUTHENTICATE (RFC 3501 6.2.2), with the initial response in the
-// command where SASL-IR is offered (RFC 4959).
-func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, error) {
-	mechanism, first, err := client.Start()
+func (c *conn) authenticate(o *Options, secret string) error {
+	m, err := c.choose(o)
 	if err != nil {
-		return response{}, err
+		return err
 	}
-	shown := "AUTHENTICATE " + mechanism
-	k := c.command(shown)
-	if first != nil && c.initialResponse {
-		k.text(" " + encodeSASL(first))
-		first = nil
-		shown += " <redacted>"
+	if m.secret != noSecret && secret == "" {
+		return exit.Errorf(exit.NoInput, "no password for %s", o.who())
 	}
-	k.show(shown).text("\r\n")
-	c.traceCommand(k)
-	if err := c.write(k.octet); err != nil {
-		return response{}, err
+	l := &login{c: c, o: o, mechanism: m, offered: c.offer(), secret: secret}
+	if m.client != nil {
+		l.client = m.client(l)
 	}
-	c.quiet = true // challenges may hold secrets
-	defer func() { c.quiet = false }()
-	for {
-		resp, err := c.until(k.tag, true, note)
-		if err != nil || resp.kind == 't' {
-			c.touch()
-			return resp, err
-		}
-		answer, err := challenge(client, first, resp.status.text)
-		first = nil
-		if err != nil {
-			c.close(err)
-			return resp, err
-		}
-		c.trace.client("<redacted>")
-		if err := c.write([]byte(answer + "\r\n")); err != nil {
-			return resp, err
-		}
+	c.initialResponse = c.caps.has("SASL-IR")
+	c.caps = nil // the login changes them
+	if err := l.run(); err != nil {
+		return l.failure(err)
 	}
+	if l.caps != "" {
+		c.caps = parseCapabilities(l.caps, o.DisableCaps)
+	}
+	return nil
 }
 
-// challenge answers one challenge. What comes before the initial response is
-// no challenge, whatever its text: some servers greet in it.
-func challenge(client sasl.Client, first []byte, text string) (string, error) {
-	if first != nil {
-		return encodeSASL(first), nil
+// run exchanges what the mechanism needs. A trace is shown the kinds of the
+// responses only: challenges may hold secrets, and there are servers that
+// repeat what they were told.
+func (l *login) run() error {
+	l.c.quiet = true
+	defer func() { l.c.quiet = false }()
+	resp, err := l.exchange()
+	if resp.kind == 't' {
+		l.c.trace.server([]byte(redacted(&resp)))
 	}
-	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return "", fmt.Errorf("challenge of the server: %w", err)
+		return err
 	}
-	answer, err := client.Next(b)
-	if err != nil {
-		return "", err
+	if resp.status.code == "CAPABILITY" {
+		l.caps = resp.status.args
 	}
-	return base64.StdEncoding.EncodeToString(answer), nil
+	if v, ok := l.client.(verifier); ok {
+		if err := v.verify(); err != nil {
+			l.c.close(err)
+			return err
+		}
+	}
+	return nil
 }
 
-func encodeSASL(b []byte) string {
-	if len(b) == 0 {
-		return "="
+func (l *login) exchange() (response, error) {
+	if l.client != nil {
+		return l.c.sasl(l.client, l.note)
 	}
-	return base64.StdEncoding.EncodeToString(b)
+	k := l.c.command("LOGIN").astring(l.o.authcid()).astring(l.secret).show("LOGIN <redacted>")
+	return l.c.run(k, l.note)
 }
 
-func (c *conn) loginError(o *Options, mechanism, offered string, err error) error {
+// note keeps the capabilities that come along.
+func (l *login) note(resp *response) error {
+	if resp.typ == "CAPABILITY" && len(l.caps) < maxLine {
+		l.caps += " " + string(l.c.text[l.c.pos:])
+		l.c.trace.server(l.c.text)
+	}
+	return nil
+}
+
+func redacted(resp *response) string {
+	text := resp.tag + " " + resp.typ
+	switch resp.status.code {
+	case "":
+	case "CAPABILITY":
+		text += " [CAPABILITY " + resp.status.args + "]"
+	default:
+		text += " [" + resp.status.code + "]"
+	}
+	return text + " <redacted>"
+}
+
+// plain is PLAIN (RFC 4616).
+func (l *login) plain() sasl.Client {
+	return sasl.NewPlainClient(l.o.authzid(), l.o.authcid(), l.secret)
+}
+
+// external is EXTERNAL (RFC 4422 A): the server knows who we are by TLS. It is
+// told which account is meant, lest it take another.
+func (l *login) external() sasl.Client {
+	return sasl.NewExternalClient(l.bearer())
+}
+
+// who names the account in messages.
+func (o *Options) who() string {
+	account := printable(o.User + "@" + o.Host)
+	if o.AuthUser != "" {
+		return printable(o.AuthUser) + " for " + account
+	}
+	return account
+}
+
+// failure gives a failed login its code, and says what can be done.
+func (l *login) failure(err error) error {
 	var no *imap.Error
-	who := printable(o.User + "@" + o.Host)
+	var own *exit.Error
+	who := l.o.who()
 	switch {
-	case errors.As(err, &no) && (isTemporary(no) || hasCode(no, "LIMIT")):
-		return exit.Errorf(exit.Temporary, "login of %s: %w", who, &refusal{no})
 	case errors.As(err, &no):
-		return exit.Errorf(exit.Login, "login of %s by %s refused: %w (offered: %s)", who, mechanism, &refusal{no}, offered)
-	case c.bye != "":
+		return l.refused(no)
+	case l.c.bye != "":
 		return exit.Errorf(exit.Temporary, "login of %s: %w", who, err)
+	case isAlert(err):
+		return alertError(l.c, err)
 	case isLost(err):
 		return exit.Errorf(exit.Unavailable, "login of %s: %w", who, err)
+	case errors.As(err, &own):
+		return (&exit.Error{Code: own.Code, Err: fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err)}).WithHint("%s", own.Hint)
 	}
-	return exit.Wrap(exit.Protocol, fmt.Errorf("login of %s: %w", who, err))
+	return exit.Wrap(exit.Protocol, fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err))
+}
+
+// refused is the error of a server's NO or BAD.
+func (l *login) refused(no *imap.Error) error {
+	said := &refusal{&imap.Error{Type: no.Type, Code: no.Code, Text: l.hide(no.Text)}}
+	if isTemporary(no) || hasCode(no, "LIMIT") {
+		return exit.Errorf(exit.Temporary, "login of %s: %w", l.o.who(), said)
+	}
+	reason := ""
+	if r, ok := l.client.(reporter); ok && r.reason() != "" {
+		reason = ", and before: " + printable(serverText(l.hide(r.reason())))
+	}
+	err := exit.Errorf(exit.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said, reason, l.offered)
+	return err.WithHint("%s", l.advice())
+}
+
+// advice is what helps most often.
+func (l *login) advice() string {
+	switch {
+	case strings.Contains(l.o.User+l.o.AuthUser, `\`), strings.Contains(strings.ToLower(l.c.greeted), "exchange"):
+		return `forms that Exchange takes for --user: USER, DOMAIN\USER, and for an administrator DOMAIN\ADMIN\USER or ADMIN@DOMAIN\USER, where USER may have to be the mailbox's alias`
+	case l.mechanism.binds:
+		return "if the password is right, the server may have another idea of the TLS connection, as behind a proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")
+	case strings.HasPrefix(l.mechanism.name, "scram-") && len(l.o.Auth) == 0 && strings.Contains(l.offered, "PLAIN"):
+		return "if the password is right, the server may not know it in the form that SCRAM needs: --auth plain"
+	case l.mechanism.name == "external" && l.o.CertFile == "":
+		return "--tls-cert and --tls-key present a certificate"
+	}
+	return ""
+}
+
+// hide takes out of a server's words what must not be printed.
+func (l *login) hide(text string) string {
+	const tooShort = 4 // to be told from the words around it
+	for _, form := range []string{l.secret, base64.StdEncoding.EncodeToString([]byte(l.secret)), l.plainResponse()} {
+		if len(form) >= tooShort {
+			text = strings.ReplaceAll(text, form, "<redacted>")
+		}
+	}
+	return text
+}
+
+func (l *login) plainResponse() string {
+	return base64.StdEncoding.EncodeToString([]byte(l.o.authzid() + "\x00" + l.o.authcid() + "\x00" + l.secret))
 }

@@ -3,6 +3,7 @@ package imapconn
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -23,8 +24,10 @@ type conn struct {
 	known map[string]string // flags, see flag
 	warn  func(string)
 
-	encrypted       bool
+	state           *tls.ConnectionState // nil in the clear
+	certWanted      bool                 // the server asked for a certificate that we do not have
 	preauth         bool
+	greeted         string // text of the greeting
 	caps            capabilities
 	initialResponse bool // SASL-IR was offered before the login
 	tag             int

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -76,6 +76,7 @@ func (c *conn) greeting(o *Options) error {
 		if resp.status.code == "CAPABILITY" {
 			c.caps = parseCapabilities(resp.status.args, o.DisableCaps)
 		}
+		c.greeted = serverText(resp.status.text)
 		switch {
 		case resp.kind == '*' && resp.typ == "OK":
 			return nil
@@ -140,10 +141,12 @@ func helloError(c *conn, o *Options, err error) error {
 		return err
 	case c.bye != "":
 		return exit.Errorf(exit.Temporary, "%s turns us away: %s", printable(c.host), printable(c.bye))
+	case isAlert(err):
+		return alertError(c, err)
 	}
 	failure := exit.Errorf(exit.Unavailable, "%s: %w", printable(o.address()), err)
-	if o.TLS != Implicit && strings.HasSuffix(o.address(), ":993") {
-		return failure.WithHint("port 993 speaks TLS at once: --tls implicit")
+	if o.TLS != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {
+		return failure.WithHint("a port that speaks TLS at once is silent until then: --tls implicit")
 	}
 	return failure
 }

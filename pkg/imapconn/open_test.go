@@ -120,7 +120,7 @@ func TestAuthenticateChallenges(t *testing.T) {
 		if err := c.login(o, "canary"); err != nil || <-got != "AGpvZQBjYW5hcnk=\r\n" || !c.caps.has("x") {
 			t.Error(prompt, err)
 		}
-		if strings.Contains(trace.String(), "AGpv") || strings.Count(trace.String(), "redacted") != 1 {
+		if strings.Contains(trace.String(), "AGpv") || strings.Count(trace.String(), "C: <redacted>") != 1 {
 			t.Error(trace)
 		}
 		theirs.Close()

@@ -25,8 +25,8 @@ const (
 // answer.
 const DefaultTimeout = 2 * time.Minute
 
-// Options tell where and how to connect. Only Host, User and Password are
-// needed.
+// Options tell where and how to connect. Only Host and User are needed, and
+// Password, unless something else proves who one is.
 type Options struct {
 	Host string
 	Port int // 0: 993, or 143 for StartTLS and None
@@ -36,14 +36,27 @@ type Options struct {
 	CAFile     string // PEM certificates trusted in place of the system's
 	Pin        string // SHA-256 of the leaf certificate in hex, "sha256:" before it allowed; accepts that certificate and no other
 	Insecure   bool   // accept any certificate
-	ServerName string // name to verify, Host if empty
+	ServerName string // name to ask for and to verify, Host if empty
+	MinTLS     string // oldest version to accept, "1.0" to "1.3"; "1.2" if empty
+	CertFile   string // PEM certificate that we show if asked, with those above it
+	KeyFile    string // its key in PEM; CertFile if empty
 
-	// Password is asked before every connect, so that a token can be fresh and
-	// a server is not kept waiting. Its error is returned as it is.
+	// Password is asked before every connect, so that it can be fresh and a
+	// server is not kept waiting. Its error is returned as it is.
 	Password func(ctx context.Context) (string, error)
-	// Auth lists mechanisms in the order of preference: "plain", "login".
-	// Empty: PLAIN if offered, else the LOGIN command.
+	// Token gives an OAuth 2 access token in place of a password. It is asked
+	// before every connect, and once more if a token is refused after one was
+	// taken before.
+	Token func(ctx context.Context) (string, error)
+	// Auth lists mechanisms, of those that Mechanisms returns: the first that
+	// the server offers is used. Empty: with a token OAUTHBEARER, else XOAUTH2;
+	// with a password SCRAM, with channel binding if possible, else PLAIN, else
+	// the LOGIN command.
 	Auth []string
+	// AuthUser is the administrator who logs in for User, with AuthUser's
+	// password: by an authorization identity, or by PROXYAUTH if ProxyAuth.
+	AuthUser  string
+	ProxyAuth bool
 
 	// Timeout bounds the connect, and every wait without progress in either
 	// direction while an answer is owed. Responses that are no part of the
@@ -70,16 +83,26 @@ func (o *Options) timeout() time.Duration {
 	return DefaultTimeout
 }
 
-func (o *Options) address() string {
-	port := o.Port
+func (o *Options) port() int {
 	switch {
-	case port != 0:
+	case o.Port != 0:
+		return o.Port
 	case o.TLS == Implicit:
-		port = 993
-	default:
-		port = 143
+		return 993
 	}
-	return net.JoinHostPort(o.Host, strconv.Itoa(port))
+	return 143
+}
+
+func (o *Options) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.port())) }
+
+// Check finds what is wrong with the options as far as that can be told
+// without connecting. Errors: exit.Usage, exit.NoInput for a file of
+// certificates.
+func (o *Options) Check() error {
+	if _, err := tlsConfig(o); err != nil {
+		return err
+	}
+	return o.checkAuth()
 }
 
 func (o *Options) serverName() string {

@@ -17,16 +17,22 @@ import (
 // rule is one line of a scripted server: what it answers to a command. In the
 // answer, TAG stands for the command's tag.
 type rule struct {
-	when  string // the command without its tag begins so, in any case
-	reply string
-	times int  // 0: always
-	early bool // answer before the literal, and do not read it
-	close bool // close the connection after the answer
-	stall time.Duration
-
+	when   string // the command without its tag begins so, in any case
+	reply  string
+	times  int    // 0: always
+	early  bool   // answer before the literal, and do not read it
+	close  bool   // close the connection after the answer
 	noise  string // is said every few milliseconds before the answer
 	noises int    // so often; 0: for ever
+
+	// dialogue, if set, holds the exchange that a command begins: ask sends a
+	// continuation and returns the client's line. It returns the answer.
+	dialogue func(command string, ask func(text string) string) string
+	stall    time.Duration
 }
+
+// closed is what a dialogue hears from a client that hangs up.
+const closed = "(closed)"
 
 const allCaps = "IMAP4rev1 SASL-IR AUTH=PLAIN LITERAL+ MULTIAPPEND UIDPLUS"
 
@@ -102,6 +108,16 @@ func (s *script) talk(c net.Conn) {
 		}
 		tag, text, _ := strings.Cut(strings.TrimRight(command, "\r\n"), " ")
 		r := s.answer(text)
+		if r.dialogue != nil {
+			r.reply = r.dialogue(text, func(challenge string) string {
+				io.WriteString(c, "+ "+challenge+"\r\n")
+				line, err := br.ReadString('\n')
+				if err != nil {
+					return closed
+				}
+				return strings.TrimRight(line, "\r\n")
+			})
+		}
 		time.Sleep(r.stall)
 		if !r.chatter(c) {
 			return

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -30,10 +31,13 @@ type Session struct {
 // reconnectDelays bound how long a server may be away.
 var reconnectDelays = []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
 
-// Open connects and logs in. Errors carry an exit code: 69 if there is no
-// connection, 75 if the server turns us away for now, 76 for TLS and protocol,
-// 77 if the login is refused.
+// Open connects and logs in. Errors carry an exit code: those of Options.Check,
+// 69 if there is no connection, 75 if the server turns us away for now, 76 for
+// TLS and protocol, 77 if the login is refused.
 func Open(ctx context.Context, o Options) (*Session, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	s := &Session{o: o, delays: reconnectDelays}
 	if err := s.connect(ctx); err != nil {
 		return nil, causeOf(ctx, err)
@@ -41,8 +45,20 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	return s, nil
 }
 
+// connect connects and logs in. What a server refuses here is the connection,
+// not the command for which it is wanted: nobody finds an *imap.Error in the
+// error and takes it for an answer to his own.
 func (s *Session) connect(ctx context.Context) error {
-	password, err := s.o.secret(ctx)
+	err := s.hello(ctx)
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return exit.Errorf(exit.CodeOf(err), "%s", err).WithHint("%s", exit.HintOf(err))
+	}
+	return err
+}
+
+func (s *Session) hello(ctx context.Context) error {
+	secret, err := s.o.secret(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,7 +68,7 @@ func (s *Session) connect(ctx context.Context) error {
 	}
 	defer c.watch(ctx)()
 	s.c, s.selected = c, nil
-	if err := c.login(&s.o, password); err != nil {
+	if err := c.login(&s.o, secret); err != nil {
 		c.close(err)
 		return err
 	}
@@ -61,6 +77,16 @@ func (s *Session) connect(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// reconnect is connect for an account that was open before. A token that is
+// refused now may have expired on the way: it is asked for once more.
+func (s *Session) reconnect(ctx context.Context) error {
+	err := s.connect(ctx)
+	if s.o.Token != nil && exit.CodeOf(err) == exit.Login {
+		err = s.connect(ctx)
+	}
+	return err
 }
 
 // causeOf prefers the reason for which ctx ended to what the connection made
@@ -127,7 +153,7 @@ func (s *Session) live(ctx context.Context) (*conn, error) {
 		if err := sleep(ctx, delay); err != nil {
 			return nil, err
 		}
-		if err = s.connect(ctx); err == nil {
+		if err = s.reconnect(ctx); err == nil {
 			return s.c, nil
 		}
 		if ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -33,16 +34,66 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{
+	oldest, err := o.minVersion()
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{
 		ServerName: o.serverName(),
-		MinVersion: tls.VersionTLS12,
+		MinVersion: oldest,
 		// The verification is below: the library's own does not show the
 		// certificate that it refuses.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(state tls.ConnectionState) error {
 			return verify(state, o, roots, pin)
 		},
-	}, nil
+	}
+	if oldest < tls.VersionTLS12 {
+		config.CipherSuites = oldSuites()
+	}
+	return config, o.present(config)
+}
+
+var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "": tls.VersionTLS12, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+func (o *Options) minVersion() (uint16, error) {
+	if v, ok := tlsVersions[o.MinTLS]; ok {
+		return v, nil
+	}
+	return 0, exit.Errorf(exit.Usage, "--tls-min %s is no version of TLS", quote(o.MinTLS)).WithHint("1.2 or 1.3; 1.0 and 1.1 can be broken, and are for servers that have nothing else")
+}
+
+// oldSuites are the cipher suites that servers of the days of TLS 1.0 have,
+// after those of today. RC4 is not among them: it hides nothing.
+func oldSuites() []uint16 {
+	var ids []uint16
+	for _, suite := range tls.CipherSuites() {
+		ids = append(ids, suite.ID)
+	}
+	return append(ids, tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA)
+}
+
+// present puts our own certificate into config, for servers that ask for one.
+func (o *Options) present(config *tls.Config) error {
+	if o.CertFile == "" {
+		if o.KeyFile != "" {
+			return exit.Errorf(exit.Usage, "--tls-key needs --tls-cert")
+		}
+		return nil
+	}
+	keyFile := o.KeyFile
+	if keyFile == "" {
+		keyFile = o.CertFile
+	}
+	pair, err := tls.LoadX509KeyPair(o.CertFile, keyFile)
+	if err != nil {
+		return exit.Errorf(exit.NoInput, "certificate %s with key %s: %w", quote(o.CertFile), quote(keyFile), err).
+			WithHint("both in PEM, the key without a passphrase; --tls-key where it is in a file of its own")
+	}
+	// Not Certificates: those are kept back from a server that names other
+	// authorities, and the login then fails for a reason that nobody sees.
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return nil
 }
 
 func rootCAs(file string) (*x509.CertPool, error) {
@@ -98,28 +149,61 @@ func verify(state tls.ConnectionState, o *Options, roots *x509.CertPool, pin str
 
 // encrypt does the TLS handshake on c.
 func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
+	config = config.Clone()
+	present := config.GetClientCertificate
+	config.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if present == nil {
+			c.certWanted = true
+			return &tls.Certificate{}, nil
+		}
+		return present(r)
+	}
 	t := tls.Client(c.stall, config)
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.close(err)
-		return handshakeError(c, err)
+		return handshakeError(c, config, err)
 	}
-	c.encrypted = true
+	state := t.ConnectionState()
+	c.state = &state
 	c.layer(t, c.trace)
 	return nil
 }
 
-func handshakeError(c *conn, err error) error {
+func handshakeError(c *conn, config *tls.Config, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-		return exit.Errorf(exit.Unavailable, "TLS with %s: no answer before the timeout", printable(c.host))
+		return exit.Errorf(exit.Unavailable, "TLS with %s: no answer before the timeout", printable(c.host)).
+			WithHint("a port that waits for STARTTLS may be silent: --tls starttls")
 	}
 	failure := exit.Errorf(exit.Protocol, "TLS with %s: %w", printable(c.host), err)
 	var cert *certError
-	if errors.As(err, &cert) {
-		return failure.WithHint("if you know this certificate to be the server's own: --tls-pin sha256:%s", cert.pin)
-	}
 	var record tls.RecordHeaderError
-	if errors.As(err, &record) {
+	switch {
+	case errors.As(err, &cert):
+		return failure.WithHint("if you know this certificate to be the server's own: --tls-pin sha256:%s", cert.pin)
+	case errors.As(err, &record):
 		return failure.WithHint("the server does not speak TLS on this port: --tls starttls, or another port")
+	case isAlert(err) && c.certWanted:
+		return alertError(c, err)
+	case isAlert(err) && config.MinVersion > tls.VersionTLS12:
+		return failure.WithHint("the server may have nothing newer than TLS 1.2: --tls-min 1.2")
+	case isAlert(err) && config.MinVersion == tls.VersionTLS12:
+		return failure.WithHint("an old server may have nothing newer than TLS 1.0 or 1.1, which can be broken: --tls-min 1.0 accepts that")
+	}
+	return failure
+}
+
+// isAlert tells whether the other side ended TLS because of something that it
+// does not like. In TLS 1.3 the verdict on our certificate comes so, after the
+// handshake.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
+}
+
+func alertError(c *conn, err error) error {
+	failure := exit.Errorf(exit.Protocol, "TLS with %s: %w", printable(c.host), err)
+	if c.certWanted {
+		return failure.WithHint("the server asks for a certificate: --tls-cert and --tls-key give it one")
 	}
 	return failure
 }

@@ -1,0 +1,205 @@
+package imapconn
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-sasl"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// mechanism is one way to log in.
+type mechanism struct {
+	name   string // in lower case, as Options.Auth has it
+	secret secret // what it takes
+	// exposes: the server, and whoever is in between, gets the secret itself.
+	exposes bool
+	// proxies: it can log one in to act for another (an authorization
+	// identity, RFC 4422 3.4.1).
+	proxies bool
+	// binds: it is tied to the TLS connection that it runs in (RFC 5056).
+	binds bool
+	// client begins the exchange; nil for the LOGIN command.
+	client func(*login) sasl.Client
+}
+
+// secret is what a mechanism proves who one is with.
+type secret int
+
+const (
+	noSecret secret = iota
+	password
+	token
+)
+
+// mechanisms are all that we speak, in the order in which they are preferred
+// among those of one secret.
+var mechanisms = []mechanism{
+	{name: "scram-sha-512-plus", secret: password, proxies: true, binds: true, client: (*login).scram},
+	{name: "scram-sha-256-plus", secret: password, proxies: true, binds: true, client: (*login).scram},
+	{name: "scram-sha-1-plus", secret: password, proxies: true, binds: true, client: (*login).scram},
+	{name: "scram-sha-512", secret: password, proxies: true, client: (*login).scram},
+	{name: "scram-sha-256", secret: password, proxies: true, client: (*login).scram},
+	{name: "scram-sha-1", secret: password, proxies: true, client: (*login).scram},
+	{name: "plain", secret: password, exposes: true, proxies: true, client: (*login).plain},
+	{name: "login", secret: password, exposes: true},
+	{name: "cram-md5", secret: password, client: (*login).cramMD5},
+	{name: "oauthbearer", secret: token, exposes: true, proxies: true, client: (*login).oauthBearer},
+	{name: "xoauth2", secret: token, exposes: true, proxies: true, client: (*login).xoauth2},
+	{name: "external", secret: noSecret, proxies: true, client: (*login).external},
+}
+
+// onlyNamed are never chosen by default: CRAM-MD5 protects a password no
+// better than the clear does, and EXTERNAL wants to be set up.
+var onlyNamed = []string{"cram-md5", "external"}
+
+// Mechanisms lists the names that Options.Auth may hold.
+func Mechanisms() []string {
+	var names []string
+	for _, m := range mechanisms {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+func findMechanism(name string) *mechanism {
+	i := slices.IndexFunc(mechanisms, func(m mechanism) bool { return m.name == strings.ToLower(name) })
+	if i < 0 {
+		return nil
+	}
+	return &mechanisms[i]
+}
+
+// sasl is the name that the server calls it by, "LOGIN" for the LOGIN command.
+func (m *mechanism) sasl() string { return strings.ToUpper(m.name) }
+
+// wanted lists the mechanisms to try, in order.
+func (o *Options) wanted() []*mechanism {
+	var list []*mechanism
+	for _, name := range o.Auth {
+		list = append(list, findMechanism(name))
+	}
+	if len(list) > 0 {
+		return list
+	}
+	kind := password
+	if o.Token != nil {
+		kind = token
+	}
+	for i := range mechanisms {
+		m := &mechanisms[i]
+		if m.secret == kind && (m.proxies || o.authzid() == "") && !slices.Contains(onlyNamed, m.name) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// NeedsPassword tells whether a password may be asked for.
+func (o *Options) NeedsPassword() bool { return o.needs(password) }
+
+func (o *Options) needs(kind secret) bool {
+	return slices.ContainsFunc(o.wanted(), func(m *mechanism) bool { return m.secret == kind })
+}
+
+// checkAuth finds what can never work.
+func (o *Options) checkAuth() error {
+	if o.ProxyAuth && o.AuthUser == "" {
+		return exit.Errorf(exit.Usage, "--proxyauth needs --auth-user").WithHint("--auth-user ADMIN is who logs in, --user the account to open")
+	}
+	for _, name := range o.Auth {
+		m := findMechanism(name)
+		if m == nil {
+			return exit.Errorf(exit.Usage, "--auth %s is no mechanism that we know", quote(name)).WithHint("one of %s", strings.Join(Mechanisms(), ", "))
+		}
+		if err := o.checkMechanism(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Options) checkMechanism(m *mechanism) error {
+	switch {
+	case m.binds && o.TLS == None:
+		return exit.Errorf(exit.Usage, "--auth %s binds the login to TLS, and --tls none has none", m.name)
+	case m.secret == token && o.Token == nil:
+		return exit.Errorf(exit.Usage, "--auth %s needs --token-command", m.name)
+	case m.secret == password && o.Token != nil:
+		return exit.Errorf(exit.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
+	case !m.proxies && o.authzid() != "":
+		return exit.Errorf(exit.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.AuthUser), quote(o.User)).
+			WithHint("plain, scram-sha-256 and others can; or --proxyauth, where the server has it")
+	}
+	return nil
+}
+
+// authcid is who logs in.
+func (o *Options) authcid() string {
+	if o.AuthUser != "" {
+		return o.AuthUser
+	}
+	return o.User
+}
+
+// authzid is for whom, "" if for himself.
+func (o *Options) authzid() string {
+	if o.AuthUser == "" || o.ProxyAuth {
+		return ""
+	}
+	return o.User
+}
+
+// choose takes the first mechanism that is wanted and offered.
+func (c *conn) choose(o *Options) (*mechanism, error) {
+	bare := c.caps.has("LOGINDISABLED") && c.state == nil
+	tooBare := false
+	var names []string
+	for _, m := range o.wanted() {
+		names = append(names, m.sasl())
+		switch {
+		case bare && m.exposes:
+			tooBare = true
+		case m.binds && len(o.Auth) == 0 && c.bindsOddly():
+		case c.offers(m):
+			return m, nil
+		}
+	}
+	if tooBare {
+		return nil, exit.Errorf(exit.Login, "%s does not take a password on an unencrypted connection; nothing was sent", printable(c.host)).
+			WithHint("--tls implicit, or --tls starttls")
+	}
+	err := exit.Errorf(exit.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(c.host), strings.Join(names, ", "), c.offer())
+	switch {
+	case len(o.Auth) > 0:
+		return nil, err.WithHint("--auth names the mechanisms to try; without it the best one is taken")
+	case o.authzid() != "":
+		return nil, err.WithHint("these can log %s in for %s; --proxyauth is another way, and some servers take both names in --user", quote(o.AuthUser), quote(o.User))
+	}
+	return nil, err
+}
+
+func (c *conn) offers(m *mechanism) bool {
+	if m.client == nil {
+		return !c.caps.has("LOGINDISABLED")
+	}
+	if m.binds {
+		if _, ok := c.binding(); !ok {
+			return false
+		}
+	}
+	return c.caps.has("AUTH=" + m.sasl())
+}
+
+// offer lists the ways to log in that the server names.
+func (c *conn) offer() string {
+	l := c.caps.mechanisms()
+	if !c.caps.has("LOGINDISABLED") {
+		l = append(l, "the LOGIN command")
+	}
+	if len(l) == 0 {
+		return "nothing"
+	}
+	return printable(strings.Join(l, ", "))
+}
