@@ -41,7 +41,7 @@ func parse(t *testing.T, args ...string) (opt imapconn.Options, given string, er
 }
 
 func clearEnv(t *testing.T) {
-	for _, name := range []string{"IMAP_HOST", "IMAP_USER", "IMAP_PASSWORD"} {
+	for _, name := range []string{"IMAP_HOST", "IMAP_USER", "IMAP_PASSWORD", "XDG_CONFIG_HOME"} {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
@@ -86,6 +86,11 @@ func TestConnection(t *testing.T) {
 		{[]string{"--tls-insecure=false"}, func(*imapconn.Options) {}},
 		{[]string{"--timeout", "90s"}, func(o *imapconn.Options) { o.Timeout = 90 * time.Second }},
 		{[]string{"--disable-cap", "multiappend", "--disable-cap", "LITERAL+"}, func(o *imapconn.Options) { o.DisableCaps = []string{"MULTIAPPEND", "LITERAL+"} }},
+		{[]string{"--tls-min=1.3", "--tls-server-name= Mail.example/"}, func(o *imapconn.Options) { o.MinTLS, o.ServerName = "1.3", "mail.example" }},
+		{[]string{"--tls-min=1.0"}, func(o *imapconn.Options) { o.MinTLS = "1.0" }},
+		{[]string{"--auth=plain", "--auth=LOGIN"}, func(o *imapconn.Options) { o.Auth = []string{"plain", "LOGIN"} }},
+		{[]string{"--auth-user", `corp\adm,in`}, func(o *imapconn.Options) { o.AuthUser = `corp\adm,in` }},
+		{[]string{"--auth-user", "adm", "--proxyauth"}, func(o *imapconn.Options) { o.AuthUser, o.ProxyAuth = "adm", true }},
 		{[]string{"--prefix", prefix, "--delimiter", slash}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &prefix, &slash }},
 		{[]string{"--prefix", "", "--delimiter", ""}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &empty, &empty }},
 	}
@@ -140,6 +145,27 @@ func TestConnectionRefuses(t *testing.T) {
 		{[]string{"--tls-pin=" + pin[7:]}, exit.Usage, "64 hexadecimal digits"},
 		{[]string{"--tls-pin=" + pin[:69]}, exit.Usage, "64 hexadecimal digits"},
 		{[]string{"--tls-pin=sha256:" + strings.Repeat("gg", 32)}, exit.Usage, "64 hexadecimal digits"},
+		{[]string{"--tls=none", "--tls-min=1.3"}, exit.Usage, "--tls-min has no meaning with --tls none"},
+		{[]string{"--tls=none", "--tls-cert=x"}, exit.Usage, "--tls-cert has no meaning with --tls none"},
+		{[]string{"--tls-min="}, exit.Usage, "--tls-min is empty"},
+		{[]string{"--tls-min=2"}, exit.Usage, `--tls-min "2" is no version`},
+		{[]string{"--tls-server-name="}, exit.Usage, "is no name of a server"},
+		{[]string{"--tls-server-name=a:993"}, exit.Usage, "is no name of a server"},
+		{[]string{"--tls-key=x"}, exit.Usage, "--tls-key needs --tls-cert"},
+		{[]string{"--tls-cert=" + filepath.Join(dir, "none")}, exit.NoInput, "no such file"},
+		{[]string{"--tls-cert=" + ca}, exit.NoInput, "certificate rather than a key"},
+		{[]string{"--auth=ntlm"}, exit.Usage, `--auth "ntlm" is no mechanism`},
+		{[]string{"--auth="}, exit.Usage, `--auth "" is no mechanism`},
+		{[]string{"--auth=plain,login"}, exit.Usage, `--auth "plain,login" is no mechanism`},
+		{[]string{"--auth=xoauth2"}, exit.Usage, "--auth xoauth2 needs --token-command"},
+		{[]string{"--auth=scram-sha-1-plus", "--tls=none"}, exit.Usage, "--tls none has none"},
+		{[]string{"--auth=login", "--auth-user=adm"}, exit.Usage, `cannot log "adm" in for "joe"`},
+		{[]string{"--auth-user="}, exit.Usage, "--auth-user is empty"},
+		{[]string{"--auth-user=a\n"}, exit.Usage, "--auth-user \"a\\n\" holds a control character"},
+		{[]string{"--proxyauth"}, exit.Usage, "--proxyauth needs --auth-user"},
+		{[]string{"--token-command= "}, exit.Usage, "--token-command is empty"},
+		{[]string{"--token-command=x", "--auth=plain"}, exit.Usage, "--auth plain takes a password, not the token of --token-command"},
+		{[]string{"--token-command=x", "--password-command=x"}, exit.Usage, "--password-command and --token-command exclude each other"},
 		{[]string{"--timeout=0"}, exit.Usage, "no time to wait"},
 		{[]string{"--timeout=-5s"}, exit.Usage, "no time to wait"},
 		{[]string{"--timeout=5"}, exit.Usage, "cannot take the value"},

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -29,28 +28,26 @@ const (
 	commandGrace = time.Second
 )
 
-// account is whose password is wanted.
+// account is what is to be opened, and whose password opens it: owner is an
+// administrator or the user himself.
 type account struct {
-	user string
+	user, owner string
 	hostPort
 }
 
-func (a account) String() string { return a.user + "@" + a.host }
+func (a account) String() string { return a.owner + "@" + a.host }
 
 // passwordFunc is asked for the password at each connect. It may be called
 // from any goroutine. Its errors have the code exit.NoInput, or are the
 // context's cause.
 type passwordFunc func(ctx context.Context) (string, error)
 
-// passwordSource finds where the password comes from. Files and descriptors
-// are read now, and once: what is behind them may be a pipe. A command runs
-// at each connect; the terminal is asked at the first.
-func passwordSource(c *ucli.Context, who account) (passwordFunc, error) {
+// passwordSource finds where the password comes from: from the option of that
+// name, or if it is "" from the environment or the terminal. Files and
+// descriptors are read now, and once: what is behind them may be a pipe. A
+// command runs at each connect; the terminal is asked at the first.
+func passwordSource(c *ucli.Context, option string, who account) (passwordFunc, error) {
 	talk := TalkOf(c)
-	option, err := oneOf(c, "password-file", "password-command", "password-fd")
-	if err != nil {
-		return nil, err
-	}
 	switch option {
 	case "password-file":
 		return known(passwordFromFile(talk, c.String(option)))
@@ -63,7 +60,7 @@ func passwordSource(c *ucli.Context, who account) (passwordFunc, error) {
 		}
 		return func(ctx context.Context) (string, error) { return passwordFromCommand(ctx, command, who) }, nil
 	}
-	if password, ok := os.LookupEnv("IMAP_PASSWORD"); ok {
+	if password, ok := os.LookupEnv("IMAP_PASSWORD"); ok && !Given(c, "account") {
 		return known(password, usable(password, "IMAP_PASSWORD"))
 	}
 	if !hasTerminal() {
@@ -156,17 +153,26 @@ func passwordFromDescriptor(number string) (string, error) {
 	return readPassword(f, "descriptor "+number)
 }
 
-// passwordFromCommand runs command in a shell and takes the first line that
-// it writes. The command may talk to the terminal; it does not see our
-// stdin, which is a stream.
 func passwordFromCommand(ctx context.Context, command string, who account) (string, error) {
+	line, err := lineFromCommand(ctx, "password-command", command, who, passwordCap)
+	if err != nil {
+		return "", err
+	}
+	return line, usable(line, "the output of --password-command")
+}
+
+// lineFromCommand runs the command of an option in a shell and returns the
+// first line that it writes, of which it reads little more than limit octets.
+// The command may talk to the terminal; it does not see our stdin, which is a
+// stream.
+func lineFromCommand(ctx context.Context, option, command string, who account, limit int) (string, error) {
 	running, cancel := context.WithTimeoutCause(ctx, commandTime, errors.New("it took too long"))
 	defer cancel()
 	cmd := exec.CommandContext(running, "sh", "-c", command)
-	cmd.Env = append(os.Environ(), "IMAP_HOST="+who.host, "IMAP_PORT="+strconv.Itoa(who.port), "IMAP_USER="+who.user)
+	cmd.Env = append(os.Environ(), "IMAP_HOST="+who.host, "IMAP_PORT="+strconv.Itoa(who.port), "IMAP_USER="+who.user, "IMAP_AUTH_USER="+who.owner)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = commandGrace
-	out := &firstLine{}
+	out := &firstLine{limit: limit + len("x\r\n")}
 	cmd.Stdout = out
 	err := cmd.Run()
 	if cause := context.Cause(ctx); cause != nil {
@@ -182,18 +188,20 @@ func passwordFromCommand(ctx context.Context, command string, who account) (stri
 	}
 	if err != nil {
 		// The command itself is not shown: it may hold a secret.
-		return "", exit.Errorf(exit.NoInput, "--password-command failed for %s: %w", who, err)
+		return "", exit.Errorf(exit.NoInput, "--%s failed for %s: %w", option, who, err)
 	}
-	return readPassword(bytes.NewReader(out.kept), "the output of --password-command")
+	line, _, _ := strings.Cut(string(out.kept), "\n")
+	return strings.TrimRight(line, "\r"), nil
 }
 
-// firstLine keeps as much of what is written to it as a password needs.
+// firstLine keeps the first octets that are written to it, up to a limit.
 type firstLine struct {
-	kept []byte
+	kept  []byte
+	limit int
 }
 
 func (l *firstLine) Write(p []byte) (int, error) {
-	l.kept = append(l.kept, p[:min(len(p), passwordCap+2-len(l.kept))]...)
+	l.kept = append(l.kept, p[:min(len(p), l.limit-len(l.kept))]...)
 	return len(p), nil
 }
 

@@ -1,0 +1,247 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// accountCap is the largest account file, in octets.
+const accountCap = 64 << 10
+
+// accountFile holds connection options, one a line: the option's name without
+// its dashes, then its value up to the end of the line. Empty lines and those
+// that begin with # are skipped. There is no quoting.
+type accountFile struct {
+	path  string
+	lines []accountLine
+}
+
+type accountLine struct {
+	number int
+	name   string // the option's first name, without dashes
+	value  string
+}
+
+// What an account file may not hold: a file that turns verification off does
+// so for ever, and nobody is reminded.
+var notInFiles = []string{"account", "tls-insecure"}
+
+// fileOptions take the name of a file. A relative one begins at the account
+// file's folder, so that it means the same wherever a command is run.
+var fileOptions = []string{"ca-file", "tls-cert", "tls-key", "password-file", "trace"}
+
+// rivals are options of which one takes the place of another: one on the
+// command line is stronger than its rivals in the file.
+var rivals = [][]string{
+	{"ca-file", "tls-pin", "tls-insecure"},
+	{"password-file", "password-command", "password-fd", "token-command"},
+}
+
+// useAccount sets the options of --account that are not on the command line,
+// as if they were. It returns nil if there is no --account.
+func useAccount(c *ucli.Context) (*accountFile, error) {
+	if !Given(c, "account") {
+		return nil, nil
+	}
+	file, err := readAccount(c.String("account"))
+	if err != nil {
+		return nil, err
+	}
+	warnWritable(TalkOf(c), file.path)
+	given := stateOf(c.App).given
+	onCommandLine := func(name string) bool { return given[name] }
+	strong := map[string]bool{}
+	for _, f := range ConnectionFlags() {
+		name := f.Names()[0]
+		strong[name] = onCommandLine(name)
+		for _, group := range rivals {
+			if slices.Contains(group, name) && slices.ContainsFunc(group, onCommandLine) {
+				strong[name] = true
+			}
+		}
+	}
+	for _, name := range []string{"host", "user"} { // not from the environment
+		if !given[name] {
+			c.Set(name, "")
+		}
+	}
+	for _, line := range file.lines {
+		if strong[line.name] {
+			continue
+		}
+		if err := c.Set(line.name, line.value); err != nil {
+			return nil, file.errorf(line.number, "%s cannot take the value %q", line.name, line.value)
+		}
+		given[line.name] = true
+	}
+	for _, name := range []string{"host", "user"} {
+		if c.String(name) == "" {
+			return nil, exit.Errorf(exit.Usage, "the account file %s has no line for the %s", file.path, name).WithHint("as in: host mail.example, user joe")
+		}
+	}
+	return file, nil
+}
+
+// readAccount reads the file of that name, or at that path if there is a
+// slash in it.
+func readAccount(name string) (*accountFile, error) {
+	path, err := accountPath(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, noAccount(name, path, err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, accountCap+1))
+	if err != nil {
+		return nil, noAccount(name, path, err)
+	}
+	file := &accountFile{path: path}
+	switch {
+	case len(text) > accountCap:
+		return nil, exit.Errorf(exit.Usage, "the account file %s is larger than %d octets", path, accountCap)
+	case !utf8.Valid(text):
+		return nil, exit.Errorf(exit.Usage, "the account file %s is no UTF-8", path)
+	}
+	return file, file.parse(string(text))
+}
+
+func accountPath(name string) (string, error) {
+	if name == "" {
+		return "", exit.Errorf(exit.Usage, "--account is empty").WithHint("it takes the name of a file in ~/.config/imap-pipe, or a path with a slash in it")
+	}
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	dir := os.Getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(dir) { // then it does not count, says its specification
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", exit.Errorf(exit.NoInput, "no place to look for the account %q: %w", name, err)
+		}
+		dir = filepath.Join(home, ".config")
+	}
+	return filepath.Join(dir, "imap-pipe", name), nil
+}
+
+func noAccount(name, path string, err error) error {
+	failure := exit.Errorf(exit.NoInput, "cannot read the account file %s: %w", path, bare(err))
+	if errors.Is(err, fs.ErrNotExist) && name != path {
+		return failure.WithHint("it is a file of connection options, one a line: host mail.example; a path has a slash in it, as in ./%s", name)
+	}
+	return failure
+}
+
+// warnWritable: who can write to the file can have commands run.
+func warnWritable(talk *Talk, path string) {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o022 != 0 {
+		talk.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", path, info.Mode().Perm(), path)
+	}
+}
+
+func (a *accountFile) parse(text string) error {
+	known := flagsByName(ConnectionFlags())
+	number := 0
+	for line := range strings.Lines(strings.TrimPrefix(text, "\uFEFF")) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, value := line, ""
+		if i := strings.IndexAny(line, " \t"); i >= 0 {
+			name, value = line[:i], strings.TrimSpace(line[i:])
+		}
+		if err := a.add(known, accountLine{number: number, name: name, value: value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes a line in. An unknown name is not repeated: it may be a password.
+func (a *accountFile) add(known map[string]ucli.Flag, line accountLine) error {
+	flag := known[line.name]
+	switch {
+	case slices.Contains(notInFiles, line.name):
+		return a.errorf(line.number, "%s belongs on the command line", line.name)
+	case strings.HasPrefix(line.name, "pass") && flag == nil:
+		return a.errorf(line.number, "a password does not belong here").WithHint("password-file FILE or password-command COMMAND tells where it is; without, it is asked for")
+	case flag == nil:
+		err := a.errorf(line.number, "this is no connection option")
+		if near := nearest(ConnectionFlags(), line.name); near != "" {
+			return err.WithHint("did you mean %s?", near)
+		}
+		return err.WithHint("a line is the name of an option and its value, as in: host mail.example")
+	case !takesValue(flag) && line.value == "":
+		line.value = "true"
+	case line.value == "" && line.name != "prefix" && line.name != "delimiter":
+		return a.errorf(line.number, "%s needs a value", line.name)
+	}
+	line.name = flag.Names()[0]
+	_, repeatable := flag.(*ucli.StringSliceFlag)
+	for _, before := range a.lines {
+		if before.name == line.name && !repeatable {
+			return a.errorf(line.number, "%s was given in line %d already", line.name, before.number)
+		}
+	}
+	if slices.Contains(fileOptions, line.name) && line.value != "-" {
+		line.value = a.resolve(line.value)
+	}
+	a.lines = append(a.lines, line)
+	return nil
+}
+
+// resolve is where a file of that name is: ~ is the home, as a shell has it.
+func (a *accountFile) resolve(name string) string {
+	if rest, ok := strings.CutPrefix(name, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(a.path), name)
+}
+
+func (a *accountFile) errorf(line int, format string, args ...any) *exit.Error {
+	return exit.Errorf(exit.Usage, "%s:%d: %s", a.path, line, fmt.Sprintf(format, args...))
+}
+
+var optionInText = regexp.MustCompile(`--[a-z0-9-]+`)
+
+// locate puts before err the lines of the options that it is about: messages
+// name an option as it is typed.
+func (a *accountFile) locate(err error) error {
+	if a == nil || err == nil {
+		return err
+	}
+	place := ""
+	for _, option := range optionInText.FindAllString(err.Error(), -1) {
+		for _, line := range a.lines {
+			at := fmt.Sprintf("%s:%d: ", a.path, line.number)
+			if dashed(line.name) == option && !strings.Contains(place, at) {
+				place += at
+			}
+		}
+	}
+	if place == "" {
+		return err
+	}
+	return exit.Errorf(exit.CodeOf(err), "%s%w", place, err).WithHint("%s", exit.HintOf(err))
+}

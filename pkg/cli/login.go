@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"strings"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+)
+
+const (
+	loggingIn = "Logging in"
+	secrets   = "Password or token (one of these, or a prompt on the terminal; no option takes the password itself)"
+)
+
+func loginFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.StringSliceFlag{Name: "auth", Category: loggingIn, Usage: "`MECHANISM`: plain, login, cram-md5, scram-sha-1, -256 or -512 (each with -plus too), oauthbearer, xoauth2, external; repeatable, the first that the server offers is used (default: a token's, else SCRAM, else plain, else login)"},
+		&ucli.StringFlag{Name: "auth-user", Category: loggingIn, Usage: "`ADMIN`: who logs in for --user, with a password of ADMIN's"},
+		&ucli.BoolFlag{Name: "proxyauth", Category: loggingIn, Usage: "reach --user by the command PROXYAUTH, as Sun's and Netscape's servers want it"},
+
+		&ucli.StringFlag{Name: "password-file", Category: secrets, Usage: "`FILE`: its first line"},
+		&ucli.StringFlag{Name: "password-command", Category: secrets, Usage: "`COMMAND`: the first line of its output; sees IMAP_HOST, IMAP_USER and IMAP_AUTH_USER; runs at every connect ($IMAP_PASSWORD is the other way)"},
+		&ucli.StringFlag{Name: "password-fd", Category: secrets, Usage: "`N`: the first line that descriptor N gives"},
+		&ucli.StringFlag{Name: "token-command", Category: secrets, Usage: "`COMMAND`: the same for an OAuth 2 access token, in place of a password"},
+	}
+}
+
+// login reads how to log in and as whom, and finds the secret's source.
+func login(c *ucli.Context, opt *imapconn.Options) error {
+	opt.Auth, opt.ProxyAuth = c.StringSlice("auth"), c.Bool("proxyauth")
+	if Given(c, "auth-user") {
+		opt.AuthUser = c.String("auth-user")
+		if strings.TrimSpace(opt.AuthUser) == "" {
+			return exit.Errorf(exit.Usage, "--auth-user is empty").WithHint("without it, --user logs in for himself")
+		}
+		if err := checkName("auth-user", opt.AuthUser); err != nil {
+			return err
+		}
+	}
+	option, err := oneOf(c, "password-file", "password-command", "password-fd", "token-command")
+	if err != nil {
+		return err
+	}
+	who := account{user: opt.User, owner: opt.User, hostPort: hostPort{host: opt.Host, port: defaultPort(opt)}}
+	if opt.AuthUser != "" {
+		who.owner = opt.AuthUser
+	}
+	if option == "token-command" {
+		if opt.Token, err = tokenSource(c.String(option), who); err != nil {
+			return err
+		}
+	}
+	if err := opt.Check(); err != nil || !opt.NeedsPassword() {
+		return err
+	}
+	opt.Password, err = passwordSource(c, option, who)
+	return err
+}
+
+func defaultPort(opt *imapconn.Options) int {
+	switch {
+	case opt.Port != 0:
+		return opt.Port
+	case opt.TLS == imapconn.Implicit:
+		return 993
+	}
+	return 143
+}
