@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Certificate is a self-signed server certificate, its own authority.
+// Certificate is a self-signed certificate, its own authority.
 type Certificate struct {
 	TLS    tls.Certificate
-	PEM    []byte // the certificate, what a client trusts
+	PEM    []byte // the certificate, what the other side trusts
 	KeyPEM []byte
 	Pin    string // sha256 of the certificate in DER, lower-case hex
 }
@@ -29,18 +29,28 @@ func NewCertificate(hosts ...string) (*Certificate, error) {
 	return NewCertificateFor(now.Add(-time.Hour), now.Add(24*time.Hour), hosts...)
 }
 
+// NewClientCertificate makes one by which a client shows who he is.
+func NewClientCertificate(user string) (*Certificate, error) {
+	now := time.Now()
+	return newCertificate(user, x509.ExtKeyUsageClientAuth, now.Add(-time.Hour), now.Add(24*time.Hour))
+}
+
 // NewCertificateFor makes one that is valid between two times, so that tests
 // can have an expired one.
 func NewCertificateFor(from, to time.Time, hosts ...string) (*Certificate, error) {
+	return newCertificate("imaptest", x509.ExtKeyUsageServerAuth, from, to, hosts...)
+}
+
+func newCertificate(name string, usage x509.ExtKeyUsage, from, to time.Time, hosts ...string) (*Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(from.UnixNano()),
-		Subject:      pkix.Name{CommonName: "imaptest"},
+		Subject:      pkix.Name{CommonName: name},
 		NotBefore:    from, NotAfter: to,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	for _, host := range hosts {

@@ -15,6 +15,8 @@ type CyrusOptions struct {
 	Munge8Bit        bool     // rewrite 8-bit header octets to "X", as Cyrus does by default
 	AltNamespace     bool     // no prefix
 	UnixHierarchySep bool     // delimiter "/"
+	TLS              bool     // offer STARTTLS
+	Mechanisms       string   // of SASL; "" is "PLAIN LOGIN CRAM-MD5"
 	Users            []string // beside the administrator "cyrus"
 	Extra            string   // more lines of imapd.conf
 }
@@ -25,7 +27,8 @@ const cyrusPrograms = "/usr/lib/cyrus/bin"
 
 var cyrusImapd = []string{cyrusPrograms, "/opt/cyrus-imapd/usr/lib/cyrus/bin"}
 
-// StartCyrus starts a Cyrus, password "secret", without TLS. It offers
+// StartCyrus starts a Cyrus, password "secret", without TLS unless that is
+// asked for. It offers
 // LITERAL+, MULTIAPPEND, CONDSTORE and QUOTA. Without Cyrus the test is
 // skipped, or fails if CI=true.
 func StartCyrus(t testing.TB, options CyrusOptions) *Real {
@@ -60,7 +63,16 @@ func (r *Real) configureCyrus(imapd, saslpasswd string, options CyrusOptions) (e
 	values := map[string]string{
 		"PORT": ports[0], "USER": r.owner.user, "GROUP": r.owner.group,
 		"MUNGE8BIT": zeroOne(options.Munge8Bit), "ALTNAMESPACE": zeroOne(options.AltNamespace),
-		"UNIXHIERARCHYSEP": zeroOne(options.UnixHierarchySep), "IMAPD": imapd,
+		"UNIXHIERARCHYSEP": zeroOne(options.UnixHierarchySep), "IMAPD": imapd, "MECHANISMS": options.Mechanisms,
+	}
+	if options.Mechanisms == "" {
+		values["MECHANISMS"] = "PLAIN LOGIN CRAM-MD5"
+	}
+	if options.TLS {
+		if err := r.writeCertificate(); err != nil {
+			return err
+		}
+		options.Extra += "\ntls_server_cert: " + r.Dir + "/cert.pem\ntls_server_key: " + r.Dir + "/key.pem\n"
 	}
 	for _, name := range []string{"imapd.conf", "cyrus.conf"} {
 		extra := ""

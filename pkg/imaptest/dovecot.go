@@ -4,13 +4,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// DovecotOptions of StartDovecot. The zero value is a Maildir server.
+// DovecotOptions of StartDovecot. The zero value is a Maildir server. In
+// Passdb, Extra and Files, "@DIR@" stands for the server's folder.
 type DovecotOptions struct {
-	Format string // maildir, sdbox or mdbox; "" is maildir
-	Extra  string // more lines of dovecot.conf
+	Format string            // maildir, sdbox or mdbox; "" is maildir
+	Passdb string            // lines of the passdb; "" takes "secret" from anybody
+	Extra  string            // more lines of dovecot.conf
+	Files  map[string]string // more files in the server's folder, by name
 }
 
 // StartDovecot starts a Dovecot for any user, password "secret", delimiter
@@ -52,7 +56,16 @@ func (r *Real) configureDovecot(options DovecotOptions) (err error) {
 	if options.Format == "" {
 		values["FORMAT"] = "maildir"
 	}
-	extra := options.Extra
+	values["PASSDB"] = r.fill(options.Passdb)
+	if options.Passdb == "" {
+		values["PASSDB"] = "driver = static\n  args = password=" + r.Password
+	}
+	for name, text := range options.Files {
+		if err := os.WriteFile(filepath.Join(r.Dir, name), []byte(r.fill(text)), 0o644); err != nil {
+			return err
+		}
+	}
+	extra := r.fill(options.Extra)
 	if !r.owner.root { // then every process of Dovecot runs as ourselves
 		values["CHROOT"] = ""
 		extra = "default_internal_user = " + r.owner.user + "\ndefault_login_user = " + r.owner.user +
@@ -67,6 +80,9 @@ func (r *Real) configureDovecot(options DovecotOptions) (err error) {
 	}
 	return writeConf(r.Dir, "dovecot.conf", values, extra)
 }
+
+// fill puts the server's folder in.
+func (r *Real) fill(text string) string { return strings.ReplaceAll(text, "@DIR@", r.Dir) }
 
 func (r *Real) writeCertificate() error {
 	certificate, err := NewCertificate("127.0.0.1", "localhost")
