@@ -154,23 +154,3 @@ func TestReceiptsNameTheRightMessage(t *testing.T) {
 		})
 	}
 }
-
-// TestTraceHidesThePassword: whatever way it is sent.
-func TestTraceHidesThePassword(t *testing.T) {
-	t.Parallel()
-	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-	b := newBench(t).with("SRC", real(r, "joe").options())
-	real(r, "joe").fill(t, imaptest.Spread(imaptest.Generate(1, 3)))
-	for _, caps := range []string{"", "--disable-cap AUTH=PLAIN", "--disable-cap SASL-IR"} {
-		b.sh(`rm -f trace; imap-fetch --trace trace ` + caps + ` $SRC -o mail --restart`).wants(0)
-		trace := string(b.read("trace"))
-		for _, secret := range []string{"secret", base64.StdEncoding.EncodeToString([]byte("\x00joe\x00secret")), base64.StdEncoding.EncodeToString([]byte("secret"))} {
-			if strings.Contains(trace, secret) {
-				t.Errorf("%s: the trace holds %q", caps, secret)
-			}
-		}
-		if !strings.Contains(trace, "FETCH") {
-			t.Error("there is nothing in the trace")
-		}
-	}
-}

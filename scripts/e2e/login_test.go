@@ -12,8 +12,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestWrongPassword: 77, naming the account and the mechanism, after one try.
-func TestWrongPassword(t *testing.T) {
+// TestCase06WrongPassword: 77, naming the account and the mechanism, after one
+// try.
+func TestCase06WrongPassword(t *testing.T) {
 	t.Parallel()
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	for _, script := range []string{`imap-list $AT`, `imap-fetch $AT`, `imap-diff $AT mail.zst`, `imap-push $AT plan.zst`} {
@@ -25,7 +26,7 @@ func TestWrongPassword(t *testing.T) {
 			good.env["OTHER"] = real(r, "nobody").options()
 			good.sh(`imap-fetch $AT -o mail.zst && imap-diff $OTHER -o plan.zst mail.zst`).wants(0)
 			b := good.with("AT", account{proxy.Addr(), "joe"}.options()).with("IMAP_PASSWORD", "wrong")
-			b.sh(script).wants(77).says("joe", "PLAIN")
+			b.sh(script).wants(77).says("login of joe@127.0.0.1 by SCRAM-SHA-256 refused")
 			if verbs := proxy.Verbs(); verbs["LOGIN"]+verbs["AUTHENTICATE"] != 1 || proxy.Connections() != 1 {
 				t.Errorf("sent %v in %d connections", verbs, proxy.Connections())
 			}
@@ -59,8 +60,8 @@ func TestNoPassword(t *testing.T) {
 	}
 }
 
-// TestNobodyThere: 69 for what cannot be reached, within the timeout.
-func TestNobodyThere(t *testing.T) {
+// TestCase07NobodyThere: 69 for what cannot be reached, within the timeout.
+func TestCase07NobodyThere(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,9 +116,9 @@ func (s *transcript) noCredential(t *testing.T) {
 
 var pinOption = regexp.MustCompile(`--tls-pin sha256:[0-9a-f]{64}`)
 
-// TestUntrustedCertificate: 76, no credential sent, and the option that would
-// trust it is printed and works.
-func TestUntrustedCertificate(t *testing.T) {
+// TestCase09UntrustedCertificate: 76, no credential sent, and the option that
+// would trust it is printed and works.
+func TestCase09UntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for name, make := range map[string]func() (*imaptest.Certificate, error){
@@ -158,8 +159,8 @@ func TestUntrustedCertificate(t *testing.T) {
 	})
 }
 
-// TestNoDowngrade: STARTTLS that is not offered, or refused, is the end.
-func TestNoDowngrade(t *testing.T) {
+// TestCase08NoDowngrade: STARTTLS that is not offered, or refused, is the end.
+func TestCase08NoDowngrade(t *testing.T) {
 	t.Parallel()
 	said := &transcript{}
 	server := imaptest.StartServer(t, imaptest.Options{Transcript: said})
@@ -243,4 +244,27 @@ func TestFirstErrorReachesTheLast(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAccountFiles: two accounts with two passwords in one pipe, and nothing of
+// the environment's.
+func TestAccountFiles(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{Users: map[string]string{"joe": "secret"}})
+	destination := imaptest.StartServer(t, imaptest.Options{Users: map[string]string{"jane": "another secret"}})
+	source.Account("joe").Fill(mail(30))
+	want := source.Account("joe").Entries()
+	b := newBench(t).with("IMAP_HOST", "nowhere.invalid").with("IMAP_USER", "nobody").with("IMAP_PASSWORD", "wrong")
+	b.sh(`mkdir -p .config/imap-pipe`).wants(0)
+	b.write(".config/imap-pipe/old", []byte("# the old one\nhost "+source.Addr()+"\nuser joe\ntls none\npassword-command echo secret\n"))
+	b.write(".config/imap-pipe/new", []byte("host "+destination.Addr()+"\nuser jane\ntls none\npassword-file new.password\n"))
+	b.write(".config/imap-pipe/new.password", []byte("another secret\n"))
+	b.sh(`imap-fetch --headers --account old | imap-diff --account new | imap-fetch --select - --account old | imap-push --account new`).wants(0).appended(30)
+	same(t, want, destination.Account("jane").Entries())
+	b.sh(`cp .config/imap-pipe/old there && imap-list --account ./there`).wants(0)
+	b.sh(`cd / && imap-diff --report --equal --account new "$HOME/mail" 2>/dev/null; cd && imap-fetch --account old -o mail && cd / && imap-diff --report --equal --account new "$HOME/mail"`).wants(0)
+	b.sh(`imap-list --account old --user nobody --password-command 'echo x'`).wants(77).says("login of nobody@127.0.0.1")
+	b.write("bad", []byte("host "+source.Addr()+"\nuser joe\ntls sometimes\n"))
+	b.sh(`imap-list --account ./bad`).wants(64).says("./bad:3: --tls is")
+	b.sh(`imap-diff --report --account old mail mail`).wants(64).says("--account")
 }

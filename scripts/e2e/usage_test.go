@@ -8,8 +8,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestUsageErrors: exit 64, a hint where there is one, and no connection.
-func TestUsageErrors(t *testing.T) {
+// TestCase02Usage: exit 64, a hint where there is one, and no connection.
+func TestCase02Usage(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	proxy := imaptest.NewFaultProxy(t, server.Addr())
@@ -21,6 +21,15 @@ func TestUsageErrors(t *testing.T) {
 		"unknown option, diff":     `imap-diff --nonesuch=3 $AT stream.zst`,
 		"unknown option, push":     `imap-push -x $AT stream.zst`,
 		"password option":          `imap-list $AT --password secret`,
+		"delete 2":                 `imap-push $AT --delete 2 stream.zst`,
+		"auth for another":         `imap-list $AT --auth login --auth-user adm`,
+		"no mechanism":             `imap-list $AT --auth ntlm`,
+		"proxyauth by nobody":      `imap-list $AT --proxyauth`,
+		"OAuth without a token":    `imap-list $AT --auth xoauth2`,
+		"token and password":       `imap-list $AT --token-command x --password-command x`,
+		"bad account":              `echo 'host old.example' >account; imap-list --account ./account`,
+		"insecure account":         `printf 'host old.example\nuser joe\ntls-insecure\n' >insecure; imap-list --account ./insecure`,
+		"bad TLS version":          `imap-list $AT --tls implicit --tls-min 2`,
 		"stray argument, list":     `imap-list $AT stray`,
 		"stray argument, fetch":    `imap-fetch $AT stray`,
 		"stray argument, diff":     `imap-diff stream.zst stream.zst stray`,
@@ -109,6 +118,8 @@ func TestInputs(t *testing.T) {
 		"no such selection":     `imap-fetch $AT --select nonesuch.zst`,
 		"a folder":              `imap-push $AT .`,
 		"no such password file": `imap-list $AT --password-file nonesuch`,
+		"no such account":       `imap-list --account nonesuch`,
+		"no such certificate":   `imap-list $AT --tls implicit --tls-cert nonesuch`,
 		"no such authority":     `imap-list $AT --tls implicit --ca-file nonesuch`,
 		"selects nothing":       `imap-list $AT | grep nothing-like-it | imap-fetch $AT --select -`,
 	} {
