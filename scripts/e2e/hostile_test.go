@@ -89,89 +89,17 @@ func unharmed(t *testing.T, src, dst account, folders ...string) {
 	}
 }
 
-// TestFlagsAreNoCommands edits the flags of a plan.
-func TestFlagsAreNoCommands(t *testing.T) {
-	t.Parallel()
-	src := hostile(t, 3*len(badFlags))
-	for name, dst := range destinations(t) {
-		t.Run(name, func(t *testing.T) {
-			b := between(t, src, dst)
-			i := 0
-			b.write("evil", editPlan(t, b, func(r object) []object {
-				if r["type"] == "message" {
-					flags := []any{badFlags[i%len(badFlags)]}
-					switch i / len(badFlags) {
-					case 1:
-						flags = []any{`\Seen`, flags[0], "$Label1"}
-					case 2:
-						flags = []any{`\Seen`}
-						for _, f := range badFlags[:i%len(badFlags)] {
-							flags = append(flags, f)
-						}
-					}
-					r["flags"] = flags
-					i++
-				}
-				return nil
-			}))
-			b.sh(`imap-push --edited $DST evil`).wants(0).appended(i)
-			unharmed(t, src, dst, "Sent")
-		})
-	}
-}
-
-// TestDatesAreNoCommands edits the dates.
-func TestDatesAreNoCommands(t *testing.T) {
-	t.Parallel()
-	src := hostile(t, len(badDates))
-	for name, dst := range destinations(t) {
-		t.Run(name, func(t *testing.T) {
-			b := between(t, src, dst)
-			i := 0
-			b.write("evil", editPlan(t, b, func(r object) []object {
-				if r["type"] == "message" {
-					r["internaldate"] = badDates[i]
-					i++
-				}
-				return nil
-			}))
-			o := b.sh(`imap-push --edited $DST evil`)
-			t.Logf("%s", o.stderr)
-			if o.exit != 0 && o.exit != 3 {
-				t.Errorf("%s", o)
-			}
-			for _, box := range dst.folders(t) {
-				if strings.Contains(box.Path, "pwned") {
-					t.Errorf("folder %q was created", box.Path)
-				}
-			}
-			if o.exit == 0 {
-				unharmed(t, src, dst, "Sent")
-			}
-		})
-	}
-}
-
-// TestNamesAreNoCommands edits the folders that messages go to.
-func TestNamesAreNoCommands(t *testing.T) {
-	t.Parallel()
-	src := hostile(t, len(badNames))
+// pushEdited pushes a plan of n hostile messages, as edit has changed each of
+// them, to all destinations. edit may say that records stand before it.
+func pushEdited(t *testing.T, n int, edit func(i int, message object) []object, judge func(t *testing.T, o *outcome, src, dst account)) {
+	src := hostile(t, n)
 	for name, dst := range destinations(t) {
 		t.Run(name, func(t *testing.T) {
 			b := between(t, src, dst)
 			i := 0
 			b.write("evil", editPlan(t, b, func(r object) (before []object) {
-				switch r["type"] {
-				case "message":
-					r["target"] = badNames[i]
-					if i == 0 {
-						for _, name := range badNames {
-							if name == "" {
-								continue // the stream is damaged then
-							}
-							before = append(before, object{"type": "create", "target": name}, object{"type": "subscribe", "target": name})
-						}
-					}
+				if r["type"] == "message" {
+					before = edit(i, r)
 					i++
 				}
 				return before
@@ -180,23 +108,83 @@ func TestNamesAreNoCommands(t *testing.T) {
 			if o.exit != 0 && o.exit != 3 {
 				t.Errorf("%s", o)
 			}
-			if strings.ContainsAny(o.stderr, "\x1b\x07\u202e") {
-				t.Errorf("stderr holds what a terminal obeys: %q", o.stderr)
-			}
-			for _, box := range dst.folders(t) {
-				if strings.Contains(box.Path, "pwned") && !strings.Contains(box.Path, "tmp") && !strings.HasPrefix(box.Path, "x") {
-					t.Errorf("folder %q was created", box.Path)
-				}
-			}
-			end := o.receipts().end(t)
-			if end.Appended+end.Rejected+end.Failed != len(badNames) {
-				t.Errorf("%+v", end)
-			}
-			if n := len(dst.dump(t)); n != end.Appended {
-				t.Errorf("%d messages arrived, the receipts say %d", n, end.Appended)
-			}
+			judge(t, o, src, dst)
 		})
 	}
+}
+
+// TestFlagsAreNoCommands edits the flags of a plan.
+func TestFlagsAreNoCommands(t *testing.T) {
+	t.Parallel()
+	n := 3 * len(badFlags)
+	pushEdited(t, n, func(i int, message object) []object {
+		flags := []any{badFlags[i%len(badFlags)]}
+		switch i / len(badFlags) {
+		case 1:
+			flags = []any{`\Seen`, flags[0], "$Label1"}
+		case 2:
+			flags = []any{`\Seen`}
+			for _, f := range badFlags[:i%len(badFlags)] {
+				flags = append(flags, f)
+			}
+		}
+		message["flags"] = flags
+		return nil
+	}, func(t *testing.T, o *outcome, src, dst account) {
+		o.wants(0).appended(n)
+		unharmed(t, src, dst, "Sent")
+	})
+}
+
+// TestDatesAreNoCommands edits the dates.
+func TestDatesAreNoCommands(t *testing.T) {
+	t.Parallel()
+	pushEdited(t, len(badDates), func(i int, message object) []object {
+		message["internaldate"] = badDates[i]
+		return nil
+	}, func(t *testing.T, o *outcome, src, dst account) {
+		for _, box := range dst.folders(t) {
+			if strings.Contains(box.Path, "pwned") {
+				t.Errorf("folder %q was created", box.Path)
+			}
+		}
+		if o.exit == 0 {
+			unharmed(t, src, dst, "Sent")
+		}
+	})
+}
+
+// TestNamesAreNoCommands edits the folders that messages go to.
+func TestNamesAreNoCommands(t *testing.T) {
+	t.Parallel()
+	pushEdited(t, len(badNames), func(i int, message object) (before []object) {
+		message["target"] = badNames[i]
+		if i > 0 {
+			return nil
+		}
+		for _, name := range badNames {
+			if name != "" { // the stream is damaged then
+				before = append(before, object{"type": "create", "target": name}, object{"type": "subscribe", "target": name})
+			}
+		}
+		return before
+	}, func(t *testing.T, o *outcome, src, dst account) {
+		if strings.ContainsAny(o.stderr, "\x1b\x07\u202e") {
+			t.Errorf("stderr holds what a terminal obeys: %q", o.stderr)
+		}
+		for _, box := range dst.folders(t) {
+			if strings.Contains(box.Path, "pwned") && !strings.Contains(box.Path, "tmp") && !strings.HasPrefix(box.Path, "x") {
+				t.Errorf("folder %q was created", box.Path)
+			}
+		}
+		end := o.receipts().end(t)
+		if end.Appended+end.Rejected+end.Failed != len(badNames) {
+			t.Errorf("%+v", end)
+		}
+		if n := len(dst.dump(t)); n != end.Appended {
+			t.Errorf("%d messages arrived, the receipts say %d", n, end.Appended)
+		}
+	})
 }
 
 // TestRefusedFlag: a server that answers NO to a message for its flags, with a

@@ -6,14 +6,20 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
+// inMemory starts a server with n letters in the account src, and nothing in
+// dst.
+func inMemory(t *testing.T, n int) (server *imaptest.Server, src, dst account, b *bench) {
+	server = imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(mail(n))
+	src, dst = embedded(server, "src"), embedded(server, "dst")
+	return server, src, dst, between(t, src, dst)
+}
+
 // TestNoPlan: a stream that has not been through imap-diff is refused, unless
 // it is asked for.
 func TestNoPlan(t *testing.T) {
 	t.Parallel()
-	server := imaptest.StartServer(t, imaptest.Options{})
-	src, dst := embedded(server, "src"), embedded(server, "dst")
-	server.Account("src").Fill(mail(40))
-	b := between(t, src, dst)
+	_, src, dst, b := inMemory(t, 40)
 	b.sh(`imap-fetch $SRC | imap-push $DST`).wants(64).says("hint", "imap-diff")
 	if n := len(dst.folders(t)); n > 1 {
 		t.Errorf("%d folders were made", n-1)
@@ -26,10 +32,7 @@ func TestNoPlan(t *testing.T) {
 // TestNoBodies: a plan without bodies is refused, and nothing is created.
 func TestNoBodies(t *testing.T) {
 	t.Parallel()
-	server := imaptest.StartServer(t, imaptest.Options{})
-	src, dst := embedded(server, "src"), embedded(server, "dst")
-	server.Account("src").Fill(mail(40))
-	b := between(t, src, dst)
+	_, _, dst, b := inMemory(t, 40)
 	b.sh(`imap-fetch --headers $SRC | imap-diff $DST | imap-push $DST`).wants(64).says("hint", "imap-fetch --select -")
 	if boxes := dst.folders(t); len(boxes) > 1 {
 		t.Errorf("folders were made: %v", boxes)
@@ -44,12 +47,8 @@ func TestNoBodies(t *testing.T) {
 // fail, and no other body takes their place.
 func TestSourceUIDValidity(t *testing.T) {
 	t.Parallel()
-	server := imaptest.StartServer(t, imaptest.Options{})
-	src, dst := embedded(server, "src"), embedded(server, "dst")
-	account := server.Account("src")
-	account.Fill(mail(60))
-	want := src.dump(t)
-	b := between(t, src, dst)
+	server, src, dst, b := inMemory(t, 60)
+	account, want := server.Account("src"), src.dump(t)
 	b.sh(`imap-fetch --headers $SRC -o headers && imap-diff $DST -o plan headers`).wants(0)
 	account.SetUIDValidity("Sent", 999999)
 	sent := len(account.Messages("Sent"))
@@ -101,12 +100,9 @@ func TestAnotherMessageUnderThatUID(t *testing.T) {
 // plan knows of the folder is void.
 func TestDestinationUIDValidity(t *testing.T) {
 	t.Parallel()
-	server := imaptest.StartServer(t, imaptest.Options{})
-	src, dst := embedded(server, "src"), embedded(server, "dst")
-	server.Account("src").Fill(mail(30))
+	server, src, dst, b := inMemory(t, 30)
 	server.Account("dst").AddMailbox("INBOX")
 	server.Account("dst").AddMailbox("Sent")
-	b := between(t, src, dst)
 	b.sh(`imap-fetch $SRC -o mail && imap-diff $DST -o plan mail`).wants(0)
 	server.Account("dst").SetUIDValidity("Sent", 4242)
 	o := b.sh(`imap-push $DST plan`).wants(3)
@@ -120,14 +116,34 @@ func TestDestinationUIDValidity(t *testing.T) {
 	equal(t, src, dst)
 }
 
+// TestFullFolderThatLooksEmpty: a server that opens folders as "0 EXISTS" does
+// not get their mail a second time, from imap-diff or from imap-push.
+func TestFullFolderThatLooksEmpty(t *testing.T) {
+	t.Parallel()
+	server, src, dst, b := inMemory(t, 40)
+	line := imaptest.NewFaultProxy(t, server.Addr())
+	b = b.with("PROXY", dst.by(line.Addr()).options())
+	b.sh(`imap-fetch $SRC -o mail && imap-diff $DST -o plan mail && imap-push $DST plan`).wants(0).appended(40)
+	line.Rewrite(imaptest.Replace(`^\* \d+ EXISTS`, "* 0 EXISTS", -1))
+	o := b.sh(`imap-diff $PROXY mail | imap-push $PROXY`).wants(3).appended(0)
+	if n := len(o.receipts().of("failed")); n != 40 {
+		t.Errorf("%d messages failed", n)
+	}
+	o = b.sh(`imap-push $PROXY plan`).wants(3).appended(0)
+	if n := len(o.receipts().of("rejected")); n != 40 {
+		t.Errorf("%d messages were rejected", n)
+	}
+	equal(t, src, dst)
+	line.Rewrite(nil)
+	b.sh(`imap-push $PROXY plan`).wants(0).appended(0)
+	equal(t, src, dst)
+}
+
 // TestExpungedMeanwhile: what went away at the source is gone, not failed.
 func TestExpungedMeanwhile(t *testing.T) {
 	t.Parallel()
-	server := imaptest.StartServer(t, imaptest.Options{})
-	src, dst := embedded(server, "src"), embedded(server, "dst")
+	server, src, dst, b := inMemory(t, 60)
 	account := server.Account("src")
-	account.Fill(mail(60))
-	b := between(t, src, dst)
 	b.sh(`imap-fetch --headers $SRC -o headers && imap-diff $DST -o plan headers`).wants(0)
 	for _, e := range account.Messages("INBOX")[:4] {
 		account.Expunge("INBOX", e.UID)
@@ -174,10 +190,7 @@ func TestRejects(t *testing.T) {
 // TestConcatenation: "cat a b" is a stream, and a message met twice counts once.
 func TestConcatenation(t *testing.T) {
 	t.Parallel()
-	server := imaptest.StartServer(t, imaptest.Options{})
-	src, dst := embedded(server, "src"), embedded(server, "dst")
-	server.Account("src").Fill(mail(50))
-	b := between(t, src, dst)
+	server, src, dst, b := inMemory(t, 50)
 	b.sh(`imap-fetch $SRC -o one`).wants(0)
 	server.Account("src").Fill(imaptest.Spec{Folders: []imaptest.Folder{{Path: "Sent", Messages: imaptest.Generate(99, 7)}}})
 	b.sh(`imap-fetch $SRC -o two && cat one two one >all && cat all | imap-diff $DST | imap-push $DST`).wants(0).appended(57)

@@ -191,7 +191,7 @@ func TestSilentServer(t *testing.T) {
 			if o.took > time.Minute {
 				t.Errorf("it took %v", o.took)
 			}
-			b.ends(t, src.dump(t), dst)
+			b.ends(t, o.exit, o, src.dump(t), dst)
 		})
 	}
 }
