@@ -113,6 +113,7 @@ func TestAbortedStreamInFront(t *testing.T) {
 			for name, input := range map[string][]byte{
 				"cut, full":       slices.Concat(part(0, cut, code), part(0, n, 0)),
 				"cut, rest":       slices.Concat(part(0, cut, code), part(cut, n, 0)),
+				"cut, full, full": slices.Concat(part(0, cut, code), part(0, n, 0), part(0, n, 0)),
 				"cut, more, full": slices.Concat(part(0, cut, 75), part(0, later, code), part(0, n, 0)),
 				"cut, more, rest": slices.Concat(part(0, cut, 75), part(cut, later, code), part(later, n, 0)),
 				"whole, cut":      slices.Concat(part(0, cut, 0), part(cut, n, code)),
@@ -299,4 +300,39 @@ func TestAbortBeforeTheFirstMessage(t *testing.T) {
 			check(t, what, choose(t, plan, universe), universe)
 		}
 	}
+}
+
+// What was decided on an aborted stream stays so, whoever waits after it for
+// the same folder.
+func TestAbortedStreamIsDecidedOnOnce(t *testing.T) {
+	source := []mail{{"k", "aa", 1, "r"}, {"k", "bbb", 2, "s"}, {"l", "cccc", 1, "r"}}
+	dest := []mail{{"k", "yyy", 7, ""}, {"l", "zz", 7, ""}} // rewritten
+	part := func(from, to int, code exit.Code) []byte { return section(t, source, stream.Full, from, to, code) }
+	input := slices.Concat(part(0, 2, 75), part(0, 2, 0), part(2, 3, 0))
+	for _, pipe := range []bool{false, true} {
+		plan, _, err := writePlan(t, input, &model{mails: dest}, pipe)
+		if exit.CodeOf(err) != exit.Temporary {
+			t.Errorf("pipe %v: %v", pipe, err)
+		}
+		check(t, fmt.Sprintf("pipe %v", pipe), choose(t, plan, source), source[:1])
+	}
+}
+
+// More messages wait than a file has patience for: the folder is decided on
+// when it ends.
+func TestMoreWaitersThanPatience(t *testing.T) {
+	var source, dest []mail
+	for i := range patience + 100 {
+		m := mail{fmt.Sprint("k", i), fmt.Sprint("octets ", i), 1, ""}
+		source = append(source, m)
+		if i < patience+90 {
+			dest = append(dest, mail{m.key, m.octets, 2, ""})
+		}
+	}
+	input := slices.Concat(section(t, source, stream.Headers, 0, patience+50, 0), section(t, source, stream.Headers, patience+50, len(source), 0))
+	plan, end, err := writePlan(t, input, &model{mails: dest}, false)
+	if err != nil || end.Listed != int64(len(source)) || end.Present != int64(len(dest)) || end.Missing != 10 {
+		t.Errorf("%+v, %v", end, err)
+	}
+	check(t, "many", choose(t, plan, source), source[len(dest):])
 }

@@ -86,7 +86,8 @@ type comparison struct {
 	into    *matcher       // where late waits
 
 	piped   bool   // the source cannot be read again
-	patient bool   // nothing is resolved before the whole source has been read
+	patient int    // how many messages may wait until the whole source has been read
+	waiting int    // how many do
 	ordinal uint32 // of the next message record
 	counts  *stream.End
 	tallies []tally       // of the streams that were started
@@ -343,8 +344,11 @@ func (c *comparison) message(m *stream.Message) error {
 	if v == waits && m.Parts > 0 {
 		c.late, c.into = &match.waiters[len(match.waiters)-1], match
 	}
-	if v == present {
+	switch v {
+	case present:
 		c.counts.Present++
+	case waits:
+		c.waiting++
 	}
 	if len(match.ousted) > 0 {
 		if err := c.mistaken(s.target, match.ousted); err != nil {
@@ -385,6 +389,7 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 	c.seen.Forget()
 	if c.late != nil {
 		c.into.waiters = c.into.waiters[:len(c.into.waiters)-1]
+		c.waiting--
 		c.late = nil
 		return c.out.takenBack(f)
 	}
@@ -462,7 +467,8 @@ func (c *comparison) leave(s *source) error {
 	if t == nil {
 		return nil
 	}
-	if t.sources--; t.sources > 0 || t.match == nil || c.patient {
+	t.sources--
+	if t.sources > 0 || t.match == nil || len(t.match.waiters) == 0 || c.waiting <= c.patient {
 		return nil
 	}
 	return c.resolve(t)
@@ -470,6 +476,7 @@ func (c *comparison) leave(s *source) error {
 
 // resolve decides on all that waits for a target.
 func (c *comparison) resolve(t *Target) error {
+	c.waiting -= len(t.match.waiters)
 	r, err := t.match.resolve()
 	if err != nil {
 		return err

@@ -16,10 +16,10 @@ type adjourned struct {
 	failed []stream.Record
 }
 
-// decided notes who waited for t in vain.
+// decided notes who waited for t in vain. After that nobody waits for it here.
 func (l *adjourned) decided(t *Target, ordinals []uint32) {
-	if s := l.spools[t]; s != nil {
-		s.wanted = ordinals
+	if s := l.spools[t]; s != nil && !s.decided {
+		s.wanted, s.decided = ordinals, true
 	}
 }
 

@@ -18,6 +18,7 @@ type spool struct {
 	ordinals []uint32 // of its messages, ascending
 	waiting  int64    // those that were not taken back
 	wanted   []uint32 // ordinals to emit, and others: see adjourned
+	decided  bool     // wanted is known
 }
 
 func newSpool(toc []*source) (*spool, error) {

@@ -7,11 +7,16 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
+// patience is how many messages of a file may wait until all of it has been
+// read. Beyond that a folder is decided on when it ends, so that memory is
+// bounded where a destination has rewritten every message.
+const patience = 1 << 16
+
 // twice decides in a first reading of the source and writes in a second.
 func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*stream.Reader, error)) error {
 	d := &decisions{planner: p}
 	c := newComparison(ctx, p.opt, p.dest, d)
-	c.patient, d.of = true, c
+	c.patient, d.of = patience, c
 	first := c.run(in)
 	if !c.over || len(d.streams) == 0 && c.aborted == nil {
 		return first
