@@ -6,9 +6,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
-// A server was seen to open full folders as "0 EXISTS". Whoever believes it
-// appends all of them again. So what a folder shows is held against what STATUS
-// says of it. Where it shows less, both are asked once more, for a message may
+// Whoever believes a server that opens a full folder as "0 EXISTS" appends all
+// of it again. So what a folder shows is held against what STATUS says of it. Where it shows less, both are asked once more, for a message may
 // have been expunged in between; a folder that contradicts itself then is not
 // compared.
 

@@ -4,8 +4,7 @@ import "context"
 
 // Reopen opens the mailbox of x anew on a new connection, which remembers
 // nothing, and returns what STATUS says of it just before. A server that shows
-// fewer messages than that contradicts itself: one was seen to open full
-// mailboxes as "0 EXISTS". It resumes.
+// fewer messages than that contradicts itself. It resumes.
 func (x *Selected) Reopen(ctx context.Context) (*Selected, Status, error) {
 	x.s.Close()
 	told, err := x.Told(ctx)
