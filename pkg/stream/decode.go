@@ -459,6 +459,30 @@ func (f *fields) place(kind string) (p place) {
 	return p
 }
 
+func (f *fields) rmdir(r *Rmdir) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "target":
+			r.Target = f.str()
+			return 0
+		case "target_uidvalidity":
+			r.TargetUIDValidity = f.num32()
+			return 1
+		case "target_uidnext":
+			r.TargetUIDNext = f.num32()
+			return 2
+		case "messages":
+			r.Messages = f.num32()
+			return 3
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	if f.err == nil && (r.Target == "" || f.seen&15 != 15) {
+		f.fail("a folder to remove without target, target_uidvalidity, target_uidnext or messages")
+	}
+}
+
 func (f *fields) end(r *End) {
 	f.visit(func(name []byte) int {
 		switch string(name) {

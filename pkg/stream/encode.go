@@ -185,6 +185,16 @@ func (r *Subscribe) appendTo(b []byte) ([]byte, int) {
 	return appendTarget(b, "subscribe", r.Target, r.Folder, r.Extra)
 }
 
+func (r *Rmdir) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "rmdir")
+	o.str("target", r.Target)
+	o.num("target_uidvalidity", int64(r.TargetUIDValidity))
+	o.num("target_uidnext", int64(r.TargetUIDNext))
+	o.num("messages", int64(r.Messages))
+	o.extra(r.Extra)
+	return o.done()
+}
+
 func (r *End) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "end")
 	o.num("listed", r.Listed)

@@ -30,8 +30,8 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Create, *Subscribe, *End, *Abort, or *Unknown for a type that this
-// version does not know and passes on.
+// *Gone, *Create, *Subscribe, *Rmdir, *End, *Abort, or *Unknown for a type that
+// this version does not know and passes on.
 type Record interface {
 	kind() string
 	appendTo(b []byte) (line []byte, bodyAt int)
@@ -175,6 +175,16 @@ type Subscribe struct {
 	Extra  []byte
 }
 
+// Rmdir asks for the removal of a destination folder that is still as it was
+// seen.
+type Rmdir struct {
+	Target            string
+	TargetUIDValidity uint32
+	TargetUIDNext     uint32
+	Messages          uint32 // it holds, and they go with it
+	Extra             []byte
+}
+
 // End closes a stream that is whole.
 type End struct {
 	Listed    int64 // messages that the producer set out to handle
@@ -230,6 +240,7 @@ func (*Failed) kind() string    { return "failed" }
 func (*Gone) kind() string      { return "gone" }
 func (*Create) kind() string    { return "create" }
 func (*Subscribe) kind() string { return "subscribe" }
+func (*Rmdir) kind() string     { return "rmdir" }
 func (*End) kind() string       { return "end" }
 func (*Abort) kind() string     { return "abort" }
 func (u *Unknown) kind() string { return u.Type }

@@ -225,6 +225,10 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &Abort{}
 		f.abort(r)
 		return r
+	case "rmdir":
+		r := &Rmdir{}
+		f.rmdir(r)
+		return r
 	case "failed", "gone", "create", "subscribe":
 		return f.place(kind).record(kind, f.extra)
 	}

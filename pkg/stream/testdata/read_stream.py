@@ -20,6 +20,7 @@ FIELDS = {
     "gone": "folder:s uidvalidity:u uid:u",
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
+    "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
     "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
@@ -265,6 +266,9 @@ class Reader:
         need(r.get("target"))
 
     subscribe = create
+
+    def rmdir(self, r):
+        need(r.get("target") and {"target_uidvalidity", "target_uidnext", "messages"} <= set(r))
 
     def finish(self, r):
         fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()
