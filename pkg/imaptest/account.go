@@ -85,7 +85,7 @@ func (a *Account) Fill(spec Spec) {
 func (a *Account) Subscribe(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.subscribed[canonical(name)] = true
+	a.subscribed[a.canonical(name)] = true
 }
 
 // Subscribed returns the subscribed names, sorted.
@@ -112,7 +112,7 @@ func (a *Account) Mailboxes() []string {
 func (a *Account) Messages(name string) []Entry {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	box := a.mailboxes[canonical(name)]
+	box := a.mailboxes[a.canonical(name)]
 	if box == nil {
 		return nil
 	}
@@ -146,7 +146,7 @@ func (a *Account) Appends() int {
 func (a *Account) Expunge(name string, uid uint32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	box := a.mailboxes[canonical(name)]
+	box := a.mailboxes[a.canonical(name)]
 	if box == nil {
 		return false
 	}
@@ -162,7 +162,7 @@ func (a *Account) Expunge(name string, uid uint32) bool {
 func (a *Account) SetFlags(name string, uid uint32, flags ...string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	box := a.mailboxes[canonical(name)]
+	box := a.mailboxes[a.canonical(name)]
 	if box == nil {
 		return false
 	}
@@ -188,12 +188,30 @@ func (a *Account) SetUIDNext(name string, uidNext uint32) {
 	a.create(name).uidNext = uidNext
 }
 
-// canonical spells INBOX in capitals (RFC 3501 section 5.1).
-func canonical(name string) string {
+// canonical spells INBOX in capitals (RFC 3501 section 5.1), and with FoldCase
+// every mailbox, and what is above it, as it is there already.
+func (a *Account) canonical(name string) string {
 	if strings.EqualFold(name, "INBOX") {
 		return "INBOX"
 	}
+	if !a.options.FoldCase {
+		return name
+	}
+	for _, above := range append(a.parents(name), name) {
+		for there := range a.mailboxes {
+			if strings.EqualFold(there, above) {
+				name = there + name[len(above):]
+			}
+		}
+	}
 	return name
+}
+
+// spelt is canonical for those that do not hold the lock.
+func (a *Account) spelt(name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.canonical(name)
 }
 
 func (a *Account) names() []string {
@@ -213,7 +231,7 @@ func (a *Account) names() []string {
 // create returns the mailbox, made if need be; missing parents become
 // \Noselect, and a \Noselect one that is asked for becomes a real one.
 func (a *Account) create(name string) *mailbox {
-	name = canonical(name)
+	name = a.canonical(name)
 	if box := a.mailboxes[name]; box != nil {
 		box.attributes = slices.DeleteFunc(box.attributes, isNoselect)
 		return box

@@ -106,7 +106,7 @@ func (c *wire) mailboxes() ([]Mailbox, error) {
 	}
 	for _, line := range lsub {
 		if line.name == "LSUB" && len(line.values) == 3 {
-			subscribed[text(line.values[2])] = true
+			subscribed[mailboxName(line.values[2])] = true
 		}
 	}
 	list, err := c.command(`LIST "" "*"`)
@@ -121,7 +121,7 @@ func (c *wire) mailboxes() ([]Mailbox, error) {
 		if len(line.values) < 3 {
 			return nil, fmt.Errorf("LIST of %d values", len(line.values))
 		}
-		box := Mailbox{Wire: text(line.values[2]), Attributes: words(line.values[0])}
+		box := Mailbox{Wire: mailboxName(line.values[2]), Attributes: words(line.values[0])}
 		box.Folder = decodeUTF7(box.Wire)
 		box.Path = ns.path(box.Folder)
 		box.Subscribed = subscribed[box.Wire]

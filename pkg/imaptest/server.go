@@ -17,8 +17,8 @@ import (
 type Options struct {
 	Delimiter string // one character, "/" if empty
 	NoLevels  bool   // no hierarchy: the delimiter is NIL
-	FoldCase  bool   // CREATE refuses a name that another differs from in case only
 	Prefix    string // of the personal namespace, such as "INBOX."
+	FoldCase  bool   // names that differ in case alone are one mailbox
 
 	// Users maps user names to passwords. If nil, any user may log in with
 	// "secret", and the account is made at that moment.
@@ -39,6 +39,9 @@ type Options struct {
 	// OnAppend is asked before a message is stored; an *imap.Error is the
 	// reply that the client sees. It is called from several goroutines.
 	OnAppend func(user, mailbox string, message Message) error
+
+	// OnCreate is asked before a mailbox is made, likewise.
+	OnCreate func(user, mailbox string) error
 
 	TLS        *tls.Config // for STARTTLS; implicit TLS is a matter of the listener
 	Transcript io.Writer   // all that is said, both ways, passwords included

@@ -104,8 +104,8 @@ func (c *wire) ask(t *testing.T, command string) string {
 
 func show(value any) string {
 	switch value := value.(type) {
-	case nil:
-		return "NIL"
+	case nilAtom:
+		return string(value)
 	case []any:
 		var parts []string
 		for _, item := range value {

@@ -53,7 +53,7 @@ func (s *session) delimiter() rune {
 
 // find returns a selectable mailbox. Account.mu is held.
 func (s *session) find(name string) (*mailbox, error) {
-	box := s.account.mailboxes[canonical(name)]
+	box := s.account.mailboxes[s.account.canonical(name)]
 	if box == nil || box.noselect() {
 		return nil, no(imap.ResponseCodeNonExistent, "No such mailbox")
 	}
@@ -128,9 +128,14 @@ func (s *session) Unselect() error {
 }
 
 func (s *session) Create(name string, options *imap.CreateOptions) error {
+	if refuse := s.server.options.OnCreate; refuse != nil {
+		if err := refuse(s.account.user, name); err != nil {
+			return err
+		}
+	}
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
-	name = canonical(name)
+	name = s.account.canonical(name)
 	if delimiter := s.server.options.Delimiter; delimiter != "" {
 		name = strings.TrimSuffix(name, delimiter)
 	}
@@ -138,9 +143,6 @@ func (s *session) Create(name string, options *imap.CreateOptions) error {
 		return no(imap.ResponseCodeCannot, "Mailbox name must begin with "+prefix)
 	}
 	if box := s.account.mailboxes[name]; box != nil && !box.noselect() {
-		return no(imap.ResponseCodeAlreadyExists, "Mailbox already exists")
-	}
-	if s.server.options.FoldCase && slices.ContainsFunc(s.account.names(), func(n string) bool { return n != name && strings.EqualFold(n, name) }) {
 		return no(imap.ResponseCodeAlreadyExists, "Mailbox already exists")
 	}
 	box := s.account.create(name)
@@ -153,7 +155,7 @@ func (s *session) Create(name string, options *imap.CreateOptions) error {
 func (s *session) Delete(name string) error {
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
-	name = canonical(name)
+	name = s.account.canonical(name)
 	if name == "INBOX" {
 		return no(imap.ResponseCodeCannot, "INBOX cannot be deleted")
 	}
@@ -174,7 +176,7 @@ func (s *session) Rename(name, newName string, _ *imap.RenameOptions) error {
 	if box.name == "INBOX" {
 		return no(imap.ResponseCodeCannot, "INBOX cannot be renamed")
 	}
-	if s.account.mailboxes[canonical(newName)] != nil {
+	if s.account.mailboxes[s.account.canonical(newName)] != nil {
 		return no(imap.ResponseCodeAlreadyExists, "Mailbox already exists")
 	}
 	delete(s.account.mailboxes, box.name)
@@ -191,7 +193,7 @@ func (s *session) Subscribe(name string) error {
 func (s *session) Unsubscribe(name string) error {
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
-	delete(s.account.subscribed, canonical(name))
+	delete(s.account.subscribed, s.account.canonical(name))
 	return nil
 }
 
@@ -237,7 +239,7 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 		m.InternalDate = time.Now().Truncate(time.Second)
 	}
 	if refuse := s.server.options.OnAppend; refuse != nil {
-		if err := refuse(s.account.user, canonical(name), m); err != nil {
+		if err := refuse(s.account.user, s.account.spelt(name), m); err != nil {
 			return nil, err
 		}
 	}

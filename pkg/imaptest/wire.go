@@ -43,7 +43,7 @@ type response struct {
 	tag    string // "*", "+" or a tag
 	number uint32
 	name   string // upper case
-	values []any  // string, *literal, []any; nil for NIL
+	values []any  // string, *literal, []any, nilAtom
 	text   string
 }
 
@@ -223,9 +223,20 @@ func (c *wire) value(first byte) (any, error) {
 	c.r.UnreadByte()
 	atom, err := c.atom()
 	if strings.EqualFold(atom, "NIL") {
-		return nil, err
+		return nilAtom(atom), err
 	}
 	return atom, err
+}
+
+// nilAtom is NIL, which stands for nothing but where a mailbox is called so.
+type nilAtom string
+
+// mailboxName returns the text of an astring.
+func mailboxName(value any) string {
+	if atom, ok := value.(nilAtom); ok {
+		return string(atom)
+	}
+	return text(value)
 }
 
 func (c *wire) atom() (string, error) {
