@@ -53,10 +53,14 @@ func (s *Session) exists(ctx context.Context, name string) bool {
 	return err == nil && found
 }
 
-// Subscribe adds a mailbox to the subscriptions; name is UTF-8. It resumes.
-func (s *Session) Subscribe(ctx context.Context, name string) error {
-	err := s.catalogue(ctx, func(client *imapclient.Client) error { return client.Subscribe(name).Wait() })
-	return refused(err, exit.Partial, "subscribe folder %s", quote(name))
+// Subscribe adds a mailbox to the subscriptions; wire is its name as the server
+// spells it. It resumes.
+func (s *Session) Subscribe(ctx context.Context, wire string) error {
+	err := s.do(ctx, func(c *conn) error {
+		_, err := c.run(c.command("SUBSCRIBE").astring(wire), nil)
+		return err
+	})
+	return refused(err, exit.Partial, "subscribe folder %s", quote(folder.FromWire(wire)))
 }
 
 // catalogue runs a command of imapclient's that may be repeated.

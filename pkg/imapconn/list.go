@@ -34,6 +34,7 @@ func (s *Session) List(ctx context.Context) ([]Mailbox, error) {
 	if err != nil {
 		return nil, refused(err, exit.Protocol, "list the folders of %s", s.who())
 	}
+	s.guessPrefix(boxes)
 	sortMailboxes(boxes)
 	return boxes, nil
 }

@@ -118,6 +118,69 @@ func TestPrefixOptions(t *testing.T) {
 	}
 }
 
+// A server that tells no namespace: the prefix is guessed only where every
+// folder has it, and the guess is told.
+func TestPrefixGuessed(t *testing.T) {
+	list := func(names ...string) []rule {
+		reply := ""
+		for _, n := range names {
+			reply += "* LIST () \".\" " + n + "\r\n"
+		}
+		return []rule{{when: `LIST "" ""`, reply: "* LIST (\\Noselect) \".\" \"\"\r\nTAG OK\r\n"}, {when: "LIST", reply: reply + "TAG OK\r\n"}, {when: "NAMESPACE", reply: "* NAMESPACE ((\"\" \".\")) NIL NIL\r\nTAG OK\r\n"}}
+	}
+	given := "Mail."
+	for _, c := range []struct {
+		name   string
+		caps   string
+		names  []string
+		option *string
+		want   string
+	}{
+		{"all below INBOX", "IMAP4rev1", []string{"INBOX", "INBOX.Sent", "inbox.a.b"}, nil, "INBOX."},
+		{"one is not", "IMAP4rev1", []string{"INBOX", "INBOX.Sent", "Trash"}, nil, ""},
+		{"INBOX alone", "IMAP4rev1", []string{"INBOX"}, nil, ""},
+		{"another level", "IMAP4rev1", []string{"INBOX", "mail.a", "mail.b"}, nil, ""},
+		{"the server tells", "IMAP4rev1 NAMESPACE", []string{"INBOX", "INBOX.Sent"}, nil, ""},
+		{"the user tells", "IMAP4rev1", []string{"INBOX", "INBOX.Sent"}, &given, "Mail."},
+	} {
+		var warned []string
+		s := newScript(t, c.caps, list(c.names...)...).open(func(o *Options) {
+			o.Prefix, o.Warn = c.option, func(text string) { warned = append(warned, text) }
+		})
+		for range 2 {
+			if _, err := s.List(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := s.Namespace().Prefix; got != c.want {
+			t.Errorf("%s: prefix %q, want %q", c.name, got, c.want)
+		}
+		if guessed := c.want == "INBOX."; guessed != (len(warned) == 1) || guessed && !strings.Contains(warned[0], "--prefix") {
+			t.Errorf("%s: warnings %q", c.name, warned)
+		}
+	}
+}
+
+func TestDelete(t *testing.T) {
+	server := newScript(t, "IMAP4rev1", rule{when: `DELETE "no"`, reply: "TAG NO [CANNOT] never\r\n"}, rule{when: `DELETE "lost"`, reply: "", close: true}, rule{when: "UNSUBSCRIBE", reply: "TAG NO not subscribed\r\n"})
+	s := server.open()
+	ctx := context.Background()
+	if _, err := s.Select(ctx, "box"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(ctx, "Entw&APw-rfe"); err != nil {
+		t.Error(err)
+	}
+	equalLists(t, server.sent("")[len(server.sent(""))-4:], []string{`SELECT "box"`, `EXAMINE "INBOX"`, `DELETE "Entw&APw-rfe"`, `UNSUBSCRIBE "Entw&APw-rfe"`})
+	var no *imap.Error
+	if err := s.Delete(ctx, "no"); !errors.As(err, &no) || exit.CodeOf(err) != exit.Partial {
+		t.Error(err)
+	}
+	if err := s.Delete(ctx, "lost"); exit.CodeOf(err) != exit.Temporary || len(server.sent(`DELETE "LOST"`))+len(server.sent(`DELETE "lost"`)) != 1 {
+		t.Error("a DELETE without an answer is not given again:", err)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	boxes := []Mailbox{{Name: "INBOX", Wire: "inbox"}, {Name: "x", Wire: "x", Attributes: []string{`\Noselect`}}, {Name: "no", Wire: "no"}, {Name: "a b", Wire: "a b"}}
 	line := func(r StatusResult) string {

@@ -12,6 +12,7 @@ import (
 // namespaces are what NAMESPACE told (RFC 2342).
 type namespaces struct {
 	personal folder.Namespace
+	settled  bool     // the prefix is known, or cannot be
 	own      []string // prefixes of personal namespaces, wire form
 	foreign  []string // prefixes of other users' and shared ones, wire form
 }
@@ -76,6 +77,29 @@ func (s *Session) namespace() error {
 	return nil
 }
 
+// guessPrefix is for a server that tells no namespace: where all folders are
+// below INBOX, that is taken for the prefix, which it is on such servers.
+func (s *Session) guessPrefix(boxes []Mailbox) {
+	n := &s.spaces
+	if n.settled || s.o.Prefix != nil || n.personal.Delimiter == "" {
+		return
+	}
+	n.settled = true
+	prefix, found := folder.Inbox+n.personal.Delimiter, false
+	for _, b := range boxes {
+		if folder.IsInbox(b.Name) {
+			continue
+		}
+		if found = len(b.Name) > len(prefix) && strings.EqualFold(b.Name[:len(prefix)], prefix); !found {
+			return
+		}
+	}
+	if found {
+		n.personal.Prefix = prefix
+		s.o.warn(printable(s.o.Host) + " tells no namespace, and all its folders are below " + prefix + ", which is taken for the prefix; --prefix says otherwise")
+	}
+}
+
 // askNamespace asks; a server that answers nothing useful has said nothing.
 func (s *Session) askNamespace(n *namespaces) error {
 	c := s.c
@@ -83,7 +107,7 @@ func (s *Session) askNamespace(n *namespaces) error {
 		if resp.typ != "NAMESPACE" {
 			return nil
 		}
-		*n = namespaces{}
+		*n = namespaces{settled: true}
 		return c.namespaceResponse(n)
 	})
 	var no *imap.Error

@@ -384,6 +384,9 @@ func TestImapclient(t *testing.T) {
 	if err := s.Subscribe(ctx, "lost"); err != nil || len(server.sent("AUTHENTICATE")) != before+1 {
 		t.Error(err)
 	}
+	if err := s.Noop(ctx); err != nil { // by imapclient
+		t.Error(err)
+	}
 	// imapclient must not write while the line is ours.
 	if _, err := s.c.wire.Write([]byte("T9 NOOP\r\n")); err == nil {
 		t.Error("a write while the line is lent")

@@ -1,0 +1,36 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// Delete removes a mailbox with its messages, and the subscription to it; wire
+// is its name as the server spells it. It does not resume: what became of a
+// DELETE whose answer was lost is for a listing to tell.
+func (s *Session) Delete(ctx context.Context, wire string) error {
+	if s.selected != nil { // some servers refuse to remove what is selected
+		if _, err := s.Examine(ctx, folder.Inbox); err != nil {
+			return err
+		}
+	}
+	c, err := s.live(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.watch(ctx)()
+	if _, err := c.run(c.command("DELETE").astring(wire), nil); err != nil {
+		return causeOf(ctx, exit.Wrap(exit.Temporary, refused(err, exit.Partial, "remove folder %s", quote(folder.FromWire(wire)))))
+	}
+	_, err = c.run(c.command("UNSUBSCRIBE").astring(wire), nil)
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return nil // it was not subscribed
+	}
+	return causeOf(ctx, exit.Wrap(exit.Temporary, err))
+}
