@@ -151,10 +151,14 @@ func sameExport(a, b *stream.Begin) bool {
 // Finish ends the stream as err demands and puts the file in its place if it
 // is whole. It returns err, or what went wrong here.
 func (s *StreamOutput) Finish(err error) error {
-	if !s.Ended() && !s.Aborted() && (s.From == nil || !s.From.Ended) {
+	switch code := exit.CodeOf(err); {
+	case s.Aborted() || s.From != nil && s.From.Ended:
+	case !s.Ended():
 		if err == nil {
 			err = exit.Errorf(exit.Bug, "the stream was not ended")
 		}
+		s.abort(err)
+	case err != nil && code != exit.Partial && code != exit.Different: // before a further stream
 		s.abort(err)
 	}
 	if closeErr := s.Close(); closeErr != nil && (err == nil || exit.CodeOf(err) == exit.Partial) {
@@ -172,7 +176,7 @@ func (s *StreamOutput) Finish(err error) error {
 
 // abort says in band that the command stops early.
 func (s *StreamOutput) abort(err error) {
-	if !s.Begun() {
+	if !s.Begun() && !s.Ended() {
 		if s.Write(s.begin) != nil {
 			return
 		}
