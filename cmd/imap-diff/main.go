@@ -4,8 +4,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
+	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -24,14 +26,17 @@ func main() {
 			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push …", Does: "append what the account lacks of an archive"},
 			{Line: "imap-diff --report --exit-code --host new.example --user joe joe.imap.zst", Does: "an audit: nothing is written anywhere"},
 			{Line: "imap-diff --report monday.zst friday.zst", Does: "compare two archives"},
+			{Line: "imap-diff --folders-only --report --automap --map 'Old Mail=Archive' --host new.example --user joe joe.imap.zst", Does: "see where folders would go"},
 		},
-		Notes: []string{
+		Notes: slices.Concat([]string{
 			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
-		},
-		Flags:  slices.Concat(flags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		}, mappingNotes),
+		Flags:  slices.Concat(flags(), mappingFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action: run,
-		Stream: func(args []string) bool { return !slices.Contains(args, "--report") && !cli.WritesFile(args) },
+		Stream: func(args []string) bool {
+			return !slices.Contains(args, "--report") && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
+		},
 	}), os.Args))
 }
 
@@ -55,6 +60,14 @@ func run(c *ucli.Context) error {
 	if c.Bool("report") && cli.Given(c, "level") {
 		return exit.Errorf(exit.Usage, "--level goes with a plan, not with --report")
 	}
+	talk := cli.TalkOf(c)
+	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}
+	if err := rules(c, &opt); err != nil {
+		return err
+	}
+	if err := foldersAlone(c, opt); err != nil {
+		return err
+	}
 	in, err := cli.OpenInput(c.Context, c.Args().First())
 	if err != nil {
 		return err
@@ -70,14 +83,58 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	defer progress.Stop()
-	talk := cli.TalkOf(c)
-	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Progress: progress}
+	opt.Progress = progress
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
-	if c.Bool("report") {
+	switch {
+	case cli.Given(c, "write-map"):
+		return preview(c, opt, reader, dest, c.String("write-map"), (*diff.Preview).Map)
+	case c.Bool("report") && opt.FoldersOnly && c.String("format") == "ndjson":
+		return preview(c, opt, reader, dest, c.String("output"), (*diff.Preview).NDJSON)
+	case c.Bool("report") && opt.FoldersOnly:
+		return preview(c, opt, reader, dest, c.String("output"), func(p *diff.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
+	case c.Bool("report"):
 		return report(c, opt, reader, dest)
 	}
 	return plan(c, opt, in, reader, dest)
+}
+
+// foldersAlone refuses what has no meaning where no messages are compared.
+func foldersAlone(c *ucli.Context, opt diff.Options) error {
+	if !opt.FoldersOnly && !cli.Given(c, "write-map") {
+		return nil
+	}
+	for _, name := range []string{"equal", "exit-code"} {
+		if c.Bool(name) {
+			return exit.Errorf(exit.Usage, "--%s is about messages, which are not compared here", name)
+		}
+	}
+	if !cli.Given(c, "write-map") {
+		return nil
+	}
+	for _, name := range []string{"report", "output", "level", "prune-folders"} {
+		if cli.Given(c, name) {
+			return exit.Errorf(exit.Usage, "--%s cannot stand beside --write-map, which writes the mapping and nothing else", name)
+		}
+	}
+	return nil
+}
+
+// preview writes where folders go.
+func preview(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination, file string, print func(*diff.Preview, io.Writer) error) error {
+	out, err := cli.NewOutput(c.Context, file, cli.OutputOptions{})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	p, err := diff.Folders(c.Context, opt, reader, dest)
+	if err != nil {
+		return err
+	}
+	if err := print(p, out); err != nil {
+		return exit.Wrap(exit.IO, err)
+	}
+	return out.Commit()
 }
 
 // destination is the stream AGAINST or the account.
@@ -122,7 +179,7 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reade
 	}
 	end, err := diff.Plan(c.Context, opt, reader, again, dest, out.Writer)
 	cli.TalkOf(c).WarnSkipped(reader)
-	if end != nil {
+	if end != nil && !opt.FoldersOnly {
 		cli.TalkOf(c).Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
 	}
 	if err == nil && end != nil && c.Bool("exit-code") && end.Missing > 0 {

@@ -8,6 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -34,6 +35,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
+		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete`: remove the folders that the plan says are to be removed, once all of it was read"},
 		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a plan that was filtered on the way"},
 	}
@@ -43,6 +45,11 @@ func run(c *ucli.Context) error {
 	conn, err := cli.Connection(c)
 	if err != nil {
 		return err
+	}
+	for _, what := range c.StringSlice("allow") {
+		if what != "delete" {
+			return exit.Errorf(exit.Usage, "--allow %s: what can be allowed is delete", cli.Safe(what))
+		}
 	}
 	in, err := cli.OpenInput(c.Context, c.Args().First())
 	if err != nil {
@@ -59,7 +66,7 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	talk := cli.TalkOf(c)
-	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), Warn: talk.Warn, Progress: progress}
+	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0, Warn: talk.Warn, Progress: progress}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	carryOut := func() error {

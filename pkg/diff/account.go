@@ -73,7 +73,7 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 		return err
 	}
 	for i, b := range open {
-		t := &Target{Name: b.Name, Wire: b.Wire, Subscribed: b.Subscribed}
+		t := &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes, Subscribed: b.Subscribed}
 		if r := results[i]; r.Err != nil {
 			t.Unreadable = r.Err.Error()
 		} else {

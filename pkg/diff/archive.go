@@ -42,6 +42,9 @@ func (a *Archive) Namespace() folder.Namespace {
 // Folders returns the folders of the stream.
 func (a *Archive) Folders() []*Target { return a.targets }
 
+// FoldsCase knows that a stream tells all names apart.
+func (a *Archive) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
+
 // Close does nothing: the reader is its owner's.
 func (a *Archive) Close() {}
 
@@ -116,7 +119,7 @@ func (a *Archive) folder(r *stream.Folder) {
 		a.byName[r.Name] = t
 		a.targets = append(a.targets, t)
 	}
-	t.UIDValidity, t.UIDNext, t.Subscribed = r.UIDValidity, r.UIDNext, r.Subscribed
+	t.UIDValidity, t.UIDNext, t.Subscribed, t.Attributes = r.UIDValidity, r.UIDNext, r.Subscribed, r.Attributes
 }
 
 // Load does nothing: all was read by Open.

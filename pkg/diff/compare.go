@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sort"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -17,19 +16,26 @@ import (
 
 // Options say how to compare.
 type Options struct {
-	Tool     string
-	Edited   bool // the source was filtered on purpose
-	Labels   []stream.Label
-	Warn     func(format string, args ...any)
-	Progress progress.Counter
+	Tool        string
+	Edited      bool // the source was filtered on purpose
+	Labels      []stream.Label
+	Mapping     folder.Rules
+	FoldersOnly bool
+	NoEmpty     bool   // folders that nothing goes to are not wanted
+	Prune       *Prune // destination folders that no source folder goes to are to go, or nil
+	Warn        func(format string, args ...any)
+	Say         func(format string, args ...any)
+	Progress    progress.Counter
 }
 
 // source is a folder of the source stream.
 type source struct {
 	stream.Folder
 	target *Target // nil where the folder holds no messages of its own
-	note   string  // what its name had to give up, or ""
-	failed string  // why its messages cannot be compared, or ""
+	by     folder.Way
+	note   string // what its name had to give up, or ""
+	left   bool   // out of the comparison, by the mapping
+	failed string // why its messages cannot be compared, or ""
 }
 
 // outcome is what is made of the comparison: a plan, or a report.
@@ -88,6 +94,7 @@ type comparison struct {
 	piped   bool   // the source cannot be read again
 	patient int    // how many messages may wait until the whole source has been read
 	waiting int    // how many do
+	aside   *aside // where the source is put, or nil
 	ordinal uint32 // of the next message record
 	counts  *stream.End
 	tallies []tally       // of the streams that were started
@@ -166,6 +173,9 @@ func (c *comparison) verdict() error {
 }
 
 func (c *comparison) record(rec stream.Record) error {
+	if c.aside != nil {
+		return c.putAside(rec)
+	}
 	switch r := rec.(type) {
 	case *stream.Begin:
 		return c.open(r)
@@ -179,6 +189,12 @@ func (c *comparison) record(rec stream.Record) error {
 	}
 	if err := c.start(); err != nil {
 		return err
+	}
+	if c.aside != nil {
+		return c.putAside(rec)
+	}
+	if leftOut(c.byName, rec) || c.opt.FoldersOnly && isOfMessage(rec) {
+		return nil
 	}
 	switch r := rec.(type) {
 	case *stream.Message:
@@ -255,59 +271,17 @@ func (c *comparison) start() error {
 	if err := c.dest.Open(c.recipe); err != nil {
 		return err
 	}
-	if err := c.mapFolders(); err != nil {
+	table, err := c.mapFolders()
+	if err != nil {
+		return err
+	}
+	if aside, err := c.setAside(); aside || err != nil {
 		return err
 	}
 	c.started = true
 	c.tallies = append(c.tallies, tally{c.ordinal, c.counts})
-	var total int64
-	for _, s := range c.toc {
-		total += int64(s.Messages)
-		if s.note != "" {
-			c.opt.Warn("%s", s.note)
-		}
-	}
-	c.opt.Progress.Total(total, 0)
+	c.tell(table)
 	return c.out.start(c.begin, c.toc)
-}
-
-// mapFolders finds the target of each source folder. Two that land on one are
-// an error before anything is written.
-func (c *comparison) mapFolders() error {
-	existing := map[string]*Target{}
-	for _, t := range slices.Backward(c.dest.Folders()) {
-		existing[folder.Plain(t.Name)] = t
-	}
-	for _, t := range c.dest.Folders() {
-		t.sources = 0
-		existing[t.Name] = t
-		if folder.IsInbox(t.Name) {
-			existing[folder.Inbox] = t
-		}
-	}
-	var names []string
-	for _, s := range c.toc {
-		if s.HoldsMessages() {
-			names = append(names, s.Name)
-		}
-	}
-	mapped, err := folder.MapAll(names, func(name string) (string, string) {
-		s := c.byName[name]
-		return folder.Translate(name, folder.Namespace{Prefix: c.begin.Prefix, Delimiter: s.Delimiter}, c.dest.Namespace())
-	})
-	if err != nil {
-		return err
-	}
-	for _, m := range mapped {
-		s := c.byName[m.Source]
-		s.note = m.Note
-		if s.target = existing[m.Target]; s.target == nil {
-			s.target = &Target{Name: m.Target, match: &matcher{}}
-			existing[m.Target] = s.target
-		}
-		s.target.sources++
-	}
-	return nil
 }
 
 func (c *comparison) message(m *stream.Message) error {

@@ -17,6 +17,9 @@ type Destination interface {
 	Namespace() folder.Namespace
 	// Folders returns the folders that can hold messages.
 	Folders() []*Target
+	// FoldsCase tells whether names that differ in case alone are one folder
+	// there.
+	FoldsCase() (folder.CaseSense, error)
 	// Load reads the messages of a folder below its UIDNext. An *Unreadable
 	// concerns this folder alone. The prover may be nil.
 	Load(t *Target, add func(Entry)) (prover, error)
@@ -30,12 +33,16 @@ type Target struct {
 	UIDValidity uint32 // 0: it does not exist yet
 	UIDNext     uint32 // messages at or above it are not looked at
 	Messages    uint32
+	Attributes  []string
 	Subscribed  bool
 	Unreadable  string // why it cannot be compared, or ""
 
 	sources int // source folders that land here and have not ended
 	match   *matcher
 }
+
+// exists tells a folder from one that is to be made.
+func (t *Target) exists() bool { return t.UIDValidity != 0 || t.Unreadable != "" }
 
 // Entry is one message of a destination folder.
 type Entry struct {

@@ -201,8 +201,13 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		assign(ws, free) // who is left over is another now
 		r.mistaken = append(r.mistaken, handOver(ws, contested, claimants)...)
 		tied, contested = assign(ws, free), nil
-	case proof && len(tied) > 0:
-		if err := m.putOff(ws, tied, r); err != nil {
+	case proof && m.piped && len(tied) == 0: // those who claimed what is contested are gone
+	case proof && m.piped:
+		if err := m.putOff(ws, tied, nil, r); err != nil {
+			return err
+		}
+	case proof:
+		if err := m.putOff(ws, tied, contested, r); err != nil {
 			return err
 		}
 	}
@@ -221,21 +226,29 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 	return nil
 }
 
-// putOff leaves the choice between those who are tied and those who are left
-// over to whoever has their octets.
-func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) error {
+// putOff leaves the choice between those who are tied, or have claimed what is
+// contested, and those who are left over to whoever has their octets.
+func (m *matcher) putOff(ws []waiter, tied []*waiter, contested []*entry, r *resolution) error {
 	t := tie{Tie: stream.Tie{Digests: []string{}}}
+	there := func(ordinal uint32, d *entry, dated bool) error {
+		t.ordinals, t.spare = append(t.ordinals, ordinal), append(t.spare, ordinal)
+		digests, err := m.prover.loose([]*entry{d})
+		for _, digest := range digests {
+			if dated { // the same octets may be there with another date
+				digest += "@" + strconv.FormatUint(uint64(d.date), 10)
+			}
+			t.Digests = append(t.Digests, digest)
+		}
+		return err
+	}
 	for _, w := range tied {
-		t.ordinals, t.spare = append(t.ordinals, w.ordinal), append(t.spare, w.ordinal)
-		digests, err := m.prover.loose([]*entry{w.entry})
-		if err != nil {
+		if err := there(w.ordinal, w.entry, w.by&sameDate != 0); err != nil {
 			return err
 		}
-		for _, d := range digests {
-			if w.by&sameDate != 0 { // the same octets may be there with another date
-				d += "@" + strconv.FormatUint(uint64(w.date), 10)
-			}
-			t.Digests = append(t.Digests, d)
+	}
+	for _, d := range contested {
+		if err := there(d.claimant, d, true); err != nil {
+			return err
 		}
 	}
 	for i := range ws {
@@ -244,7 +257,7 @@ func (m *matcher) putOff(ws []waiter, tied []*waiter, r *resolution) error {
 		}
 	}
 	slices.Sort(t.ordinals)
-	t.Of, t.Drop = len(t.ordinals), len(tied)
+	t.Of, t.Drop = len(t.ordinals), len(tied)+len(contested)
 	r.ties = append(r.ties, t)
 	return nil
 }

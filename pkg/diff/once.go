@@ -12,7 +12,15 @@ func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 	defer d.close()
 	c := newComparison(ctx, p.opt, p.dest, d)
 	c.piped, d.of = true, c
-	return c.run(in)
+	err := c.run(in)
+	if c.aside == nil {
+		return err
+	}
+	defer c.aside.close()
+	if !c.over {
+		return err
+	}
+	return c.aside.plan(ctx, p, err)
 }
 
 // direct is the outcome that writes each message as soon as it is known to be

@@ -17,10 +17,13 @@ import (
 func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*stream.Reader, error), dest Destination, w *stream.Writer) (*stream.End, error) {
 	p := &planner{opt: &opt, dest: dest, w: w}
 	var err error
-	if again == nil {
+	if again == nil || opt.FoldersOnly {
 		err = p.once(ctx, in)
 	} else {
 		err = p.twice(ctx, in, again)
+	}
+	if err == nil {
+		err = p.prune()
 	}
 	if err == nil && w.Failures() > 0 {
 		err = exit.Errorf(exit.Partial, "%d messages or folders failed; the plan's failed records name them", w.Failures())
@@ -36,6 +39,10 @@ type planner struct {
 	ties  map[uint32]mark // by ordinal
 	spare int64           // emitted and not missing, of this stream
 	last  *stream.End     // sums over the streams of a concatenation
+
+	held   map[*Target][]stream.Record // folders that are made when a message goes to them
+	wanted map[string]bool             // names of folders that source folders go to
+	opened *stream.Begin               // of the last stream
 }
 
 // mark is what a message is told that is tied with others.
@@ -47,23 +54,58 @@ type mark struct {
 // start writes begin, the table of contents with its targets, and the folders
 // to create.
 func (p *planner) start(b *stream.Begin, toc []*source) error {
+	if err := p.checkPrune(b); err != nil {
+		return err
+	}
+	if p.opt.FoldersOnly {
+		for _, line := range p.preview(b, toc).Lines() {
+			p.opt.Say("%s", line)
+		}
+	}
+	p.opened = p.begin(b)
 	if err := p.contents(b, toc); err != nil {
 		return err
 	}
+	return p.folders(toc)
+}
+
+// folders writes which folders to create and to subscribe, each once.
+func (p *planner) folders(toc []*source) error {
+	p.held = map[*Target][]stream.Record{}
+	if p.wanted == nil {
+		p.wanted = map[string]bool{}
+	}
+	created, subscribed := map[*Target]bool{}, map[*Target]bool{}
 	for _, s := range toc {
 		t := s.target
 		if t == nil {
 			continue
 		}
-		if exists := t.UIDValidity != 0 || t.Unreadable != ""; !exists {
-			if err := p.w.Write(&stream.Create{Target: t.Name, Folder: s.Name}); err != nil {
-				return err
-			}
+		p.wanted[t.Name] = true
+		var then []stream.Record
+		if !t.exists() && !created[t] {
+			created[t] = true
+			then = append(then, &stream.Create{Target: t.Name, Folder: s.Name})
 		}
-		if s.Subscribed && !t.Subscribed {
-			if err := p.w.Write(&stream.Subscribe{Target: t.Name, Folder: s.Name}); err != nil {
-				return err
-			}
+		if s.Subscribed && !t.Subscribed && !subscribed[t] {
+			subscribed[t] = true
+			then = append(then, &stream.Subscribe{Target: t.Name, Folder: s.Name})
+		}
+		if p.opt.NoEmpty && !t.exists() && (!p.opt.FoldersOnly || s.Messages == 0) {
+			p.held[t] = append(p.held[t], then...)
+			continue
+		}
+		if err := p.write(then); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) write(records []stream.Record) error {
+	for _, r := range records {
+		if err := p.w.Write(r); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -75,6 +117,9 @@ func (p *planner) contents(b *stream.Begin, toc []*source) error {
 		return err
 	}
 	for _, s := range toc {
+		if s.left {
+			continue
+		}
 		f := s.Folder
 		if t := s.target; t != nil {
 			f.Target, f.TargetUIDValidity, f.TargetUIDNext = t.Name, t.UIDValidity, t.UIDNext
@@ -91,14 +136,24 @@ func (p *planner) begin(b *stream.Begin) *stream.Begin {
 	out.Tool, out.Plan = p.opt.Tool, true
 	out.TargetUser, out.TargetHost = p.dest.Name()
 	out.Labels = append(slices.Clone(b.Labels), p.opt.Labels...)
+	out.Filters = slices.Clone(b.Filters)
+	if p.opt.FoldersOnly {
+		out.Filters = append(out.Filters, "folders-only")
+	}
 	if p.opt.Edited {
-		out.Filters = append(slices.Clone(b.Filters), "edited")
+		out.Filters = append(out.Filters, "edited")
 	}
 	return &out
 }
 
 // emit writes a message that is missing, or that may be.
 func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
+	if held := p.held[s.target]; held != nil {
+		delete(p.held, s.target)
+		if err := p.write(held); err != nil {
+			return err
+		}
+	}
 	m.Target, m.Tie = s.target.Name, nil
 	if tied, ok := p.ties[ordinal]; ok {
 		m.Tie = &tied.Tie

@@ -84,10 +84,11 @@ func (d *model) Open(headerkey.Recipe) error {
 	}
 	return nil
 }
-func (d *model) Name() (string, string)      { return "joe", "new" }
-func (d *model) Namespace() folder.Namespace { return folder.Namespace{Delimiter: "/"} }
-func (d *model) Folders() []*Target          { return []*Target{d.target} }
-func (d *model) Close()                      {}
+func (d *model) Name() (string, string)               { return "joe", "new" }
+func (d *model) Namespace() folder.Namespace          { return folder.Namespace{Delimiter: "/"} }
+func (d *model) Folders() []*Target                   { return []*Target{d.target} }
+func (d *model) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
+func (d *model) Close()                               {}
 func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {
 	if d.broken != "" {
 		return nil, &Unreadable{d.broken}

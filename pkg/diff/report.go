@@ -123,7 +123,7 @@ type Printer interface {
 // Report compares and writes nothing but the report. The summary is valid, as
 // far as it goes, also with an error.
 func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destination, out Printer) (*Summary, error) {
-	r := &reporter{dest: dest, out: out, total: Summary{Type: "summary"}}
+	r := &reporter{opt: &opt, dest: dest, out: out, total: Summary{Type: "summary"}}
 	c := newComparison(ctx, &opt, dest, r)
 	err := c.run(in)
 	if err == nil {
@@ -137,6 +137,7 @@ func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destinatio
 
 // reporter is the outcome that tells differences.
 type reporter struct {
+	opt     *Options
 	dest    Destination
 	out     Printer
 	whole   bool // the source leaves nothing out
@@ -159,7 +160,7 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 		case sum == nil:
 			r.folders[t] = &Summary{Type: "folder", Folder: s.Name, Target: t.Name}
 			r.order = append(r.order, t)
-			if t.UIDValidity == 0 && t.Unreadable == "" {
+			if !t.exists() {
 				r.lacking = append(r.lacking, t)
 			}
 		case !slices.Contains(strings.Split(sum.Folder, ", "), s.Name):
@@ -273,7 +274,7 @@ func (r *reporter) mistaken(t *Target, ordinals []uint32) error {
 // extra tells the messages of a destination folder that nobody claimed.
 func (r *reporter) extra(t *Target, sum *Summary) error {
 	if t.match == nil {
-		if t.UIDValidity == 0 || t.Unreadable != "" {
+		if !t.exists() || t.Unreadable != "" {
 			return nil
 		}
 		t.match = &matcher{}
@@ -332,6 +333,9 @@ func (r *reporter) rest() error { return nil }
 func (r *reporter) finish() error {
 	for _, t := range r.lacking {
 		sum := r.folders[t]
+		if r.opt.NoEmpty && sum.Listed == 0 {
+			continue
+		}
 		if err := r.tell(sum, &Difference{Type: "difference", Folder: sum.Folder, Target: t.Name}, KindFolder); err != nil {
 			return err
 		}

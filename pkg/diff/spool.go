@@ -22,11 +22,10 @@ type spool struct {
 }
 
 func newSpool(toc []*source) (*spool, error) {
-	file, err := os.CreateTemp("", "imap-diff-")
+	file, err := temporary()
 	if err != nil {
-		return nil, exit.Errorf(exit.IO, "a temporary file for messages that wait: %w", err).WithHint("set TMPDIR to a folder with room")
+		return nil, err
 	}
-	os.Remove(file.Name())
 	s := &spool{file: file, w: stream.NewWriter(file, stream.WriterOptions{Level: stream.None}), byName: map[string]*source{}}
 	err = s.w.Write(&stream.Begin{Content: stream.Full})
 	for _, f := range toc {
@@ -36,6 +35,16 @@ func newSpool(toc []*source) (*spool, error) {
 		s.byName[f.Name] = f
 	}
 	return s, err
+}
+
+// temporary makes a file without a name.
+func temporary() (*os.File, error) {
+	file, err := os.CreateTemp("", "imap-diff-")
+	if err != nil {
+		return nil, exit.Errorf(exit.IO, "a temporary file for messages that wait: %w", err).WithHint("set TMPDIR to a folder with room")
+	}
+	os.Remove(file.Name())
+	return file, nil
 }
 
 func (s *spool) message(m *stream.Message, ordinal uint32) error {

@@ -149,6 +149,9 @@ func (r *replay) run(in *stream.Reader, records int) error {
 }
 
 func (r *replay) record(rec stream.Record) error {
+	if leftOut(r.byName, rec) {
+		return nil
+	}
 	switch rec := rec.(type) {
 	case *stream.Begin:
 		return r.begin(rec)

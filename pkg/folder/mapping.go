@@ -1,51 +1,110 @@
 package folder
 
-import (
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+// Rules say what the folders of a source are called at a destination, beyond
+// prefix and delimiter, which are translated in any case. For each folder the
+// first of these counts that says anything about it:
+//
+//  1. Entries,
+//  2. Automap, the place being below Subfolder,
+//  3. its own name, which FromSubfolder, Subfolder and then Renames change.
+//
+// A target has a canonical wire form (ToWire gives it), unless it is there
+// already. Between servers alike a name stays as it is, levels without a name
+// included. The folder "INBOX.INBOX" of a server with the prefix "INBOX." may
+// not become INBOX: without a prefix it is "INBOX_".
+type Rules struct {
+	Entries       []Entry // of two for one folder, the first counts
+	Automap       bool    // folders of a special use go to those that the destination has
+	Subfolder     string  // at the destination: everything goes below it, INBOX too
+	FromSubfolder string  // at the source: what is below it goes to the top, all else is left out
+	Renames       []Rename
+	Instead       string // takes the place of the destination's delimiter inside a name; "": "_"
+	CaseCollision CaseCollision
+}
+
+// Covers tells whether a folder of the destination could be where the rules
+// put something that they do not name: with Subfolder, what is below it.
+func (r *Rules) Covers(name string, ns Namespace) bool {
+	if r.Subfolder == "" {
+		return true
+	}
+	top, levels := Split(decoded(r.Subfolder), ns), plainLevels(name, ns)
+	return len(levels) > len(top) && sameLevels(levels[:len(top)], top)
+}
+
+// Source is a folder of the source.
+type Source struct {
+	Name, Delimiter string
+	Attributes      []string
+	Messages        uint32
+	Level           bool // it can hold no messages
+}
+
+// Existing is a folder of the destination.
+type Existing struct {
+	Name       string
+	Attributes []string
+}
+
+// Destination is what must be known of where folders go.
+type Destination struct {
+	Namespace Namespace
+	Folders   []Existing
+	// FoldsCase is asked when it matters whether names that differ in case
+	// alone are one folder there. Nil: they never are.
+	FoldsCase func() (CaseSense, error)
+}
+
+// Way is what decided where a folder goes.
+type Way string
+
+// The ways, in their precedence.
+const (
+	ByMap       Way = "map"
+	ByAutomap   Way = "automap"
+	BySubfolder Way = "subfolder"
+	ByRename    Way = "rename"
+	ByName      Way = "name"
 )
 
 // Mapping is where the messages of a source folder go.
 type Mapping struct {
-	Source, Target string
-	Note           string // what was changed beyond prefix and delimiter, or ""
+	Source string
+	Target string // "": the folder is left out
+	By     Way
+	Note   string // what was changed that nobody asked for, or ""
+
+	crowd string // of those with the same, no two may have one target; "": it is meant to
 }
 
-// MapAll translates every name, in order. Two sources that land on one target
-// (INBOX in any case being one) are an error with the code exit.Usage that
-// names them: one folder must not swallow another by accident. A name that is
-// given twice counts once.
-func MapAll(names []string, translate func(string) (target, note string)) ([]Mapping, error) {
-	mappings := make([]Mapping, 0, len(names))
-	source := make(map[string]string, len(names)) // by target
-	seen := make(map[string]bool, len(names))
-	var collisions [][3]string
-	for _, name := range names {
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		target, note := translate(name)
-		if IsInbox(target) {
-			target = Inbox
-		}
-		if other, taken := source[target]; taken {
-			collisions = append(collisions, [3]string{other, name, target})
-			continue
-		}
-		source[target] = name
-		mappings = append(mappings, Mapping{Source: name, Target: target, Note: note})
-	}
-	if len(collisions) > 0 {
-		return nil, collisionError(collisions)
-	}
-	return mappings, nil
+// Table is what Rules make of all folders of a source.
+type Table struct {
+	Mappings []Mapping // of the folders that can hold messages, in their order
+	Warnings []string  // safe to print
+	Filters  []string  // what was left out, as a stream names it
 }
 
-func collisionError(collisions [][3]string) error {
-	c := collisions[0]
-	err := exit.Errorf(exit.Usage, "folders %q and %q would both become %q", c[0], c[1], c[2])
-	if more := len(collisions) - 1; more > 0 {
-		err = exit.Errorf(exit.Usage, "folders %q and %q would both become %q (and %d more such pairs)", c[0], c[1], c[2], more)
+// Map finds where every folder goes. The errors, all of them before anything
+// can have been written: exit.NoInput if the source has nothing below
+// FromSubfolder; exit.Usage if two folders would become one by accident, which
+// the message names.
+func (r *Rules) Map(sources []Source, prefix string, to Destination) (*Table, error) {
+	m, err := r.mapper(prefix, to)
+	if err != nil {
+		return nil, err
 	}
-	return err.WithHint("give one of them another name with --map SRC=DST, or leave it out with --exclude")
+	if err := m.look(sources); err != nil {
+		return nil, err
+	}
+	for i, s := range sources {
+		mapping := m.place(i)
+		if !s.Level {
+			m.table.Mappings = append(m.table.Mappings, mapping)
+		}
+	}
+	if err := m.settle(); err != nil {
+		return nil, err
+	}
+	m.tellUnused()
+	return &m.table, nil
 }

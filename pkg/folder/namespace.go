@@ -52,57 +52,58 @@ func (ns Namespace) belowInbox() bool {
 		strings.HasPrefix(ns.Prefix[len(Inbox):], ns.Delimiter)
 }
 
-// Join makes a name of levels: the prefix, then the levels with the delimiter
-// between them. A single level INBOX is INBOX itself, without the prefix.
-// Where a level holds the delimiter, or is empty, "_" takes its place and
-// replaced is true: a delimiter inside a name would make levels that nobody
-// asked for. On a server without a delimiter the levels are joined by "_" too.
-func Join(segments []string, ns Namespace) (name string, replaced bool) {
-	if len(segments) == 1 && IsInbox(segments[0]) {
-		return Inbox, false
-	}
-	return join(segments, ns)
+// layout is how a server's names are put together.
+type layout struct {
+	Namespace
+	instead string // stands where the delimiter may not
 }
 
-func join(segments []string, ns Namespace) (name string, replaced bool) {
-	clean := make([]string, len(segments))
-	for i, s := range segments {
-		clean[i] = ns.clean(s)
-		replaced = replaced || clean[i] != s
+// layoutOf takes "_" for what stands in place of a delimiter, where nothing
+// else is asked for and nothing speaks against it.
+func layoutOf(ns Namespace, instead string) layout {
+	switch {
+	case instead != "":
+	case ns.Delimiter == "_":
+		instead = "-"
+	default:
+		instead = "_"
 	}
-	if ns.Delimiter == "" {
-		return ns.Prefix + strings.Join(clean, ns.substitute()), replaced || len(clean) > 1
-	}
-	return ns.connect(clean), replaced
+	return layout{ns, instead}
 }
 
-// connect puts delimiters between levels that need no care. Without a prefix a
-// first level INBOX is the one INBOX, whose children servers list under the
-// upper-case name.
-func (ns Namespace) connect(segments []string) string {
-	name := ns.Prefix + strings.Join(segments, ns.Delimiter)
-	if len(segments) > 1 && ns.Prefix == "" && IsInbox(segments[0]) {
-		return Inbox + name[len(Inbox):]
+// join makes a name of levels, without the prefix. Where a level holds the
+// delimiter, or is empty, something else takes its place and replaced is true:
+// a delimiter inside a name would make levels that nobody asked for. On a
+// server without a delimiter the levels are joined so too.
+func (l layout) join(levels []string) (name string, replaced bool) {
+	clean := make([]string, len(levels))
+	for i, level := range levels {
+		clean[i] = l.clean(level)
+		replaced = replaced || clean[i] != level
 	}
-	return name
+	if l.Delimiter == "" {
+		return strings.Join(clean, l.instead), replaced || len(clean) > 1
+	}
+	return strings.Join(clean, l.Delimiter), replaced
 }
 
-func (ns Namespace) clean(segment string) string {
-	if segment == "" {
-		return ns.substitute()
+func (l layout) clean(level string) string {
+	if level == "" {
+		return l.instead
 	}
-	if ns.Delimiter == "" {
-		return segment
+	if l.Delimiter == "" {
+		return level
 	}
-	return strings.ReplaceAll(segment, ns.Delimiter, ns.substitute())
+	return strings.ReplaceAll(level, l.Delimiter, l.instead)
 }
 
-// substitute stands where the delimiter may not.
-func (ns Namespace) substitute() string {
-	if ns.Delimiter == "_" {
-		return "-"
+// full puts the prefix before a name. Without one, a first level INBOX is the
+// one INBOX, whose children servers list under the upper-case name.
+func (l layout) full(name string) string {
+	if n := len(Inbox); l.Prefix == "" && l.Delimiter != "" && len(name) > n && IsInbox(name[:n]) && strings.HasPrefix(name[n:], l.Delimiter) {
+		return Inbox + name[n:]
 	}
-	return "_"
+	return l.Prefix + name
 }
 
 // Parents returns the names above name, outermost first: those to create

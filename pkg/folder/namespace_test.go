@@ -47,8 +47,12 @@ func TestSplitAndJoin(t *testing.T) {
 		if got := Split(c.name, c.ns); !slices.Equal(got, c.segments) {
 			t.Errorf("Split(%q, %q) = %q, want %q", c.name, c.ns, got, c.segments)
 		}
-		if got, replaced := Join(c.segments, c.ns); got != c.name || replaced {
-			t.Errorf("Join(%q, %q) = %q, %v", c.segments, c.ns, got, replaced)
+		if len(c.segments) == 1 && IsInbox(c.segments[0]) {
+			continue
+		}
+		l := layoutOf(c.ns, "")
+		if got, replaced := l.join(c.segments); l.full(got) != c.name || replaced {
+			t.Errorf("join(%q, %q) = %q, %v", c.segments, c.ns, l.full(got), replaced)
 		}
 	}
 }
@@ -79,21 +83,25 @@ func TestJoinReplaces(t *testing.T) {
 	for _, c := range []struct {
 		segments []string
 		ns       Namespace
+		instead  string
 		name     string
 		replaced bool
 	}{
-		{[]string{"Ops.foo.bar"}, dot, "Ops_foo_bar", true},
-		{[]string{"a.b", "c"}, below, "INBOX.a_b.c", true},
-		{[]string{"a", "", "b"}, slash, "a/_/b", true},
-		{[]string{"a_b"}, Namespace{"", "_"}, "a-b", true},
-		{[]string{"a", "b"}, flat, "a_b", true},
-		{[]string{"a"}, flat, "a", false},
-		{[]string{"inbox"}, below, "INBOX", false},
-		{[]string{"Inbox", "x"}, slash, "INBOX/x", false},
-		{[]string{"Inbox", "x"}, below, "INBOX.Inbox.x", false},
+		{[]string{"Ops.foo.bar"}, dot, "", "Ops_foo_bar", true},
+		{[]string{"Ops.foo.bar"}, dot, "-", "Ops-foo-bar", true},
+		{[]string{"a.b", "c"}, below, "", "INBOX.a_b.c", true},
+		{[]string{"a", "", "b"}, slash, "", "a/_/b", true},
+		{[]string{"a_b"}, Namespace{"", "_"}, "", "a-b", true},
+		{[]string{"a", "b"}, flat, "", "a_b", true},
+		{[]string{"a", "b"}, flat, "+", "a+b", true},
+		{[]string{"a"}, flat, "", "a", false},
+		{[]string{"Inbox", "x"}, slash, "", "INBOX/x", false},
+		{[]string{"Inboxes", "x"}, slash, "", "Inboxes/x", false},
+		{[]string{"Inbox", "x"}, below, "", "INBOX.Inbox.x", false},
 	} {
-		if got, replaced := Join(c.segments, c.ns); got != c.name || replaced != c.replaced {
-			t.Errorf("Join(%q, %q) = %q, %v; want %q, %v", c.segments, c.ns, got, replaced, c.name, c.replaced)
+		l := layoutOf(c.ns, c.instead)
+		if got, replaced := l.join(c.segments); l.full(got) != c.name || replaced != c.replaced {
+			t.Errorf("join(%q, %q) = %q, %v; want %q, %v", c.segments, c.ns, l.full(got), replaced, c.name, c.replaced)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -27,6 +28,7 @@ type Options struct {
 	DryRun        bool           // check, and write nothing to the server
 	Unconditional bool           // take a stream that has not been through imap-diff
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
+	AllowDelete   bool           // remove what the plan says is to be removed
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Warn          func(format string, args ...any)
 	Progress      progress.Counter
@@ -97,23 +99,26 @@ type pusher struct {
 	receipts *receipts
 	rejects  *rejects
 
-	begin   *stream.Begin
-	toc     []*stream.Folder
-	hash    hash.Hash         // of begin and the table of contents
-	settled bool              // the table of contents is complete
-	begun   bool              // receipts have begun
-	later   []stream.Record   // folders to create and subscribe before the first message
-	where   map[string]string // source folder -> target, for what is no plan
-	planned string            // the plan's own hash
-	listed  int64             // what the plan says was listed
-	ended   bool
-	aborted *stream.Abort
-	unfit   error // why this is no plan to carry out; an abort may excuse it
-	damaged bool
-	taken   oddity        // that the server was seen to take
-	full    error         // the destination takes no more
-	deadly  int           // messages at which the connection ends
-	slowest time.Duration // of the answers to a batch
+	begin    *stream.Begin
+	toc      []*stream.Folder
+	hash     hash.Hash         // of begin and the table of contents
+	settled  bool              // the table of contents is complete
+	begun    bool              // receipts have begun
+	later    []stream.Record   // folders to create and subscribe before the first message
+	removals []*stream.Rmdir   // folders to remove once all of the plan has been read
+	filtered bool              // since it was made, so that nothing may be removed
+	kept     int64             // folders that should have been removed
+	where    map[string]string // source folder -> target, for what is no plan
+	planned  string            // the plan's own hash
+	listed   int64             // what the plan says was listed
+	ended    bool
+	aborted  *stream.Abort
+	unfit    error // why this is no plan to carry out; an abort may excuse it
+	damaged  bool
+	taken    oddity        // that the server was seen to take
+	full     error         // the destination takes no more
+	deadly   int           // messages at which the connection ends
+	slowest  time.Duration // of the answers to a batch
 
 	wouldAppend int64 // octets, in a dry run
 }
@@ -135,7 +140,7 @@ func (p *pusher) run() error {
 		}
 		if err == io.EOF {
 			p.suspect()
-			return p.verdict()
+			return p.conclude()
 		}
 		if err != nil {
 			return err
@@ -166,6 +171,9 @@ func (p *pusher) verdict() error {
 
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
+	if skipErr := p.skipRemovals("not-whole", "the plan was not read to a good end"); err == nil {
+		err = skipErr
+	}
 	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
 	if p.begin != nil {
 		o.Source = p.begin.User + "@" + p.begin.Host
@@ -219,6 +227,9 @@ func (p *pusher) record(rec stream.Record) error {
 	case *stream.Create, *stream.Subscribe:
 		p.later = append(p.later, r)
 		return nil
+	case *stream.Rmdir:
+		p.removals = append(p.removals, r)
+		return nil
 	case *stream.End:
 		return p.close(r)
 	case *duplicate:
@@ -270,6 +281,7 @@ func (p *pusher) open(b *stream.Begin) error {
 		p.opt.Warn("the plan was made for %s at %s, and goes to %s at %s", b.TargetUser, b.TargetHost, conn.User, conn.Host)
 	}
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
+	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
 	p.desk.recipe = recipe
 	p.digest(b)
 	return nil
@@ -336,22 +348,20 @@ func (p *pusher) translate() error {
 	if err := p.desk.connect(); err != nil {
 		return err
 	}
-	delimiters := map[string]string{}
-	var names []string
+	var sources []folder.Source
 	for _, f := range p.toc {
-		if f.HoldsMessages() {
-			delimiters[f.Name] = f.Delimiter
-			names = append(names, f.Name)
-		}
+		sources = append(sources, folder.Source{Name: f.Name, Delimiter: f.Delimiter, Level: !f.HoldsMessages()})
 	}
-	mapped, err := folder.MapAll(names, func(name string) (string, string) {
-		return folder.Translate(name, folder.Namespace{Prefix: p.begin.Prefix, Delimiter: delimiters[name]}, p.desk.session.Namespace())
-	})
+	to := folder.Destination{Namespace: p.desk.session.Namespace()}
+	for name := range p.desk.boxes {
+		to.Folders = append(to.Folders, folder.Existing{Name: name})
+	}
+	table, err := (&folder.Rules{}).Map(sources, p.begin.Prefix, to)
 	if err != nil {
 		return err
 	}
 	p.where = map[string]string{}
-	for _, m := range mapped {
+	for _, m := range table.Mappings {
 		if m.Note != "" {
 			p.opt.Warn("%s", m.Note)
 		}
@@ -447,7 +457,7 @@ func (p *pusher) create(r *stream.Create) (Receipt, error) {
 		x.Result = Present
 	case refused(err):
 		t.refused = err
-		x.Result, x.Reason, x.Text = Rejected, "refused", err.Error()
+		x.Result, x.Reason, x.Text = Rejected, "create", err.Error()
 	default:
 		return x, err
 	}
@@ -460,9 +470,12 @@ func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
 		x.Result, x.Reason = Skipped, "dry-run"
 		return x, nil
 	}
-	err := p.desk.session.Subscribe(p.desk.ctx, r.Target)
+	wire, err := p.desk.spelling(p.desk.target(r.Target))
+	if err == nil {
+		err = p.desk.session.Subscribe(p.desk.ctx, wire)
+	}
 	if refused(err) {
-		x.Result, x.Reason, x.Text = Rejected, "refused", err.Error()
+		x.Result, x.Reason, x.Text = Rejected, "subscribe", err.Error()
 		return x, nil
 	}
 	return x, err

@@ -20,6 +20,7 @@ const (
 	Present    Result = "present" // it was there already
 	Created    Result = "created"
 	Subscribed Result = "subscribed"
+	Removed    Result = "removed"  // a folder
 	Skipped    Result = "skipped"  // nothing was tried
 	Rejected   Result = "rejected" // the destination refuses it
 	Failed     Result = "failed"   // it could not be had, or its octets are damaged

@@ -56,8 +56,8 @@ func (p *pusher) rehearse(ms []*message) error {
 // rehearseName checks the name of a folder that would be created.
 func (p *pusher) rehearseName(x Receipt) (Receipt, error) {
 	x.Result, x.Reason = Skipped, "dry-run"
-	if _, err := folder.EncodeUTF7(x.Target); err != nil {
-		x.Result, x.Reason, x.Text = Rejected, "refused", err.Error()
+	if _, err := folder.EncodeUTF7(folder.Plain(x.Target)); err != nil {
+		x.Result, x.Reason, x.Text = Rejected, "create", err.Error()
 	}
 	return x, nil
 }

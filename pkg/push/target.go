@@ -152,16 +152,16 @@ func (d *desk) target(name string) *target {
 // create makes a folder. A server that insists on it gets the levels above
 // first.
 func (d *desk) create(t *target) error {
-	err := d.session.Create(d.ctx, t.name)
+	err := d.session.Create(d.ctx, folder.Plain(t.name))
 	if err != nil && refused(err) && !errors.Is(err, imapconn.ErrExists) {
 		made := false
 		for _, parent := range folder.Parents(t.name, d.session.Namespace().Delimiter) {
-			if _, there := d.boxes[parent]; !there && d.session.Create(d.ctx, parent) == nil {
+			if _, there := d.boxes[parent]; !there && d.session.Create(d.ctx, folder.Plain(parent)) == nil {
 				made = true
 			}
 		}
 		if made {
-			err = d.session.Create(d.ctx, t.name)
+			err = d.session.Create(d.ctx, folder.Plain(t.name))
 		}
 	}
 	if errors.Is(err, imapconn.ErrExists) {
@@ -179,12 +179,20 @@ func (d *desk) create(t *target) error {
 	if err != nil {
 		return err
 	}
-	wire, wireErr := folder.EncodeUTF7(t.name)
-	if wireErr != nil {
-		return exit.Wrap(exit.CantCreate, wireErr)
+	if t.wire, err = d.spelling(t); err != nil {
+		return err
 	}
-	t.wire, t.exists = wire, true
-	return err
+	t.exists = true
+	return nil
+}
+
+// spelling is how the server spells a folder, or will when it has made it.
+func (d *desk) spelling(t *target) (wire string, err error) {
+	if t.wire != "" {
+		return t.wire, nil
+	}
+	wire, err = folder.EncodeUTF7(folder.Plain(t.name))
+	return wire, exit.Wrap(exit.CantCreate, err)
 }
 
 func refused(err error) bool {

@@ -1,0 +1,112 @@
+package diff
+
+import (
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// mapFolders finds the target of each source folder. Two that land on one by
+// accident are an error before anything is written.
+func (c *comparison) mapFolders() (*folder.Table, error) {
+	sources := make([]folder.Source, len(c.toc))
+	for i, s := range c.toc {
+		sources[i] = folder.Source{Name: s.Name, Delimiter: s.Delimiter, Attributes: s.Attributes, Messages: s.Messages, Level: !s.HoldsMessages()}
+	}
+	table, err := c.opt.Mapping.Map(sources, c.begin.Prefix, destinationOf(c.dest))
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range c.dest.Folders() {
+		t.sources = 0
+	}
+	existing := targetsByName(c.dest.Folders())
+	for _, m := range table.Mappings {
+		s := c.byName[m.Source]
+		s.by, s.note = m.By, m.Note
+		if s.left = m.Target == ""; s.left {
+			continue
+		}
+		if s.target = existing[m.Target]; s.target == nil {
+			s.target = &Target{Name: m.Target, match: &matcher{}}
+			existing[m.Target] = s.target
+		}
+	}
+	return table, nil
+}
+
+// tell says what is odd about the mapping, and notes what it leaves out.
+func (c *comparison) tell(table *folder.Table) {
+	for _, text := range table.Warnings {
+		c.opt.Warn("%s", text)
+	}
+	var total int64
+	for _, s := range c.toc {
+		if s.target == nil {
+			continue
+		}
+		s.target.sources++
+		total += int64(s.Messages)
+		if s.note != "" {
+			c.opt.Warn("%s", s.note)
+		}
+	}
+	c.opt.Progress.Total(total, 0)
+	if len(table.Filters) > 0 {
+		begin := *c.begin
+		begin.Filters = append(slices.Clone(begin.Filters), table.Filters...)
+		c.begin = &begin
+	}
+}
+
+// targetsByName finds a folder by its name and by what that reads as.
+func targetsByName(targets []*Target) map[string]*Target {
+	existing := map[string]*Target{}
+	for _, t := range slices.Backward(targets) {
+		existing[folder.Plain(t.Name)] = t
+	}
+	for _, t := range targets {
+		existing[t.Name] = t
+		if folder.IsInbox(t.Name) {
+			existing[folder.Inbox] = t
+		}
+	}
+	return existing
+}
+
+func destinationOf(d Destination) folder.Destination {
+	to := folder.Destination{Namespace: d.Namespace(), FoldsCase: d.FoldsCase}
+	for _, t := range d.Folders() {
+		to.Folders = append(to.Folders, folder.Existing{Name: t.Name, Attributes: t.Attributes})
+	}
+	return to
+}
+
+// leftOut tells the records of folders that the mapping leaves out.
+func leftOut(byName map[string]*source, rec stream.Record) bool {
+	var name string
+	switch r := rec.(type) {
+	case *stream.Message:
+		name = r.Folder
+	case *stream.Body:
+		name = r.Folder
+	case *stream.Failed:
+		name = r.Folder
+	case *stream.Gone:
+		name = r.Folder
+	}
+	s := byName[name]
+	return s != nil && s.left
+}
+
+// isOfMessage tells the records of messages.
+func isOfMessage(rec stream.Record) bool {
+	switch r := rec.(type) {
+	case *stream.Message, *stream.Body, *stream.Gone:
+		return true
+	case *stream.Failed:
+		return r.UID != 0
+	}
+	return false
+}

@@ -1,0 +1,183 @@
+package diff
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Place is where one folder goes, or what becomes of one at the destination.
+type Place struct {
+	Type     string     `json:"type"` // place
+	Folder   string     `json:"folder,omitempty"`
+	Target   string     `json:"target,omitempty"`
+	By       folder.Way `json:"by,omitempty"`
+	State    State      `json:"state"`
+	Messages uint32     `json:"messages"` // of the source folder, or of one to remove
+	Note     string     `json:"note,omitempty"`
+}
+
+// State says whether a folder is there.
+type State string
+
+// The states.
+const (
+	StateThere   State = "there"    // at the destination
+	StateNew     State = "new"      // it would be made
+	StateEmpty   State = "empty"    // it is not there, and would not be made
+	StateLeftOut State = "left-out" // by the mapping
+	StateRemoved State = "remove"   // no source folder goes there, and it would go
+)
+
+// Preview is where all folders go.
+type Preview struct {
+	Source, Destination string // user@host
+	Places              []Place
+}
+
+// Folders finds where the folders of a stream go. It reads the table of
+// contents and no further, and writes nothing anywhere.
+func Folders(ctx context.Context, opt Options, in *stream.Reader, dest Destination) (*Preview, error) {
+	opt.FoldersOnly = true
+	s := &surveyor{planner: planner{opt: &opt, dest: dest}}
+	if err := newComparison(ctx, &opt, dest, s).run(in); !errors.Is(err, errSurveyed) {
+		return nil, err
+	}
+	return s.preview, nil
+}
+
+// errSurveyed ends the reading of a source of which enough is known.
+var errSurveyed = errors.New("enough is known")
+
+// surveyor is the outcome that looks at the folders alone.
+type surveyor struct {
+	planner
+	preview *Preview
+}
+
+func (s *surveyor) start(b *stream.Begin, toc []*source) error {
+	if err := s.checkPrune(b); err != nil {
+		return err
+	}
+	s.preview = s.planner.preview(b, toc)
+	return errSurveyed
+}
+
+// preview is what a plan would make of folders.
+func (p *planner) preview(b *stream.Begin, toc []*source) *Preview {
+	user, host := p.dest.Name()
+	out := &Preview{Source: b.User + "@" + b.Host, Destination: user + "@" + host}
+	if p.wanted == nil {
+		p.wanted = map[string]bool{}
+	}
+	for _, s := range toc {
+		if place, ok := p.place(s); ok {
+			out.Places = append(out.Places, place)
+		}
+	}
+	if p.opt.Prune != nil {
+		for _, r := range p.removals() {
+			out.Places = append(out.Places, Place{Type: "place", Target: r.Target, State: StateRemoved, Messages: r.Messages})
+		}
+	}
+	return out
+}
+
+// place tells of one folder; a level between folders goes nowhere.
+func (p *planner) place(s *source) (place Place, ok bool) {
+	place = Place{Type: "place", Folder: s.Name, By: s.by, State: StateLeftOut, Messages: s.Messages, Note: s.note}
+	t := s.target
+	if t == nil {
+		return place, s.left
+	}
+	p.wanted[t.Name] = true
+	switch place.Target = t.Name; {
+	case t.exists():
+		place.State = StateThere
+	case p.opt.NoEmpty && s.Messages == 0:
+		place.State = StateEmpty
+	default:
+		place.State = StateNew
+	}
+	return place, true
+}
+
+func (s *surveyor) message(*stream.Message, uint32, *source, verdict, *entry) error { return nil }
+func (s *surveyor) again(*stream.Begin, *stream.Message) error                      { return nil }
+func (s *surveyor) takenBack(*stream.Failed) error                                  { return nil }
+func (s *surveyor) part(*stream.Body) error                                         { return nil }
+func (s *surveyor) resolved(*Target, *resolution) error                             { return nil }
+func (s *surveyor) mistaken(*Target, []uint32) error                                { return nil }
+func (s *surveyor) rest() error                                                     { return nil }
+func (s *surveyor) other(stream.Record) error                                       { return nil }
+func (s *surveyor) end(*stream.End) error                                           { return nil }
+func (s *surveyor) abort(*stream.Abort, *stream.Begin) error                        { return nil }
+
+// Text prints a preview for people. Whatever comes from outside passes through
+// safe.
+func (p *Preview) Text(out io.Writer, safe func(string) string) error {
+	for _, line := range p.Lines() {
+		if _, err := fmt.Fprintln(out, safe(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Lines are a preview for people, a line each.
+func (p *Preview) Lines() []string {
+	lines := []string{fmt.Sprintf("%s -> %s", p.Source, p.Destination)}
+	for _, f := range p.Places {
+		lines = append(lines, f.line())
+	}
+	return lines
+}
+
+func (f *Place) line() string {
+	switch f.State {
+	case StateLeftOut:
+		return f.Folder + " is left out"
+	case StateRemoved:
+		return fmt.Sprintf("%s, with %d messages, is removed", f.Target, f.Messages)
+	}
+	line := f.Folder + " -> " + f.Target
+	if how := map[State]string{StateNew: "new", StateEmpty: "empty, not made"}[f.State]; how != "" {
+		line += " (" + how + ")"
+	}
+	if f.By != folder.ByName {
+		line += " by " + string(f.By)
+	}
+	return line
+}
+
+// NDJSON prints a preview for programs, a folder a line.
+func (p *Preview) NDJSON(out io.Writer) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	for i := range p.Places {
+		if err := enc.Encode(&p.Places[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Map writes a preview as a mapping file, to be edited and read again.
+func (p *Preview) Map(out io.Writer) error {
+	comments := []string{
+		p.Source + " -> " + p.Destination,
+		`"source" = "destination"; - in place of the destination leaves the folder out`,
+	}
+	var entries []folder.Entry
+	for _, f := range p.Places {
+		if f.State != StateRemoved {
+			entries = append(entries, folder.Entry{Source: f.Folder, Target: f.Target, LeaveOut: f.State == StateLeftOut})
+		}
+	}
+	return folder.WriteEntries(out, comments, entries)
+}

@@ -1,0 +1,99 @@
+package diff
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Prune says which destination folders are to be removed when no source folder
+// goes to them.
+type Prune struct {
+	Names *regexp.Regexp // matched anywhere in the name
+	Full  bool           // also folders that hold messages
+}
+
+// checkPrune refuses a source that does not hold its account whole.
+func (p *planner) checkPrune(b *stream.Begin) error {
+	if p.opt.Prune != nil && p.opt.Edited {
+		return exit.Errorf(exit.Usage, "no folder may be removed for what is not in an edited source")
+	}
+	if p.opt.Prune != nil && len(b.Filters) > 0 {
+		return exit.Errorf(exit.Usage, "the source leaves out %s: what is not in it may not be removed for that", folder.Quote(b.Filters[0])).WithHint("--prune-folders wants the whole account")
+	}
+	return nil
+}
+
+// prune writes a stream of its own with the folders to remove, once the source
+// was read to a good end.
+func (p *planner) prune() error {
+	if p.opt.Prune == nil || p.opened == nil {
+		return nil
+	}
+	if p.last.Folders > 0 {
+		p.opt.Warn("no folder is to be removed, since some of the source could not be had")
+		return nil
+	}
+	removals := p.removals()
+	if len(removals) == 0 {
+		return nil
+	}
+	if err := p.w.Write(p.opened); err != nil {
+		return err
+	}
+	for _, r := range removals {
+		if err := p.w.Write(r); err != nil {
+			return err
+		}
+	}
+	return p.w.End(&stream.End{Plan: true})
+}
+
+// removals are the folders that can go, the deepest first. What is above a
+// folder that stays has to stay, and with a subfolder all that is not below it.
+func (p *planner) removals() (removals []*stream.Rmdir) {
+	delimiter := p.dest.Namespace().Delimiter
+	stays := map[string]bool{}
+	stay := func(name string) {
+		stays[name] = true
+		for _, parent := range folder.Parents(name, delimiter) {
+			stays[parent] = true
+		}
+	}
+	for name := range p.wanted {
+		stay(name)
+	}
+	var candidates []*Target
+	for _, t := range p.dest.Folders() {
+		if p.prunes(t) && !stays[t.Name] {
+			candidates = append(candidates, t)
+		} else {
+			stay(t.Name)
+		}
+	}
+	slices.SortStableFunc(candidates, func(a, b *Target) int {
+		return strings.Count(b.Name, delimiter) - strings.Count(a.Name, delimiter)
+	})
+	for _, t := range candidates {
+		if !stays[t.Name] {
+			removals = append(removals, &stream.Rmdir{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUIDNext: t.UIDNext, Messages: t.Messages})
+		}
+	}
+	return removals
+}
+
+// prunes tells whether a folder may go by itself.
+func (p *planner) prunes(t *Target) bool {
+	o := p.opt.Prune
+	switch {
+	case folder.IsInbox(t.Name) || t.Unreadable != "" || !p.opt.Mapping.Covers(t.Name, p.dest.Namespace()):
+		return false
+	case t.Messages > 0 && !o.Full:
+		return false
+	}
+	return o.Names.MatchString(t.Name) || o.Names.MatchString(folder.Plain(t.Name))
+}

@@ -1,0 +1,144 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// What removes folders is done last, when all of the plan has been read.
+
+// conclude is the outcome of a plan that was read to its end.
+func (p *pusher) conclude() error {
+	verdict := p.verdict()
+	if len(p.removals) == 0 || verdict != nil && exit.CodeOf(verdict) != exit.Partial {
+		return verdict
+	}
+	var err error
+	switch {
+	case p.filtered || p.opt.Edited:
+		err = p.skipRemovals("filtered", "the plan has been filtered since it was made")
+	case !p.opt.AllowDelete:
+		err = p.skipRemovals("not-allowed", "give --allow delete")
+	default:
+		err = p.remove()
+	}
+	switch {
+	case err != nil:
+		return err
+	case verdict == nil && p.kept > 0:
+		return exit.Errorf(exit.Partial, "%s folders were not removed; the receipts name them", thousands(p.kept))
+	}
+	return p.verdict()
+}
+
+// skipRemovals answers for folders that are left as they are.
+func (p *pusher) skipRemovals(reason, text string) error {
+	removals := p.removals
+	p.removals = nil
+	for _, r := range removals {
+		p.kept++
+		if err := p.tellFolder(Receipt{Result: Skipped, Target: r.Target, Reason: reason, Text: text}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes folder after folder, in the order of the plan.
+func (p *pusher) remove() error {
+	if err := p.desk.connect(); err != nil {
+		return err
+	}
+	if err := p.desk.list(); err != nil { // the plan has made some
+		return err
+	}
+	for len(p.removals) > 0 {
+		if p.ctx.Err() != nil {
+			return context.Cause(p.ctx)
+		}
+		r := p.removals[0]
+		p.removals = p.removals[1:]
+		x, err := p.removeOne(r)
+		if err != nil {
+			return err
+		}
+		if err := p.tellFolder(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeOne removes one folder if it is as the plan says.
+func (p *pusher) removeOne(r *stream.Rmdir) (Receipt, error) {
+	x := Receipt{Result: Removed, Target: r.Target, TargetUIDValidity: r.TargetUIDValidity}
+	box, there := p.desk.boxes[r.Target]
+	if !there {
+		x.Result, x.Reason = Skipped, "not-there"
+		return x, nil
+	}
+	why, err := p.desk.keeps(box, r)
+	if err != nil {
+		return x, err
+	}
+	if why != "" {
+		x.Result, x.Reason, x.Text = Rejected, "remove", why
+		return x, nil
+	}
+	if p.opt.DryRun {
+		x.Result, x.Reason = Skipped, "dry-run"
+		p.desk.forget(box)
+		return x, nil
+	}
+	switch err := p.desk.session.Delete(p.desk.ctx, box.Wire); {
+	case refused(err):
+		x.Result, x.Reason, x.Text = Rejected, "remove", err.Error()
+	case err != nil:
+		return x, err
+	default:
+		p.desk.forget(box)
+	}
+	return x, nil
+}
+
+// keeps says why a folder is not to be removed, "" if it is: it must be as the
+// plan saw it, for nobody has seen what came to it since.
+func (d *desk) keeps(box imapconn.Mailbox, r *stream.Rmdir) (why string, err error) {
+	if folder.IsInbox(box.Name) {
+		return "INBOX is never removed", nil
+	}
+	for _, other := range d.boxes {
+		if box.Delimiter != "" && strings.HasPrefix(other.Name, box.Name+box.Delimiter) && other.Selectable() {
+			return "there are folders below it", nil
+		}
+	}
+	status, err := d.session.Status(d.ctx, []imapconn.Mailbox{box}, false)
+	if err != nil {
+		return "", err
+	}
+	switch s := status[0]; {
+	case s.Err != nil:
+		return s.Err.Error(), nil
+	case s.UIDValidity != r.TargetUIDValidity:
+		return fmt.Sprintf("its UIDVALIDITY was %d when the plan was made and is %d now", r.TargetUIDValidity, s.UIDValidity), nil
+	case s.UIDNext == 0 && s.Messages == 0 && r.Messages == 0: // a server that does not tell its UIDNEXT
+	case s.UIDNext != r.TargetUIDNext || s.Messages != r.Messages:
+		return fmt.Sprintf("it held %d messages when the plan was made, with UIDNEXT %d; now it is %d, with %d", r.Messages, r.TargetUIDNext, s.Messages, s.UIDNext), nil
+	}
+	return "", nil
+}
+
+// forget takes a folder out of what is known to be there.
+func (d *desk) forget(box imapconn.Mailbox) {
+	for name, other := range d.boxes {
+		if other.Wire == box.Wire {
+			delete(d.boxes, name)
+		}
+	}
+}
