@@ -37,6 +37,8 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
+		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
+		&ucli.StringSliceFlag{Name: "last", Usage: "`NAME`: behind all others"},
 		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas, or ALL, or ALL,-X-*"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --select stream that was filtered on the way"},
 		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
@@ -74,6 +76,7 @@ func options(c *ucli.Context) (opt fetch.Options, err error) {
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return opt, err
 	}
+	opt.First, opt.Last = c.StringSlice("first"), c.StringSlice("last")
 	opt.Folders, opt.Filters, err = cli.Folders(c)
 	return opt, err
 }
@@ -101,6 +104,11 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	}
 	if c.Bool("headers") {
 		return exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
+	}
+	for _, name := range []string{"first", "last"} {
+		if cli.Given(c, name) {
+			return exit.Errorf(exit.Usage, "--%s cannot stand beside a --select stream, which has its order", name)
+		}
 	}
 	reader := stream.NewReader(buffered, opt.Edited)
 	defer reader.Close()

@@ -29,6 +29,8 @@ type Options struct {
 	Content stream.Content // Headers or Full
 	Recipe  headerkey.Recipe
 	Folders folder.Selection
+	First   []string // folders that come before all others, each with what is below it
+	Last    []string // and behind
 	Filters []string // how begin names what is left out
 	Labels  []stream.Label
 	Edited  bool // take a selection whose counts and hash no longer fit
@@ -56,10 +58,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writ
 	defer session.Close()
 	e := &export{ctx: ctx, session: session, opt: &opt, w: w}
 	if from == nil || from.Begin == nil {
-		begin := opt.Begin(conn.User, conn.Host)
-		ns := session.Namespace()
-		begin.Prefix, begin.Delimiter = ns.Prefix, ns.Delimiter
-		err = e.contents(begin)
+		err = e.contents(opt.Begin(conn.User, conn.Host))
 	} else {
 		err = e.resume(from)
 	}
@@ -105,6 +104,9 @@ func (e *export) contents(begin *stream.Begin) error {
 	if err != nil {
 		return err
 	}
+	toc = e.order(toc)
+	ns := e.session.Namespace() // known for certain once the folders are
+	begin.Prefix, begin.Delimiter = ns.Prefix, ns.Delimiter
 	if err := e.w.Write(begin); err != nil {
 		return err
 	}
@@ -124,6 +126,23 @@ func (e *export) contents(begin *stream.Begin) error {
 	e.toc = toc
 	e.opt.Progress.Total(total, 0)
 	return nil
+}
+
+// order puts the folders in the order that was asked for.
+func (e *export) order(toc []stream.Folder) []stream.Folder {
+	names := make([]string, len(toc))
+	for i := range toc {
+		names[i] = toc[i].Name
+	}
+	places, missing := folder.Order(names, e.session.Namespace().Delimiter, e.opt.First, e.opt.Last)
+	for _, name := range missing {
+		e.opt.Warn("there is no folder %q to put first or last", name)
+	}
+	ordered := make([]stream.Folder, len(toc))
+	for i, place := range places {
+		ordered[i] = toc[place]
+	}
+	return ordered
 }
 
 // resume takes the table of contents from the cut stream: a message that
