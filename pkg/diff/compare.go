@@ -479,6 +479,7 @@ func (c *comparison) end(e *stream.End) error {
 	if err := c.advance(nil); err != nil {
 		return err
 	}
+	c.counts.LeftOut = e.LeftOut
 	c.begin, c.started = nil, false
 	return c.out.end(c.counts)
 }

@@ -247,6 +247,8 @@ func (p *pusher) record(rec stream.Record) error {
 		return p.tell(x)
 	case *stream.Gone:
 		return p.tell(Receipt{Result: Gone, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID})
+	case *stream.Skipped: // on purpose, and before anything was listed
+		return p.tellFolder(Receipt{Result: Skipped, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text})
 	case *stream.Unknown:
 		return p.tellFolder(Receipt{Result: Failed, Reason: "unknown-record", Text: fmt.Sprintf("this version cannot carry out a %q record", r.Type)})
 	}

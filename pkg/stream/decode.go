@@ -413,7 +413,8 @@ func (f *fields) part(r *Body) {
 	}
 }
 
-// place is what failed, gone, create and subscribe records have between them.
+// place is what failed, gone, skipped, create and subscribe records have
+// between them.
 type place struct {
 	folder, target  string
 	validity, uid   uint32
@@ -423,7 +424,8 @@ type place struct {
 // place reads the fields that a record of this kind has; any other is passed
 // on, also one that another kind has.
 func (f *fields) place(kind string) (p place) {
-	source, failed := kind == "failed" || kind == "gone", kind == "failed"
+	told := kind == "failed" || kind == "skipped"
+	source := told || kind == "gone"
 	f.visit(func(name []byte) int {
 		switch n := string(name); {
 		case n == "folder":
@@ -438,10 +440,10 @@ func (f *fields) place(kind string) (p place) {
 		case n == "uid" && source:
 			p.uid = f.num32()
 			return 3
-		case n == "reason" && failed:
+		case n == "reason" && told:
 			p.reason = f.str()
 			return 4
-		case n == "text" && failed:
+		case n == "text" && told:
 			p.comment = f.str()
 			return 5
 		}
@@ -449,9 +451,9 @@ func (f *fields) place(kind string) (p place) {
 	})
 	switch {
 	case f.err != nil:
-	case source && p.folder == "", kind == "gone" && p.uid == 0:
+	case source && p.folder == "", source && kind != "failed" && p.uid == 0:
 		f.fail("no folder or uid")
-	case failed && p.reason == "":
+	case told && p.reason == "":
 		f.fail("no reason")
 	case !source && p.target == "":
 		f.fail("no target")
@@ -522,6 +524,12 @@ func (f *fields) end(r *End) {
 		case "spare":
 			r.Spare = f.num()
 			return 11
+		case "left_out":
+			r.LeftOut = f.num()
+			return 12
+		case "skipped":
+			r.Skipped = f.num()
+			return 13
 		}
 		return -1
 	})

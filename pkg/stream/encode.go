@@ -169,6 +169,17 @@ func (r *Gone) appendTo(b []byte) ([]byte, int) {
 	return o.done()
 }
 
+func (r *Skipped) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "skipped")
+	o.str("folder", r.Folder)
+	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num("uid", int64(r.UID))
+	o.str("reason", string(r.Reason))
+	o.opt("text", r.Text)
+	o.extra(r.Extra)
+	return o.done()
+}
+
 func appendTarget(b []byte, kind, target, folder string, extra []byte) ([]byte, int) {
 	o := open(b, kind)
 	o.str("target", target)
@@ -209,6 +220,8 @@ func (r *End) appendTo(b []byte) ([]byte, int) {
 	o.num("failed", r.Failed)
 	o.num("folders_failed", r.Folders)
 	o.num("octets", r.Octets)
+	o.optNum("left_out", r.LeftOut)
+	o.optNum("skipped", r.Skipped)
 	o.extra(r.Extra)
 	o.num("records", r.Records)
 	o.str("hash", r.Hash)

@@ -41,7 +41,7 @@ func TestFormatNamesEveryField(t *testing.T) {
 	for _, r := range []Record{
 		&Begin{Prefix: "x", Delimiter: "x", TargetUser: "x", TargetHost: "x", Base: "x"},
 		&Folder{Name: "x", HighestModSeq: "1", Target: "x", TargetUIDValidity: 1},
-		m, b, &Failed{Folder: "A", UIDValidity: 1, UID: 1, Reason: "x", Text: "x"}, &Gone{}, &Create{Folder: "x"}, &Subscribe{Folder: "x"}, &Rmdir{}, &End{Plan: true}, &Abort{},
+		m, b, &Failed{Folder: "A", UIDValidity: 1, UID: 1, Reason: "x", Text: "x"}, &Gone{}, &Skipped{Text: "x"}, &Create{Folder: "x"}, &Subscribe{Folder: "x"}, &Rmdir{}, &End{Plan: true, LeftOut: 1, Skipped: 1}, &Abort{},
 	} {
 		section := regexp.MustCompile(`(?s)\n### (?:create, )?` + r.kind() + `\b.*?\n##`).FindString(text)
 		if r.kind() == "create" {
@@ -57,7 +57,7 @@ func TestFormatNamesEveryField(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range []Reason{ReasonNotReturned, ReasonTruncated, ReasonUnreadable, ReasonUIDValidity, ReasonKey, ReasonFolderLost, ReasonRefused, ReasonNoFolder, ReasonTarget, ReasonIncomplete, ReasonTooLarge, ReasonAmbiguous} {
+	for _, r := range []Reason{ReasonNotReturned, ReasonTruncated, ReasonUnreadable, ReasonUIDValidity, ReasonKey, ReasonFolderLost, ReasonRefused, ReasonNoFolder, ReasonTarget, ReasonIncomplete, ReasonTooLarge, ReasonAmbiguous, ReasonDamaged} {
 		if !strings.Contains(text, "\n| `"+string(r)+"` |") {
 			t.Errorf("FORMAT.md has no row for the reason %s", r)
 		}

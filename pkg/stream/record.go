@@ -30,8 +30,8 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Create, *Subscribe, *Rmdir, *End, *Abort, or *Unknown for a type that
-// this version does not know and passes on.
+// *Gone, *Skipped, *Create, *Subscribe, *Rmdir, *End, *Abort, or *Unknown for a
+// type that this version does not know and passes on.
 type Record interface {
 	kind() string
 	appendTo(b []byte) (line []byte, bodyAt int)
@@ -141,7 +141,11 @@ const (
 	ReasonIncomplete  Reason = "incomplete"        // body parts are missing in an edited stream
 	ReasonTooLarge    Reason = "too-large"
 	ReasonAmbiguous   Reason = "ambiguous" // which of several messages is missing cannot be told
+	ReasonDamaged     Reason = "damaged"   // the octets in a stream are not those of their sha256
 )
+
+// ReasonContent is the reason of a skipped record: what the message holds.
+const ReasonContent Reason = "content"
 
 // Failed is a message, or with UID 0 a folder, that could not be had.
 type Failed struct {
@@ -158,6 +162,17 @@ type Gone struct {
 	Folder      string
 	UIDValidity uint32
 	UID         uint32
+	Extra       []byte
+}
+
+// Skipped is a message that was left out on purpose and is named, because it
+// takes a look at its octets to know.
+type Skipped struct {
+	Folder      string
+	UIDValidity uint32
+	UID         uint32
+	Reason      Reason
+	Text        string // for people
 	Extra       []byte
 }
 
@@ -197,6 +212,8 @@ type End struct {
 	Failed    int64 // failed messages
 	Folders   int64 // failed folders
 	Octets    int64 // sum of the emitted messages' sizes
+	LeftOut   int64 // messages of the stream's folders that its filters left out
+	Skipped   int64 // of them, so many have a skipped record
 	Plan      bool  // write present, missing and ambiguous
 	Records   int64 // lines before this one
 	Hash      string
@@ -216,6 +233,8 @@ func (e *End) Add(o *End) {
 	e.Failed += o.Failed
 	e.Folders += o.Folders
 	e.Octets += o.Octets
+	e.LeftOut += o.LeftOut
+	e.Skipped += o.Skipped
 }
 
 // Abort ends a stream whose producer had to stop early.
@@ -238,6 +257,7 @@ func (*Message) kind() string   { return "message" }
 func (*Body) kind() string      { return "body" }
 func (*Failed) kind() string    { return "failed" }
 func (*Gone) kind() string      { return "gone" }
+func (*Skipped) kind() string   { return "skipped" }
 func (*Create) kind() string    { return "create" }
 func (*Subscribe) kind() string { return "subscribe" }
 func (*Rmdir) kind() string     { return "rmdir" }

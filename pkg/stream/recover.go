@@ -29,7 +29,7 @@ type Recovered struct {
 // Progress is how far a folder came.
 type Progress struct {
 	Messages int64  // message, gone and failed records
-	LastUID  uint32 // the highest of them
+	LastUID  uint32 // the highest of them, and of skipped records
 }
 
 // Recover reads what a Writer left in a file and finds where to go on. A
@@ -146,6 +146,10 @@ func (c *recovery) note(r Record) {
 		}
 	case *Gone:
 		c.step(r.Folder, r.UID)
+	case *Skipped:
+		p := c.done[r.Folder]
+		c.done[r.Folder] = Progress{p.Messages, max(p.LastUID, r.UID)}
+		c.change(r.Folder)
 	case *Failed:
 		if r.UID != 0 {
 			c.step(r.Folder, r.UID)
@@ -158,6 +162,11 @@ func (c *recovery) note(r Record) {
 func (c *recovery) step(folder string, uid uint32) {
 	p := c.done[folder]
 	c.done[folder] = Progress{p.Messages + 1, max(p.LastUID, uid)}
+	c.change(folder)
+}
+
+// change notes that a folder got on.
+func (c *recovery) change(folder string) {
 	if n := len(c.changed); n == 0 || c.changed[n-1] != folder {
 		c.changed = append(c.changed, folder)
 	}

@@ -43,7 +43,7 @@ func fault(kind Kind, err error) error {
 
 // counts is what both ends of a stream count, in one way.
 type counts struct {
-	records, emitted, gone, failed, folders, octets int64
+	records, emitted, gone, failed, folders, skipped, octets int64
 
 	open parts // the message whose parts are under way
 }
@@ -73,6 +73,8 @@ func (c *counts) add(r Record) {
 		}
 	case *Gone:
 		c.gone++
+	case *Skipped:
+		c.skipped++
 	case *Failed:
 		c.fail(r)
 	}
@@ -229,7 +231,7 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &Rmdir{}
 		f.rmdir(r)
 		return r
-	case "failed", "gone", "create", "subscribe":
+	case "failed", "gone", "skipped", "create", "subscribe":
 		return f.place(kind).record(kind, f.extra)
 	}
 	return f.unknown(kind)
@@ -241,6 +243,8 @@ func (p place) record(kind string, extra []byte) Record {
 		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
 	case "gone":
 		return &Gone{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: extra}
+	case "skipped":
+		return &Skipped{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
 	case "create":
 		return &Create{Target: p.target, Folder: p.folder, Extra: extra}
 	}
@@ -319,7 +323,7 @@ func (s *section) abandon() {
 func (s *section) close(end *End) (Record, error) {
 	c := s.counts
 	fits := end.Hash == hex.EncodeToString(s.hash.Sum(nil)) && end.Records == c.records && end.Emitted == c.emitted &&
-		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Octets == c.octets && c.open.all == 0
+		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && c.open.all == 0
 	switch {
 	case !fits && !s.edited:
 		return nil, fault(Edited, errors.New("the counts and hash of the end record do not fit what came before it"))

@@ -64,7 +64,8 @@ func writeSample(t testing.TB, opt WriterOptions, bodies [][]byte) []byte {
 	}
 	must(w.Write(&Gone{Folder: "INBOX", UIDValidity: 7, UID: 90}))
 	must(w.Write(&Failed{Folder: "INBOX", UIDValidity: 7, UID: 91, Reason: ReasonTruncated, Text: "bad\xff\x1b"}))
-	must(w.End(&End{Listed: int64(len(bodies) + 2)}))
+	must(w.Write(&Skipped{Folder: "INBOX", UIDValidity: 7, UID: 92, Reason: ReasonContent, Text: "skip-raw=\x1b"}))
+	must(w.End(&End{Listed: int64(len(bodies) + 2), LeftOut: 3}))
 	must(w.Close())
 	return out.Bytes()
 }
@@ -336,7 +337,7 @@ func continueSample(t *testing.T, level Level, whole []byte, from *Recovered, bo
 			continue
 		}
 		if e, ok := rec.(*End); ok {
-			err = w.End(&End{Listed: e.Listed})
+			err = w.End(&End{Listed: e.Listed, LeftOut: e.LeftOut})
 		} else {
 			err = w.Write(rec)
 		}

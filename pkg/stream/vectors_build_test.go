@@ -165,7 +165,7 @@ func hashOf(lines []string) string {
 
 // endOf returns the end record that fits the lines.
 func endOf(lines ...string) string {
-	var emitted, gone, failed, folders, octets, open, size int64
+	var emitted, gone, failed, folders, skipped, octets, open, size int64
 	for _, l := range lines {
 		var r struct {
 			Type                   string
@@ -184,6 +184,8 @@ func endOf(lines ...string) string {
 			open = 0
 		case r.Type == "gone":
 			gone++
+		case r.Type == "skipped":
+			skipped++
 		case r.Type == "failed" && r.UID == 0:
 			folders++
 		case r.Type == "failed":
@@ -194,8 +196,12 @@ func endOf(lines ...string) string {
 			open = 0
 		}
 	}
-	return fmt.Sprintf(`{"type":"end","listed":%d,"emitted":%d,"gone":%d,"failed":%d,"folders_failed":%d,"octets":%d,"records":%d,"hash":"%s"}`,
-		emitted+gone+failed, emitted, gone, failed, folders, octets, len(lines), hashOf(lines))
+	more := ""
+	if skipped > 0 {
+		more = fmt.Sprintf(`,"left_out":%d,"skipped":%d`, skipped+1, skipped)
+	}
+	return fmt.Sprintf(`{"type":"end","listed":%d,"emitted":%d,"gone":%d,"failed":%d,"folders_failed":%d,"octets":%d%s,"records":%d,"hash":"%s"}`,
+		emitted+gone+failed, emitted, gone, failed, folders, octets, more, len(lines), hashOf(lines))
 }
 
 // whole returns a stream with its end.

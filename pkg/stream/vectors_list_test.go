@@ -107,6 +107,8 @@ func (l *list) records() {
 	l.ok("headers", "messages without bodies", whole(beginWith("headers", ""), inbox, messageWith("INBOX", 7, 1, 4000, `,"received":"0123456789abcdef","twin":true,"header":{"Message-ID":"<a@b>","Subject":"Grüße \"quoted\""}`), messageWith("INBOX", 7, 3, 5000000, "")), "", "")
 	l.ok("hashes", "messages with the sha256 of their octets alone", whole(beginWith("hashes", ""), inbox, messageWith("INBOX", 7, 1, 2, `,"sha256":"`+sha("hi")+`"`)), "")
 	l.ok("gone", "a message that was expunged", whole(begin, inbox, message(1, "one"), `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`, message(3, "three")), "one", "three")
+	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"content","text":"skip-raw=virus"}`
+	l.ok("skipped", "a message that was left out for what it is, and one that is only counted", whole(strings.Replace(begin, `"filters":[]`, `"filters":["uid=1:2","skip-raw=virus"]`, 1), inbox, message(1, "one"), skip), "one")
 	l.ok("failed", "a message and a folder that could not be had", whole(begin, inbox, folderRec("Closed", 8, 2), `{"type":"failed","folder":"INBOX","uidvalidity":7,"uid":1,"reason":"truncated","text":"it ended too early"}`, message(2, "two"), `{"type":"failed","folder":"Closed","reason":"refused"}`), "two")
 
 	big := partsOf(1, strings.Repeat("a", 2*mib+1), mib, 2*mib)
@@ -219,6 +221,8 @@ func (l *list) edits() {
 	}
 	both("wrong-hash", "the hash of the end record is another", strings.Replace(good, `"hash":"`, `"hash":"0`, 1), "one", "two")
 	both("wrong-count", "a count of the end record is another", strings.Replace(good, `"emitted":2`, `"emitted":3`, 1), "one", "two")
+	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":3,"reason":"content"}`
+	both("wrong-skipped", "skipped records are counted", strings.Replace(whole(begin, inbox, lines[2], lines[3], skip), `"skipped":1`, `"skipped":2`, 1), "one", "two")
 	both("wrong-records", "the number of records is another", strings.Replace(good, `"records":4`, `"records":5`, 1), "one", "two")
 	both("dropped-message", "a message was filtered out", text(begin, inbox, lines[3], end), "two")
 	both("flipped-bit-in-metadata", "a bit of a message's date is another", strings.Replace(good, "2020-01-02", "2020-01-03", 1), "one", "two")
@@ -363,6 +367,8 @@ func (l *list) values() {
 	bad("parts-miscounted", "the number of parts follows from the size", messageWith("INBOX", 7, 1, mib+1, `,"parts":3`))
 	bad("parts-needless", "a small message has none", messageWith("INBOX", 7, 1, mib, `,"parts":1`))
 	bad("gone-without-uid", "gone names a message", `{"type":"gone","folder":"INBOX","uidvalidity":7}`)
+	bad("skipped-without-uid", "so does skipped", `{"type":"skipped","folder":"INBOX","uidvalidity":7,"reason":"content"}`)
+	bad("skipped-without-reason", "and says why", `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":1}`)
 	bad("failed-without-reason", "a failure has a reason", `{"type":"failed","folder":"INBOX","uid":1}`)
 	bad("failed-without-folder", "and a folder", `{"type":"failed","uid":1,"reason":"refused"}`)
 	bad("create-without-target", "a folder to create has a name", `{"type":"create","folder":"INBOX"}`)

@@ -139,7 +139,7 @@ var lineFeed = []byte{'\n'}
 // End writes the end record; the caller gives what it alone knows.
 func (w *Writer) End(e *End) error {
 	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
-	e.Octets, e.Records = w.counts.octets, w.counts.records
+	e.Octets, e.Skipped, e.Records = w.counts.octets, w.counts.skipped, w.counts.records
 	if e.Plan && e.Missing == 0 {
 		e.Missing = e.Emitted - e.Spare
 	}

@@ -18,10 +18,11 @@ FIELDS = {
     "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
     "gone": "folder:s uidvalidity:u uid:u",
+    "skipped": "folder:s uidvalidity:u uid:u reason:s text:s",
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
     "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
-    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n records:n hash:s",
+    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n left_out:n skipped:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
 FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
@@ -125,7 +126,7 @@ class Reader:
 
     def __init__(self, edited):
         self.edited, self.begun, self.ended, self.open = edited, None, False, None
-        self.seen, self.sum, self.messages, self.damaged, self.lost, self.skipped, self.exit = {}, hashlib.sha256(), 0, 0, 0, 0, 0
+        self.seen, self.sum, self.messages, self.damaged, self.lost, self.strays, self.exit = {}, hashlib.sha256(), 0, 0, 0, 0, 0
 
     def record(self, raw):
         try:
@@ -151,7 +152,7 @@ class Reader:
             return
         if kind == "body" and not self.fits(r):
             need(self.edited, "edited")
-            self.skipped += 1
+            self.strays += 1
             return
         if self.open and kind != "body" and not (kind == "failed" and self.open["id"] == (r.get("folder"), r.get("uid"))):
             need(self.edited, "edited")
@@ -191,7 +192,7 @@ class Reader:
         need(r.get("content") in ("headers", "hashes", "full"))
         self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
-        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "octets"), 0)
+        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets"), 0)
 
     def folder(self, r):
         need(r.get("name") and r["name"] not in self.folders and not self.turned)
@@ -262,6 +263,10 @@ class Reader:
         need(r.get("folder") and r.get("uid"))
         self.counts["gone"] += 1
 
+    def skipped(self, r):
+        need(r.get("folder") and r.get("uid") and r.get("reason"))
+        self.counts["skipped"] += 1
+
     def create(self, r):
         need(r.get("target"))
 
@@ -279,7 +284,7 @@ class Reader:
         self.begun, self.ended = None, True
 
     def told(self):
-        return f"ok messages={self.messages} bodies={self.sum.hexdigest()} damaged={self.damaged} lost={self.lost} skipped={self.skipped} abort={self.exit}"
+        return f"ok messages={self.messages} bodies={self.sum.hexdigest()} damaged={self.damaged} lost={self.lost} skipped={self.strays} abort={self.exit}"
 
 
 def split(f, failure=lambda: None):
