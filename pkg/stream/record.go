@@ -1,6 +1,9 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Format is the value of begin's format field, and Version the only value of
 // its version field that this package reads and writes.
@@ -39,6 +42,17 @@ type Record interface {
 
 // Label is one pair of begin's labels.
 type Label struct{ Name, Value string }
+
+// MergeLabels returns the labels of a stream together with others that are put
+// on it now, which win over those of the same name.
+func MergeLabels(labels, others []Label) []Label {
+	out := slices.DeleteFunc(slices.Clone(labels), func(l Label) bool {
+		return slices.ContainsFunc(others, func(o Label) bool { return o.Name == l.Name })
+	})
+	out = append(out, others...)
+	slices.SortStableFunc(out, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
 
 // Begin is the first record of a stream.
 type Begin struct {
@@ -101,6 +115,13 @@ type Message struct {
 
 	body     []byte // JSON string token without its quotes
 	bodyKind bodyKind
+}
+
+// Clone returns a copy that stays when the next record is read.
+func (m *Message) Clone() *Message {
+	c := *m
+	c.Flags, c.Header, c.Extra, c.body = slices.Clone(m.Flags), slices.Clone(m.Header), slices.Clone(m.Extra), slices.Clone(m.body)
+	return &c
 }
 
 // Tie marks messages of one target and key of which some are there already, and

@@ -246,8 +246,8 @@ func take(in *bufio.Reader, dst []byte, n int) ([]byte, error) {
 	}
 	start := len(dst)
 	dst = append(dst, make([]byte, n)...)
-	_, err := io.ReadFull(in, dst[start:])
-	return dst, readError(err)
+	got, err := io.ReadFull(in, dst[start:])
+	return dst[:start+got], readError(err)
 }
 
 // readError tells a file that cannot be read from one that has ended.

@@ -92,6 +92,20 @@ func TestFrameOfAnySize(t *testing.T) {
 	}
 }
 
+// A frame that is cut, wherever that is, is not taken for one that is damaged.
+func TestCutFrameIsTruncated(t *testing.T) {
+	good := packed(t, 2000)
+	for n := 4; n < len(good); n += 1 + len(good)/300 {
+		r := NewReader(bytes.NewReader(good[:n]), false)
+		_, err := count(r)
+		r.Close()
+		var damage *Error
+		if !errors.As(err, &damage) || damage.Kind != Truncated {
+			t.Errorf("cut at %d of %d: %v", n, len(good), err)
+		}
+	}
+}
+
 func mustDecode(t *testing.T, octets []byte) io.Reader {
 	t.Helper()
 	dec, err := zstd.NewReader(bytes.NewReader(octets))
