@@ -61,6 +61,7 @@ func (c Criteria) String() string {
 
 // Needs is what has to be known of a message to judge it, beside its UID.
 type Needs struct {
+	LargestUID   bool // for *
 	Flags        bool
 	InternalDate bool
 	Size         bool     // and the octets of a message whose size is not known

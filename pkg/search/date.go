@@ -70,6 +70,9 @@ func dateOf(t time.Time) Date {
 	return Date{int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / day)} // midnights divide without a rest
 }
 
+// Before tells whether d comes before o.
+func (d Date) Before(o Date) bool { return d.days < o.days }
+
 func (d Date) add(days int) Date { return Date{d.days + days} }
 
 // String writes the day as RFC 3501 does: "31-Jan-2026".

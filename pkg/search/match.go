@@ -43,6 +43,13 @@ func (c Criteria) Match(m Message) (bool, error) {
 	return false, exit.Errorf(exit.Bug, "criteria that cannot be decided: %s", c)
 }
 
+// Glance is Match by what is known of a message without its octets; decided
+// tells whether that is enough.
+func (c Criteria) Glance(m Message) (matches, decided bool) {
+	v := (&facts{m: &m}).judge(c.keys)
+	return v == yes, v != unknown
+}
+
 // facts are what is known of a message so far.
 type facts struct {
 	m       *Message

@@ -286,7 +286,7 @@ func TestNeeds(t *testing.T) {
 		c    Criteria
 		want Needs
 	}{
-		{Criteria{}, Needs{}}, {must(t, "UID 5:*"), Needs{}},
+		{Criteria{}, Needs{}}, {must(t, "UID 5:9"), Needs{}}, {must(t, "NOT UID 5:*"), Needs{LargestUID: true}},
 		{must(t, "OR SEEN NOT KEYWORD x"), Needs{Flags: true}},
 		{must(t, "NOT (SINCE 1-Jan-2020 SEEN)"), Needs{InternalDate: true, Flags: true}},
 		{MaxAge(0, time.Now()), Needs{InternalDate: true}},
@@ -301,6 +301,23 @@ func TestNeeds(t *testing.T) {
 	}
 	if (Needs{Flags: true, Size: true}).Octets() || !(Needs{Header: true}).Octets() {
 		t.Error("Octets")
+	}
+}
+
+// What can be decided without octets is.
+func TestGlance(t *testing.T) {
+	small, seen, sizeless := Message{UID: 3, Size: 10}, Message{UID: 4, Size: 10, Flags: []string{`\Seen`}}, Message{UID: 5}
+	for _, test := range []struct {
+		criteria         string
+		m                Message
+		matches, decided bool
+	}{
+		{"SEEN", seen, true, true}, {"SEEN", small, false, true}, {"UID 3 LARGER 5", small, true, true}, {"LARGER 5", sizeless, false, false}, {"LARGER 5 UID 4", sizeless, false, true},
+		{"SUBJECT x", small, false, false}, {"SUBJECT x SEEN", small, false, true}, {"OR SUBJECT x SEEN", seen, true, true}, {"OR BODY x SEEN", small, false, false}, {"ALL", sizeless, true, true},
+	} {
+		if matches, decided := must(t, test.criteria).Glance(test.m); matches != test.matches || decided != test.decided {
+			t.Errorf("%s, UID %d: %v %v", test.criteria, test.m.UID, matches, decided)
+		}
 	}
 }
 

@@ -65,6 +65,14 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
+func TestDateBefore(t *testing.T) {
+	a, _ := ParseDate("31-Dec-2025")
+	b, _ := ParseDate("1-Jan-2026")
+	if !a.Before(b) || b.Before(a) || a.Before(a) {
+		t.Error(a.Before(b), b.Before(a), a.Before(a))
+	}
+}
+
 func TestUIDSet(t *testing.T) {
 	for text, want := range map[string]string{
 		"1": "1", "5:1": "1:5", "1:10,20,30:*": "1:10,20,30:*", "*": "*", "*:*": "*", "*:5": "5:*", "3,1,2": "1:3", "1:3,2:9,11": "1:9,11", "1,1,1": "1",

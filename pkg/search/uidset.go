@@ -144,7 +144,7 @@ const maxSet = 4000
 type uids struct{ set UIDSet }
 
 func (u uids) print(p *printer)       { p.text("UID " + u.set.String()) }
-func (u uids) needs(*Needs)           {}
+func (u uids) needs(n *Needs)         { n.LargestUID = n.LargestUID || u.set.from > 0 }
 func (u uids) match(f *facts) verdict { return known(u.set.Contains(f.m.UID, f.m.LargestUID)) }
 
 func (u uids) bounds(server) bounds {
