@@ -27,14 +27,11 @@ func (k *command) text(s string) *command {
 }
 
 // astring adds s as a quoted string, or as a literal if it has octets that a
-// quoted string may not have. The literal always waits: what the server makes
-// of the line before it is not known.
+// quoted string may not have.
 func (k *command) astring(s string) *command {
 	k.text(" ")
 	if !isQuotable(s) {
-		k.text("{" + strconv.Itoa(len(s)) + "}\r\n")
-		k.stops = append(k.stops, len(k.octet))
-		return k.text(s)
+		return k.literal(s)
 	}
 	k.text(`"`)
 	for i := range len(s) {
@@ -44,6 +41,14 @@ func (k *command) astring(s string) *command {
 		k.octet = append(k.octet, s[i])
 	}
 	return k.text(`"`)
+}
+
+// literal adds s as a literal. It always waits: what the server makes of the
+// line before it is not known.
+func (k *command) literal(s string) *command {
+	k.text("{" + strconv.Itoa(len(s)) + "}\r\n")
+	k.stops = append(k.stops, len(k.octet))
+	return k.text(s)
 }
 
 func isQuotable(s string) bool { return isPrintASCII(s) && len(s) <= 1000 }

@@ -3,6 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
@@ -23,16 +24,11 @@ func (x *Selected) FetchAll(ctx context.Context, from, to uint32, items Items, m
 	if complete || err != nil {
 		return f.result(err)
 	}
-	uids, err := x.Search(ctx, "UID "+rangeText(from, to))
+	uids, err := x.UIDs(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	rest := uids[:0]
-	for _, uid := range uids {
-		if uid >= from && uid <= to && !seen.has(uid) {
-			rest = append(rest, uid)
-		}
-	}
+	rest := slices.DeleteFunc(uids, seen.has)
 	return x.Fetch(ctx, rest, items, maxBody, fn)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
 
 func showBoxes(boxes []Mailbox) []string {
@@ -284,15 +285,68 @@ func TestSearch(t *testing.T) {
 	}
 	x := newScript(t, allCaps, rule{when: "UID SEARCH ALL", reply: "* SEARCH 5  3\r\n* SEARCH 0 4 3\r\n* SEARCH\r\n* SEARCH 99999999999 7\r\n" + ok}, rule{when: "UID SEARCH SEEN", reply: long.String() + "\r\n" + ok},
 		rule{when: "UID SEARCH BAD", reply: "TAG BAD syntax\r\n"}).examine()
-	if uids, err := x.Search(context.Background(), "ALL"); fmt.Sprint(uids) != "[3 4 5]" || err != nil {
+	program := func(text string) search.Program { return search.Program{{Text: text}} }
+	if uids, err := x.Search(context.Background(), nil); fmt.Sprint(uids) != "[3 4 5]" || err != nil {
 		t.Error(uids, err)
 	}
-	if uids, err := x.Search(context.Background(), "SEEN"); len(uids) != 200_000 || err != nil {
+	if uids, err := x.Search(context.Background(), program("SEEN")); len(uids) != 200_000 || err != nil {
 		t.Error(len(uids), err)
 	}
 	for _, criteria := range []string{"BAD", "ALL\r\nA1 DELETE x", "é"} {
-		if _, err := x.Search(context.Background(), criteria); err == nil {
+		if _, err := x.Search(context.Background(), program(criteria)); err == nil {
 			t.Error(criteria)
 		}
+	}
+}
+
+// Words beyond ASCII go as literals, which wait; a server that does not take
+// the line before one gets no more of it.
+func TestSearchLiterals(t *testing.T) {
+	criteria, err := search.Parse(`OR SUBJECT "grüße" FROM "メール" SEEN`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, _ := criteria.Server()
+	s := newScript(t, allCaps, rule{when: "UID SEARCH", reply: "* SEARCH 2\r\n" + ok})
+	if uids, err := s.examine().Search(context.Background(), program); fmt.Sprint(uids) != "[2]" || err != nil {
+		t.Error(uids, err)
+	}
+	equalLists(t, s.sent("UID SEARCH"), []string{"UID SEARCH CHARSET UTF-8 OR SUBJECT {7}\r\ngrüße FROM {9}\r\nメール SEEN"})
+	s = newScript(t, allCaps, rule{when: "UID SEARCH", reply: "TAG NO [BADCHARSET (US-ASCII)] none\r\n", early: true})
+	var no *imap.Error
+	if _, err := s.examine().Search(context.Background(), program); !errors.As(err, &no) || no.Code != "BADCHARSET" {
+		t.Error(err)
+	}
+}
+
+// A large folder is searched bit by bit.
+func TestSearchInSpans(t *testing.T) {
+	old := maxSpan
+	maxSpan = 10
+	defer func() { maxSpan = old }()
+	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* 9 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 26] x\r\n" + ok},
+		rule{when: "UID SEARCH SEEN UID 1:10", reply: "* SEARCH 3 4\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 11:20", reply: "* SEARCH\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 21:*", reply: "* SEARCH 25 31\r\n" + ok},
+		rule{when: "UID SEARCH UID 5:14", reply: "* SEARCH 7\r\n" + ok}, rule{when: "UID SEARCH UID 15:22", reply: "* SEARCH 20 16\r\n" + ok})
+	x := s.examine()
+	if uids, err := x.Search(context.Background(), search.Program{{Text: "SEEN"}}); fmt.Sprint(uids) != "[3 4 25 31]" || err != nil {
+		t.Error(uids, err)
+	}
+	if uids, err := x.UIDs(context.Background(), 5, 22); fmt.Sprint(uids) != "[7 16 20]" || err != nil {
+		t.Error(uids, err)
+	}
+}
+
+// A server without SEARCH tells by FETCH which messages it has.
+func TestUIDsWithoutSearch(t *testing.T) {
+	s := newScript(t, allCaps, rule{when: "UID SEARCH", reply: "TAG BAD no such command\r\n"}, rule{when: "UID FETCH 2:* (UID)", reply: "* 1 FETCH (UID 7)\r\n* 2 FETCH (UID 3)\r\n* 2 FETCH (UID 1)\r\n" + ok},
+		rule{when: "UID FETCH 1:* ", reply: "* 1 FETCH (UID 3 FLAGS ())\r\n" + ok, times: 1}, rule{when: "UID FETCH 1:* (UID)", reply: "* 1 FETCH (UID 3)\r\n* 2 FETCH (UID 7)\r\n" + ok}, rule{when: "UID FETCH 7 ", reply: "* 2 FETCH (UID 7 FLAGS ())\r\n" + ok})
+	x := s.examine()
+	if uids, err := x.UIDs(context.Background(), 2, 0); fmt.Sprint(uids) != "[3 7]" || err != nil {
+		t.Error(uids, err)
+	}
+	x.s.c.exists = 2
+	var got []uint32
+	if err := x.FetchAll(context.Background(), 1, 0, Items{Flags: true}, 0, func(m *Message) error { got = append(got, m.UID); return nil }); err != nil || fmt.Sprint(got) != "[3 7]" {
+		t.Error(got, err)
 	}
 }

@@ -2,17 +2,139 @@ package imapconn
 
 import (
 	"context"
+	"errors"
 	"slices"
 
+	"github.com/emersion/go-imap/v2"
+
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
 
-// Search returns the UIDs of the messages that meet criteria, in the grammar of
-// RFC 3501 6.4.4, sorted. It resumes.
-func (x *Selected) Search(ctx context.Context, criteria string) ([]uint32, error) {
-	if !isPrintASCII(criteria) {
-		return nil, exit.Errorf(exit.Usage, "search %s: only ASCII can be searched for", quote(criteria))
+// Search returns the UIDs of the messages that the server finds, sorted. It
+// resumes. A refusal by the server holds an *imap.Error.
+//
+// A server may know of fewer messages here than it gives to FETCH, and may name
+// UIDs that no message has.
+func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint32, error) {
+	for _, piece := range program {
+		if !piece.Literal && !isPrintASCII(piece.Text) {
+			return nil, exit.Errorf(exit.Bug, "search: %s is not ASCII, and no literal", quote(piece.Text))
+		}
 	}
+	if len(program) == 0 {
+		program = search.Program{{Text: "ALL"}}
+	}
+	return x.searchSpans(ctx, program, 1, 1<<32-1)
+}
+
+// UIDs returns the UIDs from from to to, both included and 0 being the last,
+// of the messages that the server knows of: by SEARCH or, where that is refused,
+// by FETCH. It resumes.
+func (x *Selected) UIDs(ctx context.Context, from, to uint32) ([]uint32, error) {
+	if to == 0 {
+		to = 1<<32 - 1
+	}
+	uids, err := x.searchSpans(ctx, nil, max(from, 1), to)
+	var no *imap.Error
+	if errors.As(err, &no) {
+		uids, err = x.fetchUIDs(ctx, rangeText(from, to))
+	}
+	return slices.DeleteFunc(uids, func(uid uint32) bool { return uid < from || uid > to }), err
+}
+
+// LargestUID returns the UID of the last message, 0 if there is none. It resumes.
+func (x *Selected) LargestUID(ctx context.Context) (uint32, error) {
+	uids, err := x.fetchUIDs(ctx, "*")
+	var no *imap.Error
+	switch {
+	case errors.As(err, &no): // some servers refuse * where there is no message
+		return 0, nil
+	case err != nil || len(uids) == 0:
+		return 0, err
+	}
+	return uids[len(uids)-1], nil
+}
+
+// fetchUIDs returns the UIDs that an answer to FETCH names.
+func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint32, error) {
+	var uids []uint32
+	err := x.s.do(ctx, func(*conn) error {
+		changed, err := x.ready(ctx)
+		if err != nil || changed {
+			return validityError(changed, err)
+		}
+		c := x.s.c
+		defer c.watch(ctx)()
+		uids = uids[:0]
+		_, err = c.run(c.command("UID FETCH "+set+" (UID)"), func(resp *response) error {
+			if resp.typ != "FETCH" {
+				return nil
+			}
+			var m fetched
+			err := c.fetchResponse(&m, &wanted{})
+			if err == nil && m.got&gotUID != 0 {
+				uids = append(uids, m.UID)
+			}
+			if len(uids) > maxFound {
+				return &limitError{"too many messages"}
+			}
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, refused(err, exit.Protocol, "list folder %s", quote(mailboxName(x.Wire)))
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids), nil
+}
+
+// maxSpan is over how many UIDs one SEARCH goes, so that what it finds fits a
+// line that is believed.
+var maxSpan uint32 = 1 << 20
+
+// searchSpans searches a range of UIDs, bit by bit if it is long.
+func (x *Selected) searchSpans(ctx context.Context, program search.Program, from, to uint32) ([]uint32, error) {
+	var uids []uint32
+	all := from == 1 && to == 1<<32-1
+	for {
+		end := to
+		if known := min(to, max(x.UIDNext, 1)-1); known >= from && known-from >= maxSpan {
+			end = from + maxSpan - 1
+		}
+		found, err := x.search(ctx, func(k *command) {
+			k.program(program)
+			if !all || from > 1 || end < to || len(program) == 0 {
+				k.text(" UID " + rangeText(from, end))
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		if uids = append(uids, found...); end == to {
+			return uids, nil
+		}
+		from = end + 1
+	}
+}
+
+// program adds search keys.
+func (k *command) program(program search.Program) {
+	for i, piece := range program {
+		if i == 0 {
+			k.text(" ")
+		}
+		if piece.Literal {
+			k.literal(piece.Text)
+		} else {
+			k.text(piece.Text)
+		}
+	}
+}
+
+// search runs UID SEARCH.
+func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint32, error) {
 	var uids []uint32
 	err := x.s.do(ctx, func(*conn) error {
 		changed, err := x.ready(ctx)
@@ -24,7 +146,9 @@ func (x *Selected) Search(ctx context.Context, criteria string) ([]uint32, error
 		uids = uids[:0]
 		c.wide = true
 		defer func() { c.wide = false }()
-		_, err = c.run(c.command("UID SEARCH "+criteria), func(resp *response) error {
+		k := c.command("UID SEARCH")
+		criteria(k)
+		_, err = c.run(k, func(resp *response) error {
 			if resp.typ == "SEARCH" {
 				before := len(uids)
 				c.searchNumbers(func(uid uint32) { uids = append(uids, uid) })
