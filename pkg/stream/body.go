@@ -118,6 +118,14 @@ func (m *Message) SetBody(octets []byte) {
 	m.body, m.bodyKind = appendBody(m.body[:0], octets)
 }
 
+// TakeBody gives the message the octets that another record has, as they stand
+// there, or says that they follow in parts. They are the other's until its
+// reader goes on.
+func (m *Message) TakeBody(from *Message) {
+	m.Size, m.SHA256, m.Parts = from.Size, from.SHA256, from.Parts
+	m.body, m.bodyKind = from.body, from.bodyKind
+}
+
 // DropBody takes the octets out of the record; its sha256 stays.
 func (m *Message) DropBody() { m.body, m.bodyKind = nil, noBody }
 

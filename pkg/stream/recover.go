@@ -29,8 +29,13 @@ type Recovered struct {
 // Progress is how far a folder came.
 type Progress struct {
 	Messages int64  // message, gone and failed records
+	Gone     int64  // of these
 	LastUID  uint32 // the highest of them, and of skipped records
 }
+
+// LeftOut returns how many of the messages that were there are not among the
+// records.
+func (p Progress) LeftOut(there int64) int64 { return max(0, there-(p.Messages-p.Gone)) }
 
 // Recover reads what a Writer left in a file and finds where to go on. A
 // damaged or cut end is left out, to be written again. An error has the code
@@ -138,35 +143,28 @@ func (c *recovery) note(r Record) {
 		c.folders = append(c.folders, *r)
 	case *Message:
 		if r.Parts == 0 {
-			c.step(r.Folder, r.UID)
+			c.step(r.Folder, r.UID, Progress{Messages: 1})
 		}
 	case *Body:
 		if r.Part == r.Parts {
-			c.step(r.Folder, r.UID)
+			c.step(r.Folder, r.UID, Progress{Messages: 1})
 		}
 	case *Gone:
-		c.step(r.Folder, r.UID)
+		c.step(r.Folder, r.UID, Progress{Messages: 1, Gone: 1})
 	case *Skipped:
-		p := c.done[r.Folder]
-		c.done[r.Folder] = Progress{p.Messages, max(p.LastUID, r.UID)}
-		c.change(r.Folder)
+		c.step(r.Folder, r.UID, Progress{})
 	case *Failed:
 		if r.UID != 0 {
-			c.step(r.Folder, r.UID)
+			c.step(r.Folder, r.UID, Progress{Messages: 1})
 		}
 	case *End:
 		c.found.Ended = true
 	}
 }
 
-func (c *recovery) step(folder string, uid uint32) {
+func (c *recovery) step(folder string, uid uint32, more Progress) {
 	p := c.done[folder]
-	c.done[folder] = Progress{p.Messages + 1, max(p.LastUID, uid)}
-	c.change(folder)
-}
-
-// change notes that a folder got on.
-func (c *recovery) change(folder string) {
+	c.done[folder] = Progress{p.Messages + more.Messages, p.Gone + more.Gone, max(p.LastUID, uid)}
 	if n := len(c.changed); n == 0 || c.changed[n-1] != folder {
 		c.changed = append(c.changed, folder)
 	}

@@ -31,6 +31,7 @@ type Writer struct {
 	contents int // octets of this stream's folder records
 	how      closing
 	ended    End // the last that was written
+	total    End // of all
 }
 
 // closing is how the last stream of a concatenation ended.
@@ -84,6 +85,10 @@ func (w *Writer) Messages() int64 { return w.ended.Emitted }
 
 // Octets returns the sizes of the messages in the last stream that was ended.
 func (w *Writer) Octets() int64 { return w.ended.Octets }
+
+// LeftOut returns how many messages were left out of the streams that were
+// ended, and of these how many have a skipped record.
+func (w *Writer) LeftOut() (all, skipped int64) { return w.total.LeftOut, w.total.Skipped }
 
 // Failures returns how many failed records were written.
 func (w *Writer) Failures() int64 { return w.fails }
@@ -151,6 +156,7 @@ func (w *Writer) End(e *End) error {
 		return err
 	}
 	w.ended = *e
+	w.total.Add(e)
 	return w.reset(byEnd)
 }
 
