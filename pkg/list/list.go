@@ -40,7 +40,19 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer)
 	for _, f := range failed {
 		opt.Warn("%s: %s", opt.Safe(f.Folder), opt.Safe(f.Text))
 	}
+	if err := write(out, toc, opt); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(failed))
+	}
+	return nil
+}
+
+// write prints folders once all are known.
+func write(out io.Writer, toc []stream.Folder, opt Options) error {
 	w := bufio.NewWriter(out)
+	var err error
 	if opt.Table {
 		err = table(w, toc, opt)
 	} else {
@@ -48,9 +60,6 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer)
 	}
 	if err == nil {
 		err = w.Flush()
-	}
-	if err == nil && len(failed) > 0 {
-		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(failed))
 	}
 	return exit.Wrap(exit.IO, err)
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/list"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// archive lists or checks the stream --source.
+func archive(c *ucli.Context, opt list.Options, out *cli.Output) error {
+	if name := cli.ConnectionGiven(c); name != "" {
+		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
+	}
+	if err := checkWhole(c); err != nil {
+		return err
+	}
+	in, err := cli.OpenInput(c.Context, c.String("source"))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	reader := stream.NewReader(in, c.Bool("edited"))
+	defer reader.Close()
+	if !c.Bool("check") {
+		return list.RunArchive(reader, opt, out)
+	}
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return err
+	}
+	defer progress.Stop()
+	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: progress}, out)
+}
+
+// checkWhole refuses to check a part: nobody would know what of the rest is
+// lost.
+func checkWhole(c *ucli.Context) error {
+	if !c.Bool("check") {
+		return nil
+	}
+	for _, f := range slices.Concat(cli.FolderFlags(), []ucli.Flag{&ucli.BoolFlag{Name: "sizes"}}) {
+		if name := f.Names()[0]; cli.Given(c, name) {
+			return exit.Errorf(exit.Usage, "--%s has no place beside --check, which looks at all of an archive", name)
+		}
+	}
+	return nil
+}

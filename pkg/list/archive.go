@@ -1,0 +1,131 @@
+package list
+
+import (
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// RunArchive writes a record for each folder of a stream, or of several one
+// after the other, with the messages and octets that are really there. A
+// damaged stream is listed as far as it is whole before the error is returned,
+// and so is one that was aborted.
+func RunArchive(in *stream.Reader, opt Options, out io.Writer) error {
+	a := &archive{opt: &opt, folders: map[string]*stream.Folder{}}
+	readErr := a.read(in)
+	if readErr != nil && exit.CodeOf(readErr) != exit.Data {
+		return readErr
+	}
+	if err := write(out, a.toc(), opt); err != nil {
+		return err
+	}
+	switch missing := opt.Folders.Unmatched(a.names, a.delimiter); {
+	case readErr != nil:
+		return readErr
+	case a.aborted != nil:
+		return exit.Errorf(exit.Code(a.aborted.Exit), "%s stopped early: %s", a.aborted.Command, a.aborted.Text)
+	case len(missing) > 0:
+		for _, name := range missing {
+			opt.Warn("%s: the archive has no such folder", name)
+		}
+		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(missing))
+	}
+	return nil
+}
+
+// archive is what was counted in a stream.
+type archive struct {
+	opt       *Options
+	names     []string // in the order of the streams
+	folders   map[string]*stream.Folder
+	delimiter string
+	seen      stream.Seen
+	aborted   *stream.Abort
+
+	begin *stream.Begin
+	large *stream.Message // its parts are under way
+	again bool            // they are those of a message that was counted
+}
+
+func (a *archive) read(in *stream.Reader) error {
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = a.record(rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (a *archive) record(rec stream.Record) error {
+	switch r := rec.(type) {
+	case *stream.Begin:
+		a.begin, a.large = r, nil
+		a.delimiter = r.Delimiter
+	case *stream.Folder:
+		a.folder(r)
+	case *stream.Message:
+		again, err := a.seen.Again(a.begin, r)
+		if err != nil {
+			return err
+		}
+		if a.large = nil; r.Parts > 0 {
+			a.large, a.again = r.Clone(), again
+		} else if !again {
+			a.count(r)
+		}
+	case *stream.Body:
+		if err := a.seen.Part(r); err != nil {
+			return err
+		}
+		if a.large != nil && r.Part == r.Parts && !a.again {
+			a.count(a.large)
+		}
+	case *stream.Failed:
+		a.large = nil // it takes back the message whose parts were under way
+	case *stream.Abort:
+		a.aborted = r
+	}
+	return nil
+}
+
+// folder takes an entry of a table of contents; that of a later stream says
+// what the folder is now.
+func (a *archive) folder(r *stream.Folder) {
+	f := *r
+	f.Messages, f.Octets = 0, 0
+	if before := a.folders[r.Name]; before != nil {
+		f.Messages, f.Octets = before.Messages, before.Octets
+	} else {
+		a.names = append(a.names, r.Name)
+	}
+	a.folders[r.Name] = &f
+}
+
+func (a *archive) count(m *stream.Message) {
+	if f := a.folders[m.Folder]; f != nil {
+		f.Messages++
+		f.Octets += m.Size
+	}
+}
+
+// toc returns the chosen folders.
+func (a *archive) toc() (toc []stream.Folder) {
+	for _, name := range a.names {
+		f := *a.folders[name]
+		if !a.opt.Folders.Match(f.Name, f.Delimiter, f.Subscribed) {
+			continue
+		}
+		if !a.opt.Sizes {
+			f.Octets = -1
+		}
+		toc = append(toc, f)
+	}
+	return toc
+}

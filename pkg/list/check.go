@@ -1,0 +1,296 @@
+package list
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// CheckOptions say how to check an archive.
+type CheckOptions struct {
+	Text     bool // for people, else NDJSON
+	Safe     func(string) string
+	Progress progress.Counter
+}
+
+// Finding is a message that an archive lacks, or with UID 0 several of a
+// folder.
+type Finding struct {
+	Type        string `json:"type"` // lost, or failed: lacking since the archive was made
+	Folder      string `json:"folder"`
+	UIDValidity uint32 `json:"uidvalidity,omitempty"`
+	UID         uint32 `json:"uid,omitempty"`
+	Messages    int64  `json:"messages,omitempty"` // of a finding about several
+	Reason      string `json:"reason"`
+	Text        string `json:"text,omitempty"`
+}
+
+// The reasons of lost messages. Those of failed ones are the stream's.
+const (
+	lostDamaged  = "damaged"  // the octets are not those of the sha256
+	lostBodiless = "bodiless" // there are none
+	lostConflict = "conflict" // the message stands twice, with different octets
+	lostCut      = "cut"      // the archive ends before it
+)
+
+// Verdict is what was checked, and what came of it.
+type Verdict struct {
+	Type     string `json:"type"`    // check
+	Verdict  string `json:"verdict"` // whole, damaged, cut or aborted
+	Streams  int    `json:"streams"`
+	Records  int64  `json:"records"`
+	Folders  int    `json:"folders"`
+	Messages int64  `json:"messages"` // each time that one stands here
+	Octets   int64  `json:"octets"`   // of them that were hashed
+	Hashed   int64  `json:"hashed"`   // messages whose octets are those of their sha256
+	Lost     int64  `json:"lost"`
+	Failed   int64  `json:"failed"`
+	Exit     int    `json:"exit"`
+	Text     string `json:"text,omitempty"` // where reading ended, and why
+}
+
+// Check reads and hashes all that a stream holds, or several one after the
+// other: structure, counts, hashes and every body. It names what is lost, and
+// ends in an error with the code exit.Data if anything is.
+func Check(in *stream.Reader, opt CheckOptions, out io.Writer) error {
+	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"}}
+	err := c.read(in)
+	if err == nil {
+		err = c.out.flush()
+	}
+	return err
+}
+
+// checker goes through an archive once.
+type checker struct {
+	opt  *CheckOptions
+	out  *findings
+	sum  Verdict
+	seen stream.Seen
+
+	begin *stream.Begin // of the stream that is read, nil between two
+	toc   []*stream.Folder
+	here  map[string]*presence
+
+	open   *stream.Message // its parts are under way
+	hash   hash.Hash
+	size   int64
+	bad    error
+	octets []byte
+}
+
+// presence is what is here of a folder.
+type presence struct {
+	accounted int64 // message, gone and failed records
+	last      uint32
+}
+
+func (c *checker) read(in *stream.Reader) error {
+	for {
+		rec, err := in.Next()
+		if err == nil {
+			c.sum.Records++
+			if err = c.record(rec); err == nil {
+				continue
+			}
+		}
+		var damage *stream.Error
+		switch {
+		case err == io.EOF:
+			return c.finish()
+		case errors.As(err, &damage):
+			return c.broken(damage)
+		}
+		return err
+	}
+}
+
+func (c *checker) record(rec stream.Record) error {
+	switch r := rec.(type) {
+	case *stream.Begin:
+		c.begin, c.toc, c.here, c.open = r, nil, map[string]*presence{}, nil
+		c.sum.Streams++
+	case *stream.Folder:
+		c.toc = append(c.toc, r)
+		c.here[r.Name] = &presence{}
+		c.sum.Folders++
+	case *stream.Message:
+		return c.message(r)
+	case *stream.Body:
+		return c.part(r)
+	case *stream.Failed:
+		return c.failed(r)
+	case *stream.Gone:
+		c.account(r.Folder, r.UID)
+	case *stream.Skipped:
+		c.account(r.Folder, r.UID)
+	case *stream.End:
+		c.begin = nil
+	case *stream.Abort:
+		return c.aborted(r)
+	}
+	return nil
+}
+
+func (c *checker) account(folder string, uid uint32) {
+	if p := c.here[folder]; p != nil {
+		p.accounted++
+		p.last = max(p.last, uid)
+	}
+}
+
+func (c *checker) message(m *stream.Message) error {
+	c.sum.Messages++
+	c.opt.Progress.Folder(m.Folder)
+	c.opt.Progress.Add(1, m.Size)
+	c.account(m.Folder, m.UID)
+	again, conflict := c.seen.Again(c.begin, m)
+	if conflict != nil {
+		return c.lost(m, lostConflict, conflict)
+	}
+	switch {
+	case m.Parts > 0:
+		c.open, c.hash, c.size, c.bad = m.Clone(), sha256.New(), 0, nil
+		return nil
+	case m.HasBody():
+		var err error
+		c.octets, err = m.AppendBody(c.octets[:0])
+		return c.hashed(m, err)
+	case c.begin.Content == stream.Full && !again:
+		return c.lost(m, lostBodiless, errors.New("the record has no body"))
+	}
+	return nil
+}
+
+func (c *checker) part(b *stream.Body) error {
+	if c.open == nil {
+		return nil
+	}
+	if c.bad == nil {
+		c.octets, c.bad = b.AppendOctets(c.octets[:0])
+		c.hash.Write(c.octets)
+		c.size += int64(len(c.octets))
+	}
+	if b.Part < b.Parts {
+		return nil
+	}
+	m := c.open
+	c.open = nil
+	if conflict := c.seen.Part(b); conflict != nil {
+		return c.lost(m, lostConflict, conflict)
+	}
+	if c.bad == nil && (c.size != m.Size || hex.EncodeToString(c.hash.Sum(nil)) != b.SHA256) {
+		c.bad = &stream.DamageError{Folder: m.Folder, UID: m.UID}
+	}
+	return c.hashed(m, c.bad)
+}
+
+// hashed counts a message whose octets were hashed, or reports why it is lost.
+func (c *checker) hashed(m *stream.Message, err error) error {
+	if err != nil {
+		return c.lost(m, lostDamaged, errors.New("the body is not what its size and sha256 say"))
+	}
+	c.sum.Hashed++
+	c.sum.Octets += m.Size
+	return nil
+}
+
+func (c *checker) lost(m *stream.Message, reason string, err error) error {
+	c.sum.Lost++
+	return c.out.finding(&Finding{Type: "lost", Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: err.Error()})
+}
+
+// failed reports what could not be had when the archive was made.
+func (c *checker) failed(f *stream.Failed) error {
+	if c.open != nil {
+		c.open = nil // taken back
+		c.sum.Messages--
+	} else if f.UID != 0 {
+		c.account(f.Folder, f.UID)
+	}
+	c.sum.Failed++
+	return c.out.finding(&Finding{Type: "failed", Folder: f.Folder, UIDValidity: f.UIDValidity, UID: f.UID, Reason: string(f.Reason), Text: f.Text})
+}
+
+// rest reports what the table of contents lists and the stream that breaks off
+// does not hold, where nothing was left out on purpose.
+func (c *checker) rest() error {
+	if c.begin == nil {
+		return nil
+	}
+	if m := c.open; m != nil {
+		c.open = nil
+		if err := c.lost(m, lostCut, errors.New("its parts break off")); err != nil {
+			return err
+		}
+	}
+	if c.begin.Plan || len(c.begin.Filters) > 0 {
+		return nil
+	}
+	for _, f := range c.toc {
+		p := c.here[f.Name]
+		n := int64(f.Messages) - p.accounted
+		if n <= 0 {
+			continue
+		}
+		text := fmt.Sprintf("all %d messages", n)
+		if p.last > 0 {
+			text = fmt.Sprintf("%d of %d messages, those behind UID %d", n, f.Messages, p.last)
+		}
+		c.sum.Lost += n
+		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: f.UIDValidity, Messages: n, Reason: lostCut, Text: text}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aborted is the end of a stream whose producer stopped early.
+func (c *checker) aborted(a *stream.Abort) error {
+	err := c.rest()
+	c.begin, c.sum.Verdict = nil, "aborted"
+	c.sum.Text = fmt.Sprintf("%s stopped early: %s", a.Command, a.Text)
+	return err
+}
+
+// broken is the place from which nothing can be read.
+func (c *checker) broken(damage *stream.Error) error {
+	if err := c.rest(); err != nil {
+		return err
+	}
+	if c.sum.Verdict = "damaged"; damage.Kind == stream.Truncated {
+		c.sum.Verdict = "cut"
+	}
+	c.sum.Text = damage.Error()
+	return c.finish()
+}
+
+// finish prints the verdict.
+func (c *checker) finish() error {
+	if c.sum.Verdict == "whole" && c.sum.Lost > 0 {
+		c.sum.Verdict = "damaged"
+	}
+	if c.sum.Verdict != "whole" {
+		c.sum.Exit = int(exit.Data)
+	}
+	if err := c.out.verdict(&c.sum); err != nil {
+		return err
+	}
+	if err := c.out.flush(); err != nil {
+		return err
+	}
+	switch {
+	case c.sum.Exit == 0:
+		return nil
+	case c.sum.Lost > 0:
+		return exit.Errorf(exit.Data, "the archive is %s: %s lost", c.sum.Verdict, several(c.sum.Lost, "message"))
+	}
+	return exit.Errorf(exit.Data, "the archive is %s: %s", c.sum.Verdict, c.sum.Text)
+}

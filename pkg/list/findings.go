@@ -1,0 +1,85 @@
+package list
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// findings prints what a check comes upon, as it does so.
+type findings struct {
+	w    *bufio.Writer
+	json *json.Encoder // nil: text
+	safe func(string) string
+}
+
+func newFindings(out io.Writer, opt CheckOptions) *findings {
+	f := &findings{w: bufio.NewWriter(out), safe: opt.Safe}
+	if !opt.Text {
+		f.json = json.NewEncoder(f.w)
+		f.json.SetEscapeHTML(false)
+	}
+	return f
+}
+
+func (f *findings) flush() error { return exit.Wrap(exit.IO, f.w.Flush()) }
+
+func (f *findings) line(format string, args ...any) error {
+	_, err := fmt.Fprintf(f.w, format+"\n", args...)
+	return exit.Wrap(exit.IO, err)
+}
+
+func (f *findings) finding(d *Finding) error {
+	if f.json != nil {
+		d.Text = strings.ToValidUTF8(d.Text, "\ufffd")
+		return exit.Wrap(exit.IO, f.json.Encode(d))
+	}
+	what := f.safe(d.Folder)
+	if d.UID != 0 {
+		what += fmt.Sprintf(" UID %d", d.UID)
+	}
+	text := f.safe(d.Text)
+	switch {
+	case text == "":
+		text = f.safe(d.Reason)
+	case d.Type == "failed":
+		text = f.safe(d.Reason) + ": " + text
+	}
+	return f.line("%s: %s: %s", d.Type, what, text)
+}
+
+func (f *findings) verdict(v *Verdict) error {
+	if f.json != nil {
+		return exit.Wrap(exit.IO, f.json.Encode(v))
+	}
+	err := f.line("checked: %s, %s, %s, %s", several(int64(v.Streams), "stream"), several(v.Records, "record"), several(int64(v.Folders), "folder"), several(v.Messages, "message"))
+	if err == nil {
+		err = f.line("hashed: %s, %s", several(v.Hashed, "message"), several(v.Octets, "octet"))
+	}
+	if err == nil && v.Failed > 0 {
+		err = f.line("failed when it was made: %s", several(v.Failed, "message or folder"))
+	}
+	if err != nil {
+		return err
+	}
+	line := v.Verdict
+	if v.Lost > 0 {
+		line += ", " + several(v.Lost, "message") + " lost"
+	}
+	if v.Text != "" {
+		line += ": " + f.safe(v.Text)
+	}
+	return f.line("%s", line)
+}
+
+// several counts in words.
+func several(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, strings.Replace(what, " or", "s or", 1))
+}
