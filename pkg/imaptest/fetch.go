@@ -38,7 +38,11 @@ func (s *session) fetchOne(w *imapserver.FetchResponseWriter, m *message, option
 		w.WriteInternalDate(m.date)
 	}
 	if options.RFC822Size {
-		w.WriteRFC822Size(int64(len(m.octets)))
+		size := int64(len(m.octets))
+		if of := s.server.options.SizeOf; of != nil {
+			size = of(len(m.octets))
+		}
+		w.WriteRFC822Size(size)
 	}
 	for _, section := range options.BodySection {
 		octets := bodySection(m.octets, section)

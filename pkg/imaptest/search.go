@@ -27,6 +27,11 @@ func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria,
 	if err != nil {
 		return nil, err
 	}
+	if on := s.server.options.OnSearch; on != nil {
+		if numbers, err = on(s.account.user, s.box.name, numbers); err != nil {
+			return nil, err
+		}
+	}
 	data := &imap.SearchData{Count: uint32(len(numbers))}
 	if len(numbers) > 0 {
 		data.Min, data.Max = slices.Min(numbers), slices.Max(numbers)

@@ -43,6 +43,13 @@ type Options struct {
 	// OnCreate is asked before a mailbox is made, likewise.
 	OnCreate func(user, mailbox string) error
 
+	// OnSearch is shown what a SEARCH found, UIDs or sequence numbers, and
+	// returns what the client is told; an *imap.Error is the reply. It is called
+	// from several goroutines.
+	OnSearch func(user, mailbox string, found []uint32) ([]uint32, error)
+	// SizeOf is what the server says of a size (RFC822.SIZE); nil is the truth.
+	SizeOf func(octets int) int64
+
 	TLS        *tls.Config // for STARTTLS; implicit TLS is a matter of the listener
 	Transcript io.Writer   // all that is said, both ways, passwords included
 }
