@@ -3,8 +3,10 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -19,15 +21,17 @@ import (
 func main() {
 	os.Exit(cli.Run(cli.New(cli.Command{
 		Name:    "imap-fetch",
-		Summary: "export the messages of an IMAP account as a stream",
+		Summary: "export the messages of an IMAP account, or of an archive, as a stream",
 		Examples: []cli.Example{
 			{Line: "imap-fetch --host old.example --user joe -o joe.imap.zst", Does: "the whole account into a file; the same again goes on after a cut"},
 			{Line: "imap-fetch --headers --host old.example --user joe | imap-diff …", Does: "without bodies, to find out what is missing"},
 			{Line: "… imap-diff … | imap-fetch --select - --host old.example --user joe | imap-push …", Does: "the bodies of what a plan names"},
+			{Line: "imap-fetch --search 'UNSEEN FROM ann' --since 2026-01-01 --host old.example --user joe -o some.zst", Does: "some of its messages"},
+			{Line: "imap-fetch --source joe.imap.zst --folder-rec Archive | imap-diff … | imap-push …", Does: "a part of an archive"},
 			{Line: "imap-list … | jq -c 'select(.messages < 1000)' | imap-fetch --select - …", Does: "the folders that a list names"},
 		},
 		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
-		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action: run,
 		Stream: func(args []string) bool { return !cli.WritesFile(args) },
 	}), os.Args))
@@ -35,34 +39,49 @@ func main() {
 
 func flags() []ucli.Flag {
 	return []ucli.Flag{
+		&ucli.StringFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account"},
 		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
 		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
 		&ucli.StringSliceFlag{Name: "last", Usage: "`NAME`: behind all others"},
 		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas, or ALL, or ALL,-X-*"},
-		&ucli.BoolFlag{Name: "edited", Usage: "take a --select stream that was filtered on the way"},
+		&ucli.BoolFlag{Name: "edited", Usage: "take a --select or --source stream that was filtered on the way"},
 		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
 	}
 }
 
 func run(c *ucli.Context) error {
-	conn, err := cli.Connection(c)
+	opt, err := options(c)
 	if err != nil {
 		return err
 	}
-	opt, err := options(c)
+	if err := checkSelect(c); err != nil {
+		return err
+	}
+	if cli.Given(c, "source") {
+		return sourced(c, opt)
+	}
+	conn, err := cli.Connection(c)
 	if err != nil {
 		return err
 	}
 	if !cli.Given(c, "select") {
 		return account(c, conn, opt)
 	}
-	for _, name := range []string{"folder", "folder-rec", "include", "exclude", "subscribed"} {
-		if cli.Given(c, name) {
+	return selected(c, conn, opt)
+}
+
+// checkSelect refuses every other selection beside --select.
+func checkSelect(c *ucli.Context) error {
+	if !cli.Given(c, "select") {
+		return nil
+	}
+	for _, f := range slices.Concat(cli.FolderFlags(), messageFlags()) {
+		if name := f.Names()[0]; cli.Given(c, name) {
 			return exit.Errorf(exit.Usage, "--%s cannot stand beside --select, which says what to fetch", name)
 		}
 	}
-	return selected(c, conn, opt)
+	return nil
 }
 
 func options(c *ucli.Context) (opt fetch.Options, err error) {
@@ -77,15 +96,35 @@ func options(c *ucli.Context) (opt fetch.Options, err error) {
 		return opt, err
 	}
 	opt.First, opt.Last = c.StringSlice("first"), c.StringSlice("last")
-	opt.Folders, opt.Filters, err = cli.Folders(c)
+	if opt.Folders, opt.Filters, err = cli.Folders(c); err != nil {
+		return opt, err
+	}
+	choice, filters, err := messages(c, time.Now())
+	opt.Messages, opt.Filters = choice, append(opt.Filters, filters...)
 	return opt, err
+}
+
+// adopt makes the choice of messages the one of the run that is continued: its
+// ages count from then.
+func adopt(c *ucli.Context, opt *fetch.Options, begin *stream.Begin) (err error) {
+	for _, f := range begin.Filters {
+		if _, then, ok := stream.CutFilterAt(f); ok {
+			opt.Messages, _, err = messages(c, then)
+		}
+	}
+	return err
 }
 
 // account exports what the options choose.
 func account(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
-	return produce(c, conn, &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(conn.User, conn.Host), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
 		if out.From != nil && out.From.Ended {
 			return nil // it was whole but for its name
+		}
+		if out.From != nil {
+			if err := adopt(c, &opt, out.From.Begin); err != nil {
+				return err
+			}
 		}
 		return fetch.Run(c.Context, conn, opt, out.Writer, out.From)
 	})
@@ -93,33 +132,61 @@ func account(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 
 // selected exports what another stream names.
 func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
-	in, err := cli.OpenInput(c.Context, c.String("select"))
+	s, err := openSelection(c, &opt)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	buffered := bufio.NewReaderSize(in, 256<<10)
-	if _, err := buffered.Peek(1); err != nil || stream.HasFolders(buffered) {
-		return listed(c, conn, opt, in.Name(), buffered)
+	defer s.close()
+	if s.reader == nil {
+		return account(c, conn, opt)
 	}
-	if c.Bool("headers") {
-		return exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
-	}
-	for _, name := range []string{"first", "last"} {
-		if cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s cannot stand beside a --select stream, which has its order", name)
-		}
-	}
-	reader := stream.NewReader(buffered, opt.Edited)
-	defer reader.Close()
-	defer func() { cli.TalkOf(c).WarnSkipped(reader) }()
-	return produce(c, conn, &opt, false, func(out *cli.StreamOutput) error {
-		return fetch.RunSelect(c.Context, conn, opt, reader, out.Writer)
+	defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
+	return produce(c, opt.Begin(conn.User, conn.Host), &opt, false, func(out *cli.StreamOutput) error {
+		return fetch.RunSelect(c.Context, conn, opt, s.reader, out.Writer)
 	})
 }
 
-// listed exports the folders that a list of imap-list names.
-func listed(c *ucli.Context, conn imapconn.Options, opt fetch.Options, name string, in *bufio.Reader) error {
+// selection is the stream --select. Where that is a list of folders, these are
+// among the options, and there is no reader.
+type selection struct {
+	in     *cli.Input
+	reader *stream.Reader
+}
+
+func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
+	in, err := cli.OpenInput(c.Context, c.String("select"))
+	if err != nil {
+		return nil, err
+	}
+	s := &selection{in: in}
+	buffered := bufio.NewReaderSize(in, 256<<10)
+	_, empty := buffered.Peek(1)
+	switch {
+	case empty != nil || stream.HasFolders(buffered):
+		err = listed(opt, in.Name(), buffered)
+	case c.Bool("headers"):
+		err = exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
+	case cli.Given(c, "first"), cli.Given(c, "last"):
+		err = exit.Errorf(exit.Usage, "--first and --last cannot stand beside a --select stream, which has its order")
+	default:
+		s.reader = stream.NewReader(buffered, opt.Edited)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *selection) close() {
+	if s.reader != nil {
+		s.reader.Close()
+	}
+	s.in.Close()
+}
+
+// listed chooses the folders that a list of imap-list names.
+func listed(opt *fetch.Options, name string, in *bufio.Reader) error {
 	folders, err := stream.ReadFolders(in)
 	if err != nil {
 		return err
@@ -132,12 +199,12 @@ func listed(c *ucli.Context, conn imapconn.Options, opt fetch.Options, name stri
 		opt.Folders.Names = append(opt.Folders.Names, f.Name)
 		opt.Filters = append(opt.Filters, "folder="+f.Name)
 	}
-	return account(c, conn, opt)
+	return nil
 }
 
 // produce runs work with the output and the progress that the options ask for.
-func produce(c *ucli.Context, conn imapconn.Options, opt *fetch.Options, resume bool, work func(*cli.StreamOutput) error) error {
-	out, err := cli.OpenStream(c, opt.Begin(conn.User, conn.Host), resume)
+func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bool, work func(*cli.StreamOutput) error) error {
+	out, err := cli.OpenStream(c, begin, resume)
 	if err != nil {
 		return err
 	}
@@ -152,6 +219,13 @@ func produce(c *ucli.Context, conn imapconn.Options, opt *fetch.Options, resume 
 	}
 	err = out.Finish(work(out))
 	progress.Stop()
+	if all, skipped := out.LeftOut(); all > 0 && !opt.Messages.IsZero() {
+		text := fmt.Sprintf("%d messages left out", all)
+		if skipped > 0 {
+			text += fmt.Sprintf(", %d of them by --skip-raw; the stream's skipped records name them", skipped)
+		}
+		cli.TalkOf(c).Say("%s", text)
+	}
 	if cli.Given(c, "output") && (err == nil || exit.CodeOf(err) == exit.Partial) {
 		cli.TalkOf(c).Say("%s: %d messages, %d octets", out.Name(), out.Messages(), out.Octets())
 	}

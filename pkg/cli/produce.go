@@ -138,12 +138,16 @@ func (s *StreamOutput) recover(level stream.Level) error {
 	return s.out.TruncateTo(from.Offset)
 }
 
-// sameExport compares what the options decide; what the server decides is in
-// the stream already.
+// sameExport compares what the options decide; what the server and the clock
+// decide is in the stream already.
 func sameExport(a, b *stream.Begin) bool {
 	x, y := *a, *b
 	for _, r := range []*stream.Begin{&x, &y} {
 		r.Tool, r.Prefix, r.Delimiter, r.Extra = "", "", "", nil
+		r.Filters = slices.Clone(r.Filters)
+		for i, f := range r.Filters {
+			r.Filters[i], _, _ = stream.CutFilterAt(f)
+		}
 	}
 	return string(stream.Line(&x)) == string(stream.Line(&y))
 }

@@ -48,6 +48,9 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 		e.parts = nil
 		e.progress.Add(1, 0)
 		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
+	case itemSkipped:
+		e.progress.Add(1, 0)
+		return e.w.Write(&stream.Skipped{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonContent, Text: it.text})
 	case itemPiece:
 		return e.piece(it.octets)
 	}

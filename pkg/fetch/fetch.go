@@ -25,15 +25,16 @@ import (
 
 // Options say what to export.
 type Options struct {
-	Tool    string
-	Content stream.Content // Headers or Full
-	Recipe  headerkey.Recipe
-	Folders folder.Selection
-	First   []string // folders that come before all others, each with what is below it
-	Last    []string // and behind
-	Filters []string // how begin names what is left out
-	Labels  []stream.Label
-	Edited  bool // take a selection whose counts and hash no longer fit
+	Tool     string
+	Content  stream.Content // Headers or Full
+	Recipe   headerkey.Recipe
+	Folders  folder.Selection
+	First    []string // folders that come before all others, each with what is below it
+	Last     []string // and behind
+	Messages Choice
+	Filters  []string // how begin names what is left out
+	Labels   []stream.Label
+	Edited   bool // take a selection whose counts and hash no longer fit
 
 	Warn     func(format string, args ...any)
 	Progress progress.Counter
@@ -163,6 +164,9 @@ func (e *export) resume(from *stream.Recovered) error {
 func (e *export) messages() error {
 	src := newSource(e.ctx, e.opt)
 	src.session = e.session
+	if !e.opt.Messages.IsZero() {
+		src.chooser = &chooser{source: src, choice: &e.opt.Messages}
+	}
 	emit := newEmitter(e.opt.Recipe, e.opt.Content, e.w, e.opt.Progress)
 	err := src.run(func() error {
 		for i := range e.toc {
@@ -170,21 +174,24 @@ func (e *export) messages() error {
 			done := e.done[f.Name]
 			src.listed += done.Messages
 			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 {
+				if src.chooser != nil {
+					src.leftOut += done.LeftOut(int64(f.Messages))
+				}
 				continue
 			}
-			if err := src.export(f, done.LastUID+1); err != nil {
+			if err := src.visit(f, done); err != nil {
 				return err
 			}
 		}
 		return nil
 	}, emit.batch)
-	e.end.Listed = src.listed
+	e.end.Listed, e.end.LeftOut = src.listed, src.leftOut
 	return err
 }
 
-// export reads the messages of one folder from a UID on. What concerns the
+// visit reads the messages of one folder that are not done. What concerns the
 // folder alone becomes its record.
-func (s *source) export(f *stream.Folder, from uint32) error {
+func (s *source) visit(f *stream.Folder, done stream.Progress) error {
 	s.folder = f
 	wire, err := folder.ToWire(f.Name)
 	if err != nil {
@@ -194,7 +201,7 @@ func (s *source) export(f *stream.Folder, from uint32) error {
 		if s.box.UIDValidity != f.UIDValidity {
 			return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity)})
 		}
-		err = s.messages(from, f.UIDNext)
+		err = s.messages(f.UIDNext, done)
 	}
 	if refused(err) {
 		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})

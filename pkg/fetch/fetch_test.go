@@ -55,12 +55,13 @@ func exportOf(t testing.TB, addr string, opt Options) ([]byte, error) {
 
 // got is what a stream holds, message by message.
 type got struct {
-	order  []string // folder/uid
-	octets map[string][]byte
-	keys   map[string]string
-	failed map[string]stream.Reason
-	gone   map[string]bool
-	end    *stream.End
+	order   []string // folder/uid
+	octets  map[string][]byte
+	keys    map[string]string
+	failed  map[string]stream.Reason
+	gone    map[string]bool
+	skipped []string
+	end     *stream.End
 }
 
 func read(t testing.TB, data []byte) *got {
@@ -97,6 +98,8 @@ func read(t testing.TB, data []byte) *got {
 			g.failed[fmt.Sprint(rec.Folder, "/", rec.UID)] = rec.Reason
 		case *stream.Gone:
 			g.gone[fmt.Sprint(rec.Folder, "/", rec.UID)] = true
+		case *stream.Skipped:
+			g.skipped = append(g.skipped, fmt.Sprint(rec.Folder, "/", rec.UID))
 		case *stream.End:
 			g.end = rec
 		}

@@ -35,6 +35,11 @@ func (s *source) headers(wants []want) error {
 	if err != nil {
 		return err
 	}
+	for _, w := range wants {
+		if w.skip {
+			b.items = append(b.items, s.chooser.skip(w.uid))
+		}
+	}
 	b.sort()
 	for i := range b.items {
 		if it := &b.items[i]; it.kind == itemMessage && it.identity == nil {

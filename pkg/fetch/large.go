@@ -24,6 +24,11 @@ func (s *source) large(w want) error {
 	if done, err := s.flags(&it, b); done || err != nil {
 		return err
 	}
+	if s.chooser != nil && w.open {
+		if done, err := s.chooser.weigh(b, &it); done || err != nil {
+			return err
+		}
+	}
 	first, err := s.piece(w.uid, 0)
 	if err != nil {
 		return s.lost(b, it, err)

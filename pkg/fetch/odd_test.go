@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,8 +29,36 @@ type oddServer struct {
 	hidden   int                // a UID that a listing of many leaves out
 	folders  bool               // it lists any
 	bye      bool               // it closes a connection at its first NOOP
+	search   string             // what it answers to a SEARCH; "": all that there is
+	ascii    bool               // it knows no UTF-8
+	said     *said
 
 	connections, noops atomic.Int32
+}
+
+// said keeps commands.
+type said struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (s *said) add(line string) {
+	if s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.lines = append(s.lines, line)
+	}
+}
+
+func (s *said) count(part string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range s.lines {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
 }
 
 func (o *oddServer) start(t *testing.T) string {
@@ -68,6 +97,7 @@ func (o *oddServer) serve(c net.Conn) {
 		if err != nil || !ok {
 			return
 		}
+		o.said.add(command)
 		verb := strings.ToUpper(command)
 		switch {
 		case strings.HasPrefix(verb, "LIST \"\" \"\""):
@@ -80,6 +110,12 @@ func (o *oddServer) serve(c net.Conn) {
 			fmt.Fprintf(out, "* STATUS INBOX (MESSAGES %d UIDNEXT %d UIDVALIDITY 7)\r\n", len(o.messages), len(o.messages)+1)
 		case strings.HasPrefix(verb, "EXAMINE"):
 			fmt.Fprintf(out, "* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %d] x\r\n", len(o.messages), len(o.messages)+1)
+		case strings.HasPrefix(verb, "UID SEARCH") && o.ascii && strings.Contains(verb, "CHARSET"):
+			fmt.Fprintf(out, "%s NO [BADCHARSET (US-ASCII)] none\r\n", tag)
+			continue
+		case strings.HasPrefix(verb, "UID SEARCH") && o.search != "":
+			fmt.Fprint(out, strings.ReplaceAll(o.search, "TAG", tag))
+			continue
 		case strings.HasPrefix(verb, "UID SEARCH"):
 			fmt.Fprintf(out, "* SEARCH")
 			for i := range o.messages {
@@ -133,6 +169,12 @@ func (o *oddServer) fetch(out *bufio.Writer, command string) {
 			}
 			b := m[min(from, len(m)):min(from+n, len(m))]
 			fmt.Fprintf(out, " BODY[]<%d> {%d}\r\n%s", from, len(b), b)
+		} else if strings.Contains(command, "BODY.PEEK[HEADER]") {
+			head, _, _ := bytes.Cut(m, []byte("\r\n\r\n"))
+			fmt.Fprintf(out, " BODY[HEADER] {%d}\r\n%s\r\n\r\n", len(head)+4, head)
+		} else if strings.Contains(command, "BODY.PEEK[HEADER.FIELDS") {
+			head, _, _ := bytes.Cut(m, []byte("\r\n\r\n"))
+			fmt.Fprintf(out, " BODY[HEADER.FIELDS (X)] {%d}\r\n%s\r\n\r\n", len(head)+4, head)
 		} else if strings.Contains(command, "BODY.PEEK[]") {
 			fmt.Fprintf(out, " BODY[] {%d}\r\n%s", len(m), m)
 		}

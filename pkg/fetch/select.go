@@ -18,17 +18,11 @@ import (
 // in a damaged stream is acted on before the error is returned; an abort is
 // passed on, and is returned as an error with its code.
 func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, w *stream.Writer) error {
-	s := &selection{source: newSource(ctx, &opt), conn: conn, in: in, w: w}
-	defer s.close()
+	bodies := &accountBodies{source: newSource(ctx, &opt), conn: conn}
+	defer bodies.close()
+	s := &selection{opt: &opt, in: in, bodies: bodies}
 	emit := &selectedEmitter{opt: &opt, w: w}
-	err := s.source.run(s.read, emit.batch)
-	switch {
-	case err != nil:
-		return err
-	case s.aborted != nil:
-		return exit.Errorf(exit.Code(s.aborted.Exit), "%s stopped early: %s", s.aborted.Command, s.aborted.Text)
-	}
-	return partial(w.Failures())
+	return s.result(bodies.run(s.read, emit.batch), w)
 }
 
 // selectedEmitter is an emitter that learns from the stream how messages are
@@ -52,19 +46,39 @@ func (e *selectedEmitter) batch(b *batch) error {
 	return e.emitter.batch(b)
 }
 
+// bodies is where a selection gets its messages from.
+type bodies interface {
+	// begin comes with each stream of the selection.
+	begin(b *stream.Begin, recipe headerkey.Recipe) error
+	// message is to get its octets. It may wait until flush.
+	message(m *stream.Message, f *stream.Folder) error
+	// flush is done with all messages so far.
+	flush() error
+	// pass writes a record as it is.
+	pass(r stream.Record) error
+}
+
 // selection is one run over a stream that names messages.
 type selection struct {
-	*source
-	conn imapconn.Options
-	in   *stream.Reader
-	w    *stream.Writer
+	opt    *Options
+	in     *stream.Reader
+	bodies bodies
 
 	unfit   error // why nothing can be selected by this stream; an abort may excuse it
 	toc     map[string]*stream.Folder
-	handled int64  // messages that an edited stream still names
-	wants   []want // of one folder, not fetched yet, in the stream's order
-	octets  int64
+	handled int64 // messages that an edited stream still names
 	aborted *stream.Abort
+}
+
+// result is what a run over the stream came to.
+func (s *selection) result(err error, w *stream.Writer) error {
+	switch {
+	case err != nil:
+		return err
+	case s.aborted != nil:
+		return exit.Errorf(exit.Code(s.aborted.Exit), "%s stopped early: %s", s.aborted.Command, s.aborted.Text)
+	}
+	return partial(w.Failures())
 }
 
 // read goes through the stream. What was whole in a damaged one is fetched
@@ -74,7 +88,7 @@ func (s *selection) read() error {
 		rec, err := s.in.Next()
 		if err == nil {
 			err = s.record(rec)
-		} else if flushed := s.flush(); flushed != nil {
+		} else if flushed := s.bodies.flush(); flushed != nil {
 			return flushed
 		}
 		if err == io.EOF {
@@ -89,15 +103,19 @@ func (s *selection) read() error {
 func (s *selection) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Message:
-		return s.message(r)
+		if s.unfit != nil {
+			return s.unfit
+		}
+		s.handled++
+		return s.bodies.message(r, s.toc[r.Folder])
 	case *stream.Body:
-		return nil // the account's octets take its place
+		return nil // other octets take its place
 	case *stream.Failed:
 		if r.Reason == stream.ReasonIncomplete {
-			return nil // what an edited stream lost, the account has
+			return nil // what an edited stream lost, the source has
 		}
 	}
-	if err := s.flush(); err != nil {
+	if err := s.bodies.flush(); err != nil {
 		return err
 	}
 	switch r := rec.(type) {
@@ -118,34 +136,47 @@ func (s *selection) record(rec stream.Record) error {
 	case *stream.Abort:
 		s.aborted = r
 	}
-	return s.pass(rec)
+	return s.bodies.pass(rec)
 }
 
 func (s *selection) begin(b *stream.Begin) error {
+	s.toc, s.handled = map[string]*stream.Folder{}, 0
 	recipe, err := headerkey.ParseRecipe(b.Key)
 	if s.unfit = nil; err != nil {
 		s.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
-	} else {
-		s.tellApart(recipe)
-	}
-	if b.Host != "" && (b.User != s.conn.User || b.Host != s.conn.Host) {
-		s.opt.Warn("the stream is of %s at %s, and messages are read from %s at %s", b.User, b.Host, s.conn.User, s.conn.Host)
+	} else if err := s.bodies.begin(b, recipe); err != nil {
+		return err
 	}
 	out := *b
 	out.Tool, out.Content = s.opt.Tool, stream.Full
-	out.Labels = append(slices.Clone(b.Labels), s.opt.Labels...)
+	out.Labels = stream.MergeLabels(b.Labels, s.opt.Labels)
 	if s.opt.Edited {
 		out.Filters = append(slices.Clone(b.Filters), "edited")
 	}
-	s.toc, s.handled, s.folder = map[string]*stream.Folder{}, 0, nil
-	return s.pass(&out)
+	return s.bodies.pass(&out)
 }
 
-// message holds a message until a window of its folder is full.
-func (s *selection) message(m *stream.Message) error {
-	if s.unfit != nil {
-		return s.unfit
+// accountBodies reads what is selected from an account, in windows. A message
+// waits until a window of its folder is full.
+type accountBodies struct {
+	*source
+	conn imapconn.Options
+
+	wants  []want // of one folder, not fetched yet, in the stream's order
+	from   *stream.Folder
+	octets int64
+}
+
+func (s *accountBodies) begin(b *stream.Begin, recipe headerkey.Recipe) error {
+	s.tellApart(recipe)
+	s.folder = nil
+	if b.Host != "" && (b.User != s.conn.User || b.Host != s.conn.Host) {
+		s.opt.Warn("the stream is of %s at %s, and messages are read from %s at %s", b.User, b.Host, s.conn.User, s.conn.Host)
 	}
+	return nil
+}
+
+func (s *accountBodies) message(m *stream.Message, f *stream.Folder) error {
 	if len(s.wants) > 0 {
 		last := s.wants[len(s.wants)-1].base
 		if last.Folder != m.Folder || last.UIDValidity != m.UIDValidity || m.UID <= last.UID || len(s.wants) == windowMessages || s.octets+m.Size > slabSize {
@@ -154,25 +185,20 @@ func (s *selection) message(m *stream.Message) error {
 			}
 		}
 	}
-	s.handled++
-	base := *m
-	base.DropBody()
-	base.Flags, base.Header, base.Extra = slices.Clone(m.Flags), slices.Clone(m.Header), slices.Clone(m.Extra)
-	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, twin: m.Twin, base: &base})
+	m.DropBody()
+	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, twin: m.Twin, base: m.Clone()})
 	s.octets += m.Size
+	s.from = f
 	return nil
 }
 
-// flush fetches what is held.
-func (s *selection) flush() error {
+func (s *accountBodies) flush() error {
 	wants := s.wants
 	s.wants, s.octets = nil, 0
 	if len(wants) == 0 {
 		return nil
 	}
-	first := wants[0].base
-	f := s.toc[first.Folder]
-	reason, text, err := s.open(f, first.UIDValidity)
+	reason, text, err := s.open(s.from, wants[0].base.UIDValidity)
 	if err != nil {
 		return err
 	}
@@ -183,7 +209,7 @@ func (s *selection) flush() error {
 }
 
 // open makes box the folder f. A reason says why its messages cannot be had.
-func (s *selection) open(f *stream.Folder, validity uint32) (stream.Reason, string, error) {
+func (s *accountBodies) open(f *stream.Folder, validity uint32) (stream.Reason, string, error) {
 	if err := s.connect(); err != nil {
 		return "", "", err
 	}
@@ -208,7 +234,7 @@ func (s *selection) open(f *stream.Folder, validity uint32) (stream.Reason, stri
 	return "", "", nil
 }
 
-func (s *selection) connect() error {
+func (s *accountBodies) connect() error {
 	if s.session != nil {
 		return nil
 	}
@@ -220,13 +246,13 @@ func (s *selection) connect() error {
 	return nil
 }
 
-func (s *selection) close() {
+func (s *accountBodies) close() {
 	if s.session != nil {
 		s.session.Close()
 	}
 }
 
-func (s *selection) fail(wants []want, reason stream.Reason, text string) error {
+func (s *accountBodies) fail(wants []want, reason stream.Reason, text string) error {
 	for _, w := range wants {
 		err := s.pass(&stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid, Reason: reason, Text: text})
 		if err != nil {

@@ -3,7 +3,6 @@ package fetch
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -70,6 +69,7 @@ const (
 	itemPiece                   // octets go on with it
 	itemGone
 	itemFailed
+	itemSkipped
 	itemRecord // a record that passes through
 )
 
@@ -101,9 +101,11 @@ type source struct {
 	recipe  headerkey.Recipe
 	scan    *headerkey.Scanner
 
-	folder *stream.Folder // that is read now
-	box    *imapconn.Selected
-	listed int64
+	folder  *stream.Folder // that is read now
+	box     *imapconn.Selected
+	chooser *chooser // nil: all are taken
+	listed  int64
+	leftOut int64
 
 	free   chan *batch // the only place to wait: see take
 	filled chan *batch // has room for all
@@ -199,34 +201,80 @@ type want struct {
 	look uint64 // what can be seen of it without reading it
 	twin bool   // another message of the folder looks the same
 	base *stream.Message
+
+	// What is known of the choice.
+	left bool // it is not taken
+	open bool // it takes its octets to know
+	skip bool // it is not taken, and is to be named
 }
 
+// uids returns the UIDs of the messages that are to be fetched.
 func uids(wants []want) []uint32 {
-	out := make([]uint32, len(wants))
+	out := make([]uint32, 0, len(wants))
 	for i := range wants {
-		out[i] = wants[i].uid
+		if !wants[i].skip {
+			out = append(out, wants[i].uid)
+		}
 	}
 	return out
 }
 
-// messages exports the messages of the open folder with UIDs from from to
-// before next, 0 meaning all.
-func (s *source) messages(from, next uint32) error {
+// messages exports the messages of the open folder with UIDs before next, 0
+// meaning all, that an earlier run has not done.
+func (s *source) messages(next uint32, done stream.Progress) error {
 	if next == 1 {
 		return nil
 	}
-	// Messages before from count for who looks like whom.
-	wants, err := s.list(1, next)
+	// Messages that are done count for who looks like whom.
+	wants, err := s.chosen(next)
 	if err != nil {
 		return err
 	}
-	wants = slices.DeleteFunc(wants, func(w want) bool { return w.uid < from })
+	from := slices.IndexFunc(wants, func(w want) bool { return w.uid > done.LastUID })
+	if from < 0 {
+		from = len(wants)
+	}
+	if s.chooser != nil {
+		s.leftOut += done.LeftOut(int64(from))
+	}
+	wants = wants[from:]
 	s.listed += int64(len(wants))
-	if s.opt.Content != stream.Headers {
+	wants = slices.DeleteFunc(wants, func(w want) bool {
+		if w.left {
+			s.chooser.leave(1)
+		}
+		return w.left
+	})
+	return s.export(wants)
+}
+
+// chosen lists the messages of the open folder, those that the choice leaves out
+// as far as that can be known among them.
+func (s *source) chosen(next uint32) ([]want, error) {
+	if s.chooser == nil {
+		return s.list(next, imapconn.Items{InternalDate: true, Size: true}, nil)
+	}
+	return s.chooser.list(next)
+}
+
+// export reads messages, with their bodies if these are wanted.
+func (s *source) export(wants []want) error {
+	headers := s.opt.Content == stream.Headers
+	if !headers && (s.chooser == nil || !s.chooser.looksAhead()) {
 		return s.fetch(wants)
 	}
 	for w := range slices.Chunk(wants, windowHeaders) {
-		if err := s.headers(w); err != nil {
+		if s.chooser != nil {
+			var err error
+			if w, err = s.chooser.look(w); err != nil {
+				return err
+			}
+		}
+		read := s.fetch
+		if headers {
+			read = s.headers
+		}
+		if err := read(w); err != nil {
 			return err
 		}
 	}
@@ -234,13 +282,18 @@ func (s *source) messages(from, next uint32) error {
 }
 
 // list learns which messages there are, how large they say they are, and
-// which look like another of the folder from outside.
-func (s *source) list(from, next uint32) ([]want, error) {
+// which look like another of the folder from outside. items are what is asked
+// for; see, which may be nil, is shown each message that was listed.
+func (s *source) list(next uint32, items imapconn.Items, see func(*imapconn.Message, *want)) ([]want, error) {
 	var wants []want
 	seed := maphash.MakeSeed()
-	err := s.box.FetchAll(s.ctx, from, last(next), imapconn.Items{InternalDate: true, Size: true}, 0, func(m *imapconn.Message) error {
+	err := s.box.FetchAll(s.ctx, 1, last(next), items, 0, func(m *imapconn.Message) error {
 		// One that could not be listed is asked for again with its body.
-		wants = append(wants, want{uid: m.UID, size: m.Size, look: look(seed, m.Size, m.InternalDate)})
+		w := want{uid: m.UID, size: m.Size, look: look(seed, m.Size, m.InternalDate)}
+		if see != nil {
+			see(m, &w)
+		}
+		wants = append(wants, w)
 		return nil
 	})
 	if err != nil {
@@ -264,24 +317,20 @@ func (s *source) list(from, next uint32) ([]want, error) {
 	return wants, nil
 }
 
-// searched adds the messages that SEARCH knows and the listing did not have:
+// searched adds the messages that the server knows and the listing did not have:
 // there are fewer than STATUS said, be it that some were expunged since.
 func (s *source) searched(wants []want, to uint32) ([]want, error) {
-	criteria := "ALL"
-	if to > 0 {
-		criteria = fmt.Sprintf("UID 1:%d", to)
-	}
-	uids, err := s.box.Search(s.ctx, criteria)
+	uids, err := s.box.UIDs(s.ctx, 1, to)
 	if refused(err) {
-		return wants, nil // a server without SEARCH has said what it can
+		return wants, nil // the server has said what it can
 	}
 	known := make(map[uint32]bool, len(wants))
 	for _, w := range wants {
 		known[w.uid] = true
 	}
 	for _, uid := range uids {
-		if !known[uid] && (to == 0 || uid <= to) {
-			wants = append(wants, want{uid: uid})
+		if !known[uid] {
+			wants = append(wants, want{uid: uid, open: s.chooser != nil})
 		}
 	}
 	return wants, err
@@ -359,6 +408,11 @@ func (s *source) window(wants []want) (int, error) {
 	b.sort()
 	if done < len(wants) {
 		b.items = slices.DeleteFunc(b.items, func(it item) bool { return it.uid >= wants[done].uid })
+	}
+	if s.chooser != nil {
+		if err := s.chooser.sift(b, wants); err != nil {
+			return 0, err
+		}
 	}
 	return done, s.give(b)
 }

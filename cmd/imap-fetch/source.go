@@ -1,0 +1,73 @@
+package main
+
+import (
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// sourced exports what the options choose, or another stream names, of the
+// archive --source.
+func sourced(c *ucli.Context, opt fetch.Options) error {
+	if err := checkSource(c); err != nil {
+		return err
+	}
+	var s *selection
+	if cli.Given(c, "select") {
+		var err error
+		if s, err = openSelection(c, &opt); err != nil {
+			return err
+		}
+		defer s.close()
+	}
+	source, in, err := openSource(c, opt.Edited)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	defer source.In.Close()
+	defer func() { cli.TalkOf(c).WarnSkipped(source.In) }()
+	return produce(c, opt.Begin("", ""), &opt, false, func(out *cli.StreamOutput) error {
+		if s != nil && s.reader != nil {
+			defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
+			return fetch.RunSelectArchive(source, opt, s.reader, out.Writer)
+		}
+		return fetch.RunArchive(source, opt, out.Writer)
+	})
+}
+
+// checkSource refuses what has no meaning beside --source.
+func checkSource(c *ucli.Context) error {
+	if name := cli.ConnectionGiven(c); name != "" {
+		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
+	}
+	if c.String("source") == "-" && (c.String("select") == "-" || cli.Given(c, "select") && c.String("select") == "") {
+		return exit.Errorf(exit.Usage, "stdin cannot be both --select and --source")
+	}
+	for _, name := range []string{"first", "last"} {
+		if cli.Given(c, name) {
+			return exit.Errorf(exit.Usage, "--%s has no place beside --source: the archive's folders have their order", name)
+		}
+	}
+	if cli.Given(c, "key") {
+		return exit.Errorf(exit.Usage, "--key has no place beside --source: the archive's messages have their keys")
+	}
+	return nil
+}
+
+// openSource opens the archive, which is read once more where that is needed
+// and it is a file.
+func openSource(c *ucli.Context, edited bool) (*fetch.Archive, *cli.Input, error) {
+	in, err := cli.OpenInput(c.Context, c.String("source"))
+	if err != nil {
+		return nil, nil, err
+	}
+	archive := &fetch.Archive{In: stream.NewReader(in, edited)}
+	if in.Seekable() {
+		archive.Again = func() (*stream.Reader, error) { return stream.NewReader(in, edited), in.Rewind() }
+	}
+	return archive, in, nil
+}

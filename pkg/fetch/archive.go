@@ -1,0 +1,297 @@
+package fetch
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/search"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Archive is a stream, or several one after the other, in place of an account.
+type Archive struct {
+	In *stream.Reader
+	// Again reads it from its first octet once more. Nil for what is read once,
+	// such as a pipe.
+	Again func() (*stream.Reader, error)
+}
+
+// RunArchive exports what the options choose of an archive: each stream of a
+// concatenation becomes one, of the same user, host and key. Bodies are copied
+// as they stand. What was whole in a damaged archive has been acted on when the
+// error is returned; an abort is passed on, and is returned as an error with
+// its code.
+func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
+	x := &extract{opt: &opt, w: w, needs: opt.Messages.needs()}
+	defer x.large.close()
+	in := a.In
+	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
+		var err error
+		if x.ahead, err = survey(in); err != nil {
+			return err
+		}
+		in.Close()
+		if in, err = a.Again(); err != nil {
+			return err
+		}
+		defer in.Close()
+	}
+	if err := x.run(in); err != nil {
+		return err
+	}
+	if x.aborted != nil {
+		return exit.Errorf(exit.Code(x.aborted.Exit), "%s stopped early: %s", x.aborted.Command, x.aborted.Text)
+	}
+	return partial(w.Failures())
+}
+
+// extract is one run over an archive.
+type extract struct {
+	opt   *Options
+	w     *stream.Writer
+	ahead *foresight // what a first pass has found, or nil
+
+	begin   *stream.Begin // of the stream that is read
+	streams int
+	content stream.Content // of what is written
+	unfit   error          // why nothing can be taken from this stream; an abort may excuse it
+	toc     map[string]*stream.Folder
+	names   []string // of all folders, chosen or not
+	total   int64    // messages in the chosen ones, as their records say
+	started bool     // a record came that follows the table of contents
+	listed  int64
+	leftOut int64
+
+	end     *stream.End // of the last stream, not written yet
+	was, is string      // its hash in the archive, and as it was written
+	aborted *stream.Abort
+
+	large  large
+	octets []byte // of the message that is judged
+	needs  search.Needs
+	taken  marks // messages that were taken, for their later flags
+}
+
+// run goes through the archive. A folder that was asked for by name and stands
+// in none of its streams fails in the last.
+func (x *extract) run(in *stream.Reader) error {
+	for {
+		rec, err := in.Next()
+		switch {
+		case err == io.EOF:
+			return errors.Join(x.missing(), x.settle())
+		case err != nil:
+			if settled := x.settle(); settled != nil {
+				return settled
+			}
+			return err
+		}
+		if err := x.record(rec); err != nil {
+			return err
+		}
+	}
+}
+
+func (x *extract) missing() error {
+	if x.end == nil {
+		return nil
+	}
+	for _, name := range x.opt.Folders.Unmatched(x.names, x.begin.Delimiter) {
+		f := &stream.Failed{Folder: name, Reason: stream.ReasonNoFolder, Text: "the archive has no such folder"}
+		x.opt.Warn("folder %s: %s", f.Folder, f.Text)
+		if err := x.w.Write(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle writes the end that is due.
+func (x *extract) settle() error {
+	e := x.end
+	if e == nil {
+		return nil
+	}
+	x.end, x.was = nil, e.Hash
+	err := x.w.End(e)
+	x.is = e.Hash
+	return err
+}
+
+func (x *extract) record(rec stream.Record) error {
+	switch r := rec.(type) {
+	case *stream.Begin:
+		return x.open(r)
+	case *stream.Abort:
+		return x.abort(r)
+	}
+	if x.unfit != nil {
+		return x.unfit
+	}
+	if f, ok := rec.(*stream.Folder); ok {
+		return x.folder(f)
+	}
+	x.start()
+	switch r := rec.(type) {
+	case *stream.Message:
+		return x.message(r)
+	case *stream.Body:
+		return x.part(r)
+	case *stream.Failed:
+		return x.failed(r)
+	case *stream.Gone:
+		if x.toc[r.Folder] == nil {
+			return nil
+		}
+		x.listed++
+	case *stream.Skipped:
+		if x.toc[r.Folder] == nil {
+			return nil
+		}
+	case *stream.End:
+		r.Listed = x.listed
+		r.LeftOut += x.leftOut
+		x.end = r
+		return nil
+	}
+	return x.w.Write(rec)
+}
+
+// open begins a stream of the archive's account.
+func (x *extract) open(b *stream.Begin) error {
+	if err := x.settle(); err != nil {
+		return err
+	}
+	x.begin, x.toc, x.started, x.total, x.listed, x.leftOut = b, map[string]*stream.Folder{}, false, 0, 0, 0
+	x.streams++
+	x.large.fate = none
+	if x.unfit = x.fit(b); x.unfit != nil {
+		return nil
+	}
+	x.content = less(b.Content, x.opt.Content)
+	out := *b
+	out.Tool, out.Content = x.opt.Tool, x.content
+	out.Labels = stream.MergeLabels(b.Labels, x.opt.Labels)
+	out.Filters = slices.Clone(b.Filters)
+	for _, f := range x.opt.Filters {
+		if !slices.Contains(out.Filters, f) {
+			out.Filters = append(out.Filters, f)
+		}
+	}
+	if x.opt.Edited && !slices.Contains(out.Filters, "edited") {
+		out.Filters = append(out.Filters, "edited")
+	}
+	if b.Base != "" && b.Base == x.was {
+		out.Base = x.is
+	}
+	return x.w.Write(&out)
+}
+
+// less returns the content that has less of each message.
+func less(a, b stream.Content) stream.Content {
+	order := []stream.Content{stream.Headers, stream.Hashes, stream.Full}
+	return order[min(slices.Index(order, a), slices.Index(order, b))]
+}
+
+func (x *extract) abort(a *stream.Abort) error {
+	if err := x.settle(); err != nil {
+		return err
+	}
+	x.aborted = a
+	if x.unfit != nil {
+		return nil // whoever aborted knows better why nothing came
+	}
+	return x.w.Abort(a)
+}
+
+func (x *extract) folder(f *stream.Folder) error {
+	if !slices.Contains(x.names, f.Name) {
+		x.names = append(x.names, f.Name)
+	}
+	if !x.opt.Folders.Match(f.Name, f.Delimiter, f.Subscribed) {
+		return nil
+	}
+	x.toc[f.Name] = f
+	x.total += int64(f.Messages)
+	return x.w.Write(f)
+}
+
+// start comes once the table of contents is complete.
+func (x *extract) start() {
+	if !x.started {
+		x.started = true
+		x.opt.Progress.Total(x.total, 0)
+	}
+}
+
+func (x *extract) message(m *stream.Message) error {
+	x.large.fate = none
+	f := x.toc[m.Folder]
+	if f == nil {
+		return nil
+	}
+	x.opt.Progress.Folder(m.Folder)
+	if x.opt.Messages.IsZero() {
+		return x.take(m)
+	}
+	return x.consider(m)
+}
+
+// take writes a message. The parts of a large one follow; where no bodies are
+// wanted, its record waits for them, for they may end in a failure.
+func (x *extract) take(m *stream.Message) error {
+	if x.content == stream.Full {
+		if m.Parts > 0 {
+			x.large.begin(m, passedOn)
+		}
+		return x.emit(m)
+	}
+	m.DropBody()
+	if x.content == stream.Headers {
+		m.SHA256 = ""
+	}
+	if m.Parts > 0 {
+		x.large.begin(m, recordWaits)
+		return nil
+	}
+	return x.emit(m)
+}
+
+func (x *extract) emit(m *stream.Message) error {
+	x.listed++
+	x.opt.Progress.Add(1, m.Size)
+	return x.w.Write(m)
+}
+
+// leave counts a message that is left out, and names it if it was skipped.
+func (x *extract) leave(m *stream.Message, v verdict) error {
+	x.leftOut++
+	x.opt.Progress.Add(1, 0)
+	if v != skipped {
+		return nil
+	}
+	return x.w.Write(x.opt.Messages.skippedRecord(m.Folder, m.UIDValidity, m.UID))
+}
+
+func (x *extract) failed(f *stream.Failed) error {
+	chosen := x.toc[f.Folder] != nil
+	if f.UID == 0 && !chosen {
+		chosen = x.opt.Folders.Match(f.Folder, x.begin.Delimiter, false)
+	}
+	if !chosen {
+		return nil
+	}
+	switch fate := x.large.end(); {
+	case fate == dropped:
+		return nil
+	case fate == leftBehind:
+		x.leftOut++
+		return nil
+	case f.UID != 0 && fate != passedOn: // which is counted
+		x.listed++
+		x.opt.Progress.Add(1, 0)
+	}
+	return x.w.Write(f)
+}

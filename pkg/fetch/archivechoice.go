@@ -1,0 +1,115 @@
+package fetch
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/search"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// fit tells why a stream cannot be what is asked for.
+func (x *extract) fit(b *stream.Begin) error {
+	switch {
+	case b.Plan:
+		return exit.Errorf(exit.Usage, "the archive is a plan").WithHint("take what you need of the stream that it was made from, and give that to imap-diff")
+	case x.needs.LargestUID && x.ahead == nil:
+		return exit.Errorf(exit.Usage, "the largest UID, *, is not known before a pipe has ended").WithHint("give --source a FILE")
+	case x.needs.Flags && x.ahead == nil && x.streams > 1:
+		return exit.Errorf(exit.Usage, "flags choose among messages whose flags a later stream may change, and a pipe cannot be read twice").WithHint("give --source a FILE")
+	case b.Content == stream.Full:
+		return nil
+	case x.needs.Body, x.needs.Header && !onlyShown(x.needs.Fields):
+		return exit.Errorf(exit.Usage, "the archive has no bodies: of the header it has Message-ID, Date, From and Subject, and the criteria look at more")
+	}
+	return nil
+}
+
+// onlyShown tells whether every record has the fields.
+func onlyShown(fields []string) bool {
+	return fields != nil && !slices.ContainsFunc(fields, func(name string) bool {
+		return !slices.Contains(shownHere, name)
+	})
+}
+
+// shownHere are the fields, in lower case, that a record has of any header.
+var shownHere = []string{"message-id", "date", "from", "subject"}
+
+// consider decides on a message, as soon as that can be done.
+func (x *extract) consider(m *stream.Message) error {
+	facts := x.facts(m)
+	switch needsOctets := x.needs.Octets() || x.needs.Size && m.Size == 0; {
+	case !needsOctets:
+	case m.Parts > 0:
+		return x.large.wait(m)
+	case m.HasBody():
+		var err error
+		if x.octets, err = m.AppendBody(x.octets[:0]); err != nil {
+			return x.damaged(m, err)
+		}
+		facts.Octets = bytes.NewReader(x.octets)
+	case x.begin.Content != stream.Full:
+		facts.Octets = strings.NewReader(shownHeader(m.Header))
+	case x.taken.has(x.begin, m):
+		return x.take(m) // it has come before, and has other flags now
+	default:
+		return x.leave(m, leftOut)
+	}
+	v, err := x.opt.Messages.judge(facts)
+	if err != nil {
+		return err
+	}
+	return x.settled(m, v)
+}
+
+// settled does what was decided.
+func (x *extract) settled(m *stream.Message, v verdict) error {
+	if v != taken {
+		if m.Parts > 0 {
+			x.large.fate = dropped
+		}
+		return x.leave(m, v)
+	}
+	if x.needs.Octets() {
+		x.taken.add(x.begin, m)
+	}
+	return x.take(m)
+}
+
+// facts are what can be said of a message without its octets.
+func (x *extract) facts(m *stream.Message) search.Message {
+	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: dateOf(m.InternalDate), Size: m.Size}
+	if x.ahead != nil {
+		facts.Flags = x.ahead.flagsOf(x.begin, m)
+		facts.LargestUID = x.ahead.largest[placeOf(x.begin, m)]
+	}
+	return facts
+}
+
+// damaged is a message on which nobody can decide.
+func (x *extract) damaged(m *stream.Message, err error) error {
+	x.listed++
+	x.opt.Progress.Add(1, 0)
+	return x.w.Write(&stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()})
+}
+
+// shownHeader is a header of the fields that a record shows.
+func shownHeader(header []byte) string {
+	var b strings.Builder
+	for _, name := range []string{"Message-ID", "Date", "From", "Subject"} {
+		if value := stream.HeaderField(header, name); value != "" {
+			b.WriteString(name + ": " + strings.NewReplacer("\r", " ", "\n", " ").Replace(value) + "\r\n")
+		}
+	}
+	b.WriteString("\r\n")
+	return b.String()
+}
+
+// isLocal tells a failure to read the input from damage in it.
+func isLocal(err error) bool {
+	var stream *stream.Error
+	return !errors.As(err, &stream)
+}

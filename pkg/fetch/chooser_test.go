@@ -1,0 +1,254 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/search"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// chosen exports a choice, and returns what was warned of.
+func chosen(t testing.TB, addr string, opt Options) (*got, []string, error) {
+	t.Helper()
+	var warned []string
+	opt.Warn = func(format string, args ...any) { warned = append(warned, fmt.Sprintf(format, args...)) }
+	data, err := exportOf(t, addr, opt)
+	if exit.CodeOf(err) != exit.OK && exit.CodeOf(err) != exit.Partial {
+		return nil, warned, err
+	}
+	return read(t, data), warned, err
+}
+
+// The server's SEARCH, a look at the messages here, and an archive of them all
+// choose the same, with bodies and without.
+func TestChoiceWhoeverMakesIt(t *testing.T) {
+	addr, account := mailbox(t)
+	data := archiveOf(t, addr)
+	total := int64(len(account.Entries()))
+	skip := func(text string) search.Criteria {
+		c, err := search.Skip(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, choice := range map[string]Choice{
+		"flags": {Criteria: parse(t, "UNSEEN")}, "flag and word": {Criteria: parse(t, "FLAGGED SUBJECT s1")}, "words": {Criteria: parse(t, "OR SUBJECT hay HEADER Message-ID <3@dated>")},
+		"a body": {Criteria: parse(t, "BODY needle")}, "no body": {Criteria: parse(t, "NOT BODY needle FROM rgen")}, "late": {Criteria: parse(t, "HEADER Message-ID late")},
+		"arrival": {Criteria: parse(t, "SINCE 1-Jun-2021 BEFORE 1-Jan-2022")}, "on": {Criteria: parse(t, "OR ON 2-Feb-2021 ON 3-Mar-2021")}, "sent": {Criteria: parse(t, "SENTSINCE 1-Jan-2020")},
+		"size": {Criteria: parse(t, "LARGER 1000000")}, "small": {Criteria: search.MaxSize(300)}, "uid": {Criteria: parse(t, "UID 3:5,*")}, "age": {Criteria: search.MinAge(24*time.Hour, arrived.AddDate(1, 0, 0))},
+		"skip": {Skip: skip("number 1|needle"), SkipText: "x"}, "skip and more": {Criteria: parse(t, "SEEN FROM rgen"), Skip: skip("s2"), SkipText: "x"}, "nothing": {Criteria: parse(t, "SEEN UNSEEN")},
+		"long": {Criteria: parse(t, "NOT ("+strings.Repeat("SUBJECT xyzxyzxyzxyzxyzxyz ", 400)+") SUBJECT s1")},
+	} {
+		for _, content := range []stream.Content{stream.Full, stream.Headers} {
+			opt := options(t, content)
+			opt.Messages = choice
+			out, err := extractOf(t, fileOf(data), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := read(t, out)
+			for _, here := range []bool{true, false} {
+				if content == stream.Headers && !here {
+					continue // what the server is asked is the same
+				}
+				opt.Messages.Here = here
+				g, warned, err := chosen(t, addr, opt)
+				if err != nil || len(warned) > 0 {
+					t.Errorf("%s, %s, here %v: %v, %q", name, content, here, err, warned)
+					continue
+				}
+				if !slices.Equal(g.order, want.order) || !slices.Equal(g.skipped, want.skipped) {
+					t.Errorf("%s, %s, here %v: %.300q, of the archive %.300q; skipped %v, of the archive %v", name, content, here, g.order, want.order, g.skipped, want.skipped)
+				}
+				for id, octets := range want.octets {
+					if !bytes.Equal(g.octets[id], octets) {
+						t.Errorf("%s, %s, here %v: %s has %d octets, want %d", name, content, here, id, len(g.octets[id]), len(octets))
+					}
+				}
+				if e := g.end; e.Listed != e.Emitted || e.Listed+e.LeftOut != total || e.LeftOut != want.end.LeftOut || e.Skipped != int64(len(g.skipped)) {
+					t.Errorf("%s, %s, here %v: %+v of %d, of the archive %+v", name, content, here, g.end, total, want.end)
+				}
+			}
+			if name != "nothing" && (len(want.order) == 0 || int64(len(want.order)) == total) {
+				t.Errorf("%s shows nothing", name)
+			}
+		}
+	}
+}
+
+// A server whose SEARCH is of no use is found out, once, and nothing is lost.
+func TestServersThatCannotSearch(t *testing.T) {
+	messages := mails(40, 200)
+	for i := range messages {
+		messages[i] = slices.Concat(fmt.Appendf(nil, "Subject: %s %d\r\n", []string{"red", "grün"}[i%2], i), messages[i])
+	}
+	messages = append(messages, mails(1, 5<<20)[0])
+	honest := func(real int) int { return real }
+	ok := "TAG OK done\r\n"
+	all := "* SEARCH"
+	for i := range messages {
+		all += fmt.Sprintf(" %d", i+1)
+	}
+	cases := map[string]struct {
+		search   string
+		warnings int
+		searches int // at most
+	}{
+		"no such command":       {"TAG BAD what\r\n", 1, 1},
+		"refused":               {"TAG NO not here\r\n", 1, 1},
+		"nothing found":         {"* SEARCH\r\n" + ok, 1, 2},
+		"one is forgotten":      {strings.Replace(all, " 7 ", " ", 1) + "\r\n" + ok, 1, 2},
+		"words in place of it":  {"* SEARCH none\r\n" + ok, 1, 2},
+		"it finds what is not":  {all + " 4711 0 99999999\r\n" + ok, 0, 2},
+		"another, in disguise":  {"TAG NO [LIMIT] too much\r\n", 1, 1},
+		"it is busy, it claims": {"TAG NO [INUSE] later\r\n", 1, 1},
+	}
+	for name, c := range cases {
+		for criteria, want := range map[string]func(int) bool{
+			"SUBJECT red":                 func(uid int) bool { return uid%2 == 1 && uid < 41 },
+			"SUBJECT grün":                func(uid int) bool { return uid%2 == 0 && uid < 41 },
+			"BODY line LARGER 1000000":    func(uid int) bool { return uid == 41 },
+			"UNFLAGGED UID 3:5 TEXT line": func(uid int) bool { return uid >= 3 && uid <= 5 },
+		} {
+			for _, content := range []stream.Content{stream.Full, stream.Headers} {
+				server := oddServer{messages: messages, size: honest, folders: true, search: c.search, said: &said{}}
+				opt := options(t, content)
+				opt.Messages.Criteria = parse(t, criteria)
+				g, warned, err := chosen(t, server.start(t), opt)
+				if err != nil {
+					t.Errorf("%s, %s: %v", name, criteria, err)
+					continue
+				}
+				if len(warned) != c.warnings || server.said.count("UID SEARCH") > c.searches {
+					t.Errorf("%s, %s: warned %q, %d searches", name, criteria, warned, server.said.count("UID SEARCH"))
+				}
+				if c.warnings == 0 {
+					continue // and whatever it finds beside counts
+				}
+				var ids []string
+				for uid := 1; uid <= len(messages); uid++ {
+					if want(uid) {
+						ids = append(ids, fmt.Sprint("INBOX/", uid))
+					}
+				}
+				if !slices.Equal(g.order, ids) || g.end.LeftOut != int64(len(messages)-len(ids)) {
+					t.Errorf("%s, %s, %s: %v, want %v; %+v", name, criteria, content, g.order, ids, g.end)
+				}
+			}
+		}
+	}
+}
+
+// Words beyond ASCII are looked for here where the server does not know them.
+func TestServerWithoutUTF8(t *testing.T) {
+	messages := mails(6, 200)
+	for i := range messages {
+		messages[i] = slices.Concat(fmt.Appendf(nil, "Subject: %s\r\n", []string{"red", "grün"}[i%2]), messages[i])
+	}
+	server := oddServer{messages: messages, size: func(real int) int { return real }, folders: true, ascii: true, said: &said{}}
+	opt := options(t, stream.Full)
+	opt.Messages.Criteria = parse(t, `UNFLAGGED SUBJECT "GRÜN"`)
+	g, warned, err := chosen(t, server.start(t), opt)
+	if err != nil || len(warned) > 0 || !slices.Equal(g.order, []string{"INBOX/2", "INBOX/4", "INBOX/6"}) {
+		t.Errorf("%v, %q, %v", err, warned, g)
+	}
+	if server.said.count("UID SEARCH UNFLAGGED") != 1 {
+		t.Errorf("%q", server.said.lines)
+	}
+}
+
+// What a server finds is taken as far as it has it, and no further.
+func TestSearchOutsideTheFolder(t *testing.T) {
+	server := oddServer{messages: mails(5, 100), size: func(real int) int { return real }, folders: true, search: "* SEARCH 1 2 3 4 5 77 4294967295\r\nTAG OK done\r\n"}
+	opt := options(t, stream.Full)
+	opt.Messages.Criteria = parse(t, "SEEN")
+	g, warned, err := chosen(t, server.start(t), opt)
+	if err != nil || len(warned) > 0 || len(g.order) != 5 || g.end.Listed != 5 {
+		t.Errorf("%v, %q, %v", err, warned, g)
+	}
+}
+
+// Sizes that a server does not know are those of the octets.
+func TestSizeOfNoSize(t *testing.T) {
+	messages := append(mails(6, 600), mails(2, 5<<20)...)
+	messages = append(messages, []byte("x"))
+	sizes := func(size func(int) int) map[string]Options {
+		least, most := options(t, stream.Full), options(t, stream.Headers)
+		least.Messages.Criteria = search.MinSize(int64(len(messages[0])))
+		most.Messages.Criteria = search.MaxSize(int64(len(messages[0])))
+		return map[string]Options{"least": least, "most": most}
+	}
+	for name, size := range map[string]func(int) int{"zero": func(int) int { return 0 }, "none": func(int) int { return -1 }, "true": func(real int) int { return real }} {
+		for end, opt := range sizes(size) {
+			server := oddServer{messages: messages, size: size, folders: true}
+			opt.Messages.Here = true
+			g, _, err := chosen(t, server.start(t), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4", "INBOX/5", "INBOX/6", "INBOX/7", "INBOX/8"}
+			if end == "most" {
+				want = append(want[:6], "INBOX/9")
+			}
+			if !slices.Equal(g.order, want) {
+				t.Errorf("%s, %s: %v, want %v", name, end, g.order, want)
+			}
+			if end == "least" && g.end.Octets != int64(6*len(messages[0])+2*len(messages[6])) {
+				t.Errorf("%s: %d octets", name, g.end.Octets)
+			}
+		}
+	}
+}
+
+// A message that goes away while it is looked at is gone, not an error.
+func TestChosenAndGone(t *testing.T) {
+	server := imaptest.StartServer(t, imaptest.Options{})
+	account := server.Account("joe")
+	for i := range 6 {
+		account.AddMessage("INBOX", nil, arrived, fmt.Appendf(nil, "Subject: %d\r\n\r\nbody", i))
+	}
+	for _, content := range []stream.Content{stream.Full, stream.Headers} {
+		session, err := imapconn.Open(context.Background(), connection(t, server.Addr()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		opt := options(t, content)
+		opt.Messages = Choice{Criteria: parse(t, "BODY body"), Here: true}
+		s := newSource(t.Context(), &opt)
+		s.session = session
+		s.chooser = &chooser{source: s, choice: &opt.Messages}
+		s.folder = &stream.Folder{Name: "INBOX", UIDValidity: 1}
+		var kinds []itemKind
+		err = s.run(func() (err error) {
+			if s.box, err = session.Examine(t.Context(), "INBOX"); err != nil {
+				return err
+			}
+			wants, err := s.chosen(0)
+			if err != nil {
+				return err
+			}
+			account.Expunge("INBOX", wants[2].uid)
+			s.listed += int64(len(wants))
+			return s.export(wants)
+		}, func(b *batch) error {
+			for _, it := range b.items {
+				kinds = append(kinds, it.kind)
+			}
+			return nil
+		})
+		if n := len(kinds); err != nil || n < 5 || !slices.Equal(slices.Compact(kinds), []itemKind{itemMessage, itemGone, itemMessage}) {
+			t.Errorf("%s: %v, %v", content, err, kinds)
+		}
+	}
+}

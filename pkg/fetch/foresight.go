@@ -1,0 +1,130 @@
+package fetch
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// account is whose messages a stream holds.
+type account struct{ user, host string }
+
+// place is what a UID means something in.
+type place struct {
+	user, host, folder string
+	validity           uint32
+}
+
+func placeOf(b *stream.Begin, m *stream.Message) place {
+	return place{b.User, b.Host, m.Folder, m.UIDValidity}
+}
+
+// foresight is what a first pass over an archive has found.
+type foresight struct {
+	accounts map[account]bool
+	largest  map[place]uint32 // UID
+	later    index            // flags of the streams after the first: a place in lists
+	lists    [][]string
+	known    map[string]uint32 // lists, by their text
+}
+
+// survey reads an archive to its end, or as far as it is whole.
+func survey(in *stream.Reader) (*foresight, error) {
+	f := &foresight{accounts: map[account]bool{}, largest: map[place]uint32{}, known: map[string]uint32{}}
+	var begin *stream.Begin
+	for streams := 0; ; {
+		rec, err := in.Next()
+		if err != nil {
+			if err != io.EOF && isLocal(err) {
+				return nil, err
+			}
+			return f, nil // the second pass comes to the same place
+		}
+		switch r := rec.(type) {
+		case *stream.Begin:
+			begin = r
+			f.accounts[account{r.User, r.Host}] = true
+			streams++
+		case *stream.Message:
+			p := placeOf(begin, r)
+			f.largest[p] = max(f.largest[p], r.UID)
+			if streams > 1 {
+				f.later.set(p, r.UID, f.number(r.Flags))
+			}
+		}
+	}
+}
+
+// number gives each list of flags one.
+func (f *foresight) number(flags []string) uint32 {
+	text := strings.Join(flags, " ")
+	n, ok := f.known[text]
+	if !ok {
+		n = uint32(len(f.lists))
+		f.lists = append(f.lists, slices.Clone(flags))
+		f.known[text] = n
+	}
+	return n
+}
+
+// flagsOf returns the flags that a message has in the end.
+func (f *foresight) flagsOf(b *stream.Begin, m *stream.Message) []string {
+	if n, ok := f.later.get(placeOf(b, m), m.UID); ok {
+		return f.lists[n]
+	}
+	return m.Flags
+}
+
+// index keeps a number for messages that mostly come by ascending UID. It takes
+// some 8 octets a message.
+type index struct {
+	places map[place]*numbers
+}
+
+type numbers struct {
+	uids   []uint32 // ascending
+	values []uint32
+	late   map[uint32]uint32 // came out of order
+}
+
+func (x *index) set(p place, uid, value uint32) {
+	if x.places == nil {
+		x.places = map[place]*numbers{}
+	}
+	n := x.places[p]
+	if n == nil {
+		n = &numbers{late: map[uint32]uint32{}}
+		x.places[p] = n
+	}
+	if last := len(n.uids) - 1; last < 0 || uid > n.uids[last] {
+		n.uids, n.values = append(n.uids, uid), append(n.values, value)
+	} else if i, found := slices.BinarySearch(n.uids, uid); found {
+		n.values[i] = value
+	} else {
+		n.late[uid] = value
+	}
+}
+
+func (x *index) get(p place, uid uint32) (value uint32, ok bool) {
+	n := x.places[p]
+	if n == nil {
+		return 0, false
+	}
+	if i, found := slices.BinarySearch(n.uids, uid); found {
+		return n.values[i], true
+	}
+	value, ok = n.late[uid]
+	return value, ok
+}
+
+// marks is a set of messages.
+type marks struct{ index }
+
+func (s *marks) add(b *stream.Begin, m *stream.Message) { s.set(placeOf(b, m), m.UID, 0) }
+
+func (s *marks) has(b *stream.Begin, m *stream.Message) bool {
+	_, ok := s.get(placeOf(b, m), m.UID)
+	return ok
+}
