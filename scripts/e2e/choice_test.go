@@ -1,0 +1,497 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// servers runs a test with an empty account at each kind of server.
+func servers(t *testing.T, test func(t *testing.T, src account)) {
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(imaptest.StartServer(t, imaptest.Options{}), "joe"))
+	})
+	t.Run("dovecot", func(t *testing.T) {
+		t.Parallel()
+		test(t, real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe"))
+	})
+	t.Run("cyrus", func(t *testing.T) {
+		t.Parallel()
+		test(t, real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe"))
+	})
+}
+
+// one puts messages into INBOX.
+func (a account) one(t testing.TB, messages ...imaptest.Message) {
+	t.Helper()
+	a.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: messages}}})
+}
+
+// chosen runs imap-fetch with some options and returns its stream.
+func (b *bench) chosen(options string) rows {
+	b.t.Helper()
+	b.sh(`imap-fetch --level none ` + options + ` >chosen`).wants(0)
+	return b.rows("chosen")
+}
+
+// TestCase31MaxAge: age 0 takes nothing old, and a minute counts by arrival.
+func TestCase31MaxAge(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, src account) {
+		now := time.Now()
+		var messages []imaptest.Message
+		for i, age := range []time.Duration{48 * time.Hour, time.Hour, 10 * time.Minute, 5 * time.Second} {
+			messages = append(messages, imaptest.Message{Octets: letter(fmt.Sprint(i), "Hi\n"), InternalDate: now.Add(-age)}) // all sent in 2012
+		}
+		src.one(t, messages...)
+		b := newBench(t).with("SRC", src.options())
+		for _, here := range []string{"", "--search-here "} {
+			for age, want := range map[string][]string{"0": {}, "5m": {"INBOX/4"}, "30m": {"INBOX/3", "INBOX/4"}, "0.5": {"INBOX/2", "INBOX/3", "INBOX/4"}, "1w": {"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4"}} {
+				got := b.chosen(here + `--max-age ` + age + ` $SRC`)
+				sameIDs(t, here+age, got.of("message").ids(), want)
+				if e := got.end(t); e.LeftOut != int64(4-len(want)) {
+					t.Errorf("%s: %d left out", age, e.LeftOut)
+				}
+			}
+		}
+		if o := b.sh(`imap-fetch --max-age 30m $SRC | imap-diff --report $DST -`); o.exit == 0 {
+			t.Error("no destination, and no error")
+		}
+	})
+}
+
+// TestCase32AgeWindow: both ends of a window count, and an empty one is refused.
+func TestCase32AgeWindow(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, src account) {
+		now := time.Now()
+		const day = 24 * time.Hour
+		var messages []imaptest.Message
+		for i, age := range []time.Duration{10001 * day, 10000*day - 12*time.Hour, 9998 * day, day} {
+			messages = append(messages, imaptest.Message{Octets: letter(fmt.Sprint(i), "Hi\n"), InternalDate: now.Add(-age)})
+		}
+		src.one(t, messages...)
+		proxy := imaptest.NewFaultProxy(t, src.addr)
+		b := newBench(t).with("SRC", src.by(proxy.Addr()).options())
+		for _, here := range []string{"", "--search-here"} {
+			sameIDs(t, "window "+here, b.chosen(`--max-age 10000 --min-age 9999 `+here+` $SRC`).of("message").ids(), []string{"INBOX/2"})
+			sameIDs(t, "window and key "+here, b.chosen(`--max-age 10000 --min-age 1 --search 'SUBJECT 2' `+here+` $SRC`).of("message").ids(), []string{"INBOX/3"})
+		}
+		proxy.SetRules()
+		for _, options := range []string{`--max-age 9999 --min-age 10000`, `--since 2020-01-02 --before 2020-01-02`, `--sent-since 2021-01-01 --sent-before 2020-12-31`, `--min-size 5 --max-size 4`} {
+			b.sh(`imap-fetch ` + options + ` $SRC >out`).wants(64).says("OR")
+		}
+		if n := proxy.Connections(); n != 0 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+// searched asks a server itself, over a plain socket.
+func (a account) searched(t testing.TB, criteria string) []string {
+	t.Helper()
+	conn, err := net.Dial("tcp", a.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	r := bufio.NewReader(conn)
+	var uids []int
+	say := func(tag, command string) {
+		fmt.Fprintf(conn, "%s %s\r\n", tag, command)
+		for {
+			line, err := r.ReadString('\n')
+			switch {
+			case err != nil:
+				t.Fatalf("%s: %v", command, err)
+			case strings.HasPrefix(line, "+"):
+				return
+			case strings.HasPrefix(line, tag+" OK"):
+				return
+			case strings.HasPrefix(line, tag+" "):
+				t.Fatalf("%s: %s", command, line)
+			case strings.HasPrefix(line, "* SEARCH"):
+				for _, word := range strings.Fields(line)[2:] {
+					uid, _ := strconv.Atoi(word)
+					uids = append(uids, uid)
+				}
+			}
+		}
+	}
+	say("a", "LOGIN "+a.user+" secret")
+	say("b", "EXAMINE INBOX")
+	say("c", "UID SEARCH "+criteria)
+	slices.Sort(uids)
+	ids := []string{}
+	for _, uid := range uids {
+		ids = append(ids, fmt.Sprint("INBOX/", uid))
+	}
+	return ids
+}
+
+// case33 is mail that differs in all that can be searched for.
+func case33() (messages []imaptest.Message) {
+	people := []string{"Ann <ann@example.net>", "Joe <joe@example.org>", "=?utf-8?q?J=C3=BCrgen?= <juergen@example.de>", "list@lists.example.com"}
+	for i := range 36 {
+		octets := fmt.Appendf(nil, "Message-ID: <%d@case33>\r\nDate: %s\r\nFrom: %s\r\nTo: %s\r\nCc: %s\r\nSubject: %s number %d\r\nX-Kind: kind%d\r\n\r\nThis is %s.\r\n%s",
+			i, day(i*40).Format(time.RFC1123Z), people[i%4], people[i/2%4], people[i/3%4], []string{"budget", "holiday", "=?utf-8?q?Gr=C3=BC=C3=9Fe?="}[i%3], i, i%5, []string{"an invoice", "a letter", "nothing much"}[i%3], strings.Repeat("More of it.\r\n", i*i))
+		var flags []string
+		for n, f := range []string{`\Seen`, `\Flagged`, "NonJunk", `\Answered`, `\Deleted`} {
+			if i%(n+2) == 0 {
+				flags = append(flags, f)
+			}
+		}
+		messages = append(messages, imaptest.Message{Octets: octets, Flags: flags, InternalDate: day(i * 33)})
+	}
+	return messages
+}
+
+// TestCase33Search: the same messages as the server's own SEARCH, whether it is
+// asked, is not, or is an archive.
+func TestCase33Search(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, src account) {
+		src.one(t, case33()...)
+		b := newBench(t).with("SRC", src.options())
+		b.sh(`imap-fetch $SRC -o all.zst`).wants(0)
+		cyrus := strings.Contains(t.Name(), "cyrus")
+		for _, criteria := range []string{
+			"ALL", "OR FROM ann (OR TO ann (CC ann))", "NOT SUBJECT budget", "UNSEEN SENTSINCE 1-Jan-2017", "KEYWORD NonJunk", "UNKEYWORD NonJunk FLAGGED", "UID 3:9,20,30:*", "UID 4711:*", "NOT UID 1:30",
+			"SEEN", "UNSEEN", "ANSWERED DELETED", "OR SEEN FLAGGED", "NOT (SEEN FLAGGED)", "SINCE 1-Jan-2016", "BEFORE 1-Jan-2016", "SINCE 1-Jan-2016 BEFORE 1-Jan-2017", "ON 4-Jul-2015",
+			"SENTBEFORE 1-Jan-2016", "SENTON 10-Jul-2015", "LARGER 2000", "SMALLER 700", "SUBJECT holiday LARGER 1000", `SUBJECT "number 2"`, `HEADER X-Kind kind3`, `HEADER X-Nothing ""`, `HEADER X-Kind ""`,
+			`FROM example.org`, `BODY invoice`, `NOT BODY invoice SEEN`, `TEXT kind1`, `SEEN SEEN UNSEEN`,
+		} {
+			want := src.searched(t, criteria)
+			for how, options := range map[string]string{"the server": `$SRC`, "we": `--search-here $SRC`, "an archive": `--source all.zst`} {
+				if cyrus && how != "the server" && strings.Contains(criteria, `"number 2"`) {
+					continue // Cyrus leaves blanks out of words: see pkg/search
+				}
+				got := b.chosen(`--headers --search '` + criteria + `' ` + options)
+				sameIDs(t, criteria+", "+how, got.of("message").ids(), want)
+				if e := got.end(t); e.LeftOut != int64(36-len(want)) {
+					t.Errorf("%s, %s: %d left out, want %d", criteria, how, e.LeftOut, 36-len(want))
+				}
+			}
+		}
+		for _, words := range []string{"FROM jürgen", `SUBJECT "grüße"`, "FROM JÜRGEN SUBJECT GRÜßE"} { // no server was asked by hand for these
+			var want []string
+			for i := range 36 {
+				if (i%4 == 2 || !strings.HasPrefix(words, "FROM")) && (i%3 == 2 || !strings.Contains(words, "SUBJECT")) {
+					want = append(want, fmt.Sprint("INBOX/", i+1))
+				}
+			}
+			for how, options := range map[string]string{"the server": `$SRC`, "we": `--search-here $SRC`, "an archive": `--source all.zst`} {
+				if strings.Contains(t.Name(), "embedded") && how == "the server" {
+					continue // it decodes no words
+				}
+				sameIDs(t, words+", "+how, b.chosen(`--headers --search '`+words+`' `+options).of("message").ids(), want)
+			}
+		}
+		t.Run("all options narrow each other", func(t *testing.T) {
+			b := *b
+			b.t = t
+			got := b.chosen(`--search 'SEEN' --search 'NOT SUBJECT holiday' --since 2015-07-01 --before 2018-01-01 --sent-since 2015-07-01 --sent-before 2018-01-01 --min-size 300 --max-size 5000 --uid 3:25 --min-age 1 --skip-raw 'kind[12]' $SRC`)
+			filters := got.of("begin")[0].Filters
+			if len(filters) != 11 || !slices.Contains(filters, "search=SEEN") || !slices.Contains(filters, "search=SINCE 1-Jul-2015") || !slices.Contains(filters, "skip-raw=kind[12]") {
+				t.Errorf("%q", filters)
+			}
+			var want, skipped []string
+			for _, e := range src.dumpOctets(t) {
+				i := int(e.UID) - 1
+				sent := day(i * 40)
+				if i%2 == 0 && i%3 != 1 && e.UID >= 3 && e.UID <= 25 && e.Size >= 300 && e.Size <= 5000 && i > 0 && sent.Year() < 2018 && day(i*33).Year() < 2018 {
+					if i%5 == 1 || i%5 == 2 {
+						skipped = append(skipped, fmt.Sprint("INBOX/", e.UID))
+					} else {
+						want = append(want, fmt.Sprint("INBOX/", e.UID))
+					}
+				}
+			}
+			sameIDs(t, "all options", got.of("message").ids(), want)
+			sameIDs(t, "skipped", got.of("skipped").ids(), skipped)
+			if len(want) == 0 || len(skipped) == 0 {
+				t.Error("it shows nothing")
+			}
+		})
+	})
+}
+
+// dumpOctets is dump with octets.
+func (a account) dumpOctets(t testing.TB) []imaptest.Entry {
+	t.Helper()
+	entries, err := imaptest.DumpOctets(a.addr, a.user, "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}
+
+// TestCase34MisspeltKey: an error before any connection, that names the key
+// that was meant.
+func TestCase34MisspeltKey(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	proxy := imaptest.NewFaultProxy(t, server.Addr())
+	b := newBench(t).with("AT", account{proxy.Addr(), "joe"}.options())
+	b.write("x.zst", nil)
+	for script, says := range map[string]string{
+		`imap-fetch --search 'SENTAFTER 1-Jan-2020' $AT`:     "SENTSINCE",
+		`imap-fetch --search 'SEEN SUBJEKT x' $AT`:           "SUBJECT",
+		`imap-fetch --search 'NEW' $AT`:                      "UNSEEN",
+		`imap-fetch --search '' $AT`:                         "empty",
+		`imap-fetch --search 'OR SEEN' $AT`:                  "OR",
+		`imap-fetch --since yesterday $AT`:                   "2026-01-31",
+		`imap-fetch --max-age -1 $AT`:                        "age",
+		`imap-fetch --uid 0 $AT`:                             "UID",
+		`imap-fetch --skip-raw '(' $AT`:                      "regular expression",
+		`imap-fetch --min-size many $AT`:                     "--min-size",
+		`imap-fetch --search SEEN --select x.zst $AT`:        "--select",
+		`imap-fetch --max-age 1 --select x.zst $AT`:          "--select",
+		`imap-fetch --source x.zst $AT`:                      "--source",
+		`imap-fetch --source x.zst --key ALL`:                "--key",
+		`imap-fetch --source - --select - <x.zst`:            "stdin",
+		`imap-list --check $AT`:                              "--source",
+		`imap-list --check --source x.zst --folder INBOX`:    "--folder",
+		`imap-list --source x.zst $AT`:                       "--source",
+		`imap-fetch --source x.zst --search 'SENTAFTER x'`:   "SENTSINCE",
+		`imap-fetch --source x.zst --headers --select x.zst`: "x.zst",
+	} {
+		t.Run(script, func(t *testing.T) {
+			b := *b
+			b.t = t
+			if o := b.sh(script + ` >out`).says(says); o.exit != 64 && o.exit != 66 {
+				t.Errorf("%s", o)
+			}
+		})
+	}
+	if n := proxy.Connections(); n != 0 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestCase35BrokenSearch: a server whose SEARCH fails or miscounts.
+func TestCase35BrokenSearch(t *testing.T) {
+	t.Parallel()
+	for name, search := range map[string]func(found []uint32) ([]uint32, error){
+		"refuses": func([]uint32) ([]uint32, error) {
+			return nil, &imap.Error{Type: imap.StatusResponseTypeNo, Text: "not\x1b[31m today"}
+		},
+		"finds nothing":  func([]uint32) ([]uint32, error) { return nil, nil },
+		"forgets one":    func(found []uint32) ([]uint32, error) { return slices.Delete(found, len(found)/2, len(found)/2+1), nil },
+		"finds too much": func(found []uint32) ([]uint32, error) { return append(found, 4711, 99), nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := imaptest.StartServer(t, imaptest.Options{OnSearch: func(_, _ string, found []uint32) ([]uint32, error) {
+				if len(found) == 0 {
+					return nil, nil
+				}
+				return search(found)
+			}})
+			account := server.Account("src")
+			account.Fill(mail(80))
+			for i, m := range case33() {
+				m.Flags = append(m.Flags, fmt.Sprint("k", i%2))
+				account.AddMessage("INBOX", m.Flags, m.InternalDate, m.Octets)
+			}
+			src, dst := embedded(server, "src"), embedded(imaptest.StartServer(t, imaptest.Options{LiteralPlus: true}), "dst")
+			b := between(t, src, dst)
+			b.sh(offline).wants(0)
+			equal(t, src, dst)
+			var want []string
+			for _, e := range account.Messages("INBOX") {
+				if slices.Contains(e.Flags, "k1") {
+					want = append(want, fmt.Sprint("INBOX/", e.UID))
+				}
+			}
+			o := b.sh(`imap-fetch --search 'KEYWORD k1' --level none $SRC >chosen`).wants(0)
+			got := b.rows("chosen")
+			sameIDs(t, "chosen", got.of("message").ids(), want)
+			if e := got.end(t); e.LeftOut+e.Emitted != int64(len(account.Entries())) {
+				t.Errorf("%d left out of %d", e.LeftOut, len(account.Entries()))
+			}
+			if n := strings.Count(o.stderr, "SEARCH"); n != 1 && name != "finds too much" {
+				t.Errorf("warned %d times: %s", n, o)
+			}
+			if strings.Contains(o.stderr, "\x1b") {
+				t.Errorf("%q", o.stderr)
+			}
+		})
+	}
+}
+
+// TestCase36Sizes: the size that an option names is in, and a size of 0 is none.
+func TestCase36Sizes(t *testing.T) {
+	t.Parallel()
+	sizes := []int{400, 999, 1000, 1001, 5000, 5 << 20}
+	messages := func() (all []imaptest.Message) {
+		for i, size := range sizes {
+			octets := letter(fmt.Sprint(i), "")
+			octets = append(octets, bytes.Repeat([]byte("x"), size-len(octets)-2)...)
+			all = append(all, imaptest.Message{Octets: append(octets, "\r\n"...), InternalDate: day(i)})
+		}
+		return all
+	}
+	check := func(t *testing.T, src account) {
+		b := newBench(t).with("SRC", src.options())
+		b.sh(`imap-fetch $SRC -o all.zst`).wants(0)
+		for options, want := range map[string][]string{
+			"--max-size 1000":                 {"INBOX/1", "INBOX/2", "INBOX/3"},
+			"--min-size 1000":                 {"INBOX/3", "INBOX/4", "INBOX/5", "INBOX/6"},
+			"--min-size 1000 --max-size 1000": {"INBOX/3"},
+			"--search 'SMALLER 1000'":         {"INBOX/1", "INBOX/2"},
+			"--search 'LARGER 1000'":          {"INBOX/4", "INBOX/5", "INBOX/6"},
+			"--min-size 5242881":              {},
+			"--min-size 5242880":              {"INBOX/6"},
+			"--max-size 0":                    {},
+		} {
+			for _, from := range []string{"$SRC", "--search-here $SRC", "--source all.zst"} {
+				for _, content := range []string{"", "--headers"} {
+					got := b.chosen(options + " " + content + " " + from)
+					sameIDs(t, options+", "+content+from, got.of("message").ids(), want)
+					for _, m := range got.of("message") {
+						if real := int64(sizes[m.UID-1]); m.Size != real && content == "" {
+							t.Errorf("UID %d: size %d, want %d", m.UID, m.Size, real)
+						}
+					}
+				}
+			}
+		}
+	}
+	servers(t, func(t *testing.T, src account) {
+		src.one(t, messages()...)
+		check(t, src)
+	})
+	t.Run("sizes of 0", func(t *testing.T) {
+		t.Parallel()
+		server := imaptest.StartServer(t, imaptest.Options{SizeOf: func(int) int64 { return 0 }})
+		for _, m := range messages() {
+			server.Account("joe").AddMessage("INBOX", nil, m.InternalDate, m.Octets)
+		}
+		check(t, embedded(server, "joe"))
+	})
+}
+
+// TestCase37SkipRaw: only what matches is skipped; each is named, in the stream
+// and by a receipt.
+func TestCase37SkipRaw(t *testing.T) {
+	t.Parallel()
+	plain, eight := letter("plain", "Hello\n"), []byte("Message-ID: <eight@x>\r\nSubject: Gr\xfc\xdfe\r\n\r\nHello\r\n")
+	partial := []byte("Message-ID: <partial@x>\r\nContent-Type: message/partial; id=x; number=1\r\n\r\nHello\r\n")
+	bodyOnly := []byte("Message-ID: <body@x>\r\nSubject: ok\r\n\r\ncaf\xe9 in the body\r\n")
+	large := append(letter("large", ""), bytes.Repeat([]byte("a line of a large message\r\n"), 200000)...)
+	late := append(slices.Clone(large), "X-Virus at its end\r\n"...)
+	other := []byte("Message-ID: <other@x>\r\nFrom: Ann <ann@example.net>\r\nSubject: not from joe\r\n\r\nHello\r\n")
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	for i, octets := range [][]byte{plain, eight, partial, bodyOnly, large, late, other} {
+		server.Account("src").AddMessage("INBOX", nil, day(i), octets)
+	}
+	src := embedded(server, "src")
+	b := newBench(t).with("SRC", src.options())
+	b.sh(`imap-fetch $SRC -o all.zst`).wants(0)
+	all := []string{"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4", "INBOX/5", "INBOX/6", "INBOX/7"}
+	n := 0
+	for options, skipped := range map[string][]string{
+		`--skip-raw '\A(?:[^\r\n]+\r?\n)*[^\r\n]*[^\x00-\x7F]'`:                     {"INBOX/2"},
+		`--skip-raw '(?im)^Content-Type:\s*message/partial'`:                        {"INBOX/3"},
+		`--skip-raw 'X-Virus'`:                                                      {"INBOX/6"},
+		`--skip-raw 'X-Virus' --skip-raw 'message/partial'`:                         {"INBOX/3", "INBOX/6"},
+		`--skip-raw '(?im)^From: Joe'`:                                              {"INBOX/1", "INBOX/5", "INBOX/6"},
+		`--skip-raw 'Hello' --search 'NOT FROM ann'`:                                {"INBOX/1", "INBOX/2", "INBOX/3"},
+		`--skip-raw 'nothing that is anywhere'`:                                     {},
+		`--skip-raw 'large message' --headers`:                                      {"INBOX/5", "INBOX/6"},
+		`--skip-raw 'at its end' --headers --search-here --search 'LARGER 1000000'`: {"INBOX/6"},
+	} {
+		for _, from := range []string{"$SRC", "--source all.zst"} {
+			got := b.chosen(options + " " + from)
+			sameIDs(t, options+" "+from, got.of("skipped").ids(), skipped)
+			left := len(skipped)
+			want := []string{}
+			for _, id := range all {
+				switch {
+				case slices.Contains(skipped, id):
+				case strings.Contains(options, "NOT FROM ann") && id == "INBOX/7", strings.Contains(options, "LARGER") && id != "INBOX/5":
+					left++
+				default:
+					want = append(want, id)
+				}
+			}
+			sameIDs(t, options+" "+from, got.of("message").ids(), want)
+			if e := got.end(t); e.LeftOut != int64(left) || e.Skipped != int64(len(skipped)) {
+				t.Errorf("%s %s: %d left out, %d skipped", options, from, e.LeftOut, e.Skipped)
+			}
+			if strings.Contains(options, "--headers") {
+				continue
+			}
+			n++
+			dst := embedded(server, fmt.Sprint("dst-", n))
+			o := b.with("DST", dst.options()).sh(`imap-fetch ` + options + ` ` + from + ` | imap-diff $DST | imap-push $DST`).wants(0).appended(len(want))
+			receipts := o.receipts().of("skipped")
+			ids := []string{}
+			for _, r := range receipts {
+				ids = append(ids, fmt.Sprint(r.Folder, "/", r.UID))
+				if r.Reason != "content" || r.Text == "" {
+					t.Errorf("%+v", r)
+				}
+			}
+			sameIDs(t, "receipts of "+options, ids, skipped)
+			if got := len(dst.dump(t)); got != len(want) {
+				t.Errorf("%s: %d messages arrived, want %d", options, got, len(want))
+			}
+		}
+	}
+}
+
+// TestChoiceContinued: a choice goes on after a cut as if nothing had happened,
+// also one that counts from the clock.
+func TestChoiceContinued(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	account := server.Account("src")
+	for i := range 3000 {
+		folder := []string{"INBOX", "Sent", "Work"}[i/1000]
+		account.AddMessage(folder, []string{`\Seen`}[:i%2], time.Now().Add(-time.Duration(i)*time.Hour), append(letter(fmt.Sprint(i), "Hi\n"), bytes.Repeat([]byte(fmt.Sprintf("%x\r\n", i*i*7919)), 200+i%300)...))
+	}
+	now := time.Now()
+	for i := range 40 { // each second, one of these is older than 60 days
+		account.AddMessage("Zenith", nil, now.AddDate(0, 0, -60).Add(time.Duration(i)*time.Second), letter(fmt.Sprint("edge-", i), "Hi\n"))
+	}
+	b := newBench(t).with("SRC", embedded(server, "src").options())
+	rnd := random(t)
+	for _, options := range []string{`--search UNSEEN --max-age 60 --skip-raw 'Subject: [0-9]*7\r'`, `--search-here --search 'SUBJECT 1' --min-age 3 --headers`, `--max-size 3000`} {
+		fetch := `imap-fetch --level none ` + options + ` -o mail $SRC`
+		b.sh(fetch).wants(0)
+		whole := b.read("mail")
+		ages := func(octets []byte) []byte { // the clock is in begin, and so in the hash
+			begin, rest, _ := bytes.Cut(octets, []byte("\n"))
+			rest = rest[:bytes.LastIndex(rest, []byte(`"hash"`))]
+			return append(begin[:0:0], rest...)
+		}
+		for range rounds(4, 20) {
+			at := rnd.IntN(len(whole))
+			b.sh(`rm mail`).wants(0)
+			b.write("mail.partial", whole[:at])
+			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1100 * time.Millisecond))) // another second
+			b.sh(fetch).wants(0)
+			if got := b.read("mail"); !bytes.Equal(ages(got), ages(whole)) || bytes.Contains(whole[:at], []byte("\n{")) && bytes.Contains(whole[:at], []byte(`"message"`)) && !bytes.Equal(got, whole) {
+				t.Errorf("%s: from %d octets comes another file", options, at)
+			}
+		}
+		b.sh(`rm mail`)
+		b.write("mail.partial", whole[:len(whole)/2])
+		b.sh(`imap-fetch --level none --search SEEN -o mail $SRC`).wants(73).says("--restart")
+		b.sh(`rm mail.partial`)
+	}
+}

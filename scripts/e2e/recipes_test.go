@@ -1,0 +1,67 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// blocks are the indented lines of a page, block by block. Those that show
+// what is printed begin with a dollar sign, and are none.
+func blocks(t *testing.T, page string) (all []string) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "cookbook", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := ""
+	for line := range strings.Lines(string(text) + "\n") {
+		if recipe, ok := strings.CutPrefix(line, "    "); ok {
+			block += recipe
+			continue
+		}
+		if block != "" && !strings.HasPrefix(block, "$ ") {
+			all = append(all, block)
+		}
+		block = ""
+	}
+	return all
+}
+
+// TestCookbookRecipes runs what the cookbook says, in its order.
+func TestCookbookRecipes(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	for page, least := range map[string]int{"messages.md": 17, "archives.md": 12} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+			account := server.Account("joe")
+			account.Fill(mail(60))
+			for i, name := range []string{"INBOX", "Projects", "Projects/2019", "Archive/2020"} {
+				account.AddMessage(name, nil, time.Now().Add(-time.Duration(i)*time.Hour), letter(fmt.Sprint("new-", i), "contract\n"))
+			}
+			b := newBench(t).with("OLD", embedded(server, "joe").options()).with("NEW", embedded(server, "new").options())
+			b.sh(`for f in joe.imap all full monday tuesday friday; do imap-fetch $OLD -o $f.zst || exit; done`).wants(0)
+			all := blocks(t, page)
+			if len(all) < least {
+				t.Errorf("%d recipes", len(all))
+			}
+			for _, block := range all {
+				if _, err := exec.LookPath("age"); err != nil && strings.Contains(block, "age -") {
+					t.Logf("SKIPPED, there is no age(1): %s", block)
+					continue
+				}
+				if strings.Contains(block, "age1…") {
+					continue // a key of one's own
+				}
+				b.sh("set -e\n" + block).wants(0)
+			}
+		})
+	}
+}

@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// row is a line of a stream, as far as tests look at it.
+type row struct {
+	Type, Folder, Name, Reason, Text, Key, Content, User, Host string
+	UID                                                        uint32
+	UIDValidity, Parts                                         uint32
+	Size, Messages, Octets                                     int64
+	Flags, Filters                                             []string
+	SHA256                                                     string
+	Body                                                       *string
+	Body64                                                     *string `json:"body_base64"`
+	Labels                                                     map[string]string
+	Listed, Emitted, Gone, Failed, LeftOut, Skipped            int64
+	Plan                                                       bool
+	Exit                                                       int
+}
+
+// UnmarshalJSON reads left_out, too.
+func (r *row) UnmarshalJSON(line []byte) error {
+	type plain row
+	var more struct {
+		LeftOut int64 `json:"left_out"`
+	}
+	if err := json.Unmarshal(line, (*plain)(r)); err != nil {
+		return err
+	}
+	err := json.Unmarshal(line, &more)
+	r.LeftOut = more.LeftOut
+	return err
+}
+
+// rows are those of a stream in a file, compressed or not.
+type rows []row
+
+func (b *bench) rows(name string) (all rows) {
+	b.t.Helper()
+	octets := b.read(name)
+	if bytes.HasPrefix(octets, frameMagic) {
+		c := exec.Command("zstd", "-dcq", b.path(name))
+		var err error
+		if octets, err = c.Output(); err != nil {
+			b.t.Fatalf("zstd: %v", err)
+		}
+	}
+	for line := range bytes.Lines(octets) {
+		var r row
+		if err := json.Unmarshal(line, &r); err != nil {
+			b.t.Fatalf("%s: %v: %s", name, err, limit(string(line), 200))
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// of returns the rows of a type.
+func (all rows) of(kind string) (some rows) {
+	for _, r := range all {
+		if r.Type == kind {
+			some = append(some, r)
+		}
+	}
+	return some
+}
+
+// ids names messages by folder and UID, in their order.
+func (all rows) ids() []string {
+	ids := []string{}
+	for _, r := range all {
+		ids = append(ids, fmt.Sprint(r.Folder, "/", r.UID))
+	}
+	return ids
+}
+
+// end is the last end row, whose sum must be right.
+func (all rows) end(t testing.TB) row {
+	t.Helper()
+	ends := all.of("end")
+	if len(ends) == 0 {
+		t.Fatal("the stream has no end")
+	}
+	e := ends[len(ends)-1]
+	if e.Listed != e.Emitted+e.Gone+e.Failed {
+		t.Errorf("%d listed = %d emitted + %d gone + %d failed", e.Listed, e.Emitted, e.Gone, e.Failed)
+	}
+	return e
+}
+
+// sameIDs demands the same messages in the same order.
+func sameIDs(t testing.TB, what string, got, want []string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %s\nwant %s", what, limit(strings.Join(got, " "), 1500), limit(strings.Join(want, " "), 1500))
+	}
+}
