@@ -400,6 +400,34 @@ func TestArchiveLaterFlags(t *testing.T) {
 	}
 }
 
+// A stream that goes on where another ended says so of what became of that one.
+func TestArchiveBase(t *testing.T) {
+	addr, _ := mailbox(t)
+	first := archiveOf(t, addr)
+	hash := endOf(t, first).Hash
+	delta := rewritten(t, first, func(r stream.Record) []stream.Record {
+		if b, ok := r.(*stream.Begin); ok {
+			b.Base = hash
+		}
+		return []stream.Record{r}
+	})
+	opt := options(t, stream.Headers)
+	opt.Folders.Names = []string{"Dated"}
+	out, err := extractOf(t, fileOf(slices.Concat(first, delta)), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := bytes.Index(out[1:], []byte(`{"type":"begin"`)) + 1
+	if now := endOf(t, out[:half]).Hash; now == hash || !bytes.Contains(out[half:], []byte(`"base":"`+now+`"`)) {
+		t.Errorf("the first ends with %s, the second begins with %.700s", now, out[half:])
+	}
+}
+
+func endOf(t testing.TB, data []byte) *stream.End {
+	t.Helper()
+	return read(t, data).end
+}
+
 // An abort passes on, and so does its code; a plan is no archive.
 func TestArchiveThatStopped(t *testing.T) {
 	addr, _ := mailbox(t)

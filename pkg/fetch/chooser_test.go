@@ -45,7 +45,7 @@ func TestChoiceWhoeverMakesIt(t *testing.T) {
 		"flags": {Criteria: parse(t, "UNSEEN")}, "flag and word": {Criteria: parse(t, "FLAGGED SUBJECT s1")}, "words": {Criteria: parse(t, "OR SUBJECT hay HEADER Message-ID <3@dated>")},
 		"a body": {Criteria: parse(t, "BODY needle")}, "no body": {Criteria: parse(t, "NOT BODY needle FROM rgen")}, "late": {Criteria: parse(t, "HEADER Message-ID late")},
 		"arrival": {Criteria: parse(t, "SINCE 1-Jun-2021 BEFORE 1-Jan-2022")}, "on": {Criteria: parse(t, "OR ON 2-Feb-2021 ON 3-Mar-2021")}, "sent": {Criteria: parse(t, "SENTSINCE 1-Jan-2020")},
-		"size": {Criteria: parse(t, "LARGER 1000000")}, "small": {Criteria: search.MaxSize(300)}, "uid": {Criteria: parse(t, "UID 3:5,*")}, "age": {Criteria: search.MinAge(24*time.Hour, arrived.AddDate(1, 0, 0))},
+		"size": {Criteria: parse(t, "LARGER 1000000")}, "small": {Criteria: search.MaxSize(300)}, "header or size": {Criteria: parse(t, "OR SUBJECT nothing SMALLER 1000")}, "uid": {Criteria: parse(t, "UID 3:5,*")}, "age": {Criteria: search.MinAge(24*time.Hour, arrived.AddDate(1, 0, 0))},
 		"skip": {Skip: skip("number 1|needle"), SkipText: "x"}, "skip and more": {Criteria: parse(t, "SEEN FROM rgen"), Skip: skip("s2"), SkipText: "x"}, "nothing": {Criteria: parse(t, "SEEN UNSEEN")},
 		"long": {Criteria: parse(t, "NOT ("+strings.Repeat("SUBJECT xyzxyzxyzxyzxyzxyz ", 400)+") SUBJECT s1")},
 	} {
