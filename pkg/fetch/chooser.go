@@ -7,6 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
@@ -75,7 +76,7 @@ func (c *chooser) ask() (*found, error) {
 	switch {
 	case err == nil:
 		return f, nil
-	case !refused(err):
+	case !refused(err) && (exit.CodeOf(err) != exit.Temporary || c.ctx.Err() != nil):
 		return nil, err
 	case isBadCharset(err) && !c.ascii:
 		c.ascii = true

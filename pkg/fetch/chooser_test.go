@@ -106,6 +106,7 @@ func TestServersThatCannotSearch(t *testing.T) {
 	}{
 		"no such command":       {"TAG BAD what\r\n", 1, 1},
 		"refused":               {"TAG NO not here\r\n", 1, 1},
+		"it dies of it":         {"dies", 1, 3},
 		"nothing found":         {"* SEARCH\r\n" + ok, 1, 2},
 		"one is forgotten":      {strings.Replace(all, " 7 ", " ", 1) + "\r\n" + ok, 1, 2},
 		"words in place of it":  {"* SEARCH none\r\n" + ok, 1, 2},

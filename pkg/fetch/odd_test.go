@@ -113,6 +113,8 @@ func (o *oddServer) serve(c net.Conn) {
 		case strings.HasPrefix(verb, "UID SEARCH") && o.ascii && strings.Contains(verb, "CHARSET"):
 			fmt.Fprintf(out, "%s NO [BADCHARSET (US-ASCII)] none\r\n", tag)
 			continue
+		case strings.HasPrefix(verb, "UID SEARCH") && o.search == "dies":
+			return
 		case strings.HasPrefix(verb, "UID SEARCH") && o.search != "":
 			fmt.Fprint(out, strings.ReplaceAll(o.search, "TAG", tag))
 			continue

@@ -344,6 +344,10 @@ func TestUIDsWithoutSearch(t *testing.T) {
 	if uids, err := x.UIDs(context.Background(), 2, 0); fmt.Sprint(uids) != "[3 7]" || err != nil {
 		t.Error(uids, err)
 	}
+	s.set(func(s *script) { s.rules[0].reply, s.rules[0].close = "* BYE I am dead\r\n", true })
+	if uids, err := x.UIDs(context.Background(), 2, 0); fmt.Sprint(uids) != "[3 7]" || err != nil {
+		t.Error(uids, err)
+	}
 	x.s.c.exists = 2
 	var got []uint32
 	if err := x.FetchAll(context.Background(), 1, 0, Items{Flags: true}, 0, func(m *Message) error { got = append(got, m.UID); return nil }); err != nil || fmt.Sprint(got) != "[3 7]" {

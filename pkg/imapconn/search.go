@@ -12,7 +12,8 @@ import (
 )
 
 // Search returns the UIDs of the messages that the server finds, sorted. It
-// resumes. A refusal by the server holds an *imap.Error.
+// resumes. A refusal by the server holds an *imap.Error; an error with the code
+// exit.Temporary may be of a server that does not survive the search.
 //
 // A server may know of fewer messages here than it gives to FETCH, and may name
 // UIDs that no message has.
@@ -29,15 +30,15 @@ func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint32
 }
 
 // UIDs returns the UIDs from from to to, both included and 0 being the last,
-// of the messages that the server knows of: by SEARCH or, where that is refused,
-// by FETCH. It resumes.
+// of the messages that the server knows of: by SEARCH or, where that is refused
+// or ends the connection each time, by FETCH. It resumes.
 func (x *Selected) UIDs(ctx context.Context, from, to uint32) ([]uint32, error) {
 	if to == 0 {
 		to = 1<<32 - 1
 	}
 	uids, err := x.searchSpans(ctx, nil, max(from, 1), to)
 	var no *imap.Error
-	if errors.As(err, &no) {
+	if errors.As(err, &no) || isLost(err) && ctx.Err() == nil {
 		uids, err = x.fetchUIDs(ctx, rangeText(from, to))
 	}
 	return slices.DeleteFunc(uids, func(uid uint32) bool { return uid < from || uid > to }), err

@@ -35,7 +35,7 @@ var chatty = []struct {
 	{"SEARCH", "UID SEARCH", "* SEARCH\r\n", "TAG OK\r\n", func(ctx context.Context, s *Session) error {
 		x, err := s.Examine(ctx, "box")
 		if err == nil {
-			_, err = x.Search(ctx, "ALL")
+			_, err = x.Search(ctx, nil)
 		}
 		return err
 	}},

@@ -84,15 +84,27 @@ func (a *archive) record(rec stream.Record) error {
 		if err := a.seen.Part(r); err != nil {
 			return err
 		}
-		if a.large != nil && r.Part == r.Parts && !a.again {
-			a.count(a.large)
+		if a.large != nil && r.Part == r.Parts {
+			if !a.again {
+				a.count(a.large)
+			}
+			a.large = nil
 		}
 	case *stream.Failed:
-		a.large = nil // it takes back the message whose parts were under way
+		a.takeBack()
 	case *stream.Abort:
+		a.takeBack()
 		a.aborted = r
 	}
 	return nil
+}
+
+// takeBack forgets the message whose parts are under way: they do not all come.
+func (a *archive) takeBack() {
+	if a.large != nil {
+		a.large = nil
+		a.seen.Forget()
+	}
 }
 
 // folder takes an entry of a table of contents; that of a later stream says

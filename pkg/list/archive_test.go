@@ -90,6 +90,7 @@ func TestArchiveListing(t *testing.T) {
 		"cut after two":    {bytes.Join(lines[:6], nil), folder.Selection{}, []string{"INBOX 2 64", "Größe 0 0", "Nothing 0 0"}, exit.Data},
 		"cut in the parts": {bytes.Join(lines[:11], nil), folder.Selection{}, []string{"INBOX 5 160", "Größe 0 0", "Nothing 0 0"}, exit.Data},
 		"aborted":          {slices.Concat(bytes.Join(lines[:6], nil), []byte(`{"type":"abort","command":"imap-fetch","exit":69,"text":"away"}`+"\n")), folder.Selection{}, []string{"INBOX 2 64", "Größe 0 0", "Nothing 0 0"}, exit.Unavailable},
+		"twice, cut first": {slices.Concat(bytes.Join(lines[:11], nil), []byte(`{"type":"abort","command":"imap-fetch","exit":75,"text":"away"}`+"\n"), data), folder.Selection{}, whole, exit.Temporary},
 		"two of one":       {slices.Concat(data, bytes.Replace(data, []byte("body of 3"), []byte("BODY of 3"), 1)), folder.Selection{}, whole, exit.OK}, // its sha256 is the same
 	} {
 		got, err := listing(t, c.data, c.choice)

@@ -209,8 +209,9 @@ func (c *checker) lost(m *stream.Message, reason string, err error) error {
 
 // failed reports what could not be had when the archive was made.
 func (c *checker) failed(f *stream.Failed) error {
-	if c.open != nil {
-		c.open = nil // taken back
+	if c.open != nil { // taken back
+		c.open = nil
+		c.seen.Forget()
 		c.sum.Messages--
 	} else if f.UID != 0 {
 		c.account(f.Folder, f.UID)
@@ -227,6 +228,7 @@ func (c *checker) rest() error {
 	}
 	if m := c.open; m != nil {
 		c.open = nil
+		c.seen.Forget()
 		if err := c.lost(m, lostCut, errors.New("its parts break off")); err != nil {
 			return err
 		}
