@@ -24,6 +24,7 @@ type Recovered struct {
 
 	hash   hash.Hash
 	counts counts
+	open   []byte // records of a frame that was cut short, which a Writer fills up
 }
 
 // Progress is how far a folder came.
@@ -42,7 +43,7 @@ func (p Progress) LeftOut(there int64) int64 { return max(0, there-(p.Messages-p
 // exit.IO.
 func Recover(f io.Reader, level Level) (*Recovered, error) {
 	in := bufio.NewReaderSize(f, 1<<20)
-	scan := &recovery{section: newSection(false), found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
+	scan := &recovery{section: newSection(false), lines: level == None, found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxLine+frameSize))
 	if err != nil {
 		return nil, err
@@ -63,7 +64,9 @@ func Recover(f io.Reader, level Level) (*Recovered, error) {
 			break
 		}
 	}
-	if err != errAborted {
+	if err == errAborted {
+		scan.reopen()
+	} else {
 		scan.settle()
 	}
 	var local *exit.Error
@@ -82,14 +85,17 @@ type recovery struct {
 	done    map[string]Progress
 	changed []string // folders with progress since the last snapshot
 	begun   bool     // a record came that follows the table of contents
+	lines   bool     // there are no frames: each record stands by itself
 	whole   bool     // the frame before is one to go on after, unless it was cut short
-	offset  int64
+	last    []byte   // that frame
+	before  int64    // where it begins
+	offset  int64    // where it ends
 }
 
 var (
 	errStop = errors.New("nothing further to recover")
 	// errAborted: the frame before an abort record was cut short for it. An
-	// uninterrupted run would have filled it, so it is written again, and the
+	// uninterrupted run would have filled it, so it is taken up again, and the
 	// file in the end is the same.
 	errAborted = errors.New("an abort record")
 )
@@ -103,6 +109,7 @@ func (c *recovery) take(plain []byte, packed int64) error {
 		return errAborted
 	}
 	c.settle()
+	c.last = append(c.last[:0], plain...)
 	for len(plain) > 0 {
 		i := bytes.IndexByte(plain, '\n')
 		if i < 0 {
@@ -118,6 +125,7 @@ func (c *recovery) take(plain []byte, packed int64) error {
 		c.note(r)
 		plain = plain[i+1:]
 	}
+	c.before = c.offset
 	c.offset += packed
 	// A table of contents may be cut too: only what follows it shows that it
 	// is whole.
@@ -131,6 +139,15 @@ func (c *recovery) settle() {
 		c.snapshot()
 	}
 	c.whole = false
+}
+
+// reopen is settle for a frame that may have been cut short.
+func (c *recovery) reopen() {
+	short := c.whole && len(c.last) < frameSize && !c.lines
+	c.settle()
+	if short {
+		c.found.Offset, c.found.open = c.before, c.last
+	}
 }
 
 func (c *recovery) note(r Record) {

@@ -305,7 +305,7 @@ func TestRecoverContinuesToTheSameFile(t *testing.T) {
 			if got.Ended {
 				t.Fatalf("cut at %d: found an end", n)
 			}
-			if again := continueSample(t, level, whole, got, bodies); !bytes.Equal(again, whole) {
+			if again := continueSample(t, level, whole, whole, got); !bytes.Equal(again, whole) {
 				t.Fatalf("level %d, cut at %d, kept %d: the continued file is another (%d octets, want %d)", level, n, got.Offset, len(again), len(whole))
 			}
 		}
@@ -315,19 +315,72 @@ func TestRecoverContinuesToTheSameFile(t *testing.T) {
 	}
 }
 
-// continueSample writes what is missing after the recovered part.
-func continueSample(t *testing.T, level Level, whole []byte, from *Recovered, bodies [][]byte) []byte {
-	var out bytes.Buffer
-	out.Write(whole[:from.Offset])
-	plain := whole
-	if level != None {
-		dec, _ := zstd.NewReader(nil)
-		plain, _ = dec.DecodeAll(whole, nil)
+// TestRecoverBehindAnAbort: however little came before a run stopped early, it
+// is kept, and the file in the end is the same.
+func TestRecoverBehindAnAbort(t *testing.T) {
+	bodies := sampleBodies()[:10]
+	for range 4 {
+		bodies = append(bodies, bytes.Repeat([]byte("some text to fill frames\r\n"), 30000))
 	}
+	for _, level := range []Level{None, Fastest} {
+		whole := writeSample(t, WriterOptions{Level: level}, bodies)
+		records := int64(bytes.Count(plainOf(level, whole), []byte{'\n'}))
+		for stop := int64(4); stop < records; stop++ {
+			out, between := abortSample(t, level, whole, stop)
+			got, err := Recover(bytes.NewReader(out), level)
+			if err != nil || got.Ended || got.Begin == nil {
+				t.Fatalf("level %d, stopped after %d records: %+v, %v", level, stop, got, err)
+			}
+			if between && got.counts.records != stop {
+				t.Errorf("level %d, stopped after %d records: %d are kept", level, stop, got.counts.records)
+			}
+			if again := continueSample(t, level, out, whole, got); !bytes.Equal(again, whole) {
+				t.Fatalf("level %d, stopped after %d records: the continued file is another (%d octets, want %d)", level, stop, len(again), len(whole))
+			}
+		}
+	}
+}
+
+// abortSample writes the first records of a sample and an abort. between tells
+// whether that stands between two messages.
+func abortSample(t *testing.T, level Level, whole []byte, stop int64) (cut []byte, between bool) {
+	var out bytes.Buffer
+	w := NewWriter(&out, WriterOptions{Level: level})
+	s := newSection(false)
+	for line := range bytes.Lines(plainOf(level, whole)) {
+		rec, err := s.line(line[:len(line)-1])
+		if err == nil && stop > 0 {
+			err = w.Write(rec)
+			between = s.counts.open.all == 0
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop--
+	}
+	if err := errors.Join(w.Abort(&Abort{Command: "imap-fetch", Exit: 75, Text: "stopped"}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes(), between
+}
+
+func plainOf(level Level, data []byte) []byte {
+	if level == None {
+		return data
+	}
+	dec, _ := zstd.NewReader(nil)
+	plain, _ := dec.DecodeAll(data, nil)
+	return plain
+}
+
+// continueSample writes what is missing after the recovered part.
+func continueSample(t *testing.T, level Level, cut, whole []byte, from *Recovered) []byte {
+	var out bytes.Buffer
+	out.Write(cut[:from.Offset])
 	w := NewWriter(&out, WriterOptions{Level: level, From: from})
 	records := int64(0)
 	s := newSection(false)
-	for line := range bytes.Lines(plain) {
+	for line := range bytes.Lines(plainOf(level, whole)) {
 		rec, err := s.line(line[:len(line)-1])
 		if err != nil {
 			t.Fatal(err)

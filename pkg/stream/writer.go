@@ -57,6 +57,7 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	w.cur = w.frames.take()
 	if opt.From != nil && opt.From.Begin != nil {
 		w.hash, w.counts, w.begun = opt.From.hash, opt.From.counts, true
+		w.cur.raw = append(w.cur.raw, opt.From.open...)
 		w.fails = w.counts.failed + w.counts.folders
 		for i := range opt.From.Folders {
 			w.contents += len(Line(&opt.From.Folders[i]))
