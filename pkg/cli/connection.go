@@ -19,7 +19,7 @@ const connecting = "Connecting"
 // ConnectionFlags are the options that say where and how to connect;
 // Connection reads them.
 func ConnectionFlags() []ucli.Flag {
-	return slices.Concat(connectingFlags(), tlsFlags(), loginFlags())
+	return slices.Concat(connectingFlags(), tlsFlags(), loginFlags(), networkFlags())
 }
 
 func connectingFlags() []ucli.Flag {
@@ -72,7 +72,7 @@ func connection(c *ucli.Context) (imapconn.Options, error) {
 	opt.Timeout = c.Duration("timeout")
 	opt.Warn = func(text string) { TalkOf(c).Warn("%s", text) }
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{
-		checkUser, checkTimeout, encryption, capabilities, namespace, login, trace,
+		checkUser, checkTimeout, encryption, capabilities, namespace, network, login, trace,
 	} {
 		if err := step(c, &opt); err != nil {
 			return imapconn.Options{}, err

@@ -20,9 +20,8 @@ type appender struct {
 	ready []prepared
 	done  func(int, AppendResult)
 
-	next  int // all before it are done, or were given up by an error
-	waits int // for a server that was busy
-	head  []byte
+	next int // all before it are done, or were given up by an error
+	head []byte
 }
 
 func (a *appender) run() error {
@@ -53,7 +52,7 @@ func (s *Session) fresh(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	idle := time.Since(c.idle)
-	if idle > 30*time.Second || idle > time.Second && c.alive() && c.br.Buffered() > 0 {
+	if idle > 30*time.Second || idle > time.Second && c.alive() && c.waiting() {
 		end := c.watch(ctx)
 		c.run(c.command("NOOP"), nil) // what waits there may be a BYE
 		end()
@@ -99,6 +98,7 @@ func (a *appender) variant(i int) variant { return variant{a.ready[i].flags, a.r
 
 // stored reports messages from to to-1 as stored.
 func (a *appender) stored(from, to int, st *status, v variant) {
+	a.s.calm()
 	validity, uids := appendUIDs(st, to-from)
 	for i := from; i < to; i++ {
 		if to-from > 1 {
@@ -159,7 +159,7 @@ func (a *appender) multi(from, to int) error {
 		return nil
 	case !errors.As(err, &no):
 		return err
-	case no.Type == imap.StatusResponseTypeBad:
+	case isBad(no) && !isTemporary(no):
 		a.s.caution = to - from // one at a time, each with the server's consent
 		return nil
 	case to-from == 1:
@@ -182,19 +182,33 @@ func (a *appender) multi(from, to int) error {
 // class says what a refusal means beyond the message: an error ends Append,
 // again means that the server was busy and time has passed.
 func (a *appender) class(no *imap.Error) (again bool, err error) {
+	if again, err := a.later(no); again || err != nil {
+		return again, err
+	}
 	mailbox := quote(mailboxName(a.wire))
 	switch {
 	case hasCode(no, "TRYCREATE"), hasCode(no, "NONEXISTENT"):
 		return false, exit.Errorf(exit.CantCreate, "append to folder %s: %w: %w", mailbox, ErrNoMailbox, &refusal{no})
 	case hasCode(no, "OVERQUOTA"):
 		return false, refused(no, exit.CantCreate, "append to folder %s", mailbox)
-	case isTemporary(no):
-		if a.waits++; a.waits > maxWaits {
-			return false, refused(no, exit.Temporary, "append to folder %s", mailbox)
-		}
-		return true, sleep(a.ctx, a.s.pause(a.waits, no.Text))
 	}
 	return false, nil
+}
+
+// later waits where a refusal is one that passes. again means that the message
+// may be sent again.
+func (a *appender) later(no *imap.Error) (again bool, err error) {
+	t := troubleOf(no)
+	if t == nil {
+		return false, nil
+	}
+	if again, err := a.s.hold(a.ctx, t, no); again || err != nil {
+		return again, err
+	}
+	if t.kind == faulty {
+		return false, nil
+	}
+	return false, refused(no, exit.Temporary, "append to folder %s", quote(mailboxName(a.wire)))
 }
 
 // alone appends one message, and waits for the server's consent before its
@@ -203,7 +217,7 @@ func (a *appender) class(no *imap.Error) (again bool, err error) {
 func (a *appender) alone(i, try int, first *imap.Error) error {
 	variants := a.ready[i].variants()
 	for {
-		if first != nil && !isBad(first) {
+		if first != nil && (!isBad(first) || isTemporary(first)) {
 			again, err := a.class(first)
 			switch {
 			case err != nil:
@@ -238,7 +252,10 @@ func (a *appender) alone(i, try int, first *imap.Error) error {
 	}
 }
 
-func isBad(no *imap.Error) bool { return no.Type == imap.StatusResponseTypeBad }
+func isBad(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeBad
+}
 
 // isTooBig tells whether it is the size of the message that is refused. Dovecot
 // says LIMIT.

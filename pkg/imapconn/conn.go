@@ -20,9 +20,10 @@ type conn struct {
 	stall *stallConn
 	nc    net.Conn // stall, or TLS upon it
 	*reader
-	bw    *bufio.Writer
-	known map[string]string // flags, see flag
-	warn  func(string)
+	bw     *bufio.Writer
+	packed *bufio.Reader     // below the inflater, nil without COMPRESS
+	known  map[string]string // flags, see flag
+	warn   func(string)
 
 	state           *tls.ConnectionState // nil in the clear
 	certWanted      bool                 // the server asked for a certificate that we do not have
@@ -35,6 +36,7 @@ type conn struct {
 	err             error     // why the connection is no longer usable
 	bye             string    // text of the last BYE
 	alerts          int       // that came
+	slowed          bool      // the server said that it throttles us
 	exists          uint32    // messages in the selected mailbox
 	expunges        int       // messages that vanished from it
 	noise           int       // responses since the last progress
@@ -150,6 +152,9 @@ func (c *conn) receive() (response, error) {
 	case resp.status.code == "ALERT":
 		c.alert(printable(serverText(resp.status.text)))
 	}
+	if resp.kind == 't' {
+		c.heedMark(resp.status.text)
+	}
 	return resp, nil
 }
 
@@ -178,13 +183,13 @@ func (c *conn) alive() bool {
 	if c.err != nil {
 		return false
 	}
-	if c.br.Buffered() > 0 {
+	if c.waiting() {
 		return true
 	}
 	timeout := c.stall.timeout
 	c.stall.timeout = time.Millisecond
 	c.stall.progress() // nothing is owed
-	_, err := c.br.Peek(1)
+	err := c.glance()
 	c.stall.timeout = timeout
 	var netErr net.Error
 	if err == nil || errors.As(err, &netErr) && netErr.Timeout() {

@@ -3,9 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -19,8 +17,7 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{Timeout: min(o.timeout(), time.Minute), KeepAlive: 30 * time.Second}
-	nc, err := dialer.DialContext(ctx, "tcp", o.address())
+	nc, err := o.dial(ctx)
 	if err != nil {
 		return nil, dialError(o, err)
 	}
@@ -52,20 +49,6 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	return c, nil
 }
 
-func dialError(o *Options, err error) error {
-	var dns *net.DNSError
-	var netErr net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return err
-	case errors.As(err, &dns) && dns.IsNotFound:
-		return exit.Errorf(exit.Unavailable, "no such host: %s", printable(o.Host))
-	case errors.As(err, &netErr) && netErr.Timeout():
-		return exit.Errorf(exit.Unavailable, "connect to %s: no answer before the timeout", printable(o.address()))
-	}
-	return exit.Errorf(exit.Unavailable, "connect to %s: %w", printable(o.address()), err)
-}
-
 // greeting reads the server's first line (RFC 3501 7.1).
 func (c *conn) greeting(o *Options) error {
 	for {
@@ -84,7 +67,7 @@ func (c *conn) greeting(o *Options) error {
 			c.preauth = true
 			return nil
 		case resp.kind == '*' && resp.typ == "BYE":
-			return exit.Errorf(exit.Temporary, "%s turns us away: %s", printable(c.host), printable(c.bye))
+			return exit.Wrap(exit.Temporary, &awayError{c.host, c.bye})
 		case resp.kind == '*' && resp.typ != "NO" && resp.typ != "BAD":
 			if err := c.skip(); err != nil { // something untagged that came early
 				return err
@@ -140,7 +123,7 @@ func helloError(c *conn, o *Options, err error) error {
 	case !isLost(err) && (errors.As(err, &own) || errors.As(err, &no)):
 		return err
 	case c.bye != "":
-		return exit.Errorf(exit.Temporary, "%s turns us away: %s", printable(c.host), printable(c.bye))
+		return exit.Wrap(exit.Temporary, &awayError{c.host, c.bye})
 	case isAlert(err):
 		return alertError(c, err)
 	}

@@ -50,29 +50,6 @@ func isLost(err error) bool {
 	return errors.As(err, &lost)
 }
 
-// temporaryCodes are refusals that pass (RFC 5530).
-var temporaryCodes = []string{"UNAVAILABLE", "INUSE", "EXPUNGEISSUED"}
-
-// isTemporary tells whether a refusal is worth another try later.
-func isTemporary(err *imap.Error) bool {
-	for _, code := range temporaryCodes {
-		if hasCode(err, code) {
-			return true
-		}
-	}
-	return throttled(err.Text)
-}
-
-func throttled(text string) bool {
-	text = strings.ToLower(text)
-	for _, s := range []string{"throttl", "backoff", "too many", "try again", "rate limit"} {
-		if strings.Contains(text, s) {
-			return true
-		}
-	}
-	return false
-}
-
 func hasCode(err *imap.Error, code string) bool { return strings.EqualFold(string(err.Code), code) }
 
 // refused gives a server's refusal its exit code and says what was refused.
@@ -82,10 +59,10 @@ func refused(err error, code exit.Code, format string, args ...any) error {
 		return err
 	}
 	switch {
+	case readTroubleOf(no) != nil:
+		code = exit.Temporary
 	case hasCode(no, "OVERQUOTA"):
 		code = exit.CantCreate
-	case isTemporary(no) || hasCode(no, "LIMIT"):
-		code = exit.Temporary
 	case no.Type == imap.StatusResponseTypeBad:
 		code = exit.Protocol
 	}

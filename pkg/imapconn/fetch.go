@@ -61,7 +61,6 @@ type fetcher struct {
 	limit   int                // UIDs a command
 	special map[uint32]special // those that need care
 	row     int                // messages in a row that ended the connection
-	waits   int                // for a server that was busy
 	lookups int                // that ended the connection
 
 	m       fetched
@@ -139,7 +138,7 @@ func (f *fetcher) batch() []uint32 {
 // command asks for a batch, or as much of it as fits one command.
 func (f *fetcher) command(batch []uint32) error {
 	c := f.x.s.c
-	set, n := appendSet([]byte("UID FETCH "), batch)
+	set, n := appendSet([]byte("UID FETCH "), batch, f.x.s.sets.most())
 	batch = batch[:n]
 	f.parts, f.seqs, f.orphans, f.partial = nil, nil, nil, 0
 	f.m.reset()
@@ -160,8 +159,12 @@ func (f *fetcher) command(batch []uint32) error {
 	case err != nil && c.err != nil:
 		return err
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		f.limit = min(max(2*f.limit, 1), len(f.uids))
+		f.x.s.sets.fits()
+	case isTooLong(err) && len(batch) > 1 && f.x.s.sets.shorten(len(set)):
+		return nil // begin anew
 	}
 	return f.settle(batch, err)
 }
@@ -304,6 +307,7 @@ func (f *fetcher) deliver(i int, m *Message) error {
 	f.told++
 	if m.State == Have {
 		f.row = 0
+		f.x.s.calm()
 	}
 	if err := f.fn(m); err != nil {
 		return &callerError{err}

@@ -192,15 +192,6 @@ func TestTwoSelected(t *testing.T) {
 	equalLists(t, s.sent("EXAMINE"), []string{`EXAMINE "box"`, `EXAMINE "other"`, `EXAMINE "box"`, `EXAMINE "other"`, `EXAMINE "box"`, `EXAMINE "other"`})
 }
 
-func TestPause(t *testing.T) {
-	s := &Session{delays: reconnectDelays}
-	for text, want := range map[string]time.Duration{"": time.Second, "Request is throttled. Suggested Backoff Time: 2961 milliseconds": 2961 * time.Millisecond, "Backoff Time: 999999999": maxPause, "backoff time 5": time.Second} {
-		if got := s.pause(1, text); got != want {
-			t.Errorf("%s: %v", text, got)
-		}
-	}
-}
-
 func TestFetchNothing(t *testing.T) {
 	s := newScript(t, allCaps)
 	x := s.examine()

@@ -61,8 +61,11 @@ func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete 
 	switch {
 	case errors.As(err, &own), f.ctx.Err() != nil:
 		return false, err
-	case isLost(err), errors.As(err, &no):
+	case isLost(err):
 		return false, nil
+	case errors.As(err, &no):
+		_, err := x.s.given(f.ctx, no)
+		return false, err
 	case err != nil:
 		return false, err
 	}

@@ -3,10 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -33,8 +30,11 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 	}
 	var no *imap.Error
 	errors.As(refusal, &no)
-	if no != nil && (isTemporary(no) || hasCode(no, "LIMIT")) {
-		return f.wait(no)
+	if again, err := f.x.s.given(f.ctx, refusal); again || err != nil {
+		return err
+	}
+	if IsBusy(refusal) {
+		return f.x.unreadable(refusal)
 	}
 	if len(batch) == 1 && f.special[batch[0]].exists {
 		return f.verdict(batch[0], no)
@@ -65,36 +65,15 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 	return nil
 }
 
-// maxWaits bounds the patience with a server that is busy.
-const maxWaits = 4
-
-func (f *fetcher) wait(no *imap.Error) error {
-	if f.waits++; f.waits > maxWaits {
-		return refused(no, exit.Temporary, "read folder %s", quote(mailboxName(f.x.Wire)))
-	}
-	return sleep(f.ctx, f.x.s.pause(f.waits, no.Text))
-}
-
-// maxPause bounds the wait that a server may ask for.
-const maxPause = 5 * time.Minute
-
-// suggestedPause is what Exchange says when it throttles.
-var suggestedPause = regexp.MustCompile(`(?i)backoff[a-z ]*time:?\s*(\d{1,9})`)
-
-// pause is the time to wait before attempt n, after a refusal with that text.
-func (s *Session) pause(n int, text string) time.Duration {
-	pause := s.delays[min(n, len(s.delays)-1)]
-	if m := suggestedPause.FindStringSubmatch(text); m != nil {
-		milliseconds, _ := strconv.Atoi(m[1])
-		pause = max(pause, min(time.Duration(milliseconds)*time.Millisecond, maxPause))
-	}
-	return pause
-}
-
 // verdict decides about a message that was asked for alone and did not come
 // whole, though the server has it.
 func (f *fetcher) verdict(uid uint32, no *imap.Error) error {
 	if no != nil {
+		if isTemporary(no) {
+			if f.row++; f.row > maxRow {
+				return f.x.unreadable(no)
+			}
+		}
 		return f.fail(uid, Refused, string(no.Type)+" "+no.Text)
 	}
 	m := f.parts[uid]
@@ -111,8 +90,13 @@ func (f *fetcher) verdict(uid uint32, no *imap.Error) error {
 	return f.fail(uid, NotReturned, "")
 }
 
-// maxRow is how many messages in a row may end the connection before it is the
-// server that is to blame.
+// unreadable ends the reading of a folder for now: it is not the folder's fault.
+func (x *Selected) unreadable(refusal error) error {
+	return opaque(refused(refusal, exit.Temporary, "read folder %s", quote(mailboxName(x.Wire))))
+}
+
+// maxRow is how many messages in a row may end the connection, or be refused
+// for now, before it is the server that is to blame.
 const maxRow = 5
 
 // killed thinks about a connection that was lost while a batch was asked for.
@@ -161,7 +145,7 @@ type quirks struct {
 }
 
 // lookUp finds out which messages are still there, by FETCH and by SEARCH: a
-// message is gone if neither knows it.
+// message is gone if neither knows it, unless neither is answered.
 func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error) {
 	present := &uidMarks{}
 	asked := uids
@@ -173,8 +157,10 @@ func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error)
 	}
 	defer c.watch(ctx)()
 	for len(uids) > 0 {
-		set, n := appendSet(nil, uids)
+		set, n := appendSet(nil, uids, x.s.sets.most())
 		var m fetched
+		var refusal error
+		answered := false
 		for _, text := range []string{"UID FETCH " + string(set) + " (UID)", "UID SEARCH UID " + string(set)} {
 			_, err := c.run(c.command(text), func(resp *response) error {
 				switch resp.typ {
@@ -189,8 +175,23 @@ func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error)
 				}
 				return nil
 			})
-			if err != nil && c.err != nil {
+			switch {
+			case err == nil:
+				answered = true
+			case c.err != nil:
 				return nil, err
+			default:
+				refusal = err
+			}
+		}
+		if !answered {
+			if again, err := x.s.given(ctx, refusal); err != nil {
+				return nil, err
+			} else if again || isTooLong(refusal) && x.s.sets.shorten(len(set)) {
+				continue
+			}
+			for _, uid := range uids[:n] { // nobody says that they are gone
+				present.add(uid)
 			}
 		}
 		uids = uids[n:]

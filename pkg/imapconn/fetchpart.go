@@ -73,15 +73,37 @@ func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int6
 	item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
 	for try := 1; ; try++ {
 		body, err := x.part(ctx, uid, item, &w)
+		if err == nil {
+			x.s.calm()
+			return body, nil
+		}
+		if again, held := x.s.given(ctx, err); held != nil {
+			return nil, held
+		} else if again {
+			try--
+			continue
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case !isLost(err):
-			return body, err
+			return nil, x.partError(uid, err)
 		case try == attempts:
 			return nil, &PartError{UID: uid, State: Failed, Reason: Unreadable, Text: x.s.c.bye}
 		}
 	}
+}
+
+// partError makes of a refusal that lasts what it means for the message.
+func (x *Selected) partError(uid uint32, err error) error {
+	var no *imap.Error
+	switch {
+	case IsBusy(err):
+		return opaque(refused(err, exit.Temporary, "read message %d", uid))
+	case errors.As(err, &no):
+		return &PartError{UID: uid, State: Failed, Reason: Refused, Text: no.Text}
+	}
+	return err
 }
 
 func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted) ([]byte, error) {
@@ -108,14 +130,9 @@ func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted)
 		return err
 	})
 	x.s.part = m.body
-	var no *imap.Error
 	switch {
 	case found && err == nil:
 		return m.Body, nil
-	case errors.As(err, &no) && (isTemporary(no) || hasCode(no, "LIMIT")):
-		return nil, refused(err, exit.Temporary, "read message %d", uid)
-	case errors.As(err, &no):
-		return nil, &PartError{UID: uid, State: Failed, Reason: Refused, Text: no.Text}
 	case err != nil:
 		return nil, err
 	}

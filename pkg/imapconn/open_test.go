@@ -59,7 +59,7 @@ func TestOpen(t *testing.T) {
 		{"unknown mechanism", "", "IMAP4rev1 AUTH=X", nil, func(o *Options) { o.Auth = []string{"x"} }, exit.Usage, "mechanism", ""},
 		{"refused", "", "IMAP4rev1 AUTH=PLAIN AUTH=X", []rule{{when: "AUTHENTICATE", reply: "TAG NO [AUTHENTICATIONFAILED] no\r\n"}}, nil, exit.Login, "login of joe@127.0.0.1 by PLAIN refused: the server said NO [AUTHENTICATIONFAILED] no (offered: PLAIN, X, the LOGIN command)", "AUTHENTICATE PLAIN"},
 		{"refused for now", "", "IMAP4rev1", []rule{{when: "LOGIN", reply: "TAG NO [UNAVAILABLE] backend\r\n"}}, nil, exit.Temporary, "backend", "LOGIN \"joe\" \"canary\""},
-		{"too many", "", "IMAP4rev1", []rule{{when: "LOGIN", reply: "* BYE Too many simultaneous connections\r\n", close: true}}, nil, exit.Temporary, "simultaneous", "LOGIN \"joe\" \"canary\""},
+		{"too many", "", "IMAP4rev1", []rule{{when: "LOGIN", reply: "* BYE Too many simultaneous connections\r\n", close: true}}, func(o *Options) { o.Retries = NoRetries }, exit.Temporary, "simultaneous", "LOGIN \"joe\" \"canary\""},
 		{"hangs up at login", "", "IMAP4rev1", []rule{{when: "LOGIN", close: true}}, nil, exit.Unavailable, "closed by the server", "LOGIN \"joe\" \"canary\""},
 		{"password not to be had", "", "IMAP4rev1", nil, func(o *Options) {
 			o.Password = func(context.Context) (string, error) { return "", exit.Errorf(exit.NoInput, "no password") }

@@ -41,6 +41,9 @@ type Options struct {
 	CertFile   string // PEM certificate that we show if asked, with those above it
 	KeyFile    string // its key in PEM; CertFile if empty
 
+	Network Network // "": AnyIP
+	Proxy   *Proxy  // nil: none
+
 	// Password is asked before every connect, so that it can be fresh and a
 	// server is not kept waiting. Its error is returned as it is.
 	Password func(ctx context.Context) (string, error)
@@ -64,6 +67,20 @@ type Options struct {
 	Timeout time.Duration
 	// DisableCaps names capabilities that are taken as not offered.
 	DisableCaps []string
+	// Compress says when the octets on the line are compressed.
+	Compress CompressMode
+
+	// Retries is how often in a row a lost connection is made again, and how
+	// often a busy server is waited for, before a method fails with
+	// exit.Temporary. 0: DefaultRetries.
+	Retries int
+	// MaxWait bounds a single wait for a busy server; one that asks for a longer
+	// one is given up for now. 0: DefaultMaxWait.
+	MaxWait time.Duration
+	// Patience ends all such waits, though commands that are under way are seen
+	// through: for callers whose other contexts must not end. May be nil.
+	Patience context.Context
+
 	// Trace receives every line of both directions, without credentials and
 	// without literals.
 	Trace io.Writer

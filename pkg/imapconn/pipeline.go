@@ -26,9 +26,10 @@ type pipe struct {
 
 	again []int // refused, perhaps for their flags
 	first map[int]*imap.Error
-	stop  error // a reason to send no more
-	pause bool  // the server is busy: send no more for now
-	lost  error // the end of the connection
+	stop  error       // a reason to send no more
+	pause bool        // the server is busy: send no more for now
+	busy  *imap.Error // what it said, if that ended the connection
+	lost  error       // the end of the connection
 }
 
 // pipeline appends messages from to to-1, one a command, for servers with
@@ -39,16 +40,39 @@ func (a *appender) pipeline(c *conn, from, to int) error {
 	p.run(to)
 	close(p.l.tags)
 	c.touch()
+	if p.busy != nil && p.stop == nil {
+		_, p.stop = a.later(p.busy)
+	}
 	switch {
 	case p.lost != nil && len(p.queue) > 0:
 		return &InDoubt{p.queue[0], p.queue[len(p.queue)-1] + 1, cmp.Or(p.stop, p.lost)}
 	}
+	if err := p.repeat(); err != nil {
+		return err
+	}
+	return p.stop
+}
+
+// repeat sends what was refused once more, each message alone. For a server that
+// was busy they have waited all together.
+func (p *pipe) repeat() error {
+	waited := false
 	for _, i := range p.again {
-		if err := a.alone(i, 1, p.first[i]); err != nil {
+		first, try := p.first[i], 1
+		if isTemporary(first) && !waited {
+			var err error
+			if waited, err = p.a.later(first); err != nil {
+				return err
+			}
+		}
+		if isTemporary(first) && waited {
+			first, try = nil, 0
+		}
+		if err := p.a.alone(i, try, first); err != nil {
 			return err
 		}
 	}
-	return p.stop
+	return nil
 }
 
 func (p *pipe) run(to int) {
@@ -130,7 +154,11 @@ func (p *pipe) take(ans answer) {
 	}
 	if isBad(no) { // the listener has ended the connection
 		p.lost = p.c.lost(errors.New("closed after a refusal"))
-		a.s.caution = 1 + len(p.queue)
+		if isTemporary(no) {
+			p.busy = no
+		} else {
+			a.s.caution = 1 + len(p.queue)
+		}
 		return
 	}
 	p.refuse(i, no)

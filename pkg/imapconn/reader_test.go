@@ -204,7 +204,7 @@ func TestSets(t *testing.T) {
 		uids []uint32
 		want string
 	}{{[]uint32{1, 2, 3, 5, 7, 8}, "1:3,5,7:8"}, {[]uint32{4294967294, 4294967295}, "4294967294:4294967295"}, {[]uint32{9}, "9"}, {nil, ""}} {
-		if set, n := appendSet(nil, test.uids); string(set) != test.want || n != len(test.uids) {
+		if set, n := appendSet(nil, test.uids, maxSetOctets); string(set) != test.want || n != len(test.uids) {
 			t.Errorf("%s %d", set, n)
 		}
 	}

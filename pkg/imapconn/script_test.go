@@ -19,6 +19,7 @@ import (
 type rule struct {
 	when   string // the command without its tag begins so, in any case
 	reply  string
+	raw    string // goes out as it is, under what compression there may be
 	times  int    // 0: always
 	early  bool   // answer before the literal, and do not read it
 	close  bool   // close the connection after the answer
@@ -44,6 +45,8 @@ type script struct {
 	greeting string
 	caps     string
 	rules    []*rule
+	fn       func(text string) string // answers what no rule does, unless with ""
+	unmarked bool                     // after COMPRESS, see packed
 
 	mu       sync.Mutex
 	commands []string // all, without tags; literals as they are
@@ -122,9 +125,17 @@ func (s *script) talk(c net.Conn) {
 		if !r.chatter(c) {
 			return
 		}
+		if peer, ok := c.(*packedPeer); ok && r.raw != "" {
+			io.WriteString(peer.Conn, r.raw)
+		}
 		io.WriteString(c, strings.ReplaceAll(r.reply, "TAG", tag))
 		if r.close {
 			return
+		}
+		if text == "COMPRESS DEFLATE" && strings.Contains(r.reply, "TAG OK") {
+			s.mu.Lock()
+			c, br = packed(c, br, !s.unmarked)
+			s.mu.Unlock()
 		}
 	}
 }
@@ -194,6 +205,11 @@ func (s *script) answer(text string) rule {
 			}
 		}
 		return *r
+	}
+	if s.fn != nil {
+		if reply := s.fn(text); reply != "" {
+			return rule{reply: reply}
+		}
 	}
 	verb, _, _ := strings.Cut(text, " ")
 	switch strings.ToUpper(verb) {

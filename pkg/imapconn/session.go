@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sort"
@@ -24,12 +25,11 @@ type Session struct {
 	spaces   namespaces
 	part     []byte // the buffer of FetchPart
 	caution  int    // messages that Append sends alone, after a BAD
+	held     int    // waits in a row for a busy server
+	sets     setLength
 
-	delays []time.Duration // between attempts to connect again
+	delays []time.Duration // before attempts to connect again
 }
-
-// reconnectDelays bound how long a server may be away.
-var reconnectDelays = []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second}
 
 // Open connects and logs in. Errors carry an exit code: those of Options.Check,
 // 69 if there is no connection, 75 if the server turns us away for now, 76 for
@@ -38,11 +38,16 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	s := &Session{o: o, delays: reconnectDelays}
-	if err := s.connect(ctx); err != nil {
-		return nil, causeOf(ctx, err)
+	s := &Session{o: o, delays: o.delays()}
+	for {
+		err := s.connect(ctx)
+		if err == nil {
+			return s, nil
+		}
+		if again, held := s.heed(ctx, err); !again || held != nil || ctx.Err() != nil {
+			return nil, causeOf(ctx, cmp.Or(held, err))
+		}
 	}
-	return s, nil
 }
 
 // connect connects and logs in. What a server refuses here is the connection,
@@ -52,7 +57,7 @@ func (s *Session) connect(ctx context.Context) error {
 	err := s.hello(ctx)
 	var no *imap.Error
 	if errors.As(err, &no) {
-		return exit.Errorf(exit.CodeOf(err), "%s", err).WithHint("%s", exit.HintOf(err))
+		return &exit.Error{Code: exit.CodeOf(err), Err: &helloRefusal{err.Error(), no}, Hint: exit.HintOf(err)}
 	}
 	return err
 }
@@ -72,11 +77,14 @@ func (s *Session) hello(ctx context.Context) error {
 		c.close(err)
 		return err
 	}
-	if err := s.namespace(); err != nil {
-		c.close(err)
-		return err
+	err = s.namespace()
+	if err == nil {
+		err = s.compress()
 	}
-	return nil
+	if err != nil {
+		c.close(err)
+	}
+	return err
 }
 
 // reconnect is connect for an account that was open before. A token that is
@@ -148,43 +156,20 @@ func (s *Session) live(ctx context.Context) (*conn, error) {
 	if s.c.err == nil {
 		return s.c, nil
 	}
-	var err error
-	for _, delay := range s.delays {
-		if err := sleep(ctx, delay); err != nil {
-			return nil, err
-		}
-		if err = s.reconnect(ctx); err == nil {
-			return s.c, nil
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if code := exit.CodeOf(err); code != exit.Unavailable && code != exit.Temporary {
-			return nil, err
-		}
+	if err := s.restore(ctx); err != nil {
+		return nil, err
 	}
-	return nil, exit.Errorf(exit.Temporary, "%s stays away: %w", printable(s.o.Host), err)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
+	return s.c, nil
 }
 
 // attempts is how often a command is begun anew on a new connection.
 const attempts = 3
 
-// do runs f on a live connection, and again on a new one when the connection is
-// lost: f must be fit for that.
+// do runs f on a live connection, again on a new one when the connection is
+// lost, and again after a pause when the server is busy: f must be fit for that.
 func (s *Session) do(ctx context.Context, f func(*conn) error) error {
 	var err error
-	for range attempts {
+	for lost := 0; lost < attempts; {
 		var c *conn
 		if c, err = s.live(ctx); err != nil {
 			return err
@@ -193,8 +178,18 @@ func (s *Session) do(ctx context.Context, f func(*conn) error) error {
 			defer c.watch(ctx)()
 			return f(c)
 		}()
-		if err == nil || !isLost(err) || ctx.Err() != nil {
+		switch {
+		case err == nil:
+			s.calm()
+			return nil
+		case ctx.Err() != nil:
 			return causeOf(ctx, err)
+		case isLost(err):
+			lost++
+			continue
+		}
+		if again, held := s.given(ctx, err); !again || held != nil {
+			return cmp.Or(held, err)
 		}
 	}
 	return exit.Wrap(exit.Temporary, err)

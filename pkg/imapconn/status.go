@@ -3,7 +3,10 @@ package imapconn
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
@@ -48,8 +51,14 @@ func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]St
 		for octets := 0; n < min(len(asked), statusWindow) && octets < statusOctets; n++ {
 			octets += len(boxes[asked[n]].Wire) + 100
 		}
-		err := s.do(ctx, func(c *conn) error { return c.statusBatch(boxes, asked[:n], sizes, results) })
-		if err != nil {
+		err := s.do(ctx, func(c *conn) error {
+			if err := c.statusBatch(boxes, asked[:n], sizes, results); err != nil {
+				return err
+			}
+			return passing(results, asked[:n])
+		})
+		var no *imap.Error
+		if err != nil && (!errors.As(err, &no) || IsBusy(err)) {
 			return nil, err
 		}
 		asked = asked[n:]
@@ -58,6 +67,16 @@ func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]St
 		return results, s.measure(ctx, boxes, results)
 	}
 	return results, nil
+}
+
+// passing returns the first refusal that may be another answer in a while.
+func passing(results []StatusResult, batch []int) error {
+	for _, i := range batch {
+		if no, _ := lastWords(results[i].Err); no != nil && readTroubleOf(no) != nil {
+			return results[i].Err
+		}
+	}
+	return nil
 }
 
 // statusLine is a STATUS response that came.

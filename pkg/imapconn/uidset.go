@@ -9,11 +9,12 @@ const (
 	maxSetRanges = 500
 )
 
-// appendSet writes as many of the sorted uids as fit a command, as ranges, and
-// returns how many those are.
-func appendSet(set []byte, uids []uint32) (_ []byte, n int) {
+// appendSet writes as many of the sorted uids as fit so many octets, as ranges,
+// and returns how many those are.
+func appendSet(set []byte, uids []uint32, most int) (_ []byte, n int) {
+	const longest = len(",4294967295:4294967295")
 	ranges := 0
-	for n < len(uids) && ranges < maxSetRanges && len(set) < maxSetOctets {
+	for n < len(uids) && ranges < maxSetRanges && (ranges == 0 || len(set)+longest <= most) {
 		first := n
 		for n++; n < len(uids) && uids[n] == uids[n-1]+1; n++ {
 		}

@@ -1,0 +1,180 @@
+package imapconn
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/klauspost/compress/flate"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// CompressMode says when COMPRESS=DEFLATE (RFC 4978) is used.
+type CompressMode int
+
+const (
+	// CompressAuto compresses where the server offers it and the line is slow:
+	// elsewhere it costs more than it saves.
+	CompressAuto CompressMode = iota
+	// CompressAlways insists on it.
+	CompressAlways
+	CompressNever
+)
+
+// slowLine is the round trip from which on CompressAuto compresses.
+const slowLine = 5 * time.Millisecond
+
+const compressCap = "COMPRESS=DEFLATE"
+
+// compress switches the line to DEFLATE where the options and the server have
+// it so. It is the last step of a connect.
+func (s *Session) compress() error {
+	c := s.c
+	offered := c.caps.has(compressCap)
+	switch {
+	case s.o.Compress == CompressAlways && !offered:
+		return exit.Errorf(exit.Protocol, "%s does not offer %s", printable(c.host), compressCap).WithHint("without --compress always it is used where it is offered")
+	case s.o.Compress == CompressNever, !offered:
+		return nil
+	}
+	if s.o.Compress == CompressAuto {
+		roundTrip, err := c.roundTrip()
+		if err != nil || roundTrip < slowLine {
+			return err
+		}
+	}
+	_, err := c.run(c.command("COMPRESS DEFLATE"), nil)
+	var no *imap.Error
+	switch {
+	case errors.As(err, &no) && s.o.Compress == CompressAuto:
+		return nil // it is no need
+	case err != nil:
+		return refused(err, exit.Protocol, "COMPRESS at %s", printable(c.host))
+	}
+	return c.deflate()
+}
+
+// roundTrip measures how long a command takes that is no work.
+func (c *conn) roundTrip() (time.Duration, error) {
+	began := time.Now()
+	_, err := c.run(c.command("NOOP"), nil)
+	var no *imap.Error
+	if errors.As(err, &no) {
+		err = nil
+	}
+	return time.Since(began), err
+}
+
+// deflateLevel is where more work stops to pay on mail.
+const deflateLevel = 3
+
+// deflate puts compression between the connection and our reader and writer.
+func (c *conn) deflate() error {
+	z, err := newDeflateConn(c.nc, c.br)
+	if err != nil {
+		return exit.Wrap(exit.Bug, err)
+	}
+	c.layer(z, c.trace)
+	c.packed = z.packed
+	return nil
+}
+
+// deflateConn compresses what is written to a connection and inflates what is
+// read. Each Write is flushed and leaves as one, for nobody knows whether there
+// will be another. It holds no more than the windows of DEFLATE, 32 KiB each.
+type deflateConn struct {
+	net.Conn
+	empty  *emptiness
+	packed *bufio.Reader // what came and was not inflated yet
+	in     io.Reader
+	out    *flate.Writer
+	buf    bytes.Buffer
+}
+
+// newDeflateConn takes over a connection; read may have read ahead of it.
+func newDeflateConn(nc net.Conn, read *bufio.Reader) (*deflateConn, error) {
+	ahead, _ := read.Peek(read.Buffered())
+	z := &deflateConn{Conn: nc, empty: &emptiness{r: io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)}}
+	z.packed = bufio.NewReaderSize(z.empty, 64<<10)
+	// Servers may flush without the empty block that a reader usually waits for.
+	z.in = flate.NewReaderOpts(z.packed, flate.WithPartialBlock())
+	out, err := flate.NewWriter(&z.buf, deflateLevel)
+	z.out = out
+	return z, err
+}
+
+// Read inflates. What is no DEFLATE ends the connection as a broken server's.
+func (z *deflateConn) Read(p []byte) (int, error) {
+	n, err := z.in.Read(p)
+	z.empty.octets = 0
+	var corrupt flate.CorruptInputError
+	if errors.As(err, &corrupt) {
+		err = &limitError{"damaged data after COMPRESS DEFLATE (--compress never does without it)"}
+	}
+	return n, err
+}
+
+// maxEmpty is how many octets of DEFLATE may hold nothing. A block is begun by a
+// few hundred at most.
+const maxEmpty = 256 << 10
+
+// emptiness counts what came without anything in it.
+type emptiness struct {
+	r      io.Reader
+	octets int
+}
+
+func (e *emptiness) Read(p []byte) (int, error) {
+	if e.octets > maxEmpty {
+		return 0, &limitError{"compressed data without anything in it"}
+	}
+	n, err := e.r.Read(p)
+	e.octets += n
+	return n, err
+}
+
+func (z *deflateConn) Write(p []byte) (int, error) {
+	z.buf.Reset()
+	if _, err := z.out.Write(p); err != nil {
+		return 0, err
+	}
+	if err := z.out.Flush(); err != nil {
+		return 0, err
+	}
+	if _, err := z.Conn.Write(z.buf.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// marks returns how many octets have come that only say that there is no more:
+// the empty block of a flush (RFC 1951 section 3.2.4), which is read with what
+// follows it.
+func (c *conn) marks() int {
+	n := c.packed.Buffered()
+	if all, _ := c.packed.Peek(n); n <= 5 && bytes.HasSuffix(all, []byte{0, 0, 0xFF, 0xFF}) {
+		return n
+	}
+	return 0
+}
+
+// waiting tells whether something has come that was not read.
+func (c *conn) waiting() bool {
+	return c.br.Buffered() > 0 || c.packed != nil && c.packed.Buffered() > c.marks()
+}
+
+// glance looks for an octet from the server. It reads below the inflater, whose
+// errors are for good: that nothing has come is none.
+func (c *conn) glance() error {
+	if c.packed == nil {
+		_, err := c.br.Peek(1)
+		return err
+	}
+	_, err := c.packed.Peek(c.marks() + 1)
+	return err
+}

@@ -1,0 +1,74 @@
+package imapconn
+
+import (
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestProxy: the proxy looks the name up, and what goes wrong with it is told.
+func TestProxy(t *testing.T) {
+	server := newScript(t, "IMAP4rev1")
+	target := server.ln.Addr().String()
+	for name, test := range map[string]struct {
+		proxy imaptest.SocksOptions
+		login string
+		code  exit.Code
+		text  string
+	}{
+		"open":            {imaptest.SocksOptions{Target: target}, "", exit.OK, ""},
+		"with a password": {imaptest.SocksOptions{Target: target, User: "joe", Password: "canary"}, "canary", exit.OK, ""},
+		"wrong password":  {imaptest.SocksOptions{Target: target, User: "joe", Password: "other"}, "canary", exit.Unavailable, "by way of the proxy 127.0.0.1:"},
+		"none given":      {imaptest.SocksOptions{Target: target, User: "joe", Password: "other"}, "", exit.Unavailable, "by way of the proxy 127.0.0.1:"},
+		"refused":         {imaptest.SocksOptions{Refuse: 5}, "", exit.Unavailable, "connection refused"},
+		"silent":          {imaptest.SocksOptions{Silent: true}, "", exit.Unavailable, "no answer before the timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := server.options()
+			o.Host, o.Timeout = "mail.only-the-proxy-knows.example", 2*time.Second
+			proxy := imaptest.StartSocks(t, test.proxy)
+			host, port, _ := net.SplitHostPort(proxy.Addr())
+			o.Proxy = &Proxy{Host: host}
+			o.Proxy.Port, _ = strconv.Atoi(port)
+			if test.login != "" {
+				o.Proxy.User, o.Proxy.Password = "joe", test.login
+			}
+			s, err := Open(t.Context(), o)
+			if err == nil {
+				s.Close()
+			}
+			if exit.CodeOf(err) != test.code || err != nil && (!strings.Contains(err.Error(), test.text) || strings.Contains(err.Error(), "canary")) {
+				t.Errorf("%v (%d)", err, exit.CodeOf(err))
+			}
+			if asked := proxy.Asked(); test.code == exit.OK && strings.Join(asked, " ") != "mail.only-the-proxy-knows.example" {
+				t.Errorf("the proxy was asked for %q", asked)
+			}
+		})
+	}
+	o := server.options()
+	o.Proxy = &Proxy{Host: "proxy.invalid"}
+	if _, err := Open(t.Context(), o); exit.CodeOf(err) != exit.Unavailable || !strings.Contains(err.Error(), "proxy.invalid") {
+		t.Error(err)
+	}
+}
+
+// TestNetwork: one version of IP is one version of IP.
+func TestNetwork(t *testing.T) {
+	server := newScript(t, "IMAP4rev1") // on 127.0.0.1
+	for network, code := range map[Network]exit.Code{"": exit.OK, AnyIP: exit.OK, IPv4: exit.OK, IPv6: exit.Unavailable} {
+		o := server.options()
+		o.Network = network
+		s, err := Open(t.Context(), o)
+		if err == nil {
+			s.Close()
+		}
+		if exit.CodeOf(err) != code {
+			t.Errorf("%q: %v", network, err)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// How much patience a server is shown, unless the options say otherwise.
+const (
+	DefaultRetries = 6
+	NoRetries      = -1
+	DefaultMaxWait = 5 * time.Minute
+)
+
+func (o *Options) retries() int {
+	if o.Retries == 0 {
+		return DefaultRetries
+	}
+	return max(o.Retries, 0)
+}
+
+func (o *Options) maxWait() time.Duration {
+	if o.MaxWait > 0 {
+		return o.MaxWait
+	}
+	return DefaultMaxWait
+}
+
+// longestDelay bounds the pause before another attempt to connect.
+const longestDelay = time.Minute
+
+// delays are the pauses before attempts to connect again, from none on, each
+// twice as long as the one before.
+func (o *Options) delays() []time.Duration {
+	all := make([]time.Duration, o.retries())
+	for i := 1; i < len(all); i++ {
+		all[i] = min(time.Second<<min(i-1, 10), longestDelay, o.maxWait())
+	}
+	return all
+}
+
+// second is the unit of pauses; a test makes it shorter with its delays.
+func (s *Session) second() time.Duration {
+	if len(s.delays) > 1 {
+		return min(s.delays[1], time.Second)
+	}
+	return time.Second
+}
+
+// nap waits. What ends it early is the end of ctx, or of Options.Patience.
+func (s *Session) nap(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	var ended <-chan struct{}
+	if s.o.Patience != nil {
+		ended = s.o.Patience.Done()
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-ended:
+		return context.Cause(s.o.Patience)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// hold waits as a trouble has it. again tells that the command may be given
+// again; else patience is at its end, and the refusal stands. An error ends all
+// waiting.
+func (s *Session) hold(ctx context.Context, t *trouble, no *imap.Error) (again bool, err error) {
+	most := min(s.o.retries(), tries[t.kind])
+	pause, exact := t.rest(s.held+1, s.second(), no.Text)
+	switch {
+	case s.held >= most:
+		s.held = 0
+		return false, nil
+	case exact && pause > s.o.maxWait():
+		s.held = 0
+		s.o.warn(fmt.Sprintf("%s asks for a pause of %s, and --max-wait allows %s", printable(s.o.Host), round(pause), s.o.maxWait()))
+		return false, nil
+	}
+	s.held++
+	pause = min(pause, s.o.maxWait())
+	if pause >= time.Second {
+		s.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(s.o.Host), round(pause), s.held, most, &refusal{no}))
+	}
+	return true, s.nap(ctx, pause)
+}
+
+// tries bounds how often a refusal of each kind is tried again.
+var tries = map[kind]int{throttled: 1000, busy: 4, faulty: 2}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Second / 10) }
+
+// calm says that a command was carried out: the next trouble is a new one.
+func (s *Session) calm() { s.held = 0 }
+
+// given tells whether a command that was refused may be given again, after a
+// pause.
+func (s *Session) given(ctx context.Context, refusal error) (again bool, err error) {
+	no, bye := lastWords(refusal)
+	if no == nil || bye {
+		return false, nil
+	}
+	t := readTroubleOf(no)
+	if t == nil {
+		return false, nil
+	}
+	return s.hold(ctx, t, no)
+}
+
+// throttleMark is how Gmail ends an OK that it has delayed on purpose.
+const throttleMark = "[THROTTLED]"
+
+// heedMark tells, once, that a server slows us down by itself.
+func (c *conn) heedMark(text string) {
+	if !c.slowed && strings.HasSuffix(text, throttleMark) {
+		c.slowed = true
+		c.warn(printable(c.host) + " slows us down: it says " + throttleMark)
+	}
+}
+
+// helloRefusal is a refusal before a connection is ready.
+type helloRefusal struct {
+	text string
+	no   *imap.Error
+}
+
+func (e *helloRefusal) Error() string { return e.text }
+
+// awayError is a server that greets with BYE.
+type awayError struct{ host, bye string }
+
+func (e *awayError) Error() string {
+	return fmt.Sprintf("%s turns us away: %s", printable(e.host), printable(e.bye))
+}
+
+// loginTries is how often a login is tried again that was refused after it had
+// been taken before: some servers refuse everybody while they are in trouble.
+// More could lock the account.
+const loginTries = 2
+
+// restore makes a new connection, with pauses between the attempts.
+func (s *Session) restore(ctx context.Context) error {
+	err := s.c.err
+	logins := 0
+	for _, delay := range s.delays {
+		waited, held := s.heed(ctx, err)
+		if held != nil {
+			return held
+		}
+		if !waited {
+			if err := s.nap(ctx, delay); err != nil {
+				return err
+			}
+		}
+		if err = s.reconnect(ctx); err == nil || ctx.Err() != nil {
+			return causeOf(ctx, err)
+		}
+		switch code := exit.CodeOf(err); {
+		case code == exit.Login && s.o.Token == nil && logins < loginTries: // a token was asked for anew
+			if logins++; logins == 1 {
+				s.o.warn(fmt.Sprintf("%v; it was taken before, so it is tried again", err))
+			}
+			if err := s.nap(ctx, 5*s.second()); err != nil {
+				return err
+			}
+		case code != exit.Unavailable && code != exit.Temporary:
+			return err
+		}
+	}
+	return exit.Errorf(exit.Temporary, "%s stays away: %w", printable(s.o.Host), err)
+}
+
+// opaque hides what is in an error but for its code: a refusal that concerns the
+// account must not be taken for one of the folder or message that was asked for.
+func opaque(err error) error {
+	return &exit.Error{Code: exit.CodeOf(err), Err: errors.New(err.Error()), Hint: exit.HintOf(err)}
+}
+
+// heed waits if a server's last words, which err holds, ask for that.
+func (s *Session) heed(ctx context.Context, err error) (waited bool, _ error) {
+	no, _ := lastWords(err)
+	if no == nil {
+		return false, nil
+	}
+	t := readTroubleOf(no)
+	if t == nil || t.kind != throttled {
+		return false, nil
+	}
+	again, held := s.hold(ctx, t, no)
+	if held == nil && !again {
+		held = exit.Wrap(exit.Temporary, err)
+	}
+	return again, held
+}

@@ -1,0 +1,129 @@
+package imapconn
+
+import (
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// trouble is a refusal that passes, and what to do about it. The same command
+// is given again: what was refused has not happened.
+type trouble struct {
+	code  string         // response code (RFC 5530); "": any that does not say something else
+	text  *regexp.Regexp // that the text holds; nil: any
+	kind  kind
+	pause int    // seconds before the first time again; doubled each time
+	seen  string // who says so
+}
+
+// kind is what a trouble means if it lasts.
+type kind int
+
+const (
+	// throttled: the server wants less of us. If it lasts, the run ends for now.
+	throttled kind = iota
+	// busy: something is locked or out of order. If it lasts, an APPEND is given
+	// up for now; what cannot be read is a failure of its own, for some servers
+	// say so of one broken message, for ever.
+	busy
+	// faulty: the server has a defect. If it lasts, it is a refusal as any other.
+	faulty
+)
+
+// readTrouble is what [LIMIT] means where nothing is stored. To an APPEND it
+// says that the message is too large.
+var readTrouble = &trouble{code: "LIMIT", kind: throttled, pause: 10, seen: "Yahoo: NO [LIMIT] UID FETCH Rate limit hit."}
+
+// troubles are tried in order.
+var troubles = []*trouble{
+	{"OVERQUOTA", text("bandwidth"), throttled, 60, "Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)"},
+	{"", text("bandwidth limit"), throttled, 60, "Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)"},
+	{"", suggestedPause, throttled, 60, "Exchange: BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds"},
+	{"THROTTLED", nil, throttled, 30, "Gmail: NO [THROTTLED]"},
+	{"", text(`throttl|backoff`), throttled, 30, "Exchange: NO Request is throttled"},
+	{"", text(`server unavailable\. 1[0-9]`), throttled, 30, "Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15"},
+	{"", text(`server (is )?(too )?busy`), throttled, 30, "Exchange: NO Server busy"},
+	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10, "Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded"},
+	{"", text(`rate limit`), throttled, 10, "Yahoo: NO [LIMIT] APPEND Rate limit hit."},
+	{"INUSE", nil, busy, 1, "RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later"},
+	{"UNAVAILABLE", nil, busy, 1, "RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later"},
+	{"EXPUNGEISSUED", nil, busy, 1, "RFC 5530"},
+	{"SERVERBUG", nil, faulty, 1, "RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error"},
+	{"", text(`authenticated but not connected`), busy, 5, "Exchange: BAD User is authenticated but not connected."},
+	{"", text(`try again|temporar`), busy, 1, ""},
+}
+
+func text(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + pattern) }
+
+// vague are codes that say nothing of the reason, so that the text counts.
+var vague = map[string]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true, "CLIENTBUG": true, "CONTACTADMIN": true, "THROTTLED": true}
+
+// troubleOf returns what a refusal says that passes, nil if it is one for good.
+func troubleOf(no *imap.Error) *trouble {
+	code := strings.ToUpper(string(no.Code))
+	for _, t := range troubles {
+		if (t.code == code || t.code == "" && vague[code]) && (t.text == nil || t.text.MatchString(no.Text)) {
+			return t
+		}
+	}
+	return nil
+}
+
+// readTroubleOf is troubleOf for commands that store nothing.
+func readTroubleOf(no *imap.Error) *trouble {
+	t := troubleOf(no)
+	if t == nil && hasCode(no, "LIMIT") {
+		return readTrouble
+	}
+	return t
+}
+
+// isTemporary tells whether a refusal is worth another try later.
+func isTemporary(no *imap.Error) bool { return troubleOf(no) != nil }
+
+// IsBusy tells whether err is a server's refusal because it wants less of us: it
+// says nothing about the folder or message that it was given for.
+func IsBusy(err error) bool {
+	no, _ := lastWords(err)
+	if no == nil {
+		return false
+	}
+	t := readTroubleOf(no)
+	return t != nil && t.kind == throttled
+}
+
+// lastWords returns the refusal in err: a tagged one, or the BYE before the
+// connection was lost. bye tells which.
+func lastWords(err error) (no *imap.Error, bye bool) {
+	var lost *lineError
+	var away *awayError
+	var hello *helloRefusal
+	switch {
+	case errors.As(err, &no):
+		return no, false
+	case errors.As(err, &hello):
+		return hello.no, false
+	case errors.As(err, &away):
+		return &imap.Error{Type: imap.StatusResponseTypeBye, Text: away.bye}, true
+	case errors.As(err, &lost) && lost.bye != "":
+		return &imap.Error{Type: imap.StatusResponseTypeBye, Text: lost.bye}, true
+	}
+	return nil, false
+}
+
+// suggestedPause is how Exchange says how long it wants to be left alone.
+var suggestedPause = text(`backoff[a-z ]*time:?\s*(\d{1,9})`)
+
+// rest is how long to wait before time n (from 1) again, in the given unit.
+// exact tells that the server named it.
+func (t *trouble) rest(n int, unit time.Duration, words string) (pause time.Duration, exact bool) {
+	if m := suggestedPause.FindStringSubmatch(words); m != nil {
+		milliseconds, _ := strconv.Atoi(m[1])
+		return time.Duration(milliseconds) * time.Millisecond, true
+	}
+	return unit * time.Duration(t.pause) << min(n-1, 10), false
+}
