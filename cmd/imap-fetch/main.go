@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,9 +13,11 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -31,7 +34,7 @@ func main() {
 			{Line: "imap-list … | jq -c 'select(.messages < 1000)' | imap-fetch --select - …", Does: "the folders that a list names"},
 		},
 		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
-		Flags:  slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action: run,
 		Stream: func(args []string) bool { return !cli.WritesFile(args) },
 	}), os.Args))
@@ -95,6 +98,9 @@ func options(c *ucli.Context) (opt fetch.Options, err error) {
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return opt, err
 	}
+	if err := limits(c, &opt); err != nil {
+		return opt, err
+	}
 	opt.First, opt.Last = c.StringSlice("first"), c.StringSlice("last")
 	if opt.Folders, opt.Filters, err = cli.Folders(c); err != nil {
 		return opt, err
@@ -115,8 +121,25 @@ func adopt(c *ucli.Context, opt *fetch.Options, begin *stream.Begin) (err error)
 	return err
 }
 
+// limits reads what bounds the run: message bodies, so there must be some.
+func limits(c *ucli.Context, opt *fetch.Options) (err error) {
+	opt.Failures = &failure.Classes{}
+	if opt.Limits, err = cli.Limits(c); err != nil || opt.Content != stream.Headers {
+		return err
+	}
+	for _, name := range []string{"rate", "max-bytes"} {
+		if cli.Given(c, name) {
+			return exit.Errorf(exit.Usage, "--%s cannot stand beside --headers: it counts message bodies", name)
+		}
+	}
+	return nil
+}
+
 // account exports what the options choose.
 func account(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
+	if opt.Limits.Octets > 0 && !cli.Given(c, "output") {
+		cli.TalkOf(c).Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - or imap-push, or write to a file with -o")
+	}
 	return produce(c, opt.Begin(conn.User, conn.Host), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
 		if out.From != nil && out.From.Ended {
 			return nil // it was whole but for its name
@@ -219,15 +242,22 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	}
 	err = out.Finish(work(out))
 	progress.Stop()
+	talk := cli.TalkOf(c)
 	if all, skipped := out.LeftOut(); all > 0 && !opt.Messages.IsZero() {
 		text := fmt.Sprintf("%d messages left out", all)
 		if skipped > 0 {
 			text += fmt.Sprintf(", %d of them by --skip-raw; the stream's skipped records name them", skipped)
 		}
-		cli.TalkOf(c).Say("%s", text)
+		talk.Say("%s", text)
 	}
-	if cli.Given(c, "output") && (err == nil || exit.CodeOf(err) == exit.Partial) {
-		cli.TalkOf(c).Say("%s: %d messages, %d octets", out.Name(), out.Messages(), out.Octets())
+	talk.Failures(opt.Failures)
+	var limit *limit.ReachedError
+	switch {
+	case !cli.Given(c, "output"):
+	case err == nil, exit.CodeOf(err) == exit.Partial:
+		talk.Say("%s: %d messages, %d octets", out.Name(), out.Messages(), out.Octets())
+	case errors.As(err, &limit) && out.Unfinished() != "":
+		talk.Say("what was fetched is in %s, and the same command goes on there", out.Unfinished())
 	}
 	return err
 }

@@ -52,6 +52,11 @@ func checkSource(c *ucli.Context) error {
 			return exit.Errorf(exit.Usage, "--%s has no place beside --source: the archive's folders have their order", name)
 		}
 	}
+	for _, f := range cli.LimitFlags() {
+		if name := f.Names()[0]; cli.Given(c, name) {
+			return exit.Errorf(exit.Usage, "--%s has no place beside --source: it spares servers", name)
+		}
+	}
 	if cli.Given(c, "key") {
 		return exit.Errorf(exit.Usage, "--key has no place beside --source: the archive's messages have their keys")
 	}

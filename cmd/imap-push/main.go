@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -26,7 +27,7 @@ func main() {
 			"Receipts go to stdout, one for every record of the plan; the last line on stderr adds them up.",
 			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
 		},
-		Flags:  slices.Concat(flags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action: run,
 	}), os.Args))
 }
@@ -51,6 +52,10 @@ func run(c *ucli.Context) error {
 			return exit.Errorf(exit.Usage, "--allow %s: what can be allowed is delete", cli.Safe(what))
 		}
 	}
+	limits, err := cli.Limits(c)
+	if err != nil {
+		return err
+	}
 	in, err := cli.OpenInput(c.Context, c.Args().First())
 	if err != nil {
 		return err
@@ -66,7 +71,7 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	talk := cli.TalkOf(c)
-	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0, Warn: talk.Warn, Progress: progress}
+	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0, Warn: talk.Warn, Progress: progress, Limits: limits, Failures: &failure.Classes{}}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	carryOut := func() error {
@@ -76,6 +81,7 @@ func run(c *ucli.Context) error {
 		if err == nil {
 			err = receipts.Commit()
 		}
+		talk.Failures(opt.Failures)
 		if outcome.Begun {
 			talk.Say("%s", outcome)
 		}

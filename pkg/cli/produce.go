@@ -99,6 +99,15 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 // Name is what messages call the output.
 func (s *StreamOutput) Name() string { return s.out.Name() }
 
+// Unfinished names the file in which a stream that was not ended waits for the
+// next run, "" where there is none.
+func (s *StreamOutput) Unfinished() string {
+	if !s.out.whole {
+		return ""
+	}
+	return s.out.partial()
+}
+
 // Recovered returns how many messages an earlier run left.
 func (s *StreamOutput) Recovered() (n int64) {
 	if s.From != nil {

@@ -216,12 +216,12 @@ func TestDamagedMessageInAnArchive(t *testing.T) {
 		if exit.CodeOf(err) != exit.Partial {
 			t.Errorf("%s: %v", criteria, err)
 		}
-		for id, reason := range failures(t, out) {
+		for id, reason := range failedOf(t, out) {
 			if reason != stream.ReasonDamaged || id != small && id != large {
 				t.Errorf("%s: %s %s", criteria, id, reason)
 			}
 		}
-		if n := len(failures(t, out)); n != 2 {
+		if n := len(failedOf(t, out)); n != 2 {
 			t.Errorf("%s: %d failed", criteria, n)
 		}
 	}
@@ -231,8 +231,8 @@ func TestDamagedMessageInAnArchive(t *testing.T) {
 	}
 }
 
-// failures are the failed records of a stream whose bodies nobody looks at.
-func failures(t testing.TB, data []byte) map[string]stream.Reason {
+// failedOf returns the failed records of a stream whose bodies nobody looks at.
+func failedOf(t testing.TB, data []byte) map[string]stream.Reason {
 	t.Helper()
 	failed := map[string]stream.Reason{}
 	for in := stream.NewReader(bytes.NewReader(data), false); ; {

@@ -14,14 +14,15 @@ type emitter struct {
 	content  stream.Content
 	scan     *headerkey.Scanner
 	progress progress.Counter
+	failures *failures
 
 	msg   stream.Message // reused
 	parts *stream.Parts  // of the large message under way
 	left  int64          // octets of it still to come
 }
 
-func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter) *emitter {
-	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: count}
+func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter, failed *failures) *emitter {
+	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: count, failures: failed}
 }
 
 // batch writes the records of what one window gave.
@@ -40,14 +41,14 @@ func (e *emitter) batch(b *batch) error {
 func (e *emitter) item(f *stream.Folder, it *item) error {
 	switch it.kind {
 	case itemRecord:
-		return e.record(it.record)
+		return e.record(it)
 	case itemGone:
 		e.progress.Add(1, 0)
 		return e.w.Write(&stream.Gone{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid})
 	case itemFailed:
 		e.parts = nil
 		e.progress.Add(1, 0)
-		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
+		return e.failures.write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
 	case itemSkipped:
 		e.progress.Add(1, 0)
 		return e.w.Write(&stream.Skipped{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonContent, Text: it.text})
@@ -58,14 +59,18 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 }
 
 // record passes a record on.
-func (e *emitter) record(r stream.Record) error {
-	switch r := r.(type) {
+func (e *emitter) record(it *item) error {
+	switch r := it.record.(type) {
 	case *stream.End:
 		return e.w.End(r)
 	case *stream.Abort:
 		return e.w.Abort(r)
+	case *stream.Failed:
+		if !it.passed {
+			return e.failures.write(e.w, r)
+		}
 	}
-	return e.w.Write(r)
+	return e.w.Write(it.record)
 }
 
 // message writes a message record and as much of its body as is there.
@@ -73,7 +78,7 @@ func (e *emitter) message(f *stream.Folder, it *item) error {
 	m := &e.msg
 	e.describe(m, f, it)
 	if it.base != nil && m.Key != it.base.Key {
-		return e.w.Write(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
+		return e.failures.write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
 	}
 	if it.base != nil {
 		e.fill(m, it.base)

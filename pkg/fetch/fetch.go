@@ -15,9 +15,11 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -36,6 +38,10 @@ type Options struct {
 	Labels   []stream.Label
 	Edited   bool // take a selection whose counts and hash no longer fit
 
+	// Limits bound what is read of message bodies. A run that stops at one
+	// returns a *limit.ReachedError.
+	Limits   limit.Limits
+	Failures *failure.Classes // counts what could not be had; may be nil
 	Warn     func(format string, args ...any)
 	Progress progress.Counter
 
@@ -57,7 +63,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writ
 		return err
 	}
 	defer session.Close()
-	e := &export{ctx: ctx, session: session, opt: &opt, w: w}
+	e := &export{ctx: ctx, session: session, opt: &opt, w: w, failures: newFailures(&opt)}
 	if from == nil || from.Begin == nil {
 		err = e.contents(opt.Begin(conn.User, conn.Host))
 	} else {
@@ -95,8 +101,9 @@ type export struct {
 	w       *stream.Writer
 	end     stream.End
 
-	toc  []stream.Folder
-	done map[string]stream.Progress
+	failures *failures
+	toc      []stream.Folder
+	done     map[string]stream.Progress
 }
 
 // contents writes begin and the table of contents.
@@ -120,7 +127,7 @@ func (e *export) contents(begin *stream.Begin) error {
 	}
 	for i := range failed {
 		e.opt.Warn("folder %s: %s", failed[i].Folder, failed[i].Text)
-		if err := e.w.Write(&failed[i]); err != nil {
+		if err := e.failures.write(e.w, &failed[i]); err != nil {
 			return err
 		}
 	}
@@ -156,7 +163,7 @@ func (e *export) resume(from *stream.Recovered) error {
 		done += e.done[f.Name].Messages
 	}
 	e.opt.Progress.Total(total, 0)
-	e.opt.Progress.Add(done, 0)
+	e.opt.Progress.Skip(done, 0)
 	return nil
 }
 
@@ -167,7 +174,7 @@ func (e *export) messages() error {
 	if !e.opt.Messages.IsZero() {
 		src.chooser = &chooser{source: src, choice: &e.opt.Messages}
 	}
-	emit := newEmitter(e.opt.Recipe, e.opt.Content, e.w, e.opt.Progress)
+	emit := newEmitter(e.opt.Recipe, e.opt.Content, e.w, e.opt.Progress, e.failures)
 	err := src.run(func() error {
 		for i := range e.toc {
 			f := &e.toc[i]
@@ -212,5 +219,5 @@ func (s *source) visit(f *stream.Folder, done stream.Progress) error {
 // refused tells a server's NO to one command from the end of a connection.
 func refused(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no)
+	return errors.As(err, &no) && !imapconn.IsBusy(err)
 }

@@ -46,6 +46,9 @@ func (s *source) large(w want) error {
 			return s.lost(b, it, err)
 		}
 	}
+	if done, err := s.spendLarge(b, &it); done || err != nil {
+		return err
+	}
 	it.identity = identityOf(scan)
 	it.octets = first[:min(int64(len(first)), it.size)]
 	b.items = append(b.items, it)
@@ -90,7 +93,12 @@ func (s *source) measure(uid uint32, scan *headerkey.Scanner, first []byte) (int
 }
 
 func (s *source) piece(uid uint32, offset int64) ([]byte, error) {
-	return s.box.FetchPart(s.ctx, uid, offset, slabSize)
+	if err := s.pacer.Wait(s.ctx, s.keep); err != nil {
+		return nil, err
+	}
+	p, err := s.box.FetchPart(s.ctx, uid, offset, slabSize)
+	s.pacer.Spend(0, int64(len(p)))
+	return p, err
 }
 
 // pieces reads what follows the first piece.

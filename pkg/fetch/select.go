@@ -21,7 +21,7 @@ func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stre
 	bodies := &accountBodies{source: newSource(ctx, &opt), conn: conn}
 	defer bodies.close()
 	s := &selection{opt: &opt, in: in, bodies: bodies}
-	emit := &selectedEmitter{opt: &opt, w: w}
+	emit := &selectedEmitter{opt: &opt, w: w, failures: newFailures(&opt)}
 	return s.result(bodies.run(s.read, emit.batch), w)
 }
 
@@ -29,8 +29,9 @@ func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stre
 // told apart.
 type selectedEmitter struct {
 	*emitter
-	opt *Options
-	w   *stream.Writer
+	opt      *Options
+	w        *stream.Writer
+	failures *failures
 }
 
 func (e *selectedEmitter) batch(b *batch) error {
@@ -40,7 +41,7 @@ func (e *selectedEmitter) batch(b *batch) error {
 			if err != nil {
 				recipe = e.opt.Recipe // no message will come: see unfit
 			}
-			e.emitter = newEmitter(recipe, stream.Full, e.w, e.opt.Progress)
+			e.emitter = newEmitter(recipe, stream.Full, e.w, e.opt.Progress, e.failures)
 		}
 	}
 	return e.emitter.batch(b)
@@ -54,8 +55,8 @@ type bodies interface {
 	message(m *stream.Message, f *stream.Folder) error
 	// flush is done with all messages so far.
 	flush() error
-	// pass writes a record as it is.
-	pass(r stream.Record) error
+	// forward writes a record of the selection as it is.
+	forward(r stream.Record) error
 }
 
 // selection is one run over a stream that names messages.
@@ -136,7 +137,7 @@ func (s *selection) record(rec stream.Record) error {
 	case *stream.Abort:
 		s.aborted = r
 	}
-	return s.bodies.pass(rec)
+	return s.bodies.forward(rec)
 }
 
 func (s *selection) begin(b *stream.Begin) error {
@@ -153,7 +154,7 @@ func (s *selection) begin(b *stream.Begin) error {
 	if s.opt.Edited {
 		out.Filters = append(slices.Clone(b.Filters), "edited")
 	}
-	return s.bodies.pass(&out)
+	return s.bodies.forward(&out)
 }
 
 // accountBodies reads what is selected from an account, in windows. A message

@@ -14,16 +14,17 @@ import (
 // one pass; for any other the archive is read again from its first octet, where
 // that can be done.
 func RunSelectArchive(a *Archive, opt Options, in *stream.Reader, w *stream.Writer) error {
-	bodies := &archiveBodies{opt: &opt, w: w, archive: a, in: a.In}
+	bodies := &archiveBodies{opt: &opt, w: w, failures: newFailures(&opt), archive: a, in: a.In}
 	s := &selection{opt: &opt, in: in, bodies: bodies}
 	return s.result(s.read(), w)
 }
 
 // archiveBodies finds what is selected in an archive, and copies its octets.
 type archiveBodies struct {
-	opt     *Options
-	w       *stream.Writer
-	archive *Archive
+	opt      *Options
+	w        *stream.Writer
+	failures *failures
+	archive  *Archive
 
 	plan *stream.Begin // of the selection
 	of   *stream.Begin // the account in the archive that it is about, once that is known
@@ -43,7 +44,7 @@ func (s *archiveBodies) begin(b *stream.Begin, _ headerkey.Recipe) error {
 
 func (s *archiveBodies) flush() error { return nil }
 
-func (s *archiveBodies) pass(r stream.Record) error {
+func (s *archiveBodies) forward(r stream.Record) error {
 	switch r := r.(type) {
 	case *stream.End:
 		return s.w.End(r)
@@ -99,7 +100,7 @@ func (s *archiveBodies) parts(m *stream.Message) error {
 }
 
 func (s *archiveBodies) fail(m *stream.Message, reason stream.Reason, text string) error {
-	return s.w.Write(&stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text})
+	return s.failures.write(s.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text})
 }
 
 // lacks says why a message was not found.

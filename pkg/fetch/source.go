@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -49,6 +50,7 @@ type item struct {
 	reason stream.Reason // of itemFailed
 	text   string
 	record stream.Record // of itemRecord
+	passed bool          // the record is not ours, but of the stream that selects
 }
 
 // identity is what a header says of its message.
@@ -106,13 +108,15 @@ type source struct {
 	chooser *chooser // nil: all are taken
 	listed  int64
 	leftOut int64
+	pacer   *limit.Pacer
+	budget  limit.Budget
 
 	free   chan *batch // the only place to wait: see take
 	filled chan *batch // has room for all
 }
 
 func newSource(ctx context.Context, opt *Options) *source {
-	s := &source{ctx: ctx, opt: opt, free: make(chan *batch, slabs), filled: make(chan *batch, slabs)}
+	s := &source{ctx: ctx, opt: opt, pacer: limit.NewPacer(opt.Limits.Rates), budget: limit.NewBudget(opt.Limits.Octets), free: make(chan *batch, slabs), filled: make(chan *batch, slabs)}
 	s.tellApart(opt.Recipe)
 	for range slabs {
 		s.free <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
@@ -165,12 +169,17 @@ func (s *source) take() (*batch, error) {
 		case <-s.ctx.Done():
 			return nil, context.Cause(s.ctx)
 		case <-tick.C:
-			if s.session != nil {
-				// One that died meanwhile is made anew when it is needed.
-				_ = s.session.Noop(s.ctx)
-			}
+			s.keep()
 			tick.Reset(every)
 		}
+	}
+}
+
+// keep tells the server that we are still here. A connection that died
+// meanwhile is made anew when it is needed.
+func (s *source) keep() {
+	if s.session != nil {
+		_ = s.session.Noop(s.ctx)
 	}
 }
 
@@ -184,13 +193,20 @@ func (s *source) give(b *batch) error {
 	}
 }
 
-// pass hands over a record that needs nothing from the server.
-func (s *source) pass(r stream.Record) error {
+// pass hands over a record of ours that needs nothing from the server.
+func (s *source) pass(r stream.Record) error { return s.hand(item{kind: itemRecord, record: r}) }
+
+// forward is pass for a record of the stream that selects.
+func (s *source) forward(r stream.Record) error {
+	return s.hand(item{kind: itemRecord, record: r, passed: true})
+}
+
+func (s *source) hand(it item) error {
 	b, err := s.take()
 	if err != nil {
 		return err
 	}
-	b.items = append(b.items, item{kind: itemRecord, record: r})
+	b.items = append(b.items, it)
 	return s.give(b)
 }
 
@@ -355,23 +371,34 @@ func last(next uint32) uint32 {
 // fetch reads the wanted messages in windows, large ones alone.
 func (s *source) fetch(wants []want) error {
 	for len(wants) > 0 {
-		n, octets := 0, int64(0)
-		for n < len(wants) && n < windowMessages && octets+wants[n].size <= slabSize {
-			octets += max(wants[n].size, 1)
-			n++
-		}
-		var err error
-		if n == 0 {
-			n, err = 1, s.large(wants[0])
-		} else {
-			n, err = s.window(wants[:n])
-		}
+		n, err := s.some(wants)
 		if err != nil {
 			return err
 		}
 		wants = wants[n:]
 	}
 	return nil
+}
+
+// some reads as many of the wanted messages as go together, and returns how
+// many it is done with.
+func (s *source) some(wants []want) (int, error) {
+	if s.budget.FitsNever(wants[0].size) {
+		return 1, s.leave(wants[0])
+	}
+	n, octets := 0, int64(0)
+	for n < len(wants) && n < windowMessages && octets+wants[n].size <= slabSize {
+		octets += max(wants[n].size, 1)
+		n++
+	}
+	m, err := s.may(wants[:max(n, 1)])
+	switch {
+	case err != nil:
+		return 0, err
+	case n == 0:
+		return 1, s.large(wants[0])
+	}
+	return s.window(wants[:m])
 }
 
 var bodyItems = imapconn.Items{Flags: true, InternalDate: true, Body: true}
@@ -414,7 +441,11 @@ func (s *source) window(wants []want) (int, error) {
 			return 0, err
 		}
 	}
-	return done, s.give(b)
+	done, over := s.spend(b, wants, done)
+	if err := s.give(b); err != nil {
+		return 0, err
+	}
+	return done, over
 }
 
 // find returns where a UID stands among wants, which are sorted by UID.

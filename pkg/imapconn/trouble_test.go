@@ -121,7 +121,7 @@ func checkTrouble(t *testing.T, verb string, trouble rule) {
 		t.Error(err)
 	}
 	equalLists(t, got, []string{`1 "a"`, `2 "b"`, `3 "c"`})
-	if uids, err := x.Search(ctx, "ALL"); err != nil || len(uids) != 3 {
+	if uids, err := x.Search(ctx, nil); err != nil || len(uids) != 3 {
 		t.Errorf("%v, %v", uids, err)
 	}
 	if err := s.Create(ctx, "new"); err != nil {

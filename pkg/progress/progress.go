@@ -12,6 +12,8 @@ type Counter interface {
 	Folder(name string)
 	// Add counts what was done.
 	Add(messages, octets int64)
+	// Skip counts as done what took no work, such as what an earlier run did.
+	Skip(messages, octets int64)
 }
 
 // None is a Counter that nobody listens to.
@@ -25,3 +27,6 @@ func (None) Folder(name string) {}
 
 // Add does nothing.
 func (None) Add(messages, octets int64) {}
+
+// Skip does nothing.
+func (None) Skip(messages, octets int64) {}

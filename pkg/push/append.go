@@ -22,8 +22,12 @@ const (
 func (p *pusher) batch(w *work) error {
 	name := w.messages[0].Target
 	t := p.desk.target(name)
-	if p.full != nil {
+	switch {
+	case p.full != nil:
 		return p.refuseAll(w.messages, Skipped, "over-quota", p.full.Error())
+	case p.halt != nil:
+		_, err := p.leave(w.messages)
+		return err
 	}
 	if err := p.desk.prepare(t, !p.opt.Unconditional); err != nil {
 		return err
@@ -48,15 +52,24 @@ func (p *pusher) batch(w *work) error {
 	if err != nil {
 		return err
 	}
-	for len(rest) > 0 {
-		n := p.together(rest)
+	for len(rest) > 0 && p.full == nil {
+		n, err := p.may(rest, p.together(rest))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if rest, err = p.leave(rest); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := p.append(t, rest[:n]); err != nil {
 			return err
 		}
 		rest = rest[n:]
-		if p.full != nil {
-			return p.refuseAll(rest, Skipped, "over-quota", p.full.Error())
-		}
+	}
+	if len(rest) > 0 {
+		return p.refuseAll(rest, Skipped, "over-quota", p.full.Error())
 	}
 	return p.receipts.flush()
 }
@@ -77,6 +90,10 @@ func (p *pusher) together(rest []*message) int {
 func (p *pusher) append(t *target, ms []*message) error {
 	n, alone, missing := len(ms), 0, 0
 	for len(ms) > 0 {
+		if p.halt != nil {
+			_, err := p.leave(ms)
+			return err
+		}
 		n = min(n, len(ms))
 		tail := ms[n:]
 		rest, err := p.send(t, ms[:n])
@@ -197,6 +214,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 		reason = "empty"
 	case errors.Is(r.Err, imapconn.ErrTooBig):
 		reason = "too-large"
+		p.budget.Spend(-m.Size) // it was not sent
 	case errors.As(r.Err, &no):
 		text = no.Text
 		if no.Code != "" {
@@ -210,7 +228,7 @@ func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendR
 	x := of(&m.Message, t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	t.stored(r.UID)
-	p.opt.Progress.Add(1, m.Size)
+	p.count(m.Size)
 	return p.receipts.message(x, m.Size)
 }
 
@@ -218,7 +236,7 @@ func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendR
 func (p *pusher) excused(t *target, m *message) error {
 	x := of(&m.Message, t.name, Present)
 	x.Reason = "tie"
-	p.opt.Progress.Add(1, m.Size)
+	p.count(m.Size)
 	return p.receipts.message(x, 0)
 }
 
@@ -245,10 +263,13 @@ func (p *pusher) found(t *target, ms []*message, result Result) (rest []*message
 // refuseAll writes the receipts of messages that do not arrive, and keeps
 // their octets if there is a place for them.
 func (p *pusher) refuseAll(ms []*message, result Result, reason, text string) error {
+	if result != Skipped {
+		p.giveUp(len(ms))
+	}
 	for _, m := range ms {
 		x := of(&m.Message, m.Target, result)
 		x.Reason, x.Text = reason, text
-		p.opt.Progress.Add(1, 0)
+		p.count(0)
 		if err := p.receipts.message(x, 0); err != nil {
 			return err
 		}

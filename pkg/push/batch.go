@@ -22,6 +22,8 @@ const (
 	batches = 2
 	// starving is how long a batch waits for more.
 	starving = 200 * time.Millisecond
+	// keepAlive is how often a connection that waits for the plan is kept.
+	keepAlive = time.Minute
 )
 
 // message is one message of a batch, with its octets in hand.
@@ -131,10 +133,12 @@ func newAssembler(in *stream.Reader, bodies bool) *assembler {
 }
 
 // next returns the next piece of work. A batch that waits for more messages is
-// taken as it is after a while.
-func (a *assembler) next() *work {
+// taken as it is after a while. Once a minute it calls idle.
+func (a *assembler) next(idle func()) *work {
 	tick := time.NewTicker(starving / 4)
 	defer tick.Stop()
+	keep := time.NewTicker(keepAlive)
+	defer keep.Stop()
 	for {
 		select {
 		case w := <-a.ready:
@@ -143,6 +147,8 @@ func (a *assembler) next() *work {
 			if w := a.steal(); w != nil {
 				return w
 			}
+		case <-keep.C:
+			idle()
 		}
 	}
 }

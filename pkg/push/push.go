@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -30,8 +32,13 @@ type Options struct {
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	AllowDelete   bool           // remove what the plan says is to be removed
 	Rejects       *stream.Writer // gets what was not appended, or nil
-	Warn          func(format string, args ...any)
-	Progress      progress.Counter
+	// Limits bound what is sent. Once one is reached nothing more is tried: what
+	// is left of the plan gets receipts, and the error is a *limit.ReachedError.
+	Limits   limit.Limits
+	Failures *failure.Classes // counts what was not carried over; may be nil
+
+	Warn     func(format string, args ...any)
+	Progress progress.Counter
 
 	sleep func(context.Context, time.Duration) error // nil: as long as it takes
 }
@@ -74,8 +81,9 @@ func thousands(n int64) string {
 // appended make the error exit.Partial; what was whole in a damaged plan has
 // been acted on when the error is returned.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, out io.Writer) (*Outcome, error) {
+	conn.Patience = ctx
 	p := &pusher{
-		ctx: ctx, opt: &opt, receipts: newReceipts(out), in: newAssembler(in, !opt.DryRun),
+		ctx: ctx, opt: &opt, receipts: newReceipts(out, opt.Failures), in: newAssembler(in, !opt.DryRun), restraint: newRestraint(opt.Limits),
 		// What is on its way when the run is interrupted is finished first.
 		desk: &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
 	}
@@ -115,10 +123,12 @@ type pusher struct {
 	aborted  *stream.Abort
 	unfit    error // why this is no plan to carry out; an abort may excuse it
 	damaged  bool
-	taken    oddity        // that the server was seen to take
-	full     error         // the destination takes no more
-	deadly   int           // messages at which the connection ends
-	slowest  time.Duration // of the answers to a batch
+	taken    oddity // that the server was seen to take
+	full     error  // the destination takes no more
+	restraint
+	standing
+	deadly  int           // messages at which the connection ends
+	slowest time.Duration // of the answers to a batch
 
 	wouldAppend int64 // octets, in a dry run
 }
@@ -128,7 +138,7 @@ func (p *pusher) run() error {
 	go p.in.run()
 	defer close(p.in.stop)
 	for {
-		w := p.in.next()
+		w := p.in.next(p.desk.keep)
 		err := w.err
 		switch {
 		case p.ctx.Err() != nil:
@@ -159,6 +169,8 @@ func (p *pusher) verdict() error {
 		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s", thousands(p.listed), thousands(sum))
 	case p.full != nil:
 		return p.full
+	case p.halt != nil:
+		return p.halt
 	case p.damaged:
 		return exit.Errorf(exit.Data, "messages in the plan are damaged; the receipts name them")
 	case p.rehearseQuota() != nil:
@@ -256,6 +268,7 @@ func (p *pusher) record(rec stream.Record) error {
 }
 
 func (p *pusher) tell(x Receipt) error {
+	p.count(0)
 	if err := p.receipts.message(x, 0); err != nil {
 		return err
 	}
@@ -302,10 +315,7 @@ func (p *pusher) start() error {
 		return nil
 	}
 	p.settled = true
-	var total int64
-	for _, f := range p.toc {
-		total += int64(f.Messages)
-	}
+	p.expect()
 	if p.rejects != nil && p.rejects.begin == nil {
 		p.rejects.begin, p.rejects.toc = p.begin, p.toc
 	}
@@ -391,10 +401,10 @@ func (p *pusher) messages(w *work) error {
 	if w.messages[0].Target == "" {
 		return p.refuseAll(w.messages, Failed, "no-target", "the record names no destination folder")
 	}
+	p.enter(w.messages[0].Folder)
 	if p.opt.DryRun {
 		return p.rehearse(w.messages)
 	}
-	p.opt.Progress.Folder(w.messages[0].Folder)
 	if err := p.desk.connect(); err != nil {
 		return err
 	}
@@ -407,6 +417,7 @@ func (p *pusher) close(e *stream.End) error {
 		return err
 	}
 	p.ended, p.planned = true, e.Hash
+	p.pass(p.total)
 	p.listed += e.Listed
 	// What imap-diff found present has no record of its own, unless it is one
 	// of several that are told apart here.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -99,10 +100,12 @@ type receipts struct {
 	enc  *json.Encoder
 	sums Sums
 	now  func() time.Time
+
+	failures *failure.Classes
 }
 
-func newReceipts(out io.Writer) *receipts {
-	r := &receipts{out: out, now: time.Now}
+func newReceipts(out io.Writer, failures *failure.Classes) *receipts {
+	r := &receipts{out: out, now: time.Now, failures: failures}
 	r.enc = json.NewEncoder(&r.buf)
 	r.enc.SetEscapeHTML(false)
 	return r
@@ -155,6 +158,7 @@ func (r *receipts) folder(x Receipt) error {
 func (r *receipts) put(x Receipt) error {
 	x.Type, x.Time = "receipt", r.time()
 	x.Text = strings.ToValidUTF8(x.Text, "\ufffd")
+	classify(r.failures, &x)
 	return r.add(x)
 }
 

@@ -46,6 +46,7 @@ func (p *pusher) rehearse(ms []*message) error {
 			_, x.DroppedFlags = t.allowed(m.Flags)
 		}
 		p.wouldAppend += m.Size
+		p.count(0)
 		if err := p.receipts.message(x, 0); err != nil {
 			return err
 		}

@@ -1,0 +1,62 @@
+// Package limit bounds a run: how fast messages may go, how many octets of
+// them, and how many refusals are too many.
+package limit
+
+import (
+	"fmt"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Limits bound a run. The zero value bounds nothing.
+type Limits struct {
+	Rates  []Rate // all of them hold
+	Octets int64  // of message bodies; 0: no bound
+	Errors int64  // messages that fail before the run stops; 0: no bound
+}
+
+// ReachedError says that a run stopped at a bound that the user set. It has the
+// code exit.Temporary: what was done is done, and another run does more.
+type ReachedError struct {
+	Option string // "--max-bytes"
+	text   string
+}
+
+func (e *ReachedError) Error() string { return e.text }
+
+// OctetsReached is the error of a run that stopped before its octets were more
+// than limit.
+func OctetsReached(limit int64) error {
+	text := fmt.Sprintf("stopped by --max-bytes: the next message would make it more than %d octets", limit)
+	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-bytes", text}, Hint: "the same command does more"}
+}
+
+// ErrorsReached is the error of a run that stopped after so many failures.
+// It is not exit.Partial, for that says that a run came to its end.
+func ErrorsReached(limit int64) error {
+	text := fmt.Sprintf("stopped by --max-errors: %d messages or folders have failed", limit)
+	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-errors", text}, Hint: "see what went wrong, then run again"}
+}
+
+// Budget counts octets against a bound.
+type Budget struct {
+	bound, spent int64
+}
+
+// NewBudget makes a Budget of so many octets; 0 is no bound.
+func NewBudget(octets int64) Budget { return Budget{bound: octets} }
+
+// Fits tells whether so many octets more stay within the bound.
+func (b *Budget) Fits(octets int64) bool { return b.bound == 0 || octets <= b.bound-b.spent }
+
+// FitsNever tells whether a message is above the bound by itself: no run with
+// this bound could take it.
+func (b *Budget) FitsNever(octets int64) bool { return b.bound > 0 && octets > b.bound }
+
+// Spend counts octets.
+func (b *Budget) Spend(octets int64) { b.spent += octets }
+
+// TooLarge says why a message that fits never is left out.
+func (b *Budget) TooLarge(octets int64) string {
+	return fmt.Sprintf("it has %d octets, more than --max-bytes %d allows by itself", octets, b.bound)
+}

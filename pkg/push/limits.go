@@ -1,0 +1,83 @@
+package push
+
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
+)
+
+// restraint is what bounds a run.
+type restraint struct {
+	limit.Limits
+	pacer    *limit.Pacer
+	budget   limit.Budget
+	refusals int64
+	halt     error // a bound was reached: nothing more is tried
+}
+
+func newRestraint(limits limit.Limits) restraint {
+	return restraint{Limits: limits, pacer: limit.NewPacer(limits.Rates), budget: limit.NewBudget(limits.Octets)}
+}
+
+// giveUp counts messages that cannot be carried over.
+func (r *restraint) giveUp(n int) {
+	if r.refusals += int64(n); r.Errors > 0 && r.refusals >= r.Errors && r.halt == nil {
+		r.halt = limit.ErrorsReached(r.refusals)
+	}
+}
+
+// may waits until a message may go, and returns how many of the n first of rest
+// may. None may where the limits are reached, or where not even the first fits.
+func (p *pusher) may(rest []*message, n int) (int, error) {
+	r := &p.restraint
+	if r.halt != nil || r.budget.FitsNever(rest[0].Size) {
+		return 0, nil
+	}
+	if r.Errors > 0 && r.refusals > 0 {
+		n = min(n, int(r.Errors-r.refusals)) // what is on its way cannot be stopped
+	}
+	fits, octets := 0, int64(0)
+	for fits < n && r.budget.Fits(octets+rest[fits].Size) {
+		octets += rest[fits].Size
+		fits++
+	}
+	if fits == 0 {
+		r.halt = limit.OctetsReached(r.Octets)
+		return 0, nil
+	}
+	if err := r.pacer.Wait(p.ctx, p.desk.keep); err != nil {
+		return 0, err
+	}
+	n, octets = r.pacer.Fit(fits, func(i int) int64 { return rest[i].Size }), 0
+	for _, m := range rest[:n] {
+		octets += m.Size
+	}
+	r.budget.Spend(octets)
+	r.pacer.Spend(n, octets)
+	return n, nil
+}
+
+// leave writes the receipts of messages that the limits leave out, and returns
+// the others: all but the first may fit where that never can.
+func (p *pusher) leave(rest []*message) ([]*message, error) {
+	if p.halt == nil {
+		first := rest[0]
+		return rest[1:], p.refuseAll(rest[:1], Skipped, "too-large", p.budget.TooLarge(first.Size))
+	}
+	return nil, p.refuseAll(rest, Skipped, "limit", p.halt.Error())
+}
+
+// keep tells the server that we are still here. A connection that died
+// meanwhile is made anew when it is needed.
+func (d *desk) keep() {
+	if d.session != nil {
+		_ = d.session.Noop(d.ctx)
+	}
+}
+
+// classify counts what a receipt says for the summary of what failed.
+func classify(classes *failure.Classes, x *Receipt) {
+	switch {
+	case x.Result == Rejected, x.Result == Failed, x.Result == Skipped && x.Reason != "dry-run" && x.Reason != "limit":
+		classes.Add(x.Reason, x.Folder, x.UID, x.Text)
+	}
+}
