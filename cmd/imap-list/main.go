@@ -2,6 +2,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"slices"
 
@@ -52,25 +53,32 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	defer out.Abort()
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return err
+	}
+	defer progress.Stop()
 	opt := list.Options{
 		Folders: choice,
 		Sizes:   c.Bool("sizes"),
 		Table:   format == "table" || format == "" && out.IsTerminal(),
 		Safe:    cli.Safe,
 		Warn:    cli.TalkOf(c).Warn,
+
+		Progress: progress,
 	}
 	work := account
 	if cli.Given(c, "source") {
 		work = archive
 	}
-	if err := work(c, opt, out); err != nil {
+	if err := work(c, opt, progress.Until(out)); err != nil {
 		return err
 	}
 	return out.Commit()
 }
 
 // account lists the folders of an account.
-func account(c *ucli.Context, opt list.Options, out *cli.Output) error {
+func account(c *ucli.Context, opt list.Options, out io.Writer) error {
 	for _, name := range []string{"check", "edited"} {
 		if cli.Given(c, name) {
 			return exit.Errorf(exit.Usage, "--%s goes with --source", name)

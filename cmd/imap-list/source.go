@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"slices"
 
 	ucli "github.com/urfave/cli/v2"
@@ -12,7 +14,7 @@ import (
 )
 
 // archive lists or checks the stream --source.
-func archive(c *ucli.Context, opt list.Options, out *cli.Output) error {
+func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if name := cli.ConnectionGiven(c); name != "" {
 		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
 	}
@@ -29,12 +31,7 @@ func archive(c *ucli.Context, opt list.Options, out *cli.Output) error {
 	if !c.Bool("check") {
 		return list.RunArchive(reader, opt, out)
 	}
-	progress, err := cli.NewProgress(c)
-	if err != nil {
-		return err
-	}
-	defer progress.Stop()
-	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: progress}, out)
+	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: opt.Progress}, out)
 }
 
 // checkWhole refuses to check a part: nobody would know what of the rest is

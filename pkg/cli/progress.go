@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -170,6 +171,20 @@ func (p *Progress) Stop() {
 	case progressAuto:
 		p.talk.clear()
 	}
+}
+
+// Until returns w, and stops p before the first octet goes there: a line on the
+// terminal would stand in the way of a table.
+func (p *Progress) Until(w io.Writer) io.Writer { return &stopsFirst{w, p} }
+
+type stopsFirst struct {
+	io.Writer
+	progress *Progress
+}
+
+func (s *stopsFirst) Write(b []byte) (int, error) {
+	s.progress.Stop()
+	return s.Writer.Write(b)
 }
 
 // show is what happens at every tick.

@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -21,7 +22,9 @@ type Options struct {
 	Sizes   bool // ask for octets too, which may cost the server a while
 	Table   bool // for people
 	Safe    func(string) string
-	Warn    func(format string, args ...any)
+	// Progress counts the messages of the folders as these are told.
+	Progress progress.Counter
+	Warn     func(format string, args ...any)
 }
 
 // Run writes a record for each folder, plain NDJSON, once all are known.
@@ -36,6 +39,10 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer)
 	toc, failed, err := Contents(ctx, session, opt.Folders, opt.Sizes)
 	if err != nil {
 		return err
+	}
+	for i := range toc {
+		opt.Progress.Folder(toc[i].Name)
+		opt.Progress.Add(int64(toc[i].Messages), max(toc[i].Octets, 0))
 	}
 	for _, f := range failed {
 		opt.Warn("%s: %s", opt.Safe(f.Folder), opt.Safe(f.Text))

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestStatusOnSignal: SIGUSR1 tells how far a command is, in a pipe and without
+// a terminal too, and ends nothing.
+func TestStatusOnSignal(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(mail(300))
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --folder INBOX $SRC | imap-diff $DST | imap-push $DST`).wants(0)
+	b.sh(`imap-fetch $SRC -o mail.zst && imap-diff -o plan.zst $DST mail.zst`).wants(0)
+	for name, test := range map[string]struct {
+		line  string
+		at    account
+		stall string // the command whose answer does not come
+		n     int
+		says  string
+	}{
+		"list":  {`imap-list $AT`, src, "LIST", 1, `imap-list: \d+ messages`},
+		"fetch": {`imap-fetch $AT`, src, "UID FETCH", 4, `imap-fetch: [1-9]\d*/300 messages`},
+		"diff":  {`imap-diff $AT mail.zst`, dst, "UID FETCH", 1, `imap-diff: \d+/300 messages`},
+		"push":  {`imap-push $AT plan.zst`, dst, "APPEND", 60, `imap-push: [1-9]\d*/300 messages`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxy := imaptest.NewFaultProxy(t, test.at.addr, imaptest.StallAnswer(test.stall, test.n, 0))
+			s := b.with("AT", test.at.by(proxy.Addr()).options()).start(test.line, "cat")
+			for proxy.Fired() == 0 {
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(300 * time.Millisecond) // what came before is counted
+			s.cmds[0].Process.Signal(syscall.SIGUSR1)
+			time.Sleep(300 * time.Millisecond) // signals that wait together have no order
+			for range 2 {
+				s.cmds[0].Process.Signal(syscall.SIGINT)
+				time.Sleep(100 * time.Millisecond)
+			}
+			if codes := s.wait(20 * time.Second); codes[0] != 130 {
+				t.Errorf("%v\n%s", codes, s)
+			}
+			if said := s.errors[0].String(); !regexp.MustCompile(test.says).MatchString(said) {
+				t.Errorf("it says %q, want %s", said, test.says)
+			}
+		})
+	}
+}
+
+// TestProgressForPrograms: one JSON object a line, and a last one that is done
+// and has counted all.
+func TestProgressForPrograms(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(mail(300))
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --folder INBOX $SRC | imap-diff $DST | imap-push $DST`).wants(0)
+	for name, line := range map[string]string{
+		"imap-list":  `imap-list --progress ndjson $SRC`,
+		"imap-fetch": `imap-fetch --progress ndjson -o mail.zst $SRC`,
+		"imap-diff":  `imap-fetch $SRC | imap-diff --progress ndjson -o plan.zst $DST`,
+		"imap-push":  `imap-fetch $SRC | imap-diff $DST | imap-push --progress ndjson $DST`,
+	} {
+		o := b.sh(line).wants(0)
+		var last struct {
+			Type, Command string
+			Messages      int
+			Total         int `json:"total_messages"`
+			Done          bool
+		}
+		for line := range strings.Lines(o.stderr) {
+			if strings.HasPrefix(line, "{") {
+				last.Total, last.Done = 0, false
+				if err := json.Unmarshal([]byte(line), &last); err != nil {
+					t.Errorf("%s: %q: %v", name, line, err)
+				}
+			}
+		}
+		if last.Type != "progress" || last.Command != name || !last.Done || last.Messages != 300 || name != "imap-list" && last.Total != 300 {
+			t.Errorf("%s ends with %+v\n%s", name, last, o)
+		}
+	}
+}
+
+// TestQuietInAPipe: without a terminal nothing is drawn, and the last line is
+// the verdict.
+func TestQuietInAPipe(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(mail(60))
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	o := b.sh(straight).wants(0)
+	want := "imap-diff: 60 listed, 0 present, 60 missing, 0 ambiguous, 0 gone, 0 failed\nimap-push: src@127.0.0.1 -> dst@127.0.0.1: 60 listed = 0 present + 60 appended + 0 rejected\n"
+	if o.stderr != want {
+		t.Errorf("stderr is %q", o.stderr)
+	}
+}
