@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-
 	"slices"
 
 	ucli "github.com/urfave/cli/v2"

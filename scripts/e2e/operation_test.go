@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// The shell recipes of the cookbook's chapter on operation.
+
+// TestManyAccounts: a loop over a file of users and passwords.
+func TestManyAccounts(t *testing.T) {
+	t.Parallel()
+	old := imaptest.StartServer(t, imaptest.Options{Users: map[string]string{"ann": `a;"$x`, "bob": "b b\\", "eve": "e"}})
+	now := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, Users: map[string]string{"ann@new": "A'", "bob@new": "B%", "eve@new": "E"}})
+	for i, user := range []string{"ann", "bob", "eve"} {
+		old.Account(user).Fill(imaptest.Spread(imaptest.Generate(uint64(i), 20)))
+	}
+	b := newBench(t).with("OLDHOST", old.Addr()).with("NEWHOST", now.Addr())
+	b.write("accounts", []byte("bob;b b\\;bob@new;B%\neve;e;eve@new;wrong\n"))
+	o := b.sh(`mkdir receipts log
+while IFS=';' read -r u1 p1 u2 p2; do
+  IMAP_PASSWORD=$p1 imap-fetch --headers --tls none --host $OLDHOST --user "$u1" |
+    IMAP_PASSWORD=$p2 imap-diff --tls none --host $NEWHOST --user "$u2" |
+    IMAP_PASSWORD=$p1 imap-fetch --select - --tls none --host $OLDHOST --user "$u1" |
+    IMAP_PASSWORD=$p2 imap-push --tls none --host $NEWHOST --user "$u2" >> "receipts/$u2.ndjson" 2>> "log/$u2"
+  echo "$u2 $?"
+done < accounts > outcome
+cat outcome`).wants(0)
+	if o.stdout != "bob@new 0\neve@new 77\n" {
+		t.Errorf("%q", o.stdout)
+	}
+	if n := len(now.Account("bob@new").Entries()); n != 20 {
+		t.Errorf("%d messages of bob's", n)
+	}
+	if len(now.Account("eve@new").Entries()) != 0 || !b.exists("receipts/bob@new.ndjson") {
+		t.Error("eve has mail, or bob no receipts")
+	}
+}
+
+// TestUntilItIsDone: the loop that runs again where that is worth while.
+func TestUntilItIsDone(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	source.Account("src").Fill(mail(50))
+	runs := 0
+	dst := throttling(t, imaptest.Options{}, func(n int) error {
+		if n > 15*(runs+1) {
+			runs++
+			return says(imap.StatusResponseTypeNo, imap.ResponseCodeOverQuota, "Account exceeded command or bandwidth limits. (Failure)")
+		}
+		return nil
+	})
+	src := embedded(source, "src")
+	b := between(t, src, dst)
+	o := b.sh(`for try in 1 2 3 4 5 6 7 8 9 10; do
+  ` + straight + ` --retries 0 >> receipts.ndjson
+  code=$?
+  echo $code
+  case $code in 75|69) sleep 0 ;; *) break ;; esac
+done`).wants(0)
+	if !strings.HasPrefix(o.stdout, "75\n75\n") || !strings.HasSuffix(o.stdout, "\n0\n") {
+		t.Errorf("codes %q\n%s", o.stdout, o)
+	}
+	equal(t, src, dst)
+	all := readReceipts(t, string(b.read("receipts.ndjson")))
+	if n := len(all.of("appended")); n != 50 {
+		t.Errorf("%d receipts of appended messages", n)
+	}
+}
+
+// TestOneRunAtATime, and logs that hold the talk and nothing else.
+func TestOneRunAtATime(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(mail(50))
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	b.sh(`command -v flock >/dev/null || exit 0
+flock -n lock sh -c "flock -n lock true" && exit 1
+flock -n lock sh -c "` + strings.ReplaceAll(straight, "$", `\$`) + `" >> receipts.ndjson`).wants(0)
+	b.bash(`{ imap-fetch $SRC | imap-diff $DST | imap-push $DST >> receipts.ndjson; } 2> run.log; imap-push $DST </dev/null >> receipts.ndjson 2> >(tee -a push.log >&2)`).wants(65)
+	for line := range strings.Lines(string(b.read("run.log"))) {
+		if !strings.HasPrefix(line, "imap-") {
+			t.Errorf("%q", line)
+		}
+	}
+	if log := string(b.read("run.log")); !strings.HasSuffix(log, "50 listed = 50 present + 0 appended + 0 rejected\n") && !strings.HasSuffix(log, "50 listed = 0 present + 50 appended + 0 rejected\n") {
+		t.Errorf("the last line of %q is no verdict", log)
+	}
+	readReceipts(t, string(b.read("receipts.ndjson")))
+	o := b.sh(`jq -r 'select(.type == "receipt").reason // empty' receipts.ndjson | sort | uniq -c`)
+	if o.exit != 0 || o.stdout != "" {
+		t.Errorf("%s: %q", o, o.stdout)
+	}
+}
