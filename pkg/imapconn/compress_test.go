@@ -256,3 +256,26 @@ func TestCompressIdle(t *testing.T) {
 	}
 	t.Error("the end of the line is not seen")
 }
+
+// TestCompressDrip: blocks with nothing in them are no progress, however long
+// they come.
+func TestCompressDrip(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go io.Copy(io.Discard, theirs)
+	c := newConn(ours, &Options{Timeout: 50 * time.Millisecond})
+	if err := c.deflate(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			if _, err := theirs.Write([]byte{0, 0, 0, 0xFF, 0xFF}); err != nil {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	if _, err := c.run(c.command("NOOP"), nil); !errors.Is(err, errNoAnswer) || !isLost(err) {
+		t.Error(err)
+	}
+}
