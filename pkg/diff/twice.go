@@ -21,13 +21,15 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 	if !c.over || len(d.streams) == 0 && c.aborted == nil {
 		return first
 	}
+	records := c.records
+	d.release()
 	second, err := again()
 	if err != nil {
 		return err
 	}
 	defer second.Close()
 	r := &replay{planner: p, decisions: d}
-	if err := r.run(second, c.records); err != nil {
+	if err := r.run(second, records); err != nil {
 		return err
 	}
 	return first
@@ -40,6 +42,18 @@ type decisions struct {
 	streams []decided
 	told    []uint64                   // by ordinal: the plan says something of the message
 	flags   map[sourceMessage][]string // of messages that came again
+}
+
+// release forgets what only the first reading needs.
+func (d *decisions) release() {
+	d.of = nil
+	for _, s := range d.streams {
+		for _, f := range s.toc {
+			if f.target != nil {
+				f.target.match = nil
+			}
+		}
+	}
 }
 
 // sourceMessage is the identity of a message at the source.
