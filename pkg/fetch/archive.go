@@ -3,6 +3,7 @@ package fetch
 import (
 	"errors"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -24,7 +25,7 @@ type Archive struct {
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
 func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
-	x := &extract{opt: &opt, w: w, needs: opt.Messages.needs()}
+	x := &extract{opt: &opt, w: w, needs: opt.Messages.needs(), names: map[string]bool{}}
 	defer x.large.close()
 	in := a.In
 	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
@@ -58,9 +59,9 @@ type extract struct {
 	content stream.Content // of what is written
 	unfit   error          // why nothing can be taken from this stream; an abort may excuse it
 	toc     map[string]*stream.Folder
-	names   []string // of all folders, chosen or not
-	total   int64    // messages in the chosen ones, as their records say
-	started bool     // a record came that follows the table of contents
+	names   map[string]bool // of all folders, chosen or not
+	total   int64           // messages in the chosen ones, as their records say
+	started bool            // a record came that follows the table of contents
 	listed  int64
 	leftOut int64
 
@@ -98,7 +99,7 @@ func (x *extract) missing() error {
 	if x.end == nil {
 		return nil
 	}
-	for _, name := range x.opt.Folders.Unmatched(x.names, x.begin.Delimiter) {
+	for _, name := range x.opt.Folders.Unmatched(slices.Sorted(maps.Keys(x.names)), x.begin.Delimiter) {
 		f := &stream.Failed{Folder: name, Reason: stream.ReasonNoFolder, Text: "the archive has no such folder"}
 		x.opt.Warn("folder %s: %s", f.Folder, f.Text)
 		if err := x.w.Write(f); err != nil {
@@ -207,9 +208,7 @@ func (x *extract) abort(a *stream.Abort) error {
 }
 
 func (x *extract) folder(f *stream.Folder) error {
-	if !slices.Contains(x.names, f.Name) {
-		x.names = append(x.names, f.Name)
-	}
+	x.names[f.Name] = true
 	if !x.opt.Folders.Match(f.Name, f.Delimiter, f.Subscribed) {
 		return nil
 	}

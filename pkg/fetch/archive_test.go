@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -494,5 +495,75 @@ func TestArchiveWithoutBodies(t *testing.T) {
 		if g, w := read(t, got), read(t, want); !slices.Equal(g.order, w.order) || len(w.order) == 0 || g.end.LeftOut != w.end.LeftOut {
 			t.Errorf("%s: %v, with bodies %v", criteria, g.order, w.order)
 		}
+	}
+}
+
+// Whatever is in an archive, nothing breaks: a stream comes out that is whole
+// or that says why not.
+func TestArchiveWhateverItHolds(t *testing.T) {
+	server := imaptest.StartServer(t, imaptest.Options{})
+	for i := range 6 {
+		server.Account("joe").AddMessage("INBOX", []string{`\Seen`}[:i%2], arrived, fmt.Appendf(nil, "Subject: s%d\r\n\r\nbody %d", i, i))
+		server.Account("joe").AddMessage("Large", nil, arrived, slices.Concat(fmt.Appendf(nil, "Subject: s%d\r\n\r\n", i), bytes.Repeat([]byte("x"), stream.PartSize+i), []byte("needle")[:i]))
+	}
+	data := archiveOf(t, server.Addr())
+	lines := slices.Collect(bytes.Lines(data))
+	extra := [][]byte{
+		[]byte(`{"type":"failed","folder":"Large","uidvalidity":1002,"uid":3,"reason":"truncated"}` + "\n"), []byte(`{"type":"failed","folder":"Nowhere","reason":"refused"}` + "\n"),
+		[]byte(`{"type":"gone","folder":"INBOX","uidvalidity":1001,"uid":3}` + "\n"), []byte(`{"type":"skipped","folder":"INBOX","uidvalidity":1001,"uid":3,"reason":"content"}` + "\n"),
+		[]byte(`{"type":"weather","sky":"blue"}` + "\n"), []byte(`{"type":"abort","command":"x","exit":75,"text":""}` + "\n"), lines[0], lines[len(lines)-1],
+	}
+	random := rand.New(rand.NewPCG(4711, 2))
+	choices := []string{"ALL", "SEEN", "UID 1:3", "SUBJECT s1", "BODY needle", "NOT BODY body", "UID *"}
+	for i := range 150 {
+		all := slices.Clone(lines)
+		if i%3 == 0 {
+			all = slices.Concat(lines, lines)
+		}
+		for range 1 + random.IntN(4) {
+			at := random.IntN(len(all))
+			switch random.IntN(4) {
+			case 0:
+				all = slices.Delete(all, at, at+1)
+			case 1:
+				all = slices.Insert(all, at, extra[random.IntN(len(extra))])
+			case 2:
+				to := random.IntN(len(all))
+				all[at], all[to] = all[to], all[at]
+			default:
+				all[at] = bytes.Replace(all[at], []byte("x"), []byte("y"), 1)
+			}
+		}
+		broken := bytes.Join(all, nil)
+		edited := i%2 == 0
+		opt := options(t, []stream.Content{stream.Full, stream.Headers}[random.IntN(2)])
+		opt.Warn, opt.Edited = func(string, ...any) {}, edited
+		opt.Messages.Criteria = parse(t, choices[random.IntN(len(choices))])
+		if random.IntN(3) == 0 {
+			opt.Folders.Names = []string{"Large"}
+		}
+		again := func() (*stream.Reader, error) { return stream.NewReader(bytes.NewReader(broken), edited), nil }
+		in, _ := again()
+		out, err := extractOf(t, &Archive{In: in, Again: again}, opt)
+		switch code := exit.CodeOf(err); code {
+		case exit.OK, exit.Partial, exit.Temporary:
+			r := stream.NewReader(bytes.NewReader(out), false)
+			for err = nil; err == nil; {
+				_, err = r.Next()
+			}
+			if err != io.EOF {
+				t.Errorf("round %d: what came out is not whole: %v", i, err)
+			}
+		case exit.Data, exit.Usage:
+		default:
+			t.Errorf("round %d: %v, code %d", i, err, code)
+		}
+		selection, _ := again()
+		var discard bytes.Buffer
+		w := stream.NewWriter(&discard, stream.WriterOptions{})
+		if err := RunSelectArchive(fileOf(data), opt, selection, w); !slices.Contains([]exit.Code{exit.OK, exit.Partial, exit.Temporary, exit.Data, exit.Usage}, exit.CodeOf(err)) {
+			t.Errorf("round %d, selected: %v", i, err)
+		}
+		w.Close()
 	}
 }

@@ -144,12 +144,7 @@ func TestArchiveInterrupted(t *testing.T) {
 	b, _, _ := archived(t)
 	b.sh(`zstdcat mail.zst >plain`).wants(0)
 	s := b.start(`sh -c "head -c 100000 plain; exec sleep 100"`, `imap-fetch --source - --level none`, `tee seen`)
-	for range 1500 {
-		if b.exists("seen") && len(b.read("seen")) > 0 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	b.arrives("seen", s)
 	s.cmds[1].Process.Signal(syscall.SIGINT)
 	<-s.ended[1]
 	s.kill(0)
