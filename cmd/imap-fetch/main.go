@@ -15,6 +15,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
@@ -44,6 +45,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.StringFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account"},
 		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
+		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder goes along, for imap-push --acl"},
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
 		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
 		&ucli.StringSliceFlag{Name: "last", Usage: "`NAME`: behind all others"},
@@ -88,7 +90,7 @@ func checkSelect(c *ucli.Context) error {
 }
 
 func options(c *ucli.Context) (opt fetch.Options, err error) {
-	opt = fetch.Options{Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), Warn: cli.TalkOf(c).Warn}
+	opt = fetch.Options{Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), ACL: c.Bool("acl"), Warn: cli.TalkOf(c).Warn}
 	if c.Bool("headers") {
 		opt.Content = stream.Headers
 	}
@@ -189,6 +191,8 @@ func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
 		err = listed(opt, in.Name(), buffered)
 	case c.Bool("headers"):
 		err = exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
+	case c.Bool("acl"):
+		err = exit.Errorf(exit.Usage, "--acl cannot stand beside a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
 	case cli.Given(c, "first"), cli.Given(c, "last"):
 		err = exit.Errorf(exit.Usage, "--first and --last cannot stand beside a --select stream, which has its order")
 	default:
@@ -218,6 +222,7 @@ func listed(opt *fetch.Options, name string, in *bufio.Reader) error {
 		return exit.Errorf(exit.NoInput, "the selection %s names nothing", cli.Safe(name)).
 			WithHint("a filter let no folder through, or what should write the selection did not run")
 	}
+	opt.Folders.Spaces = folder.AllSpaces // the list says whose
 	for _, f := range folders {
 		opt.Folders.Names = append(opt.Folders.Names, f.Name)
 		opt.Filters = append(opt.Filters, "folder="+f.Name)

@@ -6,6 +6,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -14,6 +15,9 @@ import (
 func sourced(c *ucli.Context, opt fetch.Options) error {
 	if err := checkSource(c); err != nil {
 		return err
+	}
+	if !cli.Given(c, "namespace") {
+		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}
 	var s *selection
 	if cli.Given(c, "select") {
@@ -56,6 +60,9 @@ func checkSource(c *ucli.Context) error {
 		if name := f.Names()[0]; cli.Given(c, name) {
 			return exit.Errorf(exit.Usage, "--%s has no place beside --source: it spares servers", name)
 		}
+	}
+	if c.Bool("acl") {
+		return exit.Errorf(exit.Usage, "--acl has no place beside --source: the archive's folders pass as they are")
 	}
 	if cli.Given(c, "key") {
 		return exit.Errorf(exit.Usage, "--key has no place beside --source: the archive's messages have their keys")

@@ -5,21 +5,25 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 )
 
 func main() {
 	os.Exit(cli.Run(cli.New(cli.Command{
 		Name:    "imap-list",
-		Summary: "list the folders of an IMAP account or of an archive",
+		Summary: "list the folders of an IMAP account or of an archive, or tell what a server is",
 		Examples: []cli.Example{
 			{Line: "imap-list --host mail.example --user joe", Does: "a table on a terminal, NDJSON elsewhere"},
 			{Line: "imap-list --host mail.example --user joe | jq -r 'select(.messages > 0).name'", Does: "names of the folders that hold mail"},
+			{Line: "imap-list --sizes --format table --exclude '(?i)spam' --host mail.example --user joe", Does: "what that choice takes, and why it leaves out the rest"},
+			{Line: "imap-list --check --host mail.example --user joe", Does: "encryption, capabilities, quota, limits"},
 			{Line: "imap-list --source joe.imap.zst --sizes", Does: "what an archive holds"},
 			{Line: "imap-list --source joe.imap.zst --check", Does: "whether it is whole"},
 		},
@@ -32,10 +36,11 @@ func main() {
 func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.StringFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account"},
-		&ucli.BoolFlag{Name: "check", Usage: "of --source: read and hash everything, and name what is lost"},
+		&ucli.BoolFlag{Name: "check", Usage: "no folders, but what the server is and how far one gets; of --source: read and hash everything, and name what is lost"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --source that was filtered on the way"},
-		&ucli.BoolFlag{Name: "sizes", Usage: "the octets of each folder too, which some servers count slowly"},
-		&ucli.StringFlag{Name: "format", Usage: "`ndjson|table`: a record a line, or a table (default: table on a terminal)"},
+		&ucli.BoolFlag{Name: "sizes", Usage: "the octets of each folder too, its largest message, and when its mail arrived: every message is asked for its size"},
+		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder too"},
+		&ucli.StringFlag{Name: "format", Usage: "`ndjson|table`: a record a line, or a table of all folders, skipped ones too (default: table on a terminal)"},
 	}
 }
 
@@ -59,17 +64,17 @@ func run(c *ucli.Context) error {
 	}
 	defer progress.Stop()
 	opt := list.Options{
-		Folders: choice,
-		Sizes:   c.Bool("sizes"),
-		Table:   format == "table" || format == "" && out.IsTerminal(),
-		Safe:    cli.Safe,
-		Warn:    cli.TalkOf(c).Warn,
-
-		Progress: progress,
+		Request:  list.Request{Folders: choice, Sizes: c.Bool("sizes"), ACL: c.Bool("acl"), Progress: progress},
+		Table:    format == "table" || format == "" && out.IsTerminal(),
+		Terminal: out.IsTerminal(),
+		Warn:     cli.TalkOf(c).Warn,
 	}
 	work := account
-	if cli.Given(c, "source") {
+	switch {
+	case cli.Given(c, "source"):
 		work = archive
+	case c.Bool("check"):
+		work = server
 	}
 	if err := work(c, opt, progress.Until(out)); err != nil {
 		return err
@@ -79,14 +84,38 @@ func run(c *ucli.Context) error {
 
 // account lists the folders of an account.
 func account(c *ucli.Context, opt list.Options, out io.Writer) error {
-	for _, name := range []string{"check", "edited"} {
-		if cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s goes with --source", name)
-		}
-	}
-	conn, err := cli.Connection(c)
+	conn, err := connection(c)
 	if err != nil {
 		return err
 	}
 	return list.Run(c.Context, conn, opt, out)
+}
+
+// server tells what the server of an account is.
+func server(c *ucli.Context, opt list.Options, out io.Writer) error {
+	if name := chosen(c); name != "" {
+		return exit.Errorf(exit.Usage, "%s has no place beside --check, which lists no folders", name)
+	}
+	conn, err := connection(c)
+	if err != nil {
+		return err
+	}
+	return list.CheckAccount(c.Context, conn, list.AccountOptions{NDJSON: c.String("format") == "ndjson", Warn: opt.Warn, Now: time.Now()}, out)
+}
+
+func connection(c *ucli.Context) (imapconn.Options, error) {
+	if cli.Given(c, "edited") {
+		return imapconn.Options{}, exit.Errorf(exit.Usage, "--edited goes with --source")
+	}
+	return cli.Connection(c)
+}
+
+// chosen names an option that is about folders, "" if there is none.
+func chosen(c *ucli.Context) string {
+	for _, name := range []string{"sizes", "acl"} {
+		if cli.Given(c, name) {
+			return "--" + name
+		}
+	}
+	return cli.FoldersGiven(c)
 }

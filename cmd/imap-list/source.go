@@ -2,12 +2,12 @@ package main
 
 import (
 	"io"
-	"slices"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -17,8 +17,11 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if name := cli.ConnectionGiven(c); name != "" {
 		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
 	}
-	if err := checkWhole(c); err != nil {
-		return err
+	if name := chosen(c); c.Bool("check") && name != "" { // nobody would know what of the rest is lost
+		return exit.Errorf(exit.Usage, "%s has no place beside --check, which looks at all of an archive", name)
+	}
+	if !cli.Given(c, "namespace") {
+		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}
 	in, err := cli.OpenInput(c.Context, c.String("source"))
 	if err != nil {
@@ -31,18 +34,4 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 		return list.RunArchive(reader, opt, out)
 	}
 	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: opt.Progress}, out)
-}
-
-// checkWhole refuses to check a part: nobody would know what of the rest is
-// lost.
-func checkWhole(c *ucli.Context) error {
-	if !c.Bool("check") {
-		return nil
-	}
-	for _, f := range slices.Concat(cli.FolderFlags(), []ucli.Flag{&ucli.BoolFlag{Name: "sizes"}}) {
-		if name := f.Names()[0]; cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s has no place beside --check, which looks at all of an archive", name)
-		}
-	}
-	return nil
 }

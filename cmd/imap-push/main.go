@@ -37,6 +37,8 @@ func flags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
 		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete`: remove the folders that the plan says are to be removed, once all of it was read"},
+		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
+		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
 		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a plan that was filtered on the way"},
 	}
@@ -56,6 +58,12 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	subscribe := push.Subscription(c.String("subscribe"))
+	switch subscribe {
+	case push.SubscribeSource, push.SubscribeAll, push.SubscribeNone:
+	default:
+		return exit.Errorf(exit.Usage, "--subscribe is source, all or none, not %s", cli.Safe(string(subscribe)))
+	}
 	in, err := cli.OpenInput(c.Context, c.Args().First())
 	if err != nil {
 		return err
@@ -71,7 +79,11 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	talk := cli.TalkOf(c)
-	opt := push.Options{Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0, Warn: talk.Warn, Progress: progress, Limits: limits, Failures: &failure.Classes{}}
+	opt := push.Options{
+		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0,
+		Subscribe: subscribe, ACL: c.Bool("acl"), Warn: talk.Warn, Say: talk.Say, Progress: progress,
+		Limits: limits, Failures: &failure.Classes{},
+	}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	carryOut := func() error {

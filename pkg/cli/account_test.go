@@ -90,7 +90,7 @@ func TestAccount(t *testing.T) {
 		if password, err := ask(t.Context()); password != test.password || err != nil {
 			t.Errorf("%q: password %q, %v", test.args, password, err)
 		}
-		got.Password, got.Token, got.Warn = nil, nil, nil
+		got.Password, got.Token, got.Warn, got.Version = nil, nil, nil, ""
 		if want := test.want(); !reflect.DeepEqual(got, want) || given == "" {
 			t.Errorf("%q: %+v, want %+v", test.args, got, want)
 		}

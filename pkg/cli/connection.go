@@ -29,6 +29,7 @@ func connectingFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "account", Category: connecting, Usage: "`NAME|PATH`: a file of these options, one a line (~/.config/imap-pipe/NAME, or a path with a slash); IMAP_* is then ignored"},
 		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout, Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the server only says that it is still there"},
 		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting, Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
+		&ucli.BoolFlag{Name: "no-id", Category: connecting, Usage: "do not tell the server our name and version (ID)"},
 		&ucli.StringFlag{Name: "trace", Category: connecting, Usage: "`FILE`: append the conversation to it, without passwords and mail; - is stderr"},
 		&ucli.StringFlag{Name: "prefix", Category: connecting, Usage: "`PREFIX`: of the personal namespace, where the server does not tell it"},
 		&ucli.StringFlag{Name: "delimiter", Category: connecting, Usage: "`CHARACTER`: between the levels of a folder name, where the server does not tell it"},
@@ -70,6 +71,7 @@ func connection(c *ucli.Context) (imapconn.Options, error) {
 	}
 	opt.Host, opt.Port, opt.User = at.host, at.port, c.String("user")
 	opt.Timeout = c.Duration("timeout")
+	opt.NoID, opt.Version = c.Bool("no-id"), Version()
 	opt.Warn = func(text string) { TalkOf(c).Warn("%s", text) }
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{
 		checkUser, checkTimeout, encryption, capabilities, namespace, network, login, trace,

@@ -91,6 +91,7 @@ func TestConnection(t *testing.T) {
 		{[]string{"--auth=plain", "--auth=LOGIN"}, func(o *imapconn.Options) { o.Auth = []string{"plain", "LOGIN"} }},
 		{[]string{"--auth-user", `corp\adm,in`}, func(o *imapconn.Options) { o.AuthUser = `corp\adm,in` }},
 		{[]string{"--auth-user", "adm", "--proxyauth"}, func(o *imapconn.Options) { o.AuthUser, o.ProxyAuth = "adm", true }},
+		{[]string{"--no-id"}, func(o *imapconn.Options) { o.NoID = true }},
 		{[]string{"--prefix", prefix, "--delimiter", slash}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &prefix, &slash }},
 		{[]string{"--prefix", "", "--delimiter", ""}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &empty, &empty }},
 	}
@@ -112,7 +113,10 @@ func TestConnection(t *testing.T) {
 			t.Errorf("%q: password %q, %v", tt.args, password, err)
 		}
 		got.Warn("odd %s")
-		got.Password, got.Warn = nil, nil
+		if got.Version != Version() {
+			t.Errorf("%q: version %q", tt.args, got.Version)
+		}
+		got.Password, got.Warn, got.Version = nil, nil, ""
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, want %+v", tt.args, got, want)
 		}

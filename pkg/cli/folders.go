@@ -2,6 +2,7 @@ package cli
 
 import (
 	"regexp"
+	"slices"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -19,12 +20,18 @@ func FolderFlags() []ucli.Flag {
 		&ucli.StringSliceFlag{Name: "include", Category: choosing, Usage: "`RE`: folders whose name matches, as in '^Lists/'"},
 		&ucli.StringSliceFlag{Name: "exclude", Category: choosing, Usage: "`RE`: not these, whatever else takes them"},
 		&ucli.BoolFlag{Name: "subscribed", Category: choosing, Usage: "folders that are subscribed"},
+		&ucli.StringSliceFlag{Name: "namespace", Category: choosing, Usage: "`personal|other|shared|all`: whose folders all these mean: one's own, other users', shared ones (default: one's own)"},
 	}
 }
 
 // Folders reads the choice of folders, and what to call it in a stream.
 func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err error) {
 	choice.Names, choice.Trees, choice.Subscribed = c.StringSlice("folder"), c.StringSlice("folder-rec"), c.Bool("subscribed")
+	for _, name := range []string{"folder", "folder-rec"} {
+		if slices.Contains(c.StringSlice(name), "") {
+			return choice, nil, exit.Errorf(exit.Usage, "--%s wants a name, not an empty text", name)
+		}
+	}
 	for name, list := range map[string]*[]*regexp.Regexp{"include": &choice.Include, "exclude": &choice.Exclude} {
 		for _, text := range c.StringSlice(name) {
 			re, err := regexp.Compile(text)
@@ -42,5 +49,42 @@ func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err er
 	if choice.Subscribed {
 		filters = append(filters, "subscribed")
 	}
+	if choice.Spaces, err = spaces(c.StringSlice("namespace")); err != nil {
+		return choice, nil, err
+	}
+	if choice.Spaces != 0 && choice.Spaces != folder.AllSpaces {
+		for space := folder.Personal; space <= folder.Shared; space++ {
+			if choice.Spaces.Has(space) {
+				filters = append(filters, "namespace="+space.String())
+			}
+		}
+	}
 	return choice, filters, nil
+}
+
+// spaces reads the values of --namespace.
+func spaces(names []string) (set folder.Spaces, err error) {
+	for _, name := range names {
+		if name == "all" {
+			set = folder.AllSpaces
+			continue
+		}
+		space, ok := folder.ParseSpace(name)
+		if !ok {
+			return 0, exit.Errorf(exit.Usage, "--namespace is personal, other, shared or all, not %s", Safe(name))
+		}
+		set = set.With(space)
+	}
+	return set, nil
+}
+
+// FoldersGiven names the first option of FolderFlags on the command line, "" if
+// there is none.
+func FoldersGiven(c *ucli.Context) string {
+	for _, f := range FolderFlags() {
+		if name := f.Names()[0]; Given(c, name) {
+			return dashed(name)
+		}
+	}
+	return ""
 }

@@ -9,6 +9,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // The values of --progress.
@@ -194,7 +195,7 @@ func (p *Progress) show() {
 		return
 	}
 	columns := p.width() - 1 // in the last column some terminals wrap
-	line, width := cut(p.talk.name+": "+p.line(), columns)
+	line, width := text.Cut(p.talk.name+": "+p.line(), columns)
 	p.talk.draw(line, width)
 }
 

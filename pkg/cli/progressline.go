@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"golang.org/x/term"
-	"golang.org/x/text/width"
+
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // line is progress for people:
@@ -20,15 +19,15 @@ import (
 func (p *Progress) line() string {
 	c, v := p.snapshot()
 	var parts []string
-	parts = append(parts, ratio(c.messages, c.totalMessages, thousands)+" messages")
+	parts = append(parts, ratio(c.messages, c.totalMessages, text.Thousands)+" messages")
 	if c.octets > 0 || c.totalOctets > 0 {
-		parts = append(parts, ratio(c.octets, c.totalOctets, octets))
+		parts = append(parts, ratio(c.octets, c.totalOctets, text.Octets))
 	}
 	if v.octets > 0 {
-		parts = append(parts, octets(int64(v.octets))+"/s")
+		parts = append(parts, text.Octets(int64(v.octets))+"/s")
 	}
 	if v.messages > 0 {
-		parts = append(parts, thousands(int64(math.Round(v.messages)))+"/s")
+		parts = append(parts, text.Thousands(int64(math.Round(v.messages)))+"/s")
 	}
 	if v.left >= 0 {
 		parts = append(parts, clock(v.left)+" left")
@@ -69,30 +68,11 @@ func (p *Progress) object(done bool) string {
 		left := int64(v.left.Seconds())
 		object.Left = &left
 	}
-	text, err := json.Marshal(object)
+	line, err := json.Marshal(object)
 	if err != nil {
 		panic(err) // strings and finite numbers: cannot be
 	}
-	return escapeJSON(string(text))
-}
-
-// escapeJSON escapes in a JSON text what Safe would: stderr may still be a
-// terminal.
-func escapeJSON(text string) string {
-	if firstUnsafe(text) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if !acts(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	return b.String()
+	return text.SafeJSON(string(line))
 }
 
 func tenths(f float64) float64 { return math.Round(f*10) / 10 }
@@ -105,29 +85,6 @@ func ratio(done, total int64, format func(int64) string) string {
 	return format(done) + "/" + format(total)
 }
 
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// octets writes a size with its unit, a power of 1,000.
-func octets(n int64) string {
-	if n < 1000 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	f := float64(n)
-	units := "kMGTPE"
-	for f >= 999_950 {
-		f /= 1000
-		units = units[1:]
-	}
-	return fmt.Sprintf("%.1f %cB", f/1000, units[0])
-}
-
 // clock writes a duration as m:ss or h:mm:ss.
 func clock(d time.Duration) string {
 	s := int64(d.Round(time.Second).Seconds())
@@ -135,27 +92,6 @@ func clock(d time.Duration) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// cut shortens s to so many columns and returns how many it takes.
-func cut(s string, columns int) (line string, taken int) {
-	for i, r := range s {
-		w := columnsOf(r)
-		if taken+w > columns {
-			return s[:i], taken
-		}
-		taken += w
-	}
-	return s, taken
-}
-
-// columnsOf is 2 for the wide characters of East Asia and 1 for others.
-func columnsOf(r rune) int {
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth:
-		return 2
-	}
-	return 1
 }
 
 // stderrWidth is the width of the terminal, 80 columns if it does not tell.

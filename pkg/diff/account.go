@@ -55,7 +55,7 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 	if a.session, err = imapconn.Open(a.ctx, a.conn); err != nil {
 		return err
 	}
-	boxes, err := a.session.List(a.ctx)
+	boxes, err := a.session.List(a.ctx, 0)
 	if err != nil {
 		return err
 	}

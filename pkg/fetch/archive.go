@@ -3,10 +3,11 @@ package fetch
 import (
 	"errors"
 	"io"
-	"maps"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -25,7 +26,7 @@ type Archive struct {
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
 func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
-	x := &extract{opt: &opt, w: w, needs: opt.Messages.needs(), names: map[string]bool{}}
+	x := &extract{opt: &opt, w: w, needs: opt.Messages.needs(), known: map[string]bool{}}
 	defer x.large.close()
 	in := a.In
 	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
@@ -54,16 +55,17 @@ type extract struct {
 	w     *stream.Writer
 	ahead *foresight // what a first pass has found, or nil
 
-	begin   *stream.Begin // of the stream that is read
-	streams int
-	content stream.Content // of what is written
-	unfit   error          // why nothing can be taken from this stream; an abort may excuse it
-	toc     map[string]*stream.Folder
-	names   map[string]bool // of all folders, chosen or not
-	total   int64           // messages in the chosen ones, as their records say
-	started bool            // a record came that follows the table of contents
-	listed  int64
-	leftOut int64
+	begin    *stream.Begin // of the stream that is read
+	streams  int
+	content  stream.Content            // of what is written
+	unfit    error                     // why nothing can be taken from this stream; an abort may excuse it
+	contents []*stream.Folder          // its table of contents
+	toc      map[string]*stream.Folder // what of that is chosen
+	started  bool                      // a record came that follows the table of contents
+	all      []folder.Candidate        // every folder of the streams so far
+	known    map[string]bool           // by name
+	listed   int64
+	leftOut  int64
 
 	end     *stream.End // of the last stream, not written yet
 	was, is string      // its hash in the archive, and as it was written
@@ -84,7 +86,7 @@ func (x *extract) run(in *stream.Reader) error {
 		case err == io.EOF:
 			return errors.Join(x.missing(), x.settle())
 		case err != nil:
-			if settled := x.settle(); settled != nil {
+			if settled := errors.Join(x.start(), x.settle()); settled != nil {
 				return settled
 			}
 			return err
@@ -99,8 +101,12 @@ func (x *extract) missing() error {
 	if x.end == nil {
 		return nil
 	}
-	for _, name := range x.opt.Folders.Unmatched(slices.Sorted(maps.Keys(x.names)), x.begin.Delimiter) {
-		f := &stream.Failed{Folder: name, Reason: stream.ReasonNoFolder, Text: "the archive has no such folder"}
+	choice := x.opt.Folders.Choose(x.all)
+	for _, note := range choice.Idle {
+		x.opt.Warn("%s", note)
+	}
+	for _, m := range choice.Missing {
+		f := &stream.Failed{Folder: m.Name, Reason: stream.ReasonNoFolder, Text: "the archive has " + m.Text}
 		x.opt.Warn("folder %s: %s", f.Folder, f.Text)
 		if err := x.w.Write(f); err != nil {
 			return err
@@ -132,9 +138,12 @@ func (x *extract) record(rec stream.Record) error {
 		return x.unfit
 	}
 	if f, ok := rec.(*stream.Folder); ok {
-		return x.folder(f)
+		x.contents = append(x.contents, f)
+		return nil
 	}
-	x.start()
+	if err := x.start(); err != nil {
+		return err
+	}
 	switch r := rec.(type) {
 	case *stream.Message:
 		return x.message(r)
@@ -165,7 +174,7 @@ func (x *extract) open(b *stream.Begin) error {
 	if err := x.settle(); err != nil {
 		return err
 	}
-	x.begin, x.toc, x.started, x.total, x.listed, x.leftOut = b, map[string]*stream.Folder{}, false, 0, 0, 0
+	x.begin, x.contents, x.toc, x.started, x.listed, x.leftOut = b, nil, map[string]*stream.Folder{}, false, 0, 0
 	x.streams++
 	x.large.fate = none
 	if x.unfit = x.fit(b); x.unfit != nil {
@@ -204,25 +213,41 @@ func (x *extract) abort(a *stream.Abort) error {
 	if x.unfit != nil {
 		return nil // whoever aborted knows better why nothing came
 	}
+	if err := x.start(); err != nil {
+		return err
+	}
 	return x.w.Abort(a)
 }
 
-func (x *extract) folder(f *stream.Folder) error {
-	x.names[f.Name] = true
-	if !x.opt.Folders.Match(f.Name, f.Delimiter, f.Subscribed) {
+// start comes once the table of contents is complete: which folders are chosen
+// may depend on which others there are.
+func (x *extract) start() error {
+	if x.started || x.begin == nil || x.unfit != nil {
 		return nil
 	}
-	x.toc[f.Name] = f
-	x.total += int64(f.Messages)
-	return x.w.Write(f)
-}
-
-// start comes once the table of contents is complete.
-func (x *extract) start() {
-	if !x.started {
-		x.started = true
-		x.opt.Progress.Total(x.total, 0)
+	x.started = true
+	here := make([]folder.Candidate, len(x.contents))
+	for i, f := range x.contents {
+		here[i] = list.Candidate(f)
+		if !x.known[f.Name] {
+			x.known[f.Name] = true
+			x.all = append(x.all, here[i])
+		}
 	}
+	var total int64
+	for i, left := range x.opt.Folders.Choose(here).Left {
+		if left != "" {
+			continue
+		}
+		f := x.contents[i]
+		x.toc[f.Name] = f
+		total += int64(f.Messages)
+		if err := x.w.Write(f); err != nil {
+			return err
+		}
+	}
+	x.opt.Progress.Total(total, 0)
+	return nil
 }
 
 func (x *extract) message(m *stream.Message) error {
@@ -277,7 +302,7 @@ func (x *extract) leave(m *stream.Message, v verdict) error {
 func (x *extract) failed(f *stream.Failed) error {
 	chosen := x.toc[f.Folder] != nil
 	if f.UID == 0 && !chosen {
-		chosen = x.opt.Folders.Match(f.Folder, x.begin.Delimiter, false)
+		chosen = x.opt.Folders.Takes(folder.Candidate{Name: f.Folder, Delimiter: x.begin.Delimiter})
 	}
 	if !chosen {
 		return nil

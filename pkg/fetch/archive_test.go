@@ -170,7 +170,7 @@ func TestArchiveChoice(t *testing.T) {
 						if content == stream.Full && !bytes.Equal(g.octets[id], octets[id]) {
 							t.Errorf("%s: %d octets, want %d", id, len(g.octets[id]), len(octets[id]))
 						}
-					case c.folders.Match(e.Folder, "/", false):
+					case c.folders.Takes(folder.Candidate{Name: e.Folder, Delimiter: "/"}):
 						if left++; c.skipped != nil && c.skipped(e) {
 							skipped = append(skipped, id)
 						}

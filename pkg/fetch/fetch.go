@@ -33,6 +33,7 @@ type Options struct {
 	Folders  folder.Selection
 	First    []string // folders that come before all others, each with what is below it
 	Last     []string // and behind
+	ACL      bool     // who may do what with each folder goes along
 	Messages Choice
 	Filters  []string // how begin names what is left out
 	Labels   []stream.Label
@@ -108,11 +109,14 @@ type export struct {
 
 // contents writes begin and the table of contents.
 func (e *export) contents(begin *stream.Begin) error {
-	toc, failed, err := list.Contents(e.ctx, e.session, e.opt.Folders, false)
+	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL})
 	if err != nil {
 		return err
 	}
-	toc = e.order(toc)
+	toc, failed := e.order(contents.Folders()), contents.Failed
+	for _, note := range contents.Notes {
+		e.opt.Warn("%s", note)
+	}
 	ns := e.session.Namespace() // known for certain once the folders are
 	begin.Prefix, begin.Delimiter = ns.Prefix, ns.Delimiter
 	if err := e.w.Write(begin); err != nil {

@@ -73,10 +73,14 @@ func (e *InDoubt) Unwrap() error { return e.Err }
 // alone and waits for the server's consent, for a server that does not
 // understand a command takes the text of the message behind it for commands.
 func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage, done func(i int, r AppendResult)) error {
+	limit, err := s.AppendLimit(ctx, mailboxWire)
+	if err != nil {
+		return err
+	}
 	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done}
 	a.ready = make([]prepared, len(msgs))
 	for i := range msgs {
-		a.ready[i] = prepare(&msgs[i], s.AppendLimit())
+		a.ready[i] = prepare(&msgs[i], limit)
 	}
 	return a.run()
 }

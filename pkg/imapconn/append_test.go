@@ -76,7 +76,7 @@ func TestAppend(t *testing.T) {
 		{"neither", simpleCaps, three[2:], nil, []string{"0"}, []string{`APPEND "box" {1}` + "\r\nc"}, ""},
 		{"LITERAL-", minusCaps, []AppendMessage{message("c"), message(strings.Repeat("x", 5000))}, nil, []string{"0", "1"}, []string{`APPEND "box" {1+}` + "\r\nc {5000}\r\n" + strings.Repeat("x", 5000)}, ""},
 		{"empty", multiCaps, []AppendMessage{message("a"), message(""), message("b")}, nil, []string{"0", "1 an empty message cannot be appended", "2"}, []string{`APPEND "box" {1+}` + "\r\na", `APPEND "box" {1+}` + "\r\nb"}, ""},
-		{"above APPENDLIMIT", multiCaps + " APPENDLIMIT=3", []AppendMessage{message("aaaa"), message("bbb")}, nil, []string{"0 larger than the server's APPENDLIMIT", "1"}, []string{`APPEND "box" {3+}` + "\r\nbbb"}, ""},
+		{"above APPENDLIMIT", multiCaps + " APPENDLIMIT=3", []AppendMessage{message("aaaa"), message("bbb")}, nil, []string{"0 larger than the server's APPENDLIMIT: 4 octets, and it takes 3", "1"}, []string{`APPEND "box" {3+}` + "\r\nbbb"}, ""},
 		{"odd flags and dates wait for consent", multiCaps, []AppendMessage{message("a", `\Recent`, `\Foo`, "a b", "x)\r\nA1 DELETE INBOX", "é", "NonJunk;1", "KW", "kw"), dated("b", "1950-01-01T00:00:00Z"), dated("c", "99-Foo")}, nil,
 			[]string{"0 without \\Recent,\\Foo,a b,x)\r\nA1 DELETE INBOX,é", "1", "2 undated"},
 			[]string{`APPEND "box" (NonJunk;1 KW) {1}` + "\r\na", `APPEND "box" "01-Jan-1950 00:00:00 +0000" {1}` + "\r\nb", `APPEND "box" {1+}` + "\r\nc"}, ""},

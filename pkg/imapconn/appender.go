@@ -189,7 +189,7 @@ func (a *appender) class(no *imap.Error) (again bool, err error) {
 	switch {
 	case hasCode(no, "TRYCREATE"), hasCode(no, "NONEXISTENT"):
 		return false, exit.Errorf(exit.CantCreate, "append to folder %s: %w: %w", mailbox, ErrNoMailbox, &refusal{no})
-	case hasCode(no, "OVERQUOTA"):
+	case isOverQuota(no):
 		return false, refused(no, exit.CantCreate, "append to folder %s", mailbox)
 	}
 	return false, nil

@@ -74,6 +74,7 @@ func (c *conn) authenticate(o *Options, secret string) error {
 	if err := l.run(); err != nil {
 		return l.failure(err)
 	}
+	c.loggedIn = m.name
 	if l.caps != "" {
 		c.caps = parseCapabilities(l.caps, o.DisableCaps)
 	}

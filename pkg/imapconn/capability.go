@@ -22,6 +22,15 @@ func parseCapabilities(words string, disabled []string) capabilities {
 	return caps
 }
 
+func (caps capabilities) sorted() []string {
+	l := make([]string, 0, len(caps))
+	for name := range caps {
+		l = append(l, name)
+	}
+	sort.Strings(l)
+	return l
+}
+
 func (caps capabilities) has(name string) bool { return caps[strings.ToUpper(name)] }
 
 // literal says up to which size a literal need not wait for a continuation
@@ -52,12 +61,12 @@ func (caps capabilities) values(prefix string) []string {
 	return l
 }
 
-// appendLimit returns n of APPENDLIMIT=n (RFC 7889), 0 if it is unknown.
-func (caps capabilities) appendLimit() int64 {
-	for _, v := range caps.values("APPENDLIMIT=") {
-		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+// limit returns n of NAME=n, -1 if it is unknown.
+func (caps capabilities) limit(name string) int64 {
+	for _, v := range caps.values(name + "=") {
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n >= 0 {
 			return n
 		}
 	}
-	return 0
+	return -1
 }

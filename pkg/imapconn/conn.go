@@ -34,6 +34,7 @@ type conn struct {
 	tag             int
 	idle            time.Time // of the last answer
 	err             error     // why the connection is no longer usable
+	about                     // what Probe tells
 	bye             string    // text of the last BYE
 	alerts          int       // that came
 	slowed          bool      // the server said that it throttles us
@@ -43,6 +44,15 @@ type conn struct {
 
 	wire   *wire
 	client *imapclient.Client
+}
+
+// about is what is kept of the hello for who asks what the server is.
+type about struct {
+	step      Step
+	presented *tls.ConnectionState // with the server's certificate, refused or not
+	offered   []string             // capabilities before the login, sorted
+	loggedIn  string               // mechanism, as Options.Auth has it
+	id        []Field
 }
 
 func newConn(nc net.Conn, o *Options) *conn {

@@ -24,7 +24,7 @@ func (s *Session) Create(ctx context.Context, name string) error {
 	}
 	err := s.catalogue(ctx, func(client *imapclient.Client) error { return client.Create(name, nil).Wait() })
 	var no *imap.Error
-	if errors.As(err, &no) && !IsBusy(err) && !hasCode(no, "OVERQUOTA") {
+	if errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) {
 		if hasCode(no, "ALREADYEXISTS") || s.exists(ctx, name) {
 			return ErrExists
 		}

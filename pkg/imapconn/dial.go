@@ -11,7 +11,8 @@ import (
 )
 
 // dial connects, reads the greeting and sets up TLS. The connection comes back
-// greeted, with capabilities, and not yet logged in unless it is preauth.
+// greeted, with capabilities, and not yet logged in unless it is preauth. With
+// an error it is closed, and nil if there was none.
 func dial(ctx context.Context, o *Options) (*conn, error) {
 	config, err := tlsConfig(o)
 	if err != nil {
@@ -22,30 +23,32 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 		return nil, dialError(o, err)
 	}
 	c := newConn(nc, o)
+	c.step = Greeting
 	defer c.watch(ctx)()
 	if o.TLS == Implicit {
 		if err := c.encrypt(ctx, config); err != nil {
-			return nil, err
+			return c, err
 		}
 	}
 	if err := c.greeting(o); err != nil {
 		c.close(err)
-		return nil, helloError(c, o, err)
+		return c, helloError(c, o, err)
 	}
 	if o.TLS == StartTLS {
 		if err := c.startTLS(o); err != nil {
 			c.close(err)
-			return nil, helloError(c, o, err)
+			return c, helloError(c, o, err)
 		}
 		if err := c.encrypt(ctx, config); err != nil {
-			return nil, err
+			return c, err
 		}
 		c.caps = nil // what was said in the clear does not count (RFC 3501 6.2.1)
 	}
 	if err := c.capability(o); err != nil {
 		c.close(err)
-		return nil, helloError(c, o, err)
+		return c, helloError(c, o, err)
 	}
+	c.offered = c.caps.sorted()
 	return c, nil
 }
 
@@ -80,6 +83,7 @@ func (c *conn) greeting(o *Options) error {
 
 // startTLS asks for STARTTLS and accepts no way around it.
 func (c *conn) startTLS(o *Options) error {
+	c.step = Encrypting
 	if c.preauth {
 		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted", printable(c.host))
 	}

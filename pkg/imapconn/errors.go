@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -50,6 +51,19 @@ func isLost(err error) bool {
 	return errors.As(err, &lost)
 }
 
+// overQuota are words for a quota that is used up, of servers that have no code
+// for it.
+var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds quota", "exceeded quota", "exceeded your quota", "quota is full", "mailbox full", "mailbox is full"}
+
+// isOverQuota tells a refusal because the mailbox is full (RFC 5530).
+func isOverQuota(err *imap.Error) bool {
+	if err.Code != "" && !hasCode(err, "ALERT") {
+		return hasCode(err, "OVERQUOTA")
+	}
+	text := strings.ToLower(err.Text)
+	return slices.ContainsFunc(overQuota, func(words string) bool { return strings.Contains(text, words) })
+}
+
 func hasCode(err *imap.Error, code string) bool { return strings.EqualFold(string(err.Code), code) }
 
 // refused gives a server's refusal its exit code and says what was refused.
@@ -61,7 +75,7 @@ func refused(err error, code exit.Code, format string, args ...any) error {
 	switch {
 	case readTroubleOf(no) != nil:
 		code = exit.Temporary
-	case hasCode(no, "OVERQUOTA"):
+	case isOverQuota(no):
 		code = exit.CantCreate
 	case no.Type == imap.StatusResponseTypeBad:
 		code = exit.Protocol

@@ -192,8 +192,9 @@ func (c *conn) item(m *fetched, w *wanted) error {
 	return c.skipValue()
 }
 
-// maxSize bounds sizes that are believed.
-const maxSize = 1 << 62
+// maxSize bounds sizes that are believed: no mail is so large, and programs that
+// read numbers as floating point keep all below it exact.
+const maxSize = 1 << 53
 
 func (c *conn) skipWord() {
 	c.blanks()

@@ -22,19 +22,59 @@ type listEntry struct {
 	wire       string
 }
 
-// List returns the mailboxes of the personal namespace, INBOX first, then by
-// the octets of Name. A response that cannot be read costs that mailbox only
-// and is told to Options.Warn. It resumes.
-func (s *Session) List(ctx context.Context) ([]Mailbox, error) {
+// List returns the mailboxes of the namespaces of some kinds, INBOX first, then
+// by the octets of Name; the zero Spaces are the personal ones. A response that
+// cannot be read costs that mailbox only and is told to Options.Warn. It
+// resumes.
+func (s *Session) List(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
+	return s.listed(ctx, spaces, spaces, NoDetail)
+}
+
+// Detail is what Overview shall learn of all mailboxes beside their names, if it
+// takes no more time: Status then has it without asking again.
+type Detail uint8
+
+// The details.
+const (
+	NoDetail Detail = iota
+	States          // what Status tells
+	Sizes           // and the octets
+)
+
+// Overview is List, and brings mailboxes of other namespaces as far as the
+// server mentions them unasked.
+func (s *Session) Overview(ctx context.Context, spaces folder.Spaces, detail Detail) ([]Mailbox, error) {
+	return s.listed(ctx, spaces, folder.AllSpaces, detail)
+}
+
+func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail Detail) ([]Mailbox, error) {
 	var boxes []Mailbox
 	err := s.do(ctx, func(c *conn) (err error) {
-		boxes, err = s.list(c)
+		boxes, err = s.list(c, spaces, keep, detail)
 		return err
 	})
 	if err != nil {
 		return nil, refused(err, exit.Protocol, "list the folders of %s", s.who())
 	}
-	s.guessPrefix(boxes)
+	if keep.Has(folder.Personal) {
+		s.guessPrefix(boxes)
+	}
+	sortMailboxes(boxes)
+	return boxes, nil
+}
+
+// Subscriptions returns the subscribed mailboxes, those that do not exist any
+// more too, in the order of List. It resumes.
+func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
+	var boxes []Mailbox
+	err := s.do(ctx, func(c *conn) error {
+		entries, err := s.subscriptions(c)
+		boxes = s.mailboxes(entries, nil, spaces)
+		return err
+	})
+	if err != nil {
+		return nil, refused(err, exit.Protocol, "list the subscriptions of %s", s.who())
+	}
 	sortMailboxes(boxes)
 	return boxes, nil
 }
@@ -42,34 +82,102 @@ func (s *Session) List(ctx context.Context) ([]Mailbox, error) {
 // who names the account in messages.
 func (s *Session) who() string { return printable(s.o.User + "@" + s.o.Host) }
 
-func (s *Session) list(c *conn) ([]Mailbox, error) {
-	if c.caps.has("LIST-EXTENDED") {
-		options := "SUBSCRIBED"
-		if c.caps.has("SPECIAL-USE") {
-			options += " SPECIAL-USE"
-		}
-		entries, err := s.listing(c, "LIST", `LIST "" "*" RETURN (`+options+`)`)
-		var no *imap.Error
-		if !errors.As(err, &no) {
-			return s.mailboxes(entries, nil), err
-		}
-	}
-	entries, err := s.listing(c, "LIST", `LIST "" "*"`)
+// list asks for all of spaces, and returns what is in keep.
+func (s *Session) list(c *conn, spaces, keep folder.Spaces, detail Detail) ([]Mailbox, error) {
+	states := map[string]Status{}
+	entries, subscribed, err := s.everything(c, "*", detail, states)
 	if err != nil {
 		return nil, err
 	}
-	subscribed, err := s.listing(c, "LSUB", `LSUB "" "*"`)
-	var no *imap.Error
-	if err != nil && !errors.As(err, &no) {
-		return nil, err
+	// What lies outside the personal namespaces some servers do not count among
+	// "everything".
+	for _, space := range []folder.Space{folder.Others, folder.Shared} {
+		for _, ns := range s.spaces.told[space] {
+			if !spaces.Has(space) || ns.Prefix == "" {
+				continue
+			}
+			more, subs, err := s.everything(c, ns.Prefix+"*", detail, states)
+			var no *imap.Error
+			if err != nil && !errors.As(err, &no) {
+				return nil, err
+			}
+			entries, subscribed = append(entries, more...), append(subscribed, subs...)
+		}
 	}
-	return s.mailboxes(entries, subscribed), nil
+	boxes := s.mailboxes(entries, subscribed, keep)
+	for i := range boxes {
+		if state, known := states[inboxFold(boxes[i].Wire)]; known {
+			boxes[i].state = &state
+		}
+	}
+	return boxes, nil
 }
 
-// listing runs a command and collects the responses of one type.
-func (s *Session) listing(c *conn, typ, command string) ([]listEntry, error) {
+// everything lists what fits a pattern, and which of it is subscribed, unless
+// the entries themselves say so.
+func (s *Session) everything(c *conn, pattern string, detail Detail, states map[string]Status) (entries, subscribed []listEntry, err error) {
+	var no *imap.Error
+	for _, options := range s.returnOptions(c, detail) {
+		entries, err = s.listing(c, "LIST", c.command(`LIST ""`).astring(pattern).text(" RETURN ("+options+")"), states)
+		if c.err == nil {
+			s.fatalStates = false
+		}
+		if !errors.As(err, &no) {
+			return entries, nil, err
+		}
+	}
+	if entries, err = s.listing(c, "LIST", c.command(`LIST ""`).astring(pattern), nil); err != nil {
+		return nil, nil, err
+	}
+	if subscribed, err = s.listing(c, "LSUB", c.command(`LSUB ""`).astring(pattern), nil); errors.As(err, &no) {
+		err = nil
+	}
+	return entries, subscribed, err
+}
+
+// returnOptions are what to ask LIST for beside names (RFC 5258), the best first.
+// That the states of mailboxes come along (RFC 5819) is not tried again after
+// the connection was lost over it: then they are asked for one by one.
+func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
+	if !c.caps.has("LIST-EXTENDED") {
+		return nil
+	}
+	options := "SUBSCRIBED"
+	if c.caps.has("SPECIAL-USE") {
+		options += " SPECIAL-USE"
+	}
+	if detail != NoDetail && c.caps.has("LIST-STATUS") && !s.fatalStates {
+		s.fatalStates = true // until the answer is here
+		list = append(list, options+" STATUS ("+c.statusItems(detail == Sizes)+")")
+	}
+	return append(list, options)
+}
+
+// subscriptions lists the subscribed names.
+func (s *Session) subscriptions(c *conn) ([]listEntry, error) {
+	if c.caps.has("LIST-EXTENDED") {
+		entries, err := s.listing(c, "LIST", c.command(`LIST (SUBSCRIBED) "" "*"`), nil)
+		var no *imap.Error
+		if !errors.As(err, &no) {
+			return entries, err
+		}
+	}
+	return s.listing(c, "LSUB", c.command(`LSUB "" "*"`), nil)
+}
+
+// listing runs a command and collects the responses of one type, and of STATUS
+// responses what they say into states, if that is not nil.
+func (s *Session) listing(c *conn, typ string, command *command, states map[string]Status) ([]listEntry, error) {
 	var entries []listEntry
-	_, err := c.run(c.command(command), func(resp *response) error {
+	_, err := c.run(command, func(resp *response) error {
+		if resp.typ == "STATUS" && states != nil {
+			c.progress()
+			line, err := c.statusResponse()
+			if err == nil && line.err == nil && len(states) < maxMailboxes {
+				states[inboxFold(line.wire)] = line.Status
+			}
+			return err
+		}
 		if resp.typ != typ {
 			return nil
 		}
@@ -87,8 +195,8 @@ func (s *Session) listing(c *conn, typ, command string) ([]listEntry, error) {
 	return entries, err
 }
 
-// mailboxes makes one Mailbox of every name.
-func (s *Session) mailboxes(entries, subscribed []listEntry) []Mailbox {
+// mailboxes makes one Mailbox of every name in spaces.
+func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Spaces) []Mailbox {
 	subs := map[string]bool{}
 	for _, e := range subscribed {
 		subs[inboxFold(e.wire)] = true
@@ -97,11 +205,12 @@ func (s *Session) mailboxes(entries, subscribed []listEntry) []Mailbox {
 	var boxes []Mailbox
 	for _, e := range entries {
 		key := inboxFold(e.wire)
-		if e.wire == "" || seen[key] || s.spaces.isForeign(e.wire) {
+		space := s.spaces.space(e.wire)
+		if e.wire == "" || seen[key] || !spaces.Has(space) {
 			continue
 		}
 		seen[key] = true
-		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Subscribed: subs[key]}
+		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Space: space, Subscribed: subs[key]}
 		for _, a := range e.attributes {
 			if a == `\Subscribed` {
 				box.Subscribed = true

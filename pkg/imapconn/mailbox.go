@@ -3,6 +3,8 @@ package imapconn
 import (
 	"sort"
 	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
 // Mailbox is one entry of a listing.
@@ -12,6 +14,9 @@ type Mailbox struct {
 	Delimiter  string   // "" if the names are flat
 	Attributes []string // sorted, canonical case (\Noselect, \Sent ...); without \Subscribed
 	Subscribed bool
+	Space      folder.Space // whose it is (RFC 2342)
+
+	state *Status // if it came along
 }
 
 // Selectable tells whether the mailbox can hold messages.

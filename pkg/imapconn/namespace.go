@@ -12,19 +12,31 @@ import (
 // namespaces are what NAMESPACE told (RFC 2342).
 type namespaces struct {
 	personal folder.Namespace
-	settled  bool     // the prefix is known, or cannot be
-	own      []string // prefixes of personal namespaces, wire form
-	foreign  []string // prefixes of other users' and shared ones, wire form
+	settled  bool                  // the prefix is known, or cannot be
+	told     [3][]folder.Namespace // by folder.Space; prefixes in wire form
+	own      []string              // prefixes of personal namespaces, wire form
 }
 
-// isForeign tells whether a mailbox is in somebody else's namespace: the
-// longest prefix that fits decides.
-func (n *namespaces) isForeign(wire string) bool {
+// space tells whose a mailbox is: the longest prefix that fits decides.
+func (n *namespaces) space(wire string) folder.Space {
 	if folder.IsInbox(wire) {
-		return false
+		return folder.Personal
 	}
-	own, foreign := longest(n.own, wire), longest(n.foreign, wire)
-	return foreign > own
+	best, whose := longest(n.own, wire), folder.Personal
+	for _, space := range []folder.Space{folder.Others, folder.Shared} {
+		if length := longest(prefixes(n.told[space]), wire); length > best {
+			best, whose = length, space
+		}
+	}
+	return whose
+}
+
+func prefixes(list []folder.Namespace) []string {
+	wires := make([]string, len(list))
+	for i, ns := range list {
+		wires[i] = ns.Prefix
+	}
+	return wires
 }
 
 // longest returns the length of the longest prefix that wire has, or -1. A
@@ -119,27 +131,32 @@ func (s *Session) askNamespace(n *namespaces) error {
 
 // namespaceResponse reads the personal, the other users' and the shared
 // namespaces (RFC 2342 6).
-func (c *conn) namespaceResponse(n *namespaces) error {
-	personal, err := c.namespaceList()
-	if err != nil {
-		return err
-	}
-	for i, d := range personal {
-		n.own = append(n.own, d.Prefix)
-		if i == 0 {
-			n.personal = folder.Namespace{Prefix: folder.FromWire(d.Prefix), Delimiter: d.Delimiter}
-		}
-	}
-	for range 2 {
-		list, err := c.namespaceList()
-		if err != nil {
+func (c *conn) namespaceResponse(n *namespaces) (err error) {
+	for space := range n.told {
+		if n.told[space], err = c.namespaceList(); err != nil {
 			return err
 		}
-		for _, d := range list {
-			n.foreign = append(n.foreign, d.Prefix)
-		}
+	}
+	n.own = prefixes(n.told[folder.Personal])
+	if len(n.own) > 0 {
+		n.personal = named(n.told[folder.Personal][0])
 	}
 	return nil
+}
+
+// named returns a namespace with its prefix in UTF-8.
+func named(ns folder.Namespace) folder.Namespace {
+	return folder.Namespace{Prefix: folder.FromWire(ns.Prefix), Delimiter: ns.Delimiter}
+}
+
+// Namespaces returns the namespaces of one kind that the server told (RFC
+// 2342), prefixes in UTF-8; nil if it told none.
+func (s *Session) Namespaces(space folder.Space) []folder.Namespace {
+	var list []folder.Namespace
+	for _, ns := range s.spaces.told[space] {
+		list = append(list, named(ns))
+	}
+	return list
 }
 
 // namespaceList reads one list of namespaces; prefixes stay in wire form.

@@ -85,6 +85,11 @@ type Options struct {
 	// without literals.
 	Trace io.Writer
 
+	// NoID keeps ID (RFC 2971) from being sent after the login. Version is what
+	// it says beside the program's name, "": nothing.
+	NoID    bool
+	Version string
+
 	// Prefix and Delimiter override what NAMESPACE and LIST tell.
 	Prefix, Delimiter *string
 

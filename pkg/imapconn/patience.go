@@ -151,6 +151,9 @@ func (e *awayError) Error() string {
 // More could lock the account.
 const loginTries = 2
 
+// errAway says that no new connection can be had.
+var errAway = errors.New("stays away")
+
 // restore makes a new connection, with pauses between the attempts.
 func (s *Session) restore(ctx context.Context) error {
 	err := s.c.err
@@ -180,7 +183,7 @@ func (s *Session) restore(ctx context.Context) error {
 			return err
 		}
 	}
-	return exit.Errorf(exit.Temporary, "%s stays away: %w", printable(s.o.Host), err)
+	return exit.Errorf(exit.Temporary, "%s %w: %w", printable(s.o.Host), errAway, err)
 }
 
 // opaque hides what is in an error but for its code: a refusal that concerns the

@@ -184,5 +184,5 @@ func (p *pipe) refuse(i int, no *imap.Error) {
 
 // isGeneral tells whether a refusal concerns more than its message.
 func (a *appender) isGeneral(no *imap.Error) bool {
-	return hasCode(no, "TRYCREATE") || hasCode(no, "NONEXISTENT") || hasCode(no, "OVERQUOTA")
+	return hasCode(no, "TRYCREATE") || hasCode(no, "NONEXISTENT") || isOverQuota(no)
 }

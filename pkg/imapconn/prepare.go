@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -22,14 +23,15 @@ type variant struct {
 	date  string
 }
 
-// prepare decides what of a message's flags and date can be sent, and how.
+// prepare decides what of a message's flags and date can be sent, and how; no
+// message may be larger than limit, unless that is negative.
 func prepare(m *AppendMessage, limit int64) prepared {
 	p := prepared{plain: true}
 	switch {
 	case m.Size <= 0:
 		p.err = ErrEmpty
-	case limit > 0 && m.Size > limit:
-		p.err = ErrTooBig
+	case limit >= 0 && m.Size > limit:
+		p.err = fmt.Errorf("%w: %d octets, and it takes %d", ErrTooBig, m.Size, limit)
 	}
 	for _, f := range m.Flags {
 		flag, plain, ok := sendable(f)

@@ -3,40 +3,129 @@ package imapconn
 import (
 	"context"
 	"errors"
-
-	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapclient"
+	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// ErrNoQuota is returned by Quota where none is set or none can be asked for.
-var ErrNoQuota = errors.New("no quota")
+// ErrNoQuota is returned by Quotas where the server has no QUOTA (RFC 9208).
+var ErrNoQuota = errors.New("the server has no QUOTA")
 
-// Quota returns the octets used and allowed (RFC 9208) for a mailbox, the
-// tightest if several quota roots apply; name is UTF-8. It resumes.
-func (s *Session) Quota(ctx context.Context, name string) (used, limit int64, err error) {
-	if !s.Has("QUOTA") {
-		return 0, 0, ErrNoQuota
-	}
-	var roots []imapclient.QuotaData
-	err = s.catalogue(ctx, func(client *imapclient.Client) (err error) {
-		roots, err = client.GetQuotaRoot(name).Wait()
-		return err
-	})
-	if err != nil {
-		return 0, 0, refused(err, exit.Partial, "quota of folder %s", quote(name))
-	}
-	found := false
-	for _, root := range roots {
-		r, ok := root.Resources[imap.QuotaResourceStorage]
-		const kilo = 1024 // STORAGE counts units of 1024 octets
-		if ok && r.Limit < 1<<52 && (!found || kilo*(r.Limit-r.Usage) < limit-used) {
-			used, limit, found = kilo*r.Usage, kilo*r.Limit, true
+// QuotaRoot is what a server counts together, and up to which bounds.
+type QuotaRoot struct {
+	Name      string // as the server spells it, valid UTF-8, not safe to print
+	Resources []QuotaResource
+}
+
+// QuotaResource is one thing that is counted.
+type QuotaResource struct {
+	Name        string // in upper case: STORAGE (units of 1,024 octets), MESSAGE, MAILBOX ...
+	Used, Limit int64
+}
+
+// storageUnit is what STORAGE counts, in octets.
+const storageUnit = 1024
+
+// Storage returns the octets used and allowed; ok is false if the root does not
+// bound them.
+func (r *QuotaRoot) Storage() (used, limit int64, ok bool) {
+	for _, x := range r.Resources {
+		if x.Name == "STORAGE" {
+			return x.Used * storageUnit, x.Limit * storageUnit, true
 		}
 	}
-	if !found {
-		return 0, 0, ErrNoQuota
+	return 0, 0, false
+}
+
+// QuotaResult names the quota roots of one mailbox, or says why it cannot.
+type QuotaResult struct {
+	Roots []string // names, keys of what Quotas returns
+	Err   error
+}
+
+// Quotas asks for the quota roots of mailboxes, many in one round trip: those of
+// each mailbox, in the order of boxes, and the roots themselves by name. Where
+// the server has no quota the error is ErrNoQuota. It resumes.
+func (s *Session) Quotas(ctx context.Context, boxes []Mailbox) ([]QuotaResult, map[string]*QuotaRoot, error) {
+	if !s.Has("QUOTA") {
+		return nil, nil, ErrNoQuota
 	}
-	return used, limit, nil
+	roots := map[string]*QuotaRoot{}
+	replies, err := ask(ctx, s, wires(boxes), question[[]string]{
+		command: func(c *conn, wire string) *command { return c.command("GETQUOTAROOT").astring(wire) },
+		read: func(c *conn, resp *response) (names []string, mine bool, err error) {
+			switch resp.typ {
+			case "QUOTAROOT":
+				names, err = c.quotaRootResponse()
+				return names, true, err
+			case "QUOTA":
+				err = c.quotaResponse(roots)
+			}
+			return nil, false, err
+		},
+	})
+	if err != nil {
+		return nil, nil, refused(err, exit.Partial, "quota")
+	}
+	results := make([]QuotaResult, len(boxes))
+	for i, r := range replies {
+		if results[i].Roots = r.value; r.err != nil {
+			results[i].Err = aboutFolder(r.err, "quota of folder %s", &boxes[i])
+		}
+	}
+	return results, roots, nil
+}
+
+func wires(boxes []Mailbox) []string {
+	list := make([]string, len(boxes))
+	for i := range boxes {
+		list[i] = boxes[i].Wire
+	}
+	return list
+}
+
+// maxRoots bounds the quota roots of a server, and the resources of one.
+const maxRoots = 10_000
+
+// quotaRootResponse reads what follows "* QUOTAROOT " (RFC 9208 5.2): a mailbox
+// and its roots.
+func (c *conn) quotaRootResponse() ([]string, error) {
+	names, err := c.words(1 + maxRoots)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	for i := range names {
+		names[i] = serverText(names[i])
+	}
+	return names[1:], nil
+}
+
+// quotaResponse reads what follows "* QUOTA " (RFC 9208 5.1): a root and its
+// resources. A number that makes no sense bounds nothing.
+func (c *conn) quotaResponse(roots map[string]*QuotaRoot) error {
+	text, _, err := c.str(maxName)
+	if err != nil {
+		return err
+	}
+	root := &QuotaRoot{Name: serverText(string(text))}
+	if c.blanks(); !c.accept('(') {
+		return errMalformed
+	}
+	for c.blanks(); !c.accept(')'); c.blanks() {
+		name := strings.ToUpper(serverText(string(c.word())))
+		c.blanks()
+		used, knownUse := c.number()
+		c.blanks()
+		limit, knownLimit := c.number()
+		if name == "" || !knownUse || !knownLimit {
+			return errMalformed
+		}
+		if used < maxSize/storageUnit && limit < maxSize/storageUnit && len(root.Resources) < maxRoots {
+			root.Resources = append(root.Resources, QuotaResource{name, int64(used), int64(limit)})
+		}
+	}
+	if len(roots) < maxRoots {
+		roots[root.Name] = root
+	}
+	return nil
 }

@@ -282,6 +282,26 @@ func (r *reader) str(limit int64) (s []byte, isNil bool, err error) {
 	return w, isNIL(w), nil
 }
 
+// words reads the strings that are left of the response, limit of them at most.
+func (r *reader) words(limit int) (list []string, err error) {
+	octets := 0
+	for r.blanks(); r.pos < len(r.text) || r.lit >= 0; r.blanks() {
+		before := r.pos
+		s, _, err := r.str(maxName)
+		if err != nil {
+			return list, err
+		}
+		if octets += len(s); octets > maxLiteral {
+			return list, &limitError{"a response of many literals"}
+		}
+		if len(s) == 0 && r.pos == before || len(list) == limit {
+			return list, errMalformed
+		}
+		list = append(list, string(s))
+	}
+	return list, nil
+}
+
 func isNIL(w []byte) bool { return len(w) == 3 && bytes.EqualFold(w, []byte("NIL")) }
 
 // skipValue passes over one value of any kind.

@@ -13,13 +13,15 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
 // FuzzResponses: whatever a server sends, reading it ends, without a panic,
 // and no body is taken for whole that is not.
 func FuzzResponses(f *testing.F) {
 	for _, s := range []string{"* 1 FETCH (UID 1 FLAGS (a) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 3 BODY[] {3}\r\nabc BODY[HEADER.FIELDS (A)] \"\")\r\nA1 OK [X]\r\n",
-		"* LIST (\\A) \"/\" {1}\r\na\r\n* STATUS \"a\\\"\" (UIDNEXT 1 X (Y))\r\n* SEARCH 1 2\r\n+ x\r\n* OK [PERMANENTFLAGS (a]b)]\r\n* BYE\r\n", "* 1 FETCH (BODY[HEADER.FIELDS ({1}\r\na)] NIL X (((", "* 1 FETCH (BODY[]<3> ~{1}\r\na)\r\n", "{3}\r\nabc\r\n\r\n"} {
+		"* LIST (\\A) \"/\" {1}\r\na\r\n* STATUS \"a\\\"\" (UIDNEXT 1 X (Y))\r\n* SEARCH 1 2\r\n+ x\r\n* OK [PERMANENTFLAGS (a]b)]\r\n* BYE\r\n", "* 1 FETCH (BODY[HEADER.FIELDS ({1}\r\na)] NIL X (((", "* 1 FETCH (BODY[]<3> ~{1}\r\na)\r\n", "{3}\r\nabc\r\n\r\n",
+		"* ACL a b {2}\r\nlr \"\" (\r\n* QUOTAROOT a \"\" {1}\r\nb\r\n* QUOTA b (STORAGE 1 2 X (\r\n* ID (\"name\" NIL {1}\r\nx (\r\n"} {
 		f.Add([]byte(s), int64(2))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, maxBody int64) {
@@ -49,12 +51,20 @@ func FuzzResponses(f *testing.F) {
 			case "LIST":
 				var e listEntry
 				if e, err = c.listEntry(); err == nil {
-					s.mailboxes([]listEntry{e}, nil)
+					s.mailboxes([]listEntry{e}, nil, folder.AllSpaces)
 				}
 			case "STATUS":
 				_, err = c.statusResponse()
 			case "SEARCH":
 				c.searchNumbers(func(uint32) {})
+			case "QUOTAROOT":
+				_, err = c.quotaRootResponse()
+			case "QUOTA":
+				err = c.quotaResponse(map[string]*QuotaRoot{})
+			case "ACL":
+				_, err = c.aclResponse()
+			case "ID":
+				err = c.idResponse()
 			default:
 				_, err = c.filter(&resp)
 			}

@@ -122,6 +122,14 @@ func responseType(b []byte) string {
 		return "QUOTA"
 	case "QUOTAROOT":
 		return "QUOTAROOT"
+	case "ID":
+		return "ID"
+	case "ACL":
+		return "ACL"
+	case "MYRIGHTS":
+		return "MYRIGHTS"
+	case "LISTRIGHTS":
+		return "LISTRIGHTS"
 	}
 	return ""
 }

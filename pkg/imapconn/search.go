@@ -189,10 +189,12 @@ func (c *conn) searchNumbers(found func(uint32)) {
 	}
 }
 
+var errReplaced = errors.New("the folder was replaced while it was read: its UIDVALIDITY changed")
+
 // validityError is about a mailbox that was replaced by another of its name.
 func validityError(changed bool, err error) error {
 	if err == nil && changed {
-		return exit.Errorf(exit.Partial, "the folder was replaced while it was read: its UIDVALIDITY changed")
+		return exit.Wrap(exit.Partial, errReplaced)
 	}
 	return err
 }

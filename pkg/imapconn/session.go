@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"sort"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -21,12 +20,16 @@ import (
 type Session struct {
 	o        Options
 	c        *conn
+	tried    *conn // the last one begun; nil if there was none
 	selected *Selected
 	spaces   namespaces
-	part     []byte // the buffer of FetchPart
-	caution  int    // messages that Append sends alone, after a BAD
-	held     int    // waits in a row for a busy server
-	sets     setLength
+	limits   map[string]int64 // APPENDLIMIT by mailbox, see AppendLimit
+
+	fatalStates bool   // the connection was lost when LIST asked for states
+	part        []byte // the buffer of FetchPart
+	caution     int    // messages that Append sends alone, after a BAD
+	held        int    // waits in a row for a busy server
+	sets        setLength
 
 	delays []time.Duration // before attempts to connect again
 }
@@ -68,23 +71,31 @@ func (s *Session) hello(ctx context.Context) error {
 		return err
 	}
 	c, err := dial(ctx, &s.o)
+	s.tried = c
 	if err != nil {
 		return err
 	}
 	defer c.watch(ctx)()
 	s.c, s.selected = c, nil
+	c.step = LoggingIn
 	if err := c.login(&s.o, secret); err != nil {
 		c.close(err)
 		return err
 	}
-	err = s.namespace()
+	c.step = Entering
+	err = c.identify(&s.o)
+	if err == nil {
+		err = s.namespace()
+	}
 	if err == nil {
 		err = s.compress()
 	}
 	if err != nil {
 		c.close(err)
+		return err
 	}
-	return err
+	c.step = Ready
+	return nil
 }
 
 // reconnect is connect for an account that was open before. A token that is
@@ -122,20 +133,15 @@ func (s *Session) Close() {
 // Capabilities returns what the server offers after login, sorted, in upper
 // case, without what Options.DisableCaps names.
 func (s *Session) Capabilities() []string {
-	l := make([]string, 0, len(s.c.caps))
-	for name := range s.c.caps {
-		l = append(l, name)
-	}
-	sort.Strings(l)
-	return l
+	return s.c.caps.sorted()
 }
 
 // Has tells whether the server offers a capability.
 func (s *Session) Has(capability string) bool { return s.c.caps.has(capability) }
 
-// AppendLimit returns the largest message that the server takes, in octets, or
-// 0 if it does not say (RFC 7889).
-func (s *Session) AppendLimit() int64 { return s.c.caps.appendLimit() }
+// Limit returns n of a capability NAME=n, as in APPENDLIMIT (RFC 7889) and
+// MESSAGELIMIT (RFC 9738); -1 if the server does not say.
+func (s *Session) Limit(name string) int64 { return s.c.caps.limit(name) }
 
 // Namespace returns the personal namespace (RFC 2342), or what the options say.
 func (s *Session) Namespace() folder.Namespace { return s.spaces.personal }

@@ -29,7 +29,7 @@ var chatty = []struct {
 	{"EXAMINE, empty lines", "EXAMINE", "\r\n", "* 0 EXISTS\r\nTAG OK\r\n", examineBox},
 	{"EXAMINE, continuations", "EXAMINE", "+ go on\r\n", "* 0 EXISTS\r\nTAG OK\r\n", examineBox},
 	{"LIST", `LIST "" "*"`, "* 7 EXISTS\r\n", "TAG OK\r\n", func(ctx context.Context, s *Session) error {
-		_, err := s.List(ctx)
+		_, err := s.List(ctx, 0)
 		return err
 	}},
 	{"SEARCH", "UID SEARCH", "* SEARCH\r\n", "TAG OK\r\n", func(ctx context.Context, s *Session) error {

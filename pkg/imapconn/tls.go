@@ -149,6 +149,7 @@ func verify(state tls.ConnectionState, o *Options, roots *x509.CertPool, pin str
 
 // encrypt does the TLS handshake on c.
 func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
+	c.step = Encrypting
 	config = config.Clone()
 	present := config.GetClientCertificate
 	config.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -158,6 +159,11 @@ func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
 		}
 		return present(r)
 	}
+	accept := config.VerifyConnection
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		c.presented = &state
+		return accept(state)
+	}
 	t := tls.Client(c.stall, config)
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.close(err)
@@ -165,6 +171,7 @@ func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
 	}
 	state := t.ConnectionState()
 	c.state = &state
+	c.step = Greeting
 	c.layer(t, c.trace)
 	return nil
 }

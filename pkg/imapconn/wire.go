@@ -230,31 +230,10 @@ func (c *conn) filter(resp *response) ([]byte, error) {
 	case resp.kind == 't':
 		return fmt.Appendf(nil, "%s %s %s%s\r\n", resp.tag, taggedType(resp.typ), cleanCode(resp.status.code), cleanText(resp.status.text)), nil
 	}
-	switch resp.typ {
-	case "QUOTA", "QUOTAROOT":
-		return c.whole("* " + resp.typ)
-	case "EXPUNGE":
+	if resp.typ == "EXPUNGE" {
 		return []byte("* " + strconv.FormatUint(uint64(resp.num), 10) + " EXPUNGE\r\n"), nil
 	}
 	return nil, c.skip()
-}
-
-// whole returns the rest of a response with its literals, bounded.
-func (c *conn) whole(head string) ([]byte, error) {
-	out := append([]byte(head), c.text[c.pos:]...)
-	for c.lit >= 0 {
-		out = append(out, "\r\n"...)
-		var err error
-		if out, err = c.literal(out, maxLiteral-int64(len(out))); err != nil {
-			return nil, err
-		}
-		out = append(out, c.text...)
-		if len(out) > maxLiteral {
-			return nil, &limitError{"a response of many literals"}
-		}
-	}
-	out = bytes.TrimRight(out, " ")
-	return append(out, "\r\n"...), nil
 }
 
 func taggedType(typ string) string {

@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -12,36 +14,40 @@ import (
 // damaged stream is listed as far as it is whole before the error is returned,
 // and so is one that was aborted.
 func RunArchive(in *stream.Reader, opt Options, out io.Writer) error {
-	a := &archive{opt: &opt, folders: map[string]*stream.Folder{}}
+	a := &archive{opt: &opt, folders: map[string]*stream.Folder{}, meters: map[string]*imapconn.Meter{}}
 	readErr := a.read(in)
 	if readErr != nil && exit.CodeOf(readErr) != exit.Data {
 		return readErr
 	}
-	if err := write(out, a.toc(), opt); err != nil {
+	choice := a.choose()
+	if err := write(out, a.entries(choice), opt); err != nil {
 		return err
 	}
-	switch missing := opt.Folders.Unmatched(a.names, a.delimiter); {
+	for _, note := range choice.Idle {
+		opt.Warn("%s", note)
+	}
+	switch {
 	case readErr != nil:
 		return readErr
 	case a.aborted != nil:
 		return exit.Errorf(exit.Code(a.aborted.Exit), "%s stopped early: %s", a.aborted.Command, a.aborted.Text)
-	case len(missing) > 0:
-		for _, name := range missing {
-			opt.Warn("%s: the archive has no such folder", name)
+	case len(choice.Missing) > 0:
+		for _, m := range choice.Missing {
+			opt.Warn("%s: the archive has %s", m.Name, m.Text)
 		}
-		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(missing))
+		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(choice.Missing))
 	}
 	return nil
 }
 
 // archive is what was counted in a stream.
 type archive struct {
-	opt       *Options
-	names     []string // in the order of the streams
-	folders   map[string]*stream.Folder
-	delimiter string
-	seen      stream.Seen
-	aborted   *stream.Abort
+	opt     *Options
+	names   []string // in the order of the streams
+	folders map[string]*stream.Folder
+	meters  map[string]*imapconn.Meter
+	seen    stream.Seen
+	aborted *stream.Abort
 
 	begin *stream.Begin
 	large *stream.Message // its parts are under way
@@ -67,7 +73,6 @@ func (a *archive) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
 		a.begin, a.large = r, nil
-		a.delimiter = r.Delimiter
 	case *stream.Folder:
 		a.folder(r)
 	case *stream.Message:
@@ -111,11 +116,12 @@ func (a *archive) takeBack() {
 // what the folder is now.
 func (a *archive) folder(r *stream.Folder) {
 	f := *r
-	f.Messages, f.Octets = 0, 0
+	f.Messages = 0
 	if before := a.folders[r.Name]; before != nil {
-		f.Messages, f.Octets = before.Messages, before.Octets
+		f.Messages = before.Messages
 	} else {
 		a.names = append(a.names, r.Name)
+		a.meters[r.Name] = &imapconn.Meter{}
 	}
 	a.folders[r.Name] = &f
 }
@@ -123,21 +129,33 @@ func (a *archive) folder(r *stream.Folder) {
 func (a *archive) count(m *stream.Message) {
 	if f := a.folders[m.Folder]; f != nil {
 		f.Messages++
-		f.Octets += m.Size
+		a.meters[m.Folder].Add(m.UID, m.Size, m.InternalDate)
 	}
 }
 
-// toc returns the chosen folders.
-func (a *archive) toc() (toc []stream.Folder) {
-	for _, name := range a.names {
-		f := *a.folders[name]
-		if !a.opt.Folders.Match(f.Name, f.Delimiter, f.Subscribed) {
-			continue
-		}
-		if !a.opt.Sizes {
-			f.Octets = -1
-		}
-		toc = append(toc, f)
+// choose applies the selection to all folders of the archive.
+func (a *archive) choose() folder.Choice {
+	all := make([]folder.Candidate, len(a.names))
+	for i, name := range a.names {
+		all[i] = Candidate(a.folders[name])
 	}
-	return toc
+	return a.opt.Folders.Choose(all)
+}
+
+// entries are the folders with what was counted of them.
+func (a *archive) entries(choice folder.Choice) []Entry {
+	entries := make([]Entry, len(a.names))
+	for i, name := range a.names {
+		f := *a.folders[name]
+		measured := a.meters[name].Extent
+		if f.Octets = measured.Octets; !a.opt.Sizes {
+			f.Octets, measured = -1, imapconn.Extent{}
+		}
+		f.Biggest, f.BiggestUID, f.Oldest, f.Newest = measured.Biggest, measured.BiggestUID, measured.Oldest, measured.Newest
+		if !a.opt.ACL {
+			f.ACL = nil
+		}
+		entries[i] = Entry{Folder: f, Left: choice.Left[i]}
+	}
+	return entries
 }

@@ -59,7 +59,7 @@ func reader(data []byte) *stream.Reader { return stream.NewReader(bytes.NewReade
 func listing(t *testing.T, data []byte, choice folder.Selection) (lines []string, err error) {
 	t.Helper()
 	var out bytes.Buffer
-	err = list.RunArchive(reader(data), list.Options{Folders: choice, Sizes: true, Safe: strconv.Quote, Warn: t.Logf}, &out)
+	err = list.RunArchive(reader(data), list.Options{Request: list.Request{Folders: choice, Sizes: true}, Warn: t.Logf}, &out)
 	for line := range strings.Lines(out.String()) {
 		var f struct {
 			Name             string

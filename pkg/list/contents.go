@@ -2,62 +2,172 @@ package list
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// Contents lists the chosen folders with their status, in the order of a
-// stream. Folders that tell nothing, or that were asked for by name and are
-// not there, are in failed.
-func Contents(ctx context.Context, session *imapconn.Session, choice folder.Selection, sizes bool) (toc []stream.Folder, failed []stream.Failed, err error) {
-	boxes, err := session.List(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(boxes) == 0 {
-		return nil, nil, exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
-	}
-	names := make([]string, len(boxes))
-	for i, b := range boxes {
-		names[i] = b.Name
-	}
-	for _, name := range choice.Unmatched(names, session.Namespace().Delimiter) {
-		failed = append(failed, stream.Failed{Folder: name, Reason: stream.ReasonNoFolder, Text: "the account has no such folder"})
-	}
-	boxes = slices.DeleteFunc(boxes, func(b imapconn.Mailbox) bool { return !choice.Match(b.Name, b.Delimiter, b.Subscribed) })
-	selectable := slices.DeleteFunc(slices.Clone(boxes), func(b imapconn.Mailbox) bool { return !b.Selectable() })
-	results, err := session.Status(ctx, selectable, sizes)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, b := range boxes {
-		var status *imapconn.Status
-		if b.Selectable() {
-			if r := results[0]; r.Err == nil {
-				status = &r.Status
-			} else {
-				failed = append(failed, stream.Failed{Folder: b.Name, Reason: stream.ReasonRefused, Text: r.Err.Error()})
-			}
-			results = results[1:]
-		}
-		toc = append(toc, Folder(b, status))
-	}
-	return toc, failed, nil
+// Request says which folders to list, and what of them.
+type Request struct {
+	Folders  folder.Selection
+	Sizes    bool // the octets of each, its largest message, and when its mail arrived
+	ACL      bool // who may do what with each
+	Progress progress.Counter
 }
 
-// Folder makes the record of a mailbox; st is nil where it cannot be opened.
-func Folder(b imapconn.Mailbox, st *imapconn.Status) stream.Folder {
-	f := stream.Folder{Name: b.Name, Delimiter: b.Delimiter, Attributes: lasting(b.Attributes), Subscribed: b.Subscribed, Octets: -1}
-	if st != nil {
-		f.UIDValidity, f.UIDNext, f.Messages, f.Octets = st.UIDValidity, st.UIDNext, st.Messages, st.Octets
-		if st.HighestModSeq > 0 {
-			f.HighestModSeq = strconv.FormatUint(st.HighestModSeq, 10)
+// Entry is a folder of an account.
+type Entry struct {
+	stream.Folder
+	Left   string // why the selection leaves it out, "" where it is taken
+	Failed string // why its state is not known, or ""
+}
+
+// Contents are the folders of an account, in the order of a stream.
+type Contents struct {
+	Entries []Entry
+	// Failed are folders that tell nothing, or that were asked for and are not
+	// there.
+	Failed []stream.Failed
+	Notes  []string // what else a user should know, not safe to print
+}
+
+// Folders returns the records of those that are taken.
+func (c *Contents) Folders() []stream.Folder {
+	var taken []stream.Folder
+	for i := range c.Entries {
+		if c.Entries[i].Left == "" {
+			taken = append(taken, c.Entries[i].Folder)
 		}
+	}
+	return taken
+}
+
+// Read lists the folders of an account. Those that are not taken cost nothing
+// but their line in the listing. A selection that takes no folder, none of which
+// failed, is exit.NoInput.
+func Read(ctx context.Context, session *imapconn.Session, request Request) (*Contents, error) {
+	r := &reading{ctx: ctx, session: session, Request: request}
+	if err := r.choose(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{r.status, r.measure, r.acls} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.taken) == 0 && len(r.Failed) == 0 {
+		return nil, exit.Errorf(exit.NoInput, "no folder of %d is chosen%s", len(r.boxes), because(r.Notes))
+	}
+	return &r.Contents, nil
+}
+
+func because(notes []string) string {
+	if len(notes) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(notes, "; ")
+}
+
+// reading is one call of Read.
+type reading struct {
+	ctx     context.Context
+	session *imapconn.Session
+	Request
+	Contents
+	boxes []imapconn.Mailbox // as listed, one for each of Entries
+	taken []int              // of them
+}
+
+// choose lists the folders and applies the selection.
+func (r *reading) choose() (err error) {
+	if r.boxes, err = r.session.Overview(r.ctx, r.Request.Folders.Spaces, r.detail()); err != nil {
+		return err
+	}
+	if len(r.boxes) == 0 {
+		return exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
+	}
+	all := make([]folder.Candidate, len(r.boxes))
+	for i, b := range r.boxes {
+		all[i] = folder.Candidate{Name: b.Name, Delimiter: b.Delimiter, Subscribed: b.Subscribed, Mere: !b.Selectable(), Space: b.Space}
+	}
+	choice := r.Request.Folders.Choose(all)
+	for _, m := range choice.Missing {
+		r.fail(m.Name, stream.ReasonNoFolder, "the account has "+m.Text)
+	}
+	r.Notes = choice.Idle
+	r.Entries = make([]Entry, len(r.boxes))
+	for i := range r.boxes {
+		r.Entries[i] = Entry{Folder: record(&r.boxes[i]), Left: choice.Left[i]}
+		if choice.Left[i] == "" {
+			r.taken = append(r.taken, i)
+		}
+	}
+	return r.lostSubscriptions()
+}
+
+// detail is what may come along with the names: nothing where there are folders
+// that nobody asks about.
+func (r *reading) detail() imapconn.Detail {
+	s := r.Request.Folders
+	most := len(s.Names)+len(s.Trees)+len(s.Include) == 0 && !s.Subscribed
+	for space := folder.Personal; space <= folder.Shared; space++ {
+		most = most && (s.Spaces.Has(space) || len(r.session.Namespaces(space)) == 0)
+	}
+	switch {
+	case !most:
+		return imapconn.NoDetail
+	case r.Sizes:
+		return imapconn.Sizes
+	}
+	return imapconn.States
+}
+
+func (r *reading) fail(name string, reason stream.Reason, text string) {
+	r.Failed = append(r.Failed, stream.Failed{Folder: name, Reason: reason, Text: text})
+}
+
+// lostSubscriptions finds names that are subscribed and not there: who chooses
+// folders by their subscription is missing them.
+func (r *reading) lostSubscriptions() error {
+	s := r.Request.Folders
+	if !s.Subscribed {
+		return nil
+	}
+	subscribed, err := r.session.Subscriptions(r.ctx, s.Spaces)
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, b := range r.boxes {
+		there[b.Name] = true
+	}
+	for _, b := range subscribed {
+		if !there[b.Name] && !s.Excludes(b.Name, b.Delimiter) {
+			r.fail(b.Name, stream.ReasonNoFolder, "it is subscribed, and the account has no such folder")
+		}
+	}
+	return nil
+}
+
+// Candidate is a folder of a stream, to be chosen or not.
+func Candidate(f *stream.Folder) folder.Candidate {
+	space, _ := folder.ParseSpace(f.Namespace)
+	return folder.Candidate{Name: f.Name, Delimiter: f.Delimiter, Subscribed: f.Subscribed, Mere: !f.HoldsMessages(), Space: space}
+}
+
+// record makes the record of a mailbox whose state is not known yet.
+func record(b *imapconn.Mailbox) stream.Folder {
+	f := stream.Folder{Name: b.Name, Delimiter: b.Delimiter, Attributes: lasting(b.Attributes), Subscribed: b.Subscribed, Octets: -1}
+	if b.Space != folder.Personal {
+		f.Namespace = b.Space.String()
 	}
 	return f
 }
@@ -66,4 +176,118 @@ func Folder(b imapconn.Mailbox, st *imapconn.Status) stream.Folder {
 // twice is to be the same stream.
 func lasting(attributes []string) []string {
 	return slices.DeleteFunc(slices.Clone(attributes), func(a string) bool { return a == `\Marked` || a == `\Unmarked` })
+}
+
+// open are the places of the folders that are taken and can be opened.
+func (r *reading) open() []int {
+	return slices.DeleteFunc(slices.Clone(r.taken), func(i int) bool { return !r.boxes[i].Selectable() || r.Entries[i].Failed != "" })
+}
+
+func (r *reading) at(places []int) []imapconn.Mailbox {
+	boxes := make([]imapconn.Mailbox, len(places))
+	for k, i := range places {
+		boxes[k] = r.boxes[i]
+	}
+	return boxes
+}
+
+// status fills in what STATUS tells.
+func (r *reading) status() error {
+	open := r.open()
+	results, err := r.session.Status(r.ctx, r.at(open), r.Sizes)
+	if err != nil {
+		return err
+	}
+	for k, i := range open {
+		f, st := &r.Entries[i], results[k]
+		if st.Err != nil {
+			f.Failed = st.Err.Error()
+			r.fail(f.Name, stream.Reason(st.Reason), f.Failed)
+			continue
+		}
+		f.UIDValidity, f.UIDNext, f.Messages, f.Octets = st.UIDValidity, st.UIDNext, st.Messages, st.Octets
+		if st.HighestModSeq > 0 {
+			f.HighestModSeq = strconv.FormatUint(st.HighestModSeq, 10)
+		}
+	}
+	return nil
+}
+
+// measure asks for every message's size and date.
+func (r *reading) measure() error {
+	if !r.Sizes {
+		return nil
+	}
+	open := r.open()
+	total := int64(0)
+	for _, i := range open {
+		total += int64(r.Entries[i].Messages)
+	}
+	r.Progress.Total(total, 0)
+	for _, i := range open {
+		f := &r.Entries[i]
+		r.Progress.Folder(f.Name)
+		if f.Messages == 0 {
+			f.Octets = 0
+			continue
+		}
+		m, err := r.session.Measure(r.ctx, &r.boxes[i])
+		if err != nil {
+			return err
+		}
+		if m.Err != nil {
+			f.Failed = m.Err.Error()
+			r.fail(f.Name, stream.Reason(m.Reason), f.Failed)
+			continue
+		}
+		if f.Octets < 0 {
+			f.Octets = m.Octets
+		}
+		f.Biggest, f.BiggestUID, f.Oldest, f.Newest = m.Biggest, m.BiggestUID, m.Oldest, m.Newest
+		r.Progress.Add(int64(f.Messages), 0)
+	}
+	return nil
+}
+
+// acls asks who may do what. That a server has no such lists, or shows them to
+// others only, is told and no failure.
+func (r *reading) acls() error {
+	if !r.ACL {
+		return nil
+	}
+	open := r.open()
+	results, err := r.session.ACLs(r.ctx, r.at(open))
+	if errors.Is(err, imapconn.ErrNoACL) {
+		r.Notes = append(r.Notes, "--acl: "+err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var hidden []string
+	for k, i := range open {
+		if results[k].Err != nil {
+			hidden = append(hidden, results[k].Err.Error())
+			continue
+		}
+		r.Entries[i].ACL = grants(results[k].Grants)
+	}
+	if len(hidden) > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("--acl: not to be seen of %d folders; the first: %s", len(hidden), hidden[0]))
+	}
+	return nil
+}
+
+// grants sorts an access control list, each identifier once.
+func grants(list []imapconn.Grant) []stream.Grant {
+	rights := map[string]string{}
+	for _, g := range list {
+		rights[g.Identifier] += g.Rights
+	}
+	out := []stream.Grant{}
+	for identifier, letters := range rights {
+		out = append(out, stream.Grant{Identifier: identifier, Rights: imapconn.SortRights(letters)})
+	}
+	slices.SortFunc(out, func(a, b stream.Grant) int { return strings.Compare(a.Identifier, b.Identifier) })
+	return out
 }

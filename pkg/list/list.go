@@ -1,69 +1,63 @@
-// Package list tells which folders an account has.
+// Package list tells which folders an account has, and what kind of server it
+// is on. Nothing is changed there.
 package list
 
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Options say which folders to list and how.
 type Options struct {
-	Folders folder.Selection
-	Sizes   bool // ask for octets too, which may cost the server a while
-	Table   bool // for people
-	Safe    func(string) string
-	// Progress counts the messages of the folders as these are told.
-	Progress progress.Counter
+	Request
+	Table    bool // for people: all folders, with why some are left out
+	Terminal bool // records may be seen by a person: nothing in them may act
 	Warn     func(format string, args ...any)
 }
 
-// Run writes a record for each folder, plain NDJSON, once all are known.
-// Folders that fail, or that were asked for and are not there, are told to
-// Warn and make the error exit.Partial.
+// Run writes a record for each folder that is taken, plain NDJSON, or a table of
+// all, once all are known. Folders that fail, or that were asked for and are not
+// there, are told to Warn and make the error exit.Partial.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer) error {
 	session, err := imapconn.Open(ctx, conn)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	toc, failed, err := Contents(ctx, session, opt.Folders, opt.Sizes)
+	contents, err := Read(ctx, session, opt.Request)
 	if err != nil {
 		return err
 	}
-	for i := range toc {
-		opt.Progress.Folder(toc[i].Name)
-		opt.Progress.Add(int64(toc[i].Messages), max(toc[i].Octets, 0))
+	for _, f := range contents.Failed {
+		opt.Warn("%s: %s", text.Safe(f.Folder), f.Text)
 	}
-	for _, f := range failed {
-		opt.Warn("%s: %s", opt.Safe(f.Folder), opt.Safe(f.Text))
+	for _, note := range contents.Notes {
+		opt.Warn("%s", note)
 	}
-	if err := write(out, toc, opt); err != nil {
+	if err := write(out, contents.Entries, opt); err != nil {
 		return err
 	}
-	if len(failed) > 0 {
-		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(failed))
+	if n := len(contents.Failed); n > 0 {
+		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", n)
 	}
 	return nil
 }
 
 // write prints folders once all are known.
-func write(out io.Writer, toc []stream.Folder, opt Options) error {
+func write(out io.Writer, entries []Entry, opt Options) error {
 	w := bufio.NewWriter(out)
 	var err error
 	if opt.Table {
-		err = table(w, toc, opt)
+		err = writeTable(w, entries, opt.Request)
 	} else {
-		err = stream.WriteFolders(w, toc)
+		err = writeRecords(w, (&Contents{Entries: entries}).Folders(), opt.Terminal)
 	}
 	if err == nil {
 		err = w.Flush()
@@ -71,19 +65,18 @@ func write(out io.Writer, toc []stream.Folder, opt Options) error {
 	return exit.Wrap(exit.IO, err)
 }
 
-func table(out io.Writer, toc []stream.Folder, opt Options) error {
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	head := "messages\t"
-	if opt.Sizes {
-		head += "octets\t"
+func writeRecords(w io.Writer, folders []stream.Folder, terminal bool) error {
+	if !terminal {
+		return stream.WriteFolders(w, folders)
 	}
-	fmt.Fprintf(w, "%s  folder\n", head)
-	for _, f := range toc {
-		fmt.Fprintf(w, "%d\t", f.Messages)
-		if opt.Sizes {
-			fmt.Fprintf(w, "%d\t", max(f.Octets, 0))
+	var lines strings.Builder
+	if err := stream.WriteFolders(&lines, folders); err != nil {
+		return err
+	}
+	for line := range strings.Lines(lines.String()) {
+		if _, err := io.WriteString(w, text.SafeJSON(strings.TrimSuffix(line, "\n"))+"\n"); err != nil {
+			return err
 		}
-		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(opt.Safe(f.Name)+"  "+opt.Safe(strings.Join(f.Attributes, " "))))
 	}
-	return w.Flush()
+	return nil
 }

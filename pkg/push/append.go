@@ -22,10 +22,10 @@ const (
 func (p *pusher) batch(w *work) error {
 	name := w.messages[0].Target
 	t := p.desk.target(name)
-	switch {
-	case p.full != nil:
-		return p.refuseAll(w.messages, Skipped, "over-quota", p.full.Error())
-	case p.halt != nil:
+	if err := p.fullOf(t); err != nil {
+		return p.refuseAll(w.messages, Skipped, "over-quota", err.Error())
+	}
+	if p.halt != nil {
 		_, err := p.leave(w.messages)
 		return err
 	}
@@ -52,7 +52,8 @@ func (p *pusher) batch(w *work) error {
 	if err != nil {
 		return err
 	}
-	for len(rest) > 0 && p.full == nil {
+	p.warnOfQuota(t, rest)
+	for len(rest) > 0 {
 		n, err := p.may(rest, p.together(rest))
 		if err != nil {
 			return err
@@ -67,9 +68,9 @@ func (p *pusher) batch(w *work) error {
 			return err
 		}
 		rest = rest[n:]
-	}
-	if len(rest) > 0 {
-		return p.refuseAll(rest, Skipped, "over-quota", p.full.Error())
+		if err := p.fullOf(t); err != nil {
+			return p.refuseAll(rest, Skipped, "over-quota", err.Error())
+		}
 	}
 	return p.receipts.flush()
 }
@@ -130,7 +131,7 @@ func (p *pusher) append(t *target, ms []*message) error {
 		case errors.Is(err, imapconn.ErrNoMailbox):
 			return p.refuseAll(slices.Concat(rest, tail), Rejected, "no-folder", err.Error())
 		case exit.CodeOf(err) == exit.CantCreate:
-			p.full = err
+			p.overQuota(t, err)
 			return p.refuseAll(slices.Concat(rest, tail), Skipped, "over-quota", err.Error())
 		default:
 			return err
@@ -205,6 +206,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 			t.ours[m.Key]++
 		}
 		p.taken |= m.odd
+		p.spent(t, m.Size)
 		return p.stored(t, m, Appended, r)
 	}
 	reason, text := "refused", r.Err.Error()

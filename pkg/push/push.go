@@ -22,6 +22,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Options say how to carry out a plan.
@@ -32,12 +33,15 @@ type Options struct {
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	AllowDelete   bool           // remove what the plan says is to be removed
 	Rejects       *stream.Writer // gets what was not appended, or nil
+	Subscribe     Subscription   // which folders; "": SubscribeSource
+	ACL           bool           // add the plan's access control lists to the destination's
 	// Limits bound what is sent. Once one is reached nothing more is tried: what
 	// is left of the plan gets receipts, and the error is a *limit.ReachedError.
 	Limits   limit.Limits
 	Failures *failure.Classes // counts what was not carried over; may be nil
 
 	Warn     func(format string, args ...any)
+	Say      func(format string, args ...any) // what is good to know; may be nil
 	Progress progress.Counter
 
 	sleep func(context.Context, time.Duration) error // nil: as long as it takes
@@ -69,13 +73,7 @@ func (o *Outcome) String() string {
 }
 
 // thousands prints n with commas.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func thousands(n int64) string { return text.Thousands(n) }
 
 // Run carries out a plan and writes receipts to out. Messages that were not
 // appended make the error exit.Partial; what was whole in a damaged plan has
@@ -85,7 +83,8 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	p := &pusher{
 		ctx: ctx, opt: &opt, receipts: newReceipts(out, opt.Failures), in: newAssembler(in, !opt.DryRun), restraint: newRestraint(opt.Limits),
 		// What is on its way when the run is interrupted is finished first.
-		desk: &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
+		desk:       &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
+		subscribed: map[string]bool{}, rights: map[string]string{}, warned: map[string]bool{},
 	}
 	if opt.sleep == nil {
 		opt.sleep = sleep
@@ -124,13 +123,17 @@ type pusher struct {
 	unfit    error // why this is no plan to carry out; an abort may excuse it
 	damaged  bool
 	taken    oddity // that the server was seen to take
-	full     error  // the destination takes no more
+	full     error  // a quota root of the destination takes no more
+	quota    rooms
 	restraint
 	standing
 	deadly  int           // messages at which the connection ends
 	slowest time.Duration // of the answers to a batch
 
-	wouldAppend int64 // octets, in a dry run
+	dressed    bool              // folders have their subscriptions and access control lists
+	subscribed map[string]bool   // targets that somebody asked to subscribe
+	rights     map[string]string // letters that the destination knows, by identifier
+	warned     map[string]bool
 }
 
 // run goes through the plan until it ends or cannot go on.
@@ -162,6 +165,7 @@ func (p *pusher) run() error {
 // verdict is the outcome of a plan that was read to its end.
 func (p *pusher) verdict() error {
 	s := &p.receipts.sums
+	short := p.rehearseQuota()
 	switch sum := s.total(); {
 	case p.aborted != nil:
 		return exit.Errorf(exit.Code(p.aborted.Exit), "%s stopped early: %s", p.aborted.Command, p.aborted.Text)
@@ -173,8 +177,8 @@ func (p *pusher) verdict() error {
 		return p.halt
 	case p.damaged:
 		return exit.Errorf(exit.Data, "messages in the plan are damaged; the receipts name them")
-	case p.rehearseQuota() != nil:
-		return p.rehearseQuota()
+	case short != nil:
+		return short
 	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !p.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
 		return exit.Errorf(exit.Partial, "%s messages and %s folders were not carried over; the receipts name them", thousands(s.Rejected+s.Failed+s.Skipped), thousands(s.Folders))
 	}
@@ -297,6 +301,7 @@ func (p *pusher) open(b *stream.Begin) error {
 	}
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
+	p.dressed, p.quota.surveyed = false, false
 	p.desk.recipe = recipe
 	p.digest(b)
 	return nil
@@ -402,11 +407,14 @@ func (p *pusher) messages(w *work) error {
 		return p.refuseAll(w.messages, Failed, "no-target", "the record names no destination folder")
 	}
 	p.enter(w.messages[0].Folder)
-	if p.opt.DryRun {
-		return p.rehearse(w.messages)
-	}
 	if err := p.desk.connect(); err != nil {
 		return err
+	}
+	if err := p.survey(); err != nil {
+		return err
+	}
+	if p.opt.DryRun {
+		return p.rehearse(w.messages)
 	}
 	return p.batch(w)
 }
@@ -449,7 +457,29 @@ func (p *pusher) folders() error {
 			return err
 		}
 	}
-	return nil
+	return p.dress()
+}
+
+// dress gives the folders their subscriptions and access control lists, as far
+// as the plan has no record for that.
+func (p *pusher) dress() error {
+	if p.dressed || !p.opt.ACL && p.begin.Plan && p.opt.Subscribe != SubscribeAll {
+		return nil
+	}
+	p.dressed = true
+	if err := p.desk.connect(); err != nil {
+		return err
+	}
+	for _, r := range p.subscriptions() {
+		x, err := p.subscribe(r)
+		if err == nil {
+			err = p.tellFolder(x)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.grants()
 }
 
 func (p *pusher) create(r *stream.Create) (Receipt, error) {
@@ -479,7 +509,12 @@ func (p *pusher) create(r *stream.Create) (Receipt, error) {
 
 func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
 	x := Receipt{Result: Subscribed, Folder: r.Folder, Target: r.Target}
-	if p.opt.DryRun {
+	p.subscribed[r.Target] = true
+	switch {
+	case p.opt.Subscribe == SubscribeNone:
+		x.Result, x.Reason = Skipped, "subscribe-none"
+		return x, nil
+	case p.opt.DryRun:
 		x.Result, x.Reason = Skipped, "dry-run"
 		return x, nil
 	}

@@ -22,6 +22,7 @@ const (
 	Created    Result = "created"
 	Subscribed Result = "subscribed"
 	Removed    Result = "removed"  // a folder
+	Granted    Result = "granted"  // rights on a folder, to somebody
 	Skipped    Result = "skipped"  // nothing was tried
 	Rejected   Result = "rejected" // the destination refuses it
 	Failed     Result = "failed"   // it could not be had, or its octets are damaged
@@ -41,6 +42,9 @@ type Receipt struct {
 	TargetUID         uint32   `json:"target_uid,omitempty"`
 	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
 	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
+	Identifier        string   `json:"identifier,omitempty"`    // of a right that was granted
+	Rights            string   `json:"rights,omitempty"`
+	DroppedRights     string   `json:"dropped_rights,omitempty"` // the destination does not know them
 	Reason            string   `json:"reason,omitempty"`
 	Text              string   `json:"text,omitempty"` // the server's own words
 	Time              string   `json:"time"`

@@ -3,7 +3,6 @@ package push
 import (
 	"fmt"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -12,9 +11,6 @@ import (
 
 // rehearse says what would become of messages of one target.
 func (p *pusher) rehearse(ms []*message) error {
-	if err := p.desk.connect(); err != nil {
-		return err
-	}
 	t := p.desk.target(ms[0].Target)
 	if t.exists && !t.opened {
 		box, err := p.desk.session.Examine(p.desk.ctx, t.wire)
@@ -31,21 +27,31 @@ func (p *pusher) rehearse(ms []*message) error {
 			t.flags, t.anyFlag = box.PermanentFlags, box.AnyKeyword
 		}
 	}
-	limit := p.desk.session.AppendLimit()
+	limit := p.desk.session.Limit("APPENDLIMIT")
+	if t.exists {
+		var err error
+		if limit, err = p.desk.session.AppendLimit(p.desk.ctx, t.wire); err != nil {
+			return err
+		}
+	}
 	for _, m := range ms {
 		x := of(&m.Message, t.name, Skipped)
 		x.Reason = "dry-run"
 		switch {
 		case t.refused != nil:
 			x.Result, x.Reason, x.Text = Rejected, "no-folder", t.refused.Error()
-		case limit > 0 && m.Size > limit:
+		case limit >= 0 && m.Size > limit:
 			x.Result, x.Reason, x.Text = Rejected, "too-large", fmt.Sprintf("%d octets, and the server takes %d", m.Size, limit)
 		case m.Size == 0:
 			x.Result, x.Reason = Rejected, "empty"
 		case len(t.flags) > 0:
 			_, x.DroppedFlags = t.allowed(m.Flags)
 		}
-		p.wouldAppend += m.Size
+		if x.Result == Skipped {
+			p.spent(t, m.Size)
+			t.wouldMessages++
+			t.wouldOctets += m.Size
+		}
 		p.count(0)
 		if err := p.receipts.message(x, 0); err != nil {
 			return err
@@ -61,16 +67,4 @@ func (p *pusher) rehearseName(x Receipt) (Receipt, error) {
 		x.Result, x.Reason, x.Text = Rejected, "create", err.Error()
 	}
 	return x, nil
-}
-
-// rehearseQuota compares what would be appended with the room that is left.
-func (p *pusher) rehearseQuota() error {
-	if !p.opt.DryRun || p.desk.session == nil || p.wouldAppend == 0 {
-		return nil
-	}
-	used, limit, err := p.desk.session.Quota(p.desk.ctx, folder.Inbox)
-	if err != nil || limit <= 0 || used+p.wouldAppend <= limit {
-		return nil // a server without quota has no say
-	}
-	return exit.Errorf(exit.CantCreate, "the plan needs %s octets, and the quota leaves %s", thousands(p.wouldAppend), thousands(max(0, limit-used)))
 }

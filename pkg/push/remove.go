@@ -55,7 +55,7 @@ func (p *pusher) remove() error {
 	if err := p.desk.connect(); err != nil {
 		return err
 	}
-	if err := p.desk.list(); err != nil { // the plan has made some
+	if err := p.desk.list(0); err != nil { // the plan has made some
 		return err
 	}
 	for len(p.removals) > 0 {

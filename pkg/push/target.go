@@ -17,6 +17,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // target is a destination folder that messages go to.
@@ -26,6 +27,9 @@ type target struct {
 	validity   uint32 // that the plan saw, 0: it did not exist
 	next       uint32 // UIDNEXT that the plan saw
 	refused    error  // why nothing can be appended, or nil
+	rooms      []*room
+
+	wouldMessages, wouldOctets int64 // in a dry run
 
 	opened  bool
 	flags   []string // PERMANENTFLAGS (RFC 9051 section 7.1)
@@ -108,12 +112,12 @@ func (d *desk) connect() error {
 		return err
 	}
 	d.session = session
-	return d.list()
+	return d.list(0)
 }
 
 // list learns which folders there are.
-func (d *desk) list() error {
-	boxes, err := d.session.List(d.ctx)
+func (d *desk) list(spaces folder.Spaces) error {
+	boxes, err := d.session.List(d.ctx, spaces)
 	if err != nil {
 		return err
 	}
@@ -149,6 +153,23 @@ func (d *desk) target(name string) *target {
 	return t
 }
 
+// targetOf names the folder of the destination that a source folder goes to, or
+// "".
+func (p *pusher) targetOf(f *stream.Folder) string {
+	if p.begin.Plan {
+		return f.Target
+	}
+	return p.where[f.Name]
+}
+
+// goal is that folder, or nil.
+func (p *pusher) goal(f *stream.Folder) *target {
+	if name := p.targetOf(f); name != "" {
+		return p.desk.target(name)
+	}
+	return nil
+}
+
 // create makes a folder. A server that insists on it gets the levels above
 // first.
 func (d *desk) create(t *target) error {
@@ -165,7 +186,7 @@ func (d *desk) create(t *target) error {
 		}
 	}
 	if errors.Is(err, imapconn.ErrExists) {
-		if listed := d.list(); listed != nil {
+		if listed := d.list(folder.AllSpaces); listed != nil { // it may be somebody else's
 			return listed
 		}
 		b, ok := d.boxes[t.name]

@@ -268,6 +268,24 @@ func (f *fields) folder(r *Folder) {
 		case "target_uidnext":
 			r.TargetUIDNext = f.num32()
 			return 11
+		case "namespace":
+			r.Namespace = f.str()
+			return 12
+		case "biggest":
+			r.Biggest = f.num()
+			return 13
+		case "biggest_uid":
+			r.BiggestUID = f.num32()
+			return 14
+		case "oldest":
+			r.Oldest = f.str()
+			return 15
+		case "newest":
+			r.Newest = f.str()
+			return 16
+		case "acl":
+			r.ACL = f.grants()
+			return 17
 		}
 		return -1
 	})
@@ -275,6 +293,14 @@ func (f *fields) folder(r *Folder) {
 	if f.err == nil && r.Name == "" {
 		f.fail("a folder without a name")
 	}
+}
+
+func (f *fields) grants() []Grant {
+	out := []Grant{}
+	for _, l := range f.labels() {
+		out = append(out, Grant{l.Name, l.Value})
+	}
+	return out
 }
 
 func (f *fields) message(r *Message) {

@@ -85,12 +85,29 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	o.str("delimiter", r.Delimiter)
 	o.list("attributes", r.Attributes)
 	o.flag("subscribed", r.Subscribed)
+	o.opt("namespace", r.Namespace)
 	o.num("uidvalidity", int64(r.UIDValidity))
 	o.num("uidnext", int64(r.UIDNext))
 	o.opt("highestmodseq", r.HighestModSeq)
 	o.num("messages", int64(r.Messages))
 	if r.Octets >= 0 {
 		o.num("octets", r.Octets)
+	}
+	if r.BiggestUID != 0 {
+		o.num("biggest", r.Biggest)
+		o.num("biggest_uid", int64(r.BiggestUID))
+	}
+	o.opt("oldest", r.Oldest)
+	o.opt("newest", r.Newest)
+	if r.ACL != nil {
+		o.name("acl")
+		o.b = AppendObject(o.b, func(yield func(string, string) bool) {
+			for _, g := range r.ACL {
+				if !yield(g.Identifier, g.Rights) {
+					return
+				}
+			}
+		})
 	}
 	o.opt("target", r.Target)
 	if r.Target != "" && r.TargetUIDValidity != 0 {

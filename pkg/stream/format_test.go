@@ -40,7 +40,7 @@ func TestFormatNamesEveryField(t *testing.T) {
 	b := &Body{Folder: "A", UID: 1, Part: 1, Parts: 1, SHA256: "x", bodyKind: textBody}
 	for _, r := range []Record{
 		&Begin{Prefix: "x", Delimiter: "x", TargetUser: "x", TargetHost: "x", Base: "x"},
-		&Folder{Name: "x", HighestModSeq: "1", Target: "x", TargetUIDValidity: 1},
+		&Folder{Name: "x", Namespace: "other", HighestModSeq: "1", BiggestUID: 1, Oldest: "x", Newest: "x", ACL: []Grant{}, Target: "x", TargetUIDValidity: 1},
 		m, b, &Failed{Folder: "A", UIDValidity: 1, UID: 1, Reason: "x", Text: "x"}, &Gone{}, &Skipped{Text: "x"}, &Create{Folder: "x"}, &Subscribe{Folder: "x"}, &Rmdir{}, &End{Plan: true, LeftOut: 1, Skipped: 1}, &Abort{},
 	} {
 		section := regexp.MustCompile(`(?s)\n### (?:create, )?` + r.kind() + `\b.*?\n##`).FindString(text)

@@ -77,11 +77,17 @@ type Folder struct {
 	Delimiter     string
 	Attributes    []string // RFC 9051 section 7.3.1, SPECIAL-USE among them; sorted
 	Subscribed    bool
+	Namespace     string // whose folder it is: "other" or "shared", "" for the account's own
 	UIDValidity   uint32
 	UIDNext       uint32 // a message at or above it belongs to the next run
 	HighestModSeq string // decimal; a string because it may exceed 2^53
 	Messages      uint32
-	Octets        int64 // -1: not asked for
+	Octets        int64   // -1: not asked for
+	Biggest       int64   // octets of the largest message, with BiggestUID
+	BiggestUID    uint32  // 0: not asked for, or there is none
+	Oldest        string  // INTERNALDATE of the first message to arrive, RFC 3339, or ""
+	Newest        string  // and of the last
+	ACL           []Grant // sorted by identifier; nil: not asked for
 
 	// In a plan.
 	Target            string // the destination folder
@@ -89,6 +95,10 @@ type Folder struct {
 	TargetUIDNext     uint32
 	Extra             []byte
 }
+
+// Grant is what one identifier may do with a folder (RFC 4314). An identifier
+// that begins with "-" may not do it.
+type Grant struct{ Identifier, Rights string }
 
 // HoldsMessages tells a folder from a mere level between folders.
 func (f *Folder) HoldsMessages() bool {
@@ -152,7 +162,7 @@ type Reason string
 const (
 	ReasonNotReturned Reason = "not-returned"        // the server listed it and does not give it
 	ReasonTruncated   Reason = "truncated"           // fewer octets came than were announced
-	ReasonUnreadable  Reason = "unreadable"          // the connection dies at this message
+	ReasonUnreadable  Reason = "unreadable"          // the connection dies at this message or folder
 	ReasonUIDValidity Reason = "uidvalidity-changed" // the folder is not the one that was listed
 	ReasonKey         Reason = "key-changed"         // another message has this UID now
 	ReasonRefused     Reason = "refused"             // the server said NO

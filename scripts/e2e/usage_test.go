@@ -51,6 +51,11 @@ func TestCase02Usage(t *testing.T) {
 		"bad label":                `imap-fetch $AT --label nothing`,
 		"bad timeout":              `imap-list $AT --timeout soon`,
 		"bad format":               `imap-list $AT --format xml`,
+		"bad namespace":            `imap-fetch $AT --namespace mine`,
+		"empty folder name":        `imap-fetch $AT --folder-rec ''`,
+		"select and namespace":     `imap-fetch $AT --namespace all --select - < stream.zst`,
+		"check and folders":        `imap-list $AT --check --include x`,
+		"bad subscribe":            `imap-push $AT --subscribe some stream.zst`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := *b

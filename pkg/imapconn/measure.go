@@ -1,0 +1,74 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Extent is what the messages of a mailbox measure.
+type Extent struct {
+	Octets     int64  // the sum of their RFC822.SIZE
+	Biggest    int64  // of them, in octets
+	BiggestUID uint32 // the first of that size, 0 where there is no message
+	Oldest     string // INTERNALDATE, RFC 3339 with the server's offset; "" if no message has one
+	Newest     string
+}
+
+// Measured is the extent of a mailbox, or why it is not known.
+type Measured struct {
+	Extent
+	Err    error
+	Reason Reason // of Err: Refused, or UIDValidityChanged
+}
+
+// Measure asks for the size and the arrival date of every message in a
+// mailbox. It resumes, and selects the mailbox for reading. The error is one
+// that does not concern this mailbox alone.
+func (s *Session) Measure(ctx context.Context, box *Mailbox) (Measured, error) {
+	var meter Meter
+	x, err := s.Examine(ctx, box.Wire)
+	if err == nil {
+		err = x.FetchAll(ctx, 1, 0, Items{Size: true, InternalDate: true}, 0, func(m *Message) error {
+			if m.State == Have {
+				meter.Add(m.UID, m.Size, m.InternalDate)
+			}
+			return nil
+		})
+	}
+	switch {
+	case err == nil:
+		return Measured{Extent: meter.Extent}, nil
+	case errors.Is(err, errReplaced):
+		return Measured{Err: err, Reason: UIDValidityChanged}, nil
+	case reasonOf(err) == Refused:
+		return Measured{Err: err, Reason: Refused}, nil
+	}
+	return Measured{}, err
+}
+
+// Meter is an Extent that grows.
+type Meter struct {
+	Extent
+	oldest, newest time.Time
+}
+
+// Add takes in a message of so many octets, with its INTERNALDATE in RFC 3339
+// or "".
+func (e *Meter) Add(uid uint32, octets int64, internalDate string) {
+	octets = max(octets, 0)
+	e.Octets = min(e.Octets+octets, maxSize-1)
+	if octets > e.Biggest || e.BiggestUID == 0 || octets == e.Biggest && uid < e.BiggestUID {
+		e.Biggest, e.BiggestUID = octets, uid
+	}
+	date, err := time.Parse(time.RFC3339, internalDate)
+	if err != nil {
+		return
+	}
+	if e.Oldest == "" || date.Before(e.oldest) {
+		e.oldest, e.Oldest = date, internalDate
+	}
+	if e.Newest == "" || date.After(e.newest) {
+		e.newest, e.Newest = date, internalDate
+	}
+}

@@ -1,0 +1,93 @@
+package imapconn
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// Server is what is known of a server once somebody has tried to log in. Texts
+// are its own words: valid UTF-8, not safe to print.
+type Server struct {
+	Step     Step   // how far it came
+	Address  string // IP address and port, "" if there was no connection
+	TLS      *TLS   // nil in the clear
+	Greeting string
+	Preauth  bool     // it took us as logged in
+	Offered  []string // capabilities before the login, sorted
+	Login    string   // mechanism of the login, as Options.Auth has it; "" if it came to none
+	Has      []string // capabilities after the login, sorted
+	ID       []Field  // what it says it is (RFC 2971)
+}
+
+// Step is a part of the way to an account.
+type Step string
+
+// The steps, in order. Ready is the last.
+const (
+	Connecting Step = "connect"
+	Encrypting Step = "tls"
+	Greeting   Step = "greeting" // and the capabilities
+	LoggingIn  Step = "login"
+	Entering   Step = "account" // ID, namespaces and the like
+	Ready      Step = "ready"
+)
+
+// TLS describes an encrypted connection.
+type TLS struct {
+	Version, Cipher string
+	Subject, Issuer string
+	Names           []string // that the certificate is for
+	NotAfter        time.Time
+	Pin             string // SHA-256 of the certificate, hex, for Options.Pin
+}
+
+// Probe is Open, and tells what was learnt of the server, whether or not it led
+// to a login.
+func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
+	s := &Session{o: o, delays: o.delays()}
+	err := causeOf(ctx, s.connect(ctx))
+	server := &Server{Step: Connecting}
+	if s.tried != nil {
+		server = s.tried.describe()
+	}
+	if err != nil {
+		return nil, server, err
+	}
+	return s, server, nil
+}
+
+func (c *conn) describe() *Server {
+	d := &Server{Step: c.step, Greeting: c.greeted, Preauth: c.preauth, Offered: c.offered, Login: c.loggedIn, ID: c.id, TLS: describeTLS(c.presented)}
+	if a := c.nc.RemoteAddr(); a != nil {
+		d.Address = a.String()
+	}
+	if d.Preauth || d.Login != "" {
+		d.Has = c.caps.sorted()
+	}
+	return d
+}
+
+func describeTLS(state *tls.ConnectionState) *TLS {
+	if state == nil {
+		return nil
+	}
+	leaf := state.PeerCertificates[0]
+	sum := sha256.Sum256(leaf.Raw)
+	d := &TLS{
+		Version: tls.VersionName(state.Version), Cipher: tls.CipherSuiteName(state.CipherSuite),
+		Subject: serverText(leaf.Subject.String()), Issuer: serverText(leaf.Issuer.String()),
+		NotAfter: leaf.NotAfter, Pin: hex.EncodeToString(sum[:]),
+	}
+	for _, name := range leaf.DNSNames {
+		d.Names = append(d.Names, serverText(name))
+	}
+	for _, ip := range leaf.IPAddresses {
+		d.Names = append(d.Names, ip.String())
+	}
+	slices.Sort(d.Names)
+	return d
+}

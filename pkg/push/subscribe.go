@@ -1,0 +1,31 @@
+package push
+
+import "github.com/imap-pipe/imap-pipe/pkg/stream"
+
+// Subscription says which folders of the destination are subscribed.
+type Subscription string
+
+// The choices. The zero value is SubscribeSource.
+const (
+	SubscribeSource Subscription = "source" // those that are at the source
+	SubscribeAll    Subscription = "all"    // every one that the plan names
+	SubscribeNone   Subscription = "none"   // subscriptions stay as they are
+)
+
+// subscriptions are those that no record of the plan asks for: a stream that is
+// no plan has none.
+func (p *pusher) subscriptions() (list []*stream.Subscribe) {
+	all := p.opt.Subscribe == SubscribeAll
+	if p.opt.Subscribe == SubscribeNone || p.begin.Plan && !all {
+		return nil
+	}
+	for _, f := range p.toc {
+		target := p.targetOf(f)
+		if target == "" || !f.HoldsMessages() || !all && !f.Subscribed || p.subscribed[target] || p.desk.boxes[target].Subscribed {
+			continue
+		}
+		p.subscribed[target] = true
+		list = append(list, &stream.Subscribe{Target: target, Folder: f.Name})
+	}
+	return list
+}
