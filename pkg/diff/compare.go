@@ -314,7 +314,11 @@ func (c *comparison) message(m *stream.Message) error {
 		c.large = incomplete(m)
 	}
 	match := s.target.match
-	v, e := match.decide(evidenceOf(m), ordinal, m.Parts == 0)
+	look := evidenceOf(m)
+	if s.target.shared { // one that looks like it may stand in another folder
+		look.known |= knownTwin
+	}
+	v, e := match.decide(look, ordinal, m.Parts == 0)
 	if v == waits && m.Parts > 0 {
 		c.late, c.into = &match.waiters[len(match.waiters)-1], match
 	}

@@ -37,7 +37,8 @@ type Target struct {
 	Subscribed  bool
 	Unreadable  string // why it cannot be compared, or ""
 
-	sources int // source folders that land here and have not ended
+	sources int  // source folders that land here and have not ended
+	shared  bool // messages of several source folders go here
 	match   *matcher
 }
 

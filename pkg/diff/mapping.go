@@ -47,6 +47,7 @@ func (c *comparison) tell(table *folder.Table) {
 			continue
 		}
 		s.target.sources++
+		s.target.shared = s.target.sources > 1
 		total += int64(s.Messages)
 		if s.note != "" {
 			c.opt.Warn("%s", s.note)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 // Bounds of the commands that are sent before the first is answered: commands
@@ -57,7 +59,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		switch {
 		case err == nil, errors.As(err, &no) && !IsBusy(err):
 		case !isLost(err) || errors.Is(err, errAway) || ctx.Err() != nil:
-			return nil, err
+			return nil, refused(err, exit.Temporary, "ask about %d folders", to-from)
 		case to-from > 1: // which of them is it?
 			alone = to - from
 			continue
