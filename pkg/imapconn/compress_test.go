@@ -263,7 +263,7 @@ func TestCompressDrip(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	go io.Copy(io.Discard, theirs)
-	c := newConn(ours, &Options{Timeout: 50 * time.Millisecond})
+	c := newConn(ours, &Options{Timeout: 250 * time.Millisecond})
 	if err := c.deflate(); err != nil {
 		t.Fatal(err)
 	}
