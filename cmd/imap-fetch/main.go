@@ -123,15 +123,20 @@ func adopt(c *ucli.Context, opt *fetch.Options, begin *stream.Begin) (err error)
 	return err
 }
 
-// limits reads what bounds the run: message bodies, so there must be some.
+// limits reads what bounds the run: message bodies that an account gives, so
+// there must be such.
 func limits(c *ucli.Context, opt *fetch.Options) (err error) {
 	opt.Failures = &failure.Classes{}
-	if opt.Limits, err = cli.Limits(c); err != nil || opt.Content != stream.Headers {
+	if opt.Limits, err = cli.Limits(c); err != nil {
 		return err
 	}
 	for _, name := range []string{"rate", "max-bytes"} {
-		if cli.Given(c, name) {
+		switch {
+		case !cli.Given(c, name):
+		case opt.Content == stream.Headers:
 			return exit.Errorf(exit.Usage, "--%s cannot stand beside --headers: it counts message bodies", name)
+		case cli.Given(c, "source"):
+			return exit.Errorf(exit.Usage, "--%s cannot stand beside --source: it counts what an account gives", name)
 		}
 	}
 	return nil

@@ -56,11 +56,6 @@ func checkSource(c *ucli.Context) error {
 			return exit.Errorf(exit.Usage, "--%s has no place beside --source: the archive's folders have their order", name)
 		}
 	}
-	for _, f := range cli.LimitFlags() {
-		if name := f.Names()[0]; cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s has no place beside --source: it spares servers", name)
-		}
-	}
 	if c.Bool("acl") {
 		return exit.Errorf(exit.Usage, "--acl has no place beside --source: the archive's folders pass as they are")
 	}

@@ -26,7 +26,7 @@ type Archive struct {
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
 func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
-	x := &extract{opt: &opt, w: w, needs: opt.Messages.needs(), known: map[string]bool{}}
+	x := &extract{opt: &opt, w: w, failures: newFailures(&opt), needs: opt.Messages.needs(), known: map[string]bool{}}
 	defer x.large.close()
 	in := a.In
 	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
@@ -54,6 +54,8 @@ type extract struct {
 	opt   *Options
 	w     *stream.Writer
 	ahead *foresight // what a first pass has found, or nil
+
+	failures *failures // of ours; those of the archive are passed on
 
 	begin    *stream.Begin // of the stream that is read
 	streams  int
@@ -108,7 +110,7 @@ func (x *extract) missing() error {
 	for _, m := range choice.Missing {
 		f := &stream.Failed{Folder: m.Name, Reason: stream.ReasonNoFolder, Text: "the archive has " + m.Text}
 		x.opt.Warn("folder %s: %s", f.Folder, f.Text)
-		if err := x.w.Write(f); err != nil {
+		if err := x.failures.told(x.w, f); err != nil {
 			return err
 		}
 	}

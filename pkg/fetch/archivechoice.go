@@ -93,7 +93,7 @@ func (x *extract) facts(m *stream.Message) search.Message {
 func (x *extract) damaged(m *stream.Message, err error) error {
 	x.listed++
 	x.opt.Progress.Add(1, 0)
-	return x.w.Write(&stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()})
+	return x.failures.write(x.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()})
 }
 
 // shownHeader is a header of the fields that a record shows.

@@ -131,7 +131,7 @@ func (e *export) contents(begin *stream.Begin) error {
 	}
 	for i := range failed {
 		e.opt.Warn("folder %s: %s", failed[i].Folder, failed[i].Text)
-		if err := e.failures.write(e.w, &failed[i]); err != nil {
+		if err := e.failures.told(e.w, &failed[i]); err != nil {
 			return err
 		}
 	}

@@ -42,11 +42,15 @@ func options(t testing.TB, content stream.Content) Options {
 }
 
 // exportOf returns the plain stream of an account.
-func exportOf(t testing.TB, addr string, opt Options) ([]byte, error) {
+func exportOf(t testing.TB, addr string, opt Options, change ...func(*imapconn.Options)) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{})
-	err := Run(t.Context(), connection(t, addr), opt, w, nil)
+	conn := connection(t, addr)
+	for _, f := range change {
+		f(&conn)
+	}
+	err := Run(t.Context(), conn, opt, w, nil)
 	if closeErr := w.Close(); closeErr != nil {
 		t.Fatal(closeErr)
 	}

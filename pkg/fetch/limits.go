@@ -101,6 +101,11 @@ func newFailures(opt *Options) *failures {
 // write writes a failed record of ours, and stops the run after too many.
 func (f *failures) write(w *stream.Writer, r *stream.Failed) error {
 	f.classes.Add(string(r.Reason), r.Folder, r.UID, r.Text)
+	return f.told(w, r)
+}
+
+// told is write for what the user was told of already.
+func (f *failures) told(w *stream.Writer, r *stream.Failed) error {
 	if err := w.Write(r); err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 // passing returns the first refusal that may be another answer in a while.
 func passing[T any](replies []reply[T]) error {
 	for i := range replies {
-		if no, _ := lastWords(replies[i].err); no != nil && readTroubleOf(no) != nil {
+		if no, _ := lastWords(replies[i].err); no != nil && troubleOf(no) != nil {
 			return replies[i].err
 		}
 	}

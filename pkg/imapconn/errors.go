@@ -73,7 +73,7 @@ func refused(err error, code exit.Code, format string, args ...any) error {
 		return err
 	}
 	switch {
-	case readTroubleOf(no) != nil:
+	case isTemporary(no) || hasCode(no, "LIMIT"):
 		code = exit.Temporary
 	case isOverQuota(no):
 		code = exit.CantCreate

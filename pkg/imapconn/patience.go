@@ -113,7 +113,7 @@ func (s *Session) given(ctx context.Context, refusal error) (again bool, err err
 	if no == nil || bye {
 		return false, nil
 	}
-	t := readTroubleOf(no)
+	t := troubleOf(no)
 	if t == nil {
 		return false, nil
 	}
@@ -198,7 +198,7 @@ func (s *Session) heed(ctx context.Context, err error) (waited bool, _ error) {
 	if no == nil {
 		return false, nil
 	}
-	t := readTroubleOf(no)
+	t := troubleOf(no)
 	if t == nil || t.kind != throttled {
 		return false, nil
 	}

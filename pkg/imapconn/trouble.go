@@ -34,11 +34,8 @@ const (
 	faulty
 )
 
-// readTrouble is what [LIMIT] means where nothing is stored. To an APPEND it
-// says that the message is too large.
-var readTrouble = &trouble{code: "LIMIT", kind: throttled, pause: 10, seen: "Yahoo: NO [LIMIT] UID FETCH Rate limit hit."}
-
-// troubles are tried in order.
+// troubles are tried in order. A [LIMIT] without further words is none: RFC 5530
+// means something too large by it, and so do servers.
 var troubles = []*trouble{
 	{"OVERQUOTA", text("bandwidth"), throttled, 60, "Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)"},
 	{"", text("bandwidth limit"), throttled, 60, "Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)"},
@@ -73,15 +70,6 @@ func troubleOf(no *imap.Error) *trouble {
 	return nil
 }
 
-// readTroubleOf is troubleOf for commands that store nothing.
-func readTroubleOf(no *imap.Error) *trouble {
-	t := troubleOf(no)
-	if t == nil && hasCode(no, "LIMIT") {
-		return readTrouble
-	}
-	return t
-}
-
 // isTemporary tells whether a refusal is worth another try later.
 func isTemporary(no *imap.Error) bool { return troubleOf(no) != nil }
 
@@ -92,7 +80,7 @@ func IsBusy(err error) bool {
 	if no == nil {
 		return false
 	}
-	t := readTroubleOf(no)
+	t := troubleOf(no)
 	return t != nil && t.kind == throttled
 }
 

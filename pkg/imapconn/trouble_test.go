@@ -75,9 +75,6 @@ func TestTrouble(t *testing.T) {
 			t.Errorf("%s: %+v", line, got)
 		}
 	}
-	if readTroubleOf(refusalOf("NO [LIMIT] what")) == nil {
-		t.Error("[LIMIT] is no message's size where nothing is stored")
-	}
 }
 
 // TestTroubleEverywhere: each of these, once, at each command, and the command

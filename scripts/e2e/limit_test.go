@@ -257,7 +257,7 @@ func TestLimitsMisused(t *testing.T) {
 	b := newBench(t).with("AT", "--host 127.0.0.1:1 --user joe --tls none")
 	for _, line := range []string{
 		`imap-fetch --headers --max-bytes 5M $AT`, `imap-fetch --headers --rate 4/s $AT`, `imap-fetch --rate 4 $AT`, `imap-fetch --max-bytes 0 $AT`, `imap-push --max-bytes -5 $AT </dev/null`,
-		`imap-push --max-errors 0 $AT </dev/null`, `imap-push --rate 0/s $AT </dev/null`, `imap-list --rate 4/s $AT`, `imap-diff --max-bytes 5 $AT </dev/null`,
+		`imap-push --max-errors 0 $AT </dev/null`, `imap-push --rate 0/s $AT </dev/null`, `imap-list --rate 4/s $AT`, `imap-fetch --rate 4/s --source mail.zst`, `imap-fetch --max-bytes 5M --source mail.zst`, `imap-diff --max-bytes 5 $AT </dev/null`,
 	} {
 		b.sh(line).wants(64)
 	}
