@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -33,8 +33,8 @@ func messageFlags() []ucli.Flag {
 		text("sent-before", "`DATE`: sent before that day"),
 		text("max-age", "`AGE`: arrived at most so long ago: days, as in 1.5, or 90m, 12h, 3d, 2w"),
 		text("min-age", "`AGE`: arrived at least so long ago"),
-		text("max-size", "`OCTETS`: of at most that size, as in 40MB or 1MiB"),
-		text("min-size", "`OCTETS`: of at least that size"),
+		text("max-size", "`SIZE`: of at most that size, as in 40MB or 1MiB"),
+		text("min-size", "`SIZE`: of at least that size"),
 		text("uid", "`SET`: with these UIDs, as in 1:100,205,300:*"),
 		list("skip-raw", "`RE`: not what matches anywhere in its octets; a skipped record names each; repeatable"),
 		&ucli.BoolFlag{Name: "search-here", Category: choosing, Usage: "do not let the server search: look at the messages here"},
@@ -148,13 +148,12 @@ func (r *reader) sizes() {
 	}
 }
 
-// parseOctets reads a number of octets.
+// parseOctets reads a size. That of an empty message is one, too.
 func parseOctets(text string) (int64, error) {
-	n, err := strconv.ParseInt(text, 10, 53)
-	if err != nil || n < 0 {
-		return 0, exit.Errorf(exit.Usage, "%s is no number of octets", cli.Safe(text))
+	if text == "0" {
+		return 0, nil
 	}
-	return n, nil
+	return limit.ParseOctets(text)
 }
 
 func (r *reader) skip() {

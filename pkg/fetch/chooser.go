@@ -165,13 +165,15 @@ func (c *chooser) sift(b *batch, wants []want) error {
 				return err
 			}
 		}
-		if v == skipped {
-			it = c.skip(it.uid)
+		if v != taken {
 			c.leave(1)
+			c.pacer.Spend(1, it.size) // it was read all the same
 		}
 		if v == leftOut {
-			c.leave(1)
 			continue
+		}
+		if v == skipped {
+			it = c.skip(it.uid)
 		}
 		kept = append(kept, it)
 	}

@@ -215,6 +215,26 @@ func TestSizeOfNoSize(t *testing.T) {
 	}
 }
 
+// What is left out counts for no limit.
+func TestChoiceUnderALimit(t *testing.T) {
+	messages := append(mails(4, 600), slices.Concat(mails(1, 200000)[0], []byte("needle")))
+	messages = append(messages, mails(2, 600)...)
+	server := oddServer{messages: messages, size: func(real int) int { return real }, folders: true}
+	skip, err := search.Skip("needle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, choice := range map[string]Choice{"skipped": {Skip: skip, SkipText: "x"}, "left out": {Criteria: parse(t, "NOT BODY needle"), Here: true}} {
+		opt := options(t, stream.Full)
+		opt.Limits.Octets = 100000
+		opt.Messages = choice
+		g, _, err := chosen(t, server.start(t), opt)
+		if err != nil || len(g.order) != 6 || g.end.LeftOut != 1 {
+			t.Errorf("%s: %v, %+v", name, err, g)
+		}
+	}
+}
+
 // A message that goes away while it is looked at is gone, not an error.
 func TestChosenAndGone(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})

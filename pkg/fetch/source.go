@@ -384,6 +384,9 @@ func (s *source) fetch(wants []want) error {
 // many it is done with.
 func (s *source) some(wants []want) (int, error) {
 	if s.budget.FitsNever(wants[0].size) {
+		if wants[0].open { // perhaps nobody wants it
+			return 1, s.large(wants[0])
+		}
 		return 1, s.leave(wants[0])
 	}
 	n, octets := 0, int64(0)
