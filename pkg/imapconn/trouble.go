@@ -16,8 +16,7 @@ type trouble struct {
 	code  string         // response code (RFC 5530); "": any that does not say something else
 	text  *regexp.Regexp // that the text holds; nil: any
 	kind  kind
-	pause int    // seconds before the first time again; doubled each time
-	seen  string // who says so
+	pause int // seconds before the first time again; doubled each time
 }
 
 // kind is what a trouble means if it lasts.
@@ -34,24 +33,25 @@ const (
 	faulty
 )
 
-// troubles are tried in order. A [LIMIT] without further words is none: RFC 5530
-// means something too large by it, and so do servers.
+// troubles, with who was heard to say so, are tried in order. A [LIMIT] without
+// further words is none: RFC 5530 means something too large by it, and so do
+// servers.
 var troubles = []*trouble{
-	{"OVERQUOTA", text("bandwidth"), throttled, 60, "Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)"},
-	{"", text("bandwidth limit"), throttled, 60, "Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)"},
-	{"", suggestedPause, throttled, 60, "Exchange: BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds"},
-	{"THROTTLED", nil, throttled, 30, "Gmail: NO [THROTTLED]"},
-	{"", text(`throttl|backoff`), throttled, 30, "Exchange: NO Request is throttled"},
-	{"", text(`server unavailable\. 1[0-9]`), throttled, 30, "Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15"},
-	{"", text(`server (is )?(too )?busy`), throttled, 30, "Exchange: NO Server busy"},
-	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10, "Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded"},
-	{"", text(`rate limit`), throttled, 10, "Yahoo: NO [LIMIT] APPEND Rate limit hit."},
-	{"INUSE", nil, busy, 1, "RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later"},
-	{"UNAVAILABLE", nil, busy, 1, "RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later"},
-	{"EXPUNGEISSUED", nil, busy, 1, "RFC 5530"},
-	{"SERVERBUG", nil, faulty, 1, "RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error"},
-	{"", text(`authenticated but not connected`), busy, 5, "Exchange: BAD User is authenticated but not connected."},
-	{"", text(`try again|temporar`), busy, 1, ""},
+	{"OVERQUOTA", text("bandwidth"), throttled, 60},          // Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)
+	{"", text("bandwidth limit"), throttled, 60},             // Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)
+	{"", suggestedPause, throttled, 60},                      // Exchange: BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds
+	{"THROTTLED", nil, throttled, 30},                        // Gmail: NO [THROTTLED]
+	{"", text(`throttl|backoff`), throttled, 30},             // Exchange: NO Request is throttled
+	{"", text(`server unavailable\. 1[0-9]`), throttled, 30}, // Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15
+	{"", text(`server (is )?(too )?busy`), throttled, 30},    // Exchange: NO Server busy
+	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10}, // Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded
+	{"", text(`rate limit`), throttled, 10},                // Yahoo: NO [LIMIT] APPEND Rate limit hit.
+	{"INUSE", nil, busy, 1},                                // RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later
+	{"UNAVAILABLE", nil, busy, 1},                          // RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later
+	{"EXPUNGEISSUED", nil, busy, 1},                        // RFC 5530
+	{"SERVERBUG", nil, faulty, 1},                          // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
+	{"", text(`authenticated but not connected`), busy, 5}, // Exchange: BAD User is authenticated but not connected.
+	{"", text(`try again|temporar`), busy, 1},
 }
 
 func text(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + pattern) }

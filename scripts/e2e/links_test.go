@@ -12,7 +12,7 @@ import (
 
 var (
 	pageLink   = regexp.MustCompile(`\]\(([^):#\s]*)(?:#([^)\s]*))?\)`)
-	notInLinks = regexp.MustCompile("[^\\pL\\pN_ -]")
+	notInLinks = regexp.MustCompile(`[^\pL\pN_ -]`)
 )
 
 // TestLinks: every link from one page to another leads to a file, and to a
