@@ -49,7 +49,7 @@ type TLS struct {
 // to a login.
 func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
 	s := &Session{o: o, delays: o.delays()}
-	err := causeOf(ctx, s.connect(ctx))
+	err := s.enter(ctx)
 	server := &Server{Step: Connecting}
 	if s.tried != nil {
 		server = s.tried.describe()

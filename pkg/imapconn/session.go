@@ -38,17 +38,25 @@ type Session struct {
 // 69 if there is no connection, 75 if the server turns us away for now, 76 for
 // TLS and protocol, 77 if the login is refused.
 func Open(ctx context.Context, o Options) (*Session, error) {
-	if err := o.Check(); err != nil {
+	s := &Session{o: o, delays: o.delays()}
+	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
-	s := &Session{o: o, delays: o.delays()}
+	return s, nil
+}
+
+// enter connects for the first time.
+func (s *Session) enter(ctx context.Context) error {
+	if err := s.o.Check(); err != nil {
+		return err
+	}
 	for {
 		err := s.connect(ctx)
 		if err == nil {
-			return s, nil
+			return nil
 		}
 		if again, held := s.heed(ctx, err); !again || held != nil || ctx.Err() != nil {
-			return nil, causeOf(ctx, cmp.Or(held, err))
+			return causeOf(ctx, cmp.Or(held, err))
 		}
 	}
 }

@@ -35,6 +35,12 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer)
 	if err != nil {
 		return err
 	}
+	if !opt.Sizes { // else each was counted when it was measured
+		for _, f := range contents.Folders() {
+			opt.Progress.Folder(f.Name)
+			opt.Progress.Add(int64(f.Messages), 0)
+		}
+	}
 	for _, f := range contents.Failed {
 		opt.Warn("%s: %s", text.Safe(f.Folder), f.Text)
 	}
