@@ -28,7 +28,7 @@ func connection(t testing.TB, addr string) imapconn.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, MaxWait: 10 * time.Millisecond, Password: func(context.Context) (string, error) { return "secret", nil }}
 	conn.Port, _ = strconv.Atoi(port)
 	return conn
 }
