@@ -201,6 +201,13 @@ func TestNamespaces(t *testing.T) {
 	if got := b.sh(`zstdcat other.zst | jq -c 'select(.type == "begin").filters'`).stdout; got != `["namespace=other"]`+"\n" {
 		t.Error(got)
 	}
+	// What is in an archive was chosen once: all of it is meant.
+	b.sh(`imap-list --source other.zst`).wants(0).lists("user.joe", "user.joe.Team")
+	b.sh(`imap-list --source other.zst --namespace shared`).wants(0).lists().says("--namespace shared: the server lists no such folder")
+	b.sh(`imap-fetch --source other.zst --folder user.joe.Taem -o none.zst`).wants(3).says(`the archive has no such folder; did you mean "user.joe.Team"?`)
+	if got := b.sh(`imap-fetch --source other.zst --folder-rec user.joe -o all.zst && zstdcat all.zst | jq -r 'select(.type == "message").folder' | sort | uniq -c`).wants(0).stdout; strings.Join(strings.Fields(got), " ") != "3 user.joe 2 user.joe.Team" {
+		t.Error(got)
+	}
 	// A list says whose folders it means.
 	b.sh(`imap-list $SRC --namespace all | jq -c 'select(.messages > 0)' | imap-fetch --select - $SRC -o picked.zst`).wants(0)
 	if got := b.sh(`zstdcat picked.zst | jq -r 'select(.type == "folder").name'`).stdout; got != "user.joe\nuser.joe.Team\n" {
