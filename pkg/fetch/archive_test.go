@@ -515,7 +515,7 @@ func TestArchiveWhateverItHolds(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(4711, 2))
 	choices := []string{"ALL", "SEEN", "UID 1:3", "SUBJECT s1", "BODY needle", "NOT BODY body", "UID *"}
-	for i := range 100 {
+	for i := range 50 {
 		all := slices.Clone(lines)
 		if i%3 == 0 {
 			all = slices.Concat(lines, lines)

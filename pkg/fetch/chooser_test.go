@@ -50,6 +50,9 @@ func TestChoiceWhoeverMakesIt(t *testing.T) {
 		"long": {Criteria: parse(t, "NOT ("+strings.Repeat("SUBJECT xyzxyzxyzxyzxyzxyz ", 400)+") SUBJECT s1")},
 	} {
 		for _, content := range []stream.Content{stream.Full, stream.Headers} {
+			if content == stream.Headers && !choice.needs().Octets() {
+				continue // nothing but what is written differs
+			}
 			opt := options(t, content)
 			opt.Messages = choice
 			out, err := extractOf(t, fileOf(data), opt)
