@@ -262,7 +262,6 @@ func TestCase34MisspeltKey(t *testing.T) {
 		`imap-fetch --source x.zst $AT`:                      "--source",
 		`imap-fetch --source x.zst --key ALL`:                "--key",
 		`imap-fetch --source - --select - <x.zst`:            "stdin",
-		`imap-list --check $AT`:                              "--source",
 		`imap-list --check --source x.zst --folder INBOX`:    "--folder",
 		`imap-list --source x.zst $AT`:                       "--source",
 		`imap-fetch --source x.zst --search 'SENTAFTER x'`:   "SENTSINCE",
