@@ -102,8 +102,9 @@ func TestInterruptedWhileReading(t *testing.T) {
 	b.sh(`imap-fetch --headers --level none $SRC | head -n 1 >beginning`).wants(0)
 	s := b.start(`sh -c 'cat beginning; exec sleep 600'`, `imap-diff $DST`, `tee got`, `imap-fetch --select - $SRC`, `imap-push $DST`)
 	b.arrives("got", s)
-	time.Sleep(200 * time.Millisecond) // it reads the beginning
+	time.Sleep(time.Second) // it reads the beginning
 	s.cmds[1].Process.Signal(syscall.SIGINT)
+	time.Sleep(time.Second) // it is told before its input ends
 	s.kill(0)
 	if codes := s.wait(time.Minute); codes[1] != 130 || codes[3] != 130 || codes[4] != 130 {
 		t.Errorf("exit codes %v\n%s", codes, s)
