@@ -7,6 +7,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // unknownOption tells what was meant, as far as can be guessed. It repeats
@@ -31,7 +32,7 @@ func nearest(flags []ucli.Flag, name string) string {
 			if len(known) == 1 || hidden(f) {
 				continue
 			}
-			if d := distance(name, known); d < least {
+			if d := text.Distance([]byte(name), []byte(known), least); d < least {
 				best, least = known, d
 			}
 		}
@@ -42,27 +43,6 @@ func nearest(flags []ucli.Flag, name string) string {
 func hidden(f ucli.Flag) bool {
 	v, ok := f.(ucli.VisibleFlag)
 	return ok && !v.IsVisible()
-}
-
-// distance is the number of octets to insert, drop or change between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 var badValue = regexp.MustCompile(`(?s)^invalid (?:boolean )?value (".*") for (?:flag )?-([^\s:]+): .*$`)

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Nearest returns the name that asked was most likely meant to be, or "" if
@@ -14,12 +16,12 @@ func Nearest(asked string, names []string, delimiter string) string {
 	best, least := "", len(want)/4+2
 	for _, name := range names {
 		have := fold(name)
-		if d := distance(want, have, least); d < least {
+		if d := text.Distance(want, have, least); d < least {
 			best, least = name, d
 		}
 		// One more, so that a name that fits as a whole is nearer.
 		for _, tail := range tails(have, delimiter) {
-			if d := distance(want, tail, least) + 1; d < least {
+			if d := text.Distance(want, tail, least) + 1; d < least {
 				best, least = name, d
 			}
 		}
@@ -38,32 +40,4 @@ func tails(name []rune, delimiter string) (list [][]rune) {
 		}
 	}
 	return list
-}
-
-// maxNear bounds the names that are compared: hostile ones are long.
-const maxNear = 200
-
-// distance is the number of characters to insert, drop or change between a and
-// b, or limit where it is not below it.
-func distance(a, b []rune, limit int) int {
-	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > maxNear || len(b) > maxNear {
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range b {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return min(row[len(b)], limit)
 }

@@ -18,18 +18,18 @@ const maxWord = 2 << 10
 // that is malformed or in a charset that is not known stays as it is, and so
 // do octets that are no UTF-8.
 func Text(value []byte) []byte {
-	text := collapse(value)
+	text := Collapse(value)
 	if !bytes.Contains(text, []byte("=?")) {
 		return text
 	}
 	d := decoder{rest: text}
 	for d.next() {
 	}
-	return collapse(d.out)
+	return Collapse(d.out)
 }
 
-// collapse makes runs of white space one blank, and trims.
-func collapse(value []byte) []byte {
+// Collapse makes runs of white space one blank, and trims.
+func Collapse(value []byte) []byte {
 	text := make([]byte, 0, len(value))
 	gap := false
 	for _, c := range value {

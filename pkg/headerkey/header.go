@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // maxShown is how much of a field is shown, in octets of UTF-8; maxEncoded is
@@ -60,7 +62,7 @@ var words = mime.WordDecoder{CharsetReader: charset.Reader}
 
 // readable makes a line of text of a raw value.
 func readable(raw []byte) string {
-	text := collapse(raw[:min(len(raw), maxEncoded)])
+	text := string(header.Collapse(raw[:min(len(raw), maxEncoded)]))
 	if strings.Contains(text, "=?") {
 		// An encoded word in a charset that is not known leaves all as it is.
 		if decoded, err := words.DecodeHeader(text); err == nil {
@@ -68,24 +70,6 @@ func readable(raw []byte) string {
 		}
 	}
 	return cut(strings.ToValidUTF8(text, "\uFFFD"), maxShown)
-}
-
-// collapse makes runs of white space one blank, and trims.
-func collapse(raw []byte) string {
-	text := make([]byte, 0, len(raw))
-	gap := false
-	for _, c := range raw {
-		if valueClass[c] == blank {
-			gap = true
-			continue
-		}
-		if gap && len(text) > 0 {
-			text = append(text, ' ')
-		}
-		gap = false
-		text = append(text, c)
-	}
-	return string(text)
 }
 
 // cut shortens valid UTF-8 to at most n octets, between two code points.

@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -59,7 +60,39 @@ func (x *Selected) LargestUID(ctx context.Context) (uint32, error) {
 
 // fetchUIDs returns the UIDs that an answer to FETCH names.
 func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint32, error) {
-	var uids []uint32
+	return x.collect(ctx, "list", func(c *conn, f *found) error {
+		_, err := c.run(c.command("UID FETCH "+set+" (UID)"), func(resp *response) error {
+			if resp.typ != "FETCH" {
+				return nil
+			}
+			var m fetched
+			err := c.fetchResponse(&m, &wanted{})
+			if err == nil && m.got&gotUID != 0 {
+				f.uids = append(f.uids, m.UID)
+			}
+			return cmp.Or(f.tooMany(), err)
+		})
+		return err
+	})
+}
+
+// found is what a server named in answer to one command.
+type found struct{ uids []uint32 }
+
+// maxFound bounds it.
+const maxFound = 1 << 24
+
+func (f *found) tooMany() error {
+	if len(f.uids) > maxFound {
+		return &limitError{"too many messages"}
+	}
+	return nil
+}
+
+// collect returns the UIDs that ask finds in the folder, sorted. It resumes. An
+// error says what was to be done with the folder.
+func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *found) error) ([]uint32, error) {
+	var f found
 	err := x.s.do(ctx, func(*conn) error {
 		changed, err := x.ready(ctx)
 		if err != nil || changed {
@@ -67,28 +100,14 @@ func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint32, error) 
 		}
 		c := x.s.c
 		defer c.watch(ctx)()
-		uids = uids[:0]
-		_, err = c.run(c.command("UID FETCH "+set+" (UID)"), func(resp *response) error {
-			if resp.typ != "FETCH" {
-				return nil
-			}
-			var m fetched
-			err := c.fetchResponse(&m, &wanted{})
-			if err == nil && m.got&gotUID != 0 {
-				uids = append(uids, m.UID)
-			}
-			if len(uids) > maxFound {
-				return &limitError{"too many messages"}
-			}
-			return err
-		})
-		return err
+		f.uids = f.uids[:0]
+		return ask(c, &f)
 	})
 	if err != nil {
-		return nil, refused(err, exit.Protocol, "list folder %s", quote(mailboxName(x.Wire)))
+		return nil, refused(err, exit.Protocol, "%s folder %s", what, quote(mailboxName(x.Wire)))
 	}
-	slices.Sort(uids)
-	return slices.Compact(uids), nil
+	slices.Sort(f.uids)
+	return slices.Compact(f.uids), nil
 }
 
 // maxSpan is over how many UIDs one SEARCH goes, so that what it finds fits a
@@ -136,43 +155,24 @@ func (k *command) program(program search.Program) {
 
 // search runs UID SEARCH.
 func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint32, error) {
-	var uids []uint32
-	err := x.s.do(ctx, func(*conn) error {
-		changed, err := x.ready(ctx)
-		if err != nil || changed {
-			return validityError(changed, err)
-		}
-		c := x.s.c
-		defer c.watch(ctx)()
-		uids = uids[:0]
+	return x.collect(ctx, "search", func(c *conn, f *found) error {
 		c.wide = true
 		defer func() { c.wide = false }()
 		k := c.command("UID SEARCH")
 		criteria(k)
-		_, err = c.run(k, func(resp *response) error {
+		_, err := c.run(k, func(resp *response) error {
 			if resp.typ == "SEARCH" {
-				before := len(uids)
-				c.searchNumbers(func(uid uint32) { uids = append(uids, uid) })
-				if len(uids) > before {
+				before := len(f.uids)
+				c.searchNumbers(func(uid uint32) { f.uids = append(f.uids, uid) })
+				if len(f.uids) > before {
 					c.progress()
 				}
 			}
-			if len(uids) > maxFound {
-				return &limitError{"too many search results"}
-			}
-			return nil
+			return f.tooMany()
 		})
 		return err
 	})
-	if err != nil {
-		return nil, refused(err, exit.Protocol, "search folder %s", quote(mailboxName(x.Wire)))
-	}
-	slices.Sort(uids)
-	return slices.Compact(uids), nil
 }
-
-// maxFound bounds the results of a search.
-const maxFound = 1 << 24
 
 // searchNumbers reads what follows "* SEARCH": numbers, several blanks between
 // them, and what else there may be. 0 is no UID.

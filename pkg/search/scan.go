@@ -23,7 +23,7 @@ var errDecided = errors.New("decided")
 
 // scan looks for the keys that are about fields and words.
 func (f *facts) scan(keys []key) error {
-	s := &scan{facts: f, keys: keys, fields: open[*field](f, keys), dates: open[*sent](f, keys), words: open[*text](f, keys)}
+	s := &scan{facts: f, keys: keys, fields: open[*field](f, keys), dates: open[*sent](f, keys), words: open[*wordKey](f, keys)}
 	if len(s.fields)+len(s.dates)+len(s.words) == 0 {
 		return nil
 	}
@@ -73,7 +73,7 @@ type scan struct {
 	keys   []key
 	fields []*field // not found so far, as all of these
 	dates  []*sent
-	words  []*text
+	words  []*wordKey
 
 	lines  *lines
 	window window
@@ -200,7 +200,7 @@ func (s *scan) body(h partHeader) error {
 
 // look notes the keys whose words the window has.
 func (s *scan) look(body bool) error {
-	left := slices.DeleteFunc(s.words, func(k *text) bool {
+	left := slices.DeleteFunc(s.words, func(k *wordKey) bool {
 		found := (body || !k.body) && s.window.has(k.fold)
 		if found {
 			s.note(k, yes)

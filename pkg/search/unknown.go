@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // refused are keys that exist and are not taken here, with the reason.
@@ -55,31 +56,9 @@ func nearest(name string) string {
 	}
 	best, least := "", len(name)/2+1
 	for _, key := range slices.Sorted(maps.Keys(readers)) {
-		if d := distance(name, key); d < least {
+		if d := text.Distance([]byte(name), []byte(key), least); d < least {
 			best, least = key, d
 		}
 	}
 	return best
-}
-
-// distance counts the octets to insert, to drop or to replace between two words
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

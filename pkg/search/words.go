@@ -51,8 +51,8 @@ func (k *field) needs(n *Needs) {
 func (k *field) bounds(s server) bounds { return s.words(k, k.words) }
 func (k *field) match(f *facts) verdict { return f.found(k) }
 
-// text is TEXT or BODY.
-type text struct {
+// wordKey is TEXT or BODY.
+type wordKey struct {
 	body  bool
 	words string // not empty
 	fold  []byte
@@ -63,10 +63,10 @@ func newText(body bool, words string) key {
 	if words == "" {
 		return all{}
 	}
-	return &text{body, words, fold(words)}
+	return &wordKey{body, words, fold(words)}
 }
 
-func (k *text) print(p *printer) {
+func (k *wordKey) print(p *printer) {
 	if k.body {
 		p.argument("BODY", k.words)
 	} else {
@@ -74,6 +74,6 @@ func (k *text) print(p *printer) {
 	}
 }
 
-func (k *text) needs(n *Needs)         { n.Body = true }
-func (k *text) bounds(s server) bounds { return s.words(k, k.words) }
-func (k *text) match(f *facts) verdict { return f.found(k) }
+func (k *wordKey) needs(n *Needs)         { n.Body = true }
+func (k *wordKey) bounds(s server) bounds { return s.words(k, k.words) }
+func (k *wordKey) match(f *facts) verdict { return f.found(k) }
