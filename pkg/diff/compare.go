@@ -2,8 +2,6 @@ package diff
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"sort"
 
@@ -26,16 +24,6 @@ type Options struct {
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter
-}
-
-// source is a folder of the source stream.
-type source struct {
-	stream.Folder
-	target *Target // nil where the folder holds no messages of its own
-	by     folder.Way
-	note   string // what its name had to give up, or ""
-	left   bool   // out of the comparison, by the mapping
-	failed string // why its messages cannot be compared, or ""
 }
 
 // outcome is what is made of the comparison: a plan, or a report.
@@ -337,17 +325,6 @@ func (c *comparison) message(m *stream.Message) error {
 	return c.out.message(m, ordinal, s, v, e)
 }
 
-// mistaken takes back that messages are present.
-func (c *comparison) mistaken(t *Target, claimants []uint32) error {
-	for _, ordinal := range claimants {
-		if c.piped { // it is a UID
-			ordinal = c.ordinal
-		}
-		c.countsOf(ordinal).Present--
-	}
-	return c.out.mistaken(t, claimants)
-}
-
 // breakOff forgets a message whose parts did not all come.
 func (c *comparison) breakOff() error {
 	if c.large == nil {
@@ -395,82 +372,6 @@ func (c *comparison) part(b *stream.Body) error {
 		}
 	}
 	return c.out.part(b)
-}
-
-// load reads the target's index when the first message comes that needs it.
-func (c *comparison) load(s *source) error {
-	t := s.target
-	if t == nil {
-		s.failed = "the folder cannot hold messages"
-		return nil
-	}
-	if t.match != nil {
-		return nil
-	}
-	c.opt.Progress.Folder(s.Name)
-	match := &matcher{piped: c.piped}
-	var err error
-	if t.Unreadable == "" {
-		match.prover, err = c.dest.Load(t, func(e Entry) { match.take(e) })
-	}
-	var no *Unreadable
-	switch {
-	case errors.As(err, &no):
-		t.Unreadable = no.Text
-	case err != nil:
-		return err
-	}
-	if t.Unreadable != "" {
-		s.failed = fmt.Sprintf("the destination folder %q cannot be compared: %s", t.Name, t.Unreadable)
-		return nil
-	}
-	t.match = match
-	return nil
-}
-
-// advance closes the folders that the messages have left behind.
-func (c *comparison) advance(to *source) error {
-	for c.at < len(c.toc) && c.toc[c.at] != to {
-		if err := c.leave(c.toc[c.at]); err != nil {
-			return err
-		}
-		c.at++
-	}
-	return nil
-}
-
-// leave resolves what waits for a target when its last source folder ends.
-func (c *comparison) leave(s *source) error {
-	t := s.target
-	if t == nil {
-		return nil
-	}
-	t.sources--
-	if t.sources > 0 || t.match == nil || len(t.match.waiters) == 0 || c.waiting <= c.patient {
-		return nil
-	}
-	return c.resolve(t)
-}
-
-// resolve decides on all that waits for a target.
-func (c *comparison) resolve(t *Target) error {
-	c.waiting -= len(t.match.waiters)
-	r, err := t.match.resolve()
-	if err != nil {
-		return err
-	}
-	for _, p := range r.pairs {
-		c.countsOf(p.ordinal).Present++
-	}
-	for _, ordinal := range r.ambiguous {
-		c.countsOf(ordinal).Ambiguous++
-	}
-	if len(r.mistaken) > 0 {
-		if err := c.mistaken(t, r.mistaken); err != nil {
-			return err
-		}
-	}
-	return c.out.resolved(t, r)
 }
 
 // countsOf returns the counts of the stream that a message came in.

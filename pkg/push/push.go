@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -16,13 +15,11 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
-	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Options say how to carry out a plan.
@@ -46,34 +43,6 @@ type Options struct {
 
 	sleep func(context.Context, time.Duration) error // nil: as long as it takes
 }
-
-// Outcome is what a run has done.
-type Outcome struct {
-	Sums
-	Source, Destination string // user@host
-	Begun               bool   // there was a plan to carry out
-	Whole               bool   // and it was read to a good end
-}
-
-// String is the sum of a run: what was listed is what became of it.
-func (o *Outcome) String() string {
-	s := fmt.Sprintf("%s -> %s: %s listed = %s present + %s appended + %s rejected", o.Source, o.Destination, thousands(o.Listed), thousands(o.Present), thousands(o.Appended), thousands(o.Rejected))
-	for _, more := range []struct {
-		n    int64
-		name string
-	}{{o.Gone, "gone"}, {o.Failed, "failed"}, {o.Skipped, "skipped"}} {
-		if more.n > 0 {
-			s += fmt.Sprintf(" + %s %s", thousands(more.n), more.name)
-		}
-	}
-	if !o.Whole {
-		s += " (the plan was not read to its end)"
-	}
-	return s
-}
-
-// thousands prints n with commas.
-func thousands(n int64) string { return text.Thousands(n) }
 
 // Run carries out a plan and writes receipts to out. Messages that were not
 // appended make the error exit.Partial; what was whole in a damaged plan has
@@ -160,61 +129,6 @@ func (p *pusher) run() error {
 		}
 		p.in.done(w)
 	}
-}
-
-// verdict is the outcome of a plan that was read to its end.
-func (p *pusher) verdict() error {
-	s := &p.receipts.sums
-	short := p.rehearseQuota()
-	switch sum := s.total(); {
-	case p.aborted != nil:
-		return exit.Errorf(exit.Code(p.aborted.Exit), "%s stopped early: %s", p.aborted.Command, p.aborted.Text)
-	case sum != p.listed && !p.opt.Edited && p.begin.Plan:
-		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s", thousands(p.listed), thousands(sum))
-	case p.full != nil:
-		return p.full
-	case p.halt != nil:
-		return p.halt
-	case p.damaged:
-		return exit.Errorf(exit.Data, "messages in the plan are damaged; the receipts name them")
-	case short != nil:
-		return short
-	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !p.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
-		return exit.Errorf(exit.Partial, "%s messages and %s folders were not carried over; the receipts name them", thousands(s.Rejected+s.Failed+s.Skipped), thousands(s.Folders))
-	}
-	return nil
-}
-
-// finish ends the receipts and the rejects.
-func (p *pusher) finish(err error) (*Outcome, error) {
-	if skipErr := p.skipRemovals("not-whole", "the plan was not read to a good end"); err == nil {
-		err = skipErr
-	}
-	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
-	if p.begin != nil {
-		o.Source = p.begin.User + "@" + p.begin.Host
-	}
-	s := &o.Sums
-	s.Listed = s.total()
-	if p.begun {
-		end := receiptsEnd{Type: "end", Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
-		if err != nil {
-			end.Text = err.Error()
-		}
-		addErr := p.receipts.add(end)
-		if addErr == nil {
-			addErr = p.receipts.flush()
-		}
-		if err == nil {
-			err = addErr
-		}
-	}
-	if p.rejects != nil && p.rejects.begin != nil && (err == nil || exit.CodeOf(err) != exit.IO) {
-		if rejErr := p.rejects.end(); err == nil {
-			err = rejErr
-		}
-	}
-	return o, err
 }
 
 func (p *pusher) record(rec stream.Record) error {
@@ -343,53 +257,6 @@ func (p *pusher) start() error {
 	return err
 }
 
-// targets notes what the plan saw of each folder, or, for a stream that is no
-// plan, where each folder goes.
-func (p *pusher) targets() error {
-	if !p.begin.Plan {
-		return p.translate()
-	}
-	for _, f := range p.toc {
-		if f.Target != "" {
-			t := p.desk.target(f.Target)
-			if !t.opened {
-				t.validity, t.next = f.TargetUIDValidity, f.TargetUIDNext
-			}
-		}
-	}
-	return nil
-}
-
-// translate finds the targets of a stream that has not been through imap-diff.
-func (p *pusher) translate() error {
-	if err := p.desk.connect(); err != nil {
-		return err
-	}
-	var sources []folder.Source
-	for _, f := range p.toc {
-		sources = append(sources, folder.Source{Name: f.Name, Delimiter: f.Delimiter, Level: !f.HoldsMessages()})
-	}
-	to := folder.Destination{Namespace: p.desk.session.Namespace()}
-	for name := range p.desk.boxes {
-		to.Folders = append(to.Folders, folder.Existing{Name: name})
-	}
-	table, err := (&folder.Rules{}).Map(sources, p.begin.Prefix, to)
-	if err != nil {
-		return err
-	}
-	p.where = map[string]string{}
-	for _, m := range table.Mappings {
-		if m.Note != "" {
-			p.opt.Warn("%s", m.Note)
-		}
-		p.where[m.Source] = m.Target
-		if t := p.desk.target(m.Target); !t.exists {
-			p.later = append(p.later, &stream.Create{Target: m.Target, Folder: m.Source})
-		}
-	}
-	return nil
-}
-
 // messages carries out a batch, after the folders that the plan asks for.
 func (p *pusher) messages(w *work) error {
 	if err := p.start(); err != nil {
@@ -431,100 +298,4 @@ func (p *pusher) close(e *stream.End) error {
 	// of several that are told apart here.
 	p.receipts.sums.Present += e.Present - e.Spare
 	return nil
-}
-
-// folders creates and subscribes what the plan asks for. It is put off until
-// the first message, so that a plan without bodies changes nothing.
-func (p *pusher) folders() error {
-	later := p.later
-	p.later = nil
-	for _, r := range later {
-		if err := p.desk.connect(); err != nil {
-			return err
-		}
-		var x Receipt
-		var err error
-		switch r := r.(type) {
-		case *stream.Create:
-			x, err = p.create(r)
-		case *stream.Subscribe:
-			x, err = p.subscribe(r)
-		}
-		if err == nil {
-			err = p.tellFolder(x)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return p.dress()
-}
-
-// dress gives the folders their subscriptions and access control lists, as far
-// as the plan has no record for that.
-func (p *pusher) dress() error {
-	if p.dressed || !p.opt.ACL && p.begin.Plan && p.opt.Subscribe != SubscribeAll {
-		return nil
-	}
-	p.dressed = true
-	if err := p.desk.connect(); err != nil {
-		return err
-	}
-	for _, r := range p.subscriptions() {
-		x, err := p.subscribe(r)
-		if err == nil {
-			err = p.tellFolder(x)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return p.grants()
-}
-
-func (p *pusher) create(r *stream.Create) (Receipt, error) {
-	x := Receipt{Result: Created, Folder: r.Folder, Target: r.Target}
-	t := p.desk.target(r.Target)
-	switch {
-	case t.exists:
-		x.Result = Present
-		return x, nil
-	case p.opt.DryRun:
-		return p.rehearseName(x)
-	}
-	err := p.desk.create(t)
-	switch {
-	case errors.Is(err, imapconn.ErrExists) && t.refused != nil:
-		x.Result, x.Reason, x.Text = Rejected, "collides", t.refused.Error()
-	case errors.Is(err, imapconn.ErrExists):
-		x.Result = Present
-	case refused(err):
-		t.refused = err
-		x.Result, x.Reason, x.Text = Rejected, "create", err.Error()
-	default:
-		return x, err
-	}
-	return x, nil
-}
-
-func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
-	x := Receipt{Result: Subscribed, Folder: r.Folder, Target: r.Target}
-	p.subscribed[r.Target] = true
-	switch {
-	case p.opt.Subscribe == SubscribeNone:
-		x.Result, x.Reason = Skipped, "subscribe-none"
-		return x, nil
-	case p.opt.DryRun:
-		x.Result, x.Reason = Skipped, "dry-run"
-		return x, nil
-	}
-	wire, err := p.desk.spelling(p.desk.target(r.Target))
-	if err == nil {
-		err = p.desk.session.Subscribe(p.desk.ctx, wire)
-	}
-	if refused(err) {
-		x.Result, x.Reason, x.Text = Rejected, "subscribe", err.Error()
-		return x, nil
-	}
-	return x, err
 }

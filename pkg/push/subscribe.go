@@ -29,3 +29,25 @@ func (p *pusher) subscriptions() (list []*stream.Subscribe) {
 	}
 	return list
 }
+
+func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
+	x := Receipt{Result: Subscribed, Folder: r.Folder, Target: r.Target}
+	p.subscribed[r.Target] = true
+	switch {
+	case p.opt.Subscribe == SubscribeNone:
+		x.Result, x.Reason = Skipped, "subscribe-none"
+		return x, nil
+	case p.opt.DryRun:
+		x.Result, x.Reason = Skipped, "dry-run"
+		return x, nil
+	}
+	wire, err := p.desk.spelling(p.desk.target(r.Target))
+	if err == nil {
+		err = p.desk.session.Subscribe(p.desk.ctx, wire)
+	}
+	if refused(err) {
+		x.Result, x.Reason, x.Text = Rejected, "subscribe", err.Error()
+		return x, nil
+	}
+	return x, err
+}

@@ -1,0 +1,55 @@
+package fetch
+
+import (
+	"hash/maphash"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// want is a message that is to be fetched.
+type want struct {
+	uid  uint32
+	size int64  // what the server says
+	look uint64 // what can be seen of it without reading it
+	twin bool   // another message of the folder looks the same
+	base *stream.Message
+
+	// What is known of the choice.
+	left bool // it is not taken
+	open bool // it takes its octets to know
+	skip bool // it is not taken, and is to be named
+}
+
+// uids returns the UIDs of the messages that are to be fetched.
+func uids(wants []want) []uint32 {
+	out := make([]uint32, 0, len(wants))
+	for i := range wants {
+		if !wants[i].skip {
+			out = append(out, wants[i].uid)
+		}
+	}
+	return out
+}
+
+// look hashes what can be seen of a message without reading it.
+func look(seed maphash.Seed, size int64, date string) uint64 {
+	return maphash.Comparable(seed, struct {
+		size int64
+		date string
+	}{size, date})
+}
+
+// last turns a UIDNEXT into the UID of the last message; 0 stays open.
+func last(next uint32) uint32 {
+	if next == 0 {
+		return 0
+	}
+	return next - 1
+}
+
+// find returns where a UID stands among wants, which are sorted by UID.
+func find(wants []want, uid uint32) int {
+	i, _ := slices.BinarySearchFunc(wants, uid, func(w want, uid uint32) int { return int(int64(w.uid) - int64(uid)) })
+	return i
+}

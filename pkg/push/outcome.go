@@ -1,0 +1,91 @@
+package push
+
+import (
+	"fmt"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
+)
+
+// Outcome is what a run has done.
+type Outcome struct {
+	Sums
+	Source, Destination string // user@host
+	Begun               bool   // there was a plan to carry out
+	Whole               bool   // and it was read to a good end
+}
+
+// String is the sum of a run: what was listed is what became of it.
+func (o *Outcome) String() string {
+	s := fmt.Sprintf("%s -> %s: %s listed = %s present + %s appended + %s rejected", o.Source, o.Destination, thousands(o.Listed), thousands(o.Present), thousands(o.Appended), thousands(o.Rejected))
+	for _, more := range []struct {
+		n    int64
+		name string
+	}{{o.Gone, "gone"}, {o.Failed, "failed"}, {o.Skipped, "skipped"}} {
+		if more.n > 0 {
+			s += fmt.Sprintf(" + %s %s", thousands(more.n), more.name)
+		}
+	}
+	if !o.Whole {
+		s += " (the plan was not read to its end)"
+	}
+	return s
+}
+
+// thousands prints n with commas.
+func thousands(n int64) string { return text.Thousands(n) }
+
+// verdict is the outcome of a plan that was read to its end.
+func (p *pusher) verdict() error {
+	s := &p.receipts.sums
+	short := p.rehearseQuota()
+	switch sum := s.total(); {
+	case p.aborted != nil:
+		return exit.Errorf(exit.Code(p.aborted.Exit), "%s stopped early: %s", p.aborted.Command, p.aborted.Text)
+	case sum != p.listed && !p.opt.Edited && p.begin.Plan:
+		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s", thousands(p.listed), thousands(sum))
+	case p.full != nil:
+		return p.full
+	case p.halt != nil:
+		return p.halt
+	case p.damaged:
+		return exit.Errorf(exit.Data, "messages in the plan are damaged; the receipts name them")
+	case short != nil:
+		return short
+	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !p.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
+		return exit.Errorf(exit.Partial, "%s messages and %s folders were not carried over; the receipts name them", thousands(s.Rejected+s.Failed+s.Skipped), thousands(s.Folders))
+	}
+	return nil
+}
+
+// finish ends the receipts and the rejects.
+func (p *pusher) finish(err error) (*Outcome, error) {
+	if skipErr := p.skipRemovals("not-whole", "the plan was not read to a good end"); err == nil {
+		err = skipErr
+	}
+	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
+	if p.begin != nil {
+		o.Source = p.begin.User + "@" + p.begin.Host
+	}
+	s := &o.Sums
+	s.Listed = s.total()
+	if p.begun {
+		end := receiptsEnd{Type: "end", Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
+		if err != nil {
+			end.Text = err.Error()
+		}
+		addErr := p.receipts.add(end)
+		if addErr == nil {
+			addErr = p.receipts.flush()
+		}
+		if err == nil {
+			err = addErr
+		}
+	}
+	if p.rejects != nil && p.rejects.begin != nil && (err == nil || exit.CodeOf(err) != exit.IO) {
+		if rejErr := p.rejects.end(); err == nil {
+			err = rejErr
+		}
+	}
+	return o, err
+}
