@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -51,7 +52,7 @@ func (p *pusher) grants() error {
 func (p *pusher) rehearseGrants(listed []*stream.Folder) error {
 	for _, f := range listed {
 		for _, g := range f.ACL {
-			x := Receipt{Result: Skipped, Folder: f.Name, Target: p.targetOf(f), Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights), Reason: "dry-run"}
+			x := Receipt{Result: receipt.Skipped, Folder: f.Name, Target: p.targetOf(f), Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights), Reason: "dry-run"}
 			if err := p.tellFolder(x); err != nil {
 				return err
 			}
@@ -74,9 +75,9 @@ func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn
 		var err error
 		switch why := unfit(g); {
 		case why != "":
-			x.Result, x.Reason, x.Text = Rejected, "acl", why
+			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", why
 		case have.Err != nil:
-			x.Result, x.Reason, x.Text = Rejected, "acl", have.Err.Error()
+			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", have.Err.Error()
 		default:
 			err = p.grant(&x, box, has[g.Identifier])
 		}
@@ -97,7 +98,7 @@ func (p *pusher) grant(x *Receipt, box *imapconn.Mailbox, has string) error {
 		return err
 	}
 	if err != nil {
-		x.Result, x.Reason, x.Text = Rejected, "acl", err.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "acl", err.Error()
 		return nil
 	}
 	wanted, dropped := translateRights(x.Rights, known)
@@ -105,16 +106,16 @@ func (p *pusher) grant(x *Receipt, box *imapconn.Mailbox, has string) error {
 		p.warnOnce(fmt.Sprintf("--acl: the destination does not know the rights %q; they are left out", dropped))
 	}
 	lacking := without(wanted, has)
-	x.Rights, x.DroppedRights, x.Result = wanted, dropped, Present
+	x.Rights, x.DroppedRights, x.Result = wanted, dropped, receipt.Present
 	if lacking == "" {
 		return nil
 	}
 	err = p.desk.session.Grant(p.desk.ctx, box, imapconn.Grant{Identifier: x.Identifier, Rights: lacking})
 	switch {
 	case err == nil:
-		x.Result = Granted
+		x.Result = receipt.Granted
 	case refused(err):
-		x.Result, x.Reason, x.Text = Rejected, "acl", err.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "acl", err.Error()
 	default:
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
 const (
@@ -23,7 +24,7 @@ func (p *pusher) batch(w *work) error {
 	name := w.messages[0].Target
 	t := p.desk.target(name)
 	if err := p.fullOf(t); err != nil {
-		return p.refuseAll(w.messages, Skipped, "over-quota", err.Error())
+		return p.refuseAll(w.messages, receipt.Skipped, "over-quota", err.Error())
 	}
 	if p.halt != nil {
 		_, err := p.leave(w.messages)
@@ -33,7 +34,7 @@ func (p *pusher) batch(w *work) error {
 		return err
 	}
 	if t.refused != nil {
-		return p.refuseAll(w.messages, Rejected, "no-folder", t.refused.Error())
+		return p.refuseAll(w.messages, receipt.Rejected, "no-folder", t.refused.Error())
 	}
 	var rest []*message
 	for _, m := range w.messages {
@@ -48,7 +49,7 @@ func (p *pusher) batch(w *work) error {
 			rest = append(rest, m)
 		}
 	}
-	rest, err := p.found(t, rest, Present)
+	rest, err := p.found(t, rest, receipt.Present)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (p *pusher) batch(w *work) error {
 		}
 		rest = rest[n:]
 		if err := p.fullOf(t); err != nil {
-			return p.refuseAll(rest, Skipped, "over-quota", err.Error())
+			return p.refuseAll(rest, receipt.Skipped, "over-quota", err.Error())
 		}
 	}
 	return p.receipts.flush()
@@ -110,10 +111,10 @@ func (p *pusher) append(t *target, ms []*message) error {
 				}
 			}
 			if t.refused != nil {
-				if err := p.refuseAll(rest, Failed, "in-doubt", t.refused.Error()); err != nil {
+				if err := p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error()); err != nil {
 					return err
 				}
-				return p.refuseAll(tail, Rejected, "no-folder", t.refused.Error())
+				return p.refuseAll(tail, receipt.Rejected, "no-folder", t.refused.Error())
 			}
 			switch {
 			case len(rest) < n: // it goes on
@@ -129,10 +130,10 @@ func (p *pusher) append(t *target, ms []*message) error {
 				return err
 			}
 		case errors.Is(err, imapconn.ErrNoMailbox):
-			return p.refuseAll(slices.Concat(rest, tail), Rejected, "no-folder", err.Error())
+			return p.refuseAll(slices.Concat(rest, tail), receipt.Rejected, "no-folder", err.Error())
 		case exit.CodeOf(err) == exit.CantCreate:
 			p.overQuota(t, err)
-			return p.refuseAll(slices.Concat(rest, tail), Skipped, "over-quota", err.Error())
+			return p.refuseAll(slices.Concat(rest, tail), receipt.Skipped, "over-quota", err.Error())
 		default:
 			return err
 		}
@@ -141,7 +142,7 @@ func (p *pusher) append(t *target, ms []*message) error {
 			if p.deadly++; p.deadly > deadlyMessages {
 				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.name, err).WithHint("run the same pipeline again")
 			}
-			if err := p.refuseAll(ms[:1], Failed, "connection-lost", "the connection is lost whenever this message is sent"); err != nil {
+			if err := p.refuseAll(ms[:1], receipt.Failed, "connection-lost", "the connection is lost whenever this message is sent"); err != nil {
 				return err
 			}
 			ms, n, alone = ms[1:], len(ms), 0
@@ -157,11 +158,11 @@ func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
 	err = p.desk.create(t)
 	switch {
 	case t.refused != nil:
-		return true, p.refuseAll(ms, Rejected, "no-folder", t.refused.Error())
+		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
 	case err == nil || errors.Is(err, imapconn.ErrExists):
 		return false, nil
 	case refused(err):
-		return true, p.refuseAll(ms, Rejected, "no-folder", err.Error())
+		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", err.Error())
 	}
 	return true, err
 }
@@ -207,7 +208,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 		}
 		p.taken |= m.odd
 		p.spent(t, m.Size)
-		return p.stored(t, m, Appended, r)
+		return p.stored(t, m, receipt.Appended, r)
 	}
 	reason, text := "refused", r.Err.Error()
 	var no *imap.Error
@@ -223,10 +224,10 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 			text = "[" + string(no.Code) + "] " + text
 		}
 	}
-	return p.refuseAll([]*message{m}, Rejected, reason, text)
+	return p.refuseAll([]*message{m}, receipt.Rejected, reason, text)
 }
 
-func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendResult) error {
+func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {
 	x := of(&m.Message, t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	t.stored(r.UID)
@@ -236,7 +237,7 @@ func (p *pusher) stored(t *target, m *message, result Result, r imapconn.AppendR
 
 // excused writes the receipt of a tied message that is there already.
 func (p *pusher) excused(t *target, m *message) error {
-	x := of(&m.Message, t.name, Present)
+	x := of(&m.Message, t.name, receipt.Present)
 	x.Reason = "tie"
 	p.count(m.Size)
 	return p.receipts.message(x, 0)
@@ -244,7 +245,7 @@ func (p *pusher) excused(t *target, m *message) error {
 
 // found writes receipts for the messages that are known to be at the
 // destination and returns the others.
-func (p *pusher) found(t *target, ms []*message, result Result) (rest []*message, err error) {
+func (p *pusher) found(t *target, ms []*message, result receipt.Result) (rest []*message, err error) {
 	claims, err := p.desk.claims(t, ms)
 	if err != nil {
 		return nil, err
@@ -264,8 +265,8 @@ func (p *pusher) found(t *target, ms []*message, result Result) (rest []*message
 
 // refuseAll writes the receipts of messages that do not arrive, and keeps
 // their octets if there is a place for them.
-func (p *pusher) refuseAll(ms []*message, result Result, reason, text string) error {
-	if result != Skipped {
+func (p *pusher) refuseAll(ms []*message, result receipt.Result, reason, text string) error {
+	if result != receipt.Skipped {
 		p.giveUp(len(ms))
 	}
 	for _, m := range ms {

@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
 // A batch whose client has died may still be stored: a server was seen to do so
@@ -73,7 +74,7 @@ func (p *pusher) look(t *target, ms []*message) ([]*message, error) {
 	if err := p.desk.look(t); err != nil || t.refused != nil {
 		return ms, err
 	}
-	return p.found(t, ms, Appended)
+	return p.found(t, ms, receipt.Appended)
 }
 
 // doubt is what a late batch would be known by: messages from a UID on that

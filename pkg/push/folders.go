@@ -5,6 +5,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -105,11 +106,11 @@ func (p *pusher) dress() error {
 }
 
 func (p *pusher) create(r *stream.Create) (Receipt, error) {
-	x := Receipt{Result: Created, Folder: r.Folder, Target: r.Target}
+	x := Receipt{Result: receipt.Created, Folder: r.Folder, Target: r.Target}
 	t := p.desk.target(r.Target)
 	switch {
 	case t.exists:
-		x.Result = Present
+		x.Result = receipt.Present
 		return x, nil
 	case p.opt.DryRun:
 		return p.rehearseName(x)
@@ -117,12 +118,12 @@ func (p *pusher) create(r *stream.Create) (Receipt, error) {
 	err := p.desk.create(t)
 	switch {
 	case errors.Is(err, imapconn.ErrExists) && t.refused != nil:
-		x.Result, x.Reason, x.Text = Rejected, "collides", t.refused.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "collides", t.refused.Error()
 	case errors.Is(err, imapconn.ErrExists):
-		x.Result = Present
+		x.Result = receipt.Present
 	case refused(err):
 		t.refused = err
-		x.Result, x.Reason, x.Text = Rejected, "create", err.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
 	default:
 		return x, err
 	}

@@ -3,6 +3,7 @@ package push
 import (
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
 // restraint is what bounds a run.
@@ -61,9 +62,9 @@ func (p *pusher) may(rest []*message, n int) (int, error) {
 func (p *pusher) leave(rest []*message) ([]*message, error) {
 	if p.halt == nil {
 		first := rest[0]
-		return rest[1:], p.refuseAll(rest[:1], Skipped, "too-large", p.budget.TooLarge(first.Size))
+		return rest[1:], p.refuseAll(rest[:1], receipt.Skipped, "too-large", p.budget.TooLarge(first.Size))
 	}
-	return nil, p.refuseAll(rest, Skipped, "limit", p.halt.Error())
+	return nil, p.refuseAll(rest, receipt.Skipped, "limit", p.halt.Error())
 }
 
 // keep tells the server that we are still here. A connection that died
@@ -77,7 +78,7 @@ func (d *desk) keep() {
 // classify counts what a receipt says for the summary of what failed.
 func classify(classes *failure.Classes, x *Receipt) {
 	switch {
-	case x.Result == Rejected, x.Result == Failed, x.Result == Skipped && x.Reason != "dry-run" && x.Reason != "limit":
+	case x.Result == receipt.Rejected, x.Result == receipt.Failed, x.Result == receipt.Skipped && x.Reason != "dry-run" && x.Reason != "limit":
 		classes.Add(x.Reason, x.Folder, x.UID, x.Text)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
 // A plan is pushed a second time, through a line on which the server says odd
@@ -19,14 +20,14 @@ func TestServersThatHideNewcomers(t *testing.T) {
 	cases := []struct {
 		name string
 		lie  func(string) string
-		want Result // of every message
+		want receipt.Result // of every message
 	}{
-		{"honest", func(line string) string { return line }, Present},
-		{"0 EXISTS", imaptest.Replace(exists, "* 0 EXISTS", -1), Rejected},
-		{"0 EXISTS once", imaptest.Replace(exists, "* 0 EXISTS", 1), Present},
-		{"no UIDNEXT", imaptest.Replace(`^\* OK \[UIDNEXT.*`, "", -1), Present},
-		{"STATUS is refused", imaptest.Replace(`^\* STATUS.*`, "", -1), Present},
-		{"SELECT is refused", imaptest.Replace(`^(\S+) OK (.*\[READ-WRITE\].*)`, "$1 NO $2", -1), Rejected},
+		{"honest", func(line string) string { return line }, receipt.Present},
+		{"0 EXISTS", imaptest.Replace(exists, "* 0 EXISTS", -1), receipt.Rejected},
+		{"0 EXISTS once", imaptest.Replace(exists, "* 0 EXISTS", 1), receipt.Present},
+		{"no UIDNEXT", imaptest.Replace(`^\* OK \[UIDNEXT.*`, "", -1), receipt.Present},
+		{"STATUS is refused", imaptest.Replace(`^\* STATUS.*`, "", -1), receipt.Present},
+		{"SELECT is refused", imaptest.Replace(`^(\S+) OK (.*\[READ-WRITE\].*)`, "$1 NO $2", -1), receipt.Rejected},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -42,7 +43,7 @@ func TestServersThatHideNewcomers(t *testing.T) {
 			before := account.Appends()
 			_, receipts, err := carryOut(t, line.Addr(), plan, Options{})
 			code := exit.OK
-			if c.want == Rejected {
+			if c.want == receipt.Rejected {
 				code = exit.Partial
 			}
 			if exit.CodeOf(err) != code || len(receipts) != len(letters) || account.Appends() != before {
@@ -98,12 +99,12 @@ func TestFolderThatIsThereAndNotListed(t *testing.T) {
 		name, there string
 		lie         func(string) string
 		code        exit.Code
-		create      Result
-		messages    Result
+		create      receipt.Result
+		messages    receipt.Result
 	}{
-		{"other letters", "WORK", nil, exit.Partial, Rejected, Rejected},
-		{"made meanwhile", "Work", imaptest.Replace(`^\* LIST .* "?Work"?$`, "", 1), exit.OK, Present, Appended},
-		{"never listed", "Work", imaptest.Replace(`^\* LIST .* "?Work"?$`, "", -1), exit.Partial, Rejected, Rejected},
+		{"other letters", "WORK", nil, exit.Partial, receipt.Rejected, receipt.Rejected},
+		{"made meanwhile", "Work", imaptest.Replace(`^\* LIST .* "?Work"?$`, "", 1), exit.OK, receipt.Present, receipt.Appended},
+		{"never listed", "Work", imaptest.Replace(`^\* LIST .* "?Work"?$`, "", -1), exit.Partial, receipt.Rejected, receipt.Rejected},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -117,7 +118,7 @@ func TestFolderThatIsThereAndNotListed(t *testing.T) {
 			if exit.CodeOf(err) != c.code || len(receipts) != 1+len(letters) {
 				t.Fatalf("%v, %+v", err, receipts)
 			}
-			if r := receipts[0]; r.Result != c.create || r.Result == Rejected && r.Reason != "collides" {
+			if r := receipts[0]; r.Result != c.create || r.Result == receipt.Rejected && r.Reason != "collides" {
 				t.Errorf("%+v", r)
 			}
 			for _, r := range receipts[1:] {
@@ -125,7 +126,7 @@ func TestFolderThatIsThereAndNotListed(t *testing.T) {
 					t.Errorf("%+v", r)
 				}
 			}
-			if n := len(server.Account("joe").Messages(c.there)); (n == len(letters)) != (c.messages == Appended) {
+			if n := len(server.Account("joe").Messages(c.there)); (n == len(letters)) != (c.messages == receipt.Appended) {
 				t.Errorf("%d messages in %s", n, c.there)
 			}
 		})
@@ -180,7 +181,7 @@ func TestMessageThatEndsTheConnection(t *testing.T) {
 					t.Errorf("%s, %d receipts, %v", outcome, len(receipts), err)
 				}
 				for _, r := range receipts {
-					if r.Result == Failed && r.Reason != "connection-lost" {
+					if r.Result == receipt.Failed && r.Reason != "connection-lost" {
 						t.Errorf("%+v", r)
 					}
 				}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -39,7 +40,7 @@ func thousands(n int64) string { return text.Thousands(n) }
 func (p *pusher) verdict() error {
 	s := &p.receipts.sums
 	short := p.rehearseQuota()
-	switch sum := s.total(); {
+	switch sum := s.Total(); {
 	case p.aborted != nil:
 		return exit.Errorf(exit.Code(p.aborted.Exit), "%s stopped early: %s", p.aborted.Command, p.aborted.Text)
 	case sum != p.listed && !p.opt.Edited && p.begin.Plan:
@@ -68,9 +69,9 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 		o.Source = p.begin.User + "@" + p.begin.Host
 	}
 	s := &o.Sums
-	s.Listed = s.total()
+	s.Listed = s.Total()
 	if p.begun {
-		end := receiptsEnd{Type: "end", Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
+		end := receipt.End{Type: receipt.TypeEnd, Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
 		if err != nil {
 			end.Text = err.Error()
 		}

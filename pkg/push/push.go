@@ -19,6 +19,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -166,21 +167,21 @@ func (p *pusher) record(rec stream.Record) error {
 		p.listed--
 	case *damage:
 		p.damaged = true
-		x := of(r.m, r.m.Target, Failed)
+		x := of(r.m, r.m.Target, receipt.Failed)
 		x.Reason, x.Text = "damaged", r.err.Error()
 		return p.tell(x)
 	case *stream.Failed:
-		x := Receipt{Result: Failed, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text}
+		x := Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text}
 		if r.UID == 0 {
 			return p.tellFolder(x)
 		}
 		return p.tell(x)
 	case *stream.Gone:
-		return p.tell(Receipt{Result: Gone, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID})
+		return p.tell(Receipt{Result: receipt.Gone, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID})
 	case *stream.Skipped: // on purpose, and before anything was listed
-		return p.tellFolder(Receipt{Result: Skipped, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text})
+		return p.tellFolder(Receipt{Result: receipt.Skipped, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text})
 	case *stream.Unknown:
-		return p.tellFolder(Receipt{Result: Failed, Reason: "unknown-record", Text: fmt.Sprintf("this version cannot carry out a %q record", r.Type)})
+		return p.tellFolder(Receipt{Result: receipt.Failed, Reason: "unknown-record", Text: fmt.Sprintf("this version cannot carry out a %q record", r.Type)})
 	}
 	return nil
 }
@@ -243,9 +244,9 @@ func (p *pusher) start() error {
 	}
 	p.begun = true
 	conn := &p.desk.conn
-	err := p.receipts.add(receiptsBegin{
-		Type: "begin", Format: ReceiptsFormat, Version: 1, Tool: p.opt.Tool, DryRun: p.opt.DryRun,
-		Source: account{p.begin.User, p.begin.Host}, Destination: account{conn.User, conn.Host},
+	err := p.receipts.add(receipt.Begin{
+		Type: receipt.TypeBegin, Format: receipt.Format, Version: receipt.Version, Tool: p.opt.Tool, DryRun: p.opt.DryRun,
+		Source: receipt.Account{User: p.begin.User, Host: p.begin.Host}, Destination: receipt.Account{User: conn.User, Host: conn.Host},
 		Plan: hex.EncodeToString(p.hash.Sum(nil)), Time: p.receipts.time(),
 	})
 	if err == nil {
@@ -271,7 +272,7 @@ func (p *pusher) messages(w *work) error {
 		}
 	}
 	if w.messages[0].Target == "" {
-		return p.refuseAll(w.messages, Failed, "no-target", "the record names no destination folder")
+		return p.refuseAll(w.messages, receipt.Failed, "no-target", "the record names no destination folder")
 	}
 	p.enter(w.messages[0].Folder)
 	if err := p.desk.connect(); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -215,13 +216,13 @@ func TestRefusals(t *testing.T) {
 		plan []byte
 		opt  Options
 		code exit.Code
-		want Result // of every message
+		want receipt.Result // of every message
 	}{
-		{"another UIDVALIDITY", planFor(t, letters, 4711, 1), Options{}, exit.Partial, Rejected},
-		{"a dry run", planFor(t, letters, 0, 0), Options{DryRun: true}, exit.OK, Skipped},
+		{"another UIDVALIDITY", planFor(t, letters, 4711, 1), Options{}, exit.Partial, receipt.Rejected},
+		{"a dry run", planFor(t, letters, 0, 0), Options{DryRun: true}, exit.OK, receipt.Skipped},
 		{"no plan", bytes.Replace(planFor(t, letters, 0, 0), []byte(`"plan":true`), []byte(`"plan":false`), 1), Options{Edited: true}, exit.Usage, ""},
 		{"no bodies", strip(planFor(t, letters, 0, 0)), Options{Edited: true}, exit.Usage, ""},
-		{"damaged octets", bytes.ReplaceAll(planFor(t, letters, 0, 0), []byte(`\r\n\r\n`), []byte(`\r\n\r\r`)), Options{}, exit.Data, Failed},
+		{"damaged octets", bytes.ReplaceAll(planFor(t, letters, 0, 0), []byte(`\r\n\r\n`), []byte(`\r\n\r\r`)), Options{}, exit.Data, receipt.Failed},
 		{"a cut plan", planFor(t, letters, 0, 0)[:900], Options{}, exit.Data, ""},
 	}
 	for _, c := range cases {

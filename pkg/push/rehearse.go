@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
 // A dry run checks what can be known without writing: names, flags, the
@@ -35,19 +36,19 @@ func (p *pusher) rehearse(ms []*message) error {
 		}
 	}
 	for _, m := range ms {
-		x := of(&m.Message, t.name, Skipped)
+		x := of(&m.Message, t.name, receipt.Skipped)
 		x.Reason = "dry-run"
 		switch {
 		case t.refused != nil:
-			x.Result, x.Reason, x.Text = Rejected, "no-folder", t.refused.Error()
+			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.refused.Error()
 		case limit >= 0 && m.Size > limit:
-			x.Result, x.Reason, x.Text = Rejected, "too-large", fmt.Sprintf("%d octets, and the server takes %d", m.Size, limit)
+			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%d octets, and the server takes %d", m.Size, limit)
 		case m.Size == 0:
-			x.Result, x.Reason = Rejected, "empty"
+			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.flags) > 0:
 			_, x.DroppedFlags = t.allowed(m.Flags)
 		}
-		if x.Result == Skipped {
+		if x.Result == receipt.Skipped {
 			p.spent(t, m.Size)
 			t.wouldMessages++
 			t.wouldOctets += m.Size
@@ -62,9 +63,9 @@ func (p *pusher) rehearse(ms []*message) error {
 
 // rehearseName checks the name of a folder that would be created.
 func (p *pusher) rehearseName(x Receipt) (Receipt, error) {
-	x.Result, x.Reason = Skipped, "dry-run"
+	x.Result, x.Reason = receipt.Skipped, "dry-run"
 	if _, err := folder.EncodeUTF7(folder.Plain(x.Target)); err != nil {
-		x.Result, x.Reason, x.Text = Rejected, "create", err.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
 	}
 	return x, nil
 }

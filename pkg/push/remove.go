@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -43,7 +44,7 @@ func (p *pusher) skipRemovals(reason, text string) error {
 	p.removals = nil
 	for _, r := range removals {
 		p.kept++
-		if err := p.tellFolder(Receipt{Result: Skipped, Target: r.Target, Reason: reason, Text: text}); err != nil {
+		if err := p.tellFolder(Receipt{Result: receipt.Skipped, Target: r.Target, Reason: reason, Text: text}); err != nil {
 			return err
 		}
 	}
@@ -77,10 +78,10 @@ func (p *pusher) remove() error {
 
 // removeOne removes one folder if it is as the plan says.
 func (p *pusher) removeOne(r *stream.Rmdir) (Receipt, error) {
-	x := Receipt{Result: Removed, Target: r.Target, TargetUIDValidity: r.TargetUIDValidity}
+	x := Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: r.TargetUIDValidity}
 	box, there := p.desk.boxes[r.Target]
 	if !there {
-		x.Result, x.Reason = Skipped, "not-there"
+		x.Result, x.Reason = receipt.Skipped, "not-there"
 		return x, nil
 	}
 	why, err := p.desk.keeps(box, r)
@@ -88,17 +89,17 @@ func (p *pusher) removeOne(r *stream.Rmdir) (Receipt, error) {
 		return x, err
 	}
 	if why != "" {
-		x.Result, x.Reason, x.Text = Rejected, "remove", why
+		x.Result, x.Reason, x.Text = receipt.Rejected, "remove", why
 		return x, nil
 	}
 	if p.opt.DryRun {
-		x.Result, x.Reason = Skipped, "dry-run"
+		x.Result, x.Reason = receipt.Skipped, "dry-run"
 		p.desk.forget(box)
 		return x, nil
 	}
 	switch err := p.desk.session.Delete(p.desk.ctx, box.Wire); {
 	case refused(err):
-		x.Result, x.Reason, x.Text = Rejected, "remove", err.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "remove", err.Error()
 	case err != nil:
 		return x, err
 	default:

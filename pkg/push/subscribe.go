@@ -1,6 +1,9 @@
 package push
 
-import "github.com/imap-pipe/imap-pipe/pkg/stream"
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
 
 // Subscription says which folders of the destination are subscribed.
 type Subscription string
@@ -31,14 +34,14 @@ func (p *pusher) subscriptions() (list []*stream.Subscribe) {
 }
 
 func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
-	x := Receipt{Result: Subscribed, Folder: r.Folder, Target: r.Target}
+	x := Receipt{Result: receipt.Subscribed, Folder: r.Folder, Target: r.Target}
 	p.subscribed[r.Target] = true
 	switch {
 	case p.opt.Subscribe == SubscribeNone:
-		x.Result, x.Reason = Skipped, "subscribe-none"
+		x.Result, x.Reason = receipt.Skipped, "subscribe-none"
 		return x, nil
 	case p.opt.DryRun:
-		x.Result, x.Reason = Skipped, "dry-run"
+		x.Result, x.Reason = receipt.Skipped, "dry-run"
 		return x, nil
 	}
 	wire, err := p.desk.spelling(p.desk.target(r.Target))
@@ -46,7 +49,7 @@ func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
 		err = p.desk.session.Subscribe(p.desk.ctx, wire)
 	}
 	if refused(err) {
-		x.Result, x.Reason, x.Text = Rejected, "subscribe", err.Error()
+		x.Result, x.Reason, x.Text = receipt.Rejected, "subscribe", err.Error()
 		return x, nil
 	}
 	return x, err

@@ -1,0 +1,103 @@
+// Package receipt is about what imap-push answers for each record of a plan:
+// one line of JSON each, appended run after run to one file. The format is
+// section 17 of pkg/stream/FORMAT.md.
+package receipt
+
+// Result says what became of a record of the plan.
+type Result string
+
+// The results.
+const (
+	Appended   Result = "appended"
+	Present    Result = "present" // it was there already
+	Created    Result = "created"
+	Subscribed Result = "subscribed"
+	Removed    Result = "removed"  // a folder
+	Granted    Result = "granted"  // rights on a folder, to somebody
+	Skipped    Result = "skipped"  // nothing was tried
+	Rejected   Result = "rejected" // the destination refuses it
+	Failed     Result = "failed"   // it could not be had, or its octets are damaged
+	Gone       Result = "gone"     // it was expunged at the source
+)
+
+// Format is the value of the format field of a Begin.
+const Format = "imap-receipts"
+
+// Version is the version of the format.
+const Version = 1
+
+// The values of the type field.
+const (
+	TypeBegin   = "begin"
+	TypeReceipt = "receipt"
+	TypeEnd     = "end"
+)
+
+// Account is one side of a run.
+type Account struct {
+	User string `json:"user"`
+	Host string `json:"host"`
+}
+
+// Begin begins the receipts of one run.
+type Begin struct {
+	Type        string  `json:"type"`
+	Format      string  `json:"format"`
+	Version     int     `json:"version"`
+	Tool        string  `json:"tool"`
+	Source      Account `json:"source"`
+	Destination Account `json:"destination"`
+	Plan        string  `json:"plan"` // sha256 of the plan's begin and folder records
+	DryRun      bool    `json:"dry_run,omitempty"`
+	Time        string  `json:"time"` // RFC 3339, as all others
+}
+
+// Receipt is the answer to one record of the plan.
+type Receipt struct {
+	Type              string   `json:"type"`
+	Result            Result   `json:"result"`
+	Folder            string   `json:"folder,omitempty"`
+	UIDValidity       uint32   `json:"uidvalidity,omitempty"`
+	UID               uint32   `json:"uid,omitempty"`
+	Key               string   `json:"key,omitempty"`
+	Target            string   `json:"target,omitempty"`
+	TargetUIDValidity uint32   `json:"target_uidvalidity,omitempty"`
+	TargetUID         uint32   `json:"target_uid,omitempty"`
+	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
+	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
+	Identifier        string   `json:"identifier,omitempty"`    // of a right that was granted
+	Rights            string   `json:"rights,omitempty"`
+	DroppedRights     string   `json:"dropped_rights,omitempty"` // the destination does not know them
+	Reason            string   `json:"reason,omitempty"`
+	Text              string   `json:"text,omitempty"` // the server's own words
+	Time              string   `json:"time"`
+}
+
+// End ends the receipts of a run. That of a run which was killed is missing.
+type End struct {
+	Type string `json:"type"`
+	Sums
+	Plan string `json:"plan_hash,omitempty"` // the hash in the plan's end record
+	Exit int    `json:"exit"`
+	Text string `json:"text,omitempty"`
+	Time string `json:"time"`
+}
+
+// Sums add up what became of the messages: Listed is the sum of the others
+// that count messages.
+type Sums struct {
+	Listed   int64 `json:"listed"`
+	Present  int64 `json:"present"`
+	Appended int64 `json:"appended"`
+	Rejected int64 `json:"rejected"`
+	Gone     int64 `json:"gone"`
+	Failed   int64 `json:"failed"`
+	Skipped  int64 `json:"skipped"`
+	Folders  int64 `json:"folders_failed"` // folders, not messages
+	Octets   int64 `json:"octets"`         // of the messages appended
+}
+
+// Total is how many messages have an answer.
+func (s *Sums) Total() int64 {
+	return s.Present + s.Appended + s.Rejected + s.Gone + s.Failed + s.Skipped
+}
