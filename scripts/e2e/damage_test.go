@@ -289,6 +289,7 @@ func TestEmptyInput(t *testing.T) {
 func TestKilledBeforeItsFirstRecord(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(mail(3)) // so that a selection of it needs a connection
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
