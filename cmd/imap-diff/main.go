@@ -32,7 +32,7 @@ func main() {
 			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
 		}, mappingNotes),
-		Flags:  slices.Concat(flags(), mappingFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), mappingFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action: run,
 		Stream: func(args []string) bool {
 			return !slices.Contains(args, "--report") && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
@@ -46,6 +46,7 @@ func flags() []ucli.Flag {
 		&ucli.StringFlag{Name: "format", Value: "text", Usage: "`text|ndjson`: of the report"},
 		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing, or altered between two streams with bodies"},
 		&ucli.BoolFlag{Name: "equal", Usage: "exit 1 where anything differs (with --report)"},
+		&ucli.StringFlag{Name: "sync-flags", Value: string(diff.SyncOff), Usage: "`off|add|exact`: plan to set, on messages that are there, the flags that they have here; exact also takes away all others"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a source that was filtered on the way"},
 	}
 }
@@ -62,6 +63,9 @@ func run(c *ucli.Context) error {
 	}
 	talk := cli.TalkOf(c)
 	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}
+	if err := syncFlags(c, &opt); err != nil {
+		return err
+	}
 	if err := rules(c, &opt); err != nil {
 		return err
 	}
@@ -97,6 +101,27 @@ func run(c *ucli.Context) error {
 		return report(c, opt, reader, dest)
 	}
 	return plan(c, opt, in, reader, dest)
+}
+
+// syncFlags reads what is to become of flags.
+func syncFlags(c *ucli.Context, opt *diff.Options) (err error) {
+	opt.Flags, err = cli.FlagPolicy(c)
+	if err != nil {
+		return err
+	}
+	switch opt.SyncFlags = diff.SyncFlags(c.String("sync-flags")); opt.SyncFlags {
+	case diff.SyncOff, diff.SyncAdd, diff.SyncExact:
+	default:
+		return exit.Errorf(exit.Usage, "--sync-flags is off, add or exact, not %s", cli.Safe(string(opt.SyncFlags)))
+	}
+	switch {
+	case opt.SyncFlags == diff.SyncOff:
+	case c.Bool("report"):
+		return exit.Errorf(exit.Usage, "--sync-flags is for a plan; --report tells of other flags in any case")
+	case opt.SyncFlags == diff.SyncExact && opt.Edited:
+		return exit.Errorf(exit.Usage, "--sync-flags exact takes flags away, which is not done for a source that was edited").WithHint("give --sync-flags add")
+	}
+	return nil
 }
 
 // foldersAlone refuses what has no meaning where no messages are compared.
@@ -181,6 +206,9 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reade
 	cli.TalkOf(c).WarnSkipped(reader)
 	if end != nil && !opt.FoldersOnly {
 		cli.TalkOf(c).Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
+	}
+	if opt.SyncFlags != diff.SyncOff && end != nil {
+		cli.TalkOf(c).Say("flags of %d messages to be changed", end.FlagChanges)
 	}
 	if err == nil && end != nil && c.Bool("exit-code") && end.Missing > 0 {
 		err = exit.Errorf(exit.Different, "%d messages are missing", end.Missing)

@@ -27,7 +27,7 @@ func main() {
 			"Receipts go to stdout, one for every record of the plan; the last line on stderr adds them up.",
 			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
 		},
-		Flags:  slices.Concat(flags(), cli.LimitFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), cli.FlagPolicyFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action: run,
 	}), os.Args))
 }
@@ -58,6 +58,10 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
+	policy, err := cli.FlagPolicy(c)
+	if err != nil {
+		return err
+	}
 	subscribe := push.Subscription(c.String("subscribe"))
 	switch subscribe {
 	case push.SubscribeSource, push.SubscribeAll, push.SubscribeNone:
@@ -82,7 +86,7 @@ func run(c *ucli.Context) error {
 	opt := push.Options{
 		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0,
 		Subscribe: subscribe, ACL: c.Bool("acl"), Warn: talk.Warn, Say: talk.Say, Progress: progress,
-		Limits: limits, Failures: &failure.Classes{},
+		Limits: limits, Flags: policy, Failures: &failure.Classes{},
 	}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()

@@ -10,8 +10,10 @@ import (
 )
 
 // Where several source folders go to one that holds messages, what waits for
-// the last of them cannot go on its way in its own folder's turn any more. So a
-// source that comes by a pipe is put aside, and then read twice like a file.
+// the last of them cannot go on its way in its own folder's turn any more. And
+// which flags a message has at the source is known only when no later stream can
+// tell others. So then a source that comes by a pipe is put aside, and read twice
+// like a file.
 
 // aside is a source in a temporary file, which has no name and is gone with
 // the process.
@@ -22,7 +24,7 @@ type aside struct {
 
 // setAside tells whether the source is put aside, and begins to.
 func (c *comparison) setAside() (bool, error) {
-	if !c.piped || c.opt.FoldersOnly || !c.merges() {
+	if !c.piped || c.opt.FoldersOnly || !c.opt.SyncFlags.on() && !c.merges() {
 		return false, nil
 	}
 	if len(c.tallies) > 0 {

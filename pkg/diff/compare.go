@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
@@ -21,6 +22,8 @@ type Options struct {
 	FoldersOnly bool
 	NoEmpty     bool   // folders that nothing goes to are not wanted
 	Prune       *Prune // destination folders that no source folder goes to are to go, or nil
+	SyncFlags   SyncFlags
+	Flags       flags.Policy // which flags are compared, and what they are called there
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter

@@ -43,6 +43,8 @@ type planner struct {
 	held   map[*Target][]stream.Record // folders that are made when a message goes to them
 	wanted map[string]bool             // names of folders that source folders go to
 	opened *stream.Begin               // of the last stream
+
+	reflagged int64 // changes of flags in this stream
 }
 
 // mark is what a message is told that is tied with others.
@@ -199,6 +201,7 @@ func (p *planner) other(r stream.Record) error { return p.w.Write(r) }
 
 func (p *planner) end(counts *stream.End) error {
 	counts.Spare, p.spare = p.spare, 0
+	counts.FlagChanges, p.reflagged = p.reflagged, 0
 	err := p.w.End(counts)
 	if p.last == nil {
 		p.last = &stream.End{}

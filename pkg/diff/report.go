@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -215,7 +216,7 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 			return err
 		}
 	}
-	if list, ok := t.match.flags.list(e.flags); ok && !sameFlags(list, d.Flags) {
+	if list, ok := t.match.flags.list(e.flags); ok && !r.sameFlags(strings.Fields(list), d.Flags) {
 		d.TargetFlags = strings.Fields(list)
 		if err := r.tell(sum, d, KindFlags); err != nil {
 			return err
@@ -227,12 +228,11 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 	return nil
 }
 
-// sameFlags compares without regard to case, as IMAP does.
-func sameFlags(list string, flags []string) bool {
-	a, b := strings.Fields(strings.ToLower(list)), strings.Fields(strings.ToLower(strings.Join(flags, " ")))
-	slices.Sort(a)
-	slices.Sort(b)
-	return slices.Equal(a, b)
+// sameFlags compares the flags that are carried over.
+func (r *reporter) sameFlags(have, source []string) bool {
+	wanted, _ := r.opt.Flags.Apply(source)
+	lacking, more := flags.Without(wanted, have), flags.Without(have, wanted)
+	return len(lacking) == 0 && !slices.ContainsFunc(more, r.opt.Flags.Governs)
 }
 
 func (r *reporter) again(*stream.Begin, *stream.Message) error { return nil }

@@ -42,6 +42,7 @@ type decisions struct {
 	streams []decided
 	told    []uint64                   // by ordinal: the plan says something of the message
 	flags   map[sourceMessage][]string // of messages that came again
+	pairs   flagPairs                  // where flags are looked at
 }
 
 // release forgets what only the first reading needs.
@@ -90,11 +91,20 @@ func (d *decisions) isTold(ordinal uint32) bool {
 	return int(ordinal/64) < len(d.told) && d.told[ordinal/64]&(1<<(ordinal%64)) != 0
 }
 
-func (d *decisions) message(_ *stream.Message, ordinal uint32, _ *source, v verdict, _ *entry) error {
-	if v == missing || v == barred {
+func (d *decisions) message(_ *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+	switch v {
+	case missing, barred:
 		d.tell(ordinal)
+	case present:
+		d.paired(ordinal, s.target, e)
 	}
 	return nil
+}
+
+func (d *decisions) paired(ordinal uint32, t *Target, e *entry) {
+	if d.planner.opt.SyncFlags.on() {
+		d.pairs.pair(ordinal, t, e)
+	}
 }
 
 // again remembers the later flags, which win.
@@ -110,7 +120,10 @@ func (d *decisions) takenBack(*stream.Failed) error { return nil }
 
 func (d *decisions) part(*stream.Body) error { return nil }
 
-func (d *decisions) resolved(_ *Target, r *resolution) error {
+func (d *decisions) resolved(t *Target, r *resolution) error {
+	for _, p := range r.pairs {
+		d.paired(p.ordinal, t, p.entry)
+	}
 	for _, o := range r.candidates() {
 		d.tell(o)
 	}
@@ -121,6 +134,7 @@ func (d *decisions) resolved(_ *Target, r *resolution) error {
 func (d *decisions) mistaken(_ *Target, ordinals []uint32) error {
 	for _, o := range ordinals {
 		d.tell(o)
+		d.pairs.unpair(o)
 	}
 	return nil
 }
@@ -210,15 +224,15 @@ func (r *replay) message(m *stream.Message) error {
 	r.ordinal++
 	r.route = dropped
 	s := r.byName[m.Folder]
+	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
+		m.Flags = later
+	}
 	switch {
 	case !r.isTold(ordinal):
-		return nil
+		return r.syncFlags(m, ordinal, s)
 	case s.failed != "":
 		return r.bar(m, s)
 	}
 	r.route = planned
-	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
-		m.Flags = later
-	}
 	return r.emit(m, ordinal, s)
 }

@@ -254,7 +254,7 @@ func TestStatusMany(t *testing.T) {
 func TestExamine(t *testing.T) {
 	tests := []struct{ name, reply, want string }{
 		{"usual", "* FLAGS (\\seen b a]c )\r\n* OK [PERMANENTFLAGS (\\Seen a]c \\*)] x\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\n* OK [uidnext 9]x\r\n* OK [HIGHESTMODSEQ 10]\r\nTAG OK [READ-ONLY]\r\n", `{8 9 7 10 -1} [\Seen a]c b] [\Seen a]c] true`},
-		{"no PERMANENTFLAGS, no UIDNEXT", "* FLAGS (\\Seen)\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\nTAG OK\r\n", `{8 12 7 0 -1} [\Seen] [\Seen] false`},
+		{"no PERMANENTFLAGS, no UIDNEXT", "* FLAGS (\\Seen)\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\nTAG OK\r\n", `{8 12 7 0 -1} [\Seen] [\Seen] true`},
 		{"no flags to keep", "* OK [PERMANENTFLAGS ()] x\r\n* OK [UIDVALIDITY 99999999999] x\r\n* OK [UIDNEXT 1] x\r\nTAG OK\r\n", `{0 1 0 0 -1} [] [] false`},
 	}
 	for _, test := range tests {

@@ -16,7 +16,7 @@ type Selected struct {
 	Wire           string   // its name as the server spells it
 	Flags          []string // those in use, canonical case, sorted
 	PermanentFlags []string // those that can be kept, without \*; all of Flags if the server does not say
-	AnyKeyword     bool     // PERMANENTFLAGS has \*: keywords can be invented
+	AnyKeyword     bool     // keywords can be invented: PERMANENTFLAGS has \*, or is missing
 	ReadOnly       bool
 
 	s       *Session
@@ -72,7 +72,7 @@ func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
 	}
 	x.ReadOnly = command == "EXAMINE" || resp.status.code == "READ-ONLY"
 	if !permanent { // RFC 3501 7.1: then all flags can be kept
-		x.PermanentFlags = x.Flags
+		x.PermanentFlags, x.AnyKeyword = x.Flags, true
 	}
 	s.selected = x
 	if x.UIDNext == 0 {

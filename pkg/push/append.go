@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
@@ -174,12 +175,16 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	rest = slices.Clone(ms)
 	for i, m := range ms {
 		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
-		out[i].Flags, dropped[i] = t.allowed(m.Flags)
+		out[i].Flags, dropped[i] = p.wanted(t, m)
 	}
 	var failed error
+	sent := sentFlags{}
 	started := time.Now()
 	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
+		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 && p.watch(want) {
+			sent[r.UID] = &flagged{ms[i], want}
+		}
 		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
 		if err := p.answer(t, ms[i], r); err != nil && failed == nil {
 			failed = err
@@ -188,6 +193,9 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	if err == nil {
 		err = failed
 		p.slowest = max(p.slowest, time.Since(started))
+	}
+	if err == nil {
+		err = p.restoreFlags(t, sent)
 	}
 	if flushErr := p.receipts.flush(); err == nil {
 		err = flushErr
@@ -231,6 +239,7 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 	x := of(&m.Message, t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	t.stored(r.UID)
+	p.countDropped(r.DroppedFlags)
 	p.count(m.Size)
 	return p.receipts.message(x, m.Size)
 }

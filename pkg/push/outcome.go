@@ -61,7 +61,12 @@ func (p *pusher) verdict() error {
 
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
-	if skipErr := p.skipRemovals("not-whole", "the plan was not read to a good end"); err == nil {
+	const notWhole = "the plan was not read to a good end"
+	p.reflags.batch = nil
+	if skipErr := p.reflagHeld("not-whole", notWhole); err == nil {
+		err = skipErr
+	}
+	if skipErr := p.skipRemovals("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
 	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
@@ -70,6 +75,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	}
 	s := &o.Sums
 	s.Listed = s.Total()
+	p.sayDropped()
 	if p.begun {
 		end := receipt.End{Type: receipt.TypeEnd, Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
 		if err != nil {

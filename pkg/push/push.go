@@ -15,6 +15,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
@@ -36,6 +37,7 @@ type Options struct {
 	// Limits bound what is sent. Once one is reached nothing more is tried: what
 	// is left of the plan gets receipts, and the error is a *limit.ReachedError.
 	Limits   limit.Limits
+	Flags    flags.Policy     // which flags are carried over, and how they are named
 	Failures *failure.Classes // counts what was not carried over; may be nil
 
 	Warn     func(format string, args ...any)
@@ -95,6 +97,8 @@ type pusher struct {
 	taken    oddity // that the server was seen to take
 	full     error  // a quota root of the destination takes no more
 	quota    rooms
+	reflags  reflags
+	flagWatch
 	restraint
 	standing
 	deadly  int           // messages at which the connection ends
@@ -161,6 +165,8 @@ func (p *pusher) record(rec stream.Record) error {
 	case *stream.Rmdir:
 		p.removals = append(p.removals, r)
 		return nil
+	case *stream.FlagChange:
+		return p.reflag(r)
 	case *stream.End:
 		return p.close(r)
 	case *duplicate:
@@ -290,6 +296,9 @@ func (p *pusher) messages(w *work) error {
 // close takes the plan's end record.
 func (p *pusher) close(e *stream.End) error {
 	if err := p.folders(); err != nil {
+		return err
+	}
+	if err := p.reflagAll(); err != nil {
 		return err
 	}
 	p.ended, p.planned = true, e.Hash

@@ -46,7 +46,7 @@ func (p *pusher) rehearse(ms []*message) error {
 		case m.Size == 0:
 			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.flags) > 0:
-			_, x.DroppedFlags = t.allowed(m.Flags)
+			_, x.DroppedFlags = p.wanted(t, m)
 		}
 		if x.Result == receipt.Skipped {
 			p.spent(t, m.Size)

@@ -12,30 +12,58 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// What removes folders is done last, when all of the plan has been read.
+// What takes away is done last, when all of the plan has been read.
 
 // conclude is the outcome of a plan that was read to its end.
 func (p *pusher) conclude() error {
 	verdict := p.verdict()
-	if len(p.removals) == 0 || verdict != nil && exit.CodeOf(verdict) != exit.Partial {
+	if p.aborted != nil || verdict != nil && exit.CodeOf(verdict) != exit.Partial {
 		return verdict
 	}
-	var err error
+	if err := p.concludeFlags(); err != nil {
+		return err
+	}
+	if len(p.removals) > 0 {
+		if err := p.concludeRemovals(); err != nil {
+			return err
+		}
+	}
+	if verdict := p.verdict(); verdict != nil {
+		return verdict
+	}
+	return p.undone()
+}
+
+// undone is the outcome of a plan whose messages are all carried over, and not
+// all of the rest.
+func (p *pusher) undone() error {
+	switch {
+	case p.kept > 0:
+		return exit.Errorf(exit.Partial, "%s folders were not removed; the receipts name them", thousands(p.kept))
+	case p.reflags.undid > 0:
+		return exit.Errorf(exit.Partial, "the flags of %s messages were not changed; the receipts name them", thousands(p.reflags.undid))
+	}
+	return nil
+}
+
+// concludeFlags takes away the flags that are to be taken away.
+func (p *pusher) concludeFlags() error {
+	if p.filtered || p.opt.Edited {
+		return p.reflagHeld("filtered", filteredText)
+	}
+	return p.reflagHeld("", "")
+}
+
+const filteredText = "the plan has been filtered since it was made"
+
+func (p *pusher) concludeRemovals() error {
 	switch {
 	case p.filtered || p.opt.Edited:
-		err = p.skipRemovals("filtered", "the plan has been filtered since it was made")
+		return p.skipRemovals("filtered", filteredText)
 	case !p.opt.AllowDelete:
-		err = p.skipRemovals("not-allowed", "give --allow delete")
-	default:
-		err = p.remove()
+		return p.skipRemovals("not-allowed", "give --allow delete")
 	}
-	switch {
-	case err != nil:
-		return err
-	case verdict == nil && p.kept > 0:
-		return exit.Errorf(exit.Partial, "%s folders were not removed; the receipts name them", thousands(p.kept))
-	}
-	return p.verdict()
+	return p.remove()
 }
 
 // skipRemovals answers for folders that are left as they are.

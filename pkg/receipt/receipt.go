@@ -14,6 +14,7 @@ const (
 	Subscribed Result = "subscribed"
 	Removed    Result = "removed"  // a folder
 	Granted    Result = "granted"  // rights on a folder, to somebody
+	Flagged    Result = "flagged"  // flags of a message that was there were changed
 	Skipped    Result = "skipped"  // nothing was tried
 	Rejected   Result = "rejected" // the destination refuses it
 	Failed     Result = "failed"   // it could not be had, or its octets are damaged
@@ -93,8 +94,9 @@ type Sums struct {
 	Gone     int64 `json:"gone"`
 	Failed   int64 `json:"failed"`
 	Skipped  int64 `json:"skipped"`
-	Folders  int64 `json:"folders_failed"` // folders, not messages
-	Octets   int64 `json:"octets"`         // of the messages appended
+	Folders  int64 `json:"folders_failed"`    // folders, not messages
+	Octets   int64 `json:"octets"`            // of the messages appended
+	Flagged  int64 `json:"flagged,omitempty"` // messages whose flags were changed; in no other sum
 }
 
 // Total is how many messages have an answer.

@@ -186,6 +186,46 @@ func (f *fields) rmdir(r *Rmdir) {
 	}
 }
 
+func (f *fields) flagChange(r *FlagChange) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "folder":
+			r.Folder = f.str()
+			return 0
+		case "uidvalidity":
+			r.UIDValidity = f.num32()
+			return 1
+		case "uid":
+			r.UID = f.num32()
+			return 2
+		case "target":
+			r.Target = f.str()
+			return 3
+		case "target_uidvalidity":
+			r.TargetUIDValidity = f.num32()
+			return 4
+		case "target_uid":
+			r.TargetUID = f.num32()
+			return 5
+		case "add":
+			r.Add = f.list()
+			return 6
+		case "remove":
+			r.Remove = f.list()
+			return 7
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	switch {
+	case f.err != nil:
+	case r.Folder == "" || r.UID == 0 || r.Target == "" || r.TargetUIDValidity == 0 || r.TargetUID == 0:
+		f.fail("flags without folder, uid, target, target_uidvalidity or target_uid")
+	case len(r.Add)+len(r.Remove) == 0:
+		f.fail("flags that neither add nor remove")
+	}
+}
+
 func (f *fields) end(r *End) {
 	f.visit(func(name []byte) int {
 		switch string(name) {
@@ -231,6 +271,9 @@ func (f *fields) end(r *End) {
 		case "skipped":
 			r.Skipped = f.num()
 			return 13
+		case "flag_changes":
+			r.FlagChanges = f.num()
+			return 14
 		}
 		return -1
 	})

@@ -223,6 +223,24 @@ func (r *Rmdir) appendTo(b []byte) ([]byte, int) {
 	return o.done()
 }
 
+func (r *FlagChange) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "flags")
+	o.str("folder", r.Folder)
+	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num("uid", int64(r.UID))
+	o.str("target", r.Target)
+	o.num("target_uidvalidity", int64(r.TargetUIDValidity))
+	o.num("target_uid", int64(r.TargetUID))
+	if len(r.Add) > 0 {
+		o.list("add", r.Add)
+	}
+	if len(r.Remove) > 0 {
+		o.list("remove", r.Remove)
+	}
+	o.extra(r.Extra)
+	return o.done()
+}
+
 func (r *End) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "end")
 	o.num("listed", r.Listed)
@@ -231,6 +249,7 @@ func (r *End) appendTo(b []byte) ([]byte, int) {
 		o.num("missing", r.Missing)
 		o.num("ambiguous", r.Ambiguous)
 		o.optNum("spare", r.Spare)
+		o.optNum("flag_changes", r.FlagChanges)
 	}
 	o.num("emitted", r.Emitted)
 	o.num("gone", r.Gone)

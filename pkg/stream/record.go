@@ -33,7 +33,7 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Skipped, *Create, *Subscribe, *Rmdir, *End, *Abort, or *Unknown for a
+// *Gone, *Skipped, *Create, *Subscribe, *Rmdir, *FlagChange, *End, *Abort, or *Unknown for a
 // type that this version does not know and passes on.
 type Record interface {
 	kind() string
@@ -231,24 +231,38 @@ type Rmdir struct {
 	Extra             []byte
 }
 
+// FlagChange asks for flags of a message at the destination to be set or taken
+// away, for those of its source.
+type FlagChange struct {
+	Folder            string // of the source
+	UIDValidity       uint32
+	UID               uint32
+	Target            string
+	TargetUIDValidity uint32
+	TargetUID         uint32
+	Add, Remove       []string // sorted; one at least
+	Extra             []byte
+}
+
 // End closes a stream that is whole.
 type End struct {
-	Listed    int64 // messages that the producer set out to handle
-	Emitted   int64 // message records
-	Present   int64 // in a plan: already at the destination
-	Missing   int64 // in a plan: to be appended
-	Ambiguous int64 // in a plan: counted as equal without proof
-	Spare     int64 // in a plan: emitted messages that are there already, as their ties tell
-	Gone      int64
-	Failed    int64 // failed messages
-	Folders   int64 // failed folders
-	Octets    int64 // sum of the emitted messages' sizes
-	LeftOut   int64 // messages of the stream's folders that its filters left out
-	Skipped   int64 // of them, so many have a skipped record
-	Plan      bool  // write present, missing and ambiguous
-	Records   int64 // lines before this one
-	Hash      string
-	Extra     []byte
+	Listed      int64 // messages that the producer set out to handle
+	Emitted     int64 // message records
+	Present     int64 // in a plan: already at the destination
+	Missing     int64 // in a plan: to be appended
+	Ambiguous   int64 // in a plan: counted as equal without proof
+	Spare       int64 // in a plan: emitted messages that are there already, as their ties tell
+	FlagChanges int64 // in a plan: changes of flags
+	Gone        int64
+	Failed      int64 // failed messages
+	Folders     int64 // failed folders
+	Octets      int64 // sum of the emitted messages' sizes
+	LeftOut     int64 // messages of the stream's folders that its filters left out
+	Skipped     int64 // of them, so many have a skipped record
+	Plan        bool  // write present, missing and ambiguous
+	Records     int64 // lines before this one
+	Hash        string
+	Extra       []byte
 }
 
 // Add adds the counts of another stream.
@@ -260,6 +274,7 @@ func (e *End) Add(o *End) {
 	e.Missing += o.Missing
 	e.Ambiguous += o.Ambiguous
 	e.Spare += o.Spare
+	e.FlagChanges += o.FlagChanges
 	e.Gone += o.Gone
 	e.Failed += o.Failed
 	e.Folders += o.Folders
@@ -282,16 +297,17 @@ type Unknown struct {
 	Line []byte // canonical JSON without the line feed
 }
 
-func (*Begin) kind() string     { return "begin" }
-func (*Folder) kind() string    { return "folder" }
-func (*Message) kind() string   { return "message" }
-func (*Body) kind() string      { return "body" }
-func (*Failed) kind() string    { return "failed" }
-func (*Gone) kind() string      { return "gone" }
-func (*Skipped) kind() string   { return "skipped" }
-func (*Create) kind() string    { return "create" }
-func (*Subscribe) kind() string { return "subscribe" }
-func (*Rmdir) kind() string     { return "rmdir" }
-func (*End) kind() string       { return "end" }
-func (*Abort) kind() string     { return "abort" }
-func (u *Unknown) kind() string { return u.Type }
+func (*Begin) kind() string      { return "begin" }
+func (*Folder) kind() string     { return "folder" }
+func (*Message) kind() string    { return "message" }
+func (*Body) kind() string       { return "body" }
+func (*Failed) kind() string     { return "failed" }
+func (*Gone) kind() string       { return "gone" }
+func (*Skipped) kind() string    { return "skipped" }
+func (*Create) kind() string     { return "create" }
+func (*Subscribe) kind() string  { return "subscribe" }
+func (*Rmdir) kind() string      { return "rmdir" }
+func (*FlagChange) kind() string { return "flags" }
+func (*End) kind() string        { return "end" }
+func (*Abort) kind() string      { return "abort" }
+func (u *Unknown) kind() string  { return u.Type }

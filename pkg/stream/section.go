@@ -231,6 +231,10 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &Rmdir{}
 		f.rmdir(r)
 		return r
+	case "flags":
+		r := &FlagChange{}
+		f.flagChange(r)
+		return r
 	case "failed", "gone", "skipped", "create", "subscribe":
 		return f.place(kind).record(kind, f.extra)
 	}

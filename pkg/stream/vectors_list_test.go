@@ -132,6 +132,9 @@ func (l *list) records() {
 	end := strings.Replace(endOf(lines...), `"listed":1,`, `"listed":3,"present":2,"missing":1,"ambiguous":0,`, 1)
 	l.ok("plan", "what imap-diff writes", text(append(lines, end)...), "one")
 	rmdir := []string{plan, `{"type":"rmdir","target":"Alt/2019","target_uidvalidity":7,"target_uidnext":1,"messages":0}`, `{"type":"rmdir","target":"Alt","target_uidvalidity":8,"target_uidnext":44,"messages":3}`}
+	change := []string{plan, inbox, `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":["\\Seen","Work"]}`,
+		`{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":2,"target":"INBOX","target_uidvalidity":12,"target_uid":4,"remove":["\\Flagged"]}`}
+	l.ok("plan-flags", "a plan that changes the flags of what is there", text(append(change, strings.Replace(endOf(change...), `"listed":0,`, `"listed":2,"present":2,"missing":0,"ambiguous":0,"flag_changes":2,`, 1))...))
 	l.ok("plan-rmdir", "a plan that removes folders, the deepest first", text(append(rmdir, strings.Replace(endOf(rmdir...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
 }
 
@@ -376,6 +379,8 @@ func (l *list) values() {
 	bad("failed-without-folder", "and a folder", `{"type":"failed","uid":1,"reason":"refused"}`)
 	bad("create-without-target", "a folder to create has a name", `{"type":"create","folder":"INBOX"}`)
 	bad("rmdir-without-state", "a folder to remove is as it was seen", `{"type":"rmdir","target":"Alt","target_uidnext":1,"messages":0}`)
+	bad("flags-without-change", "a change of flags adds or removes", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":[]}`)
+	bad("flags-without-target-uid", "of one message at the destination", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"add":["a"]}`)
 	bad("folder-without-name", "every folder has", strings.Replace(folderRec("x", 8, 0), `"name":"x",`, ``, 1))
 	bad("abort-exit-0", "an abort is no success", `{"type":"abort","command":"imap-fetch","exit":0,"text":""}`)
 	bad("abort-exit-256", "an exit code has 8 bits", `{"type":"abort","command":"imap-fetch","exit":256,"text":""}`)

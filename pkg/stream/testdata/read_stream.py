@@ -22,7 +22,8 @@ FIELDS = {
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
     "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
-    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n left_out:n skipped:n records:n hash:s",
+    "flags": "folder:s uidvalidity:u uid:u target:s target_uidvalidity:u target_uid:u add:l remove:l",
+    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n left_out:n skipped:n flag_changes:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
 FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
@@ -274,6 +275,9 @@ class Reader:
 
     def rmdir(self, r):
         need(r.get("target") and {"target_uidvalidity", "target_uidnext", "messages"} <= set(r))
+
+    def flags(self, r):
+        need(all(r.get(k) for k in ("folder", "uid", "target", "target_uidvalidity", "target_uid")) and (r.get("add") or r.get("remove")))
 
     def finish(self, r):
         fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()

@@ -1,0 +1,92 @@
+package diff
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// SyncFlags says what a plan does about messages that are at the destination
+// with other flags.
+type SyncFlags string
+
+// The choices. The zero value is SyncOff.
+const (
+	SyncOff   SyncFlags = "off"   // nothing
+	SyncAdd   SyncFlags = "add"   // sets what is set at the source
+	SyncExact SyncFlags = "exact" // and takes away what is not
+)
+
+// on tells whether flags are looked at.
+func (s SyncFlags) on() bool { return s == SyncAdd || s == SyncExact }
+
+// flagPairs remembers, for each source message that is at the destination,
+// which one it is there and the flags of that: eight octets a message. The
+// source's flags are those of the second reading, by when all are known.
+type flagPairs struct {
+	pairs []flagPair // by ordinal
+	lists []string
+	known map[string]uint32
+}
+
+type flagPair struct {
+	uid  uint32 // 0: none
+	list uint32 // the flags, in lists
+}
+
+func (f *flagPairs) pair(ordinal uint32, t *Target, e *entry) {
+	list, ok := t.match.flags.list(e.flags)
+	if !ok {
+		return
+	}
+	n, ok := f.known[list]
+	if !ok {
+		if f.known == nil {
+			f.known = map[string]uint32{}
+		}
+		n = uint32(len(f.lists))
+		f.lists, f.known[list] = append(f.lists, list), n
+	}
+	if need := int(ordinal) + 1 - len(f.pairs); need > 0 {
+		f.pairs = append(f.pairs, make([]flagPair, need)...)
+	}
+	f.pairs[ordinal] = flagPair{e.uid, n}
+}
+
+func (f *flagPairs) unpair(ordinal uint32) {
+	if int(ordinal) < len(f.pairs) {
+		f.pairs[ordinal] = flagPair{}
+	}
+}
+
+// of returns the message that a source message was found to be, and its flags.
+func (f *flagPairs) of(ordinal uint32) (uid uint32, list []string) {
+	if int(ordinal) >= len(f.pairs) || f.pairs[ordinal].uid == 0 {
+		return 0, nil
+	}
+	p := f.pairs[ordinal]
+	return p.uid, strings.Fields(f.lists[p.list])
+}
+
+// syncFlags writes what is to be changed for a message that is there.
+func (r *replay) syncFlags(m *stream.Message, ordinal uint32, s *source) error {
+	uid, have := r.pairs.of(ordinal)
+	if uid == 0 || !r.opt.SyncFlags.on() {
+		return nil
+	}
+	c := &stream.FlagChange{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Target: s.target.Name, TargetUIDValidity: s.target.UIDValidity, TargetUID: uid}
+	wanted, _ := r.opt.Flags.Apply(m.Flags)
+	c.Add = flags.Without(wanted, have)
+	if r.opt.SyncFlags == SyncExact {
+		c.Remove = slices.DeleteFunc(flags.Without(have, wanted), func(f string) bool { return !r.opt.Flags.Governs(f) })
+	}
+	if len(c.Add)+len(c.Remove) == 0 {
+		return nil
+	}
+	r.reflagged++
+	slices.Sort(c.Add)
+	slices.Sort(c.Remove)
+	return r.w.Write(c)
+}

@@ -1,0 +1,91 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// StoreAction says what STORE does with flags (RFC 9051 section 6.4.6).
+type StoreAction string
+
+// The actions. Other flags of the messages stay as they are.
+const (
+	AddFlags    StoreAction = "+FLAGS.SILENT"
+	RemoveFlags StoreAction = "-FLAGS.SILENT"
+)
+
+// Store adds flags to the messages with the given UIDs, or takes them away. The
+// mailbox must have been opened by Select. It resumes. Flags that cannot be sent
+// are dropped, and so are those that the server refuses, one by one if it
+// refuses them together; dropped names them. A UID that no message has is no
+// error.
+func (x *Selected) Store(ctx context.Context, uids []uint32, action StoreAction, flags []string) (dropped []string, err error) {
+	var send []string
+	for _, f := range flags {
+		if flag, _, ok := sendable(f); ok {
+			send = append(send, flag)
+		} else {
+			dropped = append(dropped, f)
+		}
+	}
+	if len(send) == 0 || len(uids) == 0 {
+		return dropped, nil
+	}
+	uids = slices.Clone(uids)
+	slices.Sort(uids)
+	uids = slices.Compact(uids)
+	err = x.store(ctx, uids, action, send)
+	if !isFlagRefusal(err) {
+		return dropped, err
+	}
+	for _, f := range send {
+		if len(send) > 1 {
+			err = x.store(ctx, uids, action, []string{f})
+		}
+		if isFlagRefusal(err) {
+			dropped = append(dropped, f)
+		} else if err != nil {
+			return dropped, err
+		}
+	}
+	return dropped, nil
+}
+
+// isFlagRefusal tells that the server does not want the flags from what would
+// befall any command.
+func isFlagRefusal(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !hasCode(no, "NOPERM")
+}
+
+func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction, flags []string) error {
+	tail := " " + string(action) + " (" + strings.Join(flags, " ") + ")"
+	for len(uids) > 0 {
+		set, n := appendSet(nil, uids, x.s.sets.most())
+		err := x.s.do(ctx, func(*conn) error {
+			changed, err := x.ready(ctx)
+			if err != nil || changed {
+				return validityError(changed, err)
+			}
+			c := x.s.c
+			defer c.watch(ctx)()
+			_, err = c.run(c.command("UID STORE "+string(set)+tail), nil)
+			return err
+		})
+		switch {
+		case err == nil:
+		case isTooLong(err) && x.s.sets.shorten(len(set)):
+			continue
+		default:
+			return refused(err, exit.Partial, "flags of messages in folder %s", quote(mailboxName(x.Wire)))
+		}
+		uids = uids[n:]
+	}
+	return nil
+}

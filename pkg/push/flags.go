@@ -1,0 +1,134 @@
+package push
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+)
+
+// maxFlagNames bounds how many names of flags are remembered.
+const maxFlagNames = 1000
+
+// flagWatch is what the run has learned of how the destination treats flags.
+type flagWatch struct {
+	kept    map[string]bool  // seen to be there after an APPEND, in lower case
+	forgets bool             // flags given to APPEND were not: all are looked at
+	dropped map[string]int64 // how often a flag could not be kept
+}
+
+func (w *flagWatch) countDropped(list []string) {
+	if w.dropped == nil {
+		w.dropped = map[string]int64{}
+	}
+	for _, f := range list {
+		if _, known := w.dropped[f]; known || len(w.dropped) < maxFlagNames {
+			w.dropped[f]++
+		}
+	}
+}
+
+// sayDropped names the flags that could not be kept.
+func (p *pusher) sayDropped() {
+	if len(p.dropped) == 0 || p.opt.Say == nil {
+		return
+	}
+	var list []string
+	for _, f := range slices.Sorted(maps.Keys(p.dropped)) {
+		list = append(list, fmt.Sprintf("%s %s times", f, thousands(p.dropped[f])))
+	}
+	if len(list) > 10 {
+		list = append(list[:10], fmt.Sprintf("and %d others", len(list)-10))
+	}
+	p.opt.Say("flags that %s does not keep: %s", p.desk.conn.Host, strings.Join(list, ", "))
+}
+
+// wanted splits the flags of a message into those to send with it and those
+// that the folder does not keep; what the user leaves out is in neither.
+func (p *pusher) wanted(t *target, m *message) (send, dropped []string) {
+	set, _ := p.opt.Flags.Apply(m.Flags)
+	return t.allowed(set)
+}
+
+// sentFlags are messages that were appended, by UID, with their flags.
+type sentFlags map[uint32]*flagged
+
+type flagged struct {
+	m    *message
+	want []string
+}
+
+// watch decides whether what was sent with a message is looked at: each flag
+// is, until it has been seen to be kept.
+func (w *flagWatch) watch(list []string) bool {
+	return len(list) > 0 && (w.forgets || slices.ContainsFunc(list, func(f string) bool { return !w.kept[strings.ToLower(f)] }))
+}
+
+// restoreFlags looks at the flags of messages that were just appended, and sets
+// again those that the server has forgotten.
+func (p *pusher) restoreFlags(t *target, sent sentFlags) error {
+	if len(sent) == 0 {
+		return nil
+	}
+	if p.desk.open != t {
+		if err := p.desk.selectBox(t); err != nil {
+			return t.refuse(err)
+		}
+	}
+	have, err := p.desk.flagsOf(slices.Sorted(maps.Keys(sent)))
+	if err != nil {
+		return t.refuse(err)
+	}
+	groups := storeGroups{}
+	for uid, now := range have {
+		lost := flags.Without(sent[uid].want, now)
+		for _, f := range flags.Without(sent[uid].want, lost) {
+			p.seenKept(f)
+		}
+		groups.take(lost, uid, int(uid))
+	}
+	if len(groups) > 0 && !p.forgets {
+		p.forgets = true
+		p.opt.Warn("%s forgets flags that it is given with a message: they are set again", p.desk.conn.Host)
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		if err := p.setAgain(t, groups[name], sent); err != nil {
+			return err
+		}
+	}
+	return p.receipts.flush()
+}
+
+func (w *flagWatch) seenKept(f string) {
+	if w.kept == nil {
+		w.kept = map[string]bool{}
+	}
+	if len(w.kept) < maxFlagNames {
+		w.kept[strings.ToLower(f)] = true
+	}
+}
+
+// setAgain stores flags that were forgotten; each message gets a second
+// receipt.
+func (p *pusher) setAgain(t *target, g *storeGroup, sent sentFlags) error {
+	dropped, err := p.desk.box.Store(p.desk.ctx, g.uids, imapconn.AddFlags, g.flags)
+	if err != nil && !refused(err) {
+		return err
+	}
+	if err != nil {
+		dropped = g.flags
+	}
+	for _, uid := range g.uids {
+		x := of(&sent[uid].m.Message, t.name, receipt.Flagged)
+		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = p.desk.box.UIDValidity, uid, dropped
+		p.countDropped(dropped)
+		if err := p.receipts.put(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}

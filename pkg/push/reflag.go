@@ -1,0 +1,283 @@
+package push
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// reflagBatch is how many changes of flags in one folder are carried out
+// together.
+const reflagBatch = 500
+
+// reflags are changes of flags that are not carried out yet.
+type reflags struct {
+	batch []*stream.FlagChange // of one target
+	held  []heldChange         // those that take flags away: until the plan has come to a good end
+	names []string             // the folders and lists of flags of held
+	known map[string]uint32    // where they stand in names
+	undid int64                // that could not be carried out
+}
+
+// heldChange is a FlagChange in little room; lists and names are numbers.
+type heldChange struct {
+	folder, validity, uid, target, targetValidity, targetUID, add, remove uint32
+}
+
+func (f *reflags) number(name string) uint32 {
+	n, ok := f.known[name]
+	if !ok {
+		if f.known == nil {
+			f.known = map[string]uint32{}
+		}
+		n = uint32(len(f.names))
+		f.names, f.known[name] = append(f.names, name), n
+	}
+	return n
+}
+
+func (f *reflags) hold(r *stream.FlagChange) {
+	f.held = append(f.held, heldChange{
+		f.number(r.Folder), r.UIDValidity, r.UID, f.number(r.Target), r.TargetUIDValidity, r.TargetUID,
+		f.number(strings.Join(r.Add, "\n")), f.number(strings.Join(r.Remove, "\n")),
+	})
+}
+
+func (f *reflags) change(h *heldChange) *stream.FlagChange {
+	list := func(n uint32) []string {
+		if f.names[n] == "" {
+			return nil
+		}
+		return strings.Split(f.names[n], "\n")
+	}
+	return &stream.FlagChange{
+		Folder: f.names[h.folder], UIDValidity: h.validity, UID: h.uid, Target: f.names[h.target], TargetUIDValidity: h.targetValidity, TargetUID: h.targetUID,
+		Add: list(h.add), Remove: list(h.remove),
+	}
+}
+
+// reflag takes a change of flags. What only adds is done soon, in batches.
+func (p *pusher) reflag(r *stream.FlagChange) error {
+	if len(r.Remove) > 0 {
+		p.reflags.hold(r)
+		return nil
+	}
+	return p.gather(r)
+}
+
+// gather carries out a batch when it is full or of another folder.
+func (p *pusher) gather(r *stream.FlagChange) error {
+	f := &p.reflags
+	if len(f.batch) > 0 && (len(f.batch) == reflagBatch || f.batch[0].Target != r.Target) {
+		if err := p.reflagAll(); err != nil {
+			return err
+		}
+	}
+	f.batch = append(f.batch, r)
+	return nil
+}
+
+// reflagHeld carries out what was held back, unless why says that it must not
+// be done.
+func (p *pusher) reflagHeld(reason, why string) error {
+	f := &p.reflags
+	held := f.held
+	f.held = nil
+	for i := range held {
+		r := f.change(&held[i])
+		if why == "" {
+			if err := p.gather(r); err != nil {
+				return err
+			}
+			continue
+		}
+		f.undid++
+		x := ofChange(r, receipt.Skipped)
+		x.Reason, x.Text = reason, why
+		if err := p.tellFolder(x); err != nil {
+			return err
+		}
+	}
+	return p.reflagAll()
+}
+
+// ofChange begins the receipt of a change of flags.
+func ofChange(r *stream.FlagChange, result receipt.Result) Receipt {
+	return Receipt{Result: result, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Target: r.Target, TargetUIDValidity: r.TargetUIDValidity, TargetUID: r.TargetUID}
+}
+
+// reflagAll carries out the batch and writes its receipts.
+func (p *pusher) reflagAll() error {
+	changes := p.reflags.batch
+	if len(changes) == 0 {
+		return nil
+	}
+	p.reflags.batch = nil
+	if p.opt.DryRun {
+		return p.answerAll(changes, receipt.Skipped, "dry-run", "")
+	}
+	if err := p.desk.connect(); err != nil {
+		return err
+	}
+	t := p.desk.target(changes[0].Target)
+	if !t.exists {
+		return p.answerAll(changes, receipt.Failed, "no-folder", "the folder is not there")
+	}
+	if err := p.desk.prepare(t, !p.opt.Unconditional); err != nil {
+		return err
+	}
+	if t.refused != nil {
+		return p.answerAll(changes, receipt.Failed, "no-folder", t.refused.Error())
+	}
+	if p.desk.open != t {
+		if err := t.refuse(p.desk.selectBox(t)); err != nil {
+			return err
+		}
+		if t.refused != nil {
+			return p.answerAll(changes, receipt.Failed, "no-folder", t.refused.Error())
+		}
+	}
+	for _, r := range changes {
+		if r.TargetUIDValidity != p.desk.box.UIDValidity {
+			return p.answerAll(changes, receipt.Failed, string(imapconn.UIDValidityChanged), fmt.Sprintf("the folder's UIDVALIDITY is %d now: make a new plan", p.desk.box.UIDValidity))
+		}
+	}
+	return p.store(t, changes)
+}
+
+func (p *pusher) answerAll(changes []*stream.FlagChange, result receipt.Result, reason, text string) error {
+	for _, r := range changes {
+		x := ofChange(r, result)
+		x.Reason, x.Text = reason, text
+		if err := p.answerChange(x); err != nil {
+			return err
+		}
+	}
+	return p.receipts.flush()
+}
+
+func (p *pusher) answerChange(x Receipt) error {
+	switch x.Result {
+	case receipt.Failed, receipt.Rejected:
+		p.reflags.undid++
+	case receipt.Flagged:
+		p.receipts.sums.Flagged++
+	}
+	return p.receipts.put(x)
+}
+
+// store changes the flags of messages in the open folder. What they have by now
+// is read first, so that nothing is sent for a message that is as it should be.
+func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
+	have, err := p.flagsOf(changes)
+	if err != nil {
+		return t.refuseChanges(p, changes, err)
+	}
+	answers := make([]Receipt, len(changes))
+	additions, removals := storeGroups{}, storeGroups{}
+	for i, r := range changes {
+		x := ofChange(r, receipt.Present)
+		now, there := have[r.TargetUID]
+		if !there {
+			x.Result, x.Reason, x.Text = receipt.Failed, "vanished", "the message is not there any more"
+			answers[i] = x
+			continue
+		}
+		wanted, _ := p.opt.Flags.Apply(r.Add)
+		add, refused := t.allowed(flags.Without(wanted, now))
+		remove, kept := t.allowed(flags.Without(flags.Without(now, flags.Without(now, r.Remove)), wanted))
+		x.DroppedFlags = append(refused, kept...)
+		if len(add)+len(remove) > 0 {
+			x.Result = receipt.Flagged
+		}
+		answers[i] = x
+		additions.take(add, r.TargetUID, i)
+		removals.take(remove, r.TargetUID, i)
+	}
+	err = p.storeGroups(imapconn.AddFlags, additions, answers)
+	if err == nil {
+		err = p.storeGroups(imapconn.RemoveFlags, removals, answers)
+	}
+	if err != nil {
+		return t.refuseChanges(p, changes, err)
+	}
+	for _, x := range answers {
+		p.countDropped(x.DroppedFlags)
+		if err := p.answerChange(x); err != nil {
+			return err
+		}
+	}
+	return p.receipts.flush()
+}
+
+func (p *pusher) storeGroups(action imapconn.StoreAction, groups storeGroups, answers []Receipt) error {
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[name]
+		dropped, err := p.desk.box.Store(p.desk.ctx, g.uids, action, g.flags)
+		if err != nil {
+			return err
+		}
+		for _, i := range g.changes {
+			answers[i].DroppedFlags = append(slices.Clone(answers[i].DroppedFlags), dropped...)
+		}
+	}
+	return nil
+}
+
+// refuseChanges answers for changes that the server refuses; what ends the run
+// is returned.
+func (t *target) refuseChanges(p *pusher, changes []*stream.FlagChange, err error) error {
+	if refused(err) || exit.CodeOf(err) == exit.Partial {
+		return p.answerAll(changes, receipt.Rejected, "flags", err.Error())
+	}
+	return err
+}
+
+// flagsOf reads the flags that messages of the open folder have now.
+func (p *pusher) flagsOf(changes []*stream.FlagChange) (map[uint32][]string, error) {
+	uids := make([]uint32, len(changes))
+	for i, r := range changes {
+		uids[i] = r.TargetUID
+	}
+	return p.desk.flagsOf(uids)
+}
+
+func (d *desk) flagsOf(uids []uint32) (map[uint32][]string, error) {
+	have := make(map[uint32][]string, len(uids))
+	err := d.box.Fetch(d.ctx, uids, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
+		if m.State == imapconn.Have {
+			have[m.UID] = slices.Clone(m.Flags)
+		}
+		return nil
+	})
+	return have, err
+}
+
+// storeGroups are messages that get the same flags, by these.
+type storeGroups map[string]*storeGroup
+
+type storeGroup struct {
+	flags   []string
+	uids    []uint32
+	changes []int // which changes they are of
+}
+
+func (g storeGroups) take(list []string, uid uint32, change int) {
+	if len(list) == 0 {
+		return
+	}
+	name := strings.ToLower(strings.Join(list, " "))
+	one := g[name]
+	if one == nil {
+		one = &storeGroup{flags: list}
+		g[name] = one
+	}
+	one.uids, one.changes = append(one.uids, uid), append(one.changes, change)
+}
