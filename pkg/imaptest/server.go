@@ -36,6 +36,9 @@ type Options struct {
 	// silence, as real servers do. Nil: everything, and \* is offered.
 	PermanentFlags []string
 
+	// ForgetFlags are dropped by APPEND alone, in silence.
+	ForgetFlags []string
+
 	// OnAppend is asked before a message is stored; an *imap.Error is the
 	// reply that the client sees. It is called from several goroutines.
 	OnAppend func(user, mailbox string, message Message) error

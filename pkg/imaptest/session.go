@@ -243,6 +243,9 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 			return nil, err
 		}
 	}
+	m.Flags = slices.DeleteFunc(m.Flags, func(f string) bool {
+		return slices.ContainsFunc(s.server.options.ForgetFlags, func(forgotten string) bool { return strings.EqualFold(f, forgotten) })
+	})
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
 	box, err := s.find(name)

@@ -125,6 +125,11 @@ func (p *pusher) run() error {
 		case err == nil:
 			err = p.messages(w)
 		}
+		if w.err != nil && exit.CodeOf(w.err) == exit.Data { // what came whole is acted on
+			if failed := p.reflagAll(); failed != nil {
+				return failed
+			}
+		}
 		if err == io.EOF {
 			p.suspect()
 			return p.conclude()
@@ -153,7 +158,10 @@ func (p *pusher) record(rec stream.Record) error {
 		if p.unfit != nil {
 			return nil // whoever aborted before it had a plan
 		}
-		return p.start()
+		if err := p.start(); err != nil {
+			return err
+		}
+		return p.reflagAll()
 	}
 	if err := p.start(); err != nil {
 		return err
