@@ -51,7 +51,33 @@ func (r *Rules) mapper(prefix string, to Destination) (*mapper, error) {
 		m.below = Split(decoded(r.Subfolder), to.Namespace)
 	}
 	m.entries = newIndex(r.Entries)
-	return m, nil
+	return m, m.checkLevels()
+}
+
+// checkLevels refuses names that were typed with a delimiter too many, as in
+// "Old/": servers refuse them or make another folder of them, which the next
+// run does not find. What such a folder is called at the source, it may be
+// called at the destination.
+func (m *mapper) checkLevels() error {
+	typed := []Entry{{Target: m.rules.Subfolder, Where: "--subfolder"}}
+	for _, e := range append(typed, m.rules.Entries...) {
+		name, d := decoded(e.Target), m.to.Namespace.Delimiter
+		if d == "" || m.existing[e.Target] != "" || m.existing[name] != "" || !emptyLevel(name, d) || emptyLevel(e.Source, d) {
+			continue
+		}
+		err := exit.Errorf(exit.Usage, "%s: %s has a level without a name, for %q parts levels at the destination", e.Where, Quote(name), d)
+		if levels := slices.DeleteFunc(strings.Split(name, d), func(s string) bool { return s == "" }); len(levels) > 0 {
+			return err.WithHint("did you mean %s?", Quote(strings.Join(levels, d)))
+		}
+		return err
+	}
+	return nil
+}
+
+// emptyLevel tells whether a name begins or ends with the delimiter, or has two
+// in a row.
+func emptyLevel(name, delimiter string) bool {
+	return name != "" && slices.Contains(strings.Split(name, delimiter), "")
 }
 
 // decoded reads a name that a person wrote: modified UTF-7 where it is that.

@@ -299,6 +299,38 @@ func TestMapErrors(t *testing.T) {
 	}
 }
 
+// TestMapEmptyLevels: a delimiter too many in a name that was typed is found
+// before anything is written. Cyrus makes "INBOX.a.b" of "INBOX.a..b".
+func TestMapEmptyLevels(t *testing.T) {
+	inbox := Namespace{"INBOX.", "."}
+	for _, test := range []struct {
+		rules Rules
+		to    Destination
+		mean  string // what the hint proposes; "": no error
+	}{
+		{Rules{Subfolder: "Old/"}, at(slash), "Old"},
+		{Rules{Subfolder: "/Old/x"}, at(slash), "Old/x"},
+		{Rules{Subfolder: "Old/"}, at(inbox), ""},
+		{Rules{Entries: entries(t, "A=b/")}, at(slash), "b"},
+		{Rules{Entries: entries(t, "A=a//b")}, at(slash), "a/b"},
+		{Rules{Entries: entries(t, "A=a//b")}, at(slash, "a//b"), ""},
+		{Rules{Entries: entries(t, "A=..x")}, at(inbox), "x"},
+		{Rules{Entries: entries(t, "A=INBOX..x")}, at(inbox), "INBOX.x"},
+		{Rules{Entries: entries(t, "*=x.")}, at(inbox), "x"},
+		{Rules{Entries: entries(t, "A/=x/")}, at(slash), ""},
+		{Rules{Entries: entries(t, "A=a/")}, at(Namespace{}), ""},
+		{Rules{Entries: entries(t, "A=-")}, at(slash), ""},
+	} {
+		_, _, err := mapped(t, test.rules, slash, test.to, "A", "A/")
+		switch want := "did you mean " + Quote(test.mean) + "?"; {
+		case test.mean == "" && err != nil:
+			t.Errorf("%+v: %v", test.rules, err)
+		case test.mean != "" && (exit.CodeOf(err) != exit.Usage || exit.HintOf(err) != want):
+			t.Errorf("%+v: %v, hint %q", test.rules, err, exit.HintOf(err))
+		}
+	}
+}
+
 func TestMapWarnings(t *testing.T) {
 	list := entries(t, "Snet=x", "Sent=y", "quite another=z", "*=All")
 	list[0].Where = "--map"
