@@ -1,6 +1,9 @@
 package push
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
@@ -75,10 +78,15 @@ func (d *desk) keep() {
 	}
 }
 
-// classify counts what a receipt says for the summary of what failed.
+// classify counts what a receipt says for the summary of what failed. What is
+// to be removed has no folder at the source.
 func classify(classes *failure.Classes, x *Receipt) {
 	switch {
-	case x.Result == receipt.Rejected, x.Result == receipt.Failed, x.Result == receipt.Skipped && x.Reason != "dry-run" && x.Reason != "limit":
-		classes.Add(x.Reason, x.Folder, x.UID, x.Text)
+	case x.Result == receipt.Rejected, x.Result == receipt.Failed, x.Result == receipt.Skipped && !slices.Contains(noFailures, x.Reason):
+		classes.Add(x.Reason, cmp.Or(x.Folder, x.Target), x.UID, x.Text)
 	}
 }
+
+// noFailures are the reasons for which something is skipped and nothing is
+// wrong.
+var noFailures = []string{"dry-run", "limit", "not-there"}

@@ -274,6 +274,9 @@ func TestPruneWhatHasChanged(t *testing.T) {
 	if n := strings.Count(again.stdout, `"not-there"`); n != 2 {
 		t.Errorf("%d folders are known to be gone\n%s", n, again.stdout)
 	}
+	if strings.Contains(again.stderr, "not-there") || !strings.Contains(again.stderr, "remove  Parent: there are folders below it") {
+		t.Errorf("the summary names what is no failure, or names no folder:\n%s", again.stderr)
+	}
 }
 
 // TestPruneOnRealServers removes folders of Dovecot and Cyrus.
