@@ -97,8 +97,7 @@ func (s *Session) list(c *conn, spaces, keep folder.Spaces, detail Detail) ([]Ma
 				continue
 			}
 			more, subs, err := s.everything(c, ns.Prefix+"*", detail, states)
-			var no *imap.Error
-			if err != nil && !errors.As(err, &no) {
+			if err != nil && !s.isAnswer(err) {
 				return nil, err
 			}
 			entries, subscribed = append(entries, more...), append(subscribed, subs...)
@@ -114,22 +113,25 @@ func (s *Session) list(c *conn, spaces, keep folder.Spaces, detail Detail) ([]Ma
 }
 
 // everything lists what fits a pattern, and which of it is subscribed, unless
-// the entries themselves say so.
+// the entries themselves say so. To a busy server no simpler question is put,
+// whose answer would lack what the next run is told.
 func (s *Session) everything(c *conn, pattern string, detail Detail, states map[string]Status) (entries, subscribed []listEntry, err error) {
 	var no *imap.Error
-	for _, options := range s.returnOptions(c, detail) {
+	list := s.returnOptions(c, detail)
+	for i, options := range list {
 		entries, err = s.listing(c, "LIST", c.command(`LIST ""`).astring(pattern).text(" RETURN ("+options+")"), states)
 		if c.err == nil {
 			s.fatalStates = false
 		}
-		if !errors.As(err, &no) {
+		mere := i < len(list)-1 && errors.As(err, &no) && !IsBusy(err) // states, which can be asked for one by one
+		if !mere && !s.isAnswer(err) {
 			return entries, nil, err
 		}
 	}
 	if entries, err = s.listing(c, "LIST", c.command(`LIST ""`).astring(pattern), nil); err != nil {
 		return nil, nil, err
 	}
-	if subscribed, err = s.listing(c, "LSUB", c.command(`LSUB ""`).astring(pattern), nil); errors.As(err, &no) {
+	if subscribed, err = s.listing(c, "LSUB", c.command(`LSUB ""`).astring(pattern), nil); s.isAnswer(err) {
 		err = nil
 	}
 	return entries, subscribed, err
@@ -157,8 +159,7 @@ func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
 func (s *Session) subscriptions(c *conn) ([]listEntry, error) {
 	if c.caps.has("LIST-EXTENDED") {
 		entries, err := s.listing(c, "LIST", c.command(`LIST (SUBSCRIBED) "" "*"`), nil)
-		var no *imap.Error
-		if !errors.As(err, &no) {
+		if !s.isAnswer(err) {
 			return entries, err
 		}
 	}

@@ -1,11 +1,13 @@
 package imapconn
 
 import (
+	"context"
 	"errors"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -54,22 +56,20 @@ func longest(prefixes []string, wire string) int {
 }
 
 // namespace learns prefix and delimiter, once.
-func (s *Session) namespace() error {
+func (s *Session) namespace(ctx context.Context) error {
 	if s.spaces.own != nil {
 		return nil
 	}
 	n := namespaces{}
 	if s.Has("NAMESPACE") || s.Has("IMAP4REV2") {
-		if err := s.askNamespace(&n); err != nil {
-			return err
+		if err := s.insist(ctx, func() error { return s.askNamespace(&n) }); err != nil {
+			return untold(err, "namespace")
 		}
 	}
 	if n.personal.Delimiter == "" && s.o.Delimiter == nil {
-		delimiter, err := s.c.delimiter()
-		if err != nil {
-			return err
+		if err := s.insist(ctx, func() error { return s.c.delimiter(&n.personal.Delimiter) }); err != nil {
+			return untold(err, "delimiter")
 		}
-		n.personal.Delimiter = delimiter
 	}
 	if s.o.Prefix != nil {
 		n.personal.Prefix = *s.o.Prefix
@@ -122,11 +122,20 @@ func (s *Session) askNamespace(n *namespaces) error {
 		*n = namespaces{settled: true}
 		return c.namespaceResponse(n)
 	})
-	var no *imap.Error
-	if errors.As(err, &no) {
+	if s.isAnswer(err) {
 		return nil
 	}
 	return err
+}
+
+// untold is a server that is too busy to tell how it names folders. To guess
+// would give them other names than those of the next run.
+func untold(err error, what string) error {
+	var no *imap.Error
+	if !errors.As(err, &no) {
+		return err
+	}
+	return exit.Errorf(exit.Temporary, "ask for the %s of folder names: %w", what, &refusal{no}).WithHint("--prefix and --delimiter say it in the server's place, with --disable-cap NAMESPACE")
 }
 
 // namespaceResponse reads the personal, the other users' and the shared
@@ -204,22 +213,22 @@ func (c *conn) delimiterString() (string, error) {
 	return strings.ToValidUTF8(string(s), ""), nil
 }
 
-// delimiter asks LIST for the hierarchy delimiter (RFC 3501 6.3.8).
-func (c *conn) delimiter() (string, error) {
-	delimiter := ""
+// delimiter asks LIST for the hierarchy delimiter (RFC 3501 6.3.8). A server
+// that refuses has none; one that is busy has not answered.
+func (c *conn) delimiter(delimiter *string) error {
 	_, err := c.run(c.command(`LIST "" ""`), func(resp *response) error {
 		if resp.typ != "LIST" {
 			return nil
 		}
 		entry, err := c.listEntry()
 		if err == nil {
-			delimiter = entry.delimiter
+			*delimiter = entry.delimiter
 		}
 		return err
 	})
 	var no *imap.Error
-	if errors.As(err, &no) {
-		return "", nil
+	if errors.As(err, &no) && !isTemporary(no) {
+		return nil
 	}
-	return delimiter, err
+	return err
 }

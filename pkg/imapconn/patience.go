@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (s *Session) nap(ctx context.Context, d time.Duration) error {
 // again; else patience is at its end, and the refusal stands. An error ends all
 // waiting.
 func (s *Session) hold(ctx context.Context, t *trouble, no *imap.Error) (again bool, err error) {
-	most := min(s.o.retries(), tries[t.kind])
+	most := s.most(t)
 	pause, exact := t.rest(s.held+1, s.second(), no.Text)
 	switch {
 	case s.held >= most:
@@ -97,6 +98,9 @@ func (s *Session) hold(ctx context.Context, t *trouble, no *imap.Error) (again b
 	}
 	return true, s.nap(ctx, pause)
 }
+
+// most is how often in a row a refusal is tried again.
+func (s *Session) most(t *trouble) int { return min(s.o.retries(), tries[t.kind]) }
 
 // tries bounds how often a refusal of each kind is tried again.
 var tries = map[kind]int{throttled: 1000, busy: 4, faulty: 2}
@@ -118,6 +122,36 @@ func (s *Session) given(ctx context.Context, refusal error) (again bool, err err
 		return false, nil
 	}
 	return s.hold(ctx, t, no)
+}
+
+// isAnswer tells whether err is a server's refusal of what was asked, so that
+// something else may be asked in its place: not one that passes, unless it is a
+// defect that lasts.
+func (s *Session) isAnswer(err error) bool {
+	var no *imap.Error
+	if !errors.As(err, &no) {
+		return false
+	}
+	t := troubleOf(no)
+	return t == nil || t.kind == faulty && s.held >= s.most(t)
+}
+
+// insist gives a command, while a connection is made ready, until the server is
+// not busy. What throttles us is left to those who connect: they wait.
+func (s *Session) insist(ctx context.Context, command func() error) error {
+	for {
+		err := command()
+		if err == nil {
+			s.calm()
+		}
+		var no *imap.Error
+		if !errors.As(err, &no) || IsBusy(err) {
+			return err
+		}
+		if again, held := s.given(ctx, err); !again || held != nil {
+			return cmp.Or(held, err)
+		}
+	}
 }
 
 // throttleMark is how Gmail ends an OK that it has delayed on purpose.

@@ -50,7 +50,7 @@ func (x *Selected) LargestUID(ctx context.Context) (uint32, error) {
 	uids, err := x.fetchUIDs(ctx, "*")
 	var no *imap.Error
 	switch {
-	case errors.As(err, &no): // some servers refuse * where there is no message
+	case errors.As(err, &no) && !isTemporary(no): // some servers refuse * where there is no message
 		return 0, nil
 	case err != nil || len(uids) == 0:
 		return 0, err

@@ -93,7 +93,7 @@ func (s *Session) hello(ctx context.Context) error {
 	c.step = Entering
 	err = c.identify(&s.o)
 	if err == nil {
-		err = s.namespace()
+		err = s.namespace(ctx)
 	}
 	if err == nil {
 		err = s.compress()

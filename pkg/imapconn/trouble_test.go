@@ -12,6 +12,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
 // refusalOf makes a refusal of "NO [CODE] text".
@@ -139,6 +140,54 @@ func checkTrouble(t *testing.T, verb string, trouble rule) {
 		t.Error(err)
 	}
 	equalLists(t, stored, []string{"0", "1"})
+}
+
+// TestTroubleAboutNames: what a busy server refuses to tell about its folders is
+// asked again. Another delimiter, prefix or special use than the next run is
+// told would give folders other names, and double the mail in them.
+func TestTroubleAboutNames(t *testing.T) {
+	const bare = "IMAP4rev1 LIST-EXTENDED SPECIAL-USE"
+	for verb, caps := range map[string]string{"NAMESPACE": bare + " NAMESPACE", `LIST "" ""`: bare, `LIST "" "*"`: bare, `LIST "" "Shared/*"`: bare + " NAMESPACE", "LSUB": "IMAP4rev1"} {
+		for _, words := range []string{"BAD Request is throttled. Suggested Backoff Time: 3 milliseconds", "NO [INUSE] in use", "NO [SERVERBUG] Internal error"} {
+			t.Run(verb+" "+words, func(t *testing.T) {
+				t.Parallel()
+				const boxes = "* LIST () \".\" INBOX\r\n* LIST (\\Sent \\Subscribed) \".\" INBOX.a\r\n"
+				server := newScript(t, caps, rule{when: verb, reply: "TAG " + words + "\r\n", times: 1},
+					rule{when: "NAMESPACE", reply: "* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"Shared/\" \"/\"))\r\n" + ok},
+					rule{when: `LIST "" ""`, reply: "* LIST (\\Noselect) \".\" \"\"\r\n" + ok},
+					rule{when: `LIST "" "*" RETURN`, reply: boxes + ok},
+					rule{when: `LIST "" "Shared`, reply: "* LIST () \"/\" Shared/x\r\n" + ok},
+					rule{when: `LIST "" "*"`, reply: strings.ReplaceAll(strings.ReplaceAll(boxes, "\\Sent ", ""), "\\Subscribed", "") + ok},
+					rule{when: "LSUB", reply: "* LSUB () \".\" INBOX.a\r\n" + ok})
+				s := server.open()
+				got, err := s.List(t.Context(), folder.AllSpaces)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := []string{`INBOX "INBOX" "."`, `INBOX.a "INBOX.a" "." \Sent +`, `Shared/x "Shared/x" "/"`}
+				if !strings.Contains(caps, "NAMESPACE") {
+					want = want[:2]
+				}
+				if caps == "IMAP4rev1" {
+					want[1] = `INBOX.a "INBOX.a" "." +`
+				}
+				equalLists(t, showBoxes(got), want)
+				if ns := s.Namespace(); ns != (folder.Namespace{Prefix: "INBOX.", Delimiter: "."}) {
+					t.Error(ns)
+				}
+			})
+		}
+	}
+	t.Run("for good", func(t *testing.T) {
+		for _, verb := range []string{"NAMESPACE", `LIST "" ""`} {
+			server := newScript(t, "IMAP4rev1 NAMESPACE", rule{when: verb, reply: "TAG NO [INUSE] in use\r\n"}, rule{when: "NAMESPACE", reply: "TAG NO\r\n"})
+			o := server.options()
+			o.Retries = NoRetries
+			if _, err := Open(t.Context(), o); exit.CodeOf(err) != exit.Temporary || !strings.Contains(exit.HintOf(err), "--delimiter") {
+				t.Errorf("%s: %v (%d)", verb, err, exit.CodeOf(err))
+			}
+		}
+	})
 }
 
 // TestTroubleLasts: patience ends, with the code that says: run again. What is
