@@ -54,6 +54,9 @@ func (p *pusher) batch(w *work) error {
 	if err != nil {
 		return err
 	}
+	if t.refused != nil {
+		return p.refuseAll(rest, receipt.Rejected, "no-folder", t.refused.Error())
+	}
 	p.warnOfQuota(t, rest)
 	for len(rest) > 0 {
 		n, err := p.may(rest, p.together(rest))

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -56,8 +57,12 @@ func (d *desk) read(t *target) error {
 	}
 	next := t.uidNext
 	err := keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
-		if m.UID < t.uidNext || id == nil {
-			return nil // UID n:* gives the last message also when it is below n
+		switch {
+		case m.UID < t.uidNext: // UID n:* gives the last message also when it is below n
+			return nil
+		case id == nil:
+			t.unknown(m.UID, m.State, m.Text)
+			return nil
 		}
 		next = max(next, m.UID+1)
 		if t.ours[id.Key] > 0 {
@@ -69,4 +74,13 @@ func (d *desk) read(t *target) error {
 	})
 	t.uidNext = next
 	return err
+}
+
+// unknown takes note of a message that came since the plan was made and could
+// not be read. It may be one of the plan, which would be appended again.
+func (t *target) unknown(uid uint32, state imapconn.State, text string) {
+	if state == imapconn.Gone || t.refused != nil {
+		return
+	}
+	t.refused = fmt.Errorf("message %d came to it since the plan was made, or is one of the plan, and cannot be read: %s", uid, cmp.Or(text, "the server gives no reason"))
 }

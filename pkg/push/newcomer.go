@@ -25,7 +25,8 @@ type newcomer struct {
 
 // claims finds which of the messages have come to the folder since the plan was
 // made: for each the newcomer that it is, or nil. Messages of one key are told
-// apart by their octets, as far as servers leave those alone.
+// apart by their octets, as far as servers leave those alone; a newcomer whose
+// octets cannot be read makes t refused.
 func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
 	out := make([]*newcomer, len(ms))
 	byKey := map[string][]int{}
@@ -37,8 +38,8 @@ func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
 	if len(byKey) == 0 {
 		return out, nil
 	}
-	if err := d.digests(t, byKey); err != nil {
-		return nil, err
+	if err := d.digests(t, byKey); err != nil || t.refused != nil {
+		return out, err
 	}
 	for key, places := range byKey {
 		if err := t.claimKey(key, ms, places, out); err != nil {
@@ -154,7 +155,8 @@ func (d *desk) digests(t *target, keys map[string][]int) error {
 		switch {
 		case n == nil:
 		case m.State != imapconn.Have:
-			n.taken = true // nobody can be shown to be it
+			n.taken = true
+			t.unknown(n.uid, m.State, m.Text)
 		case m.Body == nil && m.Literal > 0:
 			large = append(large, n)
 		default:
@@ -167,13 +169,13 @@ func (d *desk) digests(t *target, keys map[string][]int) error {
 	})
 	for _, n := range large {
 		if err == nil {
-			err = d.digestLarge(n, sum)
+			err = d.digestLarge(t, n, sum)
 		}
 	}
 	return err
 }
 
-func (d *desk) digestLarge(n *newcomer, sum *headerkey.Digester) error {
+func (d *desk) digestLarge(t *target, n *newcomer, sum *headerkey.Digester) error {
 	sum.Reset()
 	err := d.box.ReadParts(d.ctx, n.uid, pieceSize, func(piece []byte) bool {
 		sum.Write(piece)
@@ -182,6 +184,7 @@ func (d *desk) digestLarge(n *newcomer, sum *headerkey.Digester) error {
 	var one *imapconn.PartError
 	if errors.As(err, &one) {
 		n.taken = true
+		t.unknown(n.uid, one.State, one.Text)
 		return nil
 	}
 	if err == nil {

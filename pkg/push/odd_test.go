@@ -58,6 +58,33 @@ func TestServersThatHideNewcomers(t *testing.T) {
 	}
 }
 
+// A plan is pushed a second time while the server gives no octets of the third
+// message: nobody can tell that it is not one of the plan.
+func TestNewcomersThatCannotBeRead(t *testing.T) {
+	for what, pattern := range map[string]string{"header": `HEADER`, "octets": `BODY\.PEEK\[\]`} {
+		t.Run(what, func(t *testing.T) {
+			server := imaptest.StartServer(t, imaptest.Options{})
+			account := server.Account("joe")
+			account.AddMailbox("INBOX")
+			line := imaptest.NewFaultProxy(t, server.Addr())
+			plan := planFor(t, numbered(5), 0, 0)
+			if _, _, err := carryOut(t, line.Addr(), plan, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			before := account.Appends()
+			line.SetRules(imaptest.CutLine(`UID FETCH ([123]:\S+|3) .*` + pattern).Each())
+			_, receipts, err := carryOut(t, line.Addr(), plan, Options{})
+			if exit.CodeOf(err) != exit.Partial || len(receipts) != 5 || account.Appends() != before || line.Fired() == 0 {
+				t.Errorf("%v, %d receipts, %d appended, %d cuts", err, len(receipts), account.Appends()-before, line.Fired())
+			}
+			line.SetRules()
+			if outcome, _, err := carryOut(t, line.Addr(), plan, Options{}); err != nil || outcome.Present != 5 {
+				t.Errorf("%s, %v", outcome, err)
+			}
+		})
+	}
+}
+
 // A folder that was emptied since the plan was made hides nothing.
 func TestEmptiedFolder(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})
