@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -59,6 +60,31 @@ func accountAt(t testing.TB, addr string) *Account {
 	a := NewAccount(t.Context(), conn)
 	t.Cleanup(a.Close)
 	return a
+}
+
+// TestFoldsCase: a busy server has not said that a folder in other letters is
+// not there.
+func TestFoldsCase(t *testing.T) {
+	for reply, want := range map[string]folder.CaseSense{"": folder.CaseFolded, "NO no such mailbox": folder.CaseKept, "NO [INUSE] in use": folder.CaseUnknown} {
+		server := imaptest.StartServer(t, imaptest.Options{FoldCase: true})
+		server.Account("joe").AddMailbox("Other")
+		line := imaptest.NewFaultProxy(t, server.Addr())
+		a := accountAt(t, line.Addr())
+		a.conn.Retries = imapconn.NoRetries
+		must(t, a.Open(headerkey.Recipe{}))
+		if reply != "" {
+			line.Rewrite(func(line string) string {
+				if tag, _, _ := strings.Cut(line, " "); tag != "*" {
+					return tag + " " + reply
+				}
+				return ""
+			})
+		}
+		if got, err := a.FoldsCase(); err != nil || got != want {
+			t.Errorf("%q: %v, %v", reply, got, err)
+		}
+		line.Rewrite(nil)
+	}
 }
 
 // Servers that contradict themselves are not believed; honest ones are, also

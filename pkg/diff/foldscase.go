@@ -3,6 +3,7 @@ package diff
 import (
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
@@ -28,10 +29,13 @@ func (a *Account) FoldsCase() (folder.CaseSense, error) {
 		return folder.CaseUnknown, nil
 	}
 	results, err := a.session.Status(a.ctx, []imapconn.Mailbox{probe}, false)
-	switch {
-	case err != nil:
+	if err != nil {
 		return folder.CaseUnknown, err
-	case results[0].Err != nil || results[0].UIDValidity == 0:
+	}
+	switch refused := results[0].Err; {
+	case refused != nil && (results[0].Reason != imapconn.Refused || exit.CodeOf(refused) == exit.Temporary):
+		return folder.CaseUnknown, nil // it did not say that there is none
+	case refused != nil || results[0].UIDValidity == 0:
 		return folder.CaseKept, nil
 	}
 	return folder.CaseFolded, nil
