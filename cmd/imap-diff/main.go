@@ -88,6 +88,11 @@ func run(c *ucli.Context) error {
 	}
 	defer progress.Stop()
 	opt.Progress = progress
+	if c.Bool("report") && !opt.FoldersOnly {
+		if opt.Repeats, err = repeatsIn(in, opt.Edited); err != nil {
+			return err
+		}
+	}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	switch {
@@ -182,8 +187,29 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 	if err != nil {
 		return nil, nil, err
 	}
+	repeats, err := repeatsIn(in, false)
+	if err != nil {
+		in.Close()
+		return nil, nil, err
+	}
 	reader := stream.NewReader(in, false)
-	return diff.NewArchive(reader), func() { reader.Close(); in.Close() }, nil
+	return diff.NewArchive(reader, repeats), func() { reader.Close(); in.Close() }, nil
+}
+
+// repeatsIn reads a file that holds several streams for the messages that stand
+// in it more than once. Of a pipe, which cannot be read again, the first flags
+// of a message count.
+func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
+	if !in.Seekable() {
+		return nil, nil
+	}
+	joined := stream.Joined(in)
+	if err := in.Rewind(); err != nil || !joined {
+		return nil, err
+	}
+	reader := stream.NewReader(in, edited)
+	defer reader.Close()
+	return diff.ReadRepeats(reader), in.Rewind()
 }
 
 func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reader, dest diff.Destination) error {

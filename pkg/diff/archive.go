@@ -19,11 +19,13 @@ type Archive struct {
 	begin   *stream.Begin
 	targets []*Target
 	byName  map[string]*Target
+	repeats *Repeats
 }
 
 // NewArchive makes a Destination of a stream. It is read when it is opened.
-func NewArchive(in *stream.Reader) *Archive {
-	return &Archive{in: in, byName: map[string]*Target{}}
+// repeats are those of a concatenation, or nil.
+func NewArchive(in *stream.Reader, repeats *Repeats) *Archive {
+	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats}
 }
 
 // Name returns whose messages the stream holds; nothing before it is opened.
@@ -77,6 +79,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 			if large = nil; err != nil {
 				return err
 			}
+			a.repeats.settle(a.begin, r)
 			t := a.byName[r.Folder]
 			switch {
 			case again || t == nil:

@@ -27,6 +27,7 @@ type Options struct {
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter
+	Repeats     *Repeats // of a source that is read once, for Report
 }
 
 // outcome is what is made of the comparison: a plan, or a report.
@@ -286,6 +287,7 @@ func (c *comparison) message(m *stream.Message) error {
 	if err != nil {
 		return err
 	}
+	c.opt.Repeats.settle(c.begin, m)
 	s := c.byName[m.Folder]
 	if err := c.advance(s); err != nil {
 		return err

@@ -387,15 +387,33 @@ func TestConcatenationLaterFlags(t *testing.T) {
 	}
 }
 
+// In a report the later flags are compared, on either side.
+func TestReportLaterFlags(t *testing.T) {
+	first := export(t, universe[:2], stream.Full)
+	later := []byte(strings.NewReplacer(`"flags":[]`, `"flags":["\\Flagged"]`).Replace(string(first)))
+	both := slices.Concat(first, later)
+	open := func(b []byte) *stream.Reader { return stream.NewReader(bytes.NewReader(b), true) }
+	for _, test := range []struct {
+		source, against []byte
+		flags           int64
+	}{{both, later, 0}, {later, both, 0}, {both, first, 2}, {first, both, 2}, {both, both, 0}} {
+		opt := Options{Edited: true, Warn: t.Logf, Progress: progress.None{}, Repeats: ReadRepeats(open(test.source))}
+		sum, err := Report(t.Context(), opt, open(test.source), NewArchive(open(test.against), ReadRepeats(open(test.against))), NewText(io.Discard, func(s string) string { return s }))
+		if err != nil || sum.Flags != test.flags || sum.Listed != 2 {
+			t.Errorf("%+v, %v, want %d with other flags", sum, err, test.flags)
+		}
+	}
+}
+
 func TestArchiveAgainstArchive(t *testing.T) {
 	a, b := export(t, universe, stream.Full), export(t, universe[2:], stream.Full)
-	dest := NewArchive(stream.NewReader(bytes.NewReader(b), false))
+	dest := NewArchive(stream.NewReader(bytes.NewReader(b), false), nil)
 	got, _, err := planOf(t, a, dest, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(t, "archive", got, universe[:2])
-	sum, err := Report(context.Background(), Options{Warn: t.Logf, Progress: progress.None{}}, stream.NewReader(bytes.NewReader(b), false), NewArchive(stream.NewReader(bytes.NewReader(a), false)), NewText(io.Discard, func(s string) string { return s }))
+	sum, err := Report(context.Background(), Options{Warn: t.Logf, Progress: progress.None{}}, stream.NewReader(bytes.NewReader(b), false), NewArchive(stream.NewReader(bytes.NewReader(a), false), nil), NewText(io.Discard, func(s string) string { return s }))
 	if err != nil || sum.Missing != 0 || sum.Extra != 2 || sum.Equal() {
 		t.Errorf("%+v, %v", sum, err)
 	}
@@ -437,7 +455,7 @@ func TestFailureTakesTheMessageBack(t *testing.T) {
 // An archive does not have what failed half way into it.
 func TestArchiveLacksWhatFailed(t *testing.T) {
 	source := export(t, []mail{{"k", "whole", 1, ""}, {"l", "other", 1, ""}}, stream.Full)
-	got, _, err := planOf(t, source, NewArchive(stream.NewReader(bytes.NewReader(broken(t)), false)), false)
+	got, _, err := planOf(t, source, NewArchive(stream.NewReader(bytes.NewReader(broken(t)), false), nil), false)
 	if err != nil {
 		t.Fatal(err)
 	}

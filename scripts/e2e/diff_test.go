@@ -277,3 +277,18 @@ func TestFoldersOfEveryKind(t *testing.T) {
 		})
 	}
 }
+
+// TestReportOnJoinedFiles: of a message that stands twice the last flags are
+// reported on, so that what was just pushed is equal.
+func TestReportOnJoinedFiles(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src, dst := holding(server, "src", "INBOX", "Work"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-fetch -o monday $SRC`).wants(0)
+	server.Account("src").SetFlags("Work", 1, `\Flagged`)
+	b.sh(`imap-fetch -o tuesday $SRC && cat monday tuesday >both`).wants(0)
+	b.sh(`imap-diff $DST both | imap-push $DST >receipts && imap-diff --report --equal $DST both`).wants(0)
+	b.sh(`imap-diff --report --equal both tuesday && imap-diff --report --equal tuesday both`).wants(0)
+	b.sh(`imap-diff --report --equal both monday >out`).wants(1).says("1 with other flags")
+}
