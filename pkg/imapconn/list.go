@@ -57,6 +57,7 @@ func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail
 		return nil, refused(err, exit.Protocol, "list the folders of %s", s.who())
 	}
 	if keep.Has(folder.Personal) {
+		s.learnDelimiter(boxes)
 		s.guessPrefix(boxes)
 	}
 	sortMailboxes(boxes)

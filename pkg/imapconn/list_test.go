@@ -162,6 +162,28 @@ func TestPrefixGuessed(t *testing.T) {
 	}
 }
 
+// A server that refuses to tell its delimiter shows it in each listing.
+func TestDelimiterOfTheListing(t *testing.T) {
+	none := ""
+	for _, c := range []struct {
+		list   string
+		option *string
+		want   string
+	}{
+		{"* LIST () NIL INBOX\r\n* LIST () \".\" a\r\n", nil, "."},
+		{"* LIST () NIL INBOX\r\n* LIST () NIL a\r\n", nil, ""},
+		{"* LIST () \".\" INBOX\r\n", &none, ""},
+	} {
+		s := newScript(t, "IMAP4rev1 NAMESPACE", rule{when: "NAMESPACE", reply: "TAG NO\r\n"}, rule{when: `LIST "" ""`, reply: "TAG NO\r\n"}, rule{when: "LIST", reply: c.list + ok}).open(func(o *Options) { o.Delimiter = c.option })
+		if _, err := s.List(t.Context(), 0); err != nil {
+			t.Error(err)
+		}
+		if got := s.Namespace().Delimiter; got != c.want {
+			t.Errorf("%q: delimiter %q, want %q", c.list, got, c.want)
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	server := newScript(t, "IMAP4rev1", rule{when: `DELETE "no"`, reply: "TAG NO [CANNOT] never\r\n"}, rule{when: `DELETE "lost"`, reply: "", close: true}, rule{when: "UNSUBSCRIBE", reply: "TAG NO not subscribed\r\n"})
 	s := server.open()

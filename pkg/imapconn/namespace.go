@@ -89,6 +89,20 @@ func (s *Session) namespace(ctx context.Context) error {
 	return nil
 }
 
+// learnDelimiter is for a server that refused to tell its delimiter when it was
+// asked: each entry of a listing has it.
+func (s *Session) learnDelimiter(boxes []Mailbox) {
+	if s.spaces.personal.Delimiter != "" || s.o.Delimiter != nil {
+		return
+	}
+	for _, b := range boxes {
+		if b.Space == folder.Personal && b.Delimiter != "" {
+			s.spaces.personal.Delimiter = b.Delimiter
+			return
+		}
+	}
+}
+
 // guessPrefix is for a server that tells no namespace: where all folders are
 // below INBOX, that is taken for the prefix, which it is on such servers.
 func (s *Session) guessPrefix(boxes []Mailbox) {

@@ -16,7 +16,7 @@ func Joined(r io.Reader) bool {
 		return false
 	}
 	defer release()
-	defer src.close() // first: the decompressor reads ahead
+	defer src.close()        // first: the decompressor reads ahead
 	begins, fresh := 0, true // fresh: a line begins here
 	for lines := bufio.NewReaderSize(plain, 128<<10); begins < 2; {
 		piece, err := lines.ReadSlice('\n')
