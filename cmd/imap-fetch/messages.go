@@ -160,8 +160,8 @@ func (r *reader) skip() {
 	var names []string
 	for _, text := range r.c.StringSlice("skip-raw") {
 		skip, err := search.Skip(text)
-		if r.err == nil {
-			r.err = err
+		if r.err == nil && err != nil {
+			r.err = exit.Errorf(exit.Usage, "--skip-raw: %w", err)
 		}
 		r.choice.Skip = r.choice.Skip.And(skip)
 		names = append(names, "skip-raw="+text)

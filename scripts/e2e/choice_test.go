@@ -255,7 +255,7 @@ func TestCase34MisspeltKey(t *testing.T) {
 		`imap-fetch --since yesterday $AT`:                   "2026-01-31",
 		`imap-fetch --max-age -1 $AT`:                        "age",
 		`imap-fetch --uid 0 $AT`:                             "UID",
-		`imap-fetch --skip-raw '(' $AT`:                      "regular expression",
+		`imap-fetch --skip-raw '(' $AT`:                      "--skip-raw: regular expression",
 		`imap-fetch --min-size many $AT`:                     "--min-size",
 		`imap-fetch --search SEEN --select x.zst $AT`:        "--select",
 		`imap-fetch --max-age 1 --select x.zst $AT`:          "--select",
