@@ -39,15 +39,18 @@ func (p *pusher) batch(w *work) error {
 	}
 	var rest []*message
 	for _, m := range w.messages {
-		there, err := t.drops(m)
-		if err == nil && there {
+		there, doubtful, err := t.drops(m)
+		switch {
+		case err != nil:
+		case there:
 			err = p.excused(t, m)
+		case doubtful:
+			err = p.refuseAll([]*message{m}, receipt.Failed, "in-doubt", "a message of the same key, size and date is there that imap-diff could not read: make a new plan")
+		default:
+			rest = append(rest, m)
 		}
 		if err != nil {
 			return err
-		}
-		if !there {
-			rest = append(rest, m)
 		}
 	}
 	rest, err := p.found(t, rest, receipt.Present)

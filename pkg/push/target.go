@@ -45,13 +45,15 @@ type target struct {
 // already: see stream.Tie.
 type tied struct {
 	seen, dropped int
+	unread        int            // of what is there: imap-diff could not have its octets
 	there         map[string]int // loose digests of what is there
 }
 
-// drops tells whether a message is one of those that are there already.
-func (t *target) drops(m *message) (bool, error) {
+// drops tells whether a message is one of those that are there already, or may
+// be one that could not be read.
+func (t *target) drops(m *message) (there, doubtful bool, err error) {
 	if m.Tie == nil {
-		return false, nil
+		return false, false, nil
 	}
 	if t.ties == nil {
 		t.ties = map[string]*tied{}
@@ -59,6 +61,9 @@ func (t *target) drops(m *message) (bool, error) {
 	s := t.ties[m.Key]
 	if s == nil || m.Tie.Digests != nil {
 		s = &tied{there: map[string]int{}}
+		if m.Tie.Digests != nil {
+			s.unread = max(m.Tie.Drop-len(m.Tie.Digests), 0)
+		}
 		for _, d := range m.Tie.Digests {
 			s.there[d]++
 		}
@@ -68,18 +73,22 @@ func (t *target) drops(m *message) (bool, error) {
 	s.seen++
 	digest, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	name := hex.EncodeToString(digest[:])
 	if dated := name + "@" + strconv.FormatInt(unix(m.InternalDate), 10); s.there[dated] > 0 {
 		name = dated
 	}
-	if s.there[name] == 0 && left > m.Tie.Drop-s.dropped {
-		return false, nil
+	switch {
+	case s.there[name] > 0:
+	case s.unread > 0:
+		return false, true, nil
+	case left > m.Tie.Drop-s.dropped:
+		return false, false, nil
 	}
 	s.there[name]--
 	s.dropped++
-	return true, nil
+	return true, false, nil
 }
 
 func unix(date string) int64 {
