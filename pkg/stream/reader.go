@@ -131,9 +131,16 @@ func (r *Reader) ended(rest int, err error) error {
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		return fault(Truncated, errors.New("the stream is cut: it has no end record"))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
-		return fault(Limit, fmt.Errorf("zstd: %w", err))
+		return notZstd(Limit, err)
 	}
-	return fault(Corrupt, fmt.Errorf("zstd: %w", err))
+	return notZstd(Corrupt, err)
+}
+
+// notZstd is the error of a compressed stream that cannot be decompressed.
+// Most often it was cut, and something else stands behind it.
+func notZstd(kind Kind, err error) error {
+	err = fmt.Errorf("the compressed stream is damaged, or was cut with something else behind it: zstd: %w", err)
+	return &exit.Error{Code: exit.Data, Err: &Error{kind, err}, Hint: "imap-list --source FILE --check tells what is whole; of files that were joined, check each"}
 }
 
 // Skipped returns how many body parts without their message an edited stream
