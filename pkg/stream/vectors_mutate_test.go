@@ -31,7 +31,7 @@ func TestReadersAgree(t *testing.T) {
 		n = 100
 	}
 	random := rand.New(rand.NewPCG(mutationSeed, 0))
-	dir, args := t.TempDir(), []string{"testdata/read_stream.py", "--vectors"}
+	dir, args := t.TempDir(), []string{secondReader, "--vectors"}
 	want, octets := map[string]string{}, map[string][]byte{}
 	for i := range n {
 		data := mutate(random, seeds[random.IntN(len(seeds))])

@@ -21,7 +21,10 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/vectors anew")
 
-const vectorFolder = "testdata/vectors"
+const (
+	vectorFolder = "testdata/vectors"
+	secondReader = "../../scripts/archive/read_stream.py"
+)
 
 // reading is what a reader has to say of a vector.
 type reading struct {
@@ -314,7 +317,7 @@ func TestVectorsInPython(t *testing.T) {
 			t.Skipf("SKIPPED, THE SECOND READER WAS NOT TRIED: %s is not installed", tool)
 		}
 	}
-	args := []string{"testdata/read_stream.py", "--vectors"}
+	args := []string{secondReader, "--vectors"}
 	for _, name := range vectorNames(t) {
 		args = append(args, filepath.Join(vectorFolder, name))
 	}

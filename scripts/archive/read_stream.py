@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Reads streams as FORMAT.md says, with Python's standard library and zstd(1).
+"""Reads archives (streams as FORMAT.md says) with Python's standard library alone, and zstd(1) where they are compressed.
 
-usage: read_stream.py [--edited] FILE...
+usage: read_stream.py [--edited] FILE...      (-: what comes on stdin)
        read_stream.py --vectors VECTOR...
 
 For each file it tells what is wrong with it, or how many messages it holds and
-the sha256 over their octets in order. It shares no code with the Go package.
+the sha256 over their octets in order. It ends with 0 if all are whole and with
+65 if one is not. It shares no code with the Go package, and needs Python 3.8.
 """
-import base64, hashlib, json, os, re, subprocess, sys, tempfile
+import base64, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile, threading
 
 MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
 # Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, o object, t object of strings.
@@ -122,10 +123,60 @@ def octets_of(r):
         return None
 
 
+class Taker:
+    """Is told what a reader meets. Each record is a dict of its known fields."""
+
+    def begin(self, record):
+        pass
+
+    def folder(self, record):
+        pass
+
+    def message(self, record, octets):
+        """A message is whole: octets is a file that holds it, at its begin."""
+
+    def again(self, record, who):
+        """A message of a concatenation was met before: only the flags are news."""
+
+    def damaged(self, record):
+        """The octets of a message are not what its record says."""
+
+    def failed(self, record):
+        """A message or folder could not be had when the stream was written."""
+
+    def incomplete(self, record):
+        """A message of an edited stream has lost parts."""
+
+
+def identity(begin, message):
+    """Returns what tells a message from all others (section 9)."""
+    return begin.get("user"), begin.get("host"), message["folder"], message["uidvalidity"], message["uid"]
+
+
+def chunks(f):
+    """Yields the octets of a file from its begin."""
+    f.seek(0)
+    while True:
+        chunk = f.read(PART)
+        if not chunk:
+            return
+        yield chunk
+
+
+def measure(f):
+    """Returns the size and sha256 of a file's octets."""
+    size, digest = 0, hashlib.sha256()
+    for chunk in chunks(f):
+        size += len(chunk)
+        digest.update(chunk)
+    return size, digest.hexdigest()
+
+
 class Reader:
     """Reads one input, which is one stream or several."""
 
-    def __init__(self, edited):
+    def __init__(self, edited, taker=None):
+        self.taker = taker or Taker()
         self.edited, self.begun, self.ended, self.open = edited, None, False, None
         self.seen, self.sum, self.messages, self.damaged, self.lost, self.strays, self.exit = {}, hashlib.sha256(), 0, 0, 0, 0, 0
 
@@ -157,8 +208,7 @@ class Reader:
             return
         if self.open and kind != "body" and not (kind == "failed" and self.open["id"] == (r.get("folder"), r.get("uid"))):
             need(self.edited, "edited")
-            self.take_back()
-            self.lost += 1
+            self.lose()
         if kind == "folder":
             self.contents += len(raw) + 1
             need(self.contents <= MAX_CONTENTS, "limit")
@@ -194,10 +244,12 @@ class Reader:
         self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
         self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets"), 0)
+        self.taker.begin(r)
 
     def folder(self, r):
         need(r.get("name") and r["name"] not in self.folders and not self.turned)
         self.folders[r["name"]] = len(self.folders)
+        self.taker.folder(r)
 
     def message(self, r):
         need({"folder", "uidvalidity", "uid"} <= set(r) and r["uid"] > 0)
@@ -209,14 +261,19 @@ class Reader:
         self.turn, self.turned = turn, True
         self.counts["emitted"] += 1
         self.counts["octets"] += size
-        identity, sha256 = (self.begun.get("user"), self.begun.get("host"), r["folder"], r["uidvalidity"], r["uid"]), r.get("sha256")
-        again = identity in self.seen
-        need(not again or None in (sha256, self.seen[identity]) or sha256 == self.seen[identity])
-        self.seen.setdefault(identity, sha256)
+        who, sha256 = identity(self.begun, r), r.get("sha256")
+        again = who in self.seen
+        need(not again or None in (sha256, self.seen[who]) or sha256 == self.seen[who])
+        self.seen.setdefault(who, sha256)
+        if again:
+            self.taker.again(r, who)
         if parts:
-            self.open = {"id": (r["folder"], r["uid"]), "identity": identity, "part": 1, "parts": parts, "size": size, "octets": b"", "again": again}
+            self.open = {"id": (r["folder"], r["uid"]), "identity": who, "part": 1, "parts": parts, "record": r, "octets": tempfile.TemporaryFile(), "again": again}
+        elif not again and body:
+            octets = octets_of(r)
+            self.deliver(r, None if octets is None else io.BytesIO(octets), sha256)
         elif not again:
-            self.deliver(octets_of(r), size, sha256) if body else self.deliver(b"", 0, None)
+            self.messages += 1
 
     def fits(self, r):
         """Tells whether a body part is the one that comes next."""
@@ -225,27 +282,42 @@ class Reader:
         return o and (o["id"], o["part"], o["parts"]) == ((r["folder"], r["uid"]), r["part"], r["parts"])
 
     def body(self, r):
-        o, octets = self.open, octets_of(r)
+        o = self.open
         o["part"] += 1
-        o["octets"] = None if octets is None or o["octets"] is None else o["octets"] + octets
+        octets = octets_of(r) if o["octets"] and not o["again"] else None
+        if octets is None:
+            o["octets"] = None
+        else:
+            o["octets"].write(octets)
         if r["part"] == r["parts"]:
             self.open = None
             if not o["again"]:
-                self.deliver(o["octets"], o["size"], r["sha256"])
+                self.deliver(o["record"], o["octets"], r["sha256"])
 
-    def deliver(self, octets, size, sha256):
-        if octets is None or len(octets) != size or sha256 and hashlib.sha256(octets).hexdigest() != sha256:
+    def deliver(self, record, octets, sha256):
+        """Passes on a message whose octets fit its record; None: they do not decode."""
+        if octets is None or measure(octets) != (record.get("size", 0), sha256):
             self.damaged += 1
+            self.taker.damaged(record)
             return
         self.messages += 1
-        self.sum.update(octets)
+        for chunk in chunks(octets):
+            self.sum.update(chunk)
+        octets.seek(0)
+        self.taker.message(dict(record, sha256=sha256), octets)
 
     def take_back(self):
         """Counts the message whose parts are under way as a failure."""
         self.counts["emitted"] -= 1
         self.counts["failed"] += 1
-        self.counts["octets"] -= self.open["size"]
+        self.counts["octets"] -= self.open["record"].get("size", 0)
         self.forget()
+
+    def lose(self):
+        """Counts the message whose parts are under way, and do not come, as lost."""
+        self.taker.incomplete(self.open["record"])
+        self.take_back()
+        self.lost += 1
 
     def forget(self):
         """Drops the message whose parts are under way: it may come again."""
@@ -259,6 +331,7 @@ class Reader:
             self.take_back()
         else:
             self.counts["failed" if r.get("uid") else "folders_failed"] += 1
+        self.taker.failed(r)
 
     def gone(self, r):
         need(r.get("folder") and r.get("uid"))
@@ -283,8 +356,7 @@ class Reader:
         fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()
         need(self.edited or fits and not self.open and not self.late, "edited")
         if self.open:
-            self.take_back()
-            self.lost += 1
+            self.lose()
         self.begun, self.ended = None, True
 
     def told(self):
@@ -304,17 +376,59 @@ def split(f, failure=lambda: None):
         yield line[:-1]
 
 
+def is_zstd(head):
+    """Tells whether four octets begin a zstd frame, or one to be skipped."""
+    return head == b"\x28\xb5\x2f\xfd" or len(head) == 4 and head[0] & 0xf0 == 0x50 and head[1:] == b"\x2a\x4d\x18"
+
+
+class Rejoined(io.RawIOBase):
+    """Octets that were read from a pipe already, and the pipe behind them."""
+
+    def __init__(self, head, pipe):
+        self.head, self.pipe = head, pipe
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        octets = self.head[:len(buffer)] or self.pipe.read1(len(buffer))
+        self.head = self.head[len(octets):]
+        buffer[:len(octets)] = octets
+        return len(octets)
+
+
+def pump(f, pipe):
+    """Copies f into a pipe until either ends."""
+    try:
+        with pipe:
+            for chunk in iter(lambda: f.read(1 << 16), b""):
+                pipe.write(chunk)
+    except BrokenPipeError:
+        pass
+
+
 def lines(f):
-    """Yields the lines of a file that is compressed or not."""
+    """Yields the lines of a file or pipe that is compressed or not."""
     head = f.read(4)
-    f.seek(0)
     need(head, "truncated")
+    if f.seekable():
+        f.seek(0)
+    else:
+        f = io.BufferedReader(Rejoined(head, f))
     if head[:1] == b"{":
         yield from split(f)
         return
-    need(head == b"\x28\xb5\x2f\xfd" or len(head) == 4 and head[0] & 0xf0 == 0x50 and head[1:] == b"\x2a\x4d\x18", "not-a-stream")
-    os.lseek(f.fileno(), 0, os.SEEK_SET)  # beneath Python's buffer
-    with tempfile.TemporaryFile() as said, subprocess.Popen(["zstd", "-dcq", "-M8MB"], stdin=f, stdout=subprocess.PIPE, stderr=said) as p:
+    need(is_zstd(head), "not-a-stream")
+    if not shutil.which("zstd"):
+        raise FileNotFoundError(None, "it is compressed: install zstd, or give what zstd -dc makes of it")
+    if f.seekable():
+        os.lseek(f.fileno(), 0, os.SEEK_SET)  # beneath Python's buffer
+    source = f if f.seekable() else subprocess.PIPE
+    with tempfile.TemporaryFile() as said, subprocess.Popen(["zstd", "-dcq", "-M8MB"], stdin=source, stdout=subprocess.PIPE, stderr=said) as p:
+        if p.stdin:
+            threading.Thread(target=pump, args=(f, p.stdin), daemon=True).start()
+            p.stdin = None  # the thread closes it
+
         def failure():
             if p.wait() == 0:
                 return None
@@ -327,15 +441,22 @@ def lines(f):
             p.stdout.close()
 
 
+def take(f, edited, taker=None):
+    """Reads an input to its end and returns its reader. Damage ends it."""
+    reader = Reader(edited, taker)
+    for raw in lines(f):
+        reader.record(raw)
+    need(reader.ended and not reader.begun, "truncated")
+    return reader
+
+
 def read(f, edited):
-    reader = Reader(edited)
+    """Returns what is to be said of an input, and its exit code."""
     try:
-        for raw in lines(f):
-            reader.record(raw)
-        need(reader.ended and not reader.begun, "truncated")
+        reader = take(f, edited)
     except Damage as damage:
-        return damage.args[0]
-    return reader.told()
+        return damage.args[0], 65
+    return reader.told(), reader.exit or (65 if reader.damaged or reader.lost else 0)
 
 
 def vector(f):
@@ -344,11 +465,26 @@ def vector(f):
     with tempfile.TemporaryFile() as stream:
         stream.write(base64.b64decode(data) if head.get("encoding") == "base64" else data)
         stream.seek(0)
-        return read(stream, head.get("edited") == "yes")
+        return read(stream, head.get("edited") == "yes")[0], 0
+
+
+def main(arguments):
+    options = [a for a in arguments if a.startswith("--")]
+    paths = arguments[len(options):]
+    if not paths or set(options) - {"--edited", "--vectors"}:
+        print(__doc__.split("\n\n")[1], file=sys.stderr)
+        return 64
+    worst = 0
+    for path in paths:
+        try:
+            with open(path, "rb") if path != "-" else sys.stdin.buffer as f:
+                told, code = vector(f) if "--vectors" in options else read(f, "--edited" in options)
+        except OSError as e:
+            told, code = e.strerror, 66
+        print(ascii(os.path.basename(path))[1:-1] + ": " + told)
+        worst = max(worst, code)
+    return worst
 
 
 if __name__ == "__main__":
-    options = [a for a in sys.argv[1:] if a.startswith("--")]
-    for path in sys.argv[1 + len(options):]:
-        with open(path, "rb") as f:
-            print(os.path.basename(path) + ": " + (vector(f) if "--vectors" in options else read(f, "--edited" in options)))
+    sys.exit(main(sys.argv[1:]))
