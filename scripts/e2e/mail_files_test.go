@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
@@ -96,4 +98,168 @@ func sameKeys(t *testing.T, want, got rows) {
 	if len(w) != len(g) {
 		t.Errorf("%d messages, want %d", len(g), len(w))
 	}
+}
+
+// TestMailFilesOfDovecot: Dovecot serves what stream-to-mail writes, UIDs
+// included, and mail-to-stream reads what Dovecot has stored as imap-fetch does.
+func TestMailFilesOfDovecot(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	joe, ann := real(r, "joe"), real(r, "ann")
+	joe.fill(t, withOdd(mail(150)))
+	b := between(t, joe, ann).with("MAIL", filepath.Join(r.Dir, "mail")).withTools()
+	b.sh(`imap-fetch $SRC -o mail.zst`).wants(0)
+
+	t.Run("read", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.sh(`$TOOLS/mail-to-stream maildir $MAIL/joe/maildir >back && imap-list --source back --check`).wants(0)
+		b.sh(`imap-diff --report --equal mail.zst back >&2`).wants(0)
+		want, got := b.rows("mail.zst"), b.rows("back")
+		sameIDs(t, "messages", got.of("message").ids(), want.of("message").ids())
+		sameKeys(t, want, got)
+	})
+	t.Run("written", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.sh(`$TOOLS/stream-to-mail maildir mail.zst files && mkdir $MAIL/ann && mv files $MAIL/ann/maildir && chown -R --reference=$MAIL/joe $MAIL/ann`).wants(0)
+		same(t, joe.dump(t), ann.dump(t))
+		b.sh(`imap-fetch $DST -o back.zst && imap-diff --report --equal mail.zst back.zst >&2`).wants(0)
+		sameIDs(t, "messages", b.rows("back.zst").of("message").ids(), b.rows("mail.zst").of("message").ids())
+		b.sh(`imap-list --subscribed $SRC | jq -r .name >want && imap-list --subscribed $DST | jq -r .name | cmp want -`).wants(0)
+	})
+	t.Run("pushed", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.env["DST"] = real(r, "bob").options()
+		b.sh(`$TOOLS/mail-to-stream maildir $MAIL/joe/maildir | imap-diff $DST | imap-push $DST`).wants(0)
+		equal(t, joe, real(r, "bob"))
+	})
+}
+
+// TestMailFilesOfOthers: mail that other programs have put down.
+func TestMailFilesOfOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTools()
+	one, two := "Received: by b; Thu, 2 Jan 2020 01:00:00 +0100\nDate: Wed, 1 Jan 2020 00:00:00 +0000\nSubject: one\n\nHello\n", "Subject: two\n\nFrom\x20here\n"
+	put := func(name, text string) {
+		if err := os.MkdirAll(filepath.Dir(b.path(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		b.write(name, []byte(text))
+		if err := os.Chtimes(b.path(name), time.Time{}, day(0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		what, script string
+		files        map[string]string
+		want         []string // folder, flags, date, octets
+	}{
+		{"Maildir++", `maildir`, map[string]string{
+			"cur/1433152801.a.host:2,FRS": one, "new/1433152800.b.host": two, "tmp/1433152802.c.host": one, "cur/1433152803.p.host:2,Sab": two, "dovecot-keywords": "0 work\n1 $Junk\n9 not here\n",
+			".Entw&APw-rfe.2019/cur/1.host:2,T": two, ".Entw&APw-rfe.2019/maildirfolder": "", ".odd&name/cur/x": one, "subscriptions": "Entw&APw-rfe.2019\n", "dovecot.index": "x",
+		}, []string{
+			`INBOX [] 2015-06-01T10:00:00+00:00 ` + two, `INBOX [\Answered \Flagged \Seen] 2015-06-01T10:00:00+00:00 ` + one, `INBOX [$Junk \Seen work] 2015-06-01T10:00:00+00:00 ` + two,
+			`Entwürfe/2019 [\Deleted] 2015-06-01T10:00:00+00:00 ` + two, `odd&name [] 2015-06-01T10:00:00+00:00 ` + one,
+		}},
+		{"Maildirs in a tree", `--date received maildir`, map[string]string{
+			"INBOX/cur/1": one, "Work/2019/cur/1:2,S": two, "Work/2019/new/2": one, "Work/tmp/x": one,
+		}, []string{`INBOX [] 2020-01-02T01:00:00+01:00 ` + one, `Work/2019 [\Seen] 2015-06-01T10:00:00+00:00 ` + two, `Work/2019 [] 2020-01-02T01:00:00+01:00 ` + one}},
+		{"mboxes of Thunderbird", `mbox`, map[string]string{
+			"Inbox":            "From - Thu Jan  2 03:04:05 2020\nX-Status: AF\nStatus: RO\nX-Keywords: work $Junk   \n" + one + "\nFrom joe@x Thu Jan  2 03:04:06 +0530 2020\n" + strings.ReplaceAll(two, "From", ">From"),
+			"Archive.sbd/2019": "From ann Thu Jan 12 03:04:07 2020\r\n" + strings.ReplaceAll(two, "\n", "\r\n") + "\r\n",
+			"Archive":          "", "Inbox.msf": "From x", "notes.txt": "not mail", "Old.mbox/mbox": "From ann Thu Jan  2 03:04:08 CET 2020\n" + two + "\n", "Empty.mbox": "",
+		}, []string{
+			`INBOX [$Junk \Answered \Flagged \Seen work] 2020-01-02T03:04:05+00:00 X-Status: AF` + "\nStatus: RO\nX-Keywords: work $Junk   \n" + one, `INBOX [] 2020-01-02T03:04:06+05:30 ` + two,
+			`Archive/2019 [] 2020-01-12T03:04:07+00:00 ` + two, `Old [] 2020-01-02T03:04:08+00:00 ` + two,
+		}},
+		{"eml", `eml`, map[string]string{
+			"a.eml": one, "b.EML": two, "c.txt": one, "Arch/ive/x.eml": strings.ReplaceAll(one, "\n", "\r\n"), ".git/y.eml": one, "100%/z.eml": one,
+		}, []string{
+			`INBOX [] 2020-01-02T01:00:00+01:00 ` + one, `INBOX [] 2015-06-01T10:00:00+00:00 ` + two, `100% [] 2020-01-02T01:00:00+01:00 ` + one, `Arch/ive [] 2020-01-02T01:00:00+01:00 ` + one,
+		}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			b := *b
+			b.t = t
+			for name, text := range c.files {
+				put(c.what+"/"+name, text)
+			}
+			b.sh(`$TOOLS/mail-to-stream ` + c.script + ` '` + c.what + `' >back && imap-list --source back --check`).wants(0)
+			var got []string
+			for _, r := range b.records("back") {
+				got = append(got, fmt.Sprintf("%s %s %s %s", r.Folder, r.Flags, r.InternalDate, strings.ReplaceAll(*r.Body, "\r\n", "\n")))
+				if strings.Count(*r.Body, "\r\n") != strings.Count(*r.Body, "\n") {
+					t.Errorf("bare LF in %q", *r.Body)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("\n%q, want\n%q", got, c.want)
+			}
+		})
+	}
+	t.Run("what cannot be read", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.sh(`mkdir -p odd/cur odd/.Sub && mkfifo odd/cur/2 && ln -s nowhere odd/cur/3 && mkdir odd/cur/4 && touch odd/.Sub/cur && printf 'Subject: x\n' >odd/cur/1`).wants(0)
+		b.sh(`$TOOLS/mail-to-stream maildir odd >back`).wants(3).says("INBOX UID 2: not a regular file")
+		if failed := b.rows("back").of("failed"); len(failed) != 3 || failed[0].Reason != "unreadable" {
+			t.Errorf("%+v", failed)
+		}
+		b.sh(`imap-list --source back --check`).wants(0)
+	})
+}
+
+// TestMailFilesAreMail: other readers find in the files what was put there.
+func TestMailFilesAreMail(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("joe").Fill(mail(80))
+	b := newBench(t).with("SRC", embedded(server, "joe").options()).withTools()
+	b.sh(`imap-fetch $SRC -o mail.zst && for f in maildir mbox eml; do $TOOLS/stream-to-mail $f mail.zst $f || exit; $TOOLS/mail-to-stream $f $f >$f.back && imap-diff --report --equal mail.zst $f.back >&2 || exit; done`).wants(0)
+	b.sh(`! grep -rlq "$(printf '\r')" maildir/cur maildir/.*/cur mbox && grep -rlq "$(printf '\r')" eml`).wants(0)
+	b.write("count.py", []byte(`
+import mailbox
+print(len(mailbox.Maildir("maildir")), len(mailbox.mbox("mbox/INBOX.mbox")), len(mailbox.Maildir("maildir").get_folder("Archive.2019.Q1")), len(mailbox.mbox("mbox/Archive/2019/Q1.mbox")))
+`))
+	var inbox, archive int
+	for _, e := range embedded(server, "joe").dump(t) {
+		if e.Path == "INBOX" {
+			inbox++
+		}
+		if e.Path == "Archive/2019/Q1" {
+			archive++
+		}
+	}
+	if o := b.sh(`python3 count.py`).wants(0); strings.TrimSpace(o.stdout) != fmt.Sprint(inbox, inbox, archive, archive) || inbox == 0 {
+		t.Errorf("%d and %d: %s", inbox, archive, o)
+	}
+	b.sh(`jq -r '"\(.sha256)  eml/\(.file)"' eml/index.ndjson | sha256sum -c --quiet`).wants(0)
+}
+
+// TestStreamFilters: the filters of streams.jq keep what a stream needs.
+func TestStreamFilters(t *testing.T) {
+	t.Parallel()
+	needsJQ(t)
+	b, _, _ := archived(t)
+	b = b.withTools()
+	filter := func(f string) string {
+		return `zstdcat mail.zst | jq -cn -L $TOOLS 'include "streams"; ` + f + `'`
+	}
+	b.sh(filter(`messages(true)`) + ` >out && zstdcat mail.zst | cmp - out`).wants(0)
+	b.sh(filter(`folders(true)`) + ` >out && zstdcat mail.zst | cmp - out`).wants(0)
+	b.sh(filter(`change(.)`) + ` >out && zstdcat mail.zst | cmp - out`).wants(0)
+	b.sh(filter(`messages(.size < 1e6)`) + ` >out && ! grep -q '^{"type":"body"' out && imap-fetch --source out --edited -o part.zst && imap-fetch --source mail.zst --max-size 999999 -o other.zst`).wants(0)
+	b.sh(`imap-diff --report --equal other.zst part.zst >&2`).wants(0)
+	b.sh(filter(`messages(.size >= 1e6)`) + ` | imap-fetch --source - --edited -o part.zst && imap-fetch --source mail.zst --min-size 1000000 -o other.zst && imap-diff --report --equal other.zst part.zst >&2`).wants(0)
+	b.sh(filter(`folders(.name | test("^(Sent|Large)$"))`) + ` | imap-fetch --source - --edited -o part.zst && imap-fetch --source mail.zst --folder Sent --folder Large -o other.zst && imap-diff --report --equal other.zst part.zst >&2`).wants(0)
+	b.sh(filter(`change(.flags -= ["\\Seen"] | .x_note = "n")`) + ` >out && imap-fetch --source out --edited --level none >part && imap-list --source part --check`).wants(0)
+	for _, r := range b.rows("part").of("message") {
+		if slices.Contains(r.Flags, `\Seen`) {
+			t.Errorf("%+v", r)
+		}
+	}
+	b.sh(`grep -q '"x_note":"n","body":' out && grep -c '"x_note"' part`).wants(0)
 }

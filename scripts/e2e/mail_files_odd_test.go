@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// editedStream makes a stream of records, without counts and hash.
+func editedStream(t *testing.T, records ...map[string]any) []byte {
+	t.Helper()
+	all := append([]map[string]any{{"type": "begin", "format": "imap-stream", "version": 1, "content": "full", "user": "joe", "host": "old"}}, records...)
+	var lines []byte
+	for _, r := range append(all, map[string]any{"type": "end", "hash": strings.Repeat("0", 64)}) {
+		line, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+	return lines
+}
+
+func folderRecord(name, delimiter string) map[string]any {
+	return map[string]any{"type": "folder", "name": name, "delimiter": delimiter, "subscribed": true, "uidvalidity": 7}
+}
+
+func messageRecord(folder string, uid int, text string, flags ...string) map[string]any {
+	return map[string]any{"type": "message", "folder": folder, "uidvalidity": 7, "uid": uid, "flags": append([]string{}, flags...), "internaldate": "2020-01-02T03:04:05+02:00",
+		"size": len(text), "sha256": imaptest.Sum([]byte(text)), "body": text}
+}
+
+// hostileNames are folders that would lead out of a directory, or mean
+// something in one.
+var hostileNames = []string{"..", ".", "../../up", "/etc", "cur", "new", "tmp/cur", ".hidden", "a.b", "a.b.mbox", "a", "A", "nul\x00", "new\nline", "esc\x1b[31m", "back\\slash", "100%41", "&", "&AC8-", "メール",
+	"1.0000000001.eml", "index.ndjson", "mbox", "dot.", "blank ", " blank", "~", "-o"}
+
+// TestMailFilesHostile: no name leads out of the directory, each comes back as
+// it was, and what cannot be written is named.
+func TestMailFilesHostile(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTools()
+	var records []map[string]any
+	for i, name := range append(hostileNames, strings.Repeat("long", 100), "empty..level") {
+		delimiter := "/"
+		if i%2 == 1 || strings.HasPrefix(name, "/") {
+			delimiter = ""
+		}
+		if name == "empty..level" {
+			delimiter = "."
+		}
+		records = append(records, folderRecord(name, delimiter))
+	}
+	for i, r := range slices.Clone(records) {
+		records = append(records, messageRecord(r["name"].(string), i+1, fmt.Sprintf("Subject: %d\r\n\r\nHello\r\n", i), "\\Seen", "evil\r\nflag", "good", "\\Odd"))
+	}
+	b.write("stream", editedStream(t, records...))
+	for i, f := range fileFormats {
+		t.Run(f.format+" "+f.there, func(t *testing.T) {
+			b := b.with("N", fmt.Sprint(i)).with("F", f.format)
+			b.t = t
+			if err := os.MkdirAll(b.path(fmt.Sprint("in", i, "/side")), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			o := b.sh(`cd in$N/side && $TOOLS/stream-to-mail --edited `+f.there+` $F ../../stream files`).wants(3).says(`longlong`, `empty..level`, "4 messages or folders missing")
+			if strings.ContainsAny(o.stderr, "\x1b\x00") || strings.Contains(o.stderr, "evil\r") {
+				t.Errorf("%q", o.stderr)
+			}
+			entries, _ := filepath.Glob(b.path(fmt.Sprint("in", i)) + "/*/*")
+			if up, _ := filepath.Glob(b.path(fmt.Sprint("in", i)) + "/*"); len(entries) != 1 || len(up) != 1 {
+				t.Errorf("%q %q", entries, up)
+			}
+			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F in$N/side/files >back$N && imap-list --source back$N --check`).wants(0)
+			sums := map[string]string{}
+			for _, r := range b.rows(fmt.Sprint("back", i)).of("message") {
+				sums[r.SHA256] = strings.Join(levelsOf(r.Folder, b.rows(fmt.Sprint("back", i))), "|")
+				if slices.Contains(r.Flags, "evil") || f.format != "eml" && slices.Contains(r.Flags, "evil\r\nflag") || !slices.Contains(r.Flags, "\\Seen") || !slices.Contains(r.Flags, "good") {
+					t.Errorf("%q", r.Flags)
+				}
+			}
+			for i, name := range hostileNames {
+				want := name
+				if records[i]["delimiter"] == "/" {
+					want = strings.ReplaceAll(name, "/", "|")
+				}
+				sum := imaptest.Sum(fmt.Appendf(nil, "Subject: %d\r\n\r\nHello\r\n", i))
+				if sums[sum] != want {
+					t.Errorf("%q came back as %q", want, sums[sum])
+				}
+			}
+		})
+	}
+}
+
+// levelsOf splits a folder's name at the delimiter of the stream.
+func levelsOf(name string, all rows) []string {
+	return strings.Split(name, all.of("folder")[0].Delimiter)
+}
+
+// TestMailFilesFailures: damage, cuts and wrong use end with the code that they
+// have everywhere, and never with a directory that looks whole.
+func TestMailFilesFailures(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("joe").Fill(mail(60))
+	b := newBench(t).with("SRC", embedded(server, "joe").options()).withTools()
+	b.sh(`imap-fetch --level none $SRC -o plain && imap-fetch --headers $SRC -o headers && imap-fetch $SRC -o mail.zst && mkdir full && touch full/x`).wants(0)
+	b.sh(`head -n 40 plain >cut && sed '30s/"body":"./"body":"~/' plain >bad && sed 40d plain >fewer && mkdir begun.partial`).wants(0)
+	b.sh(`(head -n 40 plain; echo '{"type":"abort","command":"imap-fetch","exit":77,"text":"no"}') >aborted`).wants(0)
+	for _, c := range []struct {
+		script, made string // made: what is there afterwards
+		exit         int
+	}{
+		{`stream-to-mail eml cut d0`, "d0.partial", 65},
+		{`stream-to-mail mbox fewer d1`, "d1.partial", 65},
+		{`stream-to-mail --edited mbox fewer d2`, "d2", 0},
+		{`stream-to-mail maildir bad d3`, "d3", 3},
+		{`stream-to-mail maildir aborted d4`, "d4.partial", 77},
+		{`stream-to-mail maildir headers d5`, "", 64},
+		{`stream-to-mail maildir nonesuch d6`, "", 66},
+		{`stream-to-mail maildir full d6`, "", 66},
+		{`stream-to-mail maildir plain full`, "full", 73},
+		{`stream-to-mail maildir plain none/such`, "", 73},
+		{`stream-to-mail maildir plain begun`, "begun.partial", 73},
+		{`stream-to-mail tar plain d7`, "", 64},
+		{`stream-to-mail maildir plain`, "", 64},
+		{`stream-to-mail --nonesuch maildir plain d7`, "", 64},
+		{`stream-to-mail maildir full/x d8`, "d8.partial", 65},
+		{`stream-to-mail maildir - d9 <mail.zst`, "d9", 0},
+		{`stream-to-mail mbox mail.zst d10`, "d10", 0},
+		{`mail-to-stream maildir nonesuch`, "", 66},
+		{`mail-to-stream maildir full`, "", 66},
+		{`mail-to-stream mbox full`, "", 66},
+		{`mail-to-stream --date never mbox d10`, "", 64},
+		{`mail-to-stream mbox d10 >out`, "", 0},
+		{`read_stream.py mail.zst plain >out`, "", 0},
+		{`read_stream.py - <mail.zst >out`, "", 0},
+		{`read_stream.py cut plain >out`, "", 65},
+		{`read_stream.py bad >out`, "", 65},
+		{`read_stream.py nonesuch >out`, "", 66},
+		{`read_stream.py >out`, "", 64},
+	} {
+		o := b.sh(`$TOOLS/` + c.script).wants(c.exit)
+		if strings.Contains(o.stderr, "Traceback") || c.exit != 0 && o.stderr == "" && !strings.Contains(c.script, ">out") {
+			t.Error(o)
+		}
+		if c.made != "" && !b.exists(c.made) {
+			t.Errorf("there is no %s: %s", c.made, o)
+		}
+	}
+	made, err := filepath.Glob(b.path("d*"))
+	if err != nil || len(made) != 8 {
+		t.Errorf("%q", made)
+	}
+	b.sh(`cat mail.zst | $TOOLS/stream-to-mail maildir - piped && diff -r piped d9 && cat plain | $TOOLS/stream-to-mail maildir - plainly && diff -r piped plainly`).wants(0)
+	b.sh(`{ $TOOLS/mail-to-stream mbox d10; echo $? >code; } | head -c 10 >out; grep -q 141 code`).wants(0)
+}
+
+// TestMailFilesLaterFlags: of a message that a concatenation holds twice, the
+// last flags count.
+func TestMailFilesLaterFlags(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTools()
+	text := "Subject: one\r\n\r\nHello\r\n"
+	b.write("monday", editedStream(t, folderRecord("INBOX", "/"), messageRecord("INBOX", 1, text, "\\Flagged")))
+	b.write("tuesday", editedStream(t, folderRecord("INBOX", "/"), messageRecord("INBOX", 1, text, "\\Seen"), messageRecord("INBOX", 2, "Subject: two\r\n\r\n")))
+	for _, format := range []string{"maildir", "mbox", "eml"} {
+		b := b.with("F", format)
+		b.sh(`cat monday tuesday >both && $TOOLS/stream-to-mail --edited $F both $F.out && $TOOLS/mail-to-stream $F $F.out >back`).wants(0)
+		messages := b.rows("back").of("message")
+		if len(messages) != 2 || !slices.Equal(messages[0].Flags, []string{`\Seen`}) || len(messages[1].Flags) > 0 {
+			t.Errorf("%s: %+v", format, messages)
+		}
+		b.sh(`cat monday tuesday | $TOOLS/stream-to-mail --edited $F - $F.piped`).wants(0).says("as a file")
+	}
+}
+
+// TestMailFilesMemory: neither command holds a message.
+func TestMailFilesMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SKIPPED: it takes Linux to limit the memory of a process")
+	}
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, AppendLimit: 2 << 30})
+	server.Account("src").AddMessage("INBOX", nil, day(0), huge(100<<20))
+	b := newBench(t).with("SRC", embedded(server, "src").options()).withTools()
+	b.sh(`imap-fetch $SRC -o mail`).wants(0)
+	for _, format := range []string{"maildir", "mbox", "eml"} {
+		b := b.with("F", format)
+		b.sh(`ulimit -v 100000; $TOOLS/stream-to-mail $F mail $F && $TOOLS/mail-to-stream $F $F >back`).wants(0)
+		b.sh(`imap-list --source back --check && imap-diff --report --equal mail back >out`).wants(0)
+	}
+}
