@@ -138,6 +138,39 @@ func TestMailFilesOfDovecot(t *testing.T) {
 	})
 }
 
+// TestMailFilesServed: Dovecot serves directories in directories, and mboxes,
+// flags included.
+func TestMailFilesServed(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("joe").Fill(mail(100))
+	src := embedded(server, "joe")
+	b := newBench(t).with("SRC", src.options()).withTools()
+	b.sh(`imap-fetch $SRC -o mail.zst`).wants(0)
+	t.Run("nested", func(t *testing.T) {
+		r := imaptest.StartDovecot(t, imaptest.DovecotOptions{Extra: "mail_location = maildir:@DIR@/mail/%u/maildir:LAYOUT=fs"})
+		b := b.with("MAIL", filepath.Join(r.Dir, "mail"))
+		b.t = t
+		b.sh(`$TOOLS/stream-to-mail --nested maildir mail.zst nested && mkdir $MAIL/joe && mv nested $MAIL/joe/maildir && chown -R --reference=$MAIL $MAIL/joe`).wants(0)
+		equal(t, src, real(r, "joe"))
+	})
+	t.Run("mbox", func(t *testing.T) {
+		r := imaptest.StartDovecot(t, imaptest.DovecotOptions{Format: "mbox"})
+		b := b.with("MAIL", filepath.Join(r.Dir, "mail"))
+		b.t = t
+		b.sh(`$TOOLS/stream-to-mail mbox mail.zst mbox && mkdir $MAIL/joe $MAIL/joe/mbox && mv mbox/INBOX.mbox $MAIL/joe/mbox/inbox && mv mbox/Sent.mbox $MAIL/joe/mbox/Sent && chown -R --reference=$MAIL $MAIL/joe`).wants(0)
+		var want []imaptest.Entry
+		for _, e := range src.dump(t) {
+			if e.Path == "INBOX" || e.Path == "Sent" {
+				// Dovecot knows of keywords only those of its X-IMAPbase.
+				e.Flags = slices.DeleteFunc(slices.Clone(e.Flags), func(flag string) bool { return flag[0] != '\\' })
+				want = append(want, e)
+			}
+		}
+		same(t, want, real(r, "joe").dump(t))
+	})
+}
+
 // TestMailFilesOfOthers: mail that other programs have put down.
 func TestMailFilesOfOthers(t *testing.T) {
 	t.Parallel()
