@@ -47,6 +47,9 @@ func TestMailFilesKeepOctets(t *testing.T) {
 	for i, body := range fromLines() {
 		server.Account("joe").AddMessage("From here", []string{`\Seen`}, day(i), []byte(body))
 	}
+	for i, text := range oddKeys() {
+		server.Account("joe").AddMessage("Keys", nil, day(i), []byte(text))
+	}
 	b := newBench(t).with("SRC", embedded(server, "joe").options()).withTools()
 	b.sh(`imap-fetch $SRC -o mail.zst`).wants(0)
 	for i, f := range fileFormats {
@@ -62,9 +65,20 @@ func TestMailFilesKeepOctets(t *testing.T) {
 	}
 }
 
+// oddKeys are messages on whose keys two programs could disagree.
+func oddKeys() []string {
+	long := strings.Repeat("y", 1<<16)
+	return []string{
+		"Message-ID: <\xe9\xe9XX\x00a@x>\r\nDate:\tThu,\r\n\t 2 Jan\x0b2020 \r\n\r\n", "MESSAGE-id : one\r\nMessage-ID: two\r\nSubject: \xff\r\n\r\n", "Message-ID:\r\nMessage-ID: two\r\n\r\n",
+		"Message-ID: " + long + "z\r\n z\r\n\r\n", "Message-ID: " + strings.Repeat("y\r", 1<<16) + "z\r\n\r\n", "To: ann\r\nX-Other: 1\r\n\r\n", "X-Other: 2\r\nX-Other: 1\r\nX-\xe9: 3\r\nno colon\r\n and more\r\n\r\n",
+		"\r\n\xff\x00XX\r\nno header", "\r\n" + long + strings.Repeat("X\xff", 1<<19) + "a", "\xff: 1\r\n\r\nDate: none\r\n", " folded: at once\r\nDate: x\r\n", "Received: a\r\nReceived:\r\nReceived: b" + long + long + "\r\n\r\n",
+		strings.Repeat("n", 998) + ": 1\r\n\r\n", strings.Repeat("n", 999) + ": 1\r\n\r\n", "Date: x\r\r\n\r\r\nFrom: y\r\n", strings.Repeat("X-A: 1\r\nX-B: 2\r\n", 9000) + "\r\n", "Subject: =?utf-8?q?=C3=A9?= =?nonesuch?q?x?=\r\n\r\n",
+	}
+}
+
 // fromLines are messages that an mbox could take for more, or fewer.
 func fromLines() []string {
-	long := strings.Repeat(">", 1<<17)
+	long := strings.Repeat(">", 1<<20) // more than is looked at at a time
 	return []string{
 		"From joe@example.org Thu Jan  2 03:04:05 2020\r\nSubject: a From_ line\r\n\r\nHello\r\n",
 		"Subject: in the text\r\n\r\nFrom joe@example.org Thu Jan  2 03:04:05 2020\r\n\r\nFrom here\r\n>From there\r\n>>From nowhere\r\n> From\r\n>>>\r\n",
@@ -73,7 +87,9 @@ func fromLines() []string {
 		"\nFrom joe@example.org Thu Jan  2 03:04:05 2020\n\n",
 		"Status: RO\nX-Status: AF\nX-Keywords: one two\nSubject: has a status of its own\n\nHello\n",
 		"Subject: long\r\n\r\n" + long + "From here\r\n" + long + "\r\n" + long + "Fro",
-		"Subject: longer\r\n\r\n" + strings.Repeat("x", 1<<17) + "From \n" + long[:1<<16-3] + "From \r\n",
+		"Subject: longer\r\n\r\n" + strings.Repeat("x", 1<<17) + "From \n" + long + "From \r\n",
+		"Subject: cut\r\n\r\n" + long[16+2:] + "From here\r\n" + strings.Repeat("x", 1<<20-30) + "\r\nFrom there\r\n",
+		"Subject: cut\r\n\r\n" + long[16+1:] + "\r\n" + long[16+5:] + "From \r\n",
 		"", "\n", "\r\n", "\r", "From ",
 	}
 }
@@ -84,7 +100,7 @@ func sameKeys(t *testing.T, want, got rows) {
 	t.Helper()
 	keys := func(all rows) (keys []string) {
 		for _, r := range all.of("message") {
-			keys = append(keys, r.Folder+" "+r.Key)
+			keys = append(keys, fmt.Sprint(r.Folder, " ", r.SHA256, " ", r.Size, " ", r.Key, " ", r.Received))
 		}
 		slices.Sort(keys)
 		return keys
@@ -126,8 +142,22 @@ func TestMailFilesOfDovecot(t *testing.T) {
 		b.sh(`$TOOLS/stream-to-mail maildir mail.zst files && mkdir $MAIL/ann && mv files $MAIL/ann/maildir && chown -R --reference=$MAIL/joe $MAIL/ann`).wants(0)
 		same(t, joe.dump(t), ann.dump(t))
 		b.sh(`imap-fetch $DST -o back.zst && imap-diff --report --equal mail.zst back.zst >&2`).wants(0)
-		sameIDs(t, "messages", b.rows("back.zst").of("message").ids(), b.rows("mail.zst").of("message").ids())
 		b.sh(`imap-list --subscribed $SRC | jq -r .name >want && imap-list --subscribed $DST | jq -r .name | cmp want -`).wants(0)
+	})
+	t.Run("with its UIDs", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.env["DST"] = real(r, "eve").options()
+		b.sh(`imap-fetch --source mail.zst --search 'NOT FLAGGED' -o part.zst`).wants(0)
+		b.sh(`$TOOLS/stream-to-mail maildir part.zst files && mkdir $MAIL/eve && mv files $MAIL/eve/maildir && chown -R --reference=$MAIL/joe $MAIL/eve`).wants(0)
+		b.sh(`imap-fetch $DST -o back.zst`).wants(0)
+		want := b.rows("part.zst").of("message")
+		sameIDs(t, "messages", b.rows("back.zst").of("message").ids(), want.ids())
+		for i, r := range b.rows("back.zst").of("message") {
+			if r.UIDValidity != want[i].UIDValidity || r.SHA256 != want[i].SHA256 {
+				t.Errorf("%+v, want %+v", r, want[i])
+			}
+		}
 	})
 	t.Run("pushed", func(t *testing.T) {
 		b := *b

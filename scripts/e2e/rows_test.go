@@ -17,7 +17,7 @@ type row struct {
 	UIDValidity, Parts                                         uint32
 	Size, Messages, Octets                                     int64
 	Flags, Filters                                             []string
-	SHA256, Delimiter                                          string
+	SHA256, Delimiter, Received                                string
 	Body                                                       *string
 	Body64                                                     *string `json:"body_base64"`
 	Labels                                                     map[string]string
