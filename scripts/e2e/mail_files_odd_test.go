@@ -197,3 +197,42 @@ func TestMailFilesMemory(t *testing.T) {
 		b.sh(`imap-list --source back --check && imap-diff --report --equal mail back >out`).wants(0)
 	}
 }
+
+// pieces holds what is done piece by piece against the same done at once.
+const pieces = `
+import hashlib, io, os, random, re, sys
+sys.path.insert(0, os.environ["TOOLS"])
+import line_ends, mbox, message_key
+seed = int(os.environ.get("IMAPPIPE_SEED", random.randrange(1 << 30)))
+print("seed", seed)
+rnd = random.Random(seed)
+mbox.LONG, line_ends.CHUNK = 8, 5
+
+def cut(octets):
+    while octets:
+        n = rnd.randint(1, 12)
+        yield octets[:n]
+        octets = octets[n:]
+
+for _ in range(4000):
+    text = b"".join(rnd.choice([b">", b">>>>>>>>>", b"From ", b"Fro", b"\n", b"\r\n", b"\r", b"x", b"\x00", b"\xc3\xa9", b"\xf0\x9f\x98\x80", b"\x80"]) for _ in range(rnd.randint(0, 20)))
+    quoted = re.sub(b"^(>*From )", rb">\1", text, flags=re.M)
+    assert b"".join(mbox.quoted(cut(text))) == quoted, text
+    assert b"".join(mbox.unquoted(cut(quoted))) == text, text
+    crlf = re.sub(rb"(?<!\r)\n", b"\r\n", text)
+    with line_ends.to_crlf(cut(text)) as f:
+        f.seek(0)
+        assert f.read() == crlf, text
+    lf = crlf.replace(b"\r\n", b"\n")
+    assert b"".join(line_ends.to_lf(io.BytesIO(crlf))) == (crlf if b"\r" in lf else lf), text
+    assert message_key.loose_digest(io.BytesIO(text)) == hashlib.sha256(message_key.masked(text.replace(b"\r", b""))).hexdigest(), text
+`
+
+// TestMailFilesInPieces: where octets are cut to be worked on makes no
+// difference.
+func TestMailFilesInPieces(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTools()
+	b.write("pieces.py", []byte(pieces))
+	b.sh(`python3 pieces.py >&2`).wants(0)
+}

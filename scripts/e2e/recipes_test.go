@@ -37,7 +37,7 @@ func blocks(t *testing.T, page string) (all []string) {
 func TestCookbookRecipes(t *testing.T) {
 	t.Parallel()
 	needsJQ(t)
-	for page, least := range map[string]int{"messages.md": 17, "archives.md": 12} {
+	for page, least := range map[string]int{"messages.md": 17, "archives.md": 12, "files.md": 9} {
 		t.Run(page, func(t *testing.T) {
 			t.Parallel()
 			server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
@@ -46,7 +46,7 @@ func TestCookbookRecipes(t *testing.T) {
 			for i, name := range []string{"INBOX", "Projects", "Projects/2019", "Archive/2020"} {
 				account.AddMessage(name, nil, time.Now().Add(-time.Duration(i)*time.Hour), letter(fmt.Sprint("new-", i), "contract\n"))
 			}
-			b := newBench(t).with("OLD", embedded(server, "joe").options()).with("NEW", embedded(server, "new").options())
+			b := newBench(t).with("OLD", embedded(server, "joe").options()).with("NEW", embedded(server, "new").options()).withTools()
 			b.sh(`for f in joe.imap all full monday tuesday friday; do imap-fetch $OLD -o $f.zst || exit; done`).wants(0)
 			all := blocks(t, page)
 			if len(all) < least {
