@@ -1,5 +1,5 @@
 """One file a message, octet by octet, in one directory a folder; index.ndjson beside them says what the octets do not."""
-import json, os, re, zlib
+import json, os, zlib
 
 import line_ends, mail_dates, mail_files, mail_names
 from read_stream import MAX_LINE
