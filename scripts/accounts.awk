@@ -47,8 +47,9 @@ function header(    i, name) {
 		gsub(/[ _]+/, "-", name)
 		if (name ~ /pass|secret|token/ && !(name in known)) fail("column " i " would hold a secret; there are columns for where it is: old-password-file, old-password-command, old-token-command")
 		if (name ~ /^(old|new)-/ && !(name in known)) fail("column " i " is no connection option that a list of accounts can hold")
+		if (name != "id" && !(name in known)) continue
 		if (name in column) fail("columns " column[name] " and " i " have the same name")
-		if (name != "") column[name] = i
+		column[name] = i
 	}
 	if (!("old-user" in column || "old-account" in column)) fail("there is no column old-user: the first line is a header, as in: old-host,old-user,old-password-file,new-host,new-user,new-password-file")
 }

@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// hostileUsers are users that would like to be something else: commands,
+// options, paths, what GNU parallel replaces.
+var hostileUsers = []string{
+	"$(touch HACKED)", "`touch HACKED`", "a;touch HACKED;", "a' 'touch HACKED", `a"; touch HACKED; "`, "a|touch HACKED", "a&touch HACKED",
+	"--tls-insecure", "-h", "{}", "{1}", "{= system q(touch HACKED) =}", "%s%n", `CORP\joe`, `back\\slash\`, "../../etc", ".hidden", "a/b", "*", "~", "!!",
+	"ann, \"the\" miller", "two  blanks", "ü ñ 漢字 🙂", "x=y", "#no comment", "$IMAP_USER", "nowhere\u00a0blank",
+}
+
+// TestAccountsHostileNames: whatever a user is called, the mail of that user
+// moves, on this machine and through ssh, and nothing else happens.
+func TestAccountsHostileNames(t *testing.T) {
+	t.Parallel()
+	users := map[string]string{}
+	for _, name := range hostileUsers {
+		users[name] = "secret"
+	}
+	old := imaptest.StartServer(t, imaptest.Options{Users: users})
+	now := imaptest.StartServer(t, imaptest.Options{Users: users, LiteralPlus: true})
+	l := newList()
+	for i, name := range hostileUsers {
+		old.Account(name).Fill(imaptest.Spread(imaptest.Generate(uint64(i), 3)))
+		l.add(embedded(old, name), embedded(now, name))
+	}
+	b := many(t, l)
+	b.write("far", []byte(farShell))
+	codes := make([]int, len(hostileUsers))
+	state := b.path(`a state; touch HACKED; $(touch HACKED) "'{1}`)
+	b = b.with("STATE", state).with("PARALLEL_SSH", b.path("far")).with("FAR_LOG", b.path("far.log"))
+	b.sh(`chmod +x far; "$MIGRATE" --phase presync --phase verify --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
+	for _, name := range hostileUsers {
+		same(t, old.Account(name).Entries(), now.Account(name).Entries())
+	}
+	b.sh(`"$MIGRATE" --phase final --phase verify --ssh one --ssh two --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
+	if log := string(b.read("far.log")); !strings.Contains(log, "one\n") || !strings.Contains(log, "two\n") {
+		t.Errorf("nothing went by ssh: %q", log)
+	}
+	shown := b.sh(`"$MIGRATE" --dry-run accounts.csv >shown; sh -n shown && grep -c '^imap-fetch --headers' shown`).wants(0)
+	if shown.stdout != "112\n" {
+		t.Errorf("%s accounts and phases are shown", shown.stdout)
+	}
+	filepath.WalkDir(b.dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.Name() == "HACKED" {
+			t.Errorf("%s: %v", path, err)
+		}
+		return nil
+	})
+}
+
+// farShell stands for ssh: it runs what it is given under a plain shell, from
+// another folder, and with an environment of its own.
+const farShell = `#!/bin/bash
+while [ "${1#-}" != "$1" ]; do shift; done
+echo "$1" >>"$FAR_LOG"
+shift
+[ "$1" != -- ] || shift
+cd / && exec env -i HOME=/nonexistent SHELL=/bin/sh PATH=/usr/bin:/bin sh -c "$*"
+`
+
+// TestAccountsLists: forms that a list may have.
+func TestAccountsLists(t *testing.T) {
+	t.Parallel()
+	b := many(t, newList()).with("XDG_CONFIG_HOME", "/nonexistent")
+	for name, c := range map[string]struct{ text, want string }{
+		"quotes, blanks and doubled quotes": {
+			"old-host,old-user,old-password-file,new-host,new-user,new-password-file\n  a , \"x \"\"y\"\", z\" ,p,\"b\", u v ,q\n",
+			`--host=a '--user=x "y", z' --password-file=p -> --host=b '--user=u v' --password-file=q`},
+		"semicolons, CRLF, a byte order mark, another spelling, columns of others": {
+			"\ufeffOld Host;OLD_USER;old-password-file;department;new host;new user;new-password-file\r\na;x;p;sales;b;y;q\r\n;;;;;;\r\n\r\n",
+			`--host=a --user=x --password-file=p -> --host=b --user=y --password-file=q`},
+		"tabs": {
+			"old-host\told-user\told-password-file\tnew-host\tnew-user\tnew-password-file\na\tx\tp\tb\ty\tq",
+			`--host=a --user=x --password-file=p -> --host=b --user=y --password-file=q`},
+		"account files, one of them by name": {
+			"id,old-account,old-user,new-account\njoe,~/old,joe,new\n",
+			`--account=` + b.dir + `/old --user=joe -> --account=new`},
+		"every option, in the order of the columns or not": {
+			"new-token-command,new-host,new-user,new-proxy,old-host,old-user,old-tls,old-ca-file,old-tls-server-name,old-auth,old-auth-user,old-prefix,old-password-command\n" +
+				"token y,b,y,socks5://p,a,x,starttls,ca.pem,n,plain,boss,INBOX.,pass show x\n",
+			`--host=a --user=x --tls=starttls --ca-file=ca.pem --tls-server-name=n --auth=plain --auth-user=boss --prefix=INBOX. '--password-command=pass show x' -> --host=b --user=y --proxy=socks5://p '--token-command=token y'`},
+		"a certificate in place of a password": {
+			"old-host,old-user,old-auth,old-tls-cert,new-host,new-user,new-password-file\na,x,external,c.pem,b,y,q\n",
+			`--host=a --user=x --tls-cert=c.pem --auth=external -> --host=b --user=y --password-file=q`},
+	} {
+		b.write("list.csv", []byte(c.text))
+		o := b.sh(`"$MIGRATE" --dry-run --phase verify list.csv`).wants(0)
+		m := regexp.MustCompile(`(?s)\Qimap-fetch --headers \E(.*?) \|\n  imap-diff --report --exit-code (.*?) > ?'?/`).FindStringSubmatch(o.stdout)
+		if m == nil || m[1]+" -> "+m[2] != c.want {
+			t.Errorf("%s: %q gives\n%s", name, m, o.stdout)
+		}
+		if b.exists("list.state") {
+			t.Error("--dry-run has made something")
+		}
+	}
+}
+
+// TestAccountsBadLists: 64 and the line, before anything is done, and no cell
+// that may be a password is shown.
+func TestAccountsBadLists(t *testing.T) {
+	t.Parallel()
+	const head = "old-host,old-user,old-password-file,new-host,new-user,new-password-file\n"
+	b := many(t, newList())
+	for text, said := range map[string]string{
+		"joe,hunter2,joe,hunter2\n":                                                  "there is no column old-user",
+		"old-host,old-user,old-password,new-host,new-user,new-password\n":            "column 3 would hold a secret",
+		"old-host,old-user,hunter2-passwort\n":                                       "column 3 would hold a secret",
+		"old-host,old-user,old-password-file,old-hunter2\n":                          "column 4 is no connection option",
+		"old-host,old-user,old-password-file,old-tls-insecure\n":                     "column 4 is no connection option",
+		"old-host,old-user,old-user\n":                                               "columns 2 and 3 have the same name",
+		head + "a,x,p,b,y\n":                                                         "line 2: there are 5 fields, the header has 6",
+		head + "\n" + "a,x,p,b,y,q,hunter2\n":                                        "line 3: there are 7 fields",
+		head + "a,\"x,p,b,y,q\n":                                                     "line 2: a quoted field does not end",
+		head + "a,\"x\ny\",p,b,y,q\n":                                                "line 2: a quoted field does not end",
+		head + "a,\"x\"hunter2,p,b,y,q\n":                                            "line 2: there is text behind a closing quote",
+		head + "a,x,p,b,,q\n":                                                        "there is no new-host or no new-user",
+		head + "a,x,,b,y,q\n":                                                        "nothing tells where the password is: old-password-file",
+		head + "a,x,p,b,y,q\na,z,p,b,y,q\n":                                          "line 3: the same account as in line 2: y",
+		head + "a,x\x1b[2J,p,b,y,q\n":                                                "line 2: there is a control character",
+		head + "a,x\u009b2J,p,b,y,q\n":                                               "line 2: there is a control character",
+		head + "a,x\u202ex,p,b,y,q\n":                                                "line 2: there is a control character",
+		head + "a,x\x00y,p,b,y,q\n":                                                  "is no UTF-8 text",
+		head + "a,j\xf6rg,p,b,y,q\n":                                                 "is no UTF-8 text",
+		head + "a,x,p,b," + strings.Repeat("y", 201) + ",q\n":                        "longer than 200 octets",
+		strings.TrimSuffix(head, "\n") + ",new-token-command\na,x,p,b,y,q,hunter2\n": "more than one place for a password: new",
+	} {
+		b.write("bad.csv", []byte(text))
+		o := b.sh(`"$MIGRATE" bad.csv`).wants(64).says(said)
+		o.silent(b, "hunter2")
+		if o.stdout != "" || b.exists("bad.state") {
+			t.Errorf("%q: something was done: %q", text, o.stdout)
+		}
+	}
+	b.write("empty.csv", []byte(head))
+	b.write("good.csv", []byte(head+"a,x,p,b,y,q\n"))
+	for script, code := range map[string]int{
+		`empty.csv`: 66, `/dev/null`: 66, `nonesuch.csv`: 66, `.`: 66, `--row 2 good.csv`: 66, `--only z good.csv`: 66,
+		`good.csv good.csv`: 64, ``: 64, `--phase tail good.csv`: 64, `--jobs 0 good.csv`: 64, `--jobs many good.csv`: 64, `--row 0 good.csv`: 64,
+		`--provider-limit a good.csv`: 64, `--provider-limit a=0 good.csv`: 64, `--provider-limit =3 good.csv`: 64, `--provider-limit c=3 good.csv`: 64,
+		`--row 1 --only y good.csv`: 64, `--nonesuch good.csv`: 64, `--jobs`: 64, `good.csv --dry-run`: 64, "--push='a\nb' good.csv": 64,
+	} {
+		b.sh(`"$MIGRATE" ` + script).wants(code)
+	}
+	b.sh(`"$MIGRATE" --help`).wants(0)
+}

@@ -1,0 +1,253 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestAccountsStand: each account has the exit code of its own, the run has the
+// worst, and --summary says the same again.
+func TestAccountsStand(t *testing.T) {
+	t.Parallel()
+	old := imaptest.StartServer(t, imaptest.Options{})
+	now := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, Users: map[string]string{"ann": "secret", "bob": "secret", "cyd": "other"},
+		OnAppend: func(user, _ string, m imaptest.Message) error {
+			if user == "bob" && strings.Contains(string(m.Octets), "bad") {
+				return says(imap.StatusResponseTypeNo, "", "I do not like it")
+			}
+			return nil
+		}})
+	for _, user := range []string{"ann", "bob", "cyd", "dan"} {
+		for i, body := range []string{"good", "bad", "good"} {
+			old.Account(user).AddMessage("INBOX", nil, day(i), letter(fmt.Sprint(user, i), body))
+		}
+	}
+	l := newList().add(embedded(old, "ann"), embedded(now, "ann")).add(embedded(old, "bob"), embedded(now, "bob")).add(embedded(old, "cyd"), embedded(now, "cyd"))
+	b := many(t, l.add(embedded(old, "dan"), account{"127.0.0.1:1", "dan"}))
+	first := b.sh(`"$MIGRATE" accounts.csv`).wantsAccounts(77).stands(0, 3, 77, 69)
+	lines, total := first.summary()
+	for i, want := range []standing{
+		{"0", "ann", "verify", "ann@127.0.0.1 -> ann@127.0.0.1: 3 listed = 3 present + 0 appended + 0 rejected", "-"},
+		{"3", "bob", "verify", "bob@127.0.0.1 -> bob@127.0.0.1: 3 listed = 2 present + 0 appended + 1 rejected", "total: 3 listed, 2 present, 1 missing, 0 extra"},
+		{"77", "cyd", "presync", "", "imap-diff: login of cyd@127.0.0.1 by PLAIN refused"},
+		{"69", "dan", "presync", "", "imap-diff: connect to 127.0.0.1:1: "},
+	} {
+		got := lines[i]
+		if got.exit != want.exit || got.id != want.id || got.phase != want.phase || want.sum != "" && got.sum != want.sum || !strings.HasPrefix(got.trouble, want.trouble) {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	if !strings.HasPrefix(total, "4 accounts: 1 ended with 0, 1 ended with 3, 1 ended with 69, 1 ended with 77; 6 listed = 5 present + 0 appended + 1 rejected") {
+		t.Errorf("the total is %q", total)
+	}
+	if again := b.sh(`"$MIGRATE" --summary accounts.csv`).wants(77); again.stdout != first.stdout {
+		t.Errorf("--summary says\n%s, want\n%s", again.stdout, first.stdout)
+	}
+	b.sh(`"$MIGRATE" --only ann --only bob --phase verify accounts.csv`).wantsAccounts(1).stands(0, 1)
+	b.sh(`"$MIGRATE" --only dan --phase presync --push=--nonesuch accounts.csv`).wantsAccounts(64).stands(64)
+
+	// What has come to its end is not begun again: nobody listens any more.
+	old.Close()
+	now.Close()
+	b.sh(`"$MIGRATE" --resume --only ann --only bob accounts.csv`).wantsAccounts(3).stands(0, 3)
+	b.sh(`"$MIGRATE" --only ann accounts.csv`).wantsAccounts(69).stands(69)
+}
+
+// TestAccountsProviderLimit: no more accounts at a time at a server than its
+// limit, and they do not keep the others waiting.
+func TestAccountsProviderLimit(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	at, most := map[string]int{}, 0
+	both := make(chan struct{})
+	busy := func(user string, by int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if at[user] += by; at[user] == 0 {
+			delete(at, user)
+		}
+		most = max(most, len(at))
+	}
+	old := imaptest.StartServer(t, imaptest.Options{})
+	narrow := imaptest.StartServer(t, imaptest.Options{OnAppend: func(user, _ string, _ imaptest.Message) error {
+		busy(user, 1)
+		time.Sleep(10 * time.Millisecond)
+		busy(user, -1)
+		return nil
+	}})
+	var waiting sync.Map
+	wide := imaptest.StartServer(t, imaptest.Options{OnAppend: func(user, _ string, _ imaptest.Message) error {
+		if _, there := waiting.LoadOrStore("first", user); there {
+			if first, _ := waiting.Load("first"); first != user {
+				waiting.LoadOrStore("second", user)
+			}
+		}
+		if _, two := waiting.Load("second"); two {
+			mu.Lock()
+			defer mu.Unlock()
+			select {
+			case <-both:
+			default:
+				close(both)
+			}
+			return nil
+		}
+		select { // until another account is being filled as well
+		case <-both:
+		case <-time.After(time.Minute):
+		}
+		return nil
+	}})
+	l := newList()
+	var codes []int
+	fill := func(user string, to *imaptest.Server, host string) {
+		old.Account(user).Fill(imaptest.Spread(imaptest.Generate(1, 10)))
+		_, port, _ := strings.Cut(to.Addr(), ":")
+		l.add(embedded(old, user), account{host + ":" + port, user})
+		codes = append(codes, 0)
+	}
+	for i := range 5 {
+		fill(fmt.Sprint("narrow", i), narrow, "LocalHost")
+	}
+	fill("wide1", wide, "127.0.0.1")
+	fill("wide2", wide, "127.0.0.1")
+	b := many(t, l)
+	b.sh(`"$MIGRATE" --jobs 3 --provider-limit localhost=1 --phase presync accounts.csv`).wantsAccounts(0).stands(codes...)
+	if most != 1 {
+		t.Errorf("%d accounts at a time at the server that is to have one", most)
+	}
+	select {
+	case <-both:
+	default:
+		t.Error("the accounts of the other server went one by one")
+	}
+}
+
+// TestAccountsInterrupted: a signal to the script, or to the worker of one
+// account alone, ends it in an orderly way, and the next run goes on.
+func TestAccountsInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, script string
+		signal       syscall.Signal
+		exit         int
+		codes        []int
+	}{
+		{"all, SIGINT", `"$MIGRATE" --jobs 1 --phase presync accounts.csv`, syscall.SIGINT, 130, []int{143, 75}},
+		{"all, SIGTERM", `"$MIGRATE" --jobs 1 --phase presync accounts.csv`, syscall.SIGTERM, 143, []int{143, 75}},
+		{"one, SIGTERM", `"$MIGRATE" --row 1 --phase presync accounts.csv`, syscall.SIGTERM, 143, []int{143}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			begun := make(chan struct{})
+			var once sync.Once
+			old := imaptest.StartServer(t, imaptest.Options{})
+			now := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnAppend: func(_, _ string, _ imaptest.Message) error {
+				once.Do(func() { close(begun) })
+				time.Sleep(20 * time.Millisecond)
+				return nil
+			}})
+			l := newList()
+			for _, user := range []string{"ann", "bob"} {
+				old.Account(user).Fill(imaptest.Spread(imaptest.Generate(1, 300)))
+				l.add(embedded(old, user), embedded(now, user))
+			}
+			b := many(t, l)
+			s := b.start(c.script)
+			s.until(begun)
+			s.cmds[0].Process.Signal(c.signal)
+			if codes := s.wait(time.Minute); codes[0] != c.exit {
+				t.Errorf("exit code %v, want %d\n%s", codes, c.exit, s)
+			}
+			(&outcome{t: t, stdout: s.stdout.String(), stderr: s.String()}).stands(c.codes...)
+			all := readReceipts(t, string(b.read("accounts.state/accounts/ann/receipts.ndjson")))
+			if n, there := len(all.of("appended")), len(now.Account("ann").Entries()); n != there || n == 300 || all.end(t).Exit != 143 {
+				t.Errorf("%d receipts for %d messages, and they end with %+v", n, there, all.end(t))
+			}
+			b.sh(`"$MIGRATE" --resume accounts.csv`).wantsAccounts(0).stands(0, 0)
+			for _, user := range []string{"ann", "bob"} {
+				same(t, old.Account(user).Entries(), now.Account(user).Entries())
+			}
+		})
+	}
+}
+
+// until waits until something has happened.
+func (s *stages) until(happened <-chan struct{}) {
+	s.t.Helper()
+	select {
+	case <-happened:
+	case <-time.After(patience):
+		s.t.Fatalf("it does not begin:\n%s", s)
+	}
+}
+
+// TestAccountsOneRunAtATime: a second run leaves alone what the first works on.
+func TestAccountsOneRunAtATime(t *testing.T) {
+	t.Parallel()
+	goOn := make(chan struct{})
+	begun := make(chan struct{})
+	var once sync.Once
+	old := imaptest.StartServer(t, imaptest.Options{})
+	now := imaptest.StartServer(t, imaptest.Options{OnAppend: func(_, _ string, _ imaptest.Message) error {
+		once.Do(func() { close(begun) })
+		<-goOn
+		return nil
+	}})
+	old.Account("ann").Fill(imaptest.Spread(imaptest.Generate(1, 10)))
+	b := many(t, newList().add(embedded(old, "ann"), embedded(now, "ann")))
+	s := b.start(`"$MIGRATE" --row 1 accounts.csv`)
+	s.until(begun)
+	o := b.sh(`"$MIGRATE" --row 1 accounts.csv`)
+	close(goOn)
+	o.wantsAccounts(75).says("another run is at work")
+	if codes := s.wait(time.Minute); codes[0] != 0 {
+		t.Errorf("%v\n%s", codes, s)
+	}
+	if n := now.Account("ann").Appends(); n != 10 {
+		t.Errorf("%d messages were appended", n)
+	}
+}
+
+// TestAccountsSecrets: no command line and no environment of a process holds a
+// password, nor does anything that is printed or written.
+func TestAccountsSecrets(t *testing.T) {
+	t.Parallel()
+	const secret = "correct horse battery"
+	users := map[string]string{"ann": secret, "bob": secret}
+	old := imaptest.StartServer(t, imaptest.Options{Users: users})
+	now := imaptest.StartServer(t, imaptest.Options{Users: users})
+	l := &list{rows: [][]string{{"old-host", "old-user", "old-tls", "old-password-command", "new-host", "new-user", "new-tls", "new-password-file"}}}
+	for user := range users {
+		old.Account(user).Fill(imaptest.Spread(imaptest.Generate(1, 5)))
+		l.rows = append(l.rows, []string{old.Addr(), user, "none", "./look", now.Addr(), user, "none", "password"})
+	}
+	b := many(t, l).with("MARK", t.Name())
+	b.write("password", []byte(secret+"\n"))
+	b.write("look", []byte(`#!/bin/sh
+for p in /proc/[0-9]*; do
+  grep -qaF "MARK=$MARK" "$p/environ" && tr '\0' '\n' <"$p/cmdline" && tr '\0' '\n' <"$p/environ"
+done >>seen 2>/dev/null
+cat password
+`))
+	o := b.sh(`chmod +x look; "$MIGRATE" accounts.csv`).wantsAccounts(0).stands(0, 0)
+	if seen := string(b.read("seen")); !strings.Contains(seen, "imap-push") || !strings.Contains(seen, "--worker") || !strings.Contains(seen, "MARK=") {
+		t.Errorf("nothing was seen: %q", limit(seen, 300))
+	}
+	files := strings.Fields(b.sh(`find accounts.state -type f`).wants(0).stdout)
+	o.silent(b, secret, append(files, "seen")...)
+	for _, file := range files {
+		if info, err := os.Stat(b.path(file)); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("others may read %s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
