@@ -11,6 +11,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
@@ -251,4 +252,55 @@ cat password
 			t.Errorf("others may read %s: %v, %v", file, info.Mode(), err)
 		}
 	}
+}
+
+// TestAccountsWorst: the exit code of a run is the one that hides the others,
+// in the order of the commands.
+func TestAccountsWorst(t *testing.T) {
+	t.Parallel()
+	nobody := account{"127.0.0.1:1", "ann"}
+	b := many(t, newList().add(nobody, nobody).add(nobody, account{nobody.addr, "bob"}))
+	codes := []exit.Code{exit.Interrupted, exit.Terminated, exit.BrokenPipe, exit.Bug, exit.Usage, exit.NoInput, exit.Login, exit.Protocol, exit.Unavailable,
+		exit.CantCreate, exit.IO, exit.Temporary, exit.Data, 42, exit.Partial, exit.Different, exit.OK}
+	ends := func(ann, bob exit.Code) {
+		t.Helper()
+		b.sh(fmt.Sprintf(`mkdir -p accounts.state/accounts/ann accounts.state/accounts/bob
+printf '%d\t\t\n' >accounts.state/accounts/ann/presync.result
+printf '%d\t\t\n' >accounts.state/accounts/bob/presync.result
+"$MIGRATE" --summary accounts.csv`, ann, bob)).wantsAccounts(int(exit.Worse(ann, bob))).stands(int(ann), int(bob))
+	}
+	for i, code := range codes[1:] {
+		ends(codes[i], code)
+		ends(code, codes[i])
+	}
+	ends(codes[0], exit.OK)
+}
+
+// TestAccountsLaterPhases: what a phase that moves mail says takes the place of
+// what those before it said; verify adds to it.
+func TestAccountsLaterPhases(t *testing.T) {
+	t.Parallel()
+	nobody := account{"127.0.0.1:1", "ann"}
+	b := many(t, newList().add(nobody, nobody))
+	for _, c := range []struct {
+		ended string // phase=code
+		exit  int
+		phase string
+	}{
+		{"presync=3 delta=0", 0, "delta"},
+		{"presync=3 delta=3 final=0 verify=0", 0, "verify"},
+		{"presync=0 final=0 delta=0 verify=1", 1, "verify"},
+		{"presync=0 delta=0 final=3 verify=1", 3, "verify"},
+		{"presync=0 delta=75", 75, "delta"},
+		{"presync=77", 77, "presync"},
+		{"", 75, "-"},
+	} {
+		o := b.sh(`rm -rf accounts.state; mkdir -p accounts.state/accounts/ann
+for ended in ` + c.ended + `; do printf '%s\t\t\n' "${ended#*=}" >"accounts.state/accounts/ann/${ended%=*}.result"; done
+"$MIGRATE" --summary accounts.csv`).wantsAccounts(c.exit)
+		if lines, _ := o.summary(); lines[0].phase != c.phase {
+			t.Errorf("%s: %+v", c.ended, lines[0])
+		}
+	}
+	b.sh(`"$MIGRATE" --summary --phase presync --phase delta accounts.csv`).wantsAccounts(75)
 }
