@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -250,6 +251,25 @@ cat password
 	for _, file := range files {
 		if info, err := os.Stat(b.path(file)); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("others may read %s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
+
+// TestAccountsAskNobody: where nothing tells a password, the account fails; no
+// command waits for somebody to type it.
+func TestAccountsAskNobody(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Skip("SKIPPED: no script(1) to make a terminal")
+	}
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("ann").Fill(mail(3))
+	b := many(t, &list{rows: [][]string{{"old-account", "old-user", "new-account", "new-user"}, {"./server", "ann", "./server", "bob"}}})
+	b.write("server", []byte("host "+server.Addr()+"\ntls none\n"))
+	for _, row := range []string{"", "--row=1"} {
+		o := b.sh(`script -qec '"$MIGRATE" --phase presync ` + row + ` accounts.csv >summary' /dev/null </dev/null; cat summary`).wants(0)
+		if want := "66\tbob\tpresync\t"; !strings.Contains(o.stdout, want) || !strings.Contains(o.stdout, "no password was typed") {
+			t.Errorf("%q", o.stdout)
 		}
 	}
 }

@@ -95,12 +95,3 @@ func (o *outcome) wantsAccounts(code int) *outcome {
 	}
 	return o.wants(code)
 }
-
-// totals demands how the total ends.
-func (o *outcome) totals(text string) *outcome {
-	o.t.Helper()
-	if _, total := o.summary(); !strings.HasSuffix(total, text) {
-		o.t.Errorf("the total is %q, want %q", total, text)
-	}
-	return o
-}
