@@ -13,10 +13,12 @@
 // A value is unfolded, every run of white space (SP, TAB, CR, VT, FF) becomes
 // one blank, and those at its ends go. NUL and octets from 0x80 become "X", and
 // a run of "X" (literal ones too) one: Cyrus masks such octets so, and others do
-// otherwise. An empty value counts as absent. Of a field that RFC 5322 3.6
-// allows once, only the first occurrence counts; of any other all do, in order.
-// Of a value the first 64 KiB count, CRs left out. Of all values of one field
-// together the first 256 KiB count, each value with its name and two octets.
+// otherwise. An empty value counts as absent, and so does a Message-ID that
+// imap-push added to a message without one (header.MakeMessageID): it is still
+// that message. Of a field that RFC 5322 3.6 allows once, only the first
+// occurrence counts; of any other all do, in order. Of a value the first 64 KiB
+// count, CRs left out. Of all values of one field together the first 256 KiB
+// count, each value with its name and two octets.
 //
 // The key is the name of the highest rung that the message reaches, a colon,
 // and the first 128 bits of a SHA-256 in lower-case hexadecimal:

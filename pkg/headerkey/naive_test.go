@@ -32,7 +32,7 @@ func naive(message []byte, r Recipe) (id Identity, received string) {
 	}
 	all := func(except []string) (sums []string) {
 		for _, f := range fields {
-			if slices.ContainsFunc(except, func(p string) bool {
+			if f.Name == naiveAdded || slices.ContainsFunc(except, func(p string) bool {
 				return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(p), `\*`, ".*") + "$").MatchString(f.Name)
 			}) {
 				continue
@@ -66,7 +66,12 @@ func naive(message []byte, r Recipe) (id Identity, received string) {
 var (
 	naiveBlank = regexp.MustCompile(`[ \t\r\v\f]+`)
 	naiveRun   = regexp.MustCompile(`X+`)
+
+	naiveMadeUp = regexp.MustCompile(`^<[0-9]+\.[0-9]+\.[0-9a-fA-F]{16}@added\.imap-pipe\.invalid>$`)
 )
+
+// naiveAdded is what a Message-ID is called that imap-push added.
+const naiveAdded = "an added message-id"
 
 func mask(p []byte) string {
 	out := make([]byte, len(p))
@@ -105,6 +110,9 @@ func naiveFields(message []byte) (fields []Field) {
 	for _, f := range raw {
 		f.Value = strings.Trim(naiveBlank.ReplaceAllString(f.Value, " "), " ")
 		f.Value = naiveRun.ReplaceAllString(mask([]byte(f.Value)), "X")
+		if f.Name == "message-id" && naiveMadeUp.MatchString(f.Value) {
+			f.Name = naiveAdded // a field it is, but it says nothing
+		}
 		second := slices.Contains(single, f.Name) && slices.ContainsFunc(fields, func(g Field) bool { return g.Name == f.Name })
 		if f.Value != "" && !second {
 			fields = append(fields, f)

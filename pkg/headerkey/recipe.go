@@ -91,6 +91,16 @@ func (r Recipe) Fields() []string {
 	return slices.Clone(r.fields)
 }
 
+// Counts tells whether fields of a name are part of the key; its case does not
+// matter.
+func (r Recipe) Counts(name string) bool {
+	name = strings.ToLower(name)
+	if r.fields != nil {
+		return slices.Contains(r.fields, name)
+	}
+	return !r.leavesOut([]byte(name))
+}
+
 // leavesOut tells whether a field, its name in lower case, is no part of ALL.
 func (r Recipe) leavesOut(name []byte) bool {
 	for _, pattern := range r.except {

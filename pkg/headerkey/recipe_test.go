@@ -75,3 +75,15 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+func TestCounts(t *testing.T) {
+	for _, c := range []struct {
+		recipe, name string
+		want         bool
+	}{{Default, "Message-Id", true}, {Default, "X-Folder", false}, {"ALL", "X-Folder", true}, {"ALL,-X-*", "X-Folder", false}, {"ALL,-X-*", "Date", true}} {
+		r, err := ParseRecipe(c.recipe)
+		if err != nil || r.Counts(c.name) != c.want {
+			t.Errorf("%s in %s: %v", c.name, c.recipe, err)
+		}
+	}
+}

@@ -55,6 +55,9 @@ func TestSameKey(t *testing.T) {
 		"other fields":                    {Default, []string{"Message-ID: <1>\nDate: d\n", "X: y\nMessage-ID: <1>\nMessage-IDs: z\nDate: d\nDates: x\n"}},
 		"a second of a single field":      {Default, []string{"Message-ID: <1>\nDate: d\n", "Message-ID: <1>\nDate: d\nDate: e\nmessage-id: <2>\n", "Message-ID:\nMessage-ID: <1>\nDate:\n \nDate: d\nDate: e\n"}},
 		"masking":                         {"subject", []string{"Subject: caf\xc3\xa9 X\x00", "Subject: cafX X", "Subject: caf\xe9 XXX", "Subject: caf\x80\x80\x80 \xff"}},
+		"an added Message-ID": {Default, []string{"Date: d\nSubject: s\n", "Message-ID: <1.22.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n", "Message-ID:\r\n <1.2.0123456789abcdef@added.imap-pipe.invalid> \r\nDate: d\r\n\r\n"}},
+		"the same, of all":    {"ALL", []string{"Date: d\nX: y\n", "X: y\nMessage-ID: <1.22.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n"}},
+		"before another":      {Default, []string{"Message-ID: <1>\n", "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nMessage-ID: <1>\n"}},
 		"junk lines": {Default, []string{"Message-ID: <1>\nDate: d\n", "From joe Mon Jan  1 00:00:00 2020\nMessage-ID: <1>\nDate: d\n", " start\n\tmore\nMessage-ID: <1>\nDate: d\n",
 			"Message-ID: <1>\nno colon\n more\nDate: d\n", ": nameless\n x\nMessage-ID: <1>\n: y\nb\xc3\xa4d: x\n x\nDate: d\n", "\rDate: e\n f\nMessage-ID: <1>\nDate: d\n"}},
 		"not the body":              {Default, []string{"Message-ID: <1>\n\nDate: d\n", "Message-ID: <1>\n\r\nDate: e\n", "Message-ID: <1>\n\r\r\n\nMessage-ID: <2>"}},
@@ -78,6 +81,7 @@ func TestOtherKey(t *testing.T) {
 	for _, c := range []struct{ recipe, one, other string }{
 		{Default, "Message-ID: <1>", "Message-ID: <2>"},
 		{Default, "Message-ID: <1>", "Date: <1>"},
+		{Default, "Date: d\nMessage-ID: <1.2.0123456789abcdef@added.imap-pipe.example>", "Date: d"},
 		{Default, "Message-ID: a", "Message-ID: A"},
 		{"x-a", "X-A: 1\nX-A: 2", "X-A: 2\nX-A: 1"},
 		{"a,b", "A: 1\nB: 2", "A: 2\nB: 1"},
@@ -100,6 +104,8 @@ func TestRungAndComplete(t *testing.T) {
 	}{
 		{Default, letter, "recipe", true},
 		{Default, "Message-ID: <1>\n\n", "recipe", false},
+		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n\n", "recipe", false},
+		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\n\n", "header", false},
 		{Default, "Date: d\nMessage-ID: \n\n", "recipe", false},
 		{Default, "\r\n", "body", false}, // what Cyrus says of a header that is too long
 		{Default, "", "body", false},

@@ -3,6 +3,8 @@ package headerkey
 import (
 	"bytes"
 	"iter"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
 // What is kept of a field, in octets that are not CRs: a server that mends line
@@ -63,9 +65,9 @@ func (f *slot) add(p []byte) {
 	}
 }
 
-// close ends the open value; an empty one leaves nothing behind.
+// close ends the open value; one that says nothing leaves nothing behind.
 func (f *slot) close() {
-	if isBlank(f.raw[f.start:]) {
+	if value := f.raw[f.start:]; isBlank(value) || f.name == messageID && header.IsMadeUp(value) {
 		f.raw, f.used = f.raw[:f.start], f.mark
 		return
 	}
@@ -73,6 +75,9 @@ func (f *slot) close() {
 	f.used += len(f.name) + len(":\n")
 	f.has = true
 }
+
+// messageID is the field that imap-push adds where there is none.
+const messageID = "message-id"
 
 // values yields the raw values in order, without their LF.
 func (f *slot) values() iter.Seq[[]byte] {
