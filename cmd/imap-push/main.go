@@ -27,7 +27,7 @@ func main() {
 			"Receipts go to stdout, one for every record of the plan; the last line on stderr adds them up.",
 			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
 		},
-		Flags:  slices.Concat(flags(), cli.FlagPolicyFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action: run,
 	}), os.Args))
 }
@@ -36,7 +36,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
-		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete`: remove the folders that the plan says are to be removed, once all of it was read"},
+		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|rewrite`: remove the folders that the plan says are to be removed, once all of it was read; go on where the server changes what messages are known by (see imap-diff --receipts); repeatable"},
 		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
 		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
 		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},
@@ -49,10 +49,15 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, what := range c.StringSlice("allow") {
-		if what != "delete" {
-			return exit.Errorf(exit.Usage, "--allow %s: what can be allowed is delete", cli.Safe(what))
+	allowed := c.StringSlice("allow")
+	for _, what := range allowed {
+		if what != "delete" && what != "rewrite" {
+			return exit.Errorf(exit.Usage, "--allow %s: what can be allowed is delete and rewrite", cli.Safe(what))
 		}
+	}
+	rules, err := transformRules(c)
+	if err != nil {
+		return err
 	}
 	limits, err := cli.Limits(c)
 	if err != nil {
@@ -84,9 +89,9 @@ func run(c *ucli.Context) error {
 	}
 	talk := cli.TalkOf(c)
 	opt := push.Options{
-		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: len(c.StringSlice("allow")) > 0,
+		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: slices.Contains(allowed, "delete"), AllowRewrite: slices.Contains(allowed, "rewrite"),
 		Subscribe: subscribe, ACL: c.Bool("acl"), Warn: talk.Warn, Say: talk.Say, Progress: progress,
-		Limits: limits, Flags: policy, Failures: &failure.Classes{},
+		Limits: limits, Flags: policy, Transform: rules, Failures: &failure.Classes{},
 	}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()

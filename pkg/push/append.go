@@ -37,8 +37,12 @@ func (p *pusher) batch(w *work) error {
 	if t.refused != nil {
 		return p.refuseAll(w.messages, receipt.Rejected, "no-folder", t.refused.Error())
 	}
+	messages, err := p.transform(t, w)
+	if err != nil {
+		return err
+	}
 	var rest []*message
-	for _, m := range w.messages {
+	for _, m := range messages {
 		there, doubtful, err := t.drops(m)
 		switch {
 		case err != nil:
@@ -53,7 +57,7 @@ func (p *pusher) batch(w *work) error {
 			return err
 		}
 	}
-	rest, err := p.found(t, rest, receipt.Present)
+	rest, err = p.found(t, rest, receipt.Present)
 	if err != nil {
 		return err
 	}
@@ -209,6 +213,10 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	return slices.DeleteFunc(rest, func(m *message) bool { return m == nil }), err
 }
 
+// refusedByServer is the reason of a message that a server has seen and does
+// not want.
+const refusedByServer = "refused"
+
 // answer writes the receipt of a message whose fate is known.
 func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 	if r.Err == nil {
@@ -224,7 +232,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 		p.spent(t, m.Size)
 		return p.stored(t, m, receipt.Appended, r)
 	}
-	reason, text := "refused", r.Err.Error()
+	reason, text := refusedByServer, r.Err.Error()
 	var no *imap.Error
 	switch {
 	case errors.Is(r.Err, imapconn.ErrEmpty):
@@ -242,7 +250,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 }
 
 func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {
-	x := of(&m.Message, t.name, result)
+	x := m.receipt(t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	t.stored(r.UID)
 	p.countDropped(r.DroppedFlags)
@@ -252,7 +260,7 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 
 // excused writes the receipt of a tied message that is there already.
 func (p *pusher) excused(t *target, m *message) error {
-	x := of(&m.Message, t.name, receipt.Present)
+	x := m.receipt(t.name, receipt.Present)
 	x.Reason = "tie"
 	p.count(m.Size)
 	return p.receipts.message(x, 0)
@@ -285,14 +293,19 @@ func (p *pusher) refuseAll(ms []*message, result receipt.Result, reason, text st
 		p.giveUp(len(ms))
 	}
 	for _, m := range ms {
-		x := of(&m.Message, m.Target, result)
+		x := m.receipt(m.Target, result)
 		x.Reason, x.Text = reason, text
+		if reason == refusedByServer {
+			if err := m.examine(&x); err != nil {
+				return err
+			}
+		}
 		p.count(0)
 		if err := p.receipts.message(x, 0); err != nil {
 			return err
 		}
 		if p.rejects != nil {
-			if err := p.rejects.add(m, reason, text); err != nil {
+			if err := p.rejects.add(m.source(), reason, text); err != nil {
 				return err
 			}
 		}

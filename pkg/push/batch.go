@@ -29,20 +29,28 @@ const (
 // message is one message of a batch, with its octets in hand.
 type message struct {
 	stream.Message
-	octets []byte   // in the batch's slab
-	file   *os.File // instead, for a large message
-	odd    oddity
+	octets  []byte   // in the batch's slab
+	file    *os.File // instead, for a large message
+	odd     oddity
+	altered *altered // nil: it is sent as it is
 }
 
 // ReadAt reads the octets.
 func (m *message) ReadAt(p []byte, at int64) (int, error) {
-	if m.file != nil {
+	switch {
+	case m.altered != nil && m.altered.large != nil:
+		return m.altered.large.Octets.ReadAt(p, at)
+	case m.file != nil:
 		return m.file.ReadAt(p, at)
 	}
 	return bytes.NewReader(m.octets).ReadAt(p, at)
 }
 
 func (m *message) close() {
+	if m.altered != nil {
+		m.altered.close()
+		m.altered.was.close()
+	}
 	if m.file != nil {
 		m.file.Close()
 		m.file = nil

@@ -24,10 +24,31 @@ type newcomer struct {
 }
 
 // claims finds which of the messages have come to the folder since the plan was
-// made: for each the newcomer that it is, or nil. Messages of one key are told
+// made: for each the newcomer that it is, or nil. A message that is altered on
+// its way may have come as it is sent, or, before that was asked for, as it was.
+func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
+	out, err := d.pair(t, ms)
+	if err != nil || t.refused != nil {
+		return out, err
+	}
+	var places []int
+	var plain []*message
+	for i, m := range ms {
+		if out[i] == nil && m.source() != m {
+			places, plain = append(places, i), append(plain, m.source())
+		}
+	}
+	found, err := d.pair(t, plain)
+	for k, n := range found {
+		out[places[k]] = n
+	}
+	return out, err
+}
+
+// pair finds a newcomer for each message, or nil. Messages of one key are told
 // apart by their octets, as far as servers leave those alone; a newcomer whose
 // octets cannot be read makes t refused.
-func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
+func (d *desk) pair(t *target, ms []*message) ([]*newcomer, error) {
 	out := make([]*newcomer, len(ms))
 	byKey := map[string][]int{}
 	for i, m := range ms {
@@ -86,7 +107,7 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 func (t *target) claimRewritten(key string, ms []*message, places []int, out []*newcomer) {
 	for _, i := range places {
 		m := ms[i]
-		if out[i] != nil || m.file != nil {
+		if out[i] != nil || int64(len(m.octets)) != m.Size {
 			continue
 		}
 		body, date := looseBody(m.octets), unix(m.InternalDate)

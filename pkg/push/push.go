@@ -22,6 +22,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
 
 // Options say how to carry out a plan.
@@ -34,6 +35,10 @@ type Options struct {
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Subscribe     Subscription   // which folders; "": SubscribeSource
 	ACL           bool           // add the plan's access control lists to the destination's
+	// Transform says what is changed in messages on their way; nil: nothing. What
+	// changes the key of a message is refused unless AllowRewrite.
+	Transform    *transform.Rules
+	AllowRewrite bool
 	// Limits bound what is sent. Once one is reached nothing more is tried: what
 	// is left of the plan gets receipts, and the error is a *limit.ReachedError.
 	Limits   limit.Limits
@@ -65,7 +70,10 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		p.rejects = &rejects{w: opt.Rejects}
 	}
 	defer p.desk.close()
-	err := p.run()
+	err := opt.Transform.Check(ctx)
+	if err == nil {
+		err = p.run()
+	}
 	return p.finish(err)
 }
 
@@ -101,8 +109,9 @@ type pusher struct {
 	flagWatch
 	restraint
 	standing
-	deadly  int           // messages at which the connection ends
-	slowest time.Duration // of the answers to a batch
+	scanner *headerkey.Scanner // of the plan's recipe, or nil
+	deadly  int                // messages at which the connection ends
+	slowest time.Duration      // of the answers to a batch
 
 	dressed    bool              // folders have their subscriptions and access control lists
 	subscribed map[string]bool   // targets that somebody asked to subscribe
@@ -228,10 +237,13 @@ func (p *pusher) open(b *stream.Begin) error {
 	if b.Plan && (b.TargetUser != conn.User || b.TargetHost != conn.Host) {
 		p.opt.Warn("the plan was made for %s at %s, and goes to %s at %s", b.TargetUser, b.TargetHost, conn.User, conn.Host)
 	}
+	if err := p.mayRewrite(b, recipe); err != nil {
+		return err
+	}
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
 	p.dressed, p.quota.surveyed = false, false
-	p.desk.recipe = recipe
+	p.desk.recipe, p.scanner = recipe, nil
 	p.digest(b)
 	return nil
 }

@@ -58,7 +58,8 @@ func (t *target) drops(m *message) (there, doubtful bool, err error) {
 	if t.ties == nil {
 		t.ties = map[string]*tied{}
 	}
-	s := t.ties[m.Key]
+	key := m.source().Key
+	s := t.ties[key]
 	if s == nil || m.Tie.Digests != nil {
 		s = &tied{there: map[string]int{}}
 		if m.Tie.Digests != nil {
@@ -67,17 +68,16 @@ func (t *target) drops(m *message) (there, doubtful bool, err error) {
 		for _, d := range m.Tie.Digests {
 			s.there[d]++
 		}
-		t.ties[m.Key] = s
+		t.ties[key] = s
 	}
 	left := m.Tie.Of - s.seen
 	s.seen++
-	digest, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
+	name, err := s.nameOf(m)
+	if err == nil && s.there[name] == 0 && m.source() != m {
+		name, err = s.nameOf(m.source())
+	}
 	if err != nil {
 		return false, false, err
-	}
-	name := hex.EncodeToString(digest[:])
-	if dated := name + "@" + strconv.FormatInt(unix(m.InternalDate), 10); s.there[dated] > 0 {
-		name = dated
 	}
 	switch {
 	case s.there[name] > 0:
@@ -89,6 +89,19 @@ func (t *target) drops(m *message) (there, doubtful bool, err error) {
 	s.there[name]--
 	s.dropped++
 	return true, false, nil
+}
+
+// nameOf is what a message would be called among those that are there.
+func (s *tied) nameOf(m *message) (string, error) {
+	digest, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
+	if err != nil {
+		return "", err
+	}
+	name := hex.EncodeToString(digest[:])
+	if dated := name + "@" + strconv.FormatInt(unix(m.InternalDate), 10); s.there[dated] > 0 {
+		name = dated
+	}
+	return name, nil
 }
 
 func unix(date string) int64 {

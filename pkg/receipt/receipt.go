@@ -66,7 +66,13 @@ type Receipt struct {
 	TargetUID         uint32   `json:"target_uid,omitempty"`
 	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
 	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
-	Identifier        string   `json:"identifier,omitempty"`    // of a right that was granted
+	Transforms        []string `json:"transforms,omitempty"`    // what was changed in the message
+	SentSHA256        string   `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ
+	SentKey           string   `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
+	BreaksSignature   bool     `json:"breaks_signature,omitempty"`
+	Odd               []string `json:"odd,omitempty"`          // what in a message that was refused servers are known to refuse
+	LongestLine       int64    `json:"longest_line,omitempty"` // of such a message, in octets
+	Identifier        string   `json:"identifier,omitempty"`   // of a right that was granted
 	Rights            string   `json:"rights,omitempty"`
 	DroppedRights     string   `json:"dropped_rights,omitempty"` // the destination does not know them
 	Reason            string   `json:"reason,omitempty"`

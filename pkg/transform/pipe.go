@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// pipeTime is how long a command may take for one message, unless the user
+	// PipeTime is how long a command may take for one message, unless the user
 	// says otherwise; pipeGrace is what it has to end in after that.
-	pipeTime  = 5 * time.Minute
+	PipeTime  = 5 * time.Minute
 	pipeGrace = 2 * time.Second
 	// What a command may write: so many times what it is given, and as much
 	// again as pipeMore octets.
@@ -52,7 +52,7 @@ func newPipe(command string, timeout time.Duration) (*pipe, error) {
 		return nil, exit.Errorf(exit.Usage, "--pipe-timeout cannot be less than nothing")
 	}
 	if timeout == 0 {
-		timeout = pipeTime
+		timeout = PipeTime
 	}
 	p := &pipe{command: command, timeout: timeout}
 	for _, pair := range os.Environ() {
