@@ -32,6 +32,7 @@ type record struct {
 	Type, Folder, InternalDate, SHA256 string
 	Flags                              []string
 	Body, BodyBase64                   *string
+	Header                             struct{ Subject string }
 }
 
 // records reads the message records of a plain stream.
