@@ -8,16 +8,16 @@ import (
 
 // receipt is a line of what imap-push writes.
 type receipt struct {
-	Type, Result, Folder, Target, Reason, Text string
-	UID                                        uint32
-	DroppedFlags                               []string `json:"dropped_flags"`
-	Transforms, Odd                            []string
-	SentSHA256                                 string `json:"sent_sha256"`
-	SentKey                                    string `json:"sent_key"`
-	BreaksSignature                            bool   `json:"breaks_signature"`
-	Appended, Present, Rejected, Failed        int
-	Listed, Skipped, Gone                      int
-	Exit                                       int
+	Type, Result, Folder, Target, Reason, Text, Key string
+	UID                                             uint32
+	DroppedFlags                                    []string `json:"dropped_flags"`
+	Transforms, Odd                                 []string
+	SentSHA256                                      string `json:"sent_sha256"`
+	SentKey                                         string `json:"sent_key"`
+	BreaksSignature                                 bool   `json:"breaks_signature"`
+	Appended, Present, Rejected, Failed             int
+	Listed, Skipped, Gone                           int
+	Exit                                            int
 }
 
 // receipts are those of one run or of several.
