@@ -211,3 +211,41 @@ func TestMemoryOfChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestChangedTwins: of several messages with one key, changed on their way, a
+// run that was stopped has appended some: the next appends the others.
+func TestChangedTwins(t *testing.T) {
+	t.Parallel()
+	for form, line := range map[string]string{
+		"straight": `imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push `,
+		"offline":  `imap-fetch $SRC -o mail && imap-diff $DST mail | imap-push `,
+		"pipe":     `imap-fetch $SRC | imap-diff $DST | imap-push `,
+	} {
+		for name, at := range map[string]func(int) int{"one date": func(int) int { return 0 }, "several dates": func(i int) int { return i }} {
+			for first := 1; first < 4; first++ {
+				t.Run(fmt.Sprint(form, ", ", name, ", ", first), func(t *testing.T) {
+					t.Parallel()
+					server := imaptest.StartServer(t, imaptest.Options{})
+					for i := range 4 {
+						server.Account("src").AddMessage("INBOX", nil, day(at(i)), letter("twin", fmt.Sprintf("body %d\n", i)))
+					}
+					src, dst := embedded(server, "src"), embedded(server, "dst")
+					b := between(t, src, dst)
+					const rule = `--header-add 'X-Folder: {folder}' `
+					size := len(letter("twin", "body 0\n")) + len("X-Folder: INBOX\r\n")
+					b.sh(line + rule + fmt.Sprintf("--max-bytes %d $DST", first*size)).wants(75).appended(first)
+					b.sh(line + rule + "$DST").wants(0).appended(4 - first)
+					bodies := map[string]int{}
+					for _, e := range dst.dumpOctets(t) {
+						_, body, _ := strings.Cut(string(e.Octets), "\r\n\r\n")
+						bodies[body]++
+					}
+					if len(bodies) != 4 {
+						t.Errorf("%v", bodies)
+					}
+					b.sh(line + rule + "$DST").wants(0).appended(0)
+				})
+			}
+		}
+	}
+}
