@@ -13,8 +13,9 @@ func TestMakeMessageID(t *testing.T) {
 		}
 		seen[id] = true
 	}
-	if MakeMessageID("a", "b", "c", 1, 2) != MakeMessageID("a", "b", "c", 1, 2) {
-		t.Error("another at another call")
+	const always = "<2.1.a4248044e6d66177@added.imap-pipe.invalid>"
+	if id := MakeMessageID("joe", "old.example", "INBOX", 1, 2); id != always {
+		t.Errorf("%s, and was %s", id, always)
 	}
 	for _, id := range []string{"", "@added.imap-pipe.invalid>", "<@added.imap-pipe.invalid>", "<1.2.00@added.imap-pipe.invalid>", "<1..0011223344556677@added.imap-pipe.invalid>",
 		"<a.2.0011223344556677@added.imap-pipe.invalid>", "1.2.0011223344556677@added.imap-pipe.invalid>", "<1.2.0011223344556677@added.imap-pipe.example>", "<1.2.3.0011223344556677@added.imap-pipe.invalid>"} {

@@ -54,9 +54,9 @@ func (r *Rules) change(m *Message, o *Outcome) error {
 		return &Refusal{Reason: "header-too-large", Text: "its header has more than 1 MiB and no end: it cannot be edited"}
 	}
 	source := parseBlock(head, end)
-	if date, changed := r.date(source, m.InternalDate); changed {
-		o.InternalDate = date
-		defer func() { o.Changes = append(o.Changes, "date:"+string(r.dateSource)) }()
+	date, did := r.date(source, m.InternalDate)
+	if o.InternalDate = date; did != "" {
+		defer func() { o.Changes = append(o.Changes, "date:"+did) }()
 	}
 	if m.Size == 0 {
 		return nil

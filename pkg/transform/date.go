@@ -30,13 +30,20 @@ func mailDate(date string) string {
 	return t.Format(dateLayout)
 }
 
-// date chooses the date of a message; changed is false where it stays, which is
-// also where its header has none that can be read.
-func (r *Rules) date(h *block, internal string) (date string, changed bool) {
+// unusable is what is noted where the date that was asked for cannot be had.
+const unusable = "unusable"
+
+// date chooses the date of a message, and says in a word what it did: "" where
+// the date stays, the source of the new one, or unusable. The latter is a date
+// that is missing, cannot be read, or is none that servers keep: of one before
+// 1970 or after 2037 Dovecot makes another.
+func (r *Rules) date(h *block, internal string) (date, did string) {
 	var value []byte
 	switch r.dateSource {
+	case "", DateInternal:
+		return internal, ""
 	case DateNone:
-		return "", internal != ""
+		return "", string(DateNone)
 	case DateHeader:
 		if f := h.first("Date"); f != nil {
 			value = f.value()
@@ -48,11 +55,13 @@ func (r *Rules) date(h *block, internal string) (date string, changed bool) {
 		}
 	}
 	t, ok := header.ParseDate(string(value))
-	if !ok {
-		return internal, false
+	if !ok || t.Unix() < 0 || t.UTC().Year() > 2037 {
+		return internal, unusable
 	}
-	date = t.Format(time.RFC3339)
-	return date, !sameInstant(date, internal)
+	if date = t.Format(time.RFC3339); sameInstant(date, internal) {
+		return internal, ""
+	}
+	return date, string(r.dateSource)
 }
 
 // sameInstant compares dates with their offsets.

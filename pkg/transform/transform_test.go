@@ -166,6 +166,10 @@ func TestDates(t *testing.T) {
 		{"header", "Date: Sat Mar  3 10:11:12 2012\r\n", "2012-03-03T10:11:12Z"},
 		{"header", "Date: 3 Mar 12 1:02:03 EST (what)\r\n", "2012-03-03T01:02:03-05:00"},
 		{"header", "Date: nonsense\r\n", origin.InternalDate},
+		{"header", "Date: Thu, 31 Dec 1969 23:59:59 +0000\r\n", origin.InternalDate},
+		{"header", "Date: Thu, 31 Dec 1969 23:59:59 -0100\r\n", "1969-12-31T23:59:59-01:00"},
+		{"header", "Date: 1 Jan 2038 00:00:00 +0000\r\n", origin.InternalDate},
+		{"header", "Date: Thu, 02 Jan 2020 03:04:05 +0200\r\n", ""},
 		{"header", "Date: 3 Mar 20012\r\n", origin.InternalDate},
 		{"header", "Subject: x\r\n", origin.InternalDate},
 		{"received", "Received: from a; b;\r\n Sat, 3 Mar 2012 10:11:12 +0100\r\nReceived: x; 1 Mar 2012 00:00:00 +0000\r\nDate: 1 Jan 2000\r\n", "2012-03-03T10:11:12+01:00"},
@@ -173,9 +177,14 @@ func TestDates(t *testing.T) {
 		{"none", "Date: 3 Mar 12 1:02\r\n", ""},
 	} {
 		_, o := apply(t, rules(t, Options{Date: c.source}), c.header+"\r\nbody")
-		changed := ""
-		if c.want != origin.InternalDate {
-			changed = "date:" + c.source
+		changed := "date:" + c.source
+		switch {
+		case c.want == "" && c.source != "none": // it is the same
+			c.want, changed = origin.InternalDate, ""
+		case c.source == "internal":
+			changed = ""
+		case c.want == origin.InternalDate:
+			changed = "date:unusable"
 		}
 		if o.InternalDate != c.want || strings.Join(o.Changes, "") != changed {
 			t.Errorf("%s of %q: %s %v, want %s", c.source, c.header, o.InternalDate, o.Changes, c.want)
