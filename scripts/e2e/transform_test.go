@@ -249,3 +249,40 @@ func TestChangedTwins(t *testing.T) {
 		}
 	}
 }
+
+// TestChangedAndLost keeps the answers to some APPENDs from imap-push although
+// the server has stored the changed messages: they are known for what they are.
+func TestChangedAndLost(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	server.Account("src").Fill(mail(60))
+	for i := range 3 {
+		server.Account("src").AddMessage("Twins", nil, day(0), letter("twin", fmt.Sprintf("body %d\n", i)))
+	}
+	src := embedded(server, "src")
+	commands := map[string]string{
+		"headers": `--header-add 'X-Folder: {folder}' --header-set 'X-Loop: 1' --date received`,
+		"a body":  `--pipe 'cat; echo more'`,
+		"a key":   `--pipe 'sed s/^Message-ID:.*/X-No-ID:/' --allow rewrite`,
+	}
+	for place, start := range map[string]func(t *testing.T) account{
+		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "dst") },
+		"dovecot":  func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "dst") },
+	} {
+		for what, options := range commands {
+			t.Run(place+", "+what, func(t *testing.T) {
+				t.Parallel()
+				dst := start(t)
+				proxy := imaptest.NewFaultProxy(t, dst.addr, imaptest.DropAnswer("APPEND", 2), imaptest.DropAnswer("APPEND", 5))
+				b := between(t, src, dst).with("PROXY", dst.by(proxy.Addr()).options())
+				b.sh(`imap-fetch $SRC | imap-diff $PROXY | imap-push ` + options + ` $PROXY`).wants(0).appended(63)
+				if proxy.Fired() == 0 {
+					t.Error("the fault did not happen")
+				}
+				if n := len(dst.dump(t)); n != 63 {
+					t.Errorf("%d messages", n)
+				}
+			})
+		}
+	}
+}
