@@ -96,7 +96,7 @@ func (r Recipe) Fields() []string {
 func (r Recipe) Counts(name string) bool {
 	name = strings.ToLower(name)
 	if r.fields != nil {
-		return slices.Contains(r.fields, name)
+		return slices.Contains(r.Fields(), name)
 	}
 	return !r.leavesOut([]byte(name))
 }

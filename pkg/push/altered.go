@@ -54,6 +54,7 @@ func (m *message) receipt(target string, result receipt.Result) receipt.Receipt 
 // examine notes what may be the reason that a message was refused.
 func (m *message) examine(x *receipt.Receipt) error {
 	var err error
+	x.Octets = m.Size
 	x.Odd, x.LongestLine, err = transform.Odd(&transform.Message{Octets: m, Size: m.Size})
 	return err
 }

@@ -70,8 +70,9 @@ type Receipt struct {
 	SentSHA256        string   `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ
 	SentKey           string   `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
 	BreaksSignature   bool     `json:"breaks_signature,omitempty"`
-	Odd               []string `json:"odd,omitempty"`          // what in a message that was refused servers are known to refuse
-	LongestLine       int64    `json:"longest_line,omitempty"` // of such a message, in octets
+	Octets            int64    `json:"octets,omitempty"`       // of a message that was refused
+	Odd               []string `json:"odd,omitempty"`          // what in it servers are known to refuse
+	LongestLine       int64    `json:"longest_line,omitempty"` // of it, in octets
 	Identifier        string   `json:"identifier,omitempty"`   // of a right that was granted
 	Rights            string   `json:"rights,omitempty"`
 	DroppedRights     string   `json:"dropped_rights,omitempty"` // the destination does not know them

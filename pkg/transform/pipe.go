@@ -82,9 +82,12 @@ func (r *Rules) Check(ctx context.Context) error {
 	err := r.pass(ctx, m, o)
 	o.Close()
 	var code *exec.ExitError
+	var start *exec.Error
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &start):
+		return exit.Errorf(exit.Usage, "--pipe: there is no shell: %w", start)
 	case errors.As(err, &code) && (code.ExitCode() == notExecutable || code.ExitCode() == notFound):
 		return exit.Errorf(exit.Usage, "--pipe: the command cannot be run: %s", text.Safe(err.Error()))
 	case ctx.Err() != nil:

@@ -65,7 +65,8 @@ type stand struct {
 	header *block
 }
 
-// fill returns the value for a message, encoded for a header. ok is false where
+// fill returns the value for a message, encoded for a header, which a word is
+// too that is longer than a line. ok is false where
 // a placeholder stands for nothing.
 func (t template) fill(s stand) (value []byte, ok bool) {
 	foreign := false // something from outside looks like an encoded word
@@ -83,7 +84,7 @@ func (t template) fill(s stand) (value []byte, ok bool) {
 		b.WriteString(stands)
 	}
 	return encodeText([]byte(b.String()), func(word []byte) bool {
-		return has8Bit(word) || foreign && bytes.Contains(word, []byte("=?"))
+		return has8Bit(word) || len(word) > lineLength || foreign && bytes.Contains(word, []byte("=?"))
 	}), true
 }
 

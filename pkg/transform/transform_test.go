@@ -69,6 +69,7 @@ func TestRules(t *testing.T) {
 		"add to nothing":            {Options{Add: []string{"X-A: b"}}, "", "", ""},
 		"placeholders":              {Options{Add: []string{"X-A: {uid} {{x}} {target} {user}@{host}"}}, "C: d\r\n\r\n", "X-A: 42 {x} Drafts joe@old.example\r\nC: d\r\n\r\n", "header-add:X-A"},
 		"foreign letters":           {Options{Add: []string{"X-Folder: {folder}"}}, "C: d\r\n\r\n", "X-Folder: =?utf-8?q?Entw=C3=BCrfe?= & Ideen\r\nC: d\r\n\r\n", "header-add:X-Folder"},
+		"a long word":               {Options{Add: []string{"X: a " + strings.Repeat("y", 100)}}, "C: d\r\n\r\n", "X: a\r\n =?utf-8?q?" + strings.Repeat("y", 63) + "?=\r\n =?utf-8?q?" + strings.Repeat("y", 37) + "?=\r\nC: d\r\n\r\n", "header-add:X"},
 		"date":                      {Options{Add: []string{"Received: from x; {date}"}}, "Date: 3 Mar 12 1:02\r\n\r\n", "Received: from x; Sat, 03 Mar 2012 01:02:00 +0000\r\nDate: 3 Mar 12 1:02\r\n\r\n", "header-add:Received"},
 		"no date":                   {Options{Add: []string{"Received: from x; {date}"}}, "C: d\r\n\r\n", "Received: from x; Thu, 02 Jan 2020 03:04:05 +0200\r\nC: d\r\n\r\n", "header-add:Received"},
 		"internaldate":              {Options{Add: []string{"X: {internaldate}"}}, "Date: 3 Mar 12 1:02\r\n\r\n", "X: Thu, 02 Jan 2020 03:04:05 +0200\r\nDate: 3 Mar 12 1:02\r\n\r\n", "header-add:X"},
