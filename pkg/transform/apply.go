@@ -123,7 +123,7 @@ func (b *block) clone() *block {
 	return &c
 }
 
-// body mends what follows the header. signed tells that a signature of it
+// body mends what follows the header. breaks tells that a signature of it
 // would break.
 func (r *Rules) body(h *block, m *Message, from int64, o *Outcome) (p piece, breaks bool, err error) {
 	p = piece{m.Octets, from, m.Size - from}

@@ -73,7 +73,7 @@ func TestRules(t *testing.T) {
 		"date":                      {Options{Add: []string{"Received: from x; {date}"}}, "Date: 3 Mar 12 1:02\r\n\r\n", "Received: from x; Sat, 03 Mar 2012 01:02:00 +0000\r\nDate: 3 Mar 12 1:02\r\n\r\n", "header-add:Received"},
 		"no date":                   {Options{Add: []string{"Received: from x; {date}"}}, "C: d\r\n\r\n", "Received: from x; Thu, 02 Jan 2020 03:04:05 +0200\r\nC: d\r\n\r\n", "header-add:Received"},
 		"internaldate":              {Options{Add: []string{"X: {internaldate}"}}, "Date: 3 Mar 12 1:02\r\n\r\n", "X: Thu, 02 Jan 2020 03:04:05 +0200\r\nDate: 3 Mar 12 1:02\r\n\r\n", "header-add:X"},
-		"folded":                    {Options{Add: []string{"X-Long: " + long}}, "C: d\r\n\r\n", "X-Long: " + strings.Repeat("word ", 13) + "word\r\n " + strings.Repeat("word ", 14) + "word\r\n word end\r\nC: d\r\n\r\n", "header-add:X-Long"},
+		"folded":                    {Options{Add: []string{"X-Long: " + long}}, "C: d\r\n\r\n", "X-Long: " + strings.Repeat("word ", 12) + "word\r\n " + strings.Repeat("word ", 14) + "word\r\n word word end\r\nC: d\r\n\r\n", "header-add:X-Long"},
 		"set":                       {Options{Set: []string{"c: e"}}, "A: 1\r\nC: d\r\n d\r\nB: 2\r\nC : f\r\n\r\nC: d", "A: 1\r\nc: e\r\nB: 2\r\n\r\nC: d", "header-set:c"},
 		"set anew":                  {Options{Set: []string{"c: e"}}, "A: 1\r\n\r\nC: d", "c: e\r\nA: 1\r\n\r\nC: d", "header-set:c"},
 		"set what is":               {Options{Set: []string{"C: d"}}, "C: d\r\n\r\n", "C: d\r\n\r\n", ""},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -159,23 +160,24 @@ func mask(p []byte) []byte {
 	return out
 }
 
-// lineLength is how long the lines of a field are kept (RFC 5322 2.1.1).
-const lineLength = 78
+// lineLength is how long the lines of a field are kept: what RFC 2047 2 asks for
+// where there are encoded words.
+const lineLength = 76
 
 // fold makes a field of a name and a value, with line ends before blanks where
 // lines get longer than limit. A line of nothing but blanks is never made.
 func fold(name string, value []byte, limit int, eol string) []byte {
 	out := append([]byte(name), ':')
-	value = bytes.TrimRight(value, " \t")
-	if text := bytes.TrimLeft(value, " \t"); len(text) > 0 {
-		out = append(out, ' ')
-		value = text
+	value = bytes.Trim(value, " \t")
+	if len(value) > 0 {
+		value = slices.Concat([]byte{' '}, value)
 	}
 	column := len(out)
-	for len(value) > 0 {
+	for first := true; len(value) > 0; first = false {
 		blank := len(value) - len(bytes.TrimLeft(value, " \t"))
 		end := wordEnd(value, blank)
-		if blank > 0 && column+end > limit {
+		// Nothing but an encoded word is moved away from the name.
+		if column+end > limit && (!first || bytes.HasPrefix(value[blank:], []byte("=?"))) {
 			out = append(out, eol...)
 			column = 0
 		}
