@@ -12,7 +12,7 @@ import (
 // unless they are given.
 func transformFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "fix", Usage: "`NAME`: mend what servers refuse: mbox-from=drop|rename, nul=strip|skip, bare-lf, header-fold, header-8bit=encode|mask, message-id, long-lines, final-crlf; repeatable"},
+		&ucli.StringSliceFlag{Name: "fix", Usage: "`NAME`: mend what servers refuse: mbox-from=drop|rename, nul=strip|skip, bare-lf, header-fold, header-colon, header-8bit=encode|mask, message-id, long-lines, final-crlf; repeatable"},
 		&ucli.StringFlag{Name: "max-line", Usage: "`N=skip|wrap`: leave out messages with lines of more than N octets, or wrap such lines of text"},
 		&ucli.StringSliceFlag{Name: "header-delete", Usage: "`FIELD`: take header fields of this name out; repeatable"},
 		&ucli.StringSliceFlag{Name: "header-rename", Usage: "`OLD=NEW`: rename header fields; repeatable"},

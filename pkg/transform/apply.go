@@ -92,7 +92,7 @@ func (r *Rules) change(m *Message, o *Outcome) error {
 
 func (r *Rules) needsHeader() bool {
 	m := &r.mends
-	return m.mboxFrom != "" || m.eightBit != "" || m.headerFold || m.messageID || m.maxLine > 0 && !m.skipLongest || len(r.edits.names()) > 0
+	return m.mboxFrom != "" || m.eightBit != "" || m.headerFold || m.headerColon || m.messageID || m.maxLine > 0 && !m.skipLongest || len(r.edits.names()) > 0
 }
 
 // header mends and edits the header.

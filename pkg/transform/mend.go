@@ -16,6 +16,7 @@ type mends struct {
 	bareLF      bool
 	finalCRLF   bool
 	headerFold  bool
+	headerColon bool
 	messageID   bool
 	maxLine     int  // octets without the line end; 0: any
 	skipLongest bool // leave out what has a longer line
@@ -35,6 +36,7 @@ func (m *mends) header(b *block, o *Origin) (changes, touched []string) {
 		{m.mboxFrom == "drop", "mbox-from", func() []string { return b.fromLine("") }},
 		{m.mboxFrom == "rename", "mbox-from", func() []string { return b.fromLine(fromLineField) }},
 		{m.headerFold, "header-fold", b.foldStray},
+		{m.headerColon, "header-colon", b.closeUp},
 		{m.eightBit == "encode", "header-8bit", func() []string { return b.eightBit(encodeField) }},
 		{m.eightBit == "mask", "header-8bit", func() []string { return b.eightBit(maskField) }},
 		{m.messageID, "message-id", func() []string { return b.addMessageID(o) }},
@@ -101,6 +103,20 @@ func (b *block) foldStray() (names []string) {
 	b.fields = kept
 	return names
 }
+
+// closeUp takes out the blanks between a name and its colon.
+func (b *block) closeUp() (names []string) {
+	for i := range b.fields {
+		if f := &b.fields[i]; f.hasGap() {
+			f.raw = slices.Concat([]byte(f.name), f.raw[bytes.IndexByte(f.raw, ':'):])
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// hasGap tells whether blanks stand before the colon.
+func (f *field) hasGap() bool { return f.name != "" && f.raw[len(f.name)] != ':' }
 
 // addMessageID gives a message a Message-ID that has a header without one.
 func (b *block) addMessageID(o *Origin) []string {

@@ -42,6 +42,7 @@ const (
 //	nul=strip|skip            NUL octets; skip leaves the message out
 //	bare-lf                   LF without CR becomes CRLF
 //	header-fold               lines in the header that are no fields continue the field before
+//	header-colon              blanks between a field's name and its colon go
 //	header-8bit=encode|mask   octets from 0x80 in the header
 //	message-id                a Message-ID for messages that have none
 //	long-lines                as MaxLine "998=wrap"
@@ -118,7 +119,7 @@ var fixChoices = []struct {
 	name    string
 	choices []string
 }{
-	{"mbox-from", []string{"drop", "rename"}}, {"nul", []string{"strip", "skip"}}, {"bare-lf", nil}, {"header-fold", nil},
+	{"mbox-from", []string{"drop", "rename"}}, {"nul", []string{"strip", "skip"}}, {"bare-lf", nil}, {"header-fold", nil}, {"header-colon", nil},
 	{"header-8bit", []string{"encode", "mask"}}, {"message-id", nil}, {"long-lines", nil}, {"final-crlf", nil},
 }
 
@@ -150,6 +151,8 @@ func (m *mends) choose(name, choice string) {
 		m.bareLF = true
 	case "header-fold":
 		m.headerFold = true
+	case "header-colon":
+		m.headerColon = true
 	case "header-8bit":
 		m.eightBit = choice
 	case "message-id":

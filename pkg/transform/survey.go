@@ -3,6 +3,7 @@ package transform
 import (
 	"bytes"
 	"io"
+	"slices"
 )
 
 // longLine is what a line may have, in octets without its end (RFC 5322 2.1.1).
@@ -56,7 +57,8 @@ func look(m *Message) (*survey, error) {
 }
 
 // Odd names what in a message servers are known to refuse, in the words of the
-// fixes that mend it (ParseFix), and how long its longest line is in octets.
+// fixes that mend it (ParseRules), or "no-header", and how long its longest line
+// is in octets.
 func Odd(m *Message) (names []string, longest int64, err error) {
 	s, err := look(m)
 	if err != nil {
@@ -75,7 +77,9 @@ func Odd(m *Message) (names []string, longest int64, err error) {
 	add(isFromLine(head), "mbox-from")
 	add(s.nul, "nul")
 	add(s.bareLF, "bare-lf")
+	add(m.Size > 0 && b.top() == len(b.fields), "no-header")
 	add(b.hasStray(), "header-fold")
+	add(slices.ContainsFunc(b.fields, func(f field) bool { return f.hasGap() }), "header-colon")
 	add(has8Bit(head), "header-8bit")
 	add(s.longest > longLine, "long-lines")
 	add(m.Size > 0 && s.last != [2]byte{'\r', '\n'}, "final-crlf")

@@ -97,6 +97,7 @@ func TestRules(t *testing.T) {
 		"final is there":      {Options{Fixes: []string{"final-crlf"}}, "C: d\r\n\r\n", "C: d\r\n\r\n", ""},
 		"header fold":         {Options{Fixes: []string{"header-fold"}}, "X-Spam-Report: \r\n* 0.1 FOO\r\n  bar: baz\r\nhas two: x\r\nC: d\r\n\r\nno colon", "X-Spam-Report: \r\n\t* 0.1 FOO\r\n  bar: baz\r\n\thas two: x\r\nC: d\r\n\r\nno colon", "fix:header-fold"},
 		"header fold, first":  {Options{Fixes: []string{"header-fold"}}, "From x\r\nstray\r\nC: d\r\n\r\n", "From x\r\nstray\r\nC: d\r\n\r\n", ""},
+		"header colon":        {Options{Fixes: []string{"header-colon"}}, "C : d : e\r\n : f\r\nD: x\r\nE \t :\r\n\r\nF : g", "C: d : e\r\n : f\r\nD: x\r\nE:\r\n\r\nF : g", "fix:header-colon"},
 		"8 bit masked":        {Options{Fixes: []string{"header-8bit=mask"}}, "Subject: J\xc3\xb6rg\r\nC: d\r\n\r\n\xc3", "Subject: JXXrg\r\nC: d\r\n\r\n\xc3", "fix:header-8bit"},
 		"8 bit subject":       {Options{Fixes: []string{"header-8bit=encode"}}, "Subject: an Jörg\r\n und Ähre, ja\r\n\r\n", "Subject: an =?utf-8?q?J=C3=B6rg?= und =?utf-8?q?=C3=84hre=2C?= ja\r\n\r\n", "fix:header-8bit"},
 		"8 bit neighbours":    {Options{Fixes: []string{"header-8bit=encode"}}, "Subject: ä ö =?utf-8?q?=C3=BC?= ß\r\n\r\n", "Subject: =?utf-8?b?w6Qgw7Y=?= =?utf-8?q?_?= =?utf-8?q?=C3=BC?=\r\n =?utf-8?b?IMOf?=\r\n\r\n", "fix:header-8bit"},
@@ -221,7 +222,10 @@ func TestOdd(t *testing.T) {
 	for text, want := range map[string]string{
 		"C: d\r\n\r\nbody\r\n": "",
 		"From x\nC: \xff\nstray\n\n\x00" + strings.Repeat("x", 999): "mbox-from nul bare-lf header-fold header-8bit long-lines final-crlf",
-		"": "",
+		"":               "",
+		"C : d\r\n\r\n":  "header-colon",
+		"\r\nC : d\r\n":  "no-header",
+		"From x\r\n\r\n": "mbox-from no-header",
 	} {
 		names, _, err := Odd(message(text))
 		if err != nil || strings.Join(names, " ") != want {
@@ -245,7 +249,9 @@ func TestAnyOctets(t *testing.T) {
 		}
 		text := b.String()
 		out, _ := apply(t, all, text)
-		if odd, _, _ := Odd(message(out)); slices.ContainsFunc(odd, func(s string) bool { return s != "long-lines" && s != "mbox-from" && s != "header-fold" }) {
+		if odd, _, _ := Odd(message(out)); slices.ContainsFunc(odd, func(s string) bool {
+			return !slices.Contains([]string{"long-lines", "mbox-from", "header-fold", "header-colon", "no-header"}, s)
+		}) {
 			t.Fatalf("%q\nbecame %q\nwhich is odd: %v", text, out, odd)
 		}
 		m := &Message{Octets: readerAt{iotest.OneByteReader, text}, Size: int64(len(text)), Origin: origin}

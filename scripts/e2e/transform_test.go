@@ -11,7 +11,7 @@ import (
 )
 
 // everything is every rule that leaves the key alone.
-const everything = `--fix bare-lf --fix nul=strip --fix final-crlf --fix header-8bit=mask --fix header-fold --fix mbox-from=rename --fix message-id --fix long-lines ` +
+const everything = `--fix bare-lf --fix nul=strip --fix final-crlf --fix header-8bit=mask --fix header-fold --fix header-colon --fix mbox-from=rename --fix message-id --fix long-lines ` +
 	`--disarm-receipts --header-add 'Received: from old.example; {date}' --header-set 'X-Folder: {folder}' --header-delete X-Junk --date received`
 
 // TestChangedOnce: what was changed on its way is known again by the next run,
@@ -158,16 +158,16 @@ func TestLeftOut(t *testing.T) {
 func TestRefusedAndWhy(t *testing.T) {
 	t.Parallel()
 	src := imaptest.StartServer(t, imaptest.Options{})
-	src.Account("joe").AddMessage("INBOX", nil, day(0), append([]byte("From joe Sat Mar  3 10:11:12 2012\r\n"), letter("nul", "a\x00b\n")...))
+	src.Account("joe").AddMessage("INBOX", nil, day(0), append([]byte("From joe Sat Mar  3 10:11:12 2012\r\nX-Blank : x\r\n"), letter("nul", "a\x00b\n")...))
 	dst := real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe")
 	b := between(t, embedded(src, "joe"), dst)
 	o := b.sh(pushing("")).wants(3)
 	r := o.receipts().of("rejected")
-	if len(r) != 1 || fmt.Sprint(r[0].Odd) != "[mbox-from nul]" {
+	if len(r) != 1 || fmt.Sprint(r[0].Odd) != "[mbox-from nul header-colon]" {
 		t.Fatalf("%+v", r)
 	}
-	b.sh(pushing(`--fix mbox-from=drop --fix nul=strip`)).wants(0).appended(1)
-	if got := string(dst.dumpOctets(t)[0].Octets); !strings.HasPrefix(got, "Message-ID: <nul@example.org>\r\n") || !strings.HasSuffix(got, "\r\n\r\nab\r\n") {
+	b.sh(pushing(`--fix mbox-from=drop --fix nul=strip --fix header-colon`)).wants(0).appended(1)
+	if got := string(dst.dumpOctets(t)[0].Octets); !strings.HasPrefix(got, "X-Blank: x\r\nMessage-ID: <nul@example.org>\r\n") || !strings.HasSuffix(got, "\r\n\r\nab\r\n") {
 		t.Errorf("%q", got)
 	}
 }
