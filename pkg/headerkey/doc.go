@@ -29,5 +29,9 @@
 //	header  all fields: the SHA-256 of name, ":", value, LF of each, sorted
 //	body    there is no field: the octets of the message as Digest takes them
 //
+// The word message-id-local of a recipe takes, of Message-ID, what stands before
+// the last "@", or without one before a ">" at the end, with small letters; its
+// line begins with "message-id-local:".
+//
 // A recipe ALL hashes as the rung "header" does, without what it leaves out.
 package headerkey

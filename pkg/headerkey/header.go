@@ -34,7 +34,7 @@ type Field struct {
 func (s *Scanner) Header() []Field {
 	s.Sum()
 	var fields []Field
-	for i, name := range slices.Concat(shown, s.recipe.fields) {
+	for i, name := range slices.Concat(shown, s.recipe.Fields()) {
 		if i >= len(shown) && slices.Contains(shown, name) {
 			continue
 		}

@@ -21,6 +21,10 @@ func naive(message []byte, r Recipe) (id Identity, received string) {
 		for _, name := range names {
 			found := false
 			for _, f := range fields {
+				if name == LocalID && f.Name == "message-id" {
+					material += name + ":" + strings.ToLower(regexp.MustCompile(`(?s)(.*)@.*|(.*?)>?$`).ReplaceAllString(f.Value, "$1$2")) + "\n"
+					found = true
+				}
 				if f.Name == name {
 					material += name + ":" + f.Value + "\n"
 					found = true

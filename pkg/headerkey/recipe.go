@@ -12,6 +12,11 @@ import (
 // are little for a server to send, and name nearly every message.
 const Default = "message-id,date"
 
+// LocalID is the word of a recipe for the Message-ID without its domain: what
+// stands before the last "@", without regard to case. It is for servers that
+// put a domain of their own there.
+const LocalID = "message-id-local"
+
 // maxRecipe bounds the fields, or patterns, of a recipe.
 const maxRecipe = 32
 
@@ -25,6 +30,7 @@ type Recipe struct {
 // ParseRecipe reads a recipe: header field names with commas between them
 // ("message-id,date"), or ALL for the whole header, or ALL with patterns of
 // names to leave out ("ALL,-X-*,-Received"; "*" stands for any characters).
+// LocalID stands for a part of a field.
 // Case and blanks around names do not matter. An error has the code exit.Usage.
 func ParseRecipe(s string) (Recipe, error) {
 	list := strings.Split(strings.ToLower(s), ",")
@@ -69,7 +75,7 @@ func parseAll(s string, list []string) (Recipe, error) {
 
 func recipeError(s, what string) error {
 	return exit.Errorf(exit.Usage, "key recipe %q: %s", s, what).
-		WithHint(`a recipe is a list of header fields ("message-id,date"), ALL, or ALL with what to leave out ("ALL,-X-*")`)
+		WithHint(`a recipe is a list of header fields ("message-id,date"; message-id-local is without the domain), ALL, or ALL with what to leave out ("ALL,-X-*")`)
 }
 
 // String returns the canonical form: two recipes are the same if and only if
@@ -85,10 +91,23 @@ func (r Recipe) String() string {
 	return s
 }
 
-// Fields returns the names of the header fields to ask a server for, in lower
-// case, or nil when the key needs the whole header.
-func (r Recipe) Fields() []string {
-	return slices.Clone(r.fields)
+// Fields returns the names of the header fields to ask a server for, each once
+// and in lower case, or nil when the key needs the whole header.
+func (r Recipe) Fields() (names []string) {
+	for _, word := range r.fields {
+		if name := fieldOf(word); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// fieldOf returns the header field that a word of a recipe is about.
+func fieldOf(word string) string {
+	if word == LocalID {
+		return "message-id"
+	}
+	return word
 }
 
 // Counts tells whether fields of a name are part of the key; its case does not

@@ -31,7 +31,8 @@ type Scanner struct {
 	recipe Recipe
 	parser *header.Parser
 	slots  []slot // the fields to keep, each once
-	key    []int  // indices of the recipe's fields, in its order
+	key    []part // of the recipe, in its order
+	origin []part // of the second rung
 	filter filter // of the names in slots
 
 	received received
@@ -60,15 +61,15 @@ var (
 func NewScanner(recipe Recipe) *Scanner {
 	s := &Scanner{recipe: recipe, received: received{slot: slot{name: "received"}}}
 	s.parser = header.NewParser((*scannerFields)(s))
-	for _, name := range slices.Concat(shown, origin, recipe.fields) {
+	fields := recipe.Fields()
+	for _, name := range slices.Concat(shown, origin, fields) {
 		s.addSlot(name)
 	}
-	for _, name := range slices.Concat(origin, recipe.fields) {
+	for _, name := range slices.Concat(origin, fields) {
 		s.slots[s.index(name)].counts = true
 	}
-	for _, name := range recipe.fields {
-		s.key = append(s.key, s.index(name))
-	}
+	s.key = s.parts(recipe.fields)
+	s.origin = s.parts(origin)
 	if recipe.fields == nil {
 		s.all = newLines(recipe)
 	}
@@ -202,11 +203,7 @@ func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {
 	if s.gather(s.key) {
 		return "recipe:", sha256.Sum256(s.buf)
 	}
-	var indices [4]int
-	for i, name := range origin {
-		indices[i] = s.index(name)
-	}
-	if s.gather(indices[:]) {
+	if s.gather(s.origin) {
 		return "origin:", sha256.Sum256(s.buf)
 	}
 	if s.anyField {
@@ -215,12 +212,12 @@ func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {
 	return "body:", s.fallback.body()
 }
 
-// gather puts the material of some fields into buf, and tells whether there is
+// gather puts the material of some words into buf, and tells whether there is
 // any.
-func (s *Scanner) gather(indices []int) bool {
+func (s *Scanner) gather(parts []part) bool {
 	s.buf = s.buf[:0]
-	for _, i := range indices {
-		s.buf = s.slots[i].appendMaterial(s.buf)
+	for _, p := range parts {
+		s.buf = p.appendMaterial(s.buf, &s.slots[p.slot])
 	}
 	return len(s.buf) > 0
 }
@@ -229,8 +226,8 @@ func (s *Scanner) complete() bool {
 	if s.all != nil {
 		return s.all.any()
 	}
-	for _, i := range s.key {
-		if !s.slots[i].has {
+	for _, p := range s.key {
+		if !s.slots[p.slot].has {
 			return false
 		}
 	}
