@@ -43,6 +43,10 @@ type Options struct {
 	// reply that the client sees. It is called from several goroutines.
 	OnAppend func(user, mailbox string, message Message) error
 
+	// OnStore returns what the server makes of a message that it stores; nil is
+	// the message itself. It is called from several goroutines.
+	OnStore func(user, mailbox string, octets []byte) []byte
+
 	// OnCreate is asked before a mailbox is made, likewise.
 	OnCreate func(user, mailbox string) error
 

@@ -246,6 +246,9 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 	m.Flags = slices.DeleteFunc(m.Flags, func(f string) bool {
 		return slices.ContainsFunc(s.server.options.ForgetFlags, func(forgotten string) bool { return strings.EqualFold(f, forgotten) })
 	})
+	if rewrite := s.server.options.OnStore; rewrite != nil {
+		m.Octets = rewrite(s.account.user, s.account.spelt(name), m.Octets)
+	}
 	s.account.mu.Lock()
 	defer s.account.mu.Unlock()
 	box, err := s.find(name)

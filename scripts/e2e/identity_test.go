@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// rewrite does to a header what servers were seen to do: a Received line of its
+// own in place of others, names in another case, folding elsewhere, masks in
+// place of 8-bit octets, further fields, another order.
+func rewrite(_, _ string, octets []byte) []byte {
+	header, body, found := bytes.Cut(octets, []byte("\r\n\r\n"))
+	if !found {
+		return octets
+	}
+	header = regexp.MustCompile(`(?ims)^Received:.*?\r\n(^[ \t].*?\r\n)*`).ReplaceAll(append(header, "\r\n"...), nil)
+	header = regexp.MustCompile(`(?im)^Message-ID[ \t]*:[ \t]*`).ReplaceAll(header, []byte("MESSAGE-Id:\r\n\t"))
+	header = regexp.MustCompile(`(?im)^Date: *([A-Za-z]+, )`).ReplaceAll(header, []byte("date : $1\r\n  "))
+	header = regexp.MustCompile(`(?im)^Subject: *(\S+) `).ReplaceAll(header, []byte("Subject: $1\r\n\t"))
+	header = regexp.MustCompile(`[\x80-\xff]`).ReplaceAll(header, []byte("X"))
+	return slices.Concat([]byte("Received: from here by there\r\n\tid 17; Sun, 22 Nov 2026 10:00:00 +0000\r\nX-Server: rewrites\r\n"), header, []byte("X-Read: no\r\n\r\n"), body)
+}
+
+// TestRewritingDestination: a server that rewrites Received, the spelling of
+// Message-ID, folding and 8-bit octets gets nothing in the second run.
+func TestRewritingDestination(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	account := source.Account("src")
+	account.Fill(mail(60))
+	for i, octets := range []string{
+		"Received: from a by b\r\n\tid 1; x\r\nReceived: from c by a; y\r\nMessage-ID: <received@x>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nSubject: three words here\r\n\r\nhi\r\n",
+		"Message-ID: <caf\xc3\xa9-na\xefve@x>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100 (M\xc3\xa4rz)\r\n\r\n8-bit\r\n",
+		"Subject: no id and no d\xe4te\r\nFrom: J\xf6rg <j@x>\r\n\r\nhi\r\n",
+		"Date: Sat, 03 Mar 2012 10:11:12 +0100\r\nSubject: a date alone\r\n\r\nhi\r\n",
+	} {
+		account.AddMessage("INBOX", nil, day(i), []byte(octets))
+	}
+	src := embedded(source, "src")
+	kept := map[string]bool{}
+	for _, e := range src.dump(t) {
+		kept[e.SHA256] = true
+	}
+	destination := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: rewrite})
+	for _, form := range slices.Sorted(maps.Keys(forms)) {
+		t.Run(form, func(t *testing.T) {
+			dst := embedded(destination, "dst-"+form)
+			b := between(t, src, dst)
+			b.sh(forms[form]).wants(0).appended(64)
+			for _, again := range slices.Sorted(maps.Keys(forms)) {
+				b.sh(forms[again]).wants(0).appended(0)
+			}
+			b.sh(`imap-fetch $SRC | imap-diff --report --exit-code $DST >report`).wants(0)
+			there := dst.dump(t)
+			if len(there) != 64 || slices.ContainsFunc(there, func(e imaptest.Entry) bool { return kept[e.SHA256] }) {
+				t.Errorf("%d messages there, or some were not rewritten", len(there))
+			}
+		})
+	}
+}
+
+// TestEveryStart: three equal messages, two of one key with other text and one
+// without any header end as exactly these, whichever of them are there already.
+func TestEveryStart(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	equal := imaptest.Message{Octets: letter("equal", "three times\n"), InternalDate: day(1)}
+	all := []imaptest.Message{equal, equal, equal,
+		{Octets: letter("one key", "one text\n"), InternalDate: day(2)}, {Octets: letter("one key", "other text\n"), InternalDate: day(2)},
+		{Octets: []byte("\r\nno header at all\r\n"), InternalDate: day(3)},
+	}
+	src := letters(server, "src", all...)
+	for _, form := range []string{"file", "straight"} {
+		for set := range 1 << len(all) {
+			if equals := set & 7; equals&(equals+1) != 0 {
+				continue // as many of the equal ones as another set has
+			}
+			t.Run(fmt.Sprintf("%s, %06b", form, set), func(t *testing.T) {
+				var some []imaptest.Message
+				for i, m := range all {
+					if set>>i&1 == 1 {
+						some = append(some, m)
+					}
+				}
+				dst := letters(server, fmt.Sprintf("dst-%s-%d", form, set), some...)
+				arrives(t, form, src, dst)
+				if got := len(dst.dump(t)); got != len(all) {
+					t.Errorf("%d messages, want %d", got, len(all))
+				}
+			})
+		}
+	}
+}
