@@ -32,7 +32,7 @@ func main() {
 			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
 		}, mappingNotes),
-		Flags:  slices.Concat(flags(), mappingFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), identityFlags(), mappingFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action: run,
 		Stream: func(args []string) bool {
 			return !slices.Contains(args, "--report") && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
@@ -92,6 +92,9 @@ func run(c *ucli.Context) error {
 		if opt.Repeats, err = repeatsIn(in, opt.Edited); err != nil {
 			return err
 		}
+	}
+	if err := identify(c, &opt); err != nil {
+		return err
 	}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()

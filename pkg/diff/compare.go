@@ -24,6 +24,7 @@ type Options struct {
 	Prune       *Prune // destination folders that no source folder goes to are to go, or nil
 	SyncFlags   SyncFlags
 	Flags       flags.Policy // which flags are compared, and what they are called there
+	Receipts    *Receipts    // of earlier runs, or nil
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter
@@ -83,11 +84,12 @@ type comparison struct {
 	late    *waiter        // its sha256 comes with its last part
 	into    *matcher       // where late waits
 
-	piped   bool   // the source cannot be read again
-	patient int    // how many messages may wait until the whole source has been read
-	waiting int    // how many do
-	aside   *aside // where the source is put, or nil
-	ordinal uint32 // of the next message record
+	piped   bool    // the source cannot be read again
+	patient int     // how many messages may wait until the whole source has been read
+	waiting int     // how many do
+	aside   *aside  // where the source is put, or nil
+	ledger  *ledger // of what earlier runs carried over, or nil
+	ordinal uint32  // of the next message record
 	counts  *stream.End
 	tallies []tally       // of the streams that were started
 	stopped *stream.Abort // it came, and what follows it is not known yet
@@ -147,6 +149,7 @@ func (c *comparison) finish() error {
 		targets = c.dest.Folders()
 	}
 	for _, t := range targets {
+		t.release()
 		if t.match != nil && len(t.match.waiters) > 0 {
 			if err := c.resolve(t); err != nil {
 				return err
@@ -267,6 +270,9 @@ func (c *comparison) start() error {
 	if err != nil {
 		return err
 	}
+	if err := c.consult(); err != nil {
+		return err
+	}
 	if aside, err := c.setAside(); aside || err != nil {
 		return err
 	}
@@ -311,7 +317,12 @@ func (c *comparison) message(m *stream.Message) error {
 	if s.target.shared { // one that looks like it may stand in another folder
 		look.known |= knownTwin
 	}
-	v, e := match.decide(look, ordinal, m.Parts == 0)
+	v, e := present, c.carried(m, s.target)
+	if e != nil {
+		match.claim(e, certain, &look, ordinal)
+	} else {
+		v, e = match.decide(look, ordinal, m.Parts == 0)
+	}
 	if v == waits && m.Parts > 0 {
 		c.late, c.into = &match.waiters[len(match.waiters)-1], match
 	}

@@ -40,6 +40,8 @@ type Target struct {
 	sources int  // source folders that land here and have not ended
 	shared  bool // messages of several source folders go here
 	match   *matcher
+
+	reserved map[uint32]*entry // by UID: what receipts name, nil where it is gone
 }
 
 // exists tells a folder from one that is to be made.

@@ -20,6 +20,7 @@ type claim uint8
 
 const (
 	unclaimed claim = iota
+	reserved        // receipts name it: it waits for the message that it is
 	certain         // by its sha256
 	likely          // by its look alone; sha is the claimant's unless it is known
 	loose           // for want of a better; whoever looks like it may have it

@@ -81,10 +81,12 @@ func (m *matcher) take(e Entry) *entry {
 // that waits is remembered. With hasty false only its sha256 decides at once.
 func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entry) {
 	m.group = m.index.group(m.group[:0], &e, crowd)
-	var free, look, tied, held *entry
+	var free, look, tied, held, kept *entry
 	for _, d := range m.group {
 		switch {
 		case d.claimed == certain:
+		case d.claimed == reserved:
+			kept = d
 		case d.claimed == likely:
 			if d.looksLike(&e) {
 				tied = d
@@ -108,7 +110,7 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 		m.claim(held, likely, &e, ordinal)
 		return present, held
 	}
-	if free == nil && tied == nil && held == nil && len(m.group) < crowd {
+	if free == nil && tied == nil && held == nil && kept == nil && len(m.group) < crowd {
 		return missing, nil
 	}
 	if look != nil && hasty && !e.has(knownTwin) && len(m.group) < crowd {
@@ -176,7 +178,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 	var free, likelies []*entry
 	for _, d := range m.index.group(nil, &ws[0].evidence, math.MaxInt) {
 		switch d.claimed {
-		case unclaimed:
+		case unclaimed, reserved:
 			free = append(free, d)
 		case likely, loose:
 			likelies = append(likelies, d)

@@ -37,6 +37,7 @@ func (c *comparison) load(s *source) error {
 		return nil
 	}
 	if t.match != nil {
+		c.reserve(t)
 		return nil
 	}
 	c.opt.Progress.Folder(s.Name)
@@ -57,6 +58,7 @@ func (c *comparison) load(s *source) error {
 		return nil
 	}
 	t.match = match
+	c.reserve(t)
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (p *pusher) batch(w *work) error {
 	}
 	p.warnOfQuota(t, rest)
 	for len(rest) > 0 {
-		n, err := p.may(rest, p.together(rest))
+		n, err := p.may(rest, p.proof.atMost(p.together(rest)))
 		if err != nil {
 			return err
 		}
@@ -77,6 +77,9 @@ func (p *pusher) batch(w *work) error {
 			continue
 		}
 		if err := p.append(t, rest[:n]); err != nil {
+			return err
+		}
+		if err := p.proofread(t); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -230,6 +233,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 		}
 		p.taken |= m.odd
 		p.spent(t, m.Size)
+		p.proof.take(m, r.UID)
 		return p.stored(t, m, receipt.Appended, r)
 	}
 	reason, text := refusedByServer, r.Err.Error()

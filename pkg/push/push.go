@@ -32,6 +32,7 @@ type Options struct {
 	Unconditional bool           // take a stream that has not been through imap-diff
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	AllowDelete   bool           // remove what the plan says is to be removed
+	AllowRewrite  bool           // go on where the server changes what messages are known by
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Subscribe     Subscription   // which folders; "": SubscribeSource
 	ACL           bool           // add the plan's access control lists to the destination's
@@ -66,6 +67,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	if opt.sleep == nil {
 		opt.sleep = sleep
 	}
+	p.proof = p.newProof()
 	if opt.Rejects != nil {
 		p.rejects = &rejects{w: opt.Rejects}
 	}
@@ -107,6 +109,7 @@ type pusher struct {
 	quota    rooms
 	reflags  reflags
 	flagWatch
+	proof proof
 	restraint
 	standing
 	scanner *headerkey.Scanner // of the plan's recipe, or nil

@@ -97,3 +97,45 @@ func TestEveryStart(t *testing.T) {
 		}
 	}
 }
+
+// renaming gives every message another Message-ID and date, as no key survives.
+func renaming(_, _ string, octets []byte) []byte {
+	sum := imaptest.Sum(octets)
+	octets = regexp.MustCompile(`(?im)^Message-ID:.*`).ReplaceAll(octets, []byte("Message-ID: <"+sum[:16]+"@server>\r"))
+	return regexp.MustCompile(`(?im)^Date:.*`).ReplaceAll(octets, []byte("Date: Thu, 1 Jan 1970 00:00:00 +0000\r"))
+}
+
+// TestServerThatRenames: no key survives there. The first run stops before much
+// is done, and says what to do; with receipts nothing comes twice.
+func TestServerThatRenames(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	source.Account("src").Fill(mail(80))
+	src := embedded(source, "src")
+	destination := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: renaming})
+	for name, script := range map[string]string{
+		"file":     `imap-fetch $SRC -o mail --restart && imap-diff --receipts receipts $DST mail | imap-push --allow rewrite $DST >>receipts`,
+		"pipe":     `imap-fetch $SRC | imap-diff --receipts receipts $DST | imap-push --allow rewrite $DST >>receipts`,
+		"straight": `imap-fetch --headers $SRC | imap-diff --receipts receipts $DST | imap-fetch --select - $SRC | imap-push --allow rewrite $DST >>receipts`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dst := embedded(destination, "dst-"+name)
+			b := between(t, src, dst)
+			b.sh(`imap-fetch $SRC -o mail`).wants(0)
+			b.sh(`imap-diff --receipts receipts $DST mail >/dev/null`).wants(66).says("touch the file")
+			b.write("receipts", nil)
+			b.sh(`imap-diff $DST mail | imap-push $DST >>receipts`).wants(76).says("changes what messages are known by", "--receipts", "--allow rewrite")
+			if n := len(dst.dump(t)); n == 0 || n > 20 {
+				t.Errorf("%d messages went before it stopped", n)
+			}
+			for range 3 {
+				b.sh(script).wants(0)
+				if n := len(dst.dump(t)); n != 80 {
+					t.Fatalf("%d messages there", n)
+				}
+			}
+			b.sh(`imap-diff --report --exit-code --receipts receipts $DST mail >report`).wants(0)
+			b.sh(`imap-diff --report --exit-code $DST mail >report`).wants(1)
+		})
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/diff"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+const identity = "Which message is which (by key, and counted; see --key of imap-fetch)"
+
+// identityFlags are the options that say when two messages are one; identify
+// reads them.
+func identityFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.StringFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it"},
+	}
+}
+
+// identify reads the options of identityFlags.
+func identify(c *ucli.Context, opt *diff.Options) error {
+	return receipts(c, opt)
+}
+
+// receipts reads --receipts.
+func receipts(c *ucli.Context, opt *diff.Options) error {
+	if !cli.Given(c, "receipts") {
+		return nil
+	}
+	name := c.String("receipts")
+	open := func() (*os.File, error) {
+		in, err := os.Open(name)
+		if err != nil {
+			return nil, exit.Errorf(exit.NoInput, "--receipts: %w", err).WithHint("before the first run, touch the file")
+		}
+		return in, nil
+	}
+	in, err := os.Stat(name)
+	switch {
+	case err != nil:
+		_, err = open()
+		return err
+	case in.IsDir():
+		return exit.Errorf(exit.NoInput, "--receipts: %s is a directory", cli.Safe(name))
+	}
+	opt.Receipts = &diff.Receipts{Open: func() (io.ReadCloser, error) { return open() }}
+	return nil
+}

@@ -1,0 +1,196 @@
+package diff
+
+import (
+	"cmp"
+	"io"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Receipts are what earlier runs of imap-push said. A message that one of them
+// has carried over is present as long as the destination folder has it under
+// the UID of then, whatever the server has made of its header since.
+type Receipts struct {
+	// Open opens them, for each source account once.
+	Open func() (io.ReadCloser, error)
+
+	source, destination receipt.Account
+	ledger              *ledger // of these two
+}
+
+// ledger tells where the messages of one account went in another.
+type ledger struct {
+	places  map[place][]carried // sorted by UID, those of later runs behind
+	targets map[string]uint32   // a number for each destination folder
+	blind   int                 // messages of which the destination told no UID
+	runs    int
+}
+
+// place is a source folder as it was in a run.
+type place struct {
+	folder   string
+	validity uint32
+}
+
+// carried is where one message of a place went. There may be millions.
+type carried struct {
+	uid              uint32
+	target           uint32 // its number
+	validity, landed uint32 // UIDVALIDITY and UID there
+}
+
+// between reads the receipts of runs from one account to another.
+func (r *Receipts) between(source, destination receipt.Account) (*ledger, error) {
+	if r.ledger != nil && r.source == source && r.destination == destination {
+		return r.ledger, nil
+	}
+	in, err := r.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	l := &ledger{places: map[place][]carried{}, targets: map[string]uint32{}}
+	if err := l.read(receipt.NewReader(in), source, destination); err != nil {
+		return nil, err
+	}
+	r.source, r.destination, r.ledger = source, destination, l
+	return l, nil
+}
+
+func (l *ledger) read(in *receipt.Reader, source, destination receipt.Account) error {
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		run := in.Run()
+		if run == nil || run.DryRun || run.Source != source || run.Destination != destination {
+			continue
+		}
+		switch x := rec.(type) {
+		case *receipt.Begin:
+			l.runs++
+		case *receipt.Receipt:
+			l.take(x)
+		}
+	}
+	for _, list := range l.places {
+		slices.SortStableFunc(list, func(a, b carried) int { return cmp.Compare(a.uid, b.uid) })
+	}
+	return nil
+}
+
+func (l *ledger) take(x *receipt.Receipt) {
+	if x.Result != receipt.Appended && x.Result != receipt.Present || x.UID == 0 {
+		return
+	}
+	if x.TargetUID == 0 || x.TargetUIDValidity == 0 {
+		if x.Result == receipt.Appended {
+			l.blind++
+		}
+		return
+	}
+	number, known := l.targets[x.Target]
+	if !known {
+		number = uint32(len(l.targets))
+		l.targets[x.Target] = number
+	}
+	at := place{x.Folder, x.UIDValidity}
+	l.places[at] = append(l.places[at], carried{x.UID, number, x.TargetUIDValidity, x.TargetUID})
+}
+
+// landed calls fn with the UIDs that a message went to in a folder, those of
+// later runs first, until fn returns true.
+func (l *ledger) landed(m *stream.Message, t *Target, fn func(uid uint32) bool) {
+	number, known := l.targets[t.Name]
+	if !known {
+		return
+	}
+	list := l.places[place{m.Folder, m.UIDValidity}]
+	end, _ := slices.BinarySearchFunc(list, uint64(m.UID)+1, func(c carried, uid uint64) int { return cmp.Compare(uint64(c.uid), uid) })
+	for i := end - 1; i >= 0 && list[i].uid == m.UID; i-- {
+		if c := list[i]; c.target == number && c.validity == t.UIDValidity && fn(c.landed) {
+			return
+		}
+	}
+}
+
+// consult opens the ledger of the source and the destination, if there are
+// receipts.
+func (c *comparison) consult() error {
+	if c.opt.Receipts == nil {
+		return nil
+	}
+	user, host := c.dest.Name()
+	source, destination := receipt.Account{User: c.begin.User, Host: c.begin.Host}, receipt.Account{User: user, Host: host}
+	before := c.opt.Receipts.ledger
+	l, err := c.opt.Receipts.between(source, destination)
+	if err != nil {
+		return err
+	}
+	if c.ledger = l; l == before {
+		return nil
+	}
+	if l.runs == 0 {
+		c.opt.Warn("the receipts know no run from %s@%s to %s@%s", source.User, source.Host, user, host)
+	}
+	if l.blind > 0 {
+		c.opt.Warn("%d of the receipts name no UID at the destination, whose server does not tell them: those messages are known by their keys alone", l.blind)
+	}
+	return nil
+}
+
+// reserve keeps the messages of a destination folder that receipts name for
+// those of the source that they are. Others of the same key may have them when
+// nobody has come for them.
+func (c *comparison) reserve(t *Target) {
+	if c.ledger == nil || t.reserved != nil {
+		return
+	}
+	t.reserved = map[uint32]*entry{}
+	number, known := c.ledger.targets[t.Name]
+	if !known {
+		return
+	}
+	for _, s := range c.toc {
+		for _, x := range c.ledger.places[place{s.Name, s.UIDValidity}] {
+			if x.target == number && x.validity == t.UIDValidity {
+				t.reserved[x.landed] = nil
+			}
+		}
+	}
+	t.match.index.each(func(e *entry) {
+		if _, wanted := t.reserved[e.uid]; wanted && e.claimed == unclaimed {
+			e.claimed, t.reserved[e.uid] = reserved, e
+		}
+	})
+}
+
+// carried returns what a message became in an earlier run, or nil.
+func (c *comparison) carried(m *stream.Message, t *Target) (there *entry) {
+	if c.ledger == nil {
+		return nil
+	}
+	c.ledger.landed(m, t, func(uid uint32) bool {
+		if e := t.reserved[uid]; e != nil && e.claimed == reserved {
+			there = e
+		}
+		return there != nil
+	})
+	return there
+}
+
+// release gives back what nobody has come for.
+func (t *Target) release() {
+	for _, e := range t.reserved {
+		if e != nil && e.claimed == reserved {
+			e.claimed = unclaimed
+		}
+	}
+	t.reserved = nil
+}

@@ -1,0 +1,216 @@
+package push
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
+)
+
+// A server that changes what messages are known by would get all of them again
+// in the next run. So the first that were appended are read back.
+
+const (
+	// proofMessages is how many messages are read back, and proofLooks in how
+	// many goes: each costs two round trips.
+	proofMessages = 20
+	proofLooks    = 4
+	// proofHeader is how much of a header is looked at for what has changed, in
+	// octets.
+	proofHeader = 64 << 10
+	// proofShown is how much of a field is shown, in octets.
+	proofShown = 100
+)
+
+// proof is what is still to be read back.
+type proof struct {
+	messages, looks int
+	pending         []specimen
+}
+
+// specimen is a message that was appended.
+type specimen struct {
+	*message
+	uid uint32 // 0: the server does not tell
+}
+
+func (p *pusher) newProof() proof {
+	if p.opt.AllowRewrite || p.opt.Unconditional || p.opt.DryRun {
+		return proof{}
+	}
+	return proof{messages: proofMessages, looks: proofLooks}
+}
+
+// atMost bounds a batch, so that not much has been appended when something
+// turns out to be wrong.
+func (f *proof) atMost(n int) int {
+	if f.messages > 0 {
+		return min(n, f.messages)
+	}
+	return n
+}
+
+func (f *proof) take(m *message, uid uint32) {
+	if f.messages > 0 && m.Key != "" {
+		f.messages--
+		f.pending = append(f.pending, specimen{m, uid})
+	}
+}
+
+// proofread reads back what was appended to a folder. The error says that the
+// server changes keys.
+func (p *pusher) proofread(t *target) error {
+	f := &p.proof
+	sent := f.pending
+	if f.pending = nil; len(sent) == 0 {
+		return nil
+	}
+	if f.looks--; f.looks == 0 {
+		f.messages = 0
+	}
+	changed, err := p.desk.changed(t, sent)
+	if err != nil {
+		return p.leaveUnread(err)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	what, other, err := p.desk.findings(changed)
+	if err != nil {
+		return p.leaveUnread(err)
+	}
+	hint := "make the next plan with imap-diff --receipts and these receipts, and give imap-push --allow rewrite"
+	if other != "" {
+		hint = fmt.Sprintf("use another key: imap-fetch --key %s; or %s", other, hint)
+	}
+	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, so that the next run would append them again: %d of %d that were read back have another key%s", t.name, len(changed), len(sent), what).
+		WithHint("%s", hint)
+}
+
+// leaveUnread is for what cannot be read back: that proves nothing.
+func (p *pusher) leaveUnread(err error) error {
+	if refused(err) || exit.CodeOf(err) == exit.Partial {
+		p.proof.messages = 0
+		return nil
+	}
+	return err
+}
+
+// changed returns those of the messages that have another key in the folder.
+func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err error) {
+	if err := d.selectBox(t); err != nil {
+		return nil, err
+	}
+	from, to := t.uidNext, uint32(0)
+	if sent[0].uid != 0 {
+		from, to = sent[0].uid, sent[0].uid
+	}
+	for _, s := range sent {
+		if s.uid != 0 {
+			from, to = min(from, s.uid), max(to, s.uid)
+		}
+	}
+	byUID, byKey := map[uint32]string{}, map[string]int{}
+	err = keys.Each(d.ctx, d.box, from, to, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+		if id != nil && m.UID >= from {
+			byUID[m.UID] = id.Key
+			byKey[id.Key]++
+		}
+		return nil
+	})
+	for _, s := range sent {
+		key, there := byUID[s.uid]
+		switch {
+		case s.uid != 0 && there && key != s.Key:
+			changed = append(changed, s)
+		case s.uid == 0 && len(byUID) >= len(sent) && byKey[s.Key] == 0:
+			changed = append(changed, s)
+		case s.uid == 0:
+			byKey[s.Key]--
+		}
+	}
+	return changed, err
+}
+
+// substitutes are recipes that may do where another does not.
+var substitutes = []string{"message-id", headerkey.LocalID + ",date", headerkey.LocalID, "date,from,to,subject"}
+
+// findings says what has become of the first of the messages, and which recipe
+// would know all of them.
+func (d *desk) findings(changed []specimen) (what, other string, err error) {
+	candidates := slices.Clone(substitutes)
+	for i, s := range changed {
+		if s.uid == 0 {
+			return "", "", nil
+		}
+		there, err := d.headerOf(s.uid)
+		if err != nil {
+			return "", "", err
+		}
+		here := make([]byte, min(s.Size, proofHeader))
+		if _, err := s.ReadAt(here, 0); err != nil {
+			return "", "", exit.Wrap(exit.IO, err)
+		}
+		if i == 0 {
+			what = fieldChange(d.recipe, s.uid, here, there)
+		}
+		candidates = slices.DeleteFunc(candidates, func(words string) bool { return !knows(words, here, there) })
+	}
+	if len(candidates) > 0 {
+		other = candidates[0]
+	}
+	return what, other, nil
+}
+
+// headerOf reads the beginning of a message.
+func (d *desk) headerOf(uid uint32) (octets []byte, err error) {
+	err = d.box.ReadParts(d.ctx, uid, proofHeader, func(piece []byte) bool {
+		octets = append(octets, piece...)
+		return true
+	})
+	return octets, err
+}
+
+// knows tells whether a recipe has a key of its own for a message, and the same
+// for what became of it.
+func knows(words string, here, there []byte) bool {
+	recipe, err := headerkey.ParseRecipe(words)
+	if err != nil {
+		return false
+	}
+	a, b := identify(recipe, here), identify(recipe, there)
+	return a.Complete && a == b
+}
+
+func identify(recipe headerkey.Recipe, octets []byte) headerkey.Identity {
+	scan := headerkey.NewScanner(recipe)
+	scan.Write(octets)
+	return scan.Sum()
+}
+
+// fieldChange names the first field of the key that is another now.
+func fieldChange(recipe headerkey.Recipe, uid uint32, here, there []byte) string {
+	fields := func(octets []byte) []headerkey.Field {
+		scan := headerkey.NewScanner(recipe)
+		scan.Write(octets)
+		return scan.Header()
+	}
+	value := func(fields []headerkey.Field, name string) string {
+		if i := slices.IndexFunc(fields, func(f headerkey.Field) bool { return f.Name == name }); i >= 0 {
+			return text.Safe(fields[i].Value[:min(len(fields[i].Value), proofShown)])
+		}
+		return "nothing"
+	}
+	before, after := fields(here), fields(there)
+	for _, f := range slices.Concat(before, after) {
+		if a, b := value(before, f.Name), value(after, f.Name); a != b && slices.ContainsFunc(recipe.Fields(), func(n string) bool { return strings.EqualFold(n, f.Name) }) {
+			return fmt.Sprintf(" (UID %d: %s was %s and is %s)", uid, f.Name, a, b)
+		}
+	}
+	return ""
+}

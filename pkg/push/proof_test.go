@@ -1,0 +1,60 @@
+package push
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// A server that changes what messages are known by is found out early.
+func TestKeysThatTheServerChanges(t *testing.T) {
+	replace := func(old, with string) func(string, string, []byte) []byte {
+		return func(_, _ string, octets []byte) []byte { return bytes.Replace(octets, []byte(old), []byte(with), 1) }
+	}
+	withoutUID := slices.DeleteFunc(slices.Clone(imaptest.DefaultCaps), func(c string) bool { return c == "UIDPLUS" })
+	for name, c := range map[string]struct {
+		options  imaptest.Options
+		allow    bool
+		appended int
+		says     []string // "" of them: nothing is wrong
+	}{
+		"left alone":               {imaptest.Options{}, false, 50, nil},
+		"left alone, no UIDPLUS":   {imaptest.Options{Caps: withoutUID}, false, 50, nil},
+		"a header is added":        {imaptest.Options{OnStore: replace("Subject: ", "X-New: 1\r\nReceived: by x\r\nSubject: ")}, false, 50, nil},
+		"another domain":           {imaptest.Options{OnStore: replace("@x>", "@y>")}, false, proofMessages, []string{"20 of 20", "UID 1: Message-ID was <m00@x> and is <m00@y>", "--key message-id-local,date; or", "--receipts", "--allow rewrite"}},
+		"another date":             {imaptest.Options{OnStore: replace("2 Jan 2020", "3 Jan 2020")}, false, proofMessages, []string{"Date was", "--key message-id;"}},
+		"another of both":          {imaptest.Options{OnStore: replace("@x>\r\nDate: Thu, 2", "@y>\r\nDate: Fri, 3")}, false, proofMessages, []string{"--key message-id-local; or"}},
+		"another id":               {imaptest.Options{OnStore: replace("Message-ID: <m", "Message-ID: <n")}, false, proofMessages, []string{"hint: make the next plan"}},
+		"one message only":         {imaptest.Options{OnStore: replace("<m07@x>", "<other@x>")}, false, proofMessages, []string{"1 of 20"}},
+		"another id, no UIDPLUS":   {imaptest.Options{Caps: withoutUID, OnStore: replace("<m", "<n")}, false, proofMessages, []string{"20 of 20"}},
+		"another id, it is wanted": {imaptest.Options{OnStore: replace("<m", "<n")}, true, 50, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := imaptest.StartServer(t, c.options)
+			server.Account("joe").AddMailbox("INBOX")
+			outcome, _, err := carryOut(t, server.Addr(), planFor(t, numbered(50), 0, 0), Options{AllowRewrite: c.allow})
+			if outcome.Appended != int64(c.appended) || server.Account("joe").Appends() != c.appended {
+				t.Errorf("%d appended, want %d", outcome.Appended, c.appended)
+			}
+			if len(c.says) == 0 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if exit.CodeOf(err) != exit.Protocol {
+				t.Fatalf("%v", err)
+			}
+			said := err.Error() + "\nhint: " + exit.HintOf(err)
+			for _, want := range c.says {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q is not in %s", want, said)
+				}
+			}
+		})
+	}
+}
