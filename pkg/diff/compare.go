@@ -25,6 +25,8 @@ type Options struct {
 	SyncFlags   SyncFlags
 	Flags       flags.Policy // which flags are compared, and what they are called there
 	Receipts    *Receipts    // of earlier runs, or nil
+	Once        bool         // leave out what a source folder before has
+	Unique      bool         // leave out what goes to one folder twice, by key
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter
@@ -38,6 +40,8 @@ type outcome interface {
 	// message comes for every message that was not met before, with its ordinal;
 	// one that waits is resolved later. e is what it was paired with.
 	message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error
+	// leftOut comes in place of message for one that Options leave out.
+	leftOut(r *stream.Skipped, ordinal uint32, s *source) error
 	// again comes for a message that an earlier stream of a concatenation held.
 	again(b *stream.Begin, m *stream.Message) error
 	// takenBack comes when the parts of the last message, which waits, end in
@@ -84,12 +88,13 @@ type comparison struct {
 	late    *waiter        // its sha256 comes with its last part
 	into    *matcher       // where late waits
 
-	piped   bool    // the source cannot be read again
-	patient int     // how many messages may wait until the whole source has been read
-	waiting int     // how many do
-	aside   *aside  // where the source is put, or nil
-	ledger  *ledger // of what earlier runs carried over, or nil
-	ordinal uint32  // of the next message record
+	piped   bool     // the source cannot be read again
+	patient int      // how many messages may wait until the whole source has been read
+	waiting int      // how many do
+	aside   *aside   // where the source is put, or nil
+	doubles *doubles // that are left out, or nil
+	ledger  *ledger  // of what earlier runs carried over, or nil
+	ordinal uint32   // of the next message record
 	counts  *stream.End
 	tallies []tally       // of the streams that were started
 	stopped *stream.Abort // it came, and what follows it is not known yet
@@ -104,7 +109,7 @@ type tally struct {
 }
 
 func newComparison(ctx context.Context, opt *Options, dest Destination, out outcome) *comparison {
-	return &comparison{ctx: ctx, opt: opt, dest: dest, out: out}
+	return &comparison{ctx: ctx, opt: opt, dest: dest, out: out, doubles: newDoubles(opt)}
 }
 
 // run goes through the source. What was whole in a damaged stream has been
@@ -155,6 +160,9 @@ func (c *comparison) finish() error {
 				return err
 			}
 		}
+	}
+	for _, line := range c.doubles.lines() {
+		c.opt.Say("%s", line)
 	}
 	c.over = true
 	return c.out.rest()
@@ -279,6 +287,7 @@ func (c *comparison) start() error {
 	c.started = true
 	c.tallies = append(c.tallies, tally{c.ordinal, c.counts})
 	c.tell(table)
+	c.checkOrder()
 	return c.out.start(c.begin, c.toc)
 }
 
@@ -308,6 +317,9 @@ func (c *comparison) message(m *stream.Message) error {
 	if s.failed != "" {
 		c.again = true
 		return c.out.message(m, ordinal, s, barred, nil)
+	}
+	if in := c.doubles.of(c.begin, m, s); in != "" {
+		return c.leaveOut(m, ordinal, s, in)
 	}
 	if m.Parts > 0 {
 		c.large = incomplete(m)
@@ -358,6 +370,7 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 	c.large = nil
 	c.counts.Listed--
 	c.seen.Forget()
+	c.doubles.forget()
 	if c.late != nil {
 		c.into.waiters = c.into.waiters[:len(c.into.waiters)-1]
 		c.waiting--
@@ -400,7 +413,7 @@ func (c *comparison) end(e *stream.End) error {
 	if err := c.advance(nil); err != nil {
 		return err
 	}
-	c.counts.LeftOut = e.LeftOut
+	c.counts.LeftOut += e.LeftOut
 	c.begin, c.started = nil, false
 	return c.out.end(c.counts)
 }

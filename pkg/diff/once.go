@@ -78,6 +78,11 @@ func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict
 	return nil
 }
 
+func (d *direct) leftOut(r *stream.Skipped, _ uint32, _ *source) error {
+	d.under, d.route = nil, dropped
+	return d.w.Write(r)
+}
+
 // again does nothing: what went on its way cannot be called back for other
 // flags. A source that is read twice does better.
 func (d *direct) again(*stream.Begin, *stream.Message) error {

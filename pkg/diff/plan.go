@@ -142,6 +142,7 @@ func (p *planner) begin(b *stream.Begin) *stream.Begin {
 	if p.opt.FoldersOnly {
 		out.Filters = append(out.Filters, "folders-only")
 	}
+	out.Filters = append(out.Filters, p.opt.filters()...)
 	if p.opt.Edited {
 		out.Filters = append(out.Filters, "edited")
 	}

@@ -108,6 +108,7 @@ func (p *planner) place(s *source) (place Place, ok bool) {
 }
 
 func (s *surveyor) message(*stream.Message, uint32, *source, verdict, *entry) error { return nil }
+func (*surveyor) leftOut(*stream.Skipped, uint32, *source) error                    { return nil }
 func (s *surveyor) again(*stream.Begin, *stream.Message) error                      { return nil }
 func (s *surveyor) takenBack(*stream.Failed) error                                  { return nil }
 func (s *surveyor) part(*stream.Body) error                                         { return nil }

@@ -62,6 +62,7 @@ type Summary struct {
 	Ambiguous int64  `json:"ambiguous"`
 	Gone      int64  `json:"gone"`
 	Failed    int64  `json:"failed"`
+	LeftOut   int64  `json:"left_out,omitempty"` // by --once or --unique, and not listed
 }
 
 // Equal tells whether nothing differs and nothing stayed unknown.
@@ -100,6 +101,7 @@ func (s *Summary) add(o *Summary) {
 	s.Ambiguous += o.Ambiguous
 	s.Gone += o.Gone
 	s.Failed += o.Failed
+	s.LeftOut += o.LeftOut
 }
 
 // Subject says what is compared.
@@ -173,7 +175,7 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 	}
 	r.told, r.whole = true, len(b.Filters) == 0
 	user, host := r.dest.Name()
-	return r.out.Subject(&Subject{"comparison", b.User + "@" + b.Host, user + "@" + host, string(b.Content), b.Key, b.Filters})
+	return r.out.Subject(&Subject{"comparison", b.User + "@" + b.Host, user + "@" + host, string(b.Content), b.Key, slices.Concat(b.Filters, r.opt.filters())})
 }
 
 func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
@@ -233,6 +235,11 @@ func (r *reporter) sameFlags(have, source []string) bool {
 	wanted, _ := r.opt.Flags.Apply(source)
 	lacking, more := flags.Without(wanted, have), flags.Without(have, wanted)
 	return len(lacking) == 0 && !slices.ContainsFunc(more, r.opt.Flags.Governs)
+}
+
+func (r *reporter) leftOut(_ *stream.Skipped, _ uint32, s *source) error {
+	r.folders[s.target].LeftOut++
+	return nil
 }
 
 func (r *reporter) again(*stream.Begin, *stream.Message) error { return nil }

@@ -41,6 +41,7 @@ type decisions struct {
 	of      *comparison
 	streams []decided
 	told    []uint64                   // by ordinal: the plan says something of the message
+	spared  map[uint32]string          // by ordinal: why a message is left out
 	flags   map[sourceMessage][]string // of messages that came again
 	pairs   flagPairs                  // where flags are looked at
 }
@@ -105,6 +106,14 @@ func (d *decisions) paired(ordinal uint32, t *Target, e *entry) {
 	if d.planner.opt.SyncFlags.on() {
 		d.pairs.pair(ordinal, t, e)
 	}
+}
+
+func (d *decisions) leftOut(r *stream.Skipped, ordinal uint32, _ *source) error {
+	if d.spared == nil {
+		d.spared = map[uint32]string{}
+	}
+	d.spared[ordinal] = r.Text
+	return nil
 }
 
 // again remembers the later flags, which win.
@@ -226,6 +235,9 @@ func (r *replay) message(m *stream.Message) error {
 	s := r.byName[m.Folder]
 	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
 		m.Flags = later
+	}
+	if text, left := r.spared[ordinal]; left {
+		return r.w.Write(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDouble, Text: text})
 	}
 	switch {
 	case !r.isTold(ordinal):

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -140,8 +141,10 @@ func (e *export) contents(begin *stream.Begin) error {
 	return nil
 }
 
-// order puts the folders in the order that was asked for.
+// order puts the folders in the order that was asked for, and those that show
+// what others hold behind these.
 func (e *export) order(toc []stream.Folder) []stream.Folder {
+	slices.SortStableFunc(toc, func(a, b stream.Folder) int { return a.View() - b.View() })
 	names := make([]string, len(toc))
 	for i := range toc {
 		names[i] = toc[i].Name

@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // restraint is what bounds a run.
@@ -89,4 +90,4 @@ func classify(classes *failure.Classes, x *Receipt) {
 
 // noFailures are the reasons for which something is skipped and nothing is
 // wrong.
-var noFailures = []string{"dry-run", "limit", "not-there"}
+var noFailures = []string{"dry-run", "limit", "not-there", string(stream.ReasonDouble)}

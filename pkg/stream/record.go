@@ -105,6 +105,18 @@ func (f *Folder) HoldsMessages() bool {
 	return !slices.Contains(f.Attributes, `\Noselect`) && !slices.Contains(f.Attributes, `\NonExistent`)
 }
 
+// View says how much of what other folders hold a folder shows (RFC 6154): 0,
+// nothing; 1, what is flagged or important; 2, everything.
+func (f *Folder) View() int {
+	switch {
+	case slices.Contains(f.Attributes, `\All`):
+		return 2
+	case slices.Contains(f.Attributes, `\Flagged`), slices.Contains(f.Attributes, `\Important`):
+		return 1
+	}
+	return 0
+}
+
 // Message is one message of a folder, with its body where the stream has it.
 type Message struct {
 	Folder       string
@@ -177,6 +189,10 @@ const (
 
 // ReasonContent is the reason of a skipped record: what the message holds.
 const ReasonContent Reason = "content"
+
+// ReasonDouble is that of a message that the source has in another folder, too,
+// or twice in this one.
+const ReasonDouble Reason = "double"
 
 // Failed is a message, or with UID 0 a folder, that could not be had.
 type Failed struct {

@@ -1,0 +1,181 @@
+package diff
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Doubles are messages that are left out because the source has them already:
+// with Options.Once in a folder before theirs, with Options.Unique in a folder
+// that goes to the same place.
+
+// doubles remembers which messages were met: about 40 octets for each.
+type doubles struct {
+	once, unique bool
+	met          map[[16]byte]uint32 // the place where it was met first
+	last         [][16]byte          // of the last message that was new
+	numbers      map[string]uint32   // of places
+	places       []string            // their folders
+	texts        []string            // what is said of what is there
+	tally        map[uint32][]double // by the folder that messages were left out of
+	order        []uint32            // those folders
+}
+
+// double counts the messages of one folder that stand in another.
+type double struct {
+	first uint32
+	n     int
+}
+
+func newDoubles(opt *Options) *doubles {
+	if !opt.Once && !opt.Unique {
+		return nil
+	}
+	return &doubles{once: opt.Once, unique: opt.Unique, met: map[[16]byte]uint32{}, numbers: map[string]uint32{}, tally: map[uint32][]double{}}
+}
+
+// of says in which folder a message was met before, or "".
+func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
+	if d == nil {
+		return ""
+	}
+	d.last = d.last[:0]
+	here := d.number(b.User + "\x00" + b.Host + "\x00" + m.Folder)
+	var looks [][16]byte
+	if d.once {
+		if look := onceOf(m); d.elsewhere(look, here) {
+			return d.count(here, d.met[look])
+		} else {
+			looks = append(looks, look)
+		}
+	}
+	if d.unique {
+		look := uniqueOf(m, s.target)
+		if first, met := d.met[look]; met {
+			return d.count(here, first)
+		}
+		looks = append(looks, look)
+	}
+	for _, look := range looks {
+		if _, met := d.met[look]; !met {
+			d.met[look] = here
+			d.last = append(d.last, look)
+		}
+	}
+	return ""
+}
+
+func (d *doubles) elsewhere(look [16]byte, here uint32) bool {
+	first, met := d.met[look]
+	return met && first != here
+}
+
+// forget takes back the last message that was new: it does not exist.
+func (d *doubles) forget() {
+	if d == nil {
+		return
+	}
+	for _, look := range d.last {
+		delete(d.met, look)
+	}
+	d.last = d.last[:0]
+}
+
+// onceOf is what the copies of a message in several folders have in common: the
+// key, the size and, where they are known, the octets.
+func onceOf(m *stream.Message) [16]byte {
+	return look("once", m.Key, string(binary.BigEndian.AppendUint64(nil, uint64(m.Size))), m.SHA256)
+}
+
+// uniqueOf is what one folder has once.
+func uniqueOf(m *stream.Message, t *Target) [16]byte { return look("unique", m.Key, t.Name) }
+
+func look(parts ...string) [16]byte {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return [16]byte(sum[:16])
+}
+
+func (d *doubles) number(place string) uint32 {
+	n, known := d.numbers[place]
+	if !known {
+		n = uint32(len(d.places))
+		d.numbers[place] = n
+		name := place[strings.LastIndexByte(place, 0)+1:]
+		d.places, d.texts = append(d.places, name), append(d.texts, "it is in "+name)
+	}
+	return n
+}
+
+// count counts a message that is left out of a folder, and says where it is.
+func (d *doubles) count(here, first uint32) string {
+	if d.tally[here] == nil {
+		d.order = append(d.order, here)
+	}
+	i := slices.IndexFunc(d.tally[here], func(x double) bool { return x.first == first })
+	if i < 0 {
+		i = len(d.tally[here])
+		d.tally[here] = append(d.tally[here], double{first: first})
+	}
+	d.tally[here][i].n++
+	return d.texts[first]
+}
+
+// lines tell what was left out of each folder.
+func (d *doubles) lines() (lines []string) {
+	if d == nil {
+		return nil
+	}
+	for _, here := range d.order {
+		all, where := 0, []string{}
+		for _, x := range d.tally[here] {
+			all += x.n
+			where = append(where, fmt.Sprintf("%q %d", d.places[x.first], x.n))
+		}
+		const most = 10
+		if more := len(where) - most; more > 0 {
+			where = append(where[:most], fmt.Sprintf("%d more folders", more))
+		}
+		lines = append(lines, fmt.Sprintf("%q: %d messages left out that the source has in %s", d.places[here], all, strings.Join(where, ", ")))
+	}
+	return lines
+}
+
+// filters are what a plan says of them.
+func (o *Options) filters() (filters []string) {
+	if o.Once {
+		filters = append(filters, "once")
+	}
+	if o.Unique {
+		filters = append(filters, "unique")
+	}
+	return filters
+}
+
+// leaveOut leaves out a message that is in another folder, or in this one.
+func (c *comparison) leaveOut(m *stream.Message, ordinal uint32, s *source, in string) error {
+	c.again = true // its parts go with it
+	c.counts.Listed--
+	c.counts.LeftOut++
+	return c.out.leftOut(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDouble, Text: in}, ordinal, s)
+}
+
+// checkOrder warns where what all folders hold does not come last.
+func (c *comparison) checkOrder() {
+	if !c.opt.Once {
+		return
+	}
+	least := 2
+	for _, s := range slices.Backward(c.toc) {
+		if !s.HoldsMessages() || s.Messages == 0 {
+			continue
+		}
+		if least = min(least, s.View()); s.View() > least {
+			c.opt.Warn("%q shows what other folders hold and comes before some of them, which will lack it: imap-fetch --last %q", s.Name, s.Name)
+		}
+	}
+}
