@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -8,6 +10,169 @@ import (
 
 // remembering is the offline pipeline with receipts of earlier runs.
 const remembering = `touch receipts && imap-fetch $SRC -o mail --restart && imap-diff --receipts receipts $DST mail | imap-push --allow rewrite $DST | tee -a receipts`
+
+// ways are the two pipelines with options for imap-fetch and imap-diff.
+func ways(fetch, diff string) map[string]string {
+	return map[string]string{
+		"file":     `imap-fetch ` + fetch + ` $SRC -o mail --restart && imap-diff ` + diff + ` $DST mail | imap-push $DST`,
+		"pipe":     `imap-fetch ` + fetch + ` $SRC | imap-diff ` + diff + ` $DST | imap-push $DST`,
+		"straight": `imap-fetch ` + fetch + ` --headers $SRC | imap-diff ` + diff + ` $DST | imap-fetch --select - $SRC | imap-push $DST`,
+	}
+}
+
+// TestCase38Twice: the second run plans nothing and appends nothing.
+func TestCase38Twice(t *testing.T) {
+	t.Parallel()
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
+	src := real(dovecot, "src")
+	src.fill(t, imaptest.Spread(imaptest.Generate(38, 300)))
+	for name, dst := range map[string]account{"dovecot": real(dovecot, "dst"), "cyrus": real(cyrus, "joe")} {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			b.sh(straight).wants(0).appended(300)
+			equal(t, src, dst)
+			b.sh(straight).wants(0).appended(0)
+			b.sh(`imap-fetch $SRC | imap-diff --level none $DST >plan; grep -c '"type":"message"' plan`).wants(1)
+		})
+	}
+}
+
+// TestCase39Keys: the same with other keys.
+func TestCase39Keys(t *testing.T) {
+	t.Parallel()
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	src := real(dovecot, "src")
+	src.fill(t, withOdd(mail(60)))
+	all := len(src.dump(t))
+	for i, key := range []string{"Message-Id", "Received", "ALL", "ALL,-X-*,-Date", "message-id-local,date"} {
+		t.Run(key, func(t *testing.T) {
+			dst := real(dovecot, fmt.Sprint("dst-", i))
+			scripts := ways("--key '"+key+"'", "")
+			b := between(t, src, dst)
+			b.sh(scripts["straight"]).wants(0).appended(all)
+			equal(t, src, dst)
+			for _, script := range scripts {
+				b.sh(script).wants(0).appended(0)
+			}
+		})
+	}
+}
+
+// TestCase40KeyThatIsNowhere: the fallback makes keys; nothing is lost, and
+// nothing comes twice.
+func TestCase40KeyThatIsNowhere(t *testing.T) {
+	t.Parallel()
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	src, dst := real(dovecot, "src"), real(dovecot, "dst")
+	src.fill(t, withOdd(mail(60)))
+	b := between(t, src, dst)
+	scripts := ways("--key X-Nowhere", "")
+	b.sh(scripts["straight"]).wants(0).appended(len(src.dump(t)))
+	equal(t, src, dst)
+	for _, script := range scripts {
+		b.sh(script).wants(0).appended(0)
+	}
+}
+
+// TestCase41NoKeyHeader: a message without any header of the key is carried
+// over, once, and two merged folders keep both of theirs.
+func TestCase41NoKeyHeader(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	account := server.Account("src")
+	for _, folder := range []string{"a", "b"} {
+		account.AddMessage(folder, nil, day(1), []byte("\r\nnothing but a text\r\n"))
+		account.AddMessage(folder, nil, day(1), []byte("X-Mailer: none\r\n\r\nin "+folder+"\r\n"))
+		account.AddMessage(folder, nil, day(2), []byte("X-Mailer: none\r\n\r\nin "+folder+"\r\n"))
+		account.AddMessage(folder, nil, day(3), []byte("no header at all"))
+	}
+	src := embedded(server, "src")
+	for name, script := range ways("", "--map a=All --map b=All") {
+		t.Run(name, func(t *testing.T) {
+			dst := embedded(server, "dst-"+name)
+			b := between(t, src, dst)
+			into(t, src, dst, b.sh(script).wants(0).appended(8))
+			b.sh(script).wants(0).appended(0)
+		})
+	}
+}
+
+// TestCase44Duplicates: three equal messages here and one there: by default two
+// are appended, with --unique none.
+func TestCase44Duplicates(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	m := imaptest.Message{Octets: letter("equal", "Hello\n"), InternalDate: day(1)}
+	other := imaptest.Message{Octets: letter("other", "Hello\n"), InternalDate: day(2)}
+	src := letters(server, "src", m, m, other, m, other)
+	for name, script := range ways("", "") {
+		t.Run(name, func(t *testing.T) {
+			dst := letters(server, "dst-"+name, m)
+			between(t, src, dst).sh(script).wants(0).appended(4)
+			equal(t, src, dst)
+		})
+	}
+	for name, script := range ways("", "--unique") {
+		t.Run(name+", unique", func(t *testing.T) {
+			dst := letters(server, "dst-u-"+name, m)
+			b := between(t, src, dst)
+			o := b.sh(script).wants(0).appended(1).says(`"INBOX": 3 messages left out that the source has in "INBOX" 3`)
+			if n := len(o.receipts().of("skipped")); n != 3 {
+				t.Errorf("%d receipts of what was left out", n)
+			}
+			b.sh(script).wants(0).appended(0)
+		})
+	}
+}
+
+// TestCase48Once: a message in three folders arrives in the first of them; All
+// Mail gets the rest, and the order that was asked for decides.
+func TestCase48Once(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	gmail := server.Account("src")
+	gmail.AddMailbox("INBOX")
+	gmail.AddMailbox("[Gmail]", `\Noselect`)
+	gmail.AddMailbox("[Gmail]/All Mail", `\All`)
+	gmail.AddMailbox("[Gmail]/Starred", `\Flagged`)
+	gmail.AddMailbox("label")
+	for i := range 12 {
+		octets := letter(fmt.Sprint("message ", i), "Hello\n")
+		for _, folder := range [][]string{{"INBOX", "label"}, {"label", "[Gmail]/Starred"}, {"INBOX"}, {}}[i%4] {
+			gmail.AddMessage(folder, nil, day(i), octets)
+		}
+		gmail.AddMessage("[Gmail]/All Mail", nil, day(i), octets)
+	}
+	gmail.AddMessage("INBOX", nil, day(1), letter("message 3", "Another text\n")) // it is another message
+	src := embedded(server, "src")
+	for order, want := range map[string]map[string]int{
+		``:                           {"INBOX": 7, "label": 3, "[Gmail]/All Mail": 3},
+		`--first label`:              {"INBOX": 4, "label": 6, "[Gmail]/All Mail": 3},
+		`--first '[Gmail]/All Mail'`: {"INBOX": 1, "[Gmail]/All Mail": 12},
+	} {
+		for name, script := range ways(order, "--once") {
+			t.Run(order+" "+name, func(t *testing.T) {
+				dst := embedded(server, fmt.Sprint("dst-", name, len(order)))
+				b := between(t, src, dst)
+				o := b.sh(script).wants(0).appended(13)
+				if order == "" {
+					o.says(`"label": 3 messages left out that the source has in "INBOX" 3`, `"[Gmail]/All Mail": 9 messages left out that the source has in "INBOX" 6, "label" 3`)
+				} else if order != `--first label` {
+					o.says(`comes before some of them`)
+				}
+				got := map[string]int{}
+				for _, e := range dst.dump(t) {
+					got[e.Folder]++
+				}
+				if !maps.Equal(got, want) {
+					t.Errorf("%v, want %v", got, want)
+				}
+				b.sh(script).wants(0).appended(0)
+			})
+		}
+	}
+}
 
 // TestCase45EmptiedDestination: what receipts say to be present and somebody
 // has removed is planned again.
