@@ -32,6 +32,7 @@ func main() {
 			{Line: "… imap-diff … | imap-fetch --select - --host old.example --user joe | imap-push …", Does: "the bodies of what a plan names"},
 			{Line: "imap-fetch --search 'UNSEEN FROM ann' --since 2026-01-01 --host old.example --user joe -o some.zst", Does: "some of its messages"},
 			{Line: "imap-fetch --source joe.imap.zst --folder-rec Archive | imap-diff … | imap-push …", Does: "a part of an archive"},
+			{Line: "imap-fetch --hash --host old.example --user joe -o monday.zst", Does: "a manifest, for imap-diff --report to compare with others"},
 			{Line: "imap-list … | jq -c 'select(.messages < 1000)' | imap-fetch --select - …", Does: "the folders that a list names"},
 		},
 		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
@@ -45,6 +46,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.StringFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account"},
 		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
+		&ucli.BoolFlag{Name: "hash", Usage: "a manifest: bodies are read for their sha256, and not kept"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder goes along, for imap-push --acl"},
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
 		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
@@ -91,8 +93,13 @@ func checkSelect(c *ucli.Context) error {
 
 func options(c *ucli.Context) (opt fetch.Options, err error) {
 	opt = fetch.Options{Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), ACL: c.Bool("acl"), Warn: cli.TalkOf(c).Warn}
-	if c.Bool("headers") {
+	switch headers, hash := c.Bool("headers"), c.Bool("hash"); {
+	case headers && hash:
+		return opt, exit.Errorf(exit.Usage, "--headers and --hash: a manifest needs the bodies")
+	case headers:
 		opt.Content = stream.Headers
+	case hash:
+		opt.Content = stream.Hashes
 	}
 	if opt.Recipe, err = headerkey.ParseRecipe(c.String("key")); err != nil {
 		return opt, err
@@ -196,6 +203,8 @@ func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
 		err = listed(opt, in.Name(), buffered)
 	case c.Bool("headers"):
 		err = exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
+	case c.Bool("hash"):
+		err = exit.Errorf(exit.Usage, "--hash cannot stand beside a --select stream, whose messages get their bodies")
 	case c.Bool("acl"):
 		err = exit.Errorf(exit.Usage, "--acl cannot stand beside a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
 	case cli.Given(c, "first"), cli.Given(c, "last"):

@@ -80,6 +80,7 @@ func (x *extract) part(b *stream.Body) error {
 		return x.w.Write(b)
 	case recordWaits:
 		if last {
+			x.sum(b)
 			return x.emit(l.m)
 		}
 	case undecided, leftBehind:
@@ -117,12 +118,22 @@ func (x *extract) weigh(b *stream.Body, fate fate, last bool) error {
 	case err != nil:
 		return err
 	case v == taken:
+		if last {
+			x.sum(b)
+		}
 		return x.release(last)
 	case last:
 		return x.leave(l.m, v)
 	}
 	l.fate, l.left = leftBehind, v
 	return nil
+}
+
+// sum takes over what the last part says of all of them, where that is wanted.
+func (x *extract) sum(b *stream.Body) {
+	if x.content == stream.Hashes {
+		x.large.m.SHA256 = b.SHA256
+	}
 }
 
 func (x *extract) largeFacts(whole bool) (facts search.Message) {

@@ -19,6 +19,8 @@ type emitter struct {
 	msg   stream.Message // reused
 	parts *stream.Parts  // of the large message under way
 	left  int64          // octets of it still to come
+
+	manifest manifest
 }
 
 func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter, failed *failures) *emitter {
@@ -46,7 +48,7 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 		e.progress.Add(1, 0)
 		return e.w.Write(&stream.Gone{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid})
 	case itemFailed:
-		e.parts = nil
+		e.parts, e.manifest.hash = nil, nil
 		e.progress.Add(1, 0)
 		return e.failures.write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
 	case itemSkipped:
@@ -87,6 +89,9 @@ func (e *emitter) message(f *stream.Folder, it *item) error {
 		e.progress.Add(1, 0)
 		return e.w.Write(m)
 	}
+	if e.content == stream.Hashes {
+		return e.hashed(m, it)
+	}
 	if it.size <= stream.PartSize {
 		m.SetBody(it.octets)
 		e.progress.Add(1, m.Size)
@@ -103,6 +108,9 @@ func (e *emitter) message(f *stream.Folder, it *item) error {
 
 // piece goes on with a large message, and ends it with its last octet.
 func (e *emitter) piece(octets []byte) error {
+	if e.manifest.hash != nil {
+		return e.hashPiece(octets)
+	}
 	if e.parts == nil {
 		return nil
 	}

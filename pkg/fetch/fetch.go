@@ -29,7 +29,7 @@ import (
 // Options say what to export.
 type Options struct {
 	Tool     string
-	Content  stream.Content // Headers or Full
+	Content  stream.Content // how much of each message is wanted
 	Recipe   headerkey.Recipe
 	Folders  folder.Selection
 	First    []string // folders that come before all others, each with what is below it

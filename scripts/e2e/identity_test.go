@@ -139,3 +139,44 @@ func TestServerThatRenames(t *testing.T) {
 		})
 	}
 }
+
+// TestManifests: --hash says of each message what its octets are, of an account
+// as of an archive, and keeps none of them; imap-diff sees by it what was altered,
+// and plans by it what is missing.
+func TestManifests(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	spec := withOdd(mail(40))
+	server.Account("src").Fill(spec)
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --hash --level none $SRC -o hashes && imap-fetch --level none $SRC -o mail && imap-fetch --hash --level none --source mail -o again && cmp hashes again`).wants(0)
+	b.sh(`imap-fetch --hash --level none --source mail --skip-raw zqzqzq -o chosen && grep -v '"type":"\(begin\|end\)"' hashes >one; grep -v '"type":"\(begin\|end\)"' chosen | cmp - one`).wants(0)
+	want := map[string]int{}
+	for _, e := range src.dump(t) {
+		want[e.SHA256]++
+	}
+	for _, r := range b.records("hashes") {
+		if want[r.SHA256]--; r.Body != nil || r.BodyBase64 != nil {
+			t.Error("there is a body in a manifest")
+		}
+	}
+	for sum, n := range want {
+		if n != 0 {
+			t.Errorf("%s: %+d", sum, n)
+		}
+	}
+	b.sh(`imap-list --check --source hashes >/dev/null`).wants(0)
+	b.sh(`imap-diff --report --equal hashes mail >report`).wants(0)
+	b.sh(`imap-fetch --headers $SRC --hash`).wants(64)
+	b.sh(`imap-diff $DST hashes | imap-push $DST`).wants(64).says("bodies missing")
+	for range 2 {
+		b.sh(`imap-diff $DST hashes | imap-fetch --select - $SRC | imap-push $DST`).wants(0)
+		equal(t, src, dst)
+	}
+	box := server.Account("dst").Messages("INBOX")
+	server.Account("dst").Expunge("INBOX", box[0].UID)
+	server.Account("dst").AddMessage("INBOX", box[0].Flags, box[0].InternalDate, append(bytes.Clone(box[0].Octets), '!'))
+	b.sh(`imap-fetch --hash $DST -o later && imap-diff --report --exit-code hashes later`).wants(1).says("1 altered")
+	b.sh(`imap-diff --report --exit-code $DST hashes`).wants(0) // a key alone tells nothing of octets
+}
