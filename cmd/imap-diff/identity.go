@@ -17,6 +17,7 @@ const identity = "Which message is which (by key, and counted; see --key of imap
 // reads them.
 func identityFlags() []ucli.Flag {
 	return []ucli.Flag{
+		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder", Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
 		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one message for each key in a folder, the first"},
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
 		&ucli.StringFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it"},
@@ -25,6 +26,11 @@ func identityFlags() []ucli.Flag {
 
 // identify reads the options of identityFlags.
 func identify(c *ucli.Context, opt *diff.Options) error {
+	match := c.String("match")
+	if match != "folder" && match != "account" {
+		return exit.Errorf(exit.Usage, "--match is folder or account, not %s", cli.Safe(match))
+	}
+	opt.Account = match == "account"
 	opt.Unique, opt.Once = c.Bool("unique"), c.Bool("once")
 	return receipts(c, opt)
 }

@@ -69,6 +69,9 @@ func run(c *ucli.Context) error {
 	if err := rules(c, &opt); err != nil {
 		return err
 	}
+	if err := identify(c, &opt); err != nil {
+		return err
+	}
 	if err := foldersAlone(c, opt); err != nil {
 		return err
 	}
@@ -92,9 +95,6 @@ func run(c *ucli.Context) error {
 		if opt.Repeats, err = repeatsIn(in, opt.Edited); err != nil {
 			return err
 		}
-	}
-	if err := identify(c, &opt); err != nil {
-		return err
 	}
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()

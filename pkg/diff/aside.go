@@ -24,7 +24,7 @@ type aside struct {
 
 // setAside tells whether the source is put aside, and begins to.
 func (c *comparison) setAside() (bool, error) {
-	if !c.piped || c.opt.FoldersOnly || !c.opt.SyncFlags.on() && !c.merges() {
+	if !c.piped || c.opt.FoldersOnly || !c.opt.SyncFlags.on() && !c.opt.Account && !c.merges() {
 		return false, nil
 	}
 	if len(c.tallies) > 0 {

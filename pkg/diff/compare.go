@@ -25,6 +25,7 @@ type Options struct {
 	SyncFlags   SyncFlags
 	Flags       flags.Policy // which flags are compared, and what they are called there
 	Receipts    *Receipts    // of earlier runs, or nil
+	Account     bool         // what another folder of the destination has is present
 	Once        bool         // leave out what a source folder before has
 	Unique      bool         // leave out what goes to one folder twice, by key
 	Warn        func(format string, args ...any)
@@ -73,26 +74,28 @@ type comparison struct {
 	dest Destination
 	out  outcome
 
-	begin   *stream.Begin // of the stream under way, or nil
-	recipe  headerkey.Recipe
-	toc     []*source
-	byName  map[string]*source
-	at      int  // the source folder that the messages have come to
-	started bool // the table of contents is complete
-	streams int  // that have begun
-	records int  // that were taken, of all streams
-	over    bool // nothing more can come, and all is decided
-	seen    stream.Seen
-	again   bool           // the parts of a message that was met before
-	large   *stream.Failed // the message whose parts are under way, by its folder and UID
-	late    *waiter        // its sha256 comes with its last part
-	into    *matcher       // where late waits
+	begin       *stream.Begin // of the stream under way, or nil
+	recipe      headerkey.Recipe
+	toc         []*source
+	byName      map[string]*source
+	at          int  // the source folder that the messages have come to
+	started     bool // the table of contents is complete
+	streams     int  // that have begun
+	records     int  // that were taken, of all streams
+	over        bool // nothing more can come, and all is decided
+	seen        stream.Seen
+	again       bool           // the parts of a message that was met before
+	large       *stream.Failed // the message whose parts are under way, by its folder and UID
+	astrayLarge bool           // the message whose parts are under way is the last of the strays
+	late        *waiter        // its sha256 comes with its last part
+	into        *matcher       // where late waits
 
 	piped   bool     // the source cannot be read again
 	patient int      // how many messages may wait until the whole source has been read
 	waiting int      // how many do
 	aside   *aside   // where the source is put, or nil
 	doubles *doubles // that are left out, or nil
+	strays  []stray  // that their folders lack, and others may have
 	ledger  *ledger  // of what earlier runs carried over, or nil
 	ordinal uint32   // of the next message record
 	counts  *stream.End
@@ -160,6 +163,9 @@ func (c *comparison) finish() error {
 				return err
 			}
 		}
+	}
+	if err := c.settleStrays(); err != nil {
+		return err
 	}
 	for _, line := range c.doubles.lines() {
 		c.opt.Say("%s", line)
@@ -284,6 +290,11 @@ func (c *comparison) start() error {
 	if aside, err := c.setAside(); aside || err != nil {
 		return err
 	}
+	if c.opt.Account && !c.opt.FoldersOnly {
+		if err := c.loadAll(); err != nil {
+			return err
+		}
+	}
 	c.started = true
 	c.tallies = append(c.tallies, tally{c.ordinal, c.counts})
 	c.tell(table)
@@ -292,7 +303,7 @@ func (c *comparison) start() error {
 }
 
 func (c *comparison) message(m *stream.Message) error {
-	c.late, c.large = nil, nil
+	c.late, c.large, c.astrayLarge = nil, nil, false
 	ordinal := c.ordinal
 	c.ordinal++
 	again, err := c.seen.Again(c.begin, m)
@@ -334,6 +345,11 @@ func (c *comparison) message(m *stream.Message) error {
 		match.claim(e, certain, &look, ordinal)
 	} else {
 		v, e = match.decide(look, ordinal, m.Parts == 0)
+	}
+	if v == missing && c.opt.Account && c.elsewhere(&look, s.target) {
+		c.strays = append(c.strays, stray{waiter{evidence: look, ordinal: ordinal}, s.target})
+		c.astrayLarge = m.Parts > 0
+		return c.out.message(m, ordinal, s, waits, nil)
 	}
 	if v == waits && m.Parts > 0 {
 		c.late, c.into = &match.waiters[len(match.waiters)-1], match
@@ -377,6 +393,10 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 		c.late = nil
 		return c.out.takenBack(f)
 	}
+	if c.astrayLarge {
+		c.strays, c.astrayLarge = c.strays[:len(c.strays)-1], false
+		return c.out.takenBack(f)
+	}
 	return nil
 }
 
@@ -398,6 +418,9 @@ func (c *comparison) part(b *stream.Body) error {
 		c.large = nil
 		if c.late != nil {
 			c.late.setSHA(b.SHA256)
+		}
+		if c.astrayLarge {
+			c.strays[len(c.strays)-1].setSHA(b.SHA256)
 		}
 	}
 	return c.out.part(b)

@@ -50,6 +50,7 @@ type pair struct {
 	source  *evidence
 	ordinal uint32
 	entry   *entry
+	at      *Target // its folder, where that is another than the source message's
 }
 
 // prover gets evidence that the index was made without, because few messages
@@ -139,6 +140,7 @@ type resolution struct {
 	pairs    []pair   // present after all
 	ties     []tie    // of messages without octets
 
+	left      []waiter // the missing
 	ambiguous []uint32 // ordinals of the missing that could as well be another of the same key
 }
 
@@ -217,10 +219,10 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		w := &ws[i]
 		if w.entry != nil {
 			m.claim(w.entry, w.strength(), &w.evidence, w.ordinal)
-			r.pairs = append(r.pairs, pair{&w.evidence, w.ordinal, w.entry})
+			r.pairs = append(r.pairs, pair{&w.evidence, w.ordinal, w.entry, nil})
 			continue
 		}
-		r.missing = append(r.missing, w.ordinal)
+		r.missing, r.left = append(r.missing, w.ordinal), append(r.left, *w)
 		if len(tied) > 0 || len(contested) > 0 {
 			r.ambiguous = append(r.ambiguous, w.ordinal)
 		}

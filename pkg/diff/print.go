@@ -101,7 +101,7 @@ func (s *Summary) counts() string {
 	for _, more := range []struct {
 		n    int64
 		name string
-	}{{s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.LeftOut, "left out"}} {
+	}{{s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.LeftOut, "left out"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.name)
 		}

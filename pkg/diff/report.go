@@ -62,7 +62,8 @@ type Summary struct {
 	Ambiguous int64  `json:"ambiguous"`
 	Gone      int64  `json:"gone"`
 	Failed    int64  `json:"failed"`
-	LeftOut   int64  `json:"left_out,omitempty"` // by --once or --unique, and not listed
+	Elsewhere int64  `json:"elsewhere,omitempty"` // of those present, in another folder
+	LeftOut   int64  `json:"left_out,omitempty"`  // by --once or --unique, and not listed
 }
 
 // Equal tells whether nothing differs and nothing stayed unknown.
@@ -101,6 +102,7 @@ func (s *Summary) add(o *Summary) {
 	s.Ambiguous += o.Ambiguous
 	s.Gone += o.Gone
 	s.Failed += o.Failed
+	s.Elsewhere += o.Elsewhere
 	s.LeftOut += o.LeftOut
 }
 
@@ -256,7 +258,12 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 		sum.Present++
 		d := r.waiting[p.ordinal]
 		delete(r.waiting, p.ordinal)
-		if err := r.pair(sum, d, p.source, p.entry, t); err != nil {
+		at := t
+		if p.at != nil {
+			at, d.Target = p.at, p.at.Name
+			sum.Elsewhere++
+		}
+		if err := r.pair(sum, d, p.source, p.entry, at); err != nil {
 			return err
 		}
 	}

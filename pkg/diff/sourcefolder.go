@@ -36,11 +36,24 @@ func (c *comparison) load(s *source) error {
 		s.failed = "the folder cannot hold messages"
 		return nil
 	}
+	if t.match == nil {
+		c.opt.Progress.Folder(s.Name)
+	}
+	if err := c.loadTarget(t); err != nil {
+		return err
+	}
+	if t.Unreadable != "" {
+		s.failed = fmt.Sprintf("the destination folder %q cannot be compared: %s", t.Name, t.Unreadable)
+	}
+	return nil
+}
+
+// loadTarget reads the index of a destination folder, once.
+func (c *comparison) loadTarget(t *Target) error {
 	if t.match != nil {
 		c.reserve(t)
 		return nil
 	}
-	c.opt.Progress.Folder(s.Name)
 	match := &matcher{piped: c.piped}
 	var err error
 	if t.Unreadable == "" {
@@ -54,7 +67,6 @@ func (c *comparison) load(s *source) error {
 		return err
 	}
 	if t.Unreadable != "" {
-		s.failed = fmt.Sprintf("the destination folder %q cannot be compared: %s", t.Name, t.Unreadable)
 		return nil
 	}
 	t.match = match
@@ -92,6 +104,9 @@ func (c *comparison) resolve(t *Target) error {
 	r, err := t.match.resolve()
 	if err != nil {
 		return err
+	}
+	if c.opt.Account {
+		c.astray(t, r)
 	}
 	for _, p := range r.pairs {
 		c.countsOf(p.ordinal).Present++

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -131,7 +132,7 @@ func (d *decisions) part(*stream.Body) error { return nil }
 
 func (d *decisions) resolved(t *Target, r *resolution) error {
 	for _, p := range r.pairs {
-		d.paired(p.ordinal, t, p.entry)
+		d.paired(p.ordinal, cmp.Or(p.at, t), p.entry)
 	}
 	for _, o := range r.candidates() {
 		d.tell(o)
