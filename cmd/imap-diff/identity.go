@@ -20,6 +20,7 @@ func identityFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder", Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
 		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one message for each key in a folder, the first"},
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
+		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
 		&ucli.StringFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it"},
 	}
 }
@@ -29,6 +30,9 @@ func identify(c *ucli.Context, opt *diff.Options) error {
 	match := c.String("match")
 	if match != "folder" && match != "account" {
 		return exit.Errorf(exit.Usage, "--match is folder or account, not %s", cli.Safe(match))
+	}
+	if opt.Explain = c.Bool("explain"); opt.Explain && !c.Bool("report") {
+		return exit.Errorf(exit.Usage, "--explain goes with --report")
 	}
 	opt.Account = match == "account"
 	opt.Unique, opt.Once = c.Bool("unique"), c.Bool("once")

@@ -26,6 +26,7 @@ type Options struct {
 	Flags       flags.Policy // which flags are compared, and what they are called there
 	Receipts    *Receipts    // of earlier runs, or nil
 	Account     bool         // what another folder of the destination has is present
+	Explain     bool         // a report shows what looks like a missing message, and why it is another
 	Once        bool         // leave out what a source folder before has
 	Unique      bool         // leave out what goes to one folder twice, by key
 	Warn        func(format string, args ...any)

@@ -23,6 +23,9 @@ func (p *NDJSON) Subject(s *Subject) error { return p.enc.Encode(s) }
 // Difference prints one difference.
 func (p *NDJSON) Difference(d *Difference) error { return p.enc.Encode(d) }
 
+// Near prints a near miss.
+func (p *NDJSON) Near(n *NearMiss) error { return p.enc.Encode(n) }
+
 // Folder prints the counts of a folder.
 func (p *NDJSON) Folder(s *Summary) error { return p.enc.Encode(s) }
 
@@ -74,6 +77,28 @@ func (p *Text) Difference(d *Difference) error {
 	}
 	_, err := fmt.Fprintln(p.out, strings.TrimRight(p.safe(line), " "))
 	return err
+}
+
+// Near prints a near miss: what is alike after a blank, what is not after the
+// signs that diff(1) uses.
+func (p *Text) Near(n *NearMiss) error {
+	lines := []string{fmt.Sprintf("near: %s UID %d is missing, and UID %d of %s has the same %s", n.Folder, n.UID, n.TargetUID, n.Target, strings.Join(n.Same, " and "))}
+	for _, f := range n.Fields {
+		switch {
+		case f.Here == f.There && f.Here == "":
+			lines = append(lines, "    "+f.Name+" is on neither side")
+		case f.Here == f.There:
+			lines = append(lines, "    "+f.Name+": "+f.Here)
+		default:
+			lines = append(lines, "  - "+f.Name+": "+f.Here, "  + "+f.Name+": "+f.There)
+		}
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(p.out, strings.TrimRight(p.safe(line), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Folder prints the counts of a folder.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -30,6 +31,9 @@ type Difference struct {
 	MessageID    string   `json:"message_id,omitempty"`
 	Reason       string   `json:"reason,omitempty"`
 	Text         string   `json:"text,omitempty"`
+
+	fields []headerkey.Field // of the key, for an explanation
+	looks  evidence
 }
 
 // Kind says in what two sides differ.
@@ -117,10 +121,12 @@ type Subject struct {
 }
 
 // Printer takes a report piece by piece: a Subject, then for each folder its
-// differences and its Summary, then the Summary of all.
+// differences and its Summary, then near misses, if they are wanted, and the
+// Summary of all.
 type Printer interface {
 	Subject(*Subject) error
 	Difference(*Difference) error
+	Near(*NearMiss) error
 	Folder(*Summary) error
 	Total(*Summary) error
 }
@@ -151,6 +157,8 @@ type reporter struct {
 	order   []*Target              // those that source folders land on
 	lacking []*Target              // of them, those that are not there
 	waiting map[uint32]*Difference // by ordinal
+	recipe  headerkey.Recipe
+	puzzles []puzzle
 	total   Summary
 }
 
@@ -175,6 +183,10 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 	if r.told {
 		return nil
 	}
+	var err error
+	if r.recipe, err = headerkey.ParseRecipe(b.Key); err != nil {
+		return err
+	}
 	r.told, r.whole = true, len(b.Filters) == 0
 	user, host := r.dest.Name()
 	return r.out.Subject(&Subject{"comparison", b.User + "@" + b.Host, user + "@" + host, string(b.Content), b.Key, slices.Concat(b.Filters, r.opt.filters())})
@@ -187,8 +199,12 @@ func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdi
 	sum := r.folders[s.target]
 	sum.Listed++
 	d := describe(m, s)
+	if r.opt.Explain {
+		d.fields, d.looks = r.keyFields(m), evidenceOf(m)
+	}
 	switch v {
 	case missing:
+		r.puzzled(d, s.target)
 		return r.tell(sum, d, KindMissing)
 	case waits:
 		r.waiting[ordinal] = d
@@ -270,6 +286,7 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 	for _, ordinal := range res.missing {
 		d := r.waiting[ordinal]
 		delete(r.waiting, ordinal)
+		r.puzzled(d, t)
 		if err := r.tell(sum, d, KindMissing); err != nil {
 			return err
 		}
@@ -365,6 +382,9 @@ func (r *reporter) finish() error {
 				return err
 			}
 		}
+	}
+	if err := r.explain(); err != nil {
+		return err
 	}
 	return r.out.Total(&r.total)
 }

@@ -40,7 +40,7 @@ func (s *Scanner) Header() []Field {
 		}
 		for raw := range s.slots[s.index(name)].values() {
 			if value := readable(raw); value != "" {
-				fields = append(fields, Field{Name: capitals(name), Value: value})
+				fields = append(fields, Field{Name: Spell(name), Value: value})
 			}
 			break
 		}
@@ -48,8 +48,8 @@ func (s *Scanner) Header() []Field {
 	return fields
 }
 
-// capitals spells a name in lower case as people do.
-func capitals(name string) string {
+// Spell writes the name of a field, given in lower case, as people do.
+func Spell(name string) string {
 	if name == "message-id" {
 		return "Message-ID"
 	}

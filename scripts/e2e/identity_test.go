@@ -180,3 +180,33 @@ func TestManifests(t *testing.T) {
 	b.sh(`imap-fetch --hash $DST -o later && imap-diff --report --exit-code hashes later`).wants(1).says("1 altered")
 	b.sh(`imap-diff --report --exit-code $DST hashes`).wants(0) // a key alone tells nothing of octets
 }
+
+// TestExplain: beside a missing message stands what looks like it there, with the
+// fields of both keys.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	account, there := server.Account("src"), server.Account("dst")
+	octets := letter("first", "Hello\n")
+	account.AddMessage("INBOX", nil, day(1), octets)
+	account.AddMessage("INBOX", nil, day(2), letter("\x1b[31mred", "Hello\n"))
+	account.AddMessage("INBOX", nil, day(9), letter("alone", "nothing is like this one\n"))
+	there.AddMessage("INBOX", nil, day(5), letter("somebody else's", "x\n"))
+	there.AddMessage("INBOX", nil, day(1), bytes.Replace(octets, []byte("first@example.org"), []byte("other@example.net"), 1))
+	there.AddMessage("INBOX", nil, day(2), letter("red", "Hello\n"))
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	for _, fetch := range []string{`imap-fetch`, `imap-fetch --headers`} {
+		o := b.sh(fetch + ` $SRC | imap-diff --report --explain $DST >&2`).wants(0)
+		o.says("near: INBOX UID 1 is missing, and UID 2 of INBOX has the same internaldate and size",
+			"  - Message-ID: <first@example.org>\n  + Message-ID: <other@example.net>\n    Date: Sat, 03 Mar 2012 10:11:12 +0100\n",
+			"near: INBOX UID 2 is missing, and UID 3 of INBOX has the same internaldate\n  - Message-ID: <\\x1b[31mred@example.org>\n  + Message-ID: <red@")
+		if n := bytes.Count([]byte(o.stderr), []byte("near:")); n != 2 {
+			t.Errorf("%d near misses\n%s", n, o)
+		}
+	}
+	b.sh(`imap-fetch $SRC | imap-diff --report --explain --format ndjson $DST >&2`).wants(0).
+		says(`{"type":"near","folder":"INBOX","uid":1,"target":"INBOX","target_uid":2,"same":["internaldate","size"],"key":"recipe:`, `{"name":"Message-ID","here":"<first@example.org>","there":"<other@example.net>"}`)
+	b.sh(`imap-fetch --key ALL $SRC | imap-diff --report --explain $DST >&2`).wants(0).says("  + Message-ID: <other@")
+	b.sh(`imap-fetch $DST -o there && imap-fetch $SRC | imap-diff --report --explain - there >&2`).wants(0).says("near: INBOX UID 1 is missing, and UID 2 of INBOX")
+	b.sh(`imap-fetch $SRC | imap-diff --explain $DST`).wants(64).says("--report")
+}

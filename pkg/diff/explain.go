@@ -1,0 +1,150 @@
+package diff
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// mostExplained is how many missing messages are explained: more of them have
+// the same reason.
+const mostExplained = 20
+
+// NearMiss is a missing message beside one of the destination that looks like
+// it, is nobody's, and has another key.
+type NearMiss struct {
+	Type      string      `json:"type"` // near
+	Folder    string      `json:"folder"`
+	UID       uint32      `json:"uid"`
+	Target    string      `json:"target"`
+	TargetUID uint32      `json:"target_uid"`
+	Same      []string    `json:"same"` // of internaldate and size
+	Key       string      `json:"key"`
+	TargetKey string      `json:"target_key,omitempty"`
+	Fields    []NearField `json:"fields"` // of the recipe; none where the destination is a stream
+}
+
+// NearField is a header field on both sides, unfolded and decoded.
+type NearField struct {
+	Name  string `json:"name"`
+	Here  string `json:"here,omitempty"`
+	There string `json:"there,omitempty"`
+}
+
+// explainer reads the header fields of a key.
+type explainer interface {
+	explain(e *entry) (key string, fields []headerkey.Field, err error)
+}
+
+// puzzle is a missing message that is to be explained.
+type puzzle struct {
+	d      *Difference
+	target *Target
+}
+
+// puzzled keeps a missing message, if there is room.
+func (r *reporter) puzzled(d *Difference, t *Target) {
+	if r.opt.Explain && len(r.puzzles) < mostExplained {
+		r.puzzles = append(r.puzzles, puzzle{d, t})
+	}
+}
+
+// keyFields are the fields of the key as the record shows them.
+func (r *reporter) keyFields(m *stream.Message) []headerkey.Field {
+	var fields []headerkey.Field
+	for _, name := range r.explained() {
+		if value := stream.HeaderField(m.Header, name); value != "" {
+			fields = append(fields, headerkey.Field{Name: name, Value: value})
+		}
+	}
+	return fields
+}
+
+// explained are the names of the fields that are shown.
+func (r *reporter) explained() []string {
+	var names []string
+	for _, name := range r.recipe.Fields() {
+		names = append(names, headerkey.Spell(name))
+	}
+	if names == nil { // all of them are too many
+		names = []string{"Message-ID", "Date", "From", "Subject"}
+	}
+	return names
+}
+
+// explain tells the near misses, best first for each.
+func (r *reporter) explain() error {
+	for _, p := range r.puzzles {
+		e, same := p.nearest()
+		if e == nil {
+			continue
+		}
+		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: e.uid, Same: same, Key: p.d.Key, Fields: []NearField{}}
+		if reads, ok := p.target.match.prover.(explainer); ok {
+			key, fields, err := reads.explain(e)
+			if err != nil {
+				return err
+			}
+			miss.TargetKey = key
+			for _, name := range r.explained() {
+				miss.Fields = append(miss.Fields, NearField{name, valueOf(p.d.fields, name), valueOf(fields, name)})
+			}
+		}
+		if err := r.out.Near(miss); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func valueOf(fields []headerkey.Field, name string) string {
+	if i := slices.IndexFunc(fields, func(f headerkey.Field) bool { return strings.EqualFold(f.Name, name) }); i >= 0 {
+		return fields[i].Value
+	}
+	return ""
+}
+
+// nearest finds the message of the destination that nobody claimed and that
+// looks most like the missing one, if any does.
+func (p *puzzle) nearest() (best *entry, same []string) {
+	if p.target.match == nil {
+		return nil, nil
+	}
+	most := trait(0)
+	p.target.match.index.each(func(e *entry) {
+		common := trait(0)
+		if e.date == p.d.looks.date && e.date != 0 {
+			common |= sameDate
+		}
+		if e.size == p.d.looks.size {
+			common |= sameSize
+		}
+		if e.claimed == unclaimed && common > most {
+			best, most = e, common
+		}
+	})
+	if most&sameDate != 0 {
+		same = append(same, "internaldate")
+	}
+	if most&sameSize != 0 {
+		same = append(same, "size")
+	}
+	return best, same
+}
+
+// explain reads the header fields of the key, or the whole header.
+func (p *accountProver) explain(e *entry) (key string, fields []headerkey.Field, err error) {
+	scan := headerkey.NewScanner(p.a.recipe)
+	none := func(*entry) bool { return false }
+	err = p.fetch([]*entry{e}, none, keys.Items(p.a.recipe, "MESSAGE-ID", "DATE", "FROM", "SUBJECT"), func(_ *entry, m *imapconn.Message) error {
+		scan.Reset()
+		scan.Write(m.Header)
+		key, fields = scan.Sum().Key, scan.Header()
+		return nil
+	})
+	return key, fields, err
+}
