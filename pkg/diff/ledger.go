@@ -25,7 +25,8 @@ type ledger struct {
 	places  map[place][]carried // sorted by UID, those of later runs behind
 	targets map[string]uint32   // a number for each destination folder
 	blind   int                 // messages of which the destination told no UID
-	runs    int
+	runs    int // between the two accounts
+	others  int // between others
 }
 
 // place is a source folder as it was in a run.
@@ -70,6 +71,9 @@ func (l *ledger) read(in *receipt.Reader, source, destination receipt.Account) e
 		}
 		run := in.Run()
 		if run == nil || run.DryRun || run.Source != source || run.Destination != destination {
+			if _, begins := rec.(*receipt.Begin); begins {
+				l.others++
+			}
 			continue
 		}
 		switch x := rec.(type) {
@@ -136,8 +140,8 @@ func (c *comparison) consult() error {
 	if c.ledger = l; l == before {
 		return nil
 	}
-	if l.runs == 0 {
-		c.opt.Warn("the receipts know no run from %s@%s to %s@%s", source.User, source.Host, user, host)
+	if l.runs == 0 && l.others > 0 {
+		c.opt.Warn("the receipts are of other runs than from %s@%s to %s@%s", source.User, source.Host, user, host)
 	}
 	if l.blind > 0 {
 		c.opt.Warn("%d of the receipts name no UID at the destination, whose server does not tell them: those messages are known by their keys alone", l.blind)

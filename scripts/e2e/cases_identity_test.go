@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -207,6 +208,106 @@ func TestCase46OtherUIDValidity(t *testing.T) {
 			server.Account(side).SetUIDValidity("INBOX", 77)
 			b.sh(remembering).wants(0).appended(0)
 			equal(t, src, dst)
+		})
+	}
+}
+
+// TestCase42Spellings: one message in several spellings is one message.
+func TestCase42Spellings(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	const rest = "\r\nX: y\r\n\r\ntext\r\n"
+	for i, c := range []struct{ key, here, there string }{
+		{"", "Message-ID: <a b@x>\r\nDate: Sat, 3 Mar 2012 10:11:12 +0100", "Message-ID:\r\n <a\r\n  b@x>\r\nDate: Sat,\r\n 3 Mar 2012 10:11:12 +0100"},
+		{"", "Message-ID: <a b@x>\r\nDate: Sat, 3 Mar 2012 10:11:12 +0100", "Message-ID:\t<a\r\n\tb@x>\r\nDate: Sat,\t3 Mar 2012\r\n\t10:11:12 +0100"},
+		{"", "Message-ID: <a@x>\r\nDate: Sat, 3 Mar 2012 10:11:12 +0100", "DATE: Sat, 3 Mar 2012 10:11:12 +0100\r\nmessage-id: <a@x>"},
+		{"", "Message-ID: <caf\xc3\xa9@x>\r\nDate: 3 M\xe4rz 2012", "Message-ID: <cafX@x>\r\nDate: 3 MXXXrz 2012"},
+		{"subject,from", "Subject: gr\xc3\xbc\xc3\x9fe an alle\r\nFrom: J\xf6rg", "FROM: JXrg\r\nSUBJECT: grXe\r\n\tan  alle"},
+		{"message-id-local,date", "Message-ID: <AbC.1@old.example>\r\nDate: 3 Mar 2012", "Date: 3 Mar 2012\r\nMESSAGE-ID:\r\n <abc.1@NEW.example>"},
+		{"ALL,-X", "Message-ID: <a@x>\r\nTo: b\r\nTo: c\r\nSubject: s", "SUBJECT: s\r\nTo: b\r\nX: other\r\nMessage-ID:\r\n\t<a@x>"},
+	} {
+		src, dst := embedded(server, fmt.Sprint("src-", i)), embedded(server, fmt.Sprint("dst-", i))
+		server.Account(src.user).AddMessage("INBOX", nil, day(1), []byte(c.here+rest))
+		server.Account(dst.user).AddMessage("INBOX", nil, day(1), []byte(c.there+rest))
+		key := ""
+		if c.key != "" {
+			key = "--key " + c.key
+		}
+		between(t, src, dst).sh(`imap-fetch ` + key + ` $SRC | imap-diff --report --exit-code --explain $DST >&2`).wants(0)
+	}
+}
+
+// TestCase43OddStart: a header that begins with a continuation, or with a line
+// that is no field, is read on.
+func TestCase43OddStart(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	const fields = "Message-ID: <odd@x>\r\nDate: Sat, 3 Mar 2012 10:11:12 +0100\r\n\r\ntext\r\n"
+	starts := []string{" a continuation\r\n\tand another\r\n", ": nameless\r\n  and more\r\n", "From joe Sat Mar  3 10:11:12 2012\r\n", "no colon here\r\n", "a name: value\r\n", ":\r\n"}
+	for i, start := range starts {
+		source.Account("src").AddMessage("INBOX", nil, day(i), []byte(start+fields))
+	}
+	src := embedded(source, "src")
+	b := newBench(t).with("SRC", src.options())
+	o := b.sh(`imap-fetch --headers --level none $SRC | sed -n 's/.*"key":"\([^"]*\)".*/\1/p' | tail -n +2 | sort | uniq -c`).wants(0)
+	if want := fmt.Sprint(len(starts)); !strings.HasPrefix(strings.TrimSpace(o.stdout), want+" recipe:") {
+		t.Errorf("not one key for all: %s", o.stdout)
+	}
+	destination := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: rewrite})
+	b = between(t, src, embedded(destination, "dst"))
+	b.sh(straight).wants(0).appended(len(starts))
+	b.sh(straight).wants(0).appended(0)
+}
+
+// TestCase47OneFolder: the messages of several folders arrive in one, each once,
+// on a server that renames them too.
+func TestCase47OneFolder(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	equal := letter("in each", "Hello\n")
+	for i, m := range imaptest.Generate(47, 30) {
+		folder := []string{"a", "b", "c"}[i%3]
+		server.Account("src").AddMessage(folder, m.Flags, m.InternalDate, m.Octets)
+		if i < 3 {
+			server.Account("src").AddMessage(folder, nil, day(1), equal)
+		}
+	}
+	src := embedded(server, "src")
+	renamed := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: renaming})
+	const into1 = ` --map a=All --map b=All --map c=All `
+	for name, dst := range map[string]account{"plain": embedded(server, "dst"), "renaming": embedded(renamed, "dst")} {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			b.write("receipts", nil)
+			for form, script := range map[string]string{
+				"file": `imap-fetch $SRC -o mail --restart && imap-diff --receipts receipts` + into1 + `$DST mail | imap-push --allow rewrite $DST | tee -a receipts`,
+				"pipe": `imap-fetch --headers $SRC | imap-diff --receipts receipts` + into1 + `$DST | imap-fetch --select - $SRC | imap-push --allow rewrite $DST | tee -a receipts`,
+			} {
+				o := b.sh(script).wants(0)
+				if n := len(dst.dump(t)); n != 33 {
+					t.Errorf("%s: %d messages\n%s", form, n, o)
+				}
+			}
+		})
+	}
+}
+
+// TestReceiptsOfRealServers: Dovecot and Cyrus tell UIDs that receipts are known
+// by.
+func TestReceiptsOfRealServers(t *testing.T) {
+	t.Parallel()
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
+	src := real(dovecot, "src")
+	src.fill(t, withOdd(imaptest.Spread(imaptest.Generate(9, 60))))
+	all := src.dump(t)
+	for name, dst := range map[string]account{"dovecot": real(dovecot, "dst"), "cyrus": real(cyrus, "joe")} {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			b.sh(remembering).wants(0).appended(len(all))
+			b.sh(remembering).wants(0).appended(0)
+			// By another key than that of the receipts, so that only they tell.
+			b.sh(`imap-fetch --key x-nowhere $SRC -o other && sed 's/"key":"[^"]*"/"key":"recipe:0"/' receipts >r && imap-diff --report --exit-code --receipts r $DST other >&2`).wants(0)
 		})
 	}
 }
