@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 )
 
 const identity = "Which message is which (by key, and counted; see --key of imap-fetch)"
@@ -17,6 +18,7 @@ const identity = "Which message is which (by key, and counted; see --key of imap
 // reads them.
 func identityFlags() []ucli.Flag {
 	return []ucli.Flag{
+		&ucli.StringFlag{Name: "key", Category: identity, Usage: "`RECIPE`: as in imap-fetch; by default that of SOURCE, whose bodies are read for another one"},
 		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder", Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
 		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one message for each key in a folder, the first"},
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
@@ -27,6 +29,13 @@ func identityFlags() []ucli.Flag {
 
 // identify reads the options of identityFlags.
 func identify(c *ucli.Context, opt *diff.Options) error {
+	if cli.Given(c, "key") {
+		recipe, err := headerkey.ParseRecipe(c.String("key"))
+		if err != nil {
+			return err
+		}
+		opt.Key = &recipe
+	}
 	match := c.String("match")
 	if match != "folder" && match != "account" {
 		return exit.Errorf(exit.Usage, "--match is folder or account, not %s", cli.Safe(match))

@@ -58,8 +58,9 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 	var seen stream.Seen
 	var large *Entry // its parts are under way
 	var into *Target
+	in := &rekeyed{in: a.in, recipe: recipe}
 	for {
-		rec, err := a.in.Next()
+		rec, err := in.Next()
 		if err == io.EOF {
 			return nil
 		}
@@ -68,9 +69,6 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 		}
 		switch r := rec.(type) {
 		case *stream.Begin:
-			if r.Key != recipe.String() {
-				return exit.Errorf(exit.Usage, "the streams have different keys: %q and %q", recipe.String(), r.Key).WithHint("export both with the same --key")
-			}
 			a.begin = r
 		case *stream.Folder:
 			a.folder(r)

@@ -23,12 +23,13 @@ type Options struct {
 	NoEmpty     bool   // folders that nothing goes to are not wanted
 	Prune       *Prune // destination folders that no source folder goes to are to go, or nil
 	SyncFlags   SyncFlags
-	Flags       flags.Policy // which flags are compared, and what they are called there
-	Receipts    *Receipts    // of earlier runs, or nil
-	Account     bool         // what another folder of the destination has is present
-	Explain     bool         // a report shows what looks like a missing message, and why it is another
-	Once        bool         // leave out what a source folder before has
-	Unique      bool         // leave out what goes to one folder twice, by key
+	Flags       flags.Policy      // which flags are compared, and what they are called there
+	Receipts    *Receipts         // of earlier runs, or nil
+	Key         *headerkey.Recipe // what to compare by, or nil: as the source does
+	Account     bool              // what another folder of the destination has is present
+	Explain     bool              // a report shows what looks like a missing message, and why it is another
+	Once        bool              // leave out what a source folder before has
+	Unique      bool              // leave out what goes to one folder twice, by key
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter
@@ -118,7 +119,8 @@ func newComparison(ctx context.Context, opt *Options, dest Destination, out outc
 
 // run goes through the source. What was whole in a damaged stream has been
 // acted on when the error is returned.
-func (c *comparison) run(in *stream.Reader) error {
+func (c *comparison) run(in records) error {
+	in = c.opt.keyed(in)
 	for {
 		rec, err := in.Next()
 		if err == nil {

@@ -25,8 +25,8 @@ type ledger struct {
 	places  map[place][]carried // sorted by UID, those of later runs behind
 	targets map[string]uint32   // a number for each destination folder
 	blind   int                 // messages of which the destination told no UID
-	runs    int // between the two accounts
-	others  int // between others
+	runs    int                 // between the two accounts
+	others  int                 // between others
 }
 
 // place is a source folder as it was in a run.

@@ -173,8 +173,9 @@ type replay struct {
 }
 
 // run takes as many records as the first reading did.
-func (r *replay) run(in *stream.Reader, records int) error {
-	for range records {
+func (r *replay) run(in records, count int) error {
+	in = r.opt.keyed(in)
+	for range count {
 		rec, err := in.Next()
 		if err == nil {
 			err = r.record(rec)
