@@ -51,7 +51,7 @@ func flags() []ucli.Flag {
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
 		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
 		&ucli.StringSliceFlag{Name: "last", Usage: "`NAME`: behind all others"},
-		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas, or ALL, or ALL,-X-*"},
+		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas (message-id-local is without its domain), or ALL, or ALL,-X-*"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --select or --source stream that was filtered on the way"},
 		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
 	}
