@@ -84,6 +84,8 @@ func TestReceiptsNameWhatIsThere(t *testing.T) {
 		}
 		return said(t, nil, list...)
 	}
+	stale := went(1, 3)
+	stale.TargetUIDValidity = 8
 	for name, c := range map[string]struct {
 		receipts string
 		there    []mail
@@ -106,6 +108,7 @@ func TestReceiptsNameWhatIsThere(t *testing.T) {
 		"present":                      {other(func(x *receipt.Receipt) { x.Result = receipt.Present }), there, nil},
 		"no UIDPLUS":                   {other(func(x *receipt.Receipt) { x.TargetUID, x.TargetUIDValidity = 0, 0 }), there, source},
 		"a later run says another UID": {said(t, nil, append([]receipt.Receipt{went(1, 100), went(2, 1)}, append(all, went(2, 2))...)...), there, nil},
+		"an old one names another's":   {said(t, nil, append([]receipt.Receipt{stale}, all[1:]...)...), there, source[:1]},
 		"two name one":                 {said(t, nil, went(1, 1), went(2, 1)), there, source[1:]},
 	} {
 		t.Run(name, func(t *testing.T) {
