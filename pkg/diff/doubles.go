@@ -32,6 +32,9 @@ type double struct {
 	n     int
 }
 
+// doubleOctets is about what remembering a message takes.
+const doubleOctets = 48
+
 func newDoubles(opt *Options) *doubles {
 	if !opt.Once && !opt.Unique {
 		return nil
@@ -64,6 +67,9 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 	for _, look := range looks {
 		if _, met := d.met[look]; !met {
 			d.met[look] = here
+			if len(d.met)%chunkSize == 0 {
+				raiseMemoryGoal(chunkSize * doubleOctets)
+			}
 			d.last = append(d.last, look)
 		}
 	}

@@ -215,3 +215,31 @@ func TestMemoryOfAccountIndex(t *testing.T) {
 	}
 	t.Logf("%d MiB", n>>20)
 }
+
+// TestMemoryOfIdentity: what else imap-diff remembers of messages takes about as
+// much again.
+func TestMemoryOfIdentity(t *testing.T) {
+	const messages = 300_000
+	b := newBench(t)
+	b.write("monday", manifest(t, 0, messages))
+	b.write("other", manifest(t, messages, messages))
+	receipts := []byte(`{"type":"begin","format":"imap-receipts","version":1,"source":{"user":"joe","host":"old.example"},"destination":{"user":"joe","host":"old.example"}}` + "\n")
+	for i := range messages {
+		f := i * 3 / messages
+		receipts = fmt.Appendf(receipts, `{"type":"receipt","result":"appended","folder":"Folder %d","uidvalidity":%d,"uid":%d,"target":"Folder %d","target_uidvalidity":%d,"target_uid":%d,"time":""}`+"\n", f, f+7, i+1, f, f+7, i+1)
+	}
+	b.write("receipts", receipts)
+	for _, c := range [][]string{
+		{`imap-diff --once --unique -o plan monday monday`},
+		{`cat monday`, `imap-diff --once -o plan - other`},
+		{`imap-diff --match account -o plan monday other`},
+		{`imap-diff --receipts receipts -o plan monday other`},
+		{`imap-diff --receipts receipts -o plan monday monday`},
+	} {
+		n := b.peak(c...)
+		t.Logf("%d MiB: %s", n>>20, c)
+		if limit := int64(most + 2*64*messages); n > limit {
+			t.Errorf("%s: %d MiB, at most %d", c, n>>20, limit>>20)
+		}
+	}
+}
