@@ -27,6 +27,7 @@ type ledger struct {
 	blind   int                 // messages of which the destination told no UID
 	runs    int                 // between the two accounts
 	others  int                 // between others
+	size    int                 // messages
 }
 
 // place is a source folder as it was in a run.
@@ -41,6 +42,10 @@ type carried struct {
 	target           uint32 // its number
 	validity, landed uint32 // UIDVALIDITY and UID there
 }
+
+// carriedOctets is about what a message takes, with its place among those that
+// are reserved.
+const carriedOctets = 80
 
 // between reads the receipts of runs from one account to another.
 func (r *Receipts) between(source, destination receipt.Account) (*ledger, error) {
@@ -103,6 +108,9 @@ func (l *ledger) take(x *receipt.Receipt) {
 	if !known {
 		number = uint32(len(l.targets))
 		l.targets[x.Target] = number
+	}
+	if l.size++; l.size%chunkSize == 0 {
+		raiseMemoryGoal(chunkSize * carriedOctets)
 	}
 	at := place{x.Folder, x.UIDValidity}
 	l.places[at] = append(l.places[at], carried{x.UID, number, x.TargetUIDValidity, x.TargetUID})

@@ -219,7 +219,7 @@ func TestMemoryOfAccountIndex(t *testing.T) {
 // TestMemoryOfIdentity: what else imap-diff remembers of messages takes about as
 // much again.
 func TestMemoryOfIdentity(t *testing.T) {
-	const messages = 300_000
+	const messages = 200_000
 	b := newBench(t)
 	b.write("monday", manifest(t, 0, messages))
 	b.write("other", manifest(t, messages, messages))
