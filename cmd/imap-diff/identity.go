@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"io"
 	"os"
 
@@ -24,6 +26,7 @@ func identityFlags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
 		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
 		&ucli.StringFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it"},
+		&ucli.StringFlag{Name: "record", Category: identity, Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
 	}
 }
 
@@ -40,12 +43,29 @@ func identify(c *ucli.Context, opt *diff.Options) error {
 	if match != "folder" && match != "account" {
 		return exit.Errorf(exit.Usage, "--match is folder or account, not %s", cli.Safe(match))
 	}
+	if cli.Given(c, "record") && (c.Bool("report") || opt.FoldersOnly || cli.Given(c, "write-map")) {
+		return exit.Errorf(exit.Usage, "--record goes with a plan of messages")
+	}
 	if opt.Explain = c.Bool("explain"); opt.Explain && !c.Bool("report") {
 		return exit.Errorf(exit.Usage, "--explain goes with --report")
 	}
 	opt.Account = match == "account"
 	opt.Unique, opt.Once = c.Bool("unique"), c.Bool("once")
 	return receipts(c, opt)
+}
+
+// record opens the file of --record.
+func record(c *ucli.Context, opt *diff.Options) (release func() error, err error) {
+	if !cli.Given(c, "record") {
+		return func() error { return nil }, nil
+	}
+	out, err := os.OpenFile(c.String("record"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, exit.Errorf(exit.IO, "--record: %w", err)
+	}
+	lines := bufio.NewWriter(out)
+	opt.Record = lines
+	return func() error { return exit.Wrap(exit.IO, errors.Join(lines.Flush(), out.Close())) }, nil
 }
 
 // receipts reads --receipts.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -108,7 +109,11 @@ func run(c *ucli.Context) error {
 	case c.Bool("report"):
 		return report(c, opt, reader, dest)
 	}
-	return plan(c, opt, in, reader, dest)
+	done, err := record(c, &opt)
+	if err != nil {
+		return err
+	}
+	return errors.Join(plan(c, opt, in, reader, dest), done())
 }
 
 // syncFlags reads what is to become of flags.

@@ -22,9 +22,12 @@ type aside struct {
 	w    *stream.Writer
 }
 
+// needsTwo tells whether the options need two readings of the source.
+func (o *Options) needsTwo() bool { return o.SyncFlags.on() || o.Account || o.Record != nil }
+
 // setAside tells whether the source is put aside, and begins to.
 func (c *comparison) setAside() (bool, error) {
-	if !c.piped || c.opt.FoldersOnly || !c.opt.SyncFlags.on() && !c.opt.Account && !c.merges() {
+	if !c.piped || c.opt.FoldersOnly || !c.opt.needsTwo() && !c.merges() {
 		return false, nil
 	}
 	if len(c.tallies) > 0 {

@@ -28,6 +28,7 @@ type Options struct {
 	Key         *headerkey.Recipe // what to compare by, or nil: as the source does
 	Account     bool              // what another folder of the destination has is present
 	Explain     bool              // a report shows what looks like a missing message, and why it is another
+	Record      io.Writer         // gets receipts of what is present, or nil
 	Once        bool              // leave out what a source folder before has
 	Unique      bool              // leave out what goes to one folder twice, by key
 	Warn        func(format string, args ...any)

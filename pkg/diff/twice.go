@@ -22,14 +22,14 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 	if !c.over || len(d.streams) == 0 && c.aborted == nil {
 		return first
 	}
-	records := c.records
+	records, found := c.records, c.landings()
 	d.release()
 	second, err := again()
 	if err != nil {
 		return err
 	}
 	defer second.Close()
-	r := &replay{planner: p, decisions: d}
+	r := &replay{planner: p, decisions: d, recorder: recorder{out: p.opt.Record, found: found}}
 	if err := r.run(second, records); err != nil {
 		return err
 	}
@@ -170,6 +170,8 @@ type replay struct {
 	byName  map[string]*source
 	ordinal uint32 // of the next message
 	route   route
+
+	recorder recorder
 }
 
 // run takes as many records as the first reading did.
@@ -205,6 +207,9 @@ func (r *replay) record(rec stream.Record) error {
 		return nil
 	case *stream.End:
 		r.opened = nil
+		if err := r.recorder.end(); err != nil {
+			return err
+		}
 		return r.planner.end(r.now.counts)
 	case *stream.Abort:
 		b := r.opened
@@ -227,7 +232,10 @@ func (r *replay) begin(b *stream.Begin) error {
 	for _, s := range r.now.toc {
 		r.byName[s.Name] = s
 	}
-	return r.planner.start(r.now.begin, r.now.toc)
+	if err := r.planner.start(r.now.begin, r.now.toc); err != nil {
+		return err
+	}
+	return r.recorder.begin(r.planner.opened)
 }
 
 func (r *replay) message(m *stream.Message) error {
@@ -243,6 +251,9 @@ func (r *replay) message(m *stream.Message) error {
 	}
 	switch {
 	case !r.isTold(ordinal):
+		if err := r.recorder.message(m, ordinal); err != nil {
+			return err
+		}
 		return r.syncFlags(m, ordinal, s)
 	case s.failed != "":
 		return r.bar(m, s)

@@ -210,3 +210,26 @@ func TestExplain(t *testing.T) {
 	b.sh(`imap-fetch $DST -o there && imap-fetch $SRC | imap-diff --report --explain - there >&2`).wants(0).says("near: INBOX UID 1 is missing, and UID 2 of INBOX")
 	b.sh(`imap-fetch $SRC | imap-diff --explain $DST`).wants(64).says("--report")
 }
+
+// TestRecordOfWhatIsThere: what keys found present is known by its UID from then
+// on, and nothing is moved for it.
+func TestRecordOfWhatIsThere(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("src").Fill(withOdd(mail(60)))
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	b := between(t, src, dst)
+	all := len(src.dump(t))
+	b.sh(`imap-fetch --level none $SRC -o mail && imap-diff $DST mail | imap-push $DST`).wants(0).appended(all)
+	b.sh(`sed 's/"key":"[a-z]*:/"key":"recipe:x/' mail >stranger && imap-diff --edited --report --exit-code $DST stranger`).wants(1)
+	for name, script := range map[string]string{
+		"file": `imap-diff --record file $DST mail >/dev/null`,
+		"pipe": `imap-fetch --headers $SRC | imap-diff --record pipe $DST >/dev/null`,
+	} {
+		b.sh(script).wants(0)
+		for _, form := range []string{`stranger`, `- <stranger`} {
+			b.sh(`imap-diff --edited --exit-code --receipts ` + name + ` $DST ` + form + ` >/dev/null`).wants(0).says(fmt.Sprintf("%d present, 0 missing", all))
+		}
+	}
+	b.sh(`imap-diff --record x --report $DST mail`).wants(64)
+}
