@@ -15,6 +15,7 @@ import (
 
 // Options say how to compare.
 type Options struct {
+	Identity
 	Tool        string
 	Edited      bool // the source was filtered on purpose
 	Labels      []stream.Label
@@ -23,14 +24,7 @@ type Options struct {
 	NoEmpty     bool   // folders that nothing goes to are not wanted
 	Prune       *Prune // destination folders that no source folder goes to are to go, or nil
 	SyncFlags   SyncFlags
-	Flags       flags.Policy      // which flags are compared, and what they are called there
-	Receipts    *Receipts         // of earlier runs, or nil
-	Key         *headerkey.Recipe // what to compare by, or nil: as the source does
-	Account     bool              // what another folder of the destination has is present
-	Explain     bool              // a report shows what looks like a missing message, and why it is another
-	Record      io.Writer         // gets receipts of what is present, or nil
-	Once        bool              // leave out what a source folder before has
-	Unique      bool              // leave out what goes to one folder twice, by key
+	Flags       flags.Policy // which flags are compared, and what they are called there
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter

@@ -61,7 +61,7 @@ func shelves(t testing.TB, all ...shelf) []byte {
 // emptyAccount is a destination without a message.
 func emptyAccount(t testing.TB) Destination {
 	t.Helper()
-	return NewArchive(stream.NewReader(bytes.NewReader(shelves(t, shelf{name: "INBOX"})), false))
+	return NewArchive(stream.NewReader(bytes.NewReader(shelves(t, shelf{name: "INBOX"})), false), nil)
 }
 
 // fates returns what a plan says of each message, in its order: "INBOX 1" to be
@@ -103,13 +103,13 @@ func TestOnceAndUnique(t *testing.T) {
 		source []shelf
 		want   string
 	}{
-		"once":                       {Options{Once: true}, []shelf{{"x", []mail{a, b}}, {"y", []mail{b, a, b}}, {"z", []mail{a}}}, "x 1,x 2,-y 1,-y 2,-y 3,-z 1"},
-		"once, several in the first": {Options{Once: true}, []shelf{{"x", []mail{a, a}}, {"y", []mail{a}}}, "x 1,x 2,-y 1"},
-		"once, other octets":         {Options{Once: true}, []shelf{{"x", []mail{a}}, {"y", []mail{other, a}}, {"z", []mail{other}}}, "x 1,y 1,-y 2,-z 1"},
-		"unique":                     {Options{Unique: true}, []shelf{{"x", []mail{a, b, a, other}}, {"y", []mail{a}}}, "x 1,x 2,-x 3,-x 4,y 1"},
-		"both":                       {Options{Unique: true, Once: true}, []shelf{{"x", []mail{a, a}}, {"y", []mail{a, other, other}}}, "x 1,-x 2,-y 1,y 2,-y 3"},
-		"large":                      {Options{Once: true, Unique: true}, []shelf{{"x", []mail{large, large}}, {"y", []mail{large}}}, "x 1,-x 2,-y 1"},
-		"the first is broken":        {Options{Once: true, Unique: true}, []shelf{{"x", []mail{broken, large}}, {"y", []mail{large}}}, "!x 1,x 2,-y 1"},
+		"once":                       {Options{Identity: Identity{Once: true}}, []shelf{{"x", []mail{a, b}}, {"y", []mail{b, a, b}}, {"z", []mail{a}}}, "x 1,x 2,-y 1,-y 2,-y 3,-z 1"},
+		"once, several in the first": {Options{Identity: Identity{Once: true}}, []shelf{{"x", []mail{a, a}}, {"y", []mail{a}}}, "x 1,x 2,-y 1"},
+		"once, other octets":         {Options{Identity: Identity{Once: true}}, []shelf{{"x", []mail{a}}, {"y", []mail{other, a}}, {"z", []mail{other}}}, "x 1,y 1,-y 2,-z 1"},
+		"unique":                     {Options{Identity: Identity{Unique: true}}, []shelf{{"x", []mail{a, b, a, other}}, {"y", []mail{a}}}, "x 1,x 2,-x 3,-x 4,y 1"},
+		"both":                       {Options{Identity: Identity{Unique: true, Once: true}}, []shelf{{"x", []mail{a, a}}, {"y", []mail{a, other, other}}}, "x 1,-x 2,-y 1,y 2,-y 3"},
+		"large":                      {Options{Identity: Identity{Once: true, Unique: true}}, []shelf{{"x", []mail{large, large}}, {"y", []mail{large}}}, "x 1,-x 2,-y 1"},
+		"the first is broken":        {Options{Identity: Identity{Once: true, Unique: true}}, []shelf{{"x", []mail{broken, large}}, {"y", []mail{large}}}, "!x 1,x 2,-y 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source := shelves(t, c.source...)

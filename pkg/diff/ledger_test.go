@@ -44,7 +44,8 @@ func planBy(t testing.TB, source []mail, dest Destination, pipe bool, receipts s
 	if pipe {
 		again = nil
 	}
-	opt := Options{Warn: t.Logf, Progress: progress.None{}, Receipts: &Receipts{Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(receipts)), nil }}}
+	opt := Options{Warn: t.Logf, Progress: progress.None{}}
+	opt.Receipts = &Receipts{Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(receipts)), nil }}
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{})
 	_, err := Plan(t.Context(), opt, stream.NewReader(bytes.NewReader(data), false), again, dest, w)

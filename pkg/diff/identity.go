@@ -1,0 +1,19 @@
+package diff
+
+import (
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+)
+
+// Identity says when two messages are one, and what becomes of those that are
+// there more than once.
+type Identity struct {
+	Key      *headerkey.Recipe // what to compare by, or nil: as the source does
+	Receipts *Receipts         // of earlier runs, or nil
+	Record   io.Writer         // gets receipts of what is present, or nil
+	Account  bool              // what another folder of the destination has is present
+	Once     bool              // leave out what a source folder before has
+	Unique   bool              // leave out what goes to one folder twice, by key
+	Explain  bool              // a report shows what looks like a missing message, and why it is another
+}
