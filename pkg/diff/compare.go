@@ -71,21 +71,22 @@ type comparison struct {
 	dest Destination
 	out  outcome
 
-	begin       *stream.Begin // of the stream under way, or nil
-	recipe      headerkey.Recipe
-	toc         []*source
-	byName      map[string]*source
-	at          int  // the source folder that the messages have come to
-	started     bool // the table of contents is complete
-	streams     int  // that have begun
-	records     int  // that were taken, of all streams
-	over        bool // nothing more can come, and all is decided
-	seen        stream.Seen
-	again       bool           // the parts of a message that was met before
-	large       *stream.Failed // the message whose parts are under way, by its folder and UID
-	astrayLarge bool           // the message whose parts are under way is the last of the strays
-	late        *waiter        // its sha256 comes with its last part
-	into        *matcher       // where late waits
+	begin        *stream.Begin // of the stream under way, or nil
+	recipe       headerkey.Recipe
+	toc          []*source
+	byName       map[string]*source
+	at           int  // the source folder that the messages have come to
+	started      bool // the table of contents is complete
+	streams      int  // that have begun
+	records      int  // that were taken, of all streams
+	over         bool // nothing more can come, and all is decided
+	seen         stream.Seen
+	again        bool           // the parts of a message that was met before
+	large        *stream.Failed // the message whose parts are under way, by its folder and UID
+	astrayLarge  bool           // the message whose parts are under way is the last of the strays
+	carriedLarge *entry         // what that message was found to be by a receipt, or nil
+	late         *waiter        // its sha256 comes with its last part
+	into         *matcher       // where late waits
 
 	piped   bool     // the source cannot be read again
 	patient int      // how many messages may wait until the whole source has been read
@@ -301,7 +302,7 @@ func (c *comparison) start() error {
 }
 
 func (c *comparison) message(m *stream.Message) error {
-	c.late, c.large, c.astrayLarge = nil, nil, false
+	c.late, c.large, c.astrayLarge, c.carriedLarge = nil, nil, false, nil
 	ordinal := c.ordinal
 	c.ordinal++
 	again, err := c.seen.Again(c.begin, m)
@@ -341,6 +342,9 @@ func (c *comparison) message(m *stream.Message) error {
 	v, e := present, c.carried(m, s.target)
 	if e != nil {
 		match.claim(e, certain, &look, ordinal)
+		if m.Parts > 0 {
+			c.carriedLarge = e
+		}
 	} else {
 		v, e = match.decide(look, ordinal, m.Parts == 0)
 	}
@@ -390,6 +394,11 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 		c.waiting--
 		c.late = nil
 		return c.out.takenBack(f)
+	}
+	if e := c.carriedLarge; e != nil {
+		c.carriedLarge, e.claimed = nil, reserved
+		c.counts.Present--
+		return nil
 	}
 	if c.astrayLarge {
 		c.strays, c.astrayLarge = c.strays[:len(c.strays)-1], false

@@ -144,3 +144,16 @@ func TestDamagedReceipts(t *testing.T) {
 		}
 	}
 }
+
+// A message that receipts know and whose parts do not all come is counted once.
+func TestCarriedAndBroken(t *testing.T) {
+	source := shelves(t, shelf{"INBOX", []mail{{"l", "large!", 2, ""}, {"k", "aa", 1, ""}}})
+	for _, pipe := range []bool{false, true} {
+		dest := &model{mails: []mail{{"l", "rewritten", 2, ""}, {"k", "aa", 1, ""}}}
+		opt := Options{Identity: Identity{Receipts: &Receipts{Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(said(t, nil, went(1, 1)))), nil }}}}
+		got, end := fates(t, opt, source, dest, pipe)
+		if strings.Join(got, ",") != "!INBOX 1" || end.Listed != 2 || end.Present != 1 || end.Failed != 1 {
+			t.Errorf("pipe %v: %q, %+v", pipe, got, end)
+		}
+	}
+}

@@ -70,6 +70,7 @@ type matcher struct {
 	group   []*entry // reused
 	flags   flagSets
 	ousted  []uint32 // ordinals, or UIDs, of claimants who have lost their place and were not told
+	roams   bool     // what is missing may be in another folder
 	piped   bool     // a mistaken claimant is known by its UID, its record being gone
 }
 
@@ -140,7 +141,7 @@ type resolution struct {
 	pairs    []pair   // present after all
 	ties     []tie    // of messages without octets
 
-	left      []waiter // the missing
+	left      []waiter // the missing, where they may be in another folder
 	ambiguous []uint32 // ordinals of the missing that could as well be another of the same key
 }
 
@@ -222,7 +223,10 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 			r.pairs = append(r.pairs, pair{&w.evidence, w.ordinal, w.entry, nil})
 			continue
 		}
-		r.missing, r.left = append(r.missing, w.ordinal), append(r.left, *w)
+		r.missing = append(r.missing, w.ordinal)
+		if m.roams {
+			r.left = append(r.left, *w)
+		}
 		if len(tied) > 0 || len(contested) > 0 {
 			r.ambiguous = append(r.ambiguous, w.ordinal)
 		}

@@ -101,6 +101,7 @@ func (c *comparison) leave(s *source) error {
 // resolve decides on all that waits for a target.
 func (c *comparison) resolve(t *Target) error {
 	c.waiting -= len(t.match.waiters)
+	t.match.roams = c.opt.Account
 	r, err := t.match.resolve()
 	if err != nil {
 		return err
