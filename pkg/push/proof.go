@@ -77,7 +77,7 @@ func (p *pusher) proofread(t *target) error {
 	if err != nil {
 		return p.leaveUnread(err)
 	}
-	if len(changed) == 0 {
+	if changed = p.strong(t, changed); len(changed) == 0 {
 		return nil
 	}
 	what, other, err := p.desk.findings(changed)
@@ -90,6 +90,21 @@ func (p *pusher) proofread(t *target) error {
 	}
 	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, so that the next run would append them again: %d of %d that were read back have another key%s", t.name, len(changed), len(sent), what).
 		WithHint("%s", hint)
+}
+
+// strong returns the messages whose key is made of fields that servers leave
+// alone. One without any such field is known by its whole header or text, which
+// changes where a server adds a field: that is worth a warning, once.
+func (p *pusher) strong(t *target, changed []specimen) []specimen {
+	all := len(changed)
+	changed = slices.DeleteFunc(changed, func(s specimen) bool {
+		return strings.HasPrefix(s.Key, "header:") || strings.HasPrefix(s.Key, "body:")
+	})
+	if len(changed) < all && !p.warned["fields"] {
+		p.warned["fields"] = true
+		p.opt.Warn("%q: the server adds fields to messages that have none of the key, and these will be appended again by the next run unless imap-diff has --receipts", t.name)
+	}
+	return changed
 }
 
 // leaveUnread is for what cannot be read back: that proves nothing.

@@ -65,6 +65,54 @@ func TestRewritingDestination(t *testing.T) {
 	}
 }
 
+// TestMessageIDInAnotherCase: a server that changes the Message-ID itself, its
+// case or its domain, stops the first run, and the key that is proposed then
+// gets nothing in the second.
+func TestMessageIDInAnotherCase(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	source.Account("src").Fill(mail(60))
+	src := embedded(source, "src")
+	all := len(src.dump(t))
+	id := regexp.MustCompile(`(?im)^Message-ID:[ \t]*<.*`)
+	for name, change := range map[string]func([]byte) []byte{
+		"case":   bytes.ToUpper,
+		"domain": func(line []byte) []byte { return bytes.Replace(line, []byte("@"), []byte("@relay.example+"), 1) },
+	} {
+		destination := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: func(user, box string, octets []byte) []byte {
+			return rewrite(user, box, id.ReplaceAllFunc(octets, change))
+		}})
+		b := between(t, src, embedded(destination, "stops"))
+		b.sh(straight).wants(76).says("--key message-id-local,date")
+		for form, script := range ways("--key message-id-local,date", "") {
+			t.Run(name+", "+form, func(t *testing.T) {
+				b := between(t, src, embedded(destination, "dst-"+form))
+				b.sh(script).wants(0).appended(all)
+				b.sh(script).wants(0).appended(0)
+			})
+		}
+	}
+}
+
+// TestHeaderlessWhereFieldsAreAdded: a message that is known by its text alone is
+// another where the server adds a header. That stops nothing, and receipts know
+// it again.
+func TestHeaderlessWhereFieldsAreAdded(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	source.Account("src").Fill(mail(40))
+	source.Account("src").AddMessage("Drafts", nil, day(1), []byte("\r\nno header at all\r\n"))
+	source.Account("src").AddMessage("INBOX", nil, day(1), []byte("X-Mailer: old\r\n\r\nno field of a key\r\n"))
+	src := embedded(source, "src")
+	destination := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: func(_, _ string, octets []byte) []byte {
+		return append([]byte("Received: by new.example; Sun, 22 Nov 2026 10:00:00 +0000\r\n"), octets...)
+	}})
+	b := between(t, src, embedded(destination, "dst"))
+	b.write("receipts", nil)
+	b.sh(`imap-fetch $SRC -o mail && imap-diff $DST mail | imap-push $DST | tee -a receipts`).wants(0).appended(42).says("adds fields")
+	b.sh(`imap-diff --receipts receipts $DST mail | imap-push $DST | tee -a receipts`).wants(0).appended(0)
+}
+
 // TestEveryStart: three equal messages, two of one key with other text and one
 // without any header end as exactly these, whichever of them are there already.
 func TestEveryStart(t *testing.T) {
