@@ -36,7 +36,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
-		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|rewrite`: remove the folders that the plan says are to be removed, once all of it was read; go on where the server changes what messages are known by (see imap-diff --receipts); repeatable"},
+		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|rewrite`: remove the folders that the plan says are to be removed, once all of it was read; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
 		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
 		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
 		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},

@@ -32,13 +32,14 @@ type Options struct {
 	Unconditional bool           // take a stream that has not been through imap-diff
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	AllowDelete   bool           // remove what the plan says is to be removed
-	AllowRewrite  bool           // go on where the server changes what messages are known by
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Subscribe     Subscription   // which folders; "": SubscribeSource
 	ACL           bool           // add the plan's access control lists to the destination's
 	// Transform says what is changed in messages on their way; nil: nothing. What
 	// changes the key of a message is refused unless AllowRewrite.
-	Transform    *transform.Rules
+	Transform *transform.Rules
+	// AllowRewrite goes on where what messages are known by is changed, by
+	// Transform or by the server.
 	AllowRewrite bool
 	// Limits bound what is sent. Once one is reached nothing more is tried: what
 	// is left of the plan gets receipts, and the error is a *limit.ReachedError.
