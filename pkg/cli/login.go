@@ -16,7 +16,7 @@ const (
 
 func loginFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "auth", Category: loggingIn, Usage: "`MECHANISM`: plain, login, cram-md5, scram-sha-1, -256 or -512 (each with -plus too), oauthbearer, xoauth2, external; repeatable, the first that the server offers is used (default: a token's, else SCRAM, else plain, else login)"},
+		&ucli.StringSliceFlag{Name: "auth", Category: loggingIn, Usage: "`MECHANISM`: plain, login, cram-md5, scram-sha-1, -256 or -512 (each with -plus too), oauthbearer, xoauth2, external, x-masterauth (Kerio's master password); repeatable, the first that the server offers is used (default: a token's, else SCRAM, else plain, else login)"},
 		&ucli.StringFlag{Name: "auth-user", Category: loggingIn, Usage: "`ADMIN`: who logs in for --user, with a password of ADMIN's"},
 		&ucli.BoolFlag{Name: "proxyauth", Category: loggingIn, Usage: "reach --user by the command PROXYAUTH, as Sun's and Netscape's servers want it"},
 

@@ -20,7 +20,7 @@ type login struct {
 	mechanism *mechanism
 	offered   string
 	secret    string
-	client    sasl.Client // nil for the LOGIN command
+	client    sasl.Client // nil where the mechanism has none
 	caps      string      // what the server offers from then on, if it says so
 }
 
@@ -49,8 +49,8 @@ func (c *conn) login(o *Options, secret string) error {
 			return err
 		}
 	}
-	if o.ProxyAuth {
-		if err := c.proxyAuth(o); err != nil {
+	if command := c.becomes(o); command != "" {
+		if err := c.become(command, o); err != nil {
 			return err
 		}
 	}
@@ -110,6 +110,11 @@ func (l *login) exchange() (response, error) {
 	if l.client != nil {
 		return l.c.sasl(l.client, l.note)
 	}
+	return l.mechanism.exchange(l)
+}
+
+// byLogin is the LOGIN command (RFC 3501 6.2.3).
+func (l *login) byLogin() (response, error) {
 	k := l.c.command("LOGIN").astring(l.o.authcid()).astring(l.secret).show("LOGIN <redacted>")
 	return l.c.run(k, l.note)
 }
@@ -198,6 +203,8 @@ func (l *login) advice() string {
 		return "if the password is right, the server may have another idea of the TLS connection, as behind a proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")
 	case strings.HasPrefix(l.mechanism.name, "scram-") && len(l.o.Auth) == 0 && strings.Contains(l.offered, "PLAIN"):
 		return "if the password is right, the server may not know it in the form that SCRAM needs: --auth plain"
+	case l.mechanism.name == "x-masterauth":
+		return "Kerio Connect alone has this, and only where master authentication is turned on, for the address that one comes from"
 	case l.mechanism.name == "external" && l.o.CertFile == "":
 		return "--tls-cert and --tls-key present a certificate"
 	}

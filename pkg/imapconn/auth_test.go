@@ -116,6 +116,7 @@ func TestLogin(t *testing.T) {
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "", "a", "b")}},
 			code:  exit.Protocol, err: `asks for more than the mechanism has: "b"`, sent: "AUTHENTICATE XOAUTH2", heard: []string{"user=joe\x01auth=Bearer tok-4711\x01\x01", ""}},
 
+		{name: "X-MASTERAUTH is not for us", caps: "X-MASTERAUTH AUTH=X-MASTERAUTH", sent: "LOGIN \"joe\" \"canary\""},
 		{name: "CRAM-MD5 is not for us", caps: "AUTH=CRAM-MD5", sent: "LOGIN \"joe\" \"canary\""},
 		{name: "CRAM-MD5 named, RFC 2195", caps: "SASL-IR " + plus, change: func(o *Options) {
 			o.Auth, o.User, o.Password = []string{"CRAM-MD5"}, "tim", secretly("tanstaaftanstaaf")
@@ -237,10 +238,11 @@ func TestAdvice(t *testing.T) {
 		{"SCRAM by default", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", nil, "--auth plain"},
 		{"SCRAM, nothing else", "hi", "LOGINDISABLED AUTH=SCRAM-SHA-256", nil, ""},
 		{"SCRAM named", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", func(o *Options) { o.Auth = []string{"scram-sha-256"} }, ""},
+		{"X-MASTERAUTH", "hi", "X", func(o *Options) { o.Auth = []string{"x-masterauth"} }, "Kerio"},
 		{"EXTERNAL, no certificate", "hi", "AUTH=EXTERNAL", func(o *Options) { o.Auth = []string{"external"} }, "--tls-cert"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newScript(t, "IMAP4rev1 SASL-IR "+test.caps, rule{when: "AUTHENTICATE", reply: "TAG NO no\r\n"})
+			s := newScript(t, "IMAP4rev1 SASL-IR "+test.caps, rule{when: "AUTHENTICATE", reply: "TAG NO no\r\n"}, rule{when: "X-MASTERAUTH", reply: "TAG BAD no\r\n"})
 			s.set(func(s *script) { s.greeting = "* OK [CAPABILITY " + s.caps + "] " + test.greeting + "\r\n" })
 			o := s.options()
 			if test.change != nil {

@@ -20,8 +20,13 @@ type mechanism struct {
 	proxies bool
 	// binds: it is tied to the TLS connection that it runs in (RFC 5056).
 	binds bool
-	// client begins the exchange; nil for the LOGIN command.
-	client func(*login) sasl.Client
+	// client begins the exchange of AUTHENTICATE. What has none is a command of
+	// its own, which exchange gives.
+	client   func(*login) sasl.Client
+	exchange func(*login) (response, error)
+	// become is the command that then opens the account, "" where the login
+	// itself does.
+	become string
 }
 
 // secret is what a mechanism proves who one is with.
@@ -43,16 +48,18 @@ var mechanisms = []mechanism{
 	{name: "scram-sha-256", secret: password, proxies: true, client: (*login).scram},
 	{name: "scram-sha-1", secret: password, proxies: true, client: (*login).scram},
 	{name: "plain", secret: password, exposes: true, proxies: true, client: (*login).plain},
-	{name: "login", secret: password, exposes: true},
+	{name: "login", secret: password, exposes: true, exchange: (*login).byLogin},
 	{name: "cram-md5", secret: password, client: (*login).cramMD5},
+	{name: "x-masterauth", secret: password, exchange: (*login).masterAuth, become: "X-SETUSER"},
 	{name: "oauthbearer", secret: token, exposes: true, proxies: true, client: (*login).oauthBearer},
 	{name: "xoauth2", secret: token, exposes: true, proxies: true, client: (*login).xoauth2},
 	{name: "external", secret: noSecret, proxies: true, client: (*login).external},
 }
 
-// onlyNamed are never chosen by default: CRAM-MD5 protects a password no
-// better than the clear does, and EXTERNAL wants to be set up.
-var onlyNamed = []string{"cram-md5", "external"}
+// onlyNamed are never chosen by default: MD5 protects a password no better than
+// the clear does, the password of X-MASTERAUTH opens all accounts, and EXTERNAL
+// wants to be set up.
+var onlyNamed = []string{"cram-md5", "x-masterauth", "external"}
 
 // Mechanisms lists the names that Options.Auth may hold.
 func Mechanisms() []string {
@@ -71,7 +78,7 @@ func findMechanism(name string) *mechanism {
 	return &mechanisms[i]
 }
 
-// sasl is the name that the server calls it by, "LOGIN" for the LOGIN command.
+// sasl is the name that the server calls it by, or the command that it is.
 func (m *mechanism) sasl() string { return strings.ToUpper(m.name) }
 
 // wanted lists the mechanisms to try, in order.
@@ -128,6 +135,9 @@ func (o *Options) checkMechanism(m *mechanism) error {
 		return exit.Errorf(exit.Usage, "--auth %s needs --token-command", m.name)
 	case m.secret == password && o.Token != nil:
 		return exit.Errorf(exit.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
+	case m.become != "" && o.AuthUser != "":
+		return exit.Errorf(exit.Usage, "--auth %s logs in by the master password, which is nobody's: --auth-user has no place in it", m.name).
+			WithHint("--user is the account to open")
 	case !m.proxies && o.authzid() != "":
 		return exit.Errorf(exit.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.AuthUser), quote(o.User)).
 			WithHint("plain, scram-sha-256 and others can; or --proxyauth, where the server has it")
@@ -181,7 +191,10 @@ func (c *conn) choose(o *Options) (*mechanism, error) {
 }
 
 func (c *conn) offers(m *mechanism) bool {
-	if m.client == nil {
+	switch {
+	case m.become != "": // stands in no list, so that it is tried
+		return true
+	case m.client == nil:
 		return !c.caps.has("LOGINDISABLED")
 	}
 	if m.binds {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/md5"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
@@ -280,6 +281,43 @@ func TestCase10ProxyAuth(t *testing.T) {
 	b.sh(`imap-list $ANN --auth-user admin --proxyauth`).wants(77).says("PROXYAUTH of admin for ann@127.0.0.1 refused")
 	b.sh(`imap-list $DST --auth-user admin --proxyauth`).wants(77).says("PROXYAUTH of admin for joe@127.0.0.1 refused")
 	b.sh(`imap-list $DST --proxyauth`).wants(64).says("--proxyauth needs --auth-user")
+}
+
+// TestCase10MasterAuth: by Kerio's master password, which takes no name of its
+// own, in all four commands; 77 where the server has no such thing.
+func TestCase10MasterAuth(t *testing.T) {
+	t.Parallel()
+	source := imaptest.StartServer(t, imaptest.Options{})
+	source.Account("joe").Fill(mail(20))
+	sum := md5.Sum([]byte("<1@kerio.example>secret"))
+	answer := hex.EncodeToString(sum[:])
+	kerio := startFront(t, source, "* OK [CAPABILITY IMAP4 IMAP4rev1] Kerio Connect IMAP4rev1 server ready\r\n", func(command string) (string, string) {
+		switch command {
+		case "X-MASTERAUTH":
+			return "+ <1@kerio.example>\r\n", ""
+		case answer:
+			return "TAG OK X-MASTERAUTH completed\r\n", ""
+		case `X-SETUSER "joe"`:
+			return "TAG OK X-SETUSER completed\r\n", "joe"
+		}
+		return "TAG NO no\r\n", ""
+	})
+	destination := imaptest.StartServer(t, imaptest.Options{})
+	b := between(t, account{kerio.Addr().String(), "joe"}, embedded(destination, "joe"))
+	b.env["ANN"] = account{kerio.Addr().String(), "ann"}.options() + " --auth x-masterauth"
+	b.env["SRC"] += " --auth x-masterauth"
+	o := b.sh(`imap-list $SRC --trace trace`).wants(0)
+	o.silent(b, "secret", "trace")
+	o.silent(b, answer, "trace")
+	if heard := kerio.heard(); heard != "X-MASTERAUTH|"+answer+`|X-SETUSER "joe"` {
+		t.Errorf("heard %s", heard)
+	}
+	b.sh(straight).wants(0).appended(20)
+	equal(t, embedded(source, "joe"), embedded(destination, "joe"))
+	b.sh(`imap-list $ANN`).wants(77).says("X-SETUSER of ann@127.0.0.1 refused")
+	b.sh(`IMAP_PASSWORD=wrong imap-list $SRC`).wants(77).says("login of joe@127.0.0.1 by X-MASTERAUTH refused")
+	b.sh(`imap-list $DST --auth x-masterauth`).wants(77).says("by X-MASTERAUTH refused", "BAD")
+	b.sh(`imap-list $SRC --auth-user admin`).wants(64).says("--auth-user has no place in it")
 }
 
 // TestCase11Mechanism: what the server lacks is 77, and LOGIN is no way out.

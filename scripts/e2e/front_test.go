@@ -18,7 +18,7 @@ import (
 type front struct {
 	net.Listener
 	mu       sync.Mutex
-	commands []string // that were said to it, without tags
+	commands []string // that were said to it, without tags, and answers to a "+"
 }
 
 // startFront serves on a free port of 127.0.0.1. After the greeting, admit
@@ -53,13 +53,17 @@ func (f *front) serve(client net.Conn, target, greeting string, admit func(strin
 		user = "joe"
 	}
 	lines := bufio.NewReader(client)
-	reply := ""
+	reply, last := "", ""
 	for user == "" {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return
 		}
-		tag, command, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		tag, command, tagged := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		if !tagged { // the answer to a "+"
+			tag, command = last, tag
+		}
+		last = tag
 		f.mu.Lock()
 		f.commands = append(f.commands, command)
 		f.mu.Unlock()

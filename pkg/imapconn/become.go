@@ -1,0 +1,43 @@
+package imapconn
+
+import (
+	"errors"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// becomes is the command that follows the login of somebody else and opens the
+// account, "" if there is none: PROXYAUTH, which Netscape's servers and their
+// heirs have, or what belongs to the mechanism. PROXYAUTH stands in no
+// capability that could be relied on, so that it is tried.
+func (c *conn) becomes(o *Options) string {
+	if o.ProxyAuth {
+		return "PROXYAUTH"
+	}
+	if m := findMechanism(c.loggedIn); m != nil {
+		return m.become
+	}
+	return ""
+}
+
+// become makes the connection of who logged in that of the account.
+func (c *conn) become(command string, o *Options) error {
+	_, err := c.run(c.command(command).astring(o.User), nil)
+	var no *imap.Error
+	if !errors.As(err, &no) {
+		if err == nil {
+			c.caps = nil // they may be others now
+		}
+		return err
+	}
+	if isTemporary(no) {
+		return exit.Errorf(exit.Temporary, "%s of %s: %w", command, o.who(), &refusal{no})
+	}
+	failure := exit.Errorf(exit.Login, "%s of %s refused: %w", command, o.who(), &refusal{no})
+	if o.ProxyAuth && no.Type == imap.StatusResponseTypeBad {
+		return failure.WithHint("the server seems not to know PROXYAUTH: --auth-user without --proxyauth is the usual way")
+	}
+	return failure
+}
