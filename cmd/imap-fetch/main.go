@@ -38,6 +38,14 @@ func main() {
 		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action: run,
+		GivesWay: map[string][]string{
+			"headers":    {"rate", "max-bytes"},
+			"source":     {"rate", "max-bytes"},
+			"select":     append(cli.Names(slices.Concat(cli.FolderFlags(), messageFlags())), "first", "last", "advice"),
+			"folder":     {"exclude"}, // what is named is wanted
+			"folder-rec": {"exclude"},
+			"include":    {"exclude"},
+		},
 		Stream: func(args []string) bool { return !cli.WritesFile(args) },
 	}), os.Args))
 }

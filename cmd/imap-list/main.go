@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
+	"github.com/imap-pipe/imap-pipe/pkg/preset"
 )
 
 func main() {
@@ -30,6 +31,12 @@ func main() {
 		Notes:  []string{"Nothing is printed before the listing is complete, and nothing is changed in the account."},
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.ConnectionFlags()),
 		Action: run,
+		GivesWay: map[string][]string{
+			"check":      cli.Names(cli.FolderFlags()),
+			"folder":     {"exclude"}, // what is named is wanted
+			"folder-rec": {"exclude"},
+			"include":    {"exclude"},
+		},
 	}), os.Args))
 }
 
@@ -40,6 +47,7 @@ func flags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --source that was filtered on the way"},
 		&ucli.BoolFlag{Name: "sizes", Usage: "the octets of each folder too, its largest message, and when its mail arrived: every message is asked for its size"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder too"},
+		&ucli.BoolFlag{Name: "presets", Usage: "print what --preset knows of kinds of servers, and connect to none"},
 		&ucli.StringFlag{Name: "format", Usage: "`ndjson|table`: a record a line, or a table of all folders, skipped ones too (default: table on a terminal)"},
 	}
 }
@@ -58,6 +66,12 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	defer out.Abort()
+	if c.Bool("presets") {
+		if _, err := io.WriteString(out, preset.Text()); err != nil {
+			return err
+		}
+		return out.Commit()
+	}
 	progress, err := cli.NewProgress(c)
 	if err != nil {
 		return err

@@ -49,19 +49,17 @@ var rivals = [][]string{
 	{"password-file", "password-command", "password-fd", "token-command"},
 }
 
-// useAccount sets the options of --account that are not on the command line,
-// as if they were. It returns nil if there is no --account.
+// useAccount sets the options of --account, which usePreset has read, that are
+// not on the command line, as if they were. It returns nil if there is no
+// --account.
 func useAccount(c *ucli.Context) (*accountFile, error) {
-	if !Given(c, "account") {
-		return nil, nil
+	st := stateOf(c.App)
+	if st.file == nil || st.fileErr != nil {
+		return nil, st.fileErr
 	}
-	file, err := readAccount(c.String("account"))
-	if err != nil {
-		return nil, err
-	}
+	file, given := st.file, st.given
 	warnWritable(TalkOf(c), file.path)
-	given := stateOf(c.App).given
-	onCommandLine := func(name string) bool { return given[name] }
+	onCommandLine := func(name string) bool { return given[name] && !st.preset.has(name) }
 	strong := map[string]bool{}
 	for _, f := range ConnectionFlags() {
 		name := f.Names()[0]
@@ -217,6 +215,19 @@ func (a *accountFile) resolve(name string) string {
 		return name
 	}
 	return filepath.Join(filepath.Dir(a.path), name)
+}
+
+// line returns the first line with that option, nil if there is none.
+func (a *accountFile) line(name string) *accountLine {
+	if a == nil {
+		return nil
+	}
+	for i := range a.lines {
+		if a.lines[i].name == name {
+			return &a.lines[i]
+		}
+	}
+	return nil
 }
 
 func (a *accountFile) errorf(line int, format string, args ...any) *exit.Error {

@@ -18,6 +18,9 @@ type Command struct {
 	Notes  []string
 	Flags  []ucli.Flag
 	Action ucli.ActionFunc
+	// GivesWay tells which options of a preset, "advice" among them, have no
+	// place beside an option of the command line. Names are without dashes.
+	GivesWay map[string][]string
 	// Stream tells whether stdout carries a stream with these arguments: a
 	// command that fails before its first record then says so in band.
 	Stream func(args []string) bool
@@ -35,9 +38,13 @@ const stateKey = "imap-pipe"
 type state struct {
 	command Command
 	talk    *Talk
-	given   map[string]bool // options of the command line, by their first name
+	given   map[string]bool // options of command line, account file and preset, by their first name
 	reached bool            // the command's own action was called
 	opened  bool            // a StreamOutput was made: it says in band how it ended
+
+	file    *accountFile // of --account, nil if there is none
+	fileErr error        // why it could not be read
+	preset  *usedPreset  // nil if there is none
 }
 
 // New makes an App of c, with the traps of the library closed: nothing of
@@ -80,10 +87,13 @@ func commonFlags() []ucli.Flag {
 	}
 }
 
-// action runs the command's own action.
+// action runs the command's own action, with the options of a preset set.
 func (st *state) action(c *ucli.Context) error {
 	st.talk.quiet = c.Bool("quiet")
 	st.reached = true
+	if err := usePreset(c); err != nil {
+		return err
+	}
 	return st.command.Action(c)
 }
 
@@ -96,8 +106,9 @@ func stateOf(app *ucli.App) *state {
 	return st
 }
 
-// Given tells whether the option was on the command line. The library's
-// IsSet is also true for a value from the environment.
+// Given tells whether the option was on the command line, or is as if it were,
+// by an account file or a preset. The library's IsSet is also true for a value
+// from the environment.
 func Given(c *ucli.Context, name string) bool {
 	return stateOf(c.App).given[name]
 }

@@ -27,6 +27,7 @@ func connectingFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "host", Category: connecting, EnvVars: []string{"IMAP_HOST"}, Usage: "`HOST[:PORT]`: the server"},
 		&ucli.StringFlag{Name: "user", Category: connecting, EnvVars: []string{"IMAP_USER"}, Usage: "`USER`: the account"},
 		&ucli.StringFlag{Name: "account", Category: connecting, Usage: "`NAME|PATH`: a file of these options, one a line (~/.config/imap-pipe/NAME, or a path with a slash); IMAP_* is then ignored"},
+		&ucli.StringFlag{Name: "preset", Category: connecting, Usage: "`NAME`: options that a kind of server is known to want, as gmail, office365 or exchange (imap-list --presets); what is typed or in the account file is stronger"},
 		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout, Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the server only says that it is still there"},
 		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting, Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
 		&ucli.BoolFlag{Name: "no-id", Category: connecting, Usage: "do not tell the server our name and version (ID)"},
@@ -37,17 +38,18 @@ func connectingFlags() []ucli.Flag {
 }
 
 // ConnectionGiven names the first connection option on the command line, ""
-// if there is none; the environment does not count.
+// if there is none; environment and preset do not count.
 func ConnectionGiven(c *ucli.Context) string {
 	for _, f := range ConnectionFlags() {
-		if name := f.Names()[0]; Given(c, name) {
+		if name := f.Names()[0]; Given(c, name) && !stateOf(c.App).preset.has(name) {
 			return dashed(name)
 		}
 	}
 	return ""
 }
 
-// Connection reads and checks the connection options, without connecting.
+// Connection reads and checks the connection options, without connecting, and
+// says what of a preset is used.
 // Errors: exit.Usage, exit.NoInput for an account file, password or
 // certificate that cannot be read, exit.CantCreate for the trace.
 //
@@ -59,6 +61,7 @@ func Connection(c *ucli.Context) (imapconn.Options, error) {
 	if err != nil {
 		return imapconn.Options{}, err
 	}
+	stateOf(c.App).preset.say(TalkOf(c))
 	opt, err := connection(c)
 	return opt, file.locate(err)
 }

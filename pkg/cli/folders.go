@@ -24,6 +24,14 @@ func FolderFlags() []ucli.Flag {
 	}
 }
 
+// Names are the first names of flags.
+func Names(flags []ucli.Flag) (names []string) {
+	for _, f := range flags {
+		names = append(names, f.Names()[0])
+	}
+	return names
+}
+
 // Folders reads the choice of folders, and what to call it in a stream.
 func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err error) {
 	choice.Names, choice.Trees, choice.Subscribed = c.StringSlice("folder"), c.StringSlice("folder-rec"), c.Bool("subscribed")
@@ -32,6 +40,7 @@ func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err er
 			return choice, nil, exit.Errorf(exit.Usage, "--%s wants a name, not an empty text", name)
 		}
 	}
+	choice.Presumed = stateOf(c.App).preset.has("exclude")
 	for name, list := range map[string]*[]*regexp.Regexp{"include": &choice.Include, "exclude": &choice.Exclude} {
 		for _, text := range c.StringSlice(name) {
 			re, err := regexp.Compile(text)

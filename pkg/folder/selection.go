@@ -21,6 +21,7 @@ type Selection struct {
 	Trees      []string         // a folder and all below it
 	Include    []*regexp.Regexp // matched anywhere in the name
 	Exclude    []*regexp.Regexp // likewise, after all others
+	Presumed   bool             // Exclude is a guess: where it matches nothing, that is no news
 	Subscribed bool             // the folders that the user is subscribed to
 	Spaces     Spaces           // whose folders: the user's own, unless it says more
 }
@@ -196,7 +197,9 @@ func (c *chooser) inTree(f *Candidate) bool {
 // idle looks for options that had nothing to choose, or nothing with mail.
 func (c *chooser) idle(left []string) {
 	c.idlePatterns("--include", c.Include)
-	c.idlePatterns("--exclude", c.Exclude)
+	if !c.Presumed {
+		c.idlePatterns("--exclude", c.Exclude)
+	}
 	if c.Subscribed && !slices.ContainsFunc(c.all, func(f Candidate) bool { return f.Subscribed && c.Spaces.Has(f.Space) }) {
 		c.notes = append(c.notes, "--subscribed: no folder is subscribed")
 	}

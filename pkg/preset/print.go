@@ -1,0 +1,70 @@
+package preset
+
+import (
+	"strings"
+)
+
+// Options spells values as they are typed in a shell, between blanks.
+func Options(values []Value) string {
+	var words []string
+	for _, v := range values {
+		words = append(words, v.String())
+	}
+	return strings.Join(words, " ")
+}
+
+// String spells an option as it is typed in a shell. One that takes no value
+// has none, and so cannot be told from one whose value is empty, but for those
+// of which that is known.
+func (v Value) String() string {
+	option := "--" + v.Option
+	if v.Value == "" && v.Option != "prefix" && v.Option != "delimiter" {
+		return option
+	}
+	return option + " " + quoted(v.Value)
+}
+
+// plain are the octets, beside letters and digits, that no shell minds.
+const plain = "_-./,:=@%+"
+
+// quoted puts s into the quotes that a shell needs, if any.
+func quoted(s string) string {
+	odd := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune(plain, r)
+	}
+	if s != "" && !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Text is the table of all presets for people, with options as they are typed.
+func Text() string {
+	var b strings.Builder
+	for i, p := range all() {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(strings.Join(p.Names, ", ") + ": " + p.About + "\n")
+		p.write(&b)
+	}
+	return b.String()
+}
+
+func (p *Preset) write(b *strings.Builder) {
+	told := map[string]bool{}
+	for _, command := range Commands {
+		if values := p.Values(command); len(values) > 0 {
+			b.WriteString("  " + command + strings.Repeat(" ", 11-len(command)) + Options(values) + "\n")
+		}
+	}
+	for _, command := range Commands {
+		for _, sentence := range p.Advice(command) {
+			if !told[sentence] {
+				b.WriteString("  - " + sentence + "\n")
+			}
+			told[sentence] = true
+		}
+	}
+}
