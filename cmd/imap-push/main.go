@@ -39,6 +39,7 @@ func flags() []ucli.Flag {
 		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|rewrite`: remove the folders that the plan says are to be removed, once all of it was read; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
 		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
 		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
+		&ucli.BoolFlag{Name: "gmail-labels", Usage: "add the labels that the plan's messages have at Gmail, where the destination is Gmail too"},
 		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a plan that was filtered on the way"},
 	}
@@ -90,7 +91,7 @@ func run(c *ucli.Context) error {
 	talk := cli.TalkOf(c)
 	opt := push.Options{
 		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: slices.Contains(allowed, "delete"), AllowRewrite: slices.Contains(allowed, "rewrite"),
-		Subscribe: subscribe, ACL: c.Bool("acl"), Warn: talk.Warn, Say: talk.Say, Progress: progress,
+		Subscribe: subscribe, ACL: c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), Warn: talk.Warn, Say: talk.Say, Progress: progress,
 		Limits: limits, Flags: policy, Transform: rules, Failures: &failure.Classes{},
 	}
 	reader := stream.NewReader(in, opt.Edited)

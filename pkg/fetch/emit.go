@@ -138,6 +138,7 @@ func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
 	}
 	m.Folder, m.UIDValidity, m.UID, m.Size, m.Twin = f.Name, f.UIDValidity, it.uid, it.size, it.twin
 	m.Flags, m.InternalDate, m.Key, m.Received, m.Parts, m.SHA256 = it.flags, it.date, id.key, id.received, 0, ""
+	m.GmailLabels, m.GmailMsgID, m.GmailThrID = it.gmail.Labels, it.gmail.MessageID, it.gmail.ThreadID
 	m.Target, m.Tie, m.Extra = "", nil, nil
 	m.Header = stream.AppendObject(m.Header[:0], func(yield func(string, string) bool) {
 		for _, h := range id.header {
@@ -152,6 +153,7 @@ func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
 // account's.
 func (e *emitter) fill(m *stream.Message, base *stream.Message) {
 	m.Target, m.Flags, m.InternalDate, m.Received, m.Twin, m.Extra = base.Target, base.Flags, base.InternalDate, base.Received, base.Twin, base.Extra
+	m.GmailLabels, m.GmailMsgID, m.GmailThrID = base.GmailLabels, base.GmailMsgID, base.GmailThrID
 	m.Tie = base.Tie
 	if base.Header != nil {
 		m.Header = append(m.Header[:0], base.Header...)

@@ -177,7 +177,7 @@ func (e *export) resume(from *stream.Recovered) error {
 // messages exports folder after folder.
 func (e *export) messages() error {
 	src := newSource(e.ctx, e.opt)
-	src.session = e.session
+	src.session, src.gmail = e.session, e.session.HasGmail()
 	if !e.opt.Messages.IsZero() {
 		src.chooser = &chooser{source: src, choice: &e.opt.Messages}
 	}

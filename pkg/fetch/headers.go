@@ -18,8 +18,10 @@ func (s *source) headers(wants []want) error {
 	if err != nil {
 		return err
 	}
-	err = s.box.Fetch(s.ctx, uids(wants), keys.Items(s.recipe, shown...), 0, func(m *imapconn.Message) error {
-		it := item{uid: m.UID, twin: wants[find(wants, m.UID)].twin, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0)}
+	items := keys.Items(s.recipe, shown...)
+	items.Gmail = s.gmail
+	err = s.box.Fetch(s.ctx, uids(wants), items, 0, func(m *imapconn.Message) error {
+		it := item{uid: m.UID, twin: wants[find(wants, m.UID)].twin, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0), gmail: m.Gmail}
 		if m.State != imapconn.Have {
 			missing(&it, m)
 		} else {

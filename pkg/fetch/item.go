@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -18,6 +19,7 @@ type item struct {
 	date   string
 	size   int64
 	twin   bool
+	gmail  imapconn.Gmail
 	octets []byte // in the batch's slab
 	// identity is what the header says, nil where the emitter is to read it
 	// from the octets.

@@ -62,9 +62,9 @@ func (s *source) large(w want) error {
 // message is not there and that the batch was handed over.
 func (s *source) flags(it *item, b *batch) (done bool, err error) {
 	have := false
-	err = s.box.Fetch(s.ctx, []uint32{it.uid}, imapconn.Items{Flags: true, InternalDate: true}, 0, func(m *imapconn.Message) error {
+	err = s.box.Fetch(s.ctx, []uint32{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0, func(m *imapconn.Message) error {
 		have = m.State == imapconn.Have
-		it.flags, it.date = slices.Clone(m.Flags), m.InternalDate
+		it.flags, it.date, it.gmail = slices.Clone(m.Flags), m.InternalDate, m.Gmail
 		if !have {
 			missing(it, m)
 		}

@@ -40,6 +40,7 @@ type source struct {
 	recipe  headerkey.Recipe
 	scan    *headerkey.Scanner
 
+	gmail   bool           // labels are asked for
 	folder  *stream.Folder // that is read now
 	box     *imapconn.Selected
 	chooser *chooser // nil: all are taken

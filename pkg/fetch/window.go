@@ -43,8 +43,6 @@ func (s *source) some(wants []want) (int, error) {
 	return s.window(wants[:m])
 }
 
-var bodyItems = imapconn.Items{Flags: true, InternalDate: true, Body: true}
-
 // window reads messages that fit into one slab together, if the server's
 // sizes are true. It stops before the first that does not fit, corrects its
 // size, and returns how many it is done with.
@@ -54,9 +52,10 @@ func (s *source) window(wants []want) (int, error) {
 		return 0, err
 	}
 	done := len(wants)
-	err = s.box.Fetch(s.ctx, uids(wants), bodyItems, slabSize, func(m *imapconn.Message) error {
+	items := imapconn.Items{Flags: true, InternalDate: true, Body: true, Gmail: s.gmail}
+	err = s.box.Fetch(s.ctx, uids(wants), items, slabSize, func(m *imapconn.Message) error {
 		i := find(wants, m.UID)
-		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, flags: slices.Clone(m.Flags), date: m.InternalDate}
+		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, flags: slices.Clone(m.Flags), date: m.InternalDate, gmail: m.Gmail}
 		switch {
 		case m.State != imapconn.Have:
 			missing(&it, m)

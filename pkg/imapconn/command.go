@@ -28,8 +28,10 @@ func (k *command) text(s string) *command {
 
 // astring adds s as a quoted string, or as a literal if it has octets that a
 // quoted string may not have.
-func (k *command) astring(s string) *command {
-	k.text(" ")
+func (k *command) astring(s string) *command { return k.text(" ").string(s) }
+
+// string is astring without the blank before it.
+func (k *command) string(s string) *command {
 	if !isQuotable(s) {
 		return k.literal(s)
 	}

@@ -181,6 +181,9 @@ func (w *wanted) request() string {
 	if w.Size {
 		items = append(items, "RFC822.SIZE")
 	}
+	if w.Gmail {
+		items = append(items, gmailItems)
+	}
 	switch {
 	case w.Header:
 		items = append(items, "BODY.PEEK[HEADER]")

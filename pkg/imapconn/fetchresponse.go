@@ -16,7 +16,8 @@ const (
 	gotSize
 	gotHeader
 	gotBody
-	gotNIL // the body was NIL
+	gotNIL   // the body was NIL
+	gotGmail // any of them: no message waits for these
 )
 
 // wanted is what a FETCH command asked for.
@@ -65,6 +66,9 @@ func (m *fetched) merge(n *fetched) {
 	}
 	if add&gotSize != 0 {
 		m.Size = n.Size
+	}
+	if n.got&gotGmail != 0 {
+		m.Gmail.merge(&n.Gmail)
 	}
 	if add&gotHeader != 0 {
 		m.header = append(m.header[:0], n.header...)
@@ -182,6 +186,11 @@ func (c *conn) item(m *fetched, w *wanted) error {
 			return c.headerItem(m)
 		}
 	default:
+		if w.Gmail {
+			if known, err := c.gmailItem(m); known || err != nil {
+				return err
+			}
+		}
 		switch {
 		case w.partial && c.isPart(w.origin):
 			return c.bodyItem(m, w)

@@ -8,6 +8,7 @@ type Items struct {
 	Header       bool     // BODY.PEEK[HEADER]
 	Fields       []string // BODY.PEEK[HEADER.FIELDS (...)], when Header is not set
 	Body         bool     // BODY.PEEK[]
+	Gmail        bool     // labels and numbers, where Session.HasGmail
 }
 
 // State says what became of a message that was asked for.
@@ -54,6 +55,7 @@ type Message struct {
 	Size         int64    // RFC822.SIZE, -1 if unknown
 	Header       []byte   // what Items.Header or Items.Fields asked for
 	Body         []byte   // nil if it was not asked for, or is larger than maxBody
+	Gmail        Gmail    // what Items.Gmail asked for; stays valid
 	Literal      int64    // octets of the body as the server announced them, -1 if there was none
 
 	Reason Reason // of a Failed message

@@ -65,7 +65,15 @@ func isFlagRefusal(err error) bool {
 }
 
 func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction, flags []string) error {
-	tail := " " + string(action) + " (" + strings.Join(flags, " ") + ")"
+	err := x.storeItem(ctx, uids, func(k *command) {
+		k.text(" " + string(action) + " (" + strings.Join(flags, " ") + ")")
+	})
+	return refused(err, exit.Partial, "flags of messages in folder %s", quote(mailboxName(x.Wire)))
+}
+
+// storeItem gives a STORE for messages, of which tail adds what follows the
+// set. It resumes. uids must be sorted.
+func (x *Selected) storeItem(ctx context.Context, uids []uint32, tail func(*command)) error {
 	for len(uids) > 0 {
 		set, n := appendSet(nil, uids, x.s.sets.most())
 		err := x.s.do(ctx, func(*conn) error {
@@ -75,7 +83,9 @@ func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction,
 			}
 			c := x.s.c
 			defer c.watch(ctx)()
-			_, err = c.run(c.command("UID STORE "+string(set)+tail), nil)
+			k := c.command("UID STORE " + string(set))
+			tail(k)
+			_, err = c.run(k, nil)
 			return err
 		})
 		switch {
@@ -83,7 +93,7 @@ func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction,
 		case isTooLong(err) && x.s.sets.shorten(len(set)):
 			continue
 		default:
-			return refused(err, exit.Partial, "flags of messages in folder %s", quote(mailboxName(x.Wire)))
+			return err
 		}
 		uids = uids[n:]
 	}

@@ -20,10 +20,17 @@ const (
 	deadlyMessages = 5
 )
 
-// batch appends messages of one target, in order, and writes their receipts.
+// batch appends messages of one target, and adds their labels.
 func (p *pusher) batch(w *work) error {
-	name := w.messages[0].Target
-	t := p.desk.target(name)
+	t := p.desk.target(w.messages[0].Target)
+	if err := p.deliver(t, w); err != nil {
+		return err
+	}
+	return p.label(t)
+}
+
+// deliver appends messages of one target, in order, and writes their receipts.
+func (p *pusher) deliver(t *target, w *work) error {
 	if err := p.fullOf(t); err != nil {
 		return p.refuseAll(w.messages, receipt.Skipped, "over-quota", err.Error())
 	}
@@ -258,6 +265,7 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	t.stored(r.UID)
 	p.countDropped(r.DroppedFlags)
+	p.remember(t, m, r.UID)
 	p.count(m.Size)
 	return p.receipts.message(x, m.Size)
 }

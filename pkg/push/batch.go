@@ -287,6 +287,7 @@ func (a *assembler) message(r *stream.Message) error {
 	}
 	m := &message{Message: *r}
 	m.Flags, m.Header, m.Extra = slices.Clone(r.Flags), slices.Clone(r.Header), slices.Clone(r.Extra)
+	m.GmailLabels = slices.Clone(r.GmailLabels)
 	m.DropBody()
 	if a.bodies && r.Parts > 0 {
 		return a.large(m)

@@ -35,6 +35,7 @@ type Options struct {
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Subscribe     Subscription   // which folders; "": SubscribeSource
 	ACL           bool           // add the plan's access control lists to the destination's
+	GmailLabels   bool           // add the labels of the plan's messages
 	// Transform says what is changed in messages on their way; nil: nothing. What
 	// changes the key of a message is refused unless AllowRewrite.
 	Transform *transform.Rules
@@ -121,6 +122,11 @@ type pusher struct {
 	subscribed map[string]bool   // targets that somebody asked to subscribe
 	rights     map[string]string // letters that the destination knows, by identifier
 	warned     map[string]bool
+	labels     struct {
+		names   map[string]string // of the source's folders at the destination
+		waiting []labelled        // of the target that is filled
+		seen    bool              // a message of the plan has some, or is known to have none
+	}
 }
 
 // run goes through the plan until it ends or cannot go on.
@@ -145,6 +151,9 @@ func (p *pusher) run() error {
 		}
 		if err == io.EOF {
 			p.suspect()
+			if p.opt.GmailLabels && !p.labels.seen && p.receipts.sums.Appended > 0 {
+				p.opt.Warn("--gmail-labels: the plan has no labels; imap-fetch finds them at Gmail")
+			}
 			return p.conclude()
 		}
 		if err != nil {
@@ -246,7 +255,7 @@ func (p *pusher) open(b *stream.Begin) error {
 	}
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
-	p.dressed, p.quota.surveyed = false, false
+	p.dressed, p.quota.surveyed, p.labels.names = false, false, nil
 	p.desk.recipe, p.scanner = recipe, nil
 	p.digest(b)
 	return nil

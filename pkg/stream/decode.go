@@ -46,6 +46,17 @@ func (f *fields) message(r *Message) {
 		case "tie":
 			r.Tie = f.tie()
 			return 13
+		case "gmail_labels":
+			if r.GmailLabels = f.list(); r.GmailLabels == nil {
+				r.GmailLabels = []string{}
+			}
+			return 14
+		case "gmail_msgid":
+			r.GmailMsgID = f.str()
+			return 15
+		case "gmail_thrid":
+			r.GmailThrID = f.str()
+			return 16
 		}
 		return -1
 	})

@@ -135,6 +135,11 @@ func (r *Message) appendTo(b []byte) ([]byte, int) {
 	if r.Header != nil {
 		o.raw("header", r.Header)
 	}
+	if r.GmailLabels != nil {
+		o.list("gmail_labels", r.GmailLabels)
+	}
+	o.opt("gmail_msgid", r.GmailMsgID)
+	o.opt("gmail_thrid", r.GmailThrID)
 	if r.Tie != nil {
 		o.tie(r.Tie)
 	}

@@ -130,6 +130,9 @@ type Message struct {
 	Received     string   // digest of the Received lines, or ""
 	Twin         bool     // another message of the folder has the same size and INTERNALDATE
 	Header       []byte   // a JSON object for people, or nil
+	GmailLabels  []string // of a message at Gmail, but for the folder's own; sorted; nil: not known
+	GmailMsgID   string   // its number there, in decimal digits, or ""
+	GmailThrID   string   // and its thread's
 	Tie          *Tie     // in a plan: which of several messages are missing is told by their octets
 	Parts        int      // number of body records that follow, or 0
 	SHA256       string   // hex, of the message's octets, or ""
@@ -143,6 +146,7 @@ type Message struct {
 func (m *Message) Clone() *Message {
 	c := *m
 	c.Flags, c.Header, c.Extra, c.body = slices.Clone(m.Flags), slices.Clone(m.Header), slices.Clone(m.Extra), slices.Clone(m.body)
+	c.GmailLabels = slices.Clone(m.GmailLabels)
 	return &c
 }
 

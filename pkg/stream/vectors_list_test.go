@@ -108,6 +108,9 @@ func (l *list) records() {
 		`{"type":"folder","name":"Public","delimiter":".","attributes":[],"subscribed":false,"namespace":"shared","uidvalidity":7,"uidnext":9,"messages":0,"octets":0,"acl":{}}`))
 	l.ok("begin-fields", "every field of begin", whole(`{"type":"begin","format":"imap-stream","version":1,"tool":"vectors 1","content":"full","plan":true,"user":"joe","host":"old.example","prefix":"INBOX.","delimiter":".","target_user":"joe@new","target_host":"new.example","key":"message-id,date","filters":["folder=INBOX"],"labels":{"case":"17","day":"monday"},"base":"`+strings.Repeat("0", 64)+`",`+specMember+`}`))
 	l.ok("headers", "messages without bodies", whole(beginWith("headers", ""), inbox, messageWith("INBOX", 7, 1, 4000, `,"received":"0123456789abcdef","twin":true,"header":{"Message-ID":"<a@b>","Subject":"Grüße \"quoted\""}`), messageWith("INBOX", 7, 3, 5000000, "")), "", "")
+	l.ok("gmail", "messages with Gmail's labels and numbers, and one whose labels are known to be none", whole(begin, inbox,
+		messageWith("INBOX", 7, 1, 3, `,"gmail_labels":["\\Important","Reisen/Bücher"],"gmail_msgid":"18446744073709551615","gmail_thrid":"1278455344230334865","sha256":"`+sha("one")+`","body":"one"`),
+		messageWith("INBOX", 7, 2, 3, `,"gmail_labels":[],"sha256":"`+sha("two")+`","body":"two"`)), "one", "two")
 	l.ok("hashes", "messages with the sha256 of their octets alone", whole(beginWith("hashes", ""), inbox, messageWith("INBOX", 7, 1, 2, `,"sha256":"`+sha("hi")+`"`)), "")
 	l.ok("gone", "a message that was expunged", whole(begin, inbox, message(1, "one"), `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`, message(3, "three")), "one", "three")
 	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"content","text":"skip-raw=virus"}`

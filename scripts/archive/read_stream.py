@@ -15,7 +15,7 @@ MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s prefix:s delimiter:s target_user:s target_host:s key:s filters:l labels:t base:s spec:s",
     "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
-    "message": "folder:s uidvalidity:u uid:u target:s key:s flags:l internaldate:s size:n received:s twin:b header:o parts:u sha256:h body:s body_base64:s",
+    "message": "folder:s uidvalidity:u uid:u target:s key:s flags:l internaldate:s size:n received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
     "gone": "folder:s uidvalidity:u uid:u",

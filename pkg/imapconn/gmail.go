@@ -1,0 +1,155 @@
+package imapconn
+
+import (
+	"cmp"
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// Gmail is what Gmail says of a message beside what all servers do (X-GM-EXT-1).
+type Gmail struct {
+	// Labels of the message, but for that of the mailbox in which it was seen:
+	// valid UTF-8, sorted, each once. Those that begin with a backslash are
+	// Gmail's own, as \Inbox. nil: the server did not tell, or too many to keep.
+	Labels []string
+	// MessageID and ThreadID are numbers of 64 bits in decimal digits, the same
+	// wherever the message stands; "" if the server did not tell.
+	MessageID, ThreadID string
+}
+
+// gmailItems are what a FETCH asks for.
+const gmailItems = "X-GM-MSGID X-GM-THRID X-GM-LABELS"
+
+// HasGmail tells whether the server has labels (X-GM-EXT-1).
+func (s *Session) HasGmail() bool { return s.Has("X-GM-EXT-1") }
+
+// Bounds on the labels of one message that are kept, in labels and in octets.
+const (
+	maxLabels      = 1000
+	maxLabelOctets = 64 << 10
+)
+
+// gmailItem reads the value of an item of Gmail's, if it is one.
+func (c *conn) gmailItem(m *fetched) (known bool, err error) {
+	switch string(c.name) {
+	case "X-GM-LABELS":
+		m.Gmail.Labels, err = c.labels()
+	case "X-GM-MSGID":
+		m.Gmail.MessageID, err = c.number64()
+	case "X-GM-THRID":
+		m.Gmail.ThreadID, err = c.number64()
+	default:
+		return false, nil
+	}
+	m.got |= gotGmail
+	return true, err
+}
+
+// merge takes over what n has.
+func (g *Gmail) merge(n *Gmail) {
+	if n.Labels != nil {
+		g.Labels = n.Labels
+	}
+	g.MessageID, g.ThreadID = cmp.Or(n.MessageID, g.MessageID), cmp.Or(n.ThreadID, g.ThreadID)
+}
+
+// number64 reads a number as it stands, "" if it is none.
+func (c *conn) number64() (string, error) {
+	start := c.pos
+	c.number()
+	n, err := strconv.ParseUint(string(c.text[start:c.pos]), 10, 64)
+	if err != nil {
+		c.pos = start
+		return "", c.skipValue()
+	}
+	return strconv.FormatUint(n, 10), nil
+}
+
+// labels reads a list of strings, in which NIL is a label like any other.
+func (c *conn) labels() ([]string, error) {
+	if !c.accept('(') {
+		return nil, c.skipValue()
+	}
+	list, octets := []string{}, 0
+	for {
+		c.blanks()
+		switch {
+		case c.accept(')'):
+			if len(list) > maxLabels || octets > maxLabelOctets {
+				return nil, nil
+			}
+			slices.Sort(list)
+			return slices.Compact(list), nil
+		case c.pos >= len(c.text):
+			return nil, errMalformed
+		case c.peek() == '(':
+			if err := c.skipValue(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		before := c.pos
+		s, _, err := c.str(maxName)
+		if err != nil {
+			return nil, err
+		}
+		if octets += len(s); len(s) > 0 && octets <= maxLabelOctets && len(list) <= maxLabels {
+			list = append(list, folder.FromWire(string(s)))
+		}
+		if len(s) == 0 && c.pos == before {
+			return nil, errMalformed
+		}
+	}
+}
+
+// ownLabel is how one of Gmail's own labels is spelt: as an atom.
+var ownLabel = regexp.MustCompile(`^\\[A-Za-z]+$`)
+
+// labelsTogether is how many labels go into one command.
+const labelsTogether = 50
+
+// AddGmailLabels adds labels to messages (STORE +X-GM-LABELS); none are taken
+// away, and one that does not exist is made by the server. uids must be sorted.
+// It resumes. A refusal by the server holds an *imap.Error; a label that cannot
+// be spelt is exit.Partial.
+func (x *Selected) AddGmailLabels(ctx context.Context, uids []uint32, labels []string) error {
+	for some := range slices.Chunk(labels, labelsTogether) {
+		wire := make([]string, len(some))
+		for i, label := range some {
+			var err error
+			if wire[i], err = folder.ToWire(label); err != nil {
+				return exit.Errorf(exit.Partial, "label %s: %w", quote(label), err)
+			}
+		}
+		err := x.storeItem(ctx, uids, func(k *command) { k.labels(wire) })
+		if err != nil {
+			return refused(err, exit.Partial, "label messages in folder %s", quote(mailboxName(x.Wire)))
+		}
+	}
+	return nil
+}
+
+// labels adds what STORE does with labels.
+func (k *command) labels(wire []string) {
+	k.text(" +X-GM-LABELS (")
+	for i, label := range wire {
+		if i > 0 {
+			k.text(" ")
+		}
+		if ownLabel.MatchString(label) {
+			k.text(label)
+		} else {
+			k.string(label)
+		}
+	}
+	k.text(")")
+}
+
+// IsOwnLabel tells Gmail's own labels from those that people made.
+func IsOwnLabel(label string) bool { return strings.HasPrefix(label, `\`) }
