@@ -33,8 +33,9 @@ func main() {
 			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
 		}, mappingNotes),
-		Flags:  slices.Concat(flags(), identityFlags(), mappingFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
-		Action: run,
+		Flags:    slices.Concat(flags(), identityFlags(), mappingFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Action:   run,
+		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Stream: func(args []string) bool {
 			return !slices.Contains(args, "--report") && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
 		},

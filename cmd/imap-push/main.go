@@ -27,8 +27,9 @@ func main() {
 			"Receipts go to stdout, one for every record of the plan; the last line on stderr adds them up.",
 			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
 		},
-		Flags:  slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
-		Action: run,
+		Flags:    slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
+		Action:   run,
+		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 	}), os.Args))
 }
 

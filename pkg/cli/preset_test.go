@@ -35,7 +35,7 @@ func TestPreset(t *testing.T) {
 		said    string // on stderr, after "preset NAME: "
 	}{
 		{args: []string{"--preset=gmail", "--user=joe"}, host: "imap.gmail.com", rate: "40kB/s after 3GB", said: "gmail: --host imap.gmail.com --rate '40kB/s after 3GB'"},
-		{args: []string{"--preset=gmail", "--user=joe"}, command: "imap-push", host: "imap.gmail.com", rate: "20kB/s after 1GB", said: "gmail: --host imap.gmail.com --rate '20kB/s after 1GB'"},
+		{args: []string{"--preset=gmail", "--user=joe"}, command: "imap-push", host: "imap.gmail.com", rate: "20kB/s after 1GB", said: "gmail: --host imap.gmail.com --rate '20kB/s after 1GB' --flags-drop '\\Deleted'\n"},
 		{args: []string{"--preset=gmail", "--user=joe"}, command: "imap-list", host: "imap.gmail.com", said: "gmail: --host imap.gmail.com"},
 		{args: []string{"--preset=GMail", "--user=joe", "--host=own.example"}, host: "own.example", rate: "40kB/s after 3GB", said: "gmail: --rate '40kB/s after 3GB'"},
 		{args: []string{"--preset=gmail", "--user=joe", "--rate=4/s", "--rate=1MB/s"}, env: "env.example", host: "env.example", rate: "4/s|1MB/s", said: "gmail: " + nothing},
@@ -67,6 +67,7 @@ func TestPreset(t *testing.T) {
 			for _, name := range []string{"headers", "search-here"} {
 				flags = append(flags, &ucli.BoolFlag{Name: name})
 			}
+			flags = append(flags, &ucli.StringSliceFlag{Name: "flags-drop"})
 			app := New(Command{Name: test.command, Flags: flags, GivesWay: map[string][]string{"headers": {"rate", "advice"}}})
 			st := stateOf(app)
 			said := &strings.Builder{}

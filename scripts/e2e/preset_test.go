@@ -95,6 +95,14 @@ func TestPresetValues(t *testing.T) {
 		t.Errorf("a --rename that is typed: \n%s", got)
 	}
 
+	server.Account("ann").AddMessage("INBOX", []string{`\Deleted`, `\Seen`}, day(1), letter("deleted", ""))
+	ann := between(t, embedded(server, "ann"), embedded(destination, "ann"))
+	ann.sh(`imap-fetch $SRC | imap-diff --preset gmail $DST | imap-push --preset gmail $DST`).wants(0).appended(1)
+	if got := embedded(destination, "ann").dump(t)[0].Flags; len(got) != 1 || got[0] != `\Seen` {
+		t.Errorf("it arrived with %q", got)
+	}
+	ann.sh(`imap-push --preset gmail --flags-keep '\Deleted' $DST < /dev/null`).wants(65).says("preset gmail: --rate '20kB/s after 1GB'\n")
+
 	b.write("own", []byte("host "+server.Addr()+"\nuser joe\ntls none\npassword-command echo secret\npreset softalk\ndelimiter /\n"))
 	b.sh(`imap-list --account ./own`).wants(0).says("imap-list: preset softalk: --prefix ''\n")
 	b.sh(`imap-fetch --account ./own --preset gmail --headers`).wants(0).says("preset gmail: no options for this command, or all of them given otherwise")
@@ -118,7 +126,7 @@ func TestPresetUsage(t *testing.T) {
 	b.sh(`imap-list --source mail.zst --preset gmail`).wants(64).says("--preset has no place beside --source")
 	b.sh(`imap-fetch --source mail.zst --preset gmail`).wants(64).says("--preset has no place beside --source")
 	b.sh(`imap-diff --preset gmail mail.zst mail.zst`).wants(64).says("--preset has no place beside AGAINST")
-	if got := b.sh(`imap-list --presets`).wants(0).stdout; !strings.Contains(got, "imap-push  --host imap.gmail.com --rate '20kB/s after 1GB'\n") {
+	if got := b.sh(`imap-list --presets`).wants(0).stdout; !strings.Contains(got, "imap-push  --host imap.gmail.com --rate '20kB/s after 1GB' --flags-drop '\\Deleted'\n") {
 		t.Errorf("--presets prints\n%s", got)
 	}
 }
