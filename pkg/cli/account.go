@@ -59,7 +59,7 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 	}
 	file, given := st.file, st.given
 	warnWritable(TalkOf(c), file.path)
-	onCommandLine := func(name string) bool { return given[name] && !st.preset.has(name) }
+	onCommandLine := func(name string) bool { return given[name] }
 	strong := map[string]bool{}
 	for _, f := range ConnectionFlags() {
 		name := f.Names()[0]

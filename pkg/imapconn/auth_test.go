@@ -116,7 +116,7 @@ func TestLogin(t *testing.T) {
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "", "a", "b")}},
 			code:  exit.Protocol, err: `asks for more than the mechanism has: "b"`, sent: "AUTHENTICATE XOAUTH2", heard: []string{"user=joe\x01auth=Bearer tok-4711\x01\x01", ""}},
 
-		{name: "X-MASTERAUTH is not for us", caps: "X-MASTERAUTH AUTH=X-MASTERAUTH", sent: "LOGIN \"joe\" \"canary\""},
+		{name: "X-MASTERAUTH is not for us", caps: "LOGINDISABLED X-MASTERAUTH AUTH=X-MASTERAUTH", code: exit.Login, err: "unencrypted connection; nothing was sent"},
 		{name: "CRAM-MD5 is not for us", caps: "AUTH=CRAM-MD5", sent: "LOGIN \"joe\" \"canary\""},
 		{name: "CRAM-MD5 named, RFC 2195", caps: "SASL-IR " + plus, change: func(o *Options) {
 			o.Auth, o.User, o.Password = []string{"CRAM-MD5"}, "tim", secretly("tanstaaftanstaaf")
