@@ -11,9 +11,10 @@
 // name and colon are allowed. Names are compared without regard to case.
 //
 // A value is unfolded, every run of white space (SP, TAB, CR, VT, FF) becomes
-// one blank, and those at its ends go. NUL and octets from 0x80 become "X", and
-// a run of "X" (literal ones too) one: Cyrus masks such octets so, and others do
-// otherwise. An empty value counts as absent, and so does a Message-ID that
+// one blank, and those at its ends go. Letters of ASCII become capitals: some
+// servers spell what they are given in another case. NUL and octets from 0x80
+// become "X", and a run of "X" (literal ones too) one: Cyrus masks such octets
+// so, and others do otherwise. An empty value counts as absent, and so does a Message-ID that
 // imap-push added to a message without one (header.MakeMessageID): it is still
 // that message. Of a field that RFC 5322 3.6 allows once, only the first
 // occurrence counts; of any other all do, in order. Of a value the first 64 KiB
@@ -30,7 +31,7 @@
 //	body    there is no field: the octets of the message as Digest takes them
 //
 // The word message-id-local of a recipe takes, of Message-ID, what stands before
-// the last "@", or without one before a ">" at the end, with small letters; its
+// the last "@", or without one before a ">" at the end; its
 // line begins with "message-id-local:".
 //
 // A recipe ALL hashes as the rung "header" does, without what it leaves out.

@@ -22,7 +22,7 @@ func naive(message []byte, r Recipe) (id Identity, received string) {
 			found := false
 			for _, f := range fields {
 				if name == LocalID && f.Name == "message-id" {
-					material += name + ":" + strings.ToLower(regexp.MustCompile(`(?s)(.*)@.*|(.*?)>?$`).ReplaceAllString(f.Value, "$1$2")) + "\n"
+					material += name + ":" + regexp.MustCompile(`(?s)(.*)@.*|(.*?)>?$`).ReplaceAllString(f.Value, "$1$2") + "\n"
 					found = true
 				}
 				if f.Name == name {
@@ -113,10 +113,11 @@ func naiveFields(message []byte) (fields []Field) {
 	}
 	for _, f := range raw {
 		f.Value = strings.Trim(naiveBlank.ReplaceAllString(f.Value, " "), " ")
-		f.Value = naiveRun.ReplaceAllString(mask([]byte(f.Value)), "X")
+		f.Value = mask([]byte(f.Value))
 		if f.Name == "message-id" && naiveMadeUp.MatchString(f.Value) {
 			f.Name = naiveAdded // a field it is, but it says nothing
 		}
+		f.Value = naiveRun.ReplaceAllString(strings.ToUpper(f.Value), "X")
 		second := slices.Contains(single, f.Name) && slices.ContainsFunc(fields, func(g Field) bool { return g.Name == f.Name })
 		if f.Value != "" && !second {
 			fields = append(fields, f)

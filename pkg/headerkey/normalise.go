@@ -20,6 +20,7 @@ func classes() (value, body [256]uint8) {
 	for _, c := range "\x00X" {
 		value[c], body[c] = masked, masked
 	}
+	value['x'] = masked
 	body['\r'] = cr
 	return value, body
 }
@@ -44,6 +45,9 @@ func appendNormal(dst, raw []byte) []byte {
 				continue
 			}
 			c = 'X'
+		}
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
 		}
 		x = class == masked
 		dst = append(dst, c)

@@ -31,17 +31,13 @@ func (p part) appendMaterial(dst []byte, f *slot) []byte {
 }
 
 // localPart cuts the normal form of a Message-ID, which begins at start, before
-// its last "@", or without one before the ">" at its end, and makes its letters
-// small.
+// its last "@", or without one before the ">" at its end.
 func localPart(dst []byte, start int) []byte {
 	id := dst[start:]
 	if at := bytes.LastIndexByte(id, '@'); at >= 0 {
 		id = id[:at]
 	} else {
 		id = bytes.TrimSuffix(id, []byte{'>'})
-	}
-	for i, c := range id {
-		id[i] = toLower(c)
 	}
 	return dst[:start+len(id)]
 }

@@ -27,12 +27,12 @@ const letter = "Received: by b; 2\r\nReceived: by a;\r\n\t1\r\nMessage-ID: <1@x>
 // The key is part of the stream format: these may not change.
 func TestKeysStay(t *testing.T) {
 	for _, c := range []struct{ recipe, message, key string }{
-		// Computed apart from this code: printf 'message-id:<1@x>\ndate:...\n' | sha256sum
-		{Default, letter, "recipe:fada18fb45f4332d2b4cfc4ac3ed2590"},
-		{"received", letter, "recipe:2c7814cb7689e8d7f718f57d5d66da42"},
-		{"ALL,-date", "Date: d\nX-A: 1\nSubject:  caf\xc3\xa9 \n\n", "recipe:80ca7601aa9276021bfac89904dd1604"},
-		{"message-id-local,date", letter, "recipe:2155cfeac6761e4d6b01581b974957ef"},
-		{Default, "From: joe@x\nSubject: hi\n\nbody", "origin:6e2fb7464475b8311a41019829827a7f"},
+		// Computed apart from this code: printf 'message-id:<1@X>\ndate:MON...\n' | sha256sum
+		{Default, letter, "recipe:dbca3b804c29ab501a539db5ced4522a"},
+		{"received", letter, "recipe:573ca5c883b37125f72da93147b1f2b1"},
+		{"ALL,-date", "Date: d\nX-A: 1\nSubject:  caf\xc3\xa9 \n\n", "recipe:bd4eb130c3c4bbabfbe1b75b2406d1bb"},
+		{"message-id-local,date", letter, "recipe:c6871f45bfec60850c5214c743ab0eed"},
+		{Default, "From: joe@x\nSubject: hi\n\nbody", "origin:8adcea5a2ba85165fa77cbe454e720fc"},
 		{Default, "X-B: 2\nX-A: 1\n\nbody", "header:351e69fc27db5e86b87140b49dc15dae"},
 		{Default, "no header at all\r\n", "body:b3c3c0a0843ad950ab4ce32415068108"},
 		{Default, "", "body:e3b0c44298fc1c149afbf4c8996fb924"},
@@ -52,6 +52,7 @@ func TestSameKey(t *testing.T) {
 	}{
 		"line ends":                       {Default, []string{"Message-ID: <1>\r\nDate: d\r\n\r\nb", "Message-ID: <1>\nDate: d\n\nb", "Message-ID: <1>\r\r\nDate: d\r\n\n", "Message-ID: <1>\nDate: d"}},
 		"folding":                         {Default, []string{"Message-ID: <1>\nDate: a b\n", "Message-ID:\r\n <1>\nDate: a\r\n\tb\r\n", "Message-ID:<1>  \nDate:\n \n a \r\n   b\n \n", "Message-ID:\t<1>\nDate: a\v\fb"}},
+		"case of values":                  {Default, []string{"Message-ID: <aX.1@Example.Org>\nDate: d\n", "Message-ID: <Ax.1@EXAMPLE.org>\nDate: D\n"}},
 		"case, order and blanks of names": {Default, []string{"Message-ID: <1>\nDate: d\n", "DATE: d\nmessage-id : <1>\n", "date\t :d\nMESSAGE-ID:<1>\n"}},
 		"other fields":                    {Default, []string{"Message-ID: <1>\nDate: d\n", "X: y\nMessage-ID: <1>\nMessage-IDs: z\nDate: d\nDates: x\n"}},
 		"a second of a single field":      {Default, []string{"Message-ID: <1>\nDate: d\n", "Message-ID: <1>\nDate: d\nDate: e\nmessage-id: <2>\n", "Message-ID:\nMessage-ID: <1>\nDate:\n \nDate: d\nDate: e\n"}},
@@ -84,7 +85,6 @@ func TestOtherKey(t *testing.T) {
 		{Default, "Message-ID: <1>", "Message-ID: <2>"},
 		{Default, "Message-ID: <1>", "Date: <1>"},
 		{Default, "Date: d\nMessage-ID: <1.2.0123456789abcdef@added.imap-pipe.example>", "Date: d"},
-		{Default, "Message-ID: a", "Message-ID: A"},
 		{"x-a", "X-A: 1\nX-A: 2", "X-A: 2\nX-A: 1"},
 		{LocalID, "Message-ID: <a@b>", "Message-ID: <b@b>"},
 		{LocalID, "Message-ID: <a@b@c>", "Message-ID: <a@d@c>"},

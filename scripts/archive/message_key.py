@@ -110,8 +110,8 @@ def masked(octets):
 
 
 def normal(raw):
-    """Returns a value in its normal form: white space collapsed, NUL and 8-bit octets masked."""
-    return masked(re.sub(b"[ \t\r\v\f]+", b" ", raw).strip(b" "))
+    """Returns a value in its normal form: white space collapsed, letters in capitals, NUL and 8-bit octets masked."""
+    return masked(re.sub(b"[ \t\r\v\f]+", b" ", raw).strip(b" ").upper())
 
 
 def short(octets):

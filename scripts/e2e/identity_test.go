@@ -65,9 +65,9 @@ func TestRewritingDestination(t *testing.T) {
 	}
 }
 
-// TestMessageIDInAnotherCase: a server that changes the Message-ID itself, its
-// case or its domain, stops the first run, and the key that is proposed then
-// gets nothing in the second.
+// TestMessageIDInAnotherCase: a Message-ID in another case is the same one. A
+// server that changes its domain stops the first run, and the key that is
+// proposed then gets nothing in the second.
 func TestMessageIDInAnotherCase(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
@@ -82,9 +82,12 @@ func TestMessageIDInAnotherCase(t *testing.T) {
 		destination := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnStore: func(user, box string, octets []byte) []byte {
 			return rewrite(user, box, id.ReplaceAllFunc(octets, change))
 		}})
-		b := between(t, src, embedded(destination, "stops"))
-		b.sh(straight).wants(76).says("--key message-id-local,date")
-		for form, script := range ways("--key message-id-local,date", "") {
+		key := ""
+		if name == "domain" {
+			key = "--key message-id-local,date"
+			between(t, src, embedded(destination, "stops")).sh(straight).wants(76).says(key)
+		}
+		for form, script := range ways(key, "") {
 			t.Run(name+", "+form, func(t *testing.T) {
 				b := between(t, src, embedded(destination, "dst-"+form))
 				b.sh(script).wants(0).appended(all)
