@@ -126,6 +126,10 @@ func (m *Message) TakeBody(from *Message) {
 	m.body, m.bodyKind = from.body, from.bodyKind
 }
 
+// HasOctets tells whether the record has the message's octets, be it in the body
+// records that follow.
+func (m *Message) HasOctets() bool { return m.HasBody() || m.Parts > 0 }
+
 // DropBody takes the octets out of the record; its sha256 stays.
 func (m *Message) DropBody() { m.body, m.bodyKind = nil, noBody }
 

@@ -57,6 +57,9 @@ func (f *fields) message(r *Message) {
 		case "gmail_thrid":
 			r.GmailThrID = f.str()
 			return 16
+		case "change":
+			r.Change = f.str()
+			return 17
 		}
 		return -1
 	})
@@ -67,6 +70,8 @@ func (f *fields) message(r *Message) {
 		f.fail("a message without folder, uidvalidity or uid")
 	case r.bodyKind != noBody && (r.SHA256 == "" || r.Parts != 0):
 		f.fail("a body without a sha256, or beside parts")
+	case r.Change != "" && r.Change != ChangeFlags:
+		f.fail("a change of something else than flags")
 	case r.bodyKind != noBody && r.Size > PartSize, r.Parts != 0 && r.Parts != PartCount(r.Size):
 		f.fail("size and parts do not fit")
 	}
@@ -125,7 +130,7 @@ func (f *fields) part(r *Body) {
 	}
 }
 
-// place is what failed, gone, skipped, create and subscribe records have
+// place is what failed, gone, vanished, skipped, create and subscribe records have
 // between them.
 type place struct {
 	folder, target  string
@@ -137,7 +142,8 @@ type place struct {
 // on, also one that another kind has.
 func (f *fields) place(kind string) (p place) {
 	told := kind == "failed" || kind == "skipped"
-	source := told || kind == "gone"
+	folder := kind == "vanished"
+	source := told || folder || kind == "gone"
 	f.visit(func(name []byte) int {
 		switch n := string(name); {
 		case n == "folder":
@@ -149,7 +155,7 @@ func (f *fields) place(kind string) (p place) {
 		case n == "uidvalidity" && source:
 			p.validity = f.num32()
 			return 2
-		case n == "uid" && source:
+		case n == "uid" && source && !folder:
 			p.uid = f.num32()
 			return 3
 		case n == "reason" && told:
@@ -163,8 +169,10 @@ func (f *fields) place(kind string) (p place) {
 	})
 	switch {
 	case f.err != nil:
-	case source && p.folder == "", source && kind != "failed" && p.uid == 0:
+	case source && p.folder == "", source && kind != "failed" && !folder && p.uid == 0:
 		f.fail("no folder or uid")
+	case folder && f.seen&(1<<2) == 0:
+		f.fail("no uidvalidity")
 	case told && p.reason == "":
 		f.fail("no reason")
 	case !source && p.target == "":

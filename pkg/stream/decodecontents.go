@@ -151,6 +151,9 @@ func (f *fields) folder(r *Folder) {
 		case "acl":
 			r.ACL = f.grants()
 			return 17
+		case "uids":
+			r.UIDs = f.str()
+			return 18
 		}
 		return -1
 	})

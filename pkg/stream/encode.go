@@ -90,6 +90,7 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	o.num("uidnext", int64(r.UIDNext))
 	o.opt("highestmodseq", r.HighestModSeq)
 	o.num("messages", int64(r.Messages))
+	o.opt("uids", r.UIDs)
 	if r.Octets >= 0 {
 		o.num("octets", r.Octets)
 	}
@@ -123,6 +124,7 @@ func (r *Message) appendTo(b []byte) ([]byte, int) {
 	o.str("folder", r.Folder)
 	o.num("uidvalidity", int64(r.UIDValidity))
 	o.num("uid", int64(r.UID))
+	o.opt("change", r.Change)
 	o.opt("target", r.Target)
 	o.str("key", r.Key)
 	o.list("flags", r.Flags)
@@ -187,6 +189,14 @@ func (r *Gone) appendTo(b []byte) ([]byte, int) {
 	o.str("folder", r.Folder)
 	o.num("uidvalidity", int64(r.UIDValidity))
 	o.num("uid", int64(r.UID))
+	o.extra(r.Extra)
+	return o.done()
+}
+
+func (r *Vanished) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "vanished")
+	o.str("folder", r.Folder)
+	o.num("uidvalidity", int64(r.UIDValidity))
 	o.extra(r.Extra)
 	return o.done()
 }

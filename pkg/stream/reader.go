@@ -21,6 +21,8 @@ type Reader struct {
 	release func()
 	section *section
 	whole   bool   // at least one stream has ended
+	fold    *fold  // of the deltas among the streams, or nil
+	passes  bool   // deltas behind others are given as they are
 	held    Record // comes after a failure that was found at it
 	err     error
 }
@@ -66,6 +68,9 @@ func (s *source) failure() error {
 	return s.err
 }
 
+var errLate = exit.Errorf(exit.Usage, "a delta stands behind the stream that it is about, and this input is read only once").
+	WithHint("put all of them into one FILE, and give that to imap-diff, imap-list --source or imap-fetch --source")
+
 // NewReader makes a Reader of a stream that is compressed or not. With edited
 // it takes a stream whose counts and hash no longer fit.
 func NewReader(r io.Reader, edited bool) *Reader {
@@ -79,12 +84,34 @@ func (r *Reader) Next() (Record, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	rec, err := r.next()
-	if r.err = err; err != nil {
-		r.Close() // whoever has read one stream to its end may be about to read another
+	for {
+		rec, err := r.next()
+		if r.err = err; err != nil {
+			r.Close() // whoever has read one stream to its end may be about to read another
+			return nil, err
+		}
+		if r.fold == nil {
+			return rec, nil
+		}
+		if rec = r.fold.record(rec); rec != nil {
+			return rec, nil
+		}
 	}
-	return rec, err
 }
+
+// Follow makes the input what it is in the end: messages and folders that a
+// later delta says are gone are left out, flags are the last ones, and so are
+// the entries of the tables of contents. h is the Survey of the same input. It
+// must come before the first Next.
+func (r *Reader) Follow(h *History) { r.fold = &fold{History: h} }
+
+// PassDeltas gives deltas that stand behind what they are about as they are. A
+// Reader that neither passes nor follows them refuses such an input, for what
+// it gave was not so in the end. The error has the code exit.Usage.
+func (r *Reader) PassDeltas() { r.passes = true }
+
+// Follows tells whether the input is what it is in the end.
+func (r *Reader) Follows() bool { return r.fold != nil }
 
 func (r *Reader) next() (Record, error) {
 	if r.plain == nil {
@@ -107,6 +134,10 @@ func (r *Reader) next() (Record, error) {
 		switch rec.(type) {
 		case *End, *Abort:
 			r.whole = true
+		case *Begin:
+			if r.section.late && r.fold == nil && !r.passes {
+				return nil, errLate
+			}
 		}
 		if lost := r.section.lost; lost != nil && rec != nil {
 			r.section.lost, r.held = nil, rec

@@ -33,8 +33,8 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Skipped, *Create, *Subscribe, *Rmdir, *FlagChange, *End, *Abort, or *Unknown for a
-// type that this version does not know and passes on.
+// *Gone, *Vanished, *Skipped, *Create, *Subscribe, *Rmdir, *FlagChange, *End,
+// *Abort, or *Unknown for a type that this version does not know and passes on.
 type Record interface {
 	kind() string
 	appendTo(b []byte) (line []byte, bodyAt int)
@@ -82,6 +82,7 @@ type Folder struct {
 	UIDNext       uint32 // a message at or above it belongs to the next run
 	HighestModSeq string // decimal; a string because it may exceed 2^53
 	Messages      uint32
+	UIDs          string  // in a delta: those that its base has, a set as in ParseUIDs, or ""
 	Octets        int64   // -1: not asked for
 	Biggest       int64   // octets of the largest message, with BiggestUID
 	BiggestUID    uint32  // 0: not asked for, or there is none
@@ -122,6 +123,7 @@ type Message struct {
 	Folder       string
 	UIDValidity  uint32
 	UID          uint32
+	Change       string // in a delta: ChangeFlags for a message that its base has, else ""
 	Target       string // in a plan: the destination folder
 	Key          string
 	Flags        []string // sorted, without \Recent
@@ -141,6 +143,10 @@ type Message struct {
 	body     []byte // JSON string token without its quotes
 	bodyKind bodyKind
 }
+
+// ChangeFlags is the change of a message that the base of a delta has: only its
+// flags are news, and as a rule its octets are not here.
+const ChangeFlags = "flags"
 
 // Clone returns a copy that stays when the next record is read.
 func (m *Message) Clone() *Message {
@@ -189,6 +195,7 @@ const (
 	ReasonTooLarge    Reason = "too-large"
 	ReasonAmbiguous   Reason = "ambiguous" // which of several messages is missing cannot be told
 	ReasonDamaged     Reason = "damaged"   // the octets in a stream are not those of their sha256
+	ReasonInBase      Reason = "in-base"   // a delta names it, and its octets are in the base
 )
 
 // ReasonContent is the reason of a skipped record: what the message holds.
@@ -208,11 +215,20 @@ type Failed struct {
 	Extra       []byte
 }
 
-// Gone is a message that was expunged since it was listed.
+// Gone is a message that was expunged since it was listed, or, in a delta, since
+// the base was made.
 type Gone struct {
 	Folder      string
 	UIDValidity uint32
 	UID         uint32
+	Extra       []byte
+}
+
+// Vanished is a folder, or a UIDVALIDITY of one, that the base of a delta has
+// and the account has no more: none of its messages is there.
+type Vanished struct {
+	Folder      string
+	UIDValidity uint32
 	Extra       []byte
 }
 
@@ -323,6 +339,7 @@ func (*Message) kind() string    { return "message" }
 func (*Body) kind() string       { return "body" }
 func (*Failed) kind() string     { return "failed" }
 func (*Gone) kind() string       { return "gone" }
+func (*Vanished) kind() string   { return "vanished" }
 func (*Skipped) kind() string    { return "skipped" }
 func (*Create) kind() string     { return "create" }
 func (*Subscribe) kind() string  { return "subscribe" }

@@ -155,6 +155,8 @@ func (c *recovery) note(r Record) {
 	switch r := r.(type) {
 	case *Begin:
 		c.begin, c.begun = r, false
+	case *Vanished: // as a table of contents
+		c.begun = false
 	case *Folder:
 		c.begun = false
 		c.folders = append(c.folders, *r)

@@ -99,6 +99,8 @@ func (c *counts) fail(r *Failed) {
 type section struct {
 	edited bool
 	ended  bool // one stream at least
+	late   bool // this is a delta, and another stream of its account stands before it
+	before before
 
 	begin   *Begin
 	folders map[string]int // the table of contents
@@ -235,7 +237,7 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &FlagChange{}
 		f.flagChange(r)
 		return r
-	case "failed", "gone", "skipped", "create", "subscribe":
+	case "failed", "gone", "vanished", "skipped", "create", "subscribe":
 		return f.place(kind).record(kind, f.extra)
 	}
 	return f.unknown(kind)
@@ -247,6 +249,8 @@ func (p place) record(kind string, extra []byte) Record {
 		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
 	case "gone":
 		return &Gone{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: extra}
+	case "vanished":
+		return &Vanished{Folder: p.folder, UIDValidity: p.validity, Extra: extra}
 	case "skipped":
 		return &Skipped{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
 	case "create":
@@ -267,6 +271,7 @@ func (s *section) order(r Record) (Record, error) {
 	switch r := r.(type) {
 	case *Begin:
 		s.begin, s.folders, s.octets, s.at, s.altered = r, map[string]int{}, 0, -1, s.edited
+		return r, s.continues(r)
 	case *Folder:
 		if _, twice := s.folders[r.Name]; twice || s.at >= 0 {
 			return nil, s.corrupt(fmt.Errorf("folder %s stands twice or after the first message", quote(r.Name)))
@@ -280,6 +285,16 @@ func (s *section) order(r Record) (Record, error) {
 		s.at = i
 	}
 	return r, nil
+}
+
+// continues checks that a delta stands behind its base, if others of its account
+// are in front of it.
+func (s *section) continues(b *Begin) error {
+	known := s.before.begun(b)
+	if s.late = b.Base != "" && !b.Plan && known; s.late && !s.edited && !s.before.has(b.Base) {
+		return s.corrupt(errors.New("a delta whose base is not among the streams before it"))
+	}
+	return nil
 }
 
 // interrupts tells whether a record may stand between a message and its parts:
@@ -337,6 +352,7 @@ func (s *section) close(end *End) (Record, error) {
 	if c.open.all > 0 {
 		s.abandon()
 	}
+	s.before.ended(end)
 	s.reset()
 	return end, nil
 }

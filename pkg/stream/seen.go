@@ -60,6 +60,13 @@ func (s *Seen) Part(b *Body) error {
 	return s.compare(b.Folder, b.UID, b.SHA256)
 }
 
+// Vanish forgets a folder that a delta says is gone: what comes of it after
+// that is new.
+func (s *Seen) Vanish(b *Begin, v *Vanished) {
+	s.last = nil
+	delete(s.folders, identity{b.User, b.Host, v.Folder, v.UIDValidity})
+}
+
 // Forget takes back the message that Again was last asked about, for its parts
 // did not all come: it does not exist, and is new when it comes again.
 func (s *Seen) Forget() {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,6 +24,7 @@ type vector struct {
 	damaged, lost, skipped int
 	abort                  int
 	bodies                 []string // of the messages that the stream holds, in order
+	state                  []string // of an input with deltas: see stateOf
 	packed                 bool     // the octets stand in the file as base64
 	octets                 []byte
 }
@@ -50,6 +52,9 @@ func (v *vector) file() []byte {
 	number("lost", v.lost)
 	number("skipped", v.skipped)
 	number("abort", v.abort)
+	if v.state != nil {
+		field("state", stateOf(v.state))
+	}
 	if v.canonical {
 		field("canonical", "yes")
 	}
@@ -67,6 +72,16 @@ func (v *vector) file() []byte {
 	}
 	b.WriteString(text + "\n")
 	return b.Bytes()
+}
+
+// stateOf is the sha256 over the messages that are there in the end: a line
+// "folder TAB uidvalidity TAB uid TAB flags" for each, sorted.
+func stateOf(lines []string) string {
+	h := sha256.New()
+	for _, line := range slices.Sorted(slices.Values(lines)) {
+		h.Write([]byte(line + "\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // escape writes a JSON string as canonical JSON has it, without the quotes.

@@ -30,7 +30,7 @@ const (
 type reading struct {
 	expect                               string
 	messages, damaged, lost, skipped, at int
-	bodies                               string
+	bodies, state                        string
 }
 
 // String is how both readers tell it; at is the exit code of the last abort.
@@ -38,7 +38,11 @@ func (r reading) String() string {
 	if r.expect != "ok" {
 		return r.expect
 	}
-	return fmt.Sprintf("ok messages=%d bodies=%s damaged=%d lost=%d skipped=%d abort=%d", r.messages, r.bodies, r.damaged, r.lost, r.skipped, r.at)
+	text := fmt.Sprintf("ok messages=%d bodies=%s damaged=%d lost=%d skipped=%d abort=%d", r.messages, r.bodies, r.damaged, r.lost, r.skipped, r.at)
+	if r.state != "" {
+		text += " state=" + r.state
+	}
+	return text
 }
 
 // loadVector reads a vector file: its fields, and the octets of the stream.
@@ -66,7 +70,7 @@ func loadVector(t *testing.T, name string) (fields map[string]string, octets []b
 }
 
 func wantOf(f map[string]string) reading {
-	r := reading{expect: f["expect"], bodies: f["bodies"]}
+	r := reading{expect: f["expect"], bodies: f["bodies"], state: f["state"]}
 	for name, to := range map[string]*int{"messages": &r.messages, "damaged": &r.damaged, "lost": &r.lost, "skipped": &r.skipped, "abort": &r.at} {
 		fmt.Sscan(f[name], to)
 	}
@@ -147,11 +151,15 @@ type vectorReader struct {
 	open  *Message
 	parts []byte
 	bad   bool
+
+	streams int
+	deltas  bool // behind others
 }
 
 func readVector(octets []byte, edited bool) (reading, error) {
 	in := NewReader(bytes.NewReader(octets), edited)
 	defer in.Close()
+	in.PassDeltas()
 	v := &vectorReader{}
 	for {
 		rec, err := in.Next()
@@ -162,6 +170,10 @@ func readVector(octets []byte, edited bool) (reading, error) {
 		case err == io.EOF:
 			sum := sha256.Sum256(v.sum)
 			v.expect, v.bodies, v.skipped = "ok", hex.EncodeToString(sum[:]), int(in.Skipped())
+			if v.deltas {
+				v.state, err = readState(octets, edited)
+				return v.reading, err
+			}
 			return v.reading, nil
 		case err != nil:
 			return reading{expect: string(kindOf(err))}, err
@@ -181,7 +193,14 @@ func (v *vectorReader) take(rec Record) error {
 	switch r := rec.(type) {
 	case *Begin:
 		v.begin = r
+		v.deltas = v.deltas || r.Base != "" && v.streams > 0
+		v.streams++
+	case *Vanished:
+		v.seen.Vanish(v.begin, r)
 	case *Message:
+		if r.Change != "" && !r.HasOctets() {
+			return nil
+		}
 		again, err := v.seen.Again(v.begin, r)
 		if again || err != nil {
 			return err
@@ -235,6 +254,55 @@ func (v *vectorReader) part(b *Body) {
 	v.message(v.parts, err)
 }
 
+// readState tells what an input with deltas is in the end.
+func readState(octets []byte, edited bool) (string, error) {
+	first := NewReader(bytes.NewReader(octets), edited)
+	h, err := Survey(first)
+	if err != nil {
+		return "", err
+	}
+	in := NewReader(bytes.NewReader(octets), edited)
+	defer in.Close()
+	in.Follow(h)
+	type message struct {
+		user, host, folder string
+		validity, uid      uint32
+	}
+	flags, since := map[message]string{}, map[message]int{} // the later ones, of which stream
+	streams := 0
+	var open message
+	var openFlags string
+	var begin *Begin
+	for {
+		rec, err := in.Next()
+		if err != nil {
+			lines := []string{}
+			for m, f := range flags {
+				lines = append(lines, fmt.Sprintf("%s\t%d\t%d\t%s", m.folder, m.validity, m.uid, f))
+			}
+			return stateOf(lines), nil
+		}
+		switch r := rec.(type) {
+		case *Begin:
+			begin = r
+			streams++
+		case *Message:
+			m, now := message{begin.User, begin.Host, r.Folder, r.UIDValidity, r.UID}, strings.Join(r.Flags, " ")
+			switch {
+			case !r.HasOctets() && r.Change != "" && (since[m] == 0 || since[m] == streams):
+			case r.Parts > 0:
+				open, openFlags = m, now
+			default:
+				flags[m], since[m] = now, streams
+			}
+		case *Body:
+			if r.Part == r.Parts {
+				flags[open], since[open] = openFlags, streams
+			}
+		}
+	}
+}
+
 // TestVectorsAreWrittenSo writes what a canonical vector holds once more, with
 // the bodies taken out and put in again, and lets jq write it where there is one.
 func TestVectorsAreWrittenSo(t *testing.T) {
@@ -267,6 +335,7 @@ func rewrite(t *testing.T, octets []byte) []byte {
 	t.Helper()
 	in := NewReader(bytes.NewReader(octets), false)
 	defer in.Close()
+	in.PassDeltas()
 	var out bytes.Buffer
 	w := NewWriter(&out, WriterOptions{})
 	var parts *Parts

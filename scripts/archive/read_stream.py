@@ -14,11 +14,12 @@ MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
 # Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, o object, t object of strings.
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s prefix:s delimiter:s target_user:s target_host:s key:s filters:l labels:t base:s spec:s",
-    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
-    "message": "folder:s uidvalidity:u uid:u target:s key:s flags:l internaldate:s size:n received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
+    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
+    "message": "folder:s uidvalidity:u uid:u change:s target:s key:s flags:l internaldate:s size:n received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
     "gone": "folder:s uidvalidity:u uid:u",
+    "vanished": "folder:s uidvalidity:u",
     "skipped": "folder:s uidvalidity:u uid:u reason:s text:s",
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
@@ -178,6 +179,7 @@ class Reader:
     def __init__(self, edited, taker=None):
         self.taker = taker or Taker()
         self.edited, self.begun, self.ended, self.open = edited, None, False, None
+        self.ends, self.accounts, self.deltas, self.state, self.streams = set(), set(), False, {}, 0
         self.seen, self.sum, self.messages, self.damaged, self.lost, self.strays, self.exit = {}, hashlib.sha256(), 0, 0, 0, 0, 0
 
     def record(self, raw):
@@ -241,6 +243,12 @@ class Reader:
 
     def start(self, r):
         need(r.get("content") in ("headers", "hashes", "full"))
+        account = (r.get("user"), r.get("host"))
+        self.streams += 1
+        if r.get("base") and not r.get("plan") and account in self.accounts:
+            need(self.edited or r["base"] in self.ends)
+        self.deltas = self.deltas or bool(r.get("base") and self.accounts)
+        self.accounts.add(account)
         self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
         self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets"), 0)
@@ -256,12 +264,17 @@ class Reader:
         size, parts, body = r.get("size", 0), r.get("parts", 0), BODIES & set(r)
         need(not body or r.get("sha256") and not parts and size <= PART)
         need(not parts or size > PART and parts == -(-size // PART))
+        need("change" not in r or r["change"] == "flags")
         turn = self.folders.get(r["folder"], -1)
         need(turn >= self.turn)
         self.turn, self.turned = turn, True
         self.counts["emitted"] += 1
         self.counts["octets"] += size
         who, sha256 = identity(self.begun, r), r.get("sha256")
+        if "change" in r and not (body or parts):
+            if who in self.state and self.state[who][1] < self.streams:
+                self.state[who] = r.get("flags", []), self.streams
+            return
         again = who in self.seen
         need(not again or None in (sha256, self.seen[who]) or sha256 == self.seen[who])
         self.seen.setdefault(who, sha256)
@@ -274,6 +287,8 @@ class Reader:
             self.deliver(r, None if octets is None else io.BytesIO(octets), sha256)
         elif not again:
             self.messages += 1
+        if not parts:
+            self.state[who] = r.get("flags", []), self.streams
 
     def fits(self, r):
         """Tells whether a body part is the one that comes next."""
@@ -291,6 +306,7 @@ class Reader:
             o["octets"].write(octets)
         if r["part"] == r["parts"]:
             self.open = None
+            self.state[o["identity"]] = o["record"].get("flags", []), self.streams
             if not o["again"]:
                 self.deliver(o["record"], o["octets"], r["sha256"])
 
@@ -336,6 +352,15 @@ class Reader:
     def gone(self, r):
         need(r.get("folder") and r.get("uid"))
         self.counts["gone"] += 1
+        if self.begun.get("base"):
+            self.state.pop((self.begun.get("user"), self.begun.get("host"), r["folder"], r.get("uidvalidity", 0), r["uid"]), None)
+
+    def vanished(self, r):
+        need(r.get("folder") and "uidvalidity" in r)
+        place = (self.begun.get("user"), self.begun.get("host"), r["folder"], r["uidvalidity"])
+        for known in (self.seen, self.state):
+            for identity in [i for i in known if i[:4] == place]:
+                del known[identity]
 
     def skipped(self, r):
         need(r.get("folder") and r.get("uid") and r.get("reason"))
@@ -357,10 +382,18 @@ class Reader:
         need(self.edited or fits and not self.open and not self.late, "edited")
         if self.open:
             self.lose()
+        self.ends.add(r.get("hash"))
         self.begun, self.ended = None, True
 
     def told(self):
-        return f"ok messages={self.messages} bodies={self.sum.hexdigest()} damaged={self.damaged} lost={self.lost} skipped={self.strays} abort={self.exit}"
+        return f"ok messages={self.messages} bodies={self.sum.hexdigest()} damaged={self.damaged} lost={self.lost} skipped={self.strays} abort={self.exit}" + self.told_state()
+
+    def told_state(self):
+        """Tells what an input with deltas is in the end."""
+        if not self.deltas:
+            return ""
+        rows = sorted(f"{i[2]}\t{i[3]}\t{i[4]}\t{' '.join(flags)}\n".encode() for i, (flags, _) in self.state.items())
+        return " state=" + hashlib.sha256(b"".join(rows)).hexdigest()
 
 
 def split(f, failure=lambda: None):

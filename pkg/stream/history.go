@@ -1,0 +1,244 @@
+package stream
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// History is what the deltas of an input say of the streams before them: which
+// messages and folders are not there any more, and which flags are others now.
+// It takes memory for what they change, not for the messages.
+type History struct {
+	places   map[identity]*past   // by user, host, folder and UIDVALIDITY
+	folders  map[identity]*newest // by user, host and folder
+	complete map[identity]bool    // by user and host: the first stream is no delta
+	lists    [][]string           // of flags
+	numbers  map[string]int       // their places, by their text
+}
+
+// past is what was said of a folder; streams are counted from 1.
+type past struct {
+	vanished int            // the last stream that says so
+	gone     map[uint32]int // by UID, the last stream that says so
+	flags    map[uint32]change
+}
+
+// change is the last word on a message's flags.
+type change struct{ stream, list int }
+
+// newest is the last entry for a folder in a table of contents.
+type newest struct {
+	entry  Folder
+	stream int  // 0: none
+	gone   bool // it vanished after that
+	delta  int  // the last delta that looked at it
+}
+
+// Survey reads an input to its end, or as far as it is whole.
+func Survey(in *Reader) (*History, error) {
+	h := &History{places: map[identity]*past{}, folders: map[identity]*newest{}, complete: map[identity]bool{}, numbers: map[string]int{}}
+	in.PassDeltas()
+	var begin *Begin
+	for streams := 0; ; {
+		rec, err := in.Next()
+		switch {
+		case err != nil && err != io.EOF && exit.CodeOf(err) != exit.Data:
+			return nil, err
+		case err != nil:
+			return h, nil // who reads it again comes to the same place
+		}
+		if b, ok := rec.(*Begin); ok {
+			begin = b
+			streams++
+			if account := (identity{user: b.User, host: b.Host}); !h.knows(account) {
+				h.complete[account] = b.Base == ""
+			}
+		}
+		if begin != nil {
+			h.note(begin, streams, rec)
+		}
+	}
+}
+
+func (h *History) knows(account identity) bool {
+	_, ok := h.complete[account]
+	return ok
+}
+
+func (h *History) note(b *Begin, stream int, rec Record) {
+	delta := b.Base != ""
+	switch r := rec.(type) {
+	case *Folder:
+		f := h.folder(b, r.Name)
+		f.entry, f.stream, f.gone = *r, stream, false
+		f.entry.UIDs = ""
+		if delta {
+			f.delta = stream
+		}
+	case *Message:
+		if delta && r.Change != "" {
+			p := h.place(b, r.Folder, r.UIDValidity)
+			p.flags[r.UID] = change{stream, h.number(r.Flags)}
+		}
+	case *Gone:
+		if delta {
+			h.place(b, r.Folder, r.UIDValidity).gone[r.UID] = stream
+		}
+	case *Vanished:
+		p := h.place(b, r.Folder, r.UIDValidity)
+		*p = past{vanished: stream, gone: map[uint32]int{}, flags: map[uint32]change{}}
+		if f := h.folder(b, r.Folder); f.stream < stream {
+			f.gone = true
+		}
+	}
+}
+
+func (h *History) place(b *Begin, folder string, validity uint32) *past {
+	at := identity{b.User, b.Host, folder, validity}
+	p := h.places[at]
+	if p == nil {
+		p = &past{gone: map[uint32]int{}, flags: map[uint32]change{}}
+		h.places[at] = p
+	}
+	return p
+}
+
+func (h *History) folder(b *Begin, name string) *newest {
+	at := identity{user: b.User, host: b.Host, folder: name}
+	f := h.folders[at]
+	if f == nil {
+		f = &newest{}
+		h.folders[at] = f
+	}
+	return f
+}
+
+// number gives each list of flags one.
+func (h *History) number(flags []string) int {
+	text := strings.Join(flags, " ")
+	n, ok := h.numbers[text]
+	if !ok {
+		n = len(h.lists)
+		h.numbers[text] = n
+		h.lists = append(h.lists, slices.Clone(flags))
+	}
+	return n
+}
+
+// fold applies a History to an input.
+type fold struct {
+	*History
+	begin    *Begin
+	stream   int
+	complete bool // what the deltas of this account are about is in the input
+
+	at     *past // of the last message
+	where  identity
+	hidden bool   // the last message is left out, and so are its parts
+	open   uint32 // its UID, while parts are to come
+}
+
+// record returns a record as it is in the end, or nil for one that is not.
+func (f *fold) record(rec Record) Record {
+	switch r := rec.(type) {
+	case *Begin:
+		f.begin, f.open, f.at = r, 0, nil
+		f.stream++
+		f.complete = f.History.complete[identity{user: r.User, host: r.Host}]
+	case *Folder:
+		return f.contents(r)
+	case *Message:
+		return f.message(r)
+	case *Body:
+		if r.Part == r.Parts {
+			f.open = 0
+		}
+		return unless(f.hidden, rec)
+	case *Failed:
+		if f.open != 0 && f.open == r.UID {
+			f.open = 0
+			return unless(f.hidden, rec)
+		}
+		now := f.folders[identity{user: f.begin.User, host: f.begin.Host, folder: r.Folder}]
+		return unless(now != nil && (now.gone || now.delta > f.stream), rec) // it was tried again
+	case *Gone:
+		return unless(f.begin.Base != "" && f.complete || f.lost(r.Folder), rec)
+	case *Vanished:
+		return unless(f.complete, rec)
+	case *Skipped:
+		return unless(f.lost(r.Folder), rec)
+	}
+	return rec
+}
+
+func unless(hidden bool, rec Record) Record {
+	if hidden {
+		return nil
+	}
+	return rec
+}
+
+// lost tells whether a folder is not there in the end.
+func (f *fold) lost(name string) bool {
+	now := f.folders[identity{user: f.begin.User, host: f.begin.Host, folder: name}]
+	return now != nil && now.gone
+}
+
+// contents returns a folder as it is in the end.
+func (f *fold) contents(r *Folder) Record {
+	now := f.folders[identity{user: f.begin.User, host: f.begin.Host, folder: r.Name}]
+	switch {
+	case now == nil:
+	case now.gone:
+		return nil
+	case now.delta > f.stream:
+		entry := now.entry
+		return &entry
+	}
+	return r
+}
+
+func (f *fold) message(m *Message) Record {
+	if at := (identity{f.begin.User, f.begin.Host, m.Folder, m.UIDValidity}); f.where != at || f.at == nil {
+		f.where, f.at = at, f.places[at]
+		if f.at == nil {
+			f.at = &past{}
+		}
+	}
+	if f.open = 0; m.Parts > 0 {
+		f.open = m.UID
+	}
+	f.hidden = f.at.vanished > f.stream || f.at.gone[m.UID] > f.stream || m.Change != "" && f.begin.Base != "" && f.complete
+	if c, ok := f.at.flags[m.UID]; ok && c.stream > f.stream {
+		m.Flags = f.lists[c.list]
+	}
+	return unless(f.hidden, m)
+}
+
+// HasDeltas tells whether an input has streams that may be deltas behind
+// others. It looks for how writers spell a begin record, and decides nothing
+// else; what is damaged has none from there on.
+func HasDeltas(in io.Reader) (bool, error) {
+	src := source{r: in}
+	plain, release, err := decompressor(bufio.NewReaderSize(&src, 128<<10))
+	if err != nil {
+		return false, src.failure()
+	}
+	defer release()
+	begin, base := []byte(`{"type":"begin"`), []byte(`,"base":"`)
+	lines := bufio.NewReaderSize(plain, MaxLine)
+	for n := 0; ; n++ {
+		line, err := lines.ReadSlice('\n')
+		if err != nil {
+			return false, src.failure()
+		}
+		if n > 0 && bytes.HasPrefix(line, begin) && bytes.Contains(line, base) {
+			return true, nil
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package stream
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// deltaOf returns a stream whose base is the last of those in front.
+func deltaOf(before string, lines ...string) string {
+	rows := strings.Split(strings.TrimSuffix(before, "\n"), "\n")
+	var end struct{ Hash string }
+	if err := json.Unmarshal([]byte(rows[len(rows)-1]), &end); err != nil {
+		panic(err)
+	}
+	return whole(append([]string{beginWith("full", `,"base":"`+end.Hash+`"`)}, lines...)...)
+}
+
+// flagged is the record of a message whose flags are others now.
+func flagged(uid int, flags string) string {
+	m := messageWith("INBOX", 7, uid, 3, "")
+	m = strings.Replace(m, `,"key"`, `,"change":"flags","key"`, 1)
+	return strings.Replace(m, `"flags":["\\Seen"]`, `"flags":[`+flags+`]`, 1)
+}
+
+func goneRec(uid int) string {
+	return fmt.Sprintf(`{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":%d}`, uid)
+}
+
+// deltas are streams that change what stands before them.
+func (l *list) deltas() {
+	had := func(uids string) string {
+		return strings.Replace(folderRec("INBOX", 7, 9), `"messages":9`, `"messages":9,"uids":"`+uids+`"`, 1)
+	}
+	inboxHas := func(uid int, flags string) string { return fmt.Sprintf("INBOX\t7\t%d\t%s", uid, flags) }
+	seen := `\Seen`
+	full := whole(begin, inbox, message(1, "one"), message(2, "two"), message(3, "three"))
+
+	monday := deltaOf(full, had("1:3"), flagged(1, `"$Later","\\Flagged"`), goneRec(2), message(4, "four"))
+	l.ok("delta", "a message that is new, one that is gone, one with other flags", full+monday, "one", "two", "three", "four").
+		state = []string{inboxHas(1, `$Later \Flagged`), inboxHas(3, seen), inboxHas(4, seen)}
+	tuesday := deltaOf(monday, had("1,3:4"), flagged(1, ""), flagged(3, `"x"`), goneRec(4), message(5, "five"))
+	l.ok("delta-of-a-delta", "the last word counts", full+monday+tuesday, "one", "two", "three", "four", "five").
+		state = []string{inboxHas(1, ""), inboxHas(3, "x"), inboxHas(5, seen)}
+	l.ok("delta-without-its-base", "a delta alone, or in front of others of its account", monday+tuesday, "four", "five").
+		state = []string{inboxHas(5, seen)}
+	equal := strings.Replace(strings.Replace(message(1, "one"), `,"key"`, `,"change":"flags","key"`, 1), `"flags":["\\Seen"]`, `"flags":["y"]`, 1)
+	equals := deltaOf(full, had("1:3"), equal, message(4, "one"))
+	l.ok("delta-equals", "a message of the base goes along with one that is its equal", full+equals, "one", "two", "three", "one").
+		state = []string{inboxHas(1, "y"), inboxHas(2, seen), inboxHas(3, seen), inboxHas(4, seen)}
+	l.ok("delta-equals-alone", "it has its octets, so that it counts where the base is not", equals+deltaOf(equals, had("1:4"), goneRec(4)), "one", "one").
+		state = []string{inboxHas(1, "y")}
+	l.add("delta-gap", "corrupt", "a delta is missing", full+tuesday)
+	l.add("delta-out-of-order", "corrupt", "a delta before its base, behind another stream", full+tuesday+monday)
+	v := l.odd("delta-gap-edited", "in an edited stream nobody knows what the base was", full+tuesday, "one", "two", "three", "five")
+	v.edited, v.state = true, []string{inboxHas(1, ""), inboxHas(2, seen), inboxHas(3, "x"), inboxHas(5, seen)}
+	other := strings.Replace(begin, "old.example", "other.example", 1)
+	elsewhere := whole(other, inbox, message(1, "uno"))
+	l.ok("delta-of-another-account", "what a delta says is of its own account", elsewhere+monday, "uno", "four").
+		state = []string{inboxHas(1, seen), inboxHas(4, seen)}
+
+	vanished := `{"type":"vanished","folder":"INBOX","uidvalidity":7}`
+	again := func(uid int, octets string) string { return strings.Replace(message(uid, octets), `:7,`, `:8,`, 1) }
+	l.ok("delta-uidvalidity", "a folder that is another now comes whole", full+deltaOf(full, folderRec("INBOX", 8, 1), vanished, again(1, "eins")), "one", "two", "three", "eins").
+		state = []string{"INBOX\t8\t1\t" + seen}
+	l.ok("delta-uids-again", "so does one whose UIDs are given again", full+deltaOf(full, folderRec("INBOX", 7, 1), vanished, message(1, "eins")), "one", "two", "three", "eins").
+		state = []string{inboxHas(1, seen)}
+	l.ok("delta-vanished", "a folder that is not there any more", full+deltaOf(full, folderRec("Other", 9, 0), vanished), "one", "two", "three").
+		state = []string{}
+	gone := whole(begin, inbox, message(1, "one"), goneRec(3))
+	l.ok("gone-is-no-delta", "only a delta takes away", full+gone, "one", "two", "three")
+	big := partsOf(1, strings.Repeat("a", mib+1), mib)
+	large := whole(append([]string{begin, inbox}, big...)...)
+	l.ok("delta-of-parts", "a message with parts gets other flags", large+deltaOf(large, had("1"), strings.Replace(flagged(1, `"x"`), `"size":3`, fmt.Sprintf(`"size":%d`, mib+1), 1)), strings.Repeat("a", mib+1)).
+		pack().state = []string{inboxHas(1, "x")}
+}
