@@ -98,7 +98,10 @@ func run(c *ucli.Context) error {
 			return err
 		}
 	}
-	reader := stream.NewReader(in, opt.Edited)
+	reader, err := in.Stream(opt.Edited)
+	if err != nil {
+		return err
+	}
 	defer reader.Close()
 	switch {
 	case cli.Given(c, "write-map"):
@@ -201,7 +204,11 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 		in.Close()
 		return nil, nil, err
 	}
-	reader := stream.NewReader(in, false)
+	reader, err := in.Stream(false)
+	if err != nil {
+		in.Close()
+		return nil, nil, err
+	}
 	return diff.NewArchive(reader, repeats), func() { reader.Close(); in.Close() }, nil
 }
 
@@ -209,14 +216,17 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 // in it more than once. Of a pipe, which cannot be read again, the first flags
 // of a message count.
 func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
-	if !in.Seekable() {
-		return nil, nil
+	if err := in.Survey(edited); err != nil || !in.Seekable() {
+		return nil, err
 	}
 	joined := stream.Joined(in)
 	if err := in.Rewind(); err != nil || !joined {
 		return nil, err
 	}
-	reader := stream.NewReader(in, edited)
+	reader, err := in.Stream(edited)
+	if err != nil {
+		return nil, err
+	}
 	defer reader.Close()
 	return diff.ReadRepeats(reader), in.Rewind()
 }
@@ -231,13 +241,7 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reade
 	if err != nil {
 		return err
 	}
-	var again func() (*stream.Reader, error)
-	if in.Seekable() {
-		again = func() (*stream.Reader, error) {
-			return stream.NewReader(in, opt.Edited), in.Rewind()
-		}
-	}
-	end, err := diff.Plan(c.Context, opt, reader, again, dest, out.Writer)
+	end, err := diff.Plan(c.Context, opt, reader, in.Again(opt.Edited), dest, out.Writer)
 	cli.TalkOf(c).WarnSkipped(reader)
 	if end != nil && !opt.FoldersOnly {
 		cli.TalkOf(c).Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)

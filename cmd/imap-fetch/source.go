@@ -7,7 +7,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
-	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // sourced exports what the options choose, or another stream names, of the
@@ -72,9 +71,10 @@ func openSource(c *ucli.Context, edited bool) (*fetch.Archive, *cli.Input, error
 	if err != nil {
 		return nil, nil, err
 	}
-	archive := &fetch.Archive{In: stream.NewReader(in, edited)}
-	if in.Seekable() {
-		archive.Again = func() (*stream.Reader, error) { return stream.NewReader(in, edited), in.Rewind() }
+	reader, err := in.Stream(edited)
+	if err != nil {
+		in.Close()
+		return nil, nil, err
 	}
-	return archive, in, nil
+	return &fetch.Archive{In: reader, Again: in.Again(edited)}, in, nil
 }

@@ -28,10 +28,22 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 		return err
 	}
 	defer in.Close()
+	if c.Bool("check") {
+		return check(c, in, opt, out)
+	}
+	reader, err := in.Stream(c.Bool("edited"))
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	return list.RunArchive(reader, opt, out)
+}
+
+// check checks every record of an archive, those too that a later delta takes
+// back.
+func check(c *ucli.Context, in *cli.Input, opt list.Options, out io.Writer) error {
 	reader := stream.NewReader(in, c.Bool("edited"))
 	defer reader.Close()
-	if !c.Bool("check") {
-		return list.RunArchive(reader, opt, out)
-	}
+	reader.PassDeltas()
 	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: opt.Progress}, out)
 }

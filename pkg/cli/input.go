@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Input is a stream to read: stdin or a file. It is for one goroutine.
@@ -21,6 +22,13 @@ type Input struct {
 	info   fs.FileInfo
 	start  int64 // where a seekable input began
 	unhook func() bool
+
+	ahead io.Reader // what was read of it and is to be read again, or nil
+	kept  *os.File  // what a pipe brought, or nil
+	whole bool      // that is all of it
+
+	surveyed bool            // it is known whether there are deltas in it
+	history  *stream.History // what they say, or nil
 }
 
 // OpenInput opens the input at path; "" and "-" are stdin. Errors:
@@ -112,7 +120,17 @@ func (in *Input) Read(p []byte) (int, error) {
 	if cause := context.Cause(in.ctx); cause != nil {
 		return 0, cause
 	}
-	n, err := in.file.Read(p)
+	if in.ahead != nil {
+		if n, err := in.ahead.Read(p); n > 0 || err != io.EOF {
+			return n, exit.Wrap(exit.IO, err)
+		}
+		in.ahead = nil
+	}
+	file := in.file
+	if in.whole {
+		file = in.kept
+	}
+	n, err := file.Read(p)
 	if err == nil || err == io.EOF {
 		return n, err
 	}
@@ -124,21 +142,28 @@ func (in *Input) Read(p []byte) (int, error) {
 
 // Seekable tells whether the input can be read a second time.
 func (in *Input) Seekable() bool {
-	return in.info.Mode().IsRegular()
+	return in.whole || in.info.Mode().IsRegular()
 }
 
 // Rewind goes back to where a seekable input began: its first octet, or
 // where the shell's redirection stood.
 func (in *Input) Rewind() error {
-	if _, err := in.file.Seek(in.start, io.SeekStart); err != nil {
+	file := in.file
+	if in.whole {
+		file = in.kept
+	}
+	if _, err := file.Seek(in.start, io.SeekStart); err != nil {
 		return exit.Errorf(exit.IO, "read %s a second time: %w", in.name, bare(err))
 	}
 	return nil
 }
 
-// Size is the number of octets of a seekable input, -1 for any other.
+// Size is the number of octets of a file, -1 for any other input.
 func (in *Input) Size() int64 {
 	if !in.Seekable() {
+		return -1
+	}
+	if in.whole {
 		return -1
 	}
 	return in.info.Size() - in.start
@@ -155,6 +180,9 @@ func (in *Input) Close() error {
 	}
 	if in.stdin {
 		os.Stdin.Close()
+	}
+	if in.kept != nil {
+		in.kept.Close()
 	}
 	return in.file.Close()
 }

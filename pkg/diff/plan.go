@@ -157,7 +157,10 @@ func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
 			return err
 		}
 	}
-	m.Target, m.Tie = s.target.Name, nil
+	if m.Change != "" && !m.HasOctets() && p.opened.Content != stream.Headers {
+		return p.w.Write(inBase(m))
+	}
+	m.Target, m.Tie, m.Change = s.target.Name, nil, ""
 	if tied, ok := p.ties[ordinal]; ok {
 		m.Tie = &tied.Tie
 		if tied.spare {
@@ -165,6 +168,12 @@ func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
 		}
 	}
 	return p.w.Write(m)
+}
+
+// inBase is what becomes of a message that is missing, and of which a delta with
+// bodies has none.
+func inBase(m *stream.Message) *stream.Failed {
+	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonInBase, Text: "the destination lacks it, and its octets are in the base of this delta: give imap-diff a file of both"}
 }
 
 // bar writes that a message cannot be compared.
@@ -198,7 +207,12 @@ func (r *resolution) candidates() []uint32 {
 	return slices.Compact(all)
 }
 
-func (p *planner) other(r stream.Record) error { return p.w.Write(r) }
+func (p *planner) other(r stream.Record) error {
+	if _, ok := r.(*stream.Vanished); ok {
+		return nil // it is of the source alone
+	}
+	return p.w.Write(r)
+}
 
 func (p *planner) end(counts *stream.End) error {
 	counts.Spare, p.spare = p.spare, 0

@@ -26,9 +26,12 @@ type Archive struct {
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
 func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
-	x := &extract{opt: &opt, w: w, failures: newFailures(&opt), needs: opt.Messages.needs(), known: map[string]bool{}}
+	x := &extract{opt: &opt, w: w, failures: newFailures(&opt), needs: opt.Messages.needs(), known: map[string]bool{}, became: map[string]string{}, follows: a.In.Follows()}
 	defer x.large.close()
 	in := a.In
+	if a.Again == nil && opt.Messages.IsZero() {
+		in.PassDeltas()
+	}
 	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
 		var err error
 		if x.ahead, err = survey(in); err != nil {
@@ -55,6 +58,7 @@ type extract struct {
 	w     *stream.Writer
 	ahead *foresight // what a first pass has found, or nil
 
+	follows  bool      // deltas are applied, not passed on
 	failures *failures // of ours; those of the archive are passed on
 
 	begin    *stream.Begin // of the stream that is read
@@ -69,8 +73,8 @@ type extract struct {
 	listed   int64
 	leftOut  int64
 
-	end     *stream.End // of the last stream, not written yet
-	was, is string      // its hash in the archive, and as it was written
+	end     *stream.End       // of the last stream, not written yet
+	became  map[string]string // the hashes of the archive's streams, as they were written
 	aborted *stream.Abort
 
 	large  large
@@ -123,9 +127,10 @@ func (x *extract) settle() error {
 	if e == nil {
 		return nil
 	}
-	x.end, x.was = nil, e.Hash
+	x.end = nil
+	was := e.Hash
 	err := x.w.End(e)
-	x.is = e.Hash
+	x.became[was] = e.Hash
 	return err
 }
 
@@ -158,6 +163,10 @@ func (x *extract) record(rec stream.Record) error {
 			return nil
 		}
 		x.listed++
+	case *stream.Vanished:
+		if !x.takes(r.Folder) {
+			return nil
+		}
 	case *stream.Skipped:
 		if x.toc[r.Folder] == nil {
 			return nil
@@ -195,8 +204,10 @@ func (x *extract) open(b *stream.Begin) error {
 	if x.opt.Edited && !slices.Contains(out.Filters, "edited") {
 		out.Filters = append(out.Filters, "edited")
 	}
-	if b.Base != "" && b.Base == x.was {
-		out.Base = x.is
+	if is, ok := x.became[b.Base]; ok {
+		if out.Base = is; x.follows { // it was applied
+			out.Base = ""
+		}
 	}
 	return x.w.Write(&out)
 }
@@ -301,10 +312,16 @@ func (x *extract) leave(m *stream.Message, v verdict) error {
 	return x.w.Write(x.opt.Messages.skippedRecord(m.Folder, m.UIDValidity, m.UID))
 }
 
+// takes tells whether a folder that has no entry in the table of contents is
+// chosen.
+func (x *extract) takes(name string) bool {
+	return x.opt.Folders.Takes(folder.Candidate{Name: name, Delimiter: x.begin.Delimiter})
+}
+
 func (x *extract) failed(f *stream.Failed) error {
 	chosen := x.toc[f.Folder] != nil
 	if f.UID == 0 && !chosen {
-		chosen = x.opt.Folders.Takes(folder.Candidate{Name: f.Folder, Delimiter: x.begin.Delimiter})
+		chosen = x.takes(f.Folder)
 	}
 	if !chosen {
 		return nil

@@ -414,7 +414,7 @@ func TestArchiveBase(t *testing.T) {
 	})
 	opt := options(t, stream.Headers)
 	opt.Folders.Names = []string{"Dated"}
-	out, err := extractOf(t, fileOf(slices.Concat(first, delta)), opt)
+	out, err := extractOf(t, pipeOf(slices.Concat(first, delta)), opt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,9 @@ func (a *archive) record(rec stream.Record) error {
 	case *stream.Folder:
 		a.folder(r)
 	case *stream.Message:
+		if r.Change != "" && !r.HasOctets() {
+			return nil // they are in the base
+		}
 		again, err := a.seen.Again(a.begin, r)
 		if err != nil {
 			return err

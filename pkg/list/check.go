@@ -121,6 +121,8 @@ func (c *checker) record(rec stream.Record) error {
 		c.toc = append(c.toc, r)
 		c.here[r.Name] = &presence{}
 		c.sum.Folders++
+	case *stream.Vanished:
+		c.seen.Vanish(c.begin, r)
 	case *stream.Message:
 		return c.message(r)
 	case *stream.Body:
@@ -163,7 +165,7 @@ func (c *checker) message(m *stream.Message) error {
 		var err error
 		c.octets, err = m.AppendBody(c.octets[:0])
 		return c.hashed(m, err)
-	case c.begin.Content == stream.Full && !again:
+	case c.begin.Content == stream.Full && m.Change == "" && !again:
 		return c.lost(m, lostBodiless, errors.New("the record has no body"))
 	}
 	return nil
@@ -233,7 +235,7 @@ func (c *checker) rest() error {
 			return err
 		}
 	}
-	if c.begin.Plan || len(c.begin.Filters) > 0 {
+	if c.begin.Plan || c.begin.Base != "" || len(c.begin.Filters) > 0 {
 		return nil
 	}
 	for _, f := range c.toc {

@@ -230,14 +230,14 @@ func HasDeltas(in io.Reader) (bool, error) {
 		return false, src.failure()
 	}
 	defer release()
-	begin, base := []byte(`{"type":"begin"`), []byte(`,"base":"`)
+	defer src.close() // first: the decompressor reads ahead
 	lines := bufio.NewReaderSize(plain, MaxLine)
 	for n := 0; ; n++ {
 		line, err := lines.ReadSlice('\n')
 		if err != nil {
 			return false, src.failure()
 		}
-		if n > 0 && bytes.HasPrefix(line, begin) && bytes.Contains(line, base) {
+		if n > 0 && bytes.HasPrefix(line, beginning) && bytes.Contains(line, []byte(`,"base":"`)) {
 			return true, nil
 		}
 	}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// readAhead bounds what of a pipe is kept in a temporary file, in octets.
+var readAhead int64 = 256 << 20
+
+// keep puts a pipe that brings files, as cat does, into a temporary file without
+// a name, so that it can be read twice: a file may be followed by another that
+// takes back what is in it. A pipe from a command of ours, which may wait for
+// us, goes on its way; so does one that brings more than is kept, or more than
+// there is room for.
+func (in *Input) keep() error {
+	head := make([]byte, stream.GreetingSize)
+	n, err := io.ReadFull(in, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return err
+	}
+	head = head[:n]
+	if in.ahead = bytes.NewReader(head); !stream.IsStored(head) {
+		return nil
+	}
+	file, err := os.CreateTemp("", "imap-pipe-")
+	if err != nil {
+		return nil // then not
+	}
+	os.Remove(file.Name())
+	kept, rest, err := in.copyTo(file)
+	if cause := context.Cause(in.ctx); cause != nil {
+		file.Close()
+		return cause
+	}
+	if _, seek := file.Seek(0, io.SeekStart); seek != nil {
+		file.Close()
+		return exit.Errorf(exit.IO, "read a temporary file: %w", seek)
+	}
+	in.kept = file
+	if in.whole = err == io.EOF; !in.whole {
+		in.ahead = io.MultiReader(io.LimitReader(file, kept), bytes.NewReader(rest))
+	}
+	return nil
+}
+
+// copyTo copies what comes to a file, up to the bound. It returns how much is
+// there, what was read and is not, and io.EOF if that is all.
+func (in *Input) copyTo(file *os.File) (kept int64, rest []byte, err error) {
+	buffer := make([]byte, 256<<10)
+	for kept < readAhead {
+		n, err := in.Read(buffer)
+		written, failed := file.Write(buffer[:n])
+		kept += int64(written)
+		if failed != nil {
+			return kept, buffer[written:n], nil
+		}
+		if err != nil {
+			return kept, nil, err // one that lasts comes again
+		}
+	}
+	return kept, nil, nil
+}

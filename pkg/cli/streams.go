@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Stream returns a Reader of the input from its start. Where that is a file, or
+// a pipe that brings files, in which deltas stand behind what they are about,
+// these are applied: the stream is what it is in the end. It may be called again once the Reader before is
+// closed, if the input is seekable.
+func (in *Input) Stream(edited bool) (*stream.Reader, error) {
+	if err := in.Survey(edited); err != nil {
+		return nil, err
+	}
+	if in.Seekable() {
+		if err := in.Rewind(); err != nil {
+			return nil, err
+		}
+	}
+	r := stream.NewReader(in, edited)
+	if in.history != nil {
+		r.Follow(in.history)
+	}
+	return r, nil
+}
+
+// Again returns what opens the stream once more, or nil where that cannot be
+// done.
+func (in *Input) Again(edited bool) func() (*stream.Reader, error) {
+	if !in.Seekable() {
+		return nil
+	}
+	return func() (*stream.Reader, error) { return in.Stream(edited) }
+}
+
+// Survey learns once what the deltas of the input say, and whether it is
+// seekable: a pipe that brings files is, once they are here.
+func (in *Input) Survey(edited bool) error {
+	if in.surveyed {
+		return nil
+	}
+	in.surveyed = true
+	if !in.Seekable() {
+		if err := in.keep(); err != nil {
+			return err
+		}
+	}
+	if !in.Seekable() {
+		return nil
+	}
+	if err := in.Rewind(); err != nil {
+		return err
+	}
+	found, err := stream.HasDeltas(in)
+	if err != nil || !found {
+		return err
+	}
+	if err := in.Rewind(); err != nil {
+		return err
+	}
+	r := stream.NewReader(in, edited)
+	defer r.Close()
+	in.history, err = stream.Survey(r)
+	return err
+}
