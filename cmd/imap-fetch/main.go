@@ -29,6 +29,7 @@ func main() {
 		Examples: []cli.Example{
 			{Line: "imap-fetch --host old.example --user joe -o joe.imap.zst", Does: "the whole account into a file; the same again goes on after a cut"},
 			{Line: "imap-fetch --headers --host old.example --user joe | imap-diff …", Does: "without bodies, to find out what is missing"},
+			{Line: "imap-fetch --base monday.zst --host old.example --user joe -o tuesday.zst", Does: "what is new or changed since monday; cat monday.zst tuesday.zst is the whole"},
 			{Line: "… imap-diff … | imap-fetch --select - --host old.example --user joe | imap-push …", Does: "the bodies of what a plan names"},
 			{Line: "imap-fetch --search 'UNSEEN FROM ann' --since 2026-01-01 --host old.example --user joe -o some.zst", Does: "some of its messages"},
 			{Line: "imap-fetch --source joe.imap.zst --folder-rec Archive | imap-diff … | imap-push …", Does: "a part of an archive"},
@@ -57,10 +58,11 @@ func flags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "hash", Usage: "a manifest: bodies are read for their sha256, and not kept"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder goes along, for imap-push --acl"},
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
+		&ucli.StringFlag{Name: "base", Usage: "`FILE|-`: an earlier export of the account: only what is new or changed since"},
 		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
 		&ucli.StringSliceFlag{Name: "last", Usage: "`NAME`: behind all others"},
 		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas (message-id-local is without its domain), or ALL, or ALL,-X-*"},
-		&ucli.BoolFlag{Name: "edited", Usage: "take a --select or --source stream that was filtered on the way"},
+		&ucli.BoolFlag{Name: "edited", Usage: "take a --select, --source or --base stream that was filtered on the way"},
 		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
 	}
 }
@@ -73,11 +75,17 @@ func run(c *ucli.Context) error {
 	if err := checkSelect(c); err != nil {
 		return err
 	}
+	if err := checkBase(c); err != nil {
+		return err
+	}
 	if cli.Given(c, "source") {
 		return sourced(c, opt)
 	}
 	conn, err := cli.Connection(c)
 	if err != nil {
+		return err
+	}
+	if err := readBase(c, conn, &opt); err != nil {
 		return err
 	}
 	if !cli.Given(c, "select") {

@@ -85,7 +85,11 @@ func (e *emitter) message(f *stream.Folder, it *item) error {
 	if it.base != nil {
 		e.fill(m, it.base)
 	}
-	if e.content == stream.Headers {
+	if m.Change = ""; it.news {
+		m.Change = stream.ChangeFlags
+	}
+	if e.content == stream.Headers || it.bare {
+		m.DropBody()
 		e.progress.Add(1, 0)
 		return e.w.Write(m)
 	}

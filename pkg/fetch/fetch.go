@@ -38,7 +38,8 @@ type Options struct {
 	Messages Choice
 	Filters  []string // how begin names what is left out
 	Labels   []stream.Label
-	Edited   bool // take a selection whose counts and hash no longer fit
+	Edited   bool  // take a selection whose counts and hash no longer fit
+	Base     *Base // only what is new or changed since; or nil
 
 	// Limits bound what is read of message bodies. A run that stops at one
 	// returns a *limit.ReachedError.
@@ -53,13 +54,20 @@ type Options struct {
 // Begin is the first record of the stream that o describes, as far as it is
 // known before the connection.
 func (o *Options) Begin(user, host string) *stream.Begin {
-	return &stream.Begin{Tool: o.Tool, Content: o.Content, User: user, Host: host, Key: o.Recipe.String(), Filters: o.Filters, Labels: o.Labels}
+	b := &stream.Begin{Tool: o.Tool, Content: o.Content, User: user, Host: host, Key: o.Recipe.String(), Filters: o.Filters, Labels: o.Labels}
+	if o.Base != nil {
+		b.Base = o.Base.hash
+	}
+	return b
 }
 
 // Run exports an account. The stream is begun and ended; what it returns then
 // is nil or has the code exit.Partial. With from it goes on where a cut stream
 // stopped.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writer, from *stream.Recovered) error {
+	if err := opt.Base.Fits(conn.User, conn.Host); err != nil {
+		return err
+	}
 	session, err := imapconn.Open(ctx, conn)
 	if err != nil {
 		return err
@@ -123,12 +131,18 @@ func (e *export) contents(begin *stream.Begin) error {
 	if err := e.w.Write(begin); err != nil {
 		return err
 	}
+	vanished := e.opt.Base.compare(toc, contents.Entries, e.opt.Folders.Spaces)
 	var total int64
 	for i := range toc {
 		if err := e.w.Write(&toc[i]); err != nil {
 			return err
 		}
 		total += int64(toc[i].Messages)
+	}
+	for i := range vanished {
+		if err := e.w.Write(&vanished[i]); err != nil {
+			return err
+		}
 	}
 	for i := range failed {
 		e.opt.Warn("folder %s: %s", failed[i].Folder, failed[i].Text)
@@ -187,6 +201,12 @@ func (e *export) messages() error {
 			f := &e.toc[i]
 			done := e.done[f.Name]
 			src.listed += done.Messages
+			if base := e.opt.Base.of(f); base != nil {
+				if err := src.update(f, base, done); err != nil {
+					return err
+				}
+				continue
+			}
 			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 {
 				if src.chooser != nil {
 					src.leftOut += done.LeftOut(int64(f.Messages))
@@ -206,6 +226,11 @@ func (e *export) messages() error {
 // visit reads the messages of one folder that are not done. What concerns the
 // folder alone becomes its record.
 func (s *source) visit(f *stream.Folder, done stream.Progress) error {
+	return s.examine(f, func() error { return s.messages(f.UIDNext, done) })
+}
+
+// examine opens a folder that was listed and calls work.
+func (s *source) examine(f *stream.Folder, work func() error) error {
 	s.folder = f
 	wire, err := folder.ToWire(f.Name)
 	if err != nil {
@@ -215,7 +240,7 @@ func (s *source) visit(f *stream.Folder, done stream.Progress) error {
 		if s.box.UIDValidity != f.UIDValidity {
 			return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity)})
 		}
-		err = s.messages(f.UIDNext, done)
+		err = work()
 	}
 	if refused(err) {
 		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})

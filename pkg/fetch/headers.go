@@ -21,7 +21,8 @@ func (s *source) headers(wants []want) error {
 	items := keys.Items(s.recipe, shown...)
 	items.Gmail = s.gmail
 	err = s.box.Fetch(s.ctx, uids(wants), items, 0, func(m *imapconn.Message) error {
-		it := item{uid: m.UID, twin: wants[find(wants, m.UID)].twin, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0), gmail: m.Gmail}
+		w := &wants[find(wants, m.UID)]
+		it := item{uid: m.UID, twin: w.twin, news: w.news, bare: true, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0), gmail: m.Gmail}
 		if m.State != imapconn.Have {
 			missing(&it, m)
 		} else {

@@ -20,6 +20,8 @@ type item struct {
 	size   int64
 	twin   bool
 	gmail  imapconn.Gmail
+	news   bool   // see want
+	bare   bool   // it is told without its octets
 	octets []byte // in the batch's slab
 	// identity is what the header says, nil where the emitter is to read it
 	// from the octets.

@@ -20,7 +20,7 @@ func (s *source) large(w want) error {
 	if err != nil {
 		return err
 	}
-	it := item{kind: itemLarge, base: w.base, uid: w.uid, twin: w.twin, size: w.size}
+	it := item{kind: itemLarge, base: w.base, uid: w.uid, twin: w.twin, news: w.news, size: w.size}
 	if done, err := s.flags(&it, b); done || err != nil {
 		return err
 	}

@@ -108,6 +108,7 @@ func (s *selection) record(rec stream.Record) error {
 			return s.unfit
 		}
 		s.handled++
+		r.Change = "" // it gets its octets
 		return s.bodies.message(r, s.toc[r.Folder])
 	case *stream.Body:
 		return nil // other octets take its place

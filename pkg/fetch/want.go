@@ -14,6 +14,7 @@ type want struct {
 	look uint64 // what can be seen of it without reading it
 	twin bool   // another message of the folder looks the same
 	base *stream.Message
+	news bool // the base of a delta has it: only its flags are news
 
 	// What is known of the choice.
 	left bool // it is not taken

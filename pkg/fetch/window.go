@@ -55,7 +55,7 @@ func (s *source) window(wants []want) (int, error) {
 	items := imapconn.Items{Flags: true, InternalDate: true, Body: true, Gmail: s.gmail}
 	err = s.box.Fetch(s.ctx, uids(wants), items, slabSize, func(m *imapconn.Message) error {
 		i := find(wants, m.UID)
-		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, flags: slices.Clone(m.Flags), date: m.InternalDate, gmail: m.Gmail}
+		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, news: wants[i].news, flags: slices.Clone(m.Flags), date: m.InternalDate, gmail: m.Gmail}
 		switch {
 		case m.State != imapconn.Have:
 			missing(&it, m)

@@ -1,0 +1,344 @@
+package fetch
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/list"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Fits refuses the base of another account.
+func (b *Base) Fits(user, host string) error {
+	if b == nil || b.user == user && b.host == host {
+		return nil
+	}
+	return exit.Errorf(exit.Usage, "the base is of %s at %s, not of %s at %s", b.user, b.host, user, host).
+		WithHint("give the base of this account, and --host and --user as they were given then")
+}
+
+// of returns what the base has of a folder that is still the same, or nil.
+func (b *Base) of(f *stream.Folder) *baseFolder {
+	if b == nil {
+		return nil
+	}
+	if base := b.folders[f.Name]; base != nil && base.goesOn(f) {
+		return base
+	}
+	return nil
+}
+
+// maxUIDText is how long the UIDs of one folder may be, and of all together; a
+// folder that says nothing of them comes whole from a delta of the delta.
+const (
+	maxUIDText  = 1 << 20
+	maxUIDTexts = 16 << 20
+)
+
+// compare says in the table of contents which UIDs the base has, and returns
+// the folders of the base that are there no more, or are others now.
+func (b *Base) compare(toc []stream.Folder, listed []list.Entry, spaces folder.Spaces) (vanished []stream.Vanished) {
+	if b == nil {
+		return nil
+	}
+	room := maxUIDTexts
+	for i := range toc {
+		base := b.of(&toc[i])
+		if base == nil {
+			continue
+		}
+		if text := base.uids(); len(text) <= min(maxUIDText, room) {
+			toc[i].UIDs = text
+			room -= len(text)
+		}
+	}
+	here := map[string]*list.Entry{}
+	for i := range listed {
+		here[listed[i].Name] = &listed[i]
+	}
+	for name, base := range b.folders {
+		now := here[name]
+		space, _ := folder.ParseSpace(base.entry.Namespace)
+		switch {
+		case now == nil && spaces.Has(space):
+		case now != nil && now.Left == "" && now.Failed == "" && !base.goesOn(&now.Folder) && (base.entry.HoldsMessages() || now.HoldsMessages()):
+		default:
+			continue
+		}
+		vanished = append(vanished, stream.Vanished{Folder: name, UIDValidity: base.entry.UIDValidity})
+	}
+	slices.SortFunc(vanished, func(a, b stream.Vanished) int { return strings.Compare(a.Folder, b.Folder) })
+	return vanished
+}
+
+// update reads what is new or changed of a folder that the base has, as far as
+// that is not done.
+func (s *source) update(f *stream.Folder, base *baseFolder, done stream.Progress) error {
+	if s.unchanged(f, base) {
+		s.opt.Progress.Skip(int64(f.Messages), 0)
+		return nil
+	}
+	return s.examine(f, func() error {
+		all, err := s.news(f, base)
+		if err != nil {
+			return err
+		}
+		s.opt.Progress.Skip(max(0, int64(f.Messages)-int64(len(all))), 0)
+		return s.tell(slices.DeleteFunc(all, func(n news) bool { return n.uid <= done.LastUID }))
+	})
+}
+
+// unchanged tells whether the listing of the account shows that a folder is as
+// the base has it.
+func (s *source) unchanged(f *stream.Folder, base *baseFolder) bool {
+	was := &base.entry
+	same := base.whole && f.UIDNext != 0 && f.UIDNext == was.UIDNext && f.Messages == was.Messages &&
+		f.HighestModSeq != "" && f.HighestModSeq == was.HighestModSeq
+	if s.chooser != nil {
+		return same && slices.Equal(s.opt.Filters, s.opt.Base.filters)
+	}
+	return same && int(f.Messages) == len(base.held)
+}
+
+// news is what is to be said of one message.
+type news struct {
+	want
+	what newsKind
+}
+
+type newsKind byte
+
+const (
+	isNew newsKind = iota
+	isChanged
+	isGone
+)
+
+// news finds out what is new or changed in the open folder, by ascending UID.
+func (s *source) news(f *stream.Folder, base *baseFolder) ([]news, error) {
+	fresh, gone, err := s.compare(f, base)
+	if err != nil {
+		return nil, err
+	}
+	changed, gone, err := s.changed(f, base, gone)
+	if err != nil {
+		return nil, err
+	}
+	if fresh, err = s.alike(base, fresh, gone); err != nil {
+		return nil, err
+	}
+	for _, w := range fresh {
+		delete(changed, w.uid)
+	}
+	all := make([]news, 0, len(fresh)+len(changed)+len(gone))
+	for _, w := range fresh {
+		all = append(all, news{w, isNew})
+	}
+	for uid := range changed {
+		all = append(all, news{want{uid: uid, news: true}, isChanged})
+	}
+	for uid := range gone {
+		all = append(all, news{want{uid: uid}, isGone})
+	}
+	slices.SortFunc(all, func(a, b news) int { return cmp.Compare(a.uid, b.uid) })
+	return all, nil
+}
+
+// compare lists what the base does not have, and what it has and the server
+// does not list.
+func (s *source) compare(f *stream.Folder, base *baseFolder) (fresh []want, gone map[uint32]bool, err error) {
+	gone = map[uint32]bool{}
+	if s.chooser == nil && base.whole && f.UIDNext > 0 && base.entry.UIDNext > 0 {
+		if fresh, err = s.listFrom(base.entry.UIDNext, f.UIDNext); err != nil {
+			return nil, nil, err
+		}
+		if s.box.UIDNext == f.UIDNext && int(s.box.Messages) == len(base.held)+len(fresh) {
+			return fresh, gone, nil
+		}
+	}
+	wants, err := s.chosen(f.UIDNext)
+	if err != nil {
+		return nil, nil, err
+	}
+	there := 0
+	for _, h := range base.held {
+		for there < len(wants) && wants[there].uid < h.uid {
+			there++
+		}
+		if there == len(wants) || wants[there].uid != h.uid {
+			gone[h.uid] = true
+		}
+	}
+	fresh = slices.DeleteFunc(wants, func(w want) bool {
+		_, known := base.find(w.uid)
+		return known
+	})
+	return fresh, gone, nil
+}
+
+// listFrom lists the messages of the open folder from one UID to before another.
+func (s *source) listFrom(from, next uint32) ([]want, error) {
+	var wants []want
+	if from >= next {
+		return nil, nil
+	}
+	err := s.box.FetchAll(s.ctx, from, next-1, imapconn.Items{InternalDate: true, Size: true}, 0, func(m *imapconn.Message) error {
+		wants = append(wants, want{uid: m.UID, size: m.Size})
+		return nil
+	})
+	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.uid, b.uid) })
+	return wants, err
+}
+
+// changed finds the messages of the base whose flags are others now, and makes
+// sure of those that seem to be gone: they are asked for once more.
+func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint32]bool) (changed, gone map[uint32]bool, err error) {
+	changed, gone = map[uint32]bool{}, map[uint32]bool{}
+	see := func(uid uint32, flags []string) {
+		if i, known := base.find(uid); known && base.held[i].flags != flagsHash(flags) {
+			changed[uid] = true
+		}
+	}
+	var ask []uint32
+	asked, err := s.askChanges(f, base, see)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, h := range base.held {
+		if !asked || missing[h.uid] {
+			ask = append(ask, h.uid)
+		}
+	}
+	err = s.box.Fetch(s.ctx, ask, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
+		switch m.State {
+		case imapconn.Have:
+			see(m.UID, m.Flags)
+		case imapconn.Gone:
+			gone[m.UID] = true
+			delete(changed, m.UID)
+		default: // the export will tell
+			changed[m.UID] = true
+		}
+		return nil
+	})
+	return changed, gone, err
+}
+
+// askChanges lets the server say which flags have changed. It returns false
+// where that is not to be had: all are compared then.
+func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint32, []string)) (bool, error) {
+	since := base.modseq()
+	switch {
+	case !s.box.KnowsChanges(), since == 0, s.box.HighestModSeq < since, !base.whole, base.entry.UIDNext == 0:
+		return false, nil
+	case s.box.HighestModSeq == since, len(base.held) == 0:
+		return true, nil
+	}
+	last := base.held[len(base.held)-1].uid
+	found, err := s.box.Changed(s.ctx, last, since)
+	if refused(err) {
+		s.opt.Warn("folder %s: the server does not say what has changed, and all flags are compared: %s", f.Name, err)
+		return false, nil
+	}
+	for uid, flags := range found {
+		see(uid, flags)
+	}
+	return true, err
+}
+
+// alike adds to the new messages those of the base that have the key of one of
+// them, octets and all: whoever counts equal messages has to know of all of
+// them, and to tell them apart.
+func (s *source) alike(base *baseFolder, fresh []want, gone map[uint32]bool) ([]want, error) {
+	byKey := map[uint32][]uint32{}
+	if len(fresh) > 0 {
+		for _, h := range base.held {
+			if h.key != 0 && !gone[h.uid] {
+				byKey[h.key] = append(byKey[h.key], h.uid)
+			}
+		}
+	}
+	if len(byKey) == 0 {
+		return fresh, nil
+	}
+	var equals []want
+	err := s.box.Fetch(s.ctx, uids(fresh), keys.Items(s.recipe), 0, func(m *imapconn.Message) error {
+		if m.State != imapconn.Have {
+			return nil
+		}
+		s.scan.Reset()
+		s.scan.Write(m.Header)
+		id := s.scan.Sum()
+		if !id.Complete {
+			return nil
+		}
+		hash := keyHash(id.Key)
+		fresh[find(fresh, m.UID)].twin = byKey[hash] != nil
+		for _, uid := range byKey[hash] {
+			equals = append(equals, want{uid: uid, news: true, twin: true})
+		}
+		byKey[hash] = byKey[hash][:0]
+		return nil
+	})
+	return append(fresh, equals...), err
+}
+
+// tell exports news in their order.
+func (s *source) tell(all []news) error {
+	s.listed += int64(len(all))
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].what == all[0].what {
+			n++
+		}
+		if err := s.tellAlike(all[0].what, all[:n]); err != nil {
+			return err
+		}
+		all = all[n:]
+	}
+	return nil
+}
+
+// tellAlike exports news of one kind.
+func (s *source) tellAlike(what newsKind, some []news) error {
+	wants := make([]want, 0, len(some))
+	for _, n := range some {
+		if n.left {
+			s.chooser.leave(1)
+			continue
+		}
+		wants = append(wants, n.want)
+	}
+	if what == isNew {
+		return s.export(wants)
+	}
+	for window := range slices.Chunk(wants, windowHeaders) {
+		var err error
+		if what == isChanged {
+			err = s.headers(window)
+		} else {
+			err = s.gone(window)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gone hands over that messages of the base are not there any more.
+func (s *source) gone(wants []want) error {
+	b, err := s.take()
+	if err != nil {
+		return err
+	}
+	for _, w := range wants {
+		b.items = append(b.items, item{kind: itemGone, uid: w.uid})
+	}
+	return s.give(b)
+}

@@ -1,0 +1,450 @@
+package fetch
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// lively is a server with one folder that changes between two connections.
+type lively struct {
+	mu       sync.Mutex
+	validity uint32
+	next     uint32
+	modseq   uint64
+	mail     []letter
+	name     string // of the folder
+
+	caps       string // beside IMAP4rev1
+	status     string // an item of STATUS beside the usual ones; "" with CONDSTORE: HIGHESTMODSEQ
+	examine    string // a code of EXAMINE; "" with CONDSTORE: HIGHESTMODSEQ
+	refuses    string // CHANGEDSINCE is answered with this
+	blind      uint32 // a UID that listings and SEARCH do not show
+	broken     uint32 // a UID whose body is not given
+	said       said
+	unsolicits bool // flags that nobody asked for come along
+}
+
+type letter struct {
+	uid    uint32
+	flags  string
+	modseq uint64
+	id     string
+	body   string
+}
+
+func newLively(n int) *lively {
+	l := &lively{validity: 7, next: 1, modseq: 10, name: "INBOX"}
+	for range n {
+		l.append("")
+	}
+	return l
+}
+
+// append adds a message; id "" makes it one of its own.
+func (l *lively) append(id string) {
+	l.modseq++
+	if id == "" {
+		id = fmt.Sprint("m", l.next)
+	}
+	l.mail = append(l.mail, letter{uid: l.next, modseq: l.modseq, id: id, body: fmt.Sprint("body of ", l.next)})
+	l.next++
+}
+
+func (l *lively) flag(uid uint32, flags string) {
+	l.modseq++
+	for i := range l.mail {
+		if l.mail[i].uid == uid {
+			l.mail[i].flags, l.mail[i].modseq = flags, l.modseq
+		}
+	}
+}
+
+func (l *lively) expunge(uid uint32) {
+	l.modseq++
+	l.mail = slices.DeleteFunc(l.mail, func(m letter) bool { return m.uid == uid })
+}
+
+func (l *lively) start(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(c)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func (l *lively) condstore() bool { return strings.Contains(l.caps, "CONDSTORE") }
+
+func (l *lively) serve(c net.Conn) {
+	defer c.Close()
+	in, out := bufio.NewReader(c), bufio.NewWriter(c)
+	fmt.Fprintf(out, "* PREAUTH [CAPABILITY IMAP4rev1 %s] lively\r\n", l.caps)
+	for {
+		out.Flush()
+		line, err := in.ReadString('\n')
+		tag, command, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		if err != nil || !ok {
+			return
+		}
+		l.mu.Lock()
+		l.said.add(command)
+		answer := l.answer(out, command)
+		l.mu.Unlock()
+		fmt.Fprintf(out, "%s %s\r\n", tag, answer)
+	}
+}
+
+func (l *lively) answer(out io.Writer, command string) string {
+	verb := strings.ToUpper(command)
+	state := fmt.Sprintf("MESSAGES %d UIDNEXT %d UIDVALIDITY %d", len(l.mail), l.next, l.validity)
+	switch {
+	case strings.HasPrefix(verb, `LIST "" ""`):
+		fmt.Fprintf(out, "* LIST (\\Noselect) \"/\" \"\"\r\n")
+	case strings.HasPrefix(verb, "LIST"), strings.HasPrefix(verb, "LSUB"):
+		fmt.Fprintf(out, "* %s () \"/\" %s\r\n", verb[:4], l.name)
+	case strings.HasPrefix(verb, "STATUS"):
+		switch {
+		case l.status != "":
+			state += " " + l.status
+		case l.condstore():
+			state += fmt.Sprint(" HIGHESTMODSEQ ", l.modseq)
+		}
+		fmt.Fprintf(out, "* STATUS %s (%s)\r\n", l.name, state)
+	case strings.HasPrefix(verb, "EXAMINE"):
+		fmt.Fprintf(out, "* %d EXISTS\r\n* OK [UIDVALIDITY %d] x\r\n* OK [UIDNEXT %d] x\r\n", len(l.mail), l.validity, l.next)
+		switch {
+		case l.examine != "":
+			fmt.Fprintf(out, "* OK [%s] x\r\n", l.examine)
+		case l.condstore():
+			fmt.Fprintf(out, "* OK [HIGHESTMODSEQ %d] x\r\n", l.modseq)
+		}
+	case strings.HasPrefix(verb, "UID SEARCH"):
+		fmt.Fprint(out, "* SEARCH")
+		for _, m := range l.mail {
+			if m.uid != l.blind {
+				fmt.Fprint(out, " ", m.uid)
+			}
+		}
+		fmt.Fprint(out, "\r\n")
+	case strings.HasPrefix(verb, "UID FETCH") && strings.Contains(verb, "CHANGEDSINCE") && l.refuses != "":
+		return l.refuses
+	case strings.HasPrefix(verb, "UID FETCH"):
+		l.fetch(out, verb)
+	case strings.HasPrefix(verb, "NAMESPACE"):
+		return "BAD what"
+	}
+	return "OK done"
+}
+
+func (l *lively) fetch(out io.Writer, verb string) {
+	set := strings.Fields(verb)[2]
+	since := uint64(0)
+	if _, text, ok := strings.Cut(verb, "CHANGEDSINCE "); ok {
+		since, _ = strconv.ParseUint(strings.TrimRight(text, ")"), 10, 64)
+	}
+	listing := strings.HasPrefix(set, "1:")
+	for i, m := range l.mail {
+		if !within(set, m.uid) || m.modseq <= since || listing && m.uid == l.blind {
+			continue
+		}
+		octets := fmt.Sprintf("Message-ID: <%s@x>\r\nDate: Thu, 2 Jan 2020 03:04:05 +0000\r\n\r\n%s", m.id, m.body)
+		head := octets[:strings.Index(octets, "\r\n\r\n")+4]
+		fmt.Fprintf(out, "* %d FETCH (UID %d FLAGS (%s) INTERNALDATE \"02-Jan-2020 03:04:05 +0000\" RFC822.SIZE %d", i+1, m.uid, m.flags, len(octets))
+		switch {
+		case since > 0:
+			fmt.Fprintf(out, " MODSEQ (%d)", m.modseq)
+		case strings.Contains(verb, "BODY.PEEK[HEADER.FIELDS"):
+			fmt.Fprintf(out, " BODY[HEADER.FIELDS (X)] {%d}\r\n%s", len(head), head)
+		case strings.Contains(verb, "BODY.PEEK[]") && m.uid == l.broken:
+			fmt.Fprint(out, " BODY[] NIL")
+		case strings.Contains(verb, "BODY.PEEK[]"):
+			fmt.Fprintf(out, " BODY[] {%d}\r\n%s", len(octets), octets)
+		}
+		fmt.Fprint(out, ")\r\n")
+	}
+}
+
+// within tells whether a UID is in a set.
+func within(set string, uid uint32) bool {
+	for piece := range strings.SplitSeq(set, ",") {
+		from, to, ranged := strings.Cut(piece, ":")
+		a, _ := strconv.Atoi(from)
+		b := a
+		if ranged {
+			if b, _ = strconv.Atoi(to); to == "*" {
+				b = 1 << 40
+			}
+		}
+		if int(uid) >= a && int(uid) <= b {
+			return true
+		}
+	}
+	return false
+}
+
+// after exports what is new since a base.
+func after(t *testing.T, addr string, base []byte, opt Options, change ...func(*imapconn.Options)) ([]byte, error) {
+	t.Helper()
+	in := stream.NewReader(bytes.NewReader(base), false)
+	defer in.Close()
+	var err error
+	if opt.Base, err = ReadBase(in); err != nil {
+		return nil, err
+	}
+	return exportOf(t, addr, opt, change...)
+}
+
+// told says in short what a stream tells of its messages.
+func told(t *testing.T, data []byte) (out []string) {
+	t.Helper()
+	in := stream.NewReader(bytes.NewReader(data), false)
+	defer in.Close()
+	in.PassDeltas()
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch r := rec.(type) {
+		case *stream.Message:
+			what := "new"
+			if r.Change != "" {
+				what = r.Change
+			}
+			out = append(out, strings.TrimSpace(fmt.Sprint(what, " ", r.UID, " ", strings.Join(r.Flags, " "))))
+		case *stream.Gone:
+			out = append(out, fmt.Sprint("gone ", r.UID))
+		case *stream.Vanished:
+			out = append(out, fmt.Sprint("vanished ", r.Folder, " ", r.UIDValidity))
+		case *stream.Failed:
+			out = append(out, fmt.Sprint("failed ", r.UID, " ", r.Reason))
+		}
+	}
+}
+
+func TestDelta(t *testing.T) {
+	all := func(n int) (out []string) {
+		for i := range n {
+			out = append(out, fmt.Sprint("new ", i+1))
+		}
+		return out
+	}
+	live := func(l *lively) {
+		l.flag(2, `\Seen`)
+		l.expunge(3)
+		l.append("")
+	}
+	lived := []string{`flags 2 \Seen`, "gone 3", "new 7"}
+	cases := []struct {
+		name   string
+		before func(*lively)
+		change func(*lively)
+		want   []string
+		asked  string // among the commands of the second run
+		never  string // and not
+	}{
+		{name: "nothing new", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(*lively) {}, never: "EXAMINE"},
+		{name: "nothing new, no CONDSTORE", change: func(*lively) {}, asked: "EXAMINE", never: "BODY"},
+		{name: "CONDSTORE", before: func(l *lively) { l.caps = "CONDSTORE" }, change: live, want: lived, asked: "CHANGEDSINCE 16", never: "UID FETCH 1,4:6 "},
+		{name: "flags alone", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.flag(5, `\Flagged`) }, want: []string{`flags 5 \Flagged`}, never: "SEARCH"},
+		{name: "flags that changed and changed back", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.flag(5, `\Flagged`); l.flag(5, "") }, asked: "CHANGEDSINCE"},
+		{name: "QRESYNC alone", before: func(l *lively) { l.caps = "QRESYNC"; l.examine = "HIGHESTMODSEQ 99"; l.status = "HIGHESTMODSEQ 10" }, change: func(l *lively) { l.modseq = 50; live(l) }, want: lived, asked: "CHANGEDSINCE 10"},
+		{name: "no CONDSTORE", change: live, want: lived, never: "CHANGEDSINCE"},
+		{name: "HIGHESTMODSEQ 0", before: func(l *lively) {
+			l.caps, l.status, l.examine = "CONDSTORE", "HIGHESTMODSEQ 0", "HIGHESTMODSEQ 0"
+		}, change: live, want: lived, never: "CHANGEDSINCE"},
+		{name: "NOMODSEQ", before: func(l *lively) { l.caps, l.status, l.examine = "CONDSTORE", "HIGHESTMODSEQ 12", "NOMODSEQ" }, change: live, want: lived, never: "CHANGEDSINCE"},
+		{name: "HIGHESTMODSEQ went down", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { live(l); l.modseq = 3 }, want: lived, never: "CHANGEDSINCE"},
+		{name: "CHANGEDSINCE is refused", before: func(l *lively) { l.caps, l.refuses = "CONDSTORE", "BAD what" }, change: live, want: lived, asked: "CHANGEDSINCE"},
+		{name: "UIDVALIDITY changed", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.validity = 8 }, want: append([]string{"vanished INBOX 7"}, all(6)...)},
+		{name: "UIDVALIDITY 0", before: func(l *lively) { l.validity = 0 }, change: func(*lively) {}, want: append([]string{"vanished INBOX 0"}, all(6)...)},
+		{name: "UIDNEXT went down", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) {
+			l.mail, l.next = nil, 1
+			l.append("other")
+			l.append("others")
+		}, want: append([]string{"vanished INBOX 7"}, all(2)...)},
+		{name: "all are gone", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) {
+			for uid := range uint32(6) {
+				l.expunge(uid + 1)
+			}
+		}, want: []string{"gone 1", "gone 2", "gone 3", "gone 4", "gone 5", "gone 6"}},
+		{name: "one that listings hide is not gone", change: func(l *lively) { l.blind = 4; live(l) }, want: lived},
+		{name: "one comes, one goes", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.expunge(6); l.append("") }, want: []string{"gone 6", "new 7"}},
+		{name: "the folder went away", change: func(l *lively) { l.name, l.validity = "Other", 9 }, want: append([]string{"vanished INBOX 7"}, all(6)...)},
+		{name: "what could not be had comes later", before: func(l *lively) { l.caps, l.broken = "CONDSTORE", 4 }, change: func(l *lively) { l.broken = 0 }, want: []string{"new 4"}},
+		{name: "what cannot be had is told again", before: func(l *lively) { l.caps, l.broken = "CONDSTORE", 4 }, change: func(*lively) {}, want: []string{"failed 4 unreadable"}},
+		{name: "a copy of an old one", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.append("m2") }, want: []string{"flags 2", "new 7"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLively(6)
+			if c.before != nil {
+				c.before(l)
+			}
+			addr := l.start(t)
+			full, err := exportOf(t, addr, options(t, stream.Full))
+			if err != nil && exit.CodeOf(err) != exit.Partial {
+				t.Fatal(err)
+			}
+			l.mu.Lock()
+			c.change(l)
+			l.mu.Unlock()
+			l.said.lines = nil
+			delta, err := after(t, addr, full, options(t, stream.Full))
+			if err != nil && exit.CodeOf(err) != exit.Partial {
+				t.Fatal(err)
+			}
+			if got := told(t, delta); !slices.Equal(got, c.want) {
+				t.Errorf("got  %q\nwant %q\n%q", got, c.want, l.said.lines)
+			}
+			if c.asked != "" && l.said.count(c.asked) == 0 || c.never != "" && l.said.count(c.never) > 0 {
+				t.Errorf("%q", l.said.lines)
+			}
+			// A second look, at the base and the delta or at the delta alone, has nothing to tell.
+			for name, base := range map[string][]byte{"both": slices.Concat(full, delta), "the delta": delta} {
+				again, err := after(t, addr, base, options(t, stream.Full))
+				if err != nil && exit.CodeOf(err) != exit.Partial {
+					t.Fatal(err)
+				}
+				steady := l.validity != 0 && l.broken == 0 && (name == "both" || l.condstore() && l.modseq > 3 && l.refuses == "" && l.status == "")
+				if got := told(t, again); steady && len(got) > 0 {
+					t.Errorf("again, after %s: %q", name, got)
+				}
+			}
+			if got := folded(t, slices.Concat(full, delta)); !slices.Equal(got, present(l)) {
+				t.Errorf("in the end\n%q\nwant\n%q", got, present(l))
+			}
+		})
+	}
+}
+
+// present is what folded says of the server's folder.
+func present(l *lively) (out []string) {
+	for _, m := range l.mail {
+		if m.uid != l.broken {
+			out = append(out, strings.TrimSpace(fmt.Sprintf("%s/%d %q %s", l.name, m.uid, m.body, m.flags)))
+		}
+	}
+	return out
+}
+
+// folded is what a concatenation is in the end.
+func folded(t *testing.T, data []byte) (out []string) {
+	t.Helper()
+	first := stream.NewReader(bytes.NewReader(data), false)
+	h, err := stream.Survey(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := stream.NewReader(bytes.NewReader(data), false)
+	defer in.Close()
+	in.Follow(h)
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			slices.SortFunc(out, func(a, b string) int { return strings.Compare(a, b) })
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := rec.(*stream.Message); ok {
+			octets, err := m.AppendBody(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, body, _ := bytes.Cut(octets, []byte("\r\n\r\n"))
+			out = append(out, strings.TrimSpace(fmt.Sprintf("%s/%d %q %s", m.Folder, m.UID, body, strings.Join(m.Flags, " "))))
+		}
+	}
+}
+
+// TestDeltaOfADelta: the delta before is base enough, and without CONDSTORE the
+// flags that it does not know are told anew.
+func TestDeltaOfADelta(t *testing.T) {
+	l := newLively(4)
+	addr := l.start(t)
+	full, err := exportOf(t, addr, options(t, stream.Full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.append("")
+	monday, err := after(t, addr, full, options(t, stream.Full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.expunge(2)
+	l.flag(5, `\Seen`)
+	tuesday, err := after(t, addr, monday, options(t, stream.Full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := told(t, tuesday), []string{"flags 1", "gone 2", "flags 3", "flags 4", `flags 5 \Seen`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := folded(t, slices.Concat(full, monday, tuesday)); !slices.Equal(got, present(l)) {
+		t.Errorf("in the end %q", got)
+	}
+}
+
+// TestBaseRefused: what is no base, and what is not whole.
+func TestBaseRefused(t *testing.T) {
+	l := newLively(3)
+	addr := l.start(t)
+	full, err := exportOf(t, addr, options(t, stream.Full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := func(old, new string) []byte { return bytes.Replace(full, []byte(old), []byte(new), 1) }
+	other := func(c *imapconn.Options) { c.User = "ann" }
+	cases := map[string]struct {
+		base   []byte
+		change func(*imapconn.Options)
+		code   exit.Code
+	}{
+		"another user": {full, other, exit.Usage},
+		"cut":          {full[:len(full)-20], nil, exit.Data},
+		"damaged":      {edit("body of 2", "body OF 2")[:len(full)-1], nil, exit.Data},
+		"edited":       {edit(`"flags":[]`, `"flags":["x"]`), nil, exit.Data},
+		"empty":        {nil, nil, exit.Data},
+		"aborted":      {[]byte(`{"type":"abort","command":"imap-fetch","exit":75,"text":"x"}` + "\n"), nil, exit.Data},
+		"a plan":       {edit(`"plan":false`, `"plan":true`), nil, exit.Usage},
+	}
+	for name, c := range cases {
+		change := c.change
+		if change == nil {
+			change = func(*imapconn.Options) {}
+		}
+		if _, err := after(t, addr, c.base, options(t, stream.Full), change); exit.CodeOf(err) != c.code {
+			t.Errorf("%s: %v, code %d", name, err, exit.CodeOf(err))
+		}
+	}
+	if data, err := after(t, addr, full, options(t, stream.Full)); err != nil || len(told(t, data)) > 0 {
+		t.Errorf("the base itself: %v", err)
+	}
+}
