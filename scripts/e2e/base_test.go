@@ -1,0 +1,312 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// dst are the accounts that a history is restored to.
+var restored = []string{"dst0", "dst1", "dst2", "dst3", "dst4", "dst5", "dst6", "dst7", "dst8", "dst9"}
+
+// historians runs a test with an empty account at each kind of server, and with
+// what makes an account there of another name.
+func historians(t *testing.T, test func(t *testing.T, src account)) {
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		test(t, embedded(imaptest.StartServer(t, imaptest.Options{}), "joe"))
+	})
+	t.Run("dovecot", func(t *testing.T) {
+		t.Parallel()
+		test(t, real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe"))
+	})
+	t.Run("cyrus", func(t *testing.T) {
+		t.Parallel()
+		test(t, real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: append([]string{"joe"}, restored...)}), "joe"))
+	})
+}
+
+// history is an account that its user works with.
+type history struct {
+	t     testing.TB
+	rnd   *rand.Rand
+	a     account
+	mails []imaptest.Message // to come
+	names int                // folders that were made
+}
+
+func newHistory(t *testing.T, a account) *history {
+	return &history{t: t, rnd: random(t), a: a, mails: imaptest.Generate(5, 4000)}
+}
+
+// some are the next messages.
+func (h *history) some(n int) []imaptest.Message {
+	taken := h.mails[:n]
+	h.mails = h.mails[n:]
+	return taken
+}
+
+func (h *history) fill(path string, n int) {
+	h.t.Helper()
+	h.a.fill(h.t, imaptest.Spec{Folders: []imaptest.Folder{{Path: path, Subscribed: h.rnd.IntN(2) == 0, Messages: h.some(n)}}})
+}
+
+// name is a name that no folder had.
+func (h *history) name() string {
+	h.names++
+	return fmt.Sprintf("Folder %d é", h.names)
+}
+
+// begin makes some folders with mail.
+func (h *history) begin() {
+	h.t.Helper()
+	h.fill("INBOX", 30)
+	for range 4 {
+		h.fill(h.name(), h.rnd.IntN(25))
+	}
+	h.fill("Above/Below", 12)
+}
+
+// wires are the folders that hold messages, as the server spells them.
+func (h *history) wires() (all []string) {
+	h.t.Helper()
+	for _, box := range h.a.folders(h.t) {
+		if box.Selectable() {
+			all = append(all, box.Wire)
+		}
+	}
+	return all
+}
+
+func inQuotes(wire string) string { return `"` + strings.ReplaceAll(wire, `"`, `\"`) + `"` }
+
+// pick returns a set of UIDs that the folder may hold.
+func (h *history) pick() string {
+	from := 1 + h.rnd.IntN(40)
+	return fmt.Sprintf("%d:%d,%d", from, from+h.rnd.IntN(6), 1+h.rnd.IntN(40))
+}
+
+// step does one of the things that users do.
+func (h *history) step() string {
+	h.t.Helper()
+	wires := h.wires()
+	wire := wires[h.rnd.IntN(len(wires))]
+	other := wires[h.rnd.IntN(len(wires))]
+	inbox := strings.EqualFold(wire, "INBOX")
+	do := func(commands ...string) string {
+		h.t.Helper()
+		h.a.tell(h.t, append([]string{"SELECT " + inQuotes(wire)}, commands...)...)
+		return wire + ": " + strings.Join(commands, "; ")
+	}
+	switch n := h.rnd.IntN(12); {
+	case n < 3:
+		flag := []string{`\Seen`, `\Flagged`, `$Label1`, `\Answered`, `Later`}[h.rnd.IntN(5)]
+		return do("UID STORE " + h.pick() + " " + []string{"+", "-"}[h.rnd.IntN(2)] + "FLAGS.SILENT (" + flag + ")")
+	case n < 5:
+		return do(`UID STORE `+h.pick()+` +FLAGS.SILENT (\Deleted)`, "EXPUNGE")
+	case n < 6:
+		return do("UID COPY " + h.pick() + " " + inQuotes(other))
+	case n < 7:
+		return do("UID COPY " + h.pick() + " " + inQuotes(wire))
+	case n < 8:
+		path := h.name()
+		h.fill(path, h.rnd.IntN(8))
+		return "made " + path
+	case n < 9 && !inbox:
+		h.names++
+		to := fmt.Sprintf("%s-%d", wire, h.names)
+		h.a.tell(h.t, "RENAME "+inQuotes(wire)+" "+inQuotes(to))
+		return "renamed " + wire + " to " + to
+	case n < 10 && !inbox && !strings.Contains(wire, "Above"):
+		h.a.tell(h.t, "DELETE "+inQuotes(wire))
+		if h.rnd.IntN(2) == 0 {
+			return "deleted " + wire
+		}
+		h.a.tell(h.t, "CREATE "+inQuotes(wire))
+		h.a.tell(h.t, "UNSUBSCRIBE "+inQuotes(wire))
+		return "made " + wire + " anew"
+	}
+	h.fill("INBOX", 1+h.rnd.IntN(5))
+	return "mail for INBOX"
+}
+
+// TestBase: an account lives on, and after each round the full export with the
+// deltas behind it restores to what the account is then. The base of a delta is
+// the delta before it alone, or all that there is.
+func TestBase(t *testing.T) {
+	t.Parallel()
+	historians(t, func(t *testing.T, src account) {
+		h := newHistory(t, src)
+		h.begin()
+		b := newBench(t).with("SRC", src.options())
+		b.sh(`imap-fetch $SRC -o 0.zst && cp 0.zst all.zst`).wants(0)
+		for round := range rounds(4, len(restored)) {
+			var did []string
+			for range 1 + h.rnd.IntN(8) {
+				did = append(did, h.step())
+			}
+			base := []string{fmt.Sprintf("%d.zst", round), "all.zst"}[h.rnd.IntN(2)]
+			b.sh(fmt.Sprintf(`imap-fetch --base %s $SRC -o %d.zst && cat %d.zst >>all.zst`, base, round+1, round+1)).wants(0)
+			h.check(b, account{src.addr, restored[round]})
+			if t.Failed() {
+				t.Fatalf("round %d, base %s:\n%s", round+1, base, strings.Join(did, "\n"))
+			}
+		}
+		if src.addr == "" {
+			return
+		}
+		before := b.with("N", "again.zst")
+		before.sh(`imap-fetch --base all.zst $SRC -o again.zst && cat again.zst >>all.zst && imap-list --source all.zst --check`).wants(0)
+		for _, kind := range []string{"message", "gone", "vanished", "failed"} {
+			if n := len(b.rows("again.zst").of(kind)); n > 0 {
+				t.Errorf("%d %s records where nothing is new", n, kind)
+			}
+		}
+		h.check(b, account{src.addr, restored[len(restored)-1]})
+	})
+}
+
+// check restores all.zst to an empty account and lets the oracle compare, and
+// compares it with the account by the commands themselves.
+func (h *history) check(b *bench, dst account) {
+	h.t.Helper()
+	b = b.with("DST", dst.options())
+	b.sh(`imap-diff $DST all.zst | imap-push $DST >receipts`).wants(0)
+	same(h.t, h.a.dump(h.t), dst.dump(h.t))
+	if want, got := subscriptions(h.a.folders(h.t)), subscriptions(dst.folders(h.t)); !slices.Equal(want, got) {
+		h.t.Errorf("folders\n%q\nwant\n%q", got, want)
+	}
+	b.sh(`imap-diff --report --equal $SRC all.zst >report`).wants(0)
+	b.sh(`imap-fetch --source all.zst -o folded.zst && imap-fetch $SRC -o now.zst && imap-diff --report --equal folded.zst now.zst >report && imap-diff --report --equal now.zst all.zst >report`).wants(0)
+	b.sh(`imap-list --source all.zst --format ndjson | jq -c '[.name,.uidvalidity,.messages]' | sort >listed; imap-list $SRC --format ndjson | jq -c '[.name,.uidvalidity,.messages]' | sort | cmp - listed`).wants(0)
+}
+
+func subscriptions(boxes []imaptest.Mailbox) (all []string) {
+	for _, box := range boxes {
+		if box.Selectable() {
+			all = append(all, fmt.Sprintf("%s %t", box.Path, box.Subscribed))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestBasePresync: the mail is moved days before, and a delta brings what came
+// since: copies beside their originals too, which a delta alone must count with
+// them. The second run with the same base moves nothing.
+func TestBasePresync(t *testing.T) {
+	t.Parallel()
+	historians(t, func(t *testing.T, src account) {
+		for name, p := range map[string][2]string{
+			"bodies":  {`imap-fetch $SRC -o pre.zst && imap-diff $DST pre.zst | imap-push $DST >receipts`, `imap-fetch --base pre.zst $SRC | imap-diff $DST | imap-push $DST`},
+			"headers": {`imap-fetch --headers $SRC -o pre.zst && imap-diff $DST pre.zst | imap-fetch --select - $SRC | imap-push $DST >receipts`, `imap-fetch --headers --base pre.zst $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`},
+		} {
+			dst := account{src.addr, map[string]string{"bodies": restored[0], "headers": restored[1]}[name]}
+			b := newBench(t).with("SRC", src.options()).with("DST", dst.options())
+			h := newHistory(t, src)
+			h.names = 100 * len(name)
+			h.begin()
+			b.sh(p[0]).wants(0)
+			for range 12 {
+				h.step()
+			}
+			src.tell(t, `SELECT INBOX`, `UID COPY * INBOX`)
+			b.sh(p[1]).wants(0)
+			b.sh(p[1]).wants(0).appended(0)
+			b.sh(`imap-fetch $SRC | imap-diff --report --exit-code $DST >report`).wants(0)
+		}
+	})
+}
+
+// TestBaseContinues: a delta that was cut goes on where it was.
+func TestBaseContinues(t *testing.T) {
+	t.Parallel()
+	historians(t, func(t *testing.T, src account) {
+		h := newHistory(t, src)
+		h.begin()
+		b := newBench(t).with("SRC", src.options())
+		b.sh(`imap-fetch $SRC -o 0.zst`).wants(0)
+		h.fill("INBOX", 40)
+		for range 6 {
+			h.step()
+		}
+		const line = `imap-fetch --base 0.zst --max-bytes 30000 $SRC -o 1.zst`
+		n := 0
+		for b.sh(line).exit == 75 {
+			if n++; n > 60 {
+				t.Fatal("it never ends")
+			}
+		}
+		if n == 0 {
+			t.Error("it was not cut")
+		}
+		b.sh(`cat 0.zst 1.zst >all.zst`).wants(0)
+		h.check(b, account{src.addr, restored[0]})
+	})
+}
+
+// TestBaseOnAPipe: a pipe that brings files is as good as a file, for each
+// command. Where a file cannot be told, the delta is refused.
+func TestBaseOnAPipe(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src, dst := embedded(server, "joe"), embedded(server, "dst")
+	h := newHistory(t, src)
+	h.begin()
+	b := between(t, src, dst)
+	b.sh(`imap-fetch $SRC -o 0.zst`).wants(0)
+	for range 10 {
+		h.step()
+	}
+	b.sh(`imap-fetch --base 0.zst $SRC -o 1.zst && cat 0.zst 1.zst >all.zst && imap-fetch $SRC -o now.zst`).wants(0)
+	b.sh(`cat 0.zst 1.zst | imap-diff $DST | imap-push $DST`).wants(0)
+	same(t, src.dump(t), dst.dump(t))
+	b.sh(`cat 0.zst 1.zst | imap-diff --report --equal - now.zst >report && cat 0.zst 1.zst | imap-diff --report --equal now.zst - >report`).wants(0)
+	b.sh(`cat 0.zst 1.zst | imap-list --source - --format ndjson >piped; imap-list --source all.zst --format ndjson | cmp - piped`).wants(0)
+	b.sh(`cat 0.zst 1.zst | imap-fetch --source - --level none >piped; imap-fetch --source all.zst --level none | cmp - piped`).wants(0)
+	b.sh(`cat 0.zst 1.zst | imap-fetch --source - --headers | imap-diff --report --equal - now.zst >report`).wants(0)
+	b.sh(`imap-diff $DST all.zst >plan && zstdcat plan | grep -c '"type":"message"' | grep -qx 0`).wants(0)
+
+	b.sh(`zstdcat 0.zst 1.zst | imap-diff $DST | imap-push $DST`).wants(64).says("a delta stands behind")
+	b.sh(`zstdcat 0.zst 1.zst | imap-list --source - >out`).wants(64).says("FILE")
+	b.sh(`zstdcat 0.zst 1.zst >plain && imap-list --source plain --format ndjson >piped; imap-list --source all.zst --format ndjson | cmp - piped`).wants(0)
+	b.sh(`zstdcat 0.zst 1.zst | imap-fetch --source - -o passed.zst && imap-diff --report --equal passed.zst now.zst >report`).wants(0)
+	b.sh(`cat all.zst | imap-list --source - --check`).wants(0)
+}
+
+// TestBaseRefused: what is no base, no place for one, or no whole chain.
+func TestBaseRefused(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src := embedded(server, "joe")
+	h := newHistory(t, src)
+	h.begin()
+	b := between(t, src, embedded(server, "ann"))
+	b.sh(`imap-fetch $SRC -o 0.zst && imap-fetch --headers $SRC -o h.zst`).wants(0)
+	h.fill("INBOX", 3)
+	b.sh(`imap-fetch --base 0.zst $SRC -o 1.zst`).wants(0)
+	h.fill("INBOX", 2)
+	b.sh(`imap-fetch --base 1.zst $SRC -o 2.zst`).wants(0)
+
+	b.sh(`imap-fetch --base 0.zst $DST -o x.zst; code=$?; test ! -e x.zst.partial; exit $code`).wants(64).says("joe", "ann")
+	b.sh(`imap-fetch --base 0.zst --source 0.zst -o x.zst`).wants(64).says("--source")
+	b.sh(`imap-list $SRC | imap-fetch --base 0.zst --select - $SRC -o x.zst`).wants(64).says("--select")
+	b.sh(`imap-fetch --base 0.zst --key ALL $SRC -o x.zst`).wants(64).says("--key")
+	b.sh(`imap-fetch --base nowhere.zst $SRC -o x.zst`).wants(66)
+	b.sh(`head -c 3000 0.zst >cut.zst; imap-fetch --base cut.zst $SRC -o x.zst`).wants(65).says("--base cut.zst")
+	b.sh(`zstdcat 0.zst | grep -v '"uid":3,' >edited; imap-fetch --base edited $SRC -o x.zst`).wants(65).says("--edited")
+	b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-fetch --base - $SRC -o x.zst`).wants(65)
+	b.sh(`imap-diff $DST 0.zst | imap-fetch --base - $SRC -o x.zst`).wants(64).says("plan")
+	b.sh(`imap-fetch --base edited --edited $SRC -o x.zst && zstdcat x.zst | grep -q '"uid":3,'`).wants(0)
+	b.sh(`cat 0.zst | imap-fetch --base - $SRC -o y.zst && imap-fetch --base 0.zst $SRC | cmp - y.zst || zstdcat y.zst >y; imap-fetch --base 0.zst --level none $SRC | cmp - y`).wants(0)
+	b.sh(`imap-fetch --headers --base h.zst $SRC -o hd.zst && cat h.zst hd.zst >hall.zst && imap-fetch --headers $SRC -o hnow.zst && imap-diff --report --equal hall.zst hnow.zst >report`).wants(0)
+
+	for _, script := range []string{`imap-diff $DST gap.zst >out`, `imap-list --source gap.zst >out`, `imap-fetch --source gap.zst >out`, `imap-list --source gap.zst --check >out`, `imap-fetch --base gap.zst $SRC >out`} {
+		b.sh(`cat 0.zst 2.zst >gap.zst; ` + script).wants(65)
+	}
+	b.sh(`cat 0.zst 1.zst 2.zst | imap-push --unconditional $DST >out`).wants(64).says("imap-diff")
+}
