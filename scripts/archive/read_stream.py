@@ -130,6 +130,9 @@ class Taker:
     def begin(self, record):
         pass
 
+    def delta(self, record):
+        """What begins takes back some of what stands in front of it: only the state is what is there in the end."""
+
     def folder(self, record):
         pass
 
@@ -245,7 +248,8 @@ class Reader:
         need(r.get("content") in ("headers", "hashes", "full"))
         account = (r.get("user"), r.get("host"))
         self.streams += 1
-        if r.get("base") and not r.get("plan") and account in self.accounts:
+        known = account in self.accounts
+        if r.get("base") and not r.get("plan") and known:
             need(self.edited or r["base"] in self.ends)
         self.deltas = self.deltas or bool(r.get("base") and self.accounts)
         self.accounts.add(account)
@@ -253,6 +257,8 @@ class Reader:
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
         self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets"), 0)
         self.taker.begin(r)
+        if r.get("base") and not r.get("plan") and known:
+            self.taker.delta(r)
 
     def folder(self, r):
         need(r.get("name") and r["name"] not in self.folders and not self.turned)
