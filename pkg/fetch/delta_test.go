@@ -26,14 +26,13 @@ type lively struct {
 	mail     []letter
 	name     string // of the folder
 
-	caps       string // beside IMAP4rev1
-	status     string // an item of STATUS beside the usual ones; "" with CONDSTORE: HIGHESTMODSEQ
-	examine    string // a code of EXAMINE; "" with CONDSTORE: HIGHESTMODSEQ
-	refuses    string // CHANGEDSINCE is answered with this
-	blind      uint32 // a UID that listings and SEARCH do not show
-	broken     uint32 // a UID whose body is not given
-	said       said
-	unsolicits bool // flags that nobody asked for come along
+	caps    string // beside IMAP4rev1
+	status  string // an item of STATUS beside the usual ones; "" with CONDSTORE: HIGHESTMODSEQ
+	examine string // a code of EXAMINE; "" with CONDSTORE: HIGHESTMODSEQ
+	refuses string // CHANGEDSINCE is answered with this
+	blind   uint32 // a UID that listings and SEARCH do not show
+	broken  uint32 // a UID whose body is not given
+	said    said
 }
 
 type letter struct {

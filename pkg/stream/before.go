@@ -1,6 +1,9 @@
 package stream
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"errors"
+)
 
 // before remembers the streams of a concatenation that have come.
 type before struct {
@@ -48,3 +51,13 @@ func (s *before) ended(e *End) {
 
 // has tells whether a stream with this hash has come.
 func (s *before) has(hash string) bool { return s.ends[digestOf(hash)] }
+
+// continues checks that a delta stands behind its base, if others of its account
+// are in front of it.
+func (s *section) continues(b *Begin) error {
+	known := s.before.begun(b)
+	if s.late = b.Base != "" && !b.Plan && known; s.late && !s.edited && !s.before.has(b.Base) {
+		return s.corrupt(errors.New("a delta whose base is not among the streams before it"))
+	}
+	return nil
+}

@@ -287,16 +287,6 @@ func (s *section) order(r Record) (Record, error) {
 	return r, nil
 }
 
-// continues checks that a delta stands behind its base, if others of its account
-// are in front of it.
-func (s *section) continues(b *Begin) error {
-	known := s.before.begun(b)
-	if s.late = b.Base != "" && !b.Plan && known; s.late && !s.edited && !s.before.has(b.Base) {
-		return s.corrupt(errors.New("a delta whose base is not among the streams before it"))
-	}
-	return nil
-}
-
 // interrupts tells whether a record may stand between a message and its parts:
 // a failure of that message and an abort may.
 func (s *section) interrupts(r Record) error {

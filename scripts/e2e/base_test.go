@@ -310,3 +310,27 @@ func TestBaseRefused(t *testing.T) {
 	}
 	b.sh(`cat 0.zst 1.zst 2.zst | imap-push --unconditional $DST >out`).wants(64).says("imap-diff")
 }
+
+// TestBaseFlags: flags that have changed since are carried over by a delta
+// alone, from a pipe and from a file, and with the base before it.
+func TestBaseFlags(t *testing.T) {
+	t.Parallel()
+	historians(t, func(t *testing.T, src account) {
+		for i, p := range []string{
+			`imap-fetch --base pre.zst $SRC -o d.zst && imap-diff --sync-flags exact $DST d.zst | imap-push $DST >receipts`,
+			`imap-fetch --headers --base pre.zst $SRC | imap-diff --sync-flags exact $DST | imap-fetch --select - $SRC | imap-push $DST >receipts`,
+			`imap-fetch --base pre.zst $SRC -o d.zst && cat pre.zst d.zst >all.zst && imap-diff --sync-flags exact $DST all.zst | imap-push $DST >receipts`,
+		} {
+			dst := account{src.addr, restored[i]}
+			b := newBench(t).with("SRC", src.options()).with("DST", dst.options())
+			h := newHistory(t, src)
+			h.names = 100 * i
+			h.fill("INBOX", 20)
+			b.sh(`imap-fetch $SRC -o pre.zst && imap-diff $DST pre.zst | imap-push $DST >receipts`).wants(0)
+			src.tell(t, "SELECT INBOX", `UID STORE 2:6 +FLAGS.SILENT (\Flagged Later)`, `UID STORE 5:9 -FLAGS.SILENT (\Seen)`)
+			h.fill("INBOX", 3)
+			b.sh(p).wants(0)
+			same(t, src.dump(t), dst.dump(t))
+		}
+	})
+}
