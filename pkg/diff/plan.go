@@ -157,7 +157,7 @@ func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
 			return err
 		}
 	}
-	if m.Change != "" && !m.HasOctets() && p.opened.Content != stream.Headers {
+	if m.Change != "" && !m.HasOctets() && p.opened.Content == stream.Full {
 		return p.w.Write(inBase(m))
 	}
 	m.Target, m.Tie, m.Change = s.target.Name, nil, ""
