@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -37,7 +38,8 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
-		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|rewrite`: remove the folders that the plan says are to be removed, once all of it was read; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
+		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|full-expunge|rewrite`: remove the messages and folders that the plan says are to be removed, once all of it was read; with delete, also where the server has no UIDPLUS; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
+		&ucli.StringFlag{Name: "max-delete", Value: defaultMaxDelete, Usage: "`N|N%`: remove nothing if the plan would remove more messages than that, or more per cent of all in the account"},
 		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
 		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
 		&ucli.BoolFlag{Name: "gmail-labels", Usage: "add the labels that the plan's messages have at Gmail, where the destination is Gmail too"},
@@ -46,16 +48,40 @@ func flags() []ucli.Flag {
 	}
 }
 
+// defaultMaxDelete is far below what a mistake would remove.
+const defaultMaxDelete = "10%"
+
+// allow reads what may be destroyed.
+func allow(c *ucli.Context, opt *push.Options) (err error) {
+	for _, what := range c.StringSlice("allow") {
+		switch what {
+		case "delete":
+			opt.AllowDelete = true
+		case "full-expunge":
+			opt.FullExpunge = true
+		case "rewrite":
+			opt.AllowRewrite = true
+		default:
+			return exit.Errorf(exit.Usage, "--allow %s: what can be allowed is delete, full-expunge and rewrite", cli.Safe(what))
+		}
+	}
+	if opt.FullExpunge && !opt.AllowDelete {
+		return exit.Errorf(exit.Usage, "--allow full-expunge goes with --allow delete")
+	}
+	if opt.MaxDelete, err = limit.ParseShare(c.String("max-delete")); err != nil {
+		return exit.Errorf(exit.Usage, "--max-delete: %w", err)
+	}
+	return nil
+}
+
 func run(c *ucli.Context) error {
 	conn, err := cli.Connection(c)
 	if err != nil {
 		return err
 	}
-	allowed := c.StringSlice("allow")
-	for _, what := range allowed {
-		if what != "delete" && what != "rewrite" {
-			return exit.Errorf(exit.Usage, "--allow %s: what can be allowed is delete and rewrite", cli.Safe(what))
-		}
+	var opt push.Options
+	if err := allow(c, &opt); err != nil {
+		return err
 	}
 	rules, err := transformRules(c)
 	if err != nil {
@@ -90,11 +116,10 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	talk := cli.TalkOf(c)
-	opt := push.Options{
-		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"), AllowDelete: slices.Contains(allowed, "delete"), AllowRewrite: slices.Contains(allowed, "rewrite"),
-		Subscribe: subscribe, ACL: c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), Warn: talk.Warn, Say: talk.Say, Progress: progress,
-		Limits: limits, Flags: policy, Transform: rules, Failures: &failure.Classes{},
-	}
+	opt.Tool, opt.DryRun, opt.Unconditional, opt.Edited = cli.Tool(c.App.Name), c.Bool("dry-run"), c.Bool("unconditional"), c.Bool("edited")
+	opt.Subscribe, opt.ACL, opt.Limits, opt.Flags, opt.Failures = subscribe, c.Bool("acl"), limits, policy, &failure.Classes{}
+	opt.Warn, opt.Say, opt.Progress = talk.Warn, talk.Say, progress
+	opt.Transform, opt.GmailLabels = rules, c.Bool("gmail-labels")
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	carryOut := func() error {

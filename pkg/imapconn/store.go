@@ -74,28 +74,5 @@ func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction,
 // storeItem gives a STORE for messages, of which tail adds what follows the
 // set. It resumes. uids must be sorted.
 func (x *Selected) storeItem(ctx context.Context, uids []uint32, tail func(*command)) error {
-	for len(uids) > 0 {
-		set, n := appendSet(nil, uids, x.s.sets.most())
-		err := x.s.do(ctx, func(*conn) error {
-			changed, err := x.ready(ctx)
-			if err != nil || changed {
-				return validityError(changed, err)
-			}
-			c := x.s.c
-			defer c.watch(ctx)()
-			k := c.command("UID STORE " + string(set))
-			tail(k)
-			_, err = c.run(k, nil)
-			return err
-		})
-		switch {
-		case err == nil:
-		case isTooLong(err) && x.s.sets.shorten(len(set)):
-			continue
-		default:
-			return err
-		}
-		uids = uids[n:]
-	}
-	return nil
+	return x.overSets(ctx, uids, "UID STORE ", tail)
 }

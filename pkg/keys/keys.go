@@ -50,9 +50,24 @@ func Deepen(ctx context.Context, box *imapconn.Selected, uid uint32, scan *heade
 // last. Messages are not in order: those that have to be read for their key
 // come at the end. A message that could not be had has no identity.
 func Each(ctx context.Context, box *imapconn.Selected, from, to uint32, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
+	return each(ctx, box, recipe, fn, func(take func(*imapconn.Message) error) error {
+		return box.FetchAll(ctx, from, to, Items(recipe), 0, take)
+	})
+}
+
+// Of calls fn for each of the messages with the given UIDs, as Each does; one
+// that is not there is Gone and has no identity.
+func Of(ctx context.Context, box *imapconn.Selected, uids []uint32, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
+	return each(ctx, box, recipe, fn, func(take func(*imapconn.Message) error) error {
+		return box.Fetch(ctx, uids, Items(recipe), 0, take)
+	})
+}
+
+// each identifies what fetch brings.
+func each(ctx context.Context, box *imapconn.Selected, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error, fetch func(func(*imapconn.Message) error) error) error {
 	scan := headerkey.NewScanner(recipe)
 	var incomplete []imapconn.Message
-	err := box.FetchAll(ctx, from, to, Items(recipe), 0, func(m *imapconn.Message) error {
+	err := fetch(func(m *imapconn.Message) error {
 		if m.State != imapconn.Have {
 			return fn(m, nil)
 		}

@@ -27,6 +27,9 @@ func (o *Outcome) String() string {
 			s += fmt.Sprintf(" + %s %s", thousands(more.n), more.name)
 		}
 	}
+	if o.Deleted > 0 {
+		s += fmt.Sprintf("; %s deleted", thousands(o.Deleted))
+	}
 	if !o.Whole {
 		s += " (the plan was not read to its end)"
 	}
@@ -61,12 +64,12 @@ func (p *pusher) verdict() error {
 
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
-	const notWhole = "the plan was not read to a good end"
+	const notWhole = "the plan was not read to a good end, or what comes before failed"
 	p.reflags.batch = nil
 	if skipErr := p.reflagHeld("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
-	if skipErr := p.skipRemovals("not-whole", notWhole); err == nil {
+	if skipErr := p.hold("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
 	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}

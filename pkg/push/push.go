@@ -32,6 +32,8 @@ type Options struct {
 	Unconditional bool           // take a stream that has not been through imap-diff
 	Edited        bool           // the plan was filtered on purpose: its counts say nothing
 	AllowDelete   bool           // remove what the plan says is to be removed
+	FullExpunge   bool           // also where the server can only remove all that is marked, if nobody else has marked any
+	MaxDelete     limit.Share    // of the messages in the account may be removed
 	Rejects       *stream.Writer // gets what was not appended, or nil
 	Subscribe     Subscription   // which folders; "": SubscribeSource
 	ACL           bool           // add the plan's access control lists to the destination's
@@ -90,26 +92,29 @@ type pusher struct {
 	receipts *receipts
 	rejects  *rejects
 
-	begin    *stream.Begin
-	toc      []*stream.Folder
-	hash     hash.Hash         // of begin and the table of contents
-	settled  bool              // the table of contents is complete
-	begun    bool              // receipts have begun
-	later    []stream.Record   // folders to create and subscribe before the first message
-	removals []*stream.Rmdir   // folders to remove once all of the plan has been read
-	filtered bool              // since it was made, so that nothing may be removed
-	kept     int64             // folders that should have been removed
-	where    map[string]string // source folder -> target, for what is no plan
-	planned  string            // the plan's own hash
-	listed   int64             // what the plan says was listed
-	ended    bool
-	aborted  *stream.Abort
-	unfit    error // why this is no plan to carry out; an abort may excuse it
-	damaged  bool
-	taken    oddity // that the server was seen to take
-	full     error  // a quota root of the destination takes no more
-	quota    rooms
-	reflags  reflags
+	begin     *stream.Begin
+	toc       []*stream.Folder
+	hash      hash.Hash       // of begin and the table of contents
+	settled   bool            // the table of contents is complete
+	begun     bool            // receipts have begun
+	later     []stream.Record // folders to create and subscribe before the first message
+	deletions deletions
+	removals  []*stream.Rmdir   // folders to remove once all of the plan has been read
+	weighed   bool              // it is known whether that is too much
+	hint      string            // on what was not removed
+	filtered  bool              // since it was made, so that nothing may be removed
+	kept      int64             // messages and folders that should have been removed
+	where     map[string]string // source folder -> target, for what is no plan
+	planned   string            // the plan's own hash
+	listed    int64             // what the plan says was listed
+	ended     bool
+	aborted   *stream.Abort
+	unfit     error // why this is no plan to carry out; an abort may excuse it
+	damaged   bool
+	taken     oddity // that the server was seen to take
+	full      error  // a quota root of the destination takes no more
+	quota     rooms
+	reflags   reflags
 	flagWatch
 	proof proof
 	restraint
@@ -192,6 +197,8 @@ func (p *pusher) record(rec stream.Record) error {
 	case *stream.Create, *stream.Subscribe:
 		p.later = append(p.later, r)
 		return nil
+	case *stream.Delete:
+		return p.deletions.add(p.begin, r)
 	case *stream.Rmdir:
 		p.removals = append(p.removals, r)
 		return nil
@@ -286,7 +293,7 @@ func (p *pusher) start() error {
 	err := p.receipts.add(receipt.Begin{
 		Type: receipt.TypeBegin, Format: receipt.Format, Version: receipt.Version, Tool: p.opt.Tool, DryRun: p.opt.DryRun,
 		Source: receipt.Account{User: p.begin.User, Host: p.begin.Host}, Destination: receipt.Account{User: conn.User, Host: conn.Host},
-		Plan: hex.EncodeToString(p.hash.Sum(nil)), Time: p.receipts.time(),
+		Plan: hex.EncodeToString(p.hash.Sum(nil)), Key: p.begin.Key, Time: p.receipts.time(),
 	})
 	if err == nil {
 		err = p.receipts.flush()

@@ -3,6 +3,8 @@ package push
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -12,7 +14,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// What takes away is done last, when all of the plan has been read.
+// What takes away is done last, when all of the plan has been read: flags go,
+// then messages, then folders.
 
 // conclude is the outcome of a plan that was read to its end.
 func (p *pusher) conclude() error {
@@ -23,10 +26,8 @@ func (p *pusher) conclude() error {
 	if err := p.concludeFlags(); err != nil {
 		return err
 	}
-	if len(p.removals) > 0 {
-		if err := p.concludeRemovals(); err != nil {
-			return err
-		}
+	if err := p.destroy(); err != nil {
+		return err
 	}
 	if verdict := p.verdict(); verdict != nil {
 		return verdict
@@ -39,7 +40,7 @@ func (p *pusher) conclude() error {
 func (p *pusher) undone() error {
 	switch {
 	case p.kept > 0:
-		return exit.Errorf(exit.Partial, "%s folders were not removed; the receipts name them", thousands(p.kept))
+		return exit.Errorf(exit.Partial, "%s messages or folders were not removed; the receipts say why", thousands(p.kept)).WithHint("%s", p.hint)
 	case p.reflags.undid > 0:
 		return exit.Errorf(exit.Partial, "the flags of %s messages were not changed; the receipts name them", thousands(p.reflags.undid))
 	}
@@ -56,14 +57,76 @@ func (p *pusher) concludeFlags() error {
 
 const filteredText = "the plan has been filtered since it was made"
 
-func (p *pusher) concludeRemovals() error {
+// destroy carries out what is to be removed, or answers why it stays.
+func (p *pusher) destroy() error {
 	switch {
+	case len(p.removals) == 0 && p.deletions.left == 0:
+		return nil
 	case p.filtered || p.opt.Edited:
-		return p.skipRemovals("filtered", filteredText)
+		return p.hold("filtered", filteredText)
 	case !p.opt.AllowDelete:
-		return p.skipRemovals("not-allowed", "give --allow delete")
+		return p.hold("not-allowed", "give --allow delete")
+	}
+	var err error
+	if p.verdict() != nil || p.reflags.undid > 0 {
+		err = p.keepAll("incomplete", "not all that the plan says was carried over")
+	} else {
+		err = p.delete()
+	}
+	switch {
+	case err != nil:
+		return err
+	case p.kept > 0 && !p.opt.DryRun:
+		return p.skipRemovals("held-back", "messages that were to be deleted stay")
 	}
 	return p.remove()
+}
+
+// hold answers for all that is to be removed: it stays.
+func (p *pusher) hold(reason, text string) error {
+	err := p.keepAll(reason, text)
+	if skipErr := p.skipRemovals(reason, text); err == nil {
+		err = skipErr
+	}
+	return err
+}
+
+// excess says why so many messages, and those in folders that go, are more than
+// may be removed at once; "" if they are not.
+func (p *pusher) excess(messages int64) (why string, err error) {
+	if p.weighed {
+		return "", nil
+	}
+	p.weighed = true
+	for _, r := range p.removals {
+		messages += int64(r.Messages)
+	}
+	if messages == 0 {
+		return "", nil
+	}
+	whole, err := p.desk.holds()
+	if err != nil || messages <= p.opt.MaxDelete.Of(whole) {
+		return "", err
+	}
+	p.hint = "look at what is to go; --max-delete allows more"
+	return fmt.Sprintf("%s of %s messages are to be removed, and --max-delete %s allows %s", thousands(messages), thousands(whole), p.opt.MaxDelete, thousands(p.opt.MaxDelete.Of(whole))), nil
+}
+
+// holds returns how many messages the account holds.
+func (d *desk) holds() (messages int64, err error) {
+	byWire := map[string]imapconn.Mailbox{}
+	for _, box := range d.boxes {
+		if box.Selectable() {
+			byWire[box.Wire] = box
+		}
+	}
+	all, err := d.session.Status(d.ctx, slices.Collect(maps.Values(byWire)), false)
+	for _, s := range all {
+		if s.Err == nil {
+			messages += int64(s.Messages)
+		}
+	}
+	return messages, err
 }
 
 // skipRemovals answers for folders that are left as they are.
@@ -81,11 +144,20 @@ func (p *pusher) skipRemovals(reason, text string) error {
 
 // remove removes folder after folder, in the order of the plan.
 func (p *pusher) remove() error {
+	if len(p.removals) == 0 {
+		return nil
+	}
 	if err := p.desk.connect(); err != nil {
 		return err
 	}
 	if err := p.desk.list(0); err != nil { // the plan has made some
 		return err
+	}
+	if why, err := p.excess(0); err != nil || why != "" {
+		if err != nil {
+			return err
+		}
+		return p.skipRemovals("max-delete", why)
 	}
 	for len(p.removals) > 0 {
 		if p.ctx.Err() != nil {

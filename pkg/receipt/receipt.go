@@ -12,6 +12,7 @@ const (
 	Present    Result = "present" // it was there already
 	Created    Result = "created"
 	Subscribed Result = "subscribed"
+	Deleted    Result = "deleted"  // a message of the destination
 	Removed    Result = "removed"  // a folder
 	Granted    Result = "granted"  // rights on a folder, to somebody
 	Flagged    Result = "flagged"  // flags of a message that was there were changed
@@ -48,7 +49,8 @@ type Begin struct {
 	Tool        string  `json:"tool"`
 	Source      Account `json:"source"`
 	Destination Account `json:"destination"`
-	Plan        string  `json:"plan"` // sha256 of the plan's begin and folder records
+	Plan        string  `json:"plan"`          // sha256 of the plan's begin and folder records
+	Key         string  `json:"key,omitempty"` // the recipe of the keys
 	DryRun      bool    `json:"dry_run,omitempty"`
 	Time        string  `json:"time"` // RFC 3339, as all others
 }
@@ -104,6 +106,7 @@ type Sums struct {
 	Folders  int64 `json:"folders_failed"`    // folders, not messages
 	Octets   int64 `json:"octets"`            // of the messages appended
 	Flagged  int64 `json:"flagged,omitempty"` // messages whose flags were changed; in no other sum
+	Deleted  int64 `json:"deleted,omitempty"` // messages that were deleted; likewise
 }
 
 // Total is how many messages have an answer.

@@ -181,6 +181,36 @@ func (f *fields) place(kind string) (p place) {
 	return p
 }
 
+func (f *fields) deletion(r *Delete) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "target":
+			r.Target = f.str()
+			return 0
+		case "target_uidvalidity":
+			r.TargetUIDValidity = f.num32()
+			return 1
+		case "target_uid":
+			r.TargetUID = f.num32()
+			return 2
+		case "key":
+			r.Key = f.str()
+			return 3
+		case "copy_of":
+			r.CopyOf = f.num32()
+			return 4
+		case "sha256":
+			r.SHA256 = f.digest()
+			return 5
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	if f.err == nil && (r.Target == "" || r.TargetUIDValidity == 0 || r.TargetUID == 0 || r.Key == "" || r.CopyOf == r.TargetUID) {
+		f.fail("a message to delete without target, target_uidvalidity, target_uid or key, or that is its own copy")
+	}
+}
+
 func (f *fields) rmdir(r *Rmdir) {
 	f.visit(func(name []byte) int {
 		switch string(name) {

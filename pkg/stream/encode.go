@@ -228,6 +228,18 @@ func (r *Subscribe) appendTo(b []byte) ([]byte, int) {
 	return appendTarget(b, "subscribe", r.Target, r.Folder, r.Extra)
 }
 
+func (r *Delete) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "delete")
+	o.str("target", r.Target)
+	o.num("target_uidvalidity", int64(r.TargetUIDValidity))
+	o.num("target_uid", int64(r.TargetUID))
+	o.str("key", r.Key)
+	o.optNum("copy_of", int64(r.CopyOf))
+	o.extra(r.Extra)
+	o.opt("sha256", r.SHA256)
+	return o.done()
+}
+
 func (r *Rmdir) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "rmdir")
 	o.str("target", r.Target)

@@ -33,7 +33,7 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Vanished, *Skipped, *Create, *Subscribe, *Rmdir, *FlagChange, *End,
+// *Gone, *Vanished, *Skipped, *Create, *Subscribe, *Delete, *Rmdir, *FlagChange, *End,
 // *Abort, or *Unknown for a type that this version does not know and passes on.
 type Record interface {
 	kind() string
@@ -257,6 +257,18 @@ type Subscribe struct {
 	Extra  []byte
 }
 
+// Delete asks for the removal of one message of the destination that is still
+// the one that was seen.
+type Delete struct {
+	Target            string
+	TargetUIDValidity uint32
+	TargetUID         uint32
+	Key               string // of the message that is there
+	CopyOf            uint32 // UID of a message of the same key in the same folder, which must be there and stays; or 0
+	SHA256            string // hex, of its octets there, or ""
+	Extra             []byte
+}
+
 // Rmdir asks for the removal of a destination folder that is still as it was
 // seen.
 type Rmdir struct {
@@ -343,6 +355,7 @@ func (*Vanished) kind() string   { return "vanished" }
 func (*Skipped) kind() string    { return "skipped" }
 func (*Create) kind() string     { return "create" }
 func (*Subscribe) kind() string  { return "subscribe" }
+func (*Delete) kind() string     { return "delete" }
 func (*Rmdir) kind() string      { return "rmdir" }
 func (*FlagChange) kind() string { return "flags" }
 func (*End) kind() string        { return "end" }

@@ -229,6 +229,10 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &Abort{}
 		f.abort(r)
 		return r
+	case "delete":
+		r := &Delete{}
+		f.deletion(r)
+		return r
 	case "rmdir":
 		r := &Rmdir{}
 		f.rmdir(r)

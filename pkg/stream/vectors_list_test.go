@@ -135,6 +135,9 @@ func (l *list) records() {
 		`{"type":"create","target":"Neu","folder":"Neu"}`, `{"type":"subscribe","target":"Neu","folder":"Neu"}`, to(message(1, "one"))}
 	end := strings.Replace(endOf(lines...), `"listed":1,`, `"listed":3,"present":2,"missing":1,"ambiguous":0,`, 1)
 	l.ok("plan", "what imap-diff writes", text(append(lines, end)...), "one")
+	deletes := []string{plan, `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":3,"key":"recipe:00000000000000000000000000000001"}`,
+		`{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":9,"key":"recipe:00000000000000000000000000000002","copy_of":8,"sha256":"` + sha("one") + `"}`}
+	l.ok("plan-delete", "a plan that deletes a message, and one of two that are the same", text(append(deletes, strings.Replace(endOf(deletes...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
 	rmdir := []string{plan, `{"type":"rmdir","target":"Alt/2019","target_uidvalidity":7,"target_uidnext":1,"messages":0}`, `{"type":"rmdir","target":"Alt","target_uidvalidity":8,"target_uidnext":44,"messages":3}`}
 	change := []string{plan, inbox, `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":["\\Seen","Work"]}`,
 		`{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":2,"target":"INBOX","target_uidvalidity":12,"target_uid":4,"remove":["\\Flagged"]}`}
@@ -384,6 +387,10 @@ func (l *list) values() {
 	bad("failed-without-reason", "a failure has a reason", `{"type":"failed","folder":"INBOX","uid":1}`)
 	bad("failed-without-folder", "and a folder", `{"type":"failed","uid":1,"reason":"refused"}`)
 	bad("create-without-target", "a folder to create has a name", `{"type":"create","folder":"INBOX"}`)
+	bad("delete-without-key", "a message to delete is known by its key", `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":3}`)
+	bad("delete-without-uidvalidity", "and its UID belongs to a UIDVALIDITY", `{"type":"delete","target":"INBOX","target_uid":3,"key":"recipe:1"}`)
+	bad("delete-uid-0", "which is not 0", `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":0,"key":"recipe:1"}`)
+	bad("delete-copy-of-itself", "no message stays for itself", `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":3,"key":"recipe:1","copy_of":3}`)
 	bad("rmdir-without-state", "a folder to remove is as it was seen", `{"type":"rmdir","target":"Alt","target_uidnext":1,"messages":0}`)
 	bad("flags-without-change", "a change of flags adds or removes", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":[]}`)
 	bad("flags-without-target-uid", "of one message at the destination", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"add":["a"]}`)

@@ -152,7 +152,7 @@ func TestCase30PruneFolders(t *testing.T) {
 		server.Account(user).AddMessage("Full", nil, day(0), letter("theirs", "Hello\n"))
 		return embedded(server, user)
 	}
-	prune := func(options string) string { return by(options) + ` --allow delete` }
+	prune := func(options string) string { return by(options) + ` --allow delete --max-delete 100%` }
 	for name, c := range map[string]struct {
 		script string
 		exit   int
@@ -161,6 +161,7 @@ func TestCase30PruneFolders(t *testing.T) {
 		"one tree":           {prune(`--prune-folders '^Gone'`), 0, []string{"Gone", "Gone/a", "Gone/a/b"}},
 		"a sibling is kept":  {prune(`--prune-folders '^(Gone|Lists/old)$'`), 0, []string{"Lists/old"}}, // Gone has something below it
 		"all that is empty":  {prune(`--prune-folders .`), 0, []string{"Full/empty", "Gone", "Gone/a", "Gone/a/b", "Kept", "Lists/old"}},
+		"too much at once":   {by(`--prune-folders . --prune-full`) + ` --allow delete`, 3, nil},
 		"what is full too":   {prune(`--prune-folders . --prune-full`), 0, []string{"Full", "Full/empty", "Gone", "Gone/a", "Gone/a/b", "Kept", "Lists/old"}},
 		"without permission": {by(`--prune-folders .`), 3, nil},
 		"a dry run":          {by(`--prune-folders .`) + ` --dry-run --allow delete`, 0, nil},
@@ -229,7 +230,7 @@ func TestCase30PruneBelowASubfolder(t *testing.T) {
 			}
 			server.Account("dst").AddMailbox(at("Sent"), `\Sent`)
 			b := between(t, src, dst)
-			b.sh(by(`--automap --subfolder Old --prune-folders . --prune-full`) + ` --allow delete`).wants(0).appended(2)
+			b.sh(by(`--automap --subfolder Old --prune-folders . --prune-full`) + ` --allow delete --max-delete 100%`).wants(0).appended(2)
 			want := []string{at("Gone"), at("Old"), at("Old/INBOX"), at("Old/Sent"), at("Older"), at("Sent")}
 			if got := folderNames(t, dst); !slices.Equal(got, want) {
 				t.Errorf("folders %q, want %q", got, want)
@@ -261,7 +262,7 @@ func TestPruneWhatHasChanged(t *testing.T) {
 	account.AddMessage("Full", nil, day(1), letter("newer", "Hello\n"))
 	account.AddMailbox("Parent/child")
 	account.SetUIDValidity("New", 99999)
-	o := b.sh(`imap-push --allow delete $DST plan`).wants(3)
+	o := b.sh(`imap-push --allow delete --max-delete 100% $DST plan`).wants(3)
 	if got, want := folderNames(t, dst), []string{"Filled", "Full", "New", "Parent", "Parent/child"}; !slices.Equal(got, want) {
 		t.Errorf("folders %q, want %q", got, want)
 	}
@@ -270,7 +271,7 @@ func TestPruneWhatHasChanged(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	again := b.sh(`imap-push --allow delete $DST plan`).wants(3)
+	again := b.sh(`imap-push --allow delete --max-delete 100% $DST plan`).wants(3)
 	if n := strings.Count(again.stdout, `"not-there"`); n != 2 {
 		t.Errorf("%d folders are known to be gone\n%s", n, again.stdout)
 	}

@@ -1,0 +1,106 @@
+package imapconn
+
+import (
+	"context"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/search"
+)
+
+// CanExpungeByUID tells whether the server removes single messages (UIDPLUS,
+// RFC 4315, which RFC 9051 includes). Where it does not, EXPUNGE alone is left.
+func (s *Session) CanExpungeByUID() bool { return s.Has("UIDPLUS") || s.Has("IMAP4REV2") }
+
+// MarkDeleted gives messages the flag \Deleted, or takes it from them. The UIDs
+// must be sorted; one that no message has is passed over. The mailbox must have
+// been opened by Select. It resumes. A refusal by the server holds an
+// *imap.Error.
+func (x *Selected) MarkDeleted(ctx context.Context, uids []uint32, on bool) error {
+	action := RemoveFlags
+	if on {
+		action = AddFlags
+	}
+	return x.store(ctx, uids, action, []string{`\Deleted`})
+}
+
+// Expunge removes those of the messages with the given UIDs, which must be
+// sorted, that are marked \Deleted, and no others (RFC 4315 section 2.1). It
+// resumes: what is gone already is passed over. See CanExpungeByUID.
+func (x *Selected) Expunge(ctx context.Context, uids []uint32) error {
+	return x.refusedExpunge(x.overSets(ctx, uids, "UID EXPUNGE ", func(*command) {}))
+}
+
+// ExpungeAll removes all messages that are marked \Deleted, whoever has marked
+// them. It does not resume.
+func (x *Selected) ExpungeAll(ctx context.Context) error {
+	changed, err := x.ready(ctx)
+	if err != nil || changed {
+		return validityError(changed, err)
+	}
+	c := x.s.c
+	defer c.watch(ctx)()
+	_, err = c.run(c.command("EXPUNGE"), nil)
+	return causeOf(ctx, x.refusedExpunge(err))
+}
+
+// MarkedDeleted returns the UIDs, sorted, of the messages that are marked
+// \Deleted. It resumes.
+func (x *Selected) MarkedDeleted(ctx context.Context) ([]uint32, error) {
+	return x.Search(ctx, search.Program{{Text: "DELETED"}})
+}
+
+// Remaining returns those of the UIDs, which must be sorted, that the mailbox
+// still has, as far as the server tells. It resumes.
+func (x *Selected) Remaining(ctx context.Context, uids []uint32) (left []uint32, err error) {
+	err = x.s.do(ctx, func(*conn) error {
+		changed, err := x.ready(ctx)
+		if err != nil || changed {
+			return validityError(changed, err)
+		}
+		present, err := x.lookUp(ctx, uids)
+		if err != nil {
+			return err
+		}
+		left = left[:0]
+		for _, uid := range uids {
+			if present.has(uid) {
+				left = append(left, uid)
+			}
+		}
+		return nil
+	})
+	return left, err
+}
+
+func (x *Selected) refusedExpunge(err error) error {
+	return refused(err, exit.Partial, "delete messages of folder %s", quote(mailboxName(x.Wire)))
+}
+
+// overSets gives a command for as many messages at a time as fit a line; tail
+// adds what follows the set. It resumes. uids must be sorted.
+func (x *Selected) overSets(ctx context.Context, uids []uint32, text string, tail func(*command)) error {
+	for len(uids) > 0 {
+		set, n := appendSet(nil, uids, x.s.sets.most())
+		err := x.s.do(ctx, func(*conn) error {
+			changed, err := x.ready(ctx)
+			if err != nil || changed {
+				return validityError(changed, err)
+			}
+			c := x.s.c
+			defer c.watch(ctx)()
+			k := c.command(text + string(set))
+			tail(k)
+			_, err = c.run(k, nil)
+			return err
+		})
+		switch {
+		case err == nil:
+			x.s.sets.fits()
+			uids = uids[n:]
+		case isTooLong(err) && n > 1 && x.s.sets.shorten(len(set)):
+		default:
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,327 @@
+package push
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Messages are deleted when all of the plan has been read and nothing in it
+// failed: first every one of them is looked at and nothing is done, then they
+// go, batch by batch, each looked at again. One that is not what the plan says
+// saves all that are left.
+
+// delete deletes what the plan says is to be deleted, or answers why it stays.
+func (p *pusher) delete() error {
+	if p.deletions.spool == nil {
+		return nil
+	}
+	if stranger := p.stranger(); stranger != "" {
+		return p.keepAll("other-account", stranger)
+	}
+	if err := p.desk.connect(); err != nil {
+		return err
+	}
+	if err := p.desk.list(0); err != nil { // the plan has made some
+		return err
+	}
+	if !p.desk.session.CanExpungeByUID() && !p.opt.FullExpunge {
+		return p.keepAll("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow full-expunge removes all that are marked \\Deleted, where only these are")
+	}
+	there, agree, err := p.inspect()
+	if err != nil {
+		return err
+	}
+	if !agree {
+		return p.keepAll("held-back", "another message to delete is not as the plan says, so none is deleted")
+	}
+	if why, err := p.excess(there); err != nil || why != "" {
+		if err != nil {
+			return err
+		}
+		return p.keepAll("max-delete", why)
+	}
+	if p.opt.DryRun {
+		return p.keepAll("dry-run", "")
+	}
+	if agree, err = p.execute(); err == nil && !agree {
+		err = p.keepAll("held-back", "a message or folder before it was not as the plan says any more")
+	}
+	return err
+}
+
+// stranger says for whom the plan was made if it was not for this account.
+func (p *pusher) stranger() (why string) {
+	conn := &p.desk.conn
+	for place := range p.deletions.spool.Len() {
+		record, err := p.deletions.spool.At(place)
+		b, ok := record.(*stream.Begin)
+		if err != nil || !ok {
+			continue
+		}
+		switch {
+		case !b.Plan:
+			return "the stream that says so is no plan"
+		case b.TargetUser != conn.User || !strings.EqualFold(b.TargetHost, conn.Host):
+			return fmt.Sprintf("the plan was made for %s at %s, and this is %s at %s", b.TargetUser, b.TargetHost, conn.User, conn.Host)
+		}
+	}
+	return ""
+}
+
+// inspect looks at all of them, counts those that are there, and writes the
+// receipts of those that are not as the plan says. agree is false if any is.
+func (p *pusher) inspect() (there int64, agree bool, err error) {
+	agree = true
+	err = p.deletions.groups(func(g *group) error {
+		box, err := p.visit(g, p.desk.session.Examine)
+		if err == nil && box != nil {
+			err = p.compareOctets(box, g)
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range g.members {
+			switch {
+			case c.reason != "":
+				agree = false
+				if err := p.answerDeletion(c, receipt.Skipped); err != nil {
+					return err
+				}
+			case !c.gone:
+				there++
+			}
+		}
+		return p.receipts.flush()
+	})
+	return there, agree, err
+}
+
+// execute deletes them until one is not as the plan says.
+func (p *pusher) execute() (agree bool, err error) {
+	errDisagree := errors.New("not as the plan says")
+	err = p.deletions.groups(func(g *group) error {
+		box, err := p.visit(g, p.desk.session.Select)
+		if err == nil && box != nil && !g.blocked() {
+			if err = p.expunge(box, g); err != nil {
+				return cmp.Or(p.doubt(g, err), err)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range g.members {
+			result := receipt.Deleted
+			switch {
+			case c.reason != "":
+				result = receipt.Skipped
+			case g.blocked():
+				continue
+			case c.gone:
+				result = receipt.Gone
+			}
+			if err := p.answerDeletion(c, result); err != nil {
+				return err
+			}
+		}
+		if err := p.receipts.flush(); err != nil || !g.blocked() {
+			return err
+		}
+		return errDisagree
+	})
+	if errors.Is(err, errDisagree) {
+		return false, nil
+	}
+	return true, err
+}
+
+// doubt answers for messages of which nobody knows whether they are gone.
+func (p *pusher) doubt(g *group, why error) error {
+	for _, c := range g.members {
+		c.stays("in-doubt", "whether it is gone is not known: "+why.Error())
+		if err := p.answerDeletion(c, receipt.Failed); err != nil {
+			return err
+		}
+	}
+	return p.receipts.flush()
+}
+
+// blocked tells whether one of them stays.
+func (g *group) blocked() bool {
+	return slices.ContainsFunc(g.members, func(c *deletion) bool { return c.reason != "" })
+}
+
+// expunge deletes those of them that are there. Those that are there after that
+// stay.
+func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
+	ctx, uids := p.desk.ctx, g.present()
+	if len(uids) == 0 {
+		return nil
+	}
+	if box.ReadOnly {
+		g.stay("read-only", "the folder can only be read")
+		return nil
+	}
+	err := box.MarkDeleted(ctx, uids, true)
+	switch {
+	case err != nil:
+	case p.desk.session.CanExpungeByUID():
+		err = box.Expunge(ctx, uids)
+	default:
+		err = box.ExpungeAll(ctx)
+	}
+	if err != nil && !refused(err) && exit.CodeOf(err) != exit.Temporary {
+		return err
+	}
+	left, leftErr := box.Remaining(ctx, uids)
+	switch {
+	case leftErr != nil:
+		return cmp.Or(err, leftErr)
+	case len(left) == 0:
+		return nil
+	case err != nil && !refused(err):
+		return err
+	}
+	why := "the server says that it has removed it, and still has it"
+	if err != nil {
+		why = err.Error()
+	}
+	for _, c := range g.members {
+		if _, there := slices.BinarySearch(left, c.TargetUID); there {
+			c.stays("refused", why)
+		}
+	}
+	if err := box.MarkDeleted(ctx, left, false); err != nil && !refused(err) { // or the next client's EXPUNGE takes them
+		return err
+	}
+	return nil
+}
+
+// present returns the UIDs of those that are there, sorted.
+func (g *group) present() (uids []uint32) {
+	for _, c := range g.members {
+		if !c.gone {
+			uids = append(uids, c.TargetUID)
+		}
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids)
+}
+
+// stay gives all of them one reason to stay.
+func (g *group) stay(reason, text string) {
+	for _, c := range g.members {
+		c.stays(reason, text)
+	}
+}
+
+// visit looks at messages and notes which are gone and which are not what the
+// plan says.
+func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (*imapconn.Selected, error) {
+	if p.ctx.Err() != nil {
+		return nil, context.Cause(p.ctx)
+	}
+	p.desk.open = nil // another folder will be
+	mailbox, there := p.desk.boxes[g.target]
+	if !there || !mailbox.Selectable() {
+		g.stay("no-folder", "the folder is not there")
+		return nil, nil
+	}
+	box, err := open(p.desk.ctx, mailbox.Wire)
+	switch {
+	case refused(err):
+		g.stay("no-folder", err.Error())
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case box.UIDValidity != g.validity:
+		g.stay("uidvalidity-changed", fmt.Sprintf("the folder's UIDVALIDITY was %d when the plan was made and is %d now", g.validity, box.UIDValidity))
+		return nil, nil
+	}
+	recipe, err := headerkey.ParseRecipe(g.begin.Key)
+	if err != nil {
+		return nil, exit.Errorf(exit.Data, "the plan's key recipe: %g", err)
+	}
+	seen := map[uint32]*sighting{}
+	err = keys.Of(p.desk.ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+		switch {
+		case m.State == imapconn.Gone:
+		case id == nil:
+			seen[m.UID] = &sighting{trouble: string(m.Reason) + " " + m.Text}
+		default:
+			seen[m.UID] = &sighting{key: id.Key}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.judge(seen)
+	return box, p.guardMarked(box, g)
+}
+
+// sighting is what is seen of one message.
+type sighting struct{ key, trouble string }
+
+// uids returns those of the messages, with those whose copies they are.
+func (g *group) uids(copies bool) (uids []uint32) {
+	for _, c := range g.members {
+		uids = append(uids, c.TargetUID)
+		if copies && c.CopyOf != 0 {
+			uids = append(uids, c.CopyOf)
+		}
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids)
+}
+
+// judge holds each against its record.
+func (g *group) judge(seen map[uint32]*sighting) {
+	listed := map[uint32]bool{}
+	for _, c := range g.members {
+		listed[c.TargetUID] = true
+	}
+	for _, c := range g.members {
+		s, other := seen[c.TargetUID], seen[c.CopyOf]
+		switch {
+		case s == nil:
+			c.gone = true
+		case s.trouble != "":
+			c.stays("unreadable", "it cannot be looked at: "+s.trouble)
+		case s.key != c.Key:
+			c.stays("key-changed", "another message has this UID")
+		case c.CopyOf != 0 && (other == nil || other.key != c.Key || listed[c.CopyOf]):
+			c.stays("last-copy", fmt.Sprintf("UID %d, of which it is a copy, is not there", c.CopyOf))
+		}
+	}
+}
+
+// guardMarked keeps a folder as it is where EXPUNGE would take messages with
+// it that somebody else has marked.
+func (p *pusher) guardMarked(box *imapconn.Selected, g *group) error {
+	if p.desk.session.CanExpungeByUID() {
+		return nil
+	}
+	marked, err := box.MarkedDeleted(p.desk.ctx)
+	if err != nil {
+		return err
+	}
+	ours := g.uids(false)
+	for _, uid := range marked {
+		if _, mine := slices.BinarySearch(ours, uid); !mine {
+			g.stay("others-deleted", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE would remove it too", uid))
+			return nil
+		}
+	}
+	return nil
+}
