@@ -33,11 +33,11 @@ func main() {
 			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
 		}, mappingNotes),
-		Flags:    slices.Concat(flags(), identityFlags(), mappingFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Flags:    slices.Concat(flags(), identityFlags(), mappingFlags(), deletionFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Stream: func(args []string) bool {
-			return !slices.Contains(args, "--report") && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
+			return !slices.ContainsFunc(args, func(a string) bool { return a == "--report" || a == "--extra" || a == "--dups" }) && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
 		},
 	}), os.Args))
 }
@@ -60,8 +60,10 @@ func run(c *ucli.Context) error {
 	if f := c.String("format"); f != "text" && f != "ndjson" {
 		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
 	}
-	if c.Bool("report") && cli.Given(c, "level") {
-		return exit.Errorf(exit.Usage, "--level goes with a plan, not with --report")
+	for _, name := range []string{"report", "extra", "dups"} {
+		if c.Bool(name) && cli.Given(c, "level") {
+			return exit.Errorf(exit.Usage, "--level goes with a plan, not with --%s", name)
+		}
 	}
 	talk := cli.TalkOf(c)
 	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}
@@ -75,6 +77,14 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	if err := foldersAlone(c, opt); err != nil {
+		return err
+	}
+	if done, err := removal(c, opt); done || err != nil {
+		return err
+	}
+	closeProofs, err := extra(c, &opt)
+	defer closeProofs()
+	if err != nil {
 		return err
 	}
 	in, err := cli.OpenInput(c.Context, c.Args().First())
@@ -110,7 +120,9 @@ func run(c *ucli.Context) error {
 		return preview(c, opt, reader, dest, c.String("output"), (*diff.Preview).NDJSON)
 	case c.Bool("report") && opt.FoldersOnly:
 		return preview(c, opt, reader, dest, c.String("output"), func(p *diff.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
-	case c.Bool("report"):
+	case c.Bool("delete-present"):
+		return planHeld(c, opt, reader, dest)
+	case c.Bool("report"), c.Bool("extra"):
 		return report(c, opt, reader, dest)
 	}
 	done, err := record(c, &opt)
@@ -261,17 +273,20 @@ func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.
 		return err
 	}
 	defer out.Abort()
-	var printer diff.Printer = diff.NewText(out, cli.Safe)
-	if c.String("format") == "ndjson" {
-		printer = diff.NewNDJSON(out)
+	to := printer(c, out)
+	if c.Bool("extra") {
+		to = diff.Extras{Printer: to}
 	}
-	sum, err := diff.Report(c.Context, opt, reader, dest, printer)
+	sum, err := diff.Report(c.Context, opt, reader, dest, to)
 	cli.TalkOf(c).WarnSkipped(reader)
 	if err != nil && exit.CodeOf(err) != exit.Partial {
 		return err
 	}
 	if commitErr := out.Commit(); commitErr != nil {
 		return commitErr
+	}
+	if c.Bool("extra") {
+		cli.TalkOf(c).Say("%d extra", sum.Extra)
 	}
 	different := c.Bool("equal") && !sum.Equal() || c.Bool("exit-code") && sum.Missing+sum.Altered > 0
 	if err == nil && different {

@@ -21,8 +21,9 @@ type Options struct {
 	Labels      []stream.Label
 	Mapping     folder.Rules
 	FoldersOnly bool
-	NoEmpty     bool   // folders that nothing goes to are not wanted
-	Prune       *Prune // destination folders that no source folder goes to are to go, or nil
+	NoEmpty     bool       // folders that nothing goes to are not wanted
+	Prune       *Prune     // destination folders that no source folder goes to are to go, or nil
+	Delete      *Deletions // messages that the source lacks are to go, or nil
 	SyncFlags   SyncFlags
 	Flags       flags.Policy // which flags are compared, and what they are called there
 	Warn        func(format string, args ...any)
@@ -220,6 +221,9 @@ func (c *comparison) record(rec stream.Record) error {
 		}
 	case *stream.Gone:
 		c.counts.Listed++
+		if s := c.byName[r.Folder]; s != nil {
+			s.came++
+		}
 	}
 	return c.out.other(rec)
 }
@@ -318,6 +322,7 @@ func (c *comparison) message(m *stream.Message) error {
 		return err
 	}
 	c.counts.Listed++
+	s.came++
 	c.opt.Progress.Add(1, 0)
 	if s.failed == "" {
 		if err := c.load(s); err != nil {

@@ -206,11 +206,6 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		assign(ws, free) // who is left over is another now
 		r.mistaken = append(r.mistaken, handOver(ws, contested, claimants)...)
 		tied, contested = assign(ws, free), nil
-		if len(tied) > 0 { // what is there was rewritten, or cannot be read
-			if err := m.putOff(ws, tied, nil, r); err != nil {
-				return err
-			}
-		}
 	case proof && m.piped && len(tied) == 0: // those who claimed what is contested are gone
 	case proof && m.piped:
 		if err := m.putOff(ws, tied, nil, r); err != nil {

@@ -14,6 +14,9 @@ func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 	c.piped, d.of = true, c
 	err := c.run(in)
 	if c.aside == nil {
+		if err == nil {
+			err = p.deleter.survey(c)
+		}
 		return err
 	}
 	defer c.aside.close()
@@ -48,11 +51,15 @@ const (
 
 func (d *direct) start(b *stream.Begin, toc []*source) error {
 	d.toc, d.first = toc, d.of.ordinal
+	if err := d.deleter.prepare(d.of); err != nil {
+		return err
+	}
 	return d.planner.start(b, toc)
 }
 
 func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict, _ *entry) error {
 	d.under = nil
+	d.deleter.saw(m)
 	switch v {
 	case barred:
 		d.route = dropped

@@ -16,11 +16,17 @@ import (
 // exit.Partial. What was whole in a damaged source was acted on.
 func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*stream.Reader, error), dest Destination, w *stream.Writer) (*stream.End, error) {
 	p := &planner{opt: &opt, dest: dest, w: w}
+	if opt.Delete != nil {
+		p.deleter = &deleter{how: opt.Delete, opt: &opt}
+	}
 	var err error
 	if again == nil || opt.FoldersOnly {
 		err = p.once(ctx, in)
 	} else {
 		err = p.twice(ctx, in, again)
+	}
+	if err == nil {
+		err = p.deletions()
 	}
 	if err == nil {
 		err = p.prune()
@@ -44,7 +50,8 @@ type planner struct {
 	wanted map[string]bool             // names of folders that source folders go to
 	opened *stream.Begin               // of the last stream
 
-	reflagged int64 // changes of flags in this stream
+	reflagged int64    // changes of flags in this stream
+	deleter   *deleter // or nil
 }
 
 // mark is what a message is told that is tied with others.
@@ -57,6 +64,9 @@ type mark struct {
 // to create.
 func (p *planner) start(b *stream.Begin, toc []*source) error {
 	if err := p.checkPrune(b); err != nil {
+		return err
+	}
+	if err := p.checkDeletions(b); err != nil {
 		return err
 	}
 	if p.opt.FoldersOnly {

@@ -297,10 +297,8 @@ func TestRewrittenDestination(t *testing.T) {
 		if got, _, err := planOf(t, export(t, source, stream.Full), &model{mails: dest}, pipe); len(got) != 0 || err != nil {
 			t.Errorf("all there: planned %v, %v", got, err)
 		}
-		// Which three are missing is for whoever has the octets to find out.
-		plan, end, err := writePlan(t, export(t, source, stream.Full), &model{mails: dest[:4]}, pipe)
-		if got := choose(t, plan, source); len(got) != 3 || end.Missing != 3 || err != nil {
-			t.Errorf("four there: planned %v, %+v, %v", got, end, err)
+		if got, _, err := planOf(t, export(t, source, stream.Full), &model{mails: dest[:4]}, pipe); len(got) != 3 || err != nil {
+			t.Errorf("four there: planned %v, %v", got, err)
 		}
 	}
 }

@@ -66,6 +66,8 @@ func (p *Text) Difference(d *Difference) error {
 		line += fmt.Sprintf("  %s  %d octets  %s  %s", d.InternalDate, d.Size, d.MessageID, d.Subject)
 	case KindExtra:
 		line += fmt.Sprintf("  %s  %d octets", d.TargetDate, d.Size)
+	case KindCopy:
+		line += fmt.Sprintf("  of UID %d  %s  %d octets", d.CopyOf, d.TargetDate, d.Size)
 	case KindFlags:
 		line += fmt.Sprintf("  (%s) here, (%s) there", strings.Join(d.Flags, " "), strings.Join(d.TargetFlags, " "))
 	case KindDate:

@@ -53,10 +53,16 @@ func (p *planner) prune() error {
 	return p.w.End(&stream.End{Plan: true})
 }
 
-// removals are the folders that can go, the deepest first. What is above a
-// folder that stays has to stay, and with a subfolder all that is not below it.
-func (p *planner) removals() (removals []*stream.Rmdir) {
-	delimiter := p.dest.Namespace().Delimiter
+// removals are the folders that can go. With a subfolder all that is not below
+// it stays.
+func (p *planner) removals() []*stream.Rmdir {
+	return removable(p.dest, p.prunes, p.wanted)
+}
+
+// removable returns those of the folders that may go, the deepest first. What is
+// above one that stays, or that has one of the names, has to stay.
+func removable(dest Destination, may func(*Target) bool, names map[string]bool) (removals []*stream.Rmdir) {
+	delimiter := dest.Namespace().Delimiter
 	stays := map[string]bool{}
 	stay := func(name string) {
 		stays[name] = true
@@ -64,12 +70,12 @@ func (p *planner) removals() (removals []*stream.Rmdir) {
 			stays[parent] = true
 		}
 	}
-	for name := range p.wanted {
+	for name := range names {
 		stay(name)
 	}
 	var candidates []*Target
-	for _, t := range p.dest.Folders() {
-		if p.prunes(t) && !stays[t.Name] {
+	for _, t := range dest.Folders() {
+		if may(t) && !stays[t.Name] {
 			candidates = append(candidates, t)
 		} else {
 			stay(t.Name)

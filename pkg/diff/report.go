@@ -21,6 +21,7 @@ type Difference struct {
 	UID          uint32   `json:"uid,omitempty"`
 	Target       string   `json:"target,omitempty"`
 	TargetUID    uint32   `json:"target_uid,omitempty"`
+	CopyOf       uint32   `json:"copy_of,omitempty"` // UID of the message of the same folder that it is a copy of
 	Key          string   `json:"key,omitempty"`
 	InternalDate string   `json:"internaldate,omitempty"`
 	Size         int64    `json:"size,omitempty"`
@@ -318,7 +319,7 @@ func (r *reporter) extra(t *Target, sum *Summary) error {
 		if err != nil || e.claimed != unclaimed {
 			return
 		}
-		d := &Difference{Type: "difference", Target: t.Name, TargetUID: e.uid, Size: int64(e.size)}
+		d := &Difference{Type: "difference", Target: t.Name, TargetUID: e.uid, Size: int64(e.size), Key: e.keyText()}
 		if e.date != 0 {
 			d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
 		}

@@ -16,6 +16,7 @@ type source struct {
 	note   string // what its name had to give up, or ""
 	left   bool   // out of the comparison, by the mapping
 	failed string // why its messages cannot be compared, or ""
+	came   int64  // messages that the stream has shown, or said to be gone
 }
 
 // mistaken takes back that messages are present.

@@ -23,6 +23,11 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 		return first
 	}
 	records, found := c.records, c.landings()
+	if first == nil {
+		if err := p.deleter.survey(c); err != nil {
+			return err
+		}
+	}
 	d.release()
 	second, err := again()
 	if err != nil {
@@ -79,7 +84,7 @@ type decided struct {
 
 func (d *decisions) start(b *stream.Begin, toc []*source) error {
 	d.streams = append(d.streams, decided{number: d.of.streams, begin: b, toc: toc})
-	return nil
+	return d.planner.deleter.prepare(d.of)
 }
 
 func (d *decisions) tell(ordinal uint32) {
@@ -93,7 +98,8 @@ func (d *decisions) isTold(ordinal uint32) bool {
 	return int(ordinal/64) < len(d.told) && d.told[ordinal/64]&(1<<(ordinal%64)) != 0
 }
 
-func (d *decisions) message(_ *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+func (d *decisions) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+	d.planner.deleter.saw(m)
 	switch v {
 	case missing, barred:
 		d.tell(ordinal)

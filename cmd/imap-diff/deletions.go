@@ -1,0 +1,321 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+
+	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/diff"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+const deleting = "Deletion (a plan deletes nothing unless imap-push is told --allow delete)"
+
+// deletionFlags are the options that list, or plan to delete, what is there too
+// much.
+func deletionFlags() []ucli.Flag {
+	return []ucli.Flag{
+		&ucli.BoolFlag{Name: "extra", Category: deleting, Usage: "list the messages there that the source lacks, and write no plan"},
+		&ucli.BoolFlag{Name: "dups", Category: deleting, Usage: "list the messages that a folder of the account holds twice, octet for octet; there is no SOURCE"},
+		&ucli.BoolFlag{Name: "delete-dups", Category: deleting, Usage: "plan to delete these; the one with the lowest UID stays"},
+		extraFlag{&ucli.GenericFlag{Name: "delete-extra", Category: deleting, Value: new(extraChoice), Usage: "plan to delete the messages there that the source lacks, if --proof shows that they came from it; =all: all of them, a strict mirror"}},
+		&ucli.StringSliceFlag{Name: "proof", Category: deleting, Usage: "`FILE`: receipts, or an earlier stream of the source: with --delete-extra, what came from the source; repeatable"},
+		&ucli.StringFlag{Name: "move", Category: deleting, Usage: "`RECEIPTS`: plan to delete at their source the messages that the account has acknowledged and still holds; there is no SOURCE"},
+		&ucli.BoolFlag{Name: "delete-source", Category: deleting, Usage: "plan to delete what SOURCE holds from the account that it was taken from; nothing is compared, and no account is looked at"},
+		&ucli.BoolFlag{Name: "delete-present", Category: deleting, Usage: "plan to delete from its own account what SOURCE holds and the account too, octet for octet; SOURCE must have bodies"},
+		&ucli.StringFlag{Name: "empty-folders", Category: deleting, Usage: "`RE`: plan to remove the folders of the account that match and hold nothing, as after a move; there is no SOURCE"},
+		&ucli.StringFlag{Name: "undo", Category: deleting, Usage: "`RECEIPTS`: plan to delete the messages that these runs have appended, and the folders that they made; there is no SOURCE"},
+	}
+}
+
+// extraFlag is --delete-extra, which needs no value.
+type extraFlag struct{ *ucli.GenericFlag }
+
+// TakesValue is about the word that follows.
+func (extraFlag) TakesValue() bool { return false }
+
+// extraChoice is its value.
+type extraChoice string
+
+const (
+	extraProven extraChoice = "true" // what the library makes of no value
+	extraAll    extraChoice = "all"
+)
+
+func (v *extraChoice) String() string   { return string(*v) }
+func (v *extraChoice) IsBoolFlag() bool { return true }
+
+// Set reads the value.
+func (v *extraChoice) Set(text string) error {
+	if *v = extraChoice(text); *v != extraProven && *v != extraAll {
+		return fmt.Errorf("%q is not all", text)
+	}
+	return nil
+}
+
+// extra reads what --delete-extra asks for. release closes its files.
+func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
+	release = func() {}
+	choice, _ := c.Generic("delete-extra").(*extraChoice)
+	proofs := c.StringSlice("proof")
+	if choice == nil || *choice == "" {
+		if len(proofs) > 0 {
+			return release, exit.Errorf(exit.Usage, "--proof goes with --delete-extra")
+		}
+		return release, nil
+	}
+	for _, other := range []string{"report", "extra", "write-map", "folders-only", "edited", "once", "unique", "match"} {
+		if c.Bool(other) || cli.Given(c, other) {
+			return release, exit.Errorf(exit.Usage, "--%s has no place beside --delete-extra", other)
+		}
+	}
+	if name := c.String("receipts"); name != "" { // what counts as present came from the source
+		proofs = append(proofs, name)
+	}
+	switch {
+	case c.NArg() > 1:
+		return release, exit.Errorf(exit.Usage, "--delete-extra is about an account, not about the stream AGAINST")
+	case *choice == extraProven && len(proofs) == 0:
+		return release, exit.Errorf(exit.Usage, "--delete-extra deletes what is proven to have come from the source: --proof is missing").WithHint("--delete-extra=all deletes whatever the source lacks")
+	case *choice == extraAll && len(proofs) > 0:
+		return release, exit.Errorf(exit.Usage, "--proof has no place beside --delete-extra=all, which needs none")
+	}
+	opt.Delete = &diff.Deletions{All: *choice == extraAll}
+	var open []io.Closer
+	release = func() {
+		for _, o := range open {
+			o.Close()
+		}
+	}
+	for _, name := range proofs {
+		in, err := cli.OpenInput(c.Context, name)
+		if err != nil {
+			return release, err
+		}
+		open = append(open, in)
+		if err := opt.Delete.AddProof(in); err != nil {
+			return release, err
+		}
+	}
+	return release, nil
+}
+
+// alone are the options each of which is a command of its own.
+var alone = []string{"extra", "dups", "delete-dups", "move", "undo", "delete-source", "delete-present", "empty-folders", "delete-extra", "report", "write-map", "folders-only"}
+
+// without are options that say nothing to those that look at no source.
+var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "from-subfolder", "rename", "delimiter-char", "case-collision", "no-empty", "prune-folders", "prune-full", "proof", "key", "match", "unique", "once", "explain", "receipts", "record", "sync-flags"}
+
+// removal carries out --dups, --delete-dups, --move and --undo. done is false
+// where none of them was given.
+func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
+	var given []string
+	for _, name := range alone {
+		if cli.Given(c, name) {
+			given = append(given, name)
+		}
+	}
+	switch {
+	case len(given) == 0 || !slices.Contains(alone[:9], given[0]):
+		return false, nil
+	case len(given) > 1:
+		return true, exit.Errorf(exit.Usage, "--%s and --%s: one at a time", given[0], given[1])
+	case given[0] == "delete-present" && (opt.Edited || opt.Prune != nil || opt.Once || opt.Unique || opt.Account || opt.Receipts != nil || cli.Given(c, "record")):
+		return true, exit.Errorf(exit.Usage, "--delete-present wants a source that is whole, and plans nothing else")
+	case given[0] == "extra", given[0] == "delete-extra", given[0] == "delete-present":
+		return false, nil
+	}
+	name := given[0]
+	for _, other := range without {
+		if cli.Given(c, other) {
+			return true, exit.Errorf(exit.Usage, "--%s has no place beside --%s, which compares no source", other, name)
+		}
+	}
+	if name == "delete-source" {
+		return true, planListed(c, opt)
+	}
+	if c.NArg() > 0 {
+		return true, exit.Errorf(exit.Usage, "--%s takes no SOURCE: it looks at the account that the connection options name", name)
+	}
+	conn, err := cli.Connection(c)
+	if err != nil {
+		return true, err
+	}
+	account := diff.NewAccount(c.Context, conn)
+	defer account.Close()
+	progress, err := cli.NewProgress(c)
+	if err != nil {
+		return true, err
+	}
+	defer progress.Stop()
+	opt.Progress = progress
+	if opt.Labels, err = cli.Labels(c); err != nil {
+		return true, err
+	}
+	switch name {
+	case "dups":
+		return true, listCopies(c, opt, account)
+	case "delete-dups":
+		return true, planCopies(c, opt, account)
+	case "empty-folders":
+		return true, planEmptyFolders(c, opt, account)
+	case "move":
+		return true, byReceipts(c, opt, account, "move", diff.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
+	}
+	return true, byReceipts(c, opt, account, "undo", diff.Undo, "%d appended, %d to delete", "stay: they are not there any more, or the server did not tell their UIDs")
+}
+
+// planListed plans to delete what a stream holds.
+func planListed(c *ucli.Context, opt diff.Options) (err error) {
+	if c.NArg() > 1 {
+		return exit.Errorf(exit.Usage, "--delete-source compares nothing: AGAINST has no place")
+	}
+	if name := cli.ConnectionGiven(c); name != "" {
+		return exit.Errorf(exit.Usage, "%s has no place beside --delete-source, which looks at no account", name)
+	}
+	if opt.Labels, err = cli.Labels(c); err != nil {
+		return err
+	}
+	in, err := cli.OpenInput(c.Context, c.Args().First())
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	reader := stream.NewReader(in, false)
+	defer reader.Close()
+	out, err := cli.OpenStream(c, planBegin(opt), false)
+	if err != nil {
+		return err
+	}
+	sum, err := diff.Listed(opt, reader, out.Writer)
+	cli.TalkOf(c).Say("%d to delete", sum.Deleted)
+	return out.Finish(err)
+}
+
+// planHeld plans to delete what both sides have.
+func planHeld(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) (err error) {
+	account, ok := dest.(*diff.Account)
+	if !ok {
+		return exit.Errorf(exit.Usage, "--delete-present is about an account, not about the stream AGAINST")
+	}
+	if opt.Labels, err = cli.Labels(c); err != nil {
+		return err
+	}
+	out, err := cli.OpenStream(c, planBegin(opt), false)
+	if err != nil {
+		return err
+	}
+	sum, err := diff.Held(c.Context, opt, reader, account, out.Writer)
+	if err == nil {
+		cli.TalkOf(c).Say("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)
+	}
+	return out.Finish(err)
+}
+
+// planEmptyFolders plans to remove folders that hold nothing.
+func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) error {
+	re, err := regexp.Compile(c.String("empty-folders"))
+	switch {
+	case err != nil:
+		return exit.Errorf(exit.Usage, "--empty-folders: %w", err)
+	case c.String("empty-folders") == "":
+		return exit.Errorf(exit.Usage, "--empty-folders is empty").WithHint("'.' is every folder")
+	}
+	out, err := cli.OpenStream(c, planBegin(opt), false)
+	if err != nil {
+		return err
+	}
+	sum, err := diff.EmptyFolders(opt, account, re, out.Writer)
+	if err == nil {
+		cli.TalkOf(c).Say("%d folders to remove", sum.Folders)
+	}
+	return out.Finish(err)
+}
+
+func copies(opt diff.Options, account *diff.Account) (*diff.Copies, error) {
+	recipe, err := headerkey.ParseRecipe(headerkey.Default)
+	return diff.NewCopies(opt, account, recipe), err
+}
+
+// ended tells how a search for copies ended.
+func ended(c *ucli.Context, found *diff.Copies, err error) error {
+	if err == nil && found.Failed > 0 {
+		err = exit.Errorf(exit.Partial, "%d folders cannot be read", found.Failed)
+	}
+	cli.TalkOf(c).Say("%d copies", found.Found)
+	return err
+}
+
+func listCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error {
+	out, err := cli.NewOutput(c.Context, c.String("output"), cli.OutputOptions{})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	found, err := copies(opt, account)
+	if err == nil {
+		err = found.List(printer(c, out))
+	}
+	if err != nil {
+		return err
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	return ended(c, found, nil)
+}
+
+func planCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error {
+	out, err := cli.OpenStream(c, planBegin(opt), false)
+	if err != nil {
+		return err
+	}
+	found, err := copies(opt, account)
+	if err == nil {
+		err = ended(c, found, found.Plan(out.Writer))
+	}
+	return out.Finish(err)
+}
+
+func planBegin(opt diff.Options) *stream.Begin {
+	return &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Labels: opt.Labels}
+}
+
+// byReceipts plans what the receipts of an option tell.
+func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option string, plan func(diff.Options, io.Reader, diff.Destination, *stream.Writer) (*diff.Removal, error), said, left string) error {
+	in, err := cli.OpenInput(c.Context, c.String(option))
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := cli.OpenStream(c, planBegin(opt), false)
+	if err != nil {
+		return err
+	}
+	sum, err := plan(opt, in, account, out.Writer)
+	if err == nil {
+		text := fmt.Sprintf(said, sum.Listed, sum.Deleted)
+		if sum.Folders > 0 {
+			text += fmt.Sprintf(", %d folders to remove", sum.Folders)
+		}
+		cli.TalkOf(c).Say("%s", text)
+		if n := sum.Listed - sum.Deleted; n > 0 {
+			cli.TalkOf(c).Warn("%d messages %s", n, left)
+		}
+	}
+	return out.Finish(err)
+}
+
+// printer is what --format asks for.
+func printer(c *ucli.Context, out io.Writer) diff.Printer {
+	if c.String("format") == "ndjson" {
+		return diff.NewNDJSON(out)
+	}
+	return diff.NewText(out, cli.Safe)
+}

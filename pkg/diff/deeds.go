@@ -1,0 +1,258 @@
+package diff
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// position is a message on one side: box is a number in deeds.names.
+type position struct{ box, validity, uid uint32 }
+
+func (p position) compare(o position) int {
+	return cmp.Or(cmp.Compare(p.box, o.box), cmp.Compare(p.validity, o.validity), cmp.Compare(p.uid, o.uid))
+}
+
+// deed is one message that the destination acknowledged.
+type deed struct {
+	source, target position // target.uid is 0 where the server did not tell it
+	key, sent      [16]byte
+	rung, sentRung uint8
+}
+
+// deeds are what runs of imap-push into one account have done, about 64 octets
+// a message.
+type deeds struct {
+	user, host string // of the source, "" where nothing came
+	recipe     headerkey.Recipe
+	all        []deed
+	created    map[string]bool // folders of the destination
+	names      []string
+	numbers    map[string]uint32
+
+	runs, others int // into this account, and into others
+}
+
+func (d *deeds) number(name string) uint32 {
+	n, ok := d.numbers[name]
+	if !ok {
+		n = uint32(len(d.names))
+		d.names = append(d.names, name)
+		d.numbers[name] = n
+	}
+	return n
+}
+
+func sameAccount(a receipt.Account, user, host string) bool {
+	return a.User == user && strings.EqualFold(a.Host, host)
+}
+
+// readDeeds reads the receipts of runs into one account. Those of a dry run,
+// and of runs into other accounts, say nothing.
+func readDeeds(in io.Reader, user, host string) (*deeds, error) {
+	d := &deeds{created: map[string]bool{}, numbers: map[string]uint32{}}
+	r := receipt.NewReader(in)
+	for {
+		record, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch x := record.(type) {
+		case *receipt.Begin:
+			err = d.begin(x, user, host)
+		case *receipt.Receipt:
+			if run := r.Run(); !run.DryRun && sameAccount(run.Destination, user, host) {
+				d.add(x)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if d.runs == 0 {
+		return nil, exit.Errorf(exit.NoInput, "the receipts tell of no run into the account of %s at %s", folder.Quote(user), folder.Quote(host)).WithHint("name the account as imap-push was told it")
+	}
+	return d, nil
+}
+
+func (d *deeds) begin(b *receipt.Begin, user, host string) error {
+	if !sameAccount(b.Destination, user, host) {
+		d.others++
+		return nil
+	}
+	if b.DryRun {
+		return nil
+	}
+	recipe, err := headerkey.ParseRecipe(cmp.Or(b.Key, headerkey.Default))
+	if err != nil {
+		return exit.Errorf(exit.Data, "the receipts' key recipe: %w", err)
+	}
+	if d.runs++; d.runs == 1 {
+		d.user, d.host, d.recipe = b.Source.User, b.Source.Host, recipe
+	}
+	switch {
+	case !sameAccount(b.Source, d.user, d.host):
+		return exit.Errorf(exit.Usage, "the receipts are of two sources, %s at %s and %s at %s", folder.Quote(d.user), folder.Quote(d.host), folder.Quote(b.Source.User), folder.Quote(b.Source.Host)).WithHint("give the runs of one of them")
+	case recipe.String() != d.recipe.String():
+		return exit.Errorf(exit.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe, recipe).WithHint("give the runs of one of them")
+	}
+	return nil
+}
+
+// add takes the receipt of a message that the destination has acknowledged. One
+// that was found there may be another of the same look.
+func (d *deeds) add(x *receipt.Receipt) {
+	if x.Result == receipt.Created && x.Target != "" {
+		d.created[x.Target] = true
+	}
+	if x.Result != receipt.Appended || x.UID == 0 || x.UIDValidity == 0 || x.Folder == "" || x.Target == "" {
+		return
+	}
+	e := evidence{}
+	e.setKey(x.Key)
+	if x.Key == "" || e.keyText() != x.Key {
+		return // nobody can tell whether it is still the same
+	}
+	sent := e
+	if x.SentKey != "" { // it was changed on its way
+		sent = evidence{}
+		if sent.setKey(x.SentKey); sent.keyText() != x.SentKey {
+			return
+		}
+	}
+	d.all = append(d.all, deed{
+		source: position{d.number(x.Folder), x.UIDValidity, x.UID}, target: position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID},
+		key: e.key, rung: e.rung, sent: sent.key, sentRung: sent.rung,
+	})
+}
+
+// rungs are the names of the rungs of the ladder that keys come from.
+var rungs = []string{"recipe", "origin", "header", "body"}
+
+// keyText spells a key, "" where it is none of ours.
+func (e *evidence) keyText() string {
+	for _, rung := range rungs {
+		o := evidence{}
+		if o.setKey(rung + ":"); o.rung == e.rung {
+			return rung + ":" + hex.EncodeToString(e.key[:])
+		}
+	}
+	return ""
+}
+
+// confirm drops the deeds that the destination does not show any more: with
+// the UID that it told, or where it told none, by the key. One message of the
+// destination stands for one of the source.
+func (d *deeds) confirm(dest Destination) error {
+	byTarget := targetsByName(dest.Folders())
+	slices.SortFunc(d.all, func(a, b deed) int {
+		// Of those that a UID is known of first: what is left is for the others.
+		return cmp.Or(cmp.Compare(a.target.box, b.target.box), -cmp.Compare(a.target.uid, b.target.uid), a.source.compare(b.source))
+	})
+	var kept []deed
+	for rest := d.all; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].target.box == rest[0].target.box {
+			n++
+		}
+		there, err := confirmFolder(dest, byTarget[d.names[rest[0].target.box]], rest[:n])
+		if err != nil {
+			return err
+		}
+		kept = append(kept, there...)
+		rest = rest[n:]
+	}
+	d.all = kept
+	return nil
+}
+
+// confirmFolder returns those that one folder shows.
+func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err error) {
+	if t == nil || t.Unreadable != "" {
+		return nil, nil
+	}
+	match, err := loadAll(dest, t)
+	if match == nil || err != nil {
+		return nil, err
+	}
+	taken := map[uint32]position{} // by UID there: whose copy it is
+	for _, x := range all {
+		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
+			continue
+		}
+		for _, e := range match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt) {
+			whose, known := taken[e.uid]
+			told := x.target.uid != 0
+			if told && e.uid != x.target.uid || known && !(told && whose == x.source) {
+				continue
+			}
+			taken[e.uid] = x.source
+			there = append(there, x)
+			break
+		}
+	}
+	return there, nil
+}
+
+// loadAll reads the index of a folder; nil where it cannot be read.
+func loadAll(dest Destination, t *Target) (*matcher, error) {
+	if t.match != nil {
+		return t.match, nil
+	}
+	match := &matcher{}
+	_, err := dest.Load(t, func(e Entry) { match.take(e) })
+	if _, ok := err.(*Unreadable); ok {
+		return nil, nil
+	}
+	return match, err
+}
+
+// sort puts them in the order of their names on one side, and keeps each
+// message of that side once.
+func (d *deeds) sort(side func(*deed) position) {
+	slices.SortFunc(d.all, func(a, b deed) int {
+		p, q := side(&a), side(&b)
+		return cmp.Or(cmp.Compare(d.names[p.box], d.names[q.box]), cmp.Compare(p.validity, q.validity), cmp.Compare(p.uid, q.uid), bytes.Compare(a.key[:], b.key[:]))
+	})
+	d.all = slices.CompactFunc(d.all, func(a, b deed) bool { return side(&a) == side(&b) })
+}
+
+// sources counts the messages of the source that they are about.
+func (d *deeds) sources() int {
+	places := make([]position, len(d.all))
+	for i := range d.all {
+		places[i] = d.all[i].source
+	}
+	slices.SortFunc(places, position.compare)
+	return len(slices.Compact(places))
+}
+
+func atSource(d *deed) position { return d.source }
+func atTarget(d *deed) position { return d.target }
+
+// deletion asks for the removal of one of them at its source.
+func (d *deeds) deletion(x *deed) *stream.Delete {
+	return d.record(x.source, evidence{key: x.key, rung: x.rung})
+}
+
+// retraction asks for the removal of what came of it at the destination.
+func (d *deeds) retraction(x *deed) *stream.Delete {
+	return d.record(x.target, evidence{key: x.sent, rung: x.sentRung})
+}
+
+func (d *deeds) record(p position, key evidence) *stream.Delete {
+	return &stream.Delete{Target: d.names[p.box], TargetUIDValidity: p.validity, TargetUID: p.uid, Key: key.keyText()}
+}

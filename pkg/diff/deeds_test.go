@@ -1,0 +1,80 @@
+package diff
+
+import (
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// A key can be spelt again from what is packed of it, if it is one of ours.
+func TestKeyText(t *testing.T) {
+	for key, same := range map[string]bool{
+		"recipe:0123456789abcdef0123456789abcdef": true, "origin:0123456789abcdef0123456789abcdef": true, "header:00000000000000000000000000000000": true, "body:ffffffffffffffffffffffffffffffff": true,
+		"": true, "recipe": false, "recipe:0123": false, "recipe:0123456789ABCDEF0123456789abcdef": false, "recipe:0123456789abcdef0123456789abcdeg": false, "other:0123456789abcdef0123456789abcdef": false,
+	} {
+		var e evidence
+		e.setKey(key)
+		if got := e.keyText(); (got == key) != same {
+			t.Errorf("%q is spelt %q", key, got)
+		}
+	}
+}
+
+// One message of the destination stands for one of the source, whatever
+// receipts say, and only under its own UID and UIDVALIDITY.
+func TestConfirm(t *testing.T) {
+	const key = "recipe:0123456789abcdef0123456789abcdef"
+	shown := func(uids ...uint32) *Archive {
+		a := NewArchive(nil, nil)
+		a.folder(&stream.Folder{Name: "INBOX", UIDValidity: 7, UIDNext: 100})
+		for _, uid := range uids {
+			e := Entry{Evidence: evidence{uid: uid}}
+			e.Evidence.setKey(key)
+			a.targets[0].add(e)
+		}
+		return a
+	}
+	told := func(folder string, uid, target uint32) receipt.Receipt {
+		return receipt.Receipt{Result: receipt.Appended, Folder: folder, UIDValidity: 3, UID: uid, Key: key, Target: "INBOX", TargetUIDValidity: 7, TargetUID: target}
+	}
+	with := func(r receipt.Receipt, change func(*receipt.Receipt)) receipt.Receipt {
+		change(&r)
+		return r
+	}
+	for name, c := range map[string]struct {
+		dest     *Archive
+		receipts []receipt.Receipt
+		want     int // messages of the source that are confirmed
+	}{
+		"one":                          {shown(5), []receipt.Receipt{told("A", 1, 5)}, 1},
+		"one, told twice":              {shown(5), []receipt.Receipt{told("A", 1, 5), told("A", 1, 5)}, 1},
+		"two for one":                  {shown(5), []receipt.Receipt{told("A", 1, 5), told("A", 2, 5)}, 1},
+		"two folders' for one":         {shown(5), []receipt.Receipt{told("A", 1, 5), told("B", 1, 5)}, 1},
+		"pushed again":                 {shown(9), []receipt.Receipt{told("A", 1, 5), told("A", 1, 9)}, 1},
+		"another UID":                  {shown(6), []receipt.Receipt{told("A", 1, 5)}, 0},
+		"another UIDVALIDITY":          {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.TargetUIDValidity = 8 })}, 0},
+		"another folder":               {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Target = "Other" })}, 0},
+		"another key":                  {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Key = "recipe:00000000000000000000000000000000" })}, 0},
+		"no key":                       {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Key = "" })}, 0},
+		"sent with another key":        {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Key, r.SentKey = "recipe:00000000000000000000000000000000", key })}, 1},
+		"sent with a key not there":    {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.SentKey = "recipe:00000000000000000000000000000000" })}, 0},
+		"rejected":                     {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Result = receipt.Rejected })}, 0},
+		"found to be there":            {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Result = receipt.Present })}, 0},
+		"said to be there":             {shown(5), []receipt.Receipt{with(told("A", 1, 0), func(r *receipt.Receipt) { r.Result = receipt.Present })}, 0},
+		"without UIDs":                 {shown(5, 6), []receipt.Receipt{told("A", 1, 0), told("A", 2, 0)}, 2},
+		"more without UIDs than there": {shown(5), []receipt.Receipt{told("A", 1, 0), told("A", 2, 0)}, 1},
+		"with and without":             {shown(5), []receipt.Receipt{told("A", 2, 0), told("A", 1, 5)}, 1},
+	} {
+		d := &deeds{created: map[string]bool{}, numbers: map[string]uint32{}}
+		for i := range c.receipts {
+			d.add(&c.receipts[i])
+		}
+		if err := d.confirm(c.dest); err != nil {
+			t.Fatal(err)
+		}
+		if d.sort(atSource); len(d.all) != c.want {
+			t.Errorf("%s: %d are confirmed, want %d", name, len(d.all), c.want)
+		}
+	}
+}

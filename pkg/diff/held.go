@@ -1,0 +1,193 @@
+package diff
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Held plans to delete from the account that a stream was taken from what the
+// destination holds too, octet for octet: a move of what is there already,
+// whoever has brought it. The stream must have the sha256 of its messages. One
+// message of the destination stands for one of the source.
+func Held(ctx context.Context, opt Options, in *stream.Reader, dest *Account, w *stream.Writer) (*Removal, error) {
+	h := &holder{opt: &opt, waiting: map[uint32]int{}}
+	c := newComparison(ctx, &opt, dest, h)
+	if err := c.run(in); err != nil {
+		return nil, err
+	}
+	sum := &Removal{Listed: h.listed}
+	if h.begin == nil {
+		return sum, exit.Errorf(exit.Data, "the source holds no stream")
+	}
+	b := h.begin
+	user, host := dest.Name()
+	err := w.Write(&stream.Begin{
+		Tool: opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: b.User, TargetHost: b.Host,
+		Key: b.Key, Filters: b.Filters, Labels: stream.MergeLabels(b.Labels, opt.Labels),
+	})
+	if err != nil {
+		return sum, err
+	}
+	for rest := h.pairs; len(rest) > 0; {
+		n := 1
+		for n < min(len(rest), readTogether) && rest[n].target == rest[0].target {
+			n++
+		}
+		if err := h.prove(rest[:n], w, sum); err != nil {
+			return sum, err
+		}
+		rest = rest[n:]
+	}
+	return sum, w.End(&stream.End{Plan: true})
+}
+
+// readTogether is how many messages are read before those that agree are
+// written.
+const readTogether = 1000
+
+// holder is the outcome that keeps who was paired with whom.
+type holder struct {
+	opt     *Options
+	begin   *stream.Begin
+	listed  int
+	pairs   []heldPair
+	waiting map[uint32]int // by ordinal: its place in pairs
+	last    int            // whose parts are under way, or -1
+}
+
+// heldPair is a message of the source and what it was found to be, if anything.
+type heldPair struct {
+	source   *source
+	target   *Target
+	entry    *entry // nil: nothing
+	ordinal  uint32
+	uid      uint32
+	validity uint32
+	sum      [sha256.Size]byte
+	key      [16]byte
+	rung     uint8
+	known    bool // sum
+}
+
+func (h *holder) start(b *stream.Begin, _ []*source) error {
+	if h.begin != nil {
+		return exit.Errorf(exit.Usage, "the source is several streams").WithHint("give one")
+	}
+	h.begin = b
+	if b.Content == stream.Headers {
+		return exit.Errorf(exit.Usage, "the source has headers only, and what is deleted has to be compared octet for octet").WithHint("leave --headers out")
+	}
+	return nil
+}
+
+func (h *holder) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+	h.listed++
+	h.last = -1
+	if v != present && v != waits {
+		return nil
+	}
+	look := evidenceOf(m)
+	p := heldPair{source: s, target: s.target, entry: e, ordinal: ordinal, uid: m.UID, validity: m.UIDValidity, key: look.key, rung: look.rung}
+	p.take(m.SHA256)
+	h.last = len(h.pairs)
+	h.waiting[ordinal] = h.last
+	h.pairs = append(h.pairs, p)
+	return nil
+}
+
+func (p *heldPair) take(digest string) {
+	n, err := hex.Decode(p.sum[:], []byte(digest[:min(len(digest), 2*sha256.Size)]))
+	p.known = err == nil && n == sha256.Size
+}
+
+func (h *holder) leftOut(*stream.Skipped, uint32, *source) error {
+	h.last = -1
+	return nil
+}
+
+func (h *holder) again(*stream.Begin, *stream.Message) error {
+	h.last = -1
+	return nil
+}
+
+func (h *holder) takenBack(*stream.Failed) error {
+	if h.last >= 0 {
+		h.pairs[h.last].known = false
+	}
+	return nil
+}
+
+func (h *holder) part(b *stream.Body) error {
+	if h.last >= 0 && b.Part == b.Parts {
+		h.pairs[h.last].take(b.SHA256)
+	}
+	return nil
+}
+
+func (h *holder) resolved(_ *Target, r *resolution) error {
+	for _, p := range r.pairs {
+		if i, ok := h.waiting[p.ordinal]; ok {
+			h.pairs[i].entry = p.entry
+		}
+	}
+	return h.mistaken(nil, r.mistaken)
+}
+
+// mistaken forgets messages whose place another has.
+func (h *holder) mistaken(_ *Target, ordinals []uint32) error {
+	for _, ordinal := range ordinals {
+		if i, ok := h.waiting[ordinal]; ok {
+			h.pairs[i].entry = nil
+		}
+	}
+	return nil
+}
+
+func (h *holder) other(stream.Record) error { return nil }
+
+func (h *holder) end(*stream.End) error { return nil }
+
+func (h *holder) abort(*stream.Abort, *stream.Begin) error { return nil }
+
+func (h *holder) rest() error { return nil }
+
+// prove reads what messages of one folder were found to be, and asks for the
+// deletion of those whose octets are there.
+func (h *holder) prove(pairs []heldPair, w *stream.Writer, sum *Removal) error {
+	prover, ok := pairs[0].target.match.prover.(*accountProver)
+	if !ok {
+		return nil
+	}
+	var entries []*entry
+	for i := range pairs {
+		if pairs[i].entry != nil && pairs[i].known {
+			entries = append(entries, pairs[i].entry)
+		}
+	}
+	sums, err := prover.sums(entries)
+	if err != nil {
+		return err
+	}
+	taken := map[uint32]bool{}
+	for i := range pairs {
+		p := &pairs[i]
+		if p.entry == nil || !p.known || taken[p.entry.uid] {
+			continue
+		}
+		e := evidence{key: p.key, rung: p.rung}
+		if there, read := sums[p.entry.uid]; !read || there != p.sum || e.keyText() == "" {
+			continue
+		}
+		taken[p.entry.uid] = true
+		sum.Deleted++
+		d := &stream.Delete{Target: p.source.Name, TargetUIDValidity: p.validity, TargetUID: p.uid, Key: e.keyText(), SHA256: hex.EncodeToString(p.sum[:])}
+		if err := w.Write(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package diff
+
+import (
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Listed plans to delete the messages of a stream from the account that they
+// were taken from. What the stream leaves out is not meant; but it must be whole
+// and as its producer wrote it.
+func Listed(opt Options, in *stream.Reader, w *stream.Writer) (*Removal, error) {
+	l := &lister{opt: &opt, w: w, sum: &Removal{}}
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			return l.sum, nil
+		}
+		if err == nil {
+			err = l.record(rec)
+		}
+		if err != nil {
+			return l.sum, err
+		}
+	}
+}
+
+type lister struct {
+	opt   *Options
+	w     *stream.Writer
+	sum   *Removal
+	begin *stream.Begin
+	large *stream.Delete // its parts are under way
+}
+
+func (l *lister) record(rec stream.Record) error {
+	switch r := rec.(type) {
+	case *stream.Begin:
+		if r.Plan {
+			return exit.Errorf(exit.Usage, "the stream is a plan").WithHint("give what imap-fetch wrote")
+		}
+		l.begin = r
+		return l.w.Write(&stream.Begin{
+			Tool: l.opt.Tool, Content: stream.Headers, Plan: true, User: r.User, Host: r.Host, TargetUser: r.User, TargetHost: r.Host,
+			Key: r.Key, Filters: r.Filters, Labels: stream.MergeLabels(r.Labels, l.opt.Labels),
+		})
+	case *stream.Message:
+		l.large = nil
+		d := &stream.Delete{Target: r.Folder, TargetUIDValidity: r.UIDValidity, TargetUID: r.UID, Key: r.Key, SHA256: r.SHA256}
+		if r.Parts > 0 {
+			l.large = d
+			return nil
+		}
+		return l.delete(d)
+	case *stream.Body:
+		if l.large != nil && r.Part == r.Parts {
+			l.large.SHA256 = r.SHA256
+			return l.delete(l.large)
+		}
+	case *stream.End:
+		return l.w.End(&stream.End{Plan: true})
+	case *stream.Abort:
+		if l.begin == nil || !l.w.Begun() {
+			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+		}
+		if err := l.w.Abort(r); err != nil {
+			return err
+		}
+		return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+	}
+	return nil
+}
+
+func (l *lister) delete(d *stream.Delete) error {
+	l.sum.Listed++
+	l.sum.Deleted++
+	return l.w.Write(d)
+}

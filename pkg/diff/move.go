@@ -1,0 +1,48 @@
+package diff
+
+import (
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Removal says how much a plan deletes.
+type Removal struct {
+	Listed  int // messages that it is about
+	Deleted int // of them, those that it deletes
+	Folders int // that it removes
+}
+
+// Move plans to delete at the source what the destination has acknowledged, as
+// receipts tell, and still shows: the second half of a move. The plan is for
+// the account that the messages came from.
+func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
+	user, host := dest.Name()
+	d, err := readDeeds(receipts, user, host)
+	if err != nil {
+		return nil, err
+	}
+	sum := &Removal{Listed: d.sources()}
+	if err := dest.Open(d.recipe); err != nil {
+		return nil, err
+	}
+	if err := d.confirm(dest); err != nil {
+		return nil, err
+	}
+	d.sort(atSource)
+	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: d.user, TargetHost: d.host, Key: d.recipe.String(), Labels: opt.Labels}
+	if err := w.Write(&begin); err != nil {
+		return nil, err
+	}
+	within := sameAccount(receipt.Account{User: d.user, Host: d.host}, user, host)
+	for i := range d.all {
+		if x := &d.all[i]; !within || x.source != x.target { // else it stands for itself
+			if err := w.Write(d.deletion(x)); err != nil {
+				return nil, err
+			}
+			sum.Deleted++
+		}
+	}
+	return sum, w.End(&stream.End{Plan: true})
+}

@@ -1,0 +1,61 @@
+package diff
+
+import (
+	"io"
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Undo plans to take back what runs of imap-push have done to the destination,
+// as receipts tell: the messages that they appended, and the folders that they
+// made, where nothing else is in them. What was there before stays, and so does
+// a message whose UID the server did not tell.
+func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
+	user, host := dest.Name()
+	d, err := readDeeds(receipts, user, host)
+	if err != nil {
+		return nil, err
+	}
+	sum := &Removal{Listed: d.sources()}
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return x.target.uid == 0 || x.target.validity == 0 })
+	if err := dest.Open(d.recipe); err != nil {
+		return nil, err
+	}
+	if err := d.confirm(dest); err != nil {
+		return nil, err
+	}
+	d.sort(atTarget)
+	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, User: d.user, Host: d.host, TargetUser: user, TargetHost: host, Key: d.recipe.String(), Labels: opt.Labels}
+	if err := w.Write(&begin); err != nil {
+		return nil, err
+	}
+	going := map[string]uint32{} // messages, by folder
+	for i := range d.all {
+		r := d.retraction(&d.all[i])
+		going[r.Target]++
+		sum.Deleted++
+		if err := w.Write(r); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range d.emptied(dest, going) {
+		sum.Folders++
+		if err := w.Write(r); err != nil {
+			return nil, err
+		}
+	}
+	return sum, w.End(&stream.End{Plan: true})
+}
+
+// emptied returns the folders that were made and hold nothing once so many
+// messages are gone from them.
+func (d *deeds) emptied(dest Destination, going map[string]uint32) []*stream.Rmdir {
+	removals := removable(dest, func(t *Target) bool {
+		return d.created[t.Name] && t.exists() && t.Unreadable == "" && t.Messages == going[t.Name]
+	}, nil)
+	for _, r := range removals {
+		r.Messages = 0 // by then
+	}
+	return removals
+}
