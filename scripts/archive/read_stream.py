@@ -23,6 +23,7 @@ FIELDS = {
     "skipped": "folder:s uidvalidity:u uid:u reason:s text:s",
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
+    "delete": "target:s target_uidvalidity:u target_uid:u key:s copy_of:u sha256:h",
     "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
     "flags": "folder:s uidvalidity:u uid:u target:s target_uidvalidity:u target_uid:u add:l remove:l",
     "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n left_out:n skipped:n flag_changes:n records:n hash:s",
@@ -376,6 +377,9 @@ class Reader:
         need(r.get("target"))
 
     subscribe = create
+
+    def delete(self, r):
+        need(r.get("target") and r.get("target_uidvalidity") and r.get("target_uid") and r.get("key") and r.get("copy_of") != r["target_uid"])
 
     def rmdir(self, r):
         need(r.get("target") and {"target_uidvalidity", "target_uidnext", "messages"} <= set(r))
