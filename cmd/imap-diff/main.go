@@ -46,9 +46,10 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "report", Usage: "tell what differs, and write no plan"},
 		&ucli.StringFlag{Name: "format", Value: "text", Usage: "`text|ndjson`: of the report"},
-		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing, or altered between two streams with bodies"},
+		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing, or altered (which --verify finds, or two streams with bodies)"},
 		&ucli.BoolFlag{Name: "equal", Usage: "exit 1 where anything differs (with --report)"},
 		&ucli.StringFlag{Name: "sync-flags", Value: string(diff.SyncOff), Usage: "`off|add|exact`: plan to set, on messages that are there, the flags that they have here; exact also takes away all others"},
+		&ucli.BoolFlag{Name: "verify", Usage: "with --report: read every message there, and tell whose octets are not those of the source, which must have bodies or hashes"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a source that was filtered on the way"},
 	}
 }
@@ -56,6 +57,9 @@ func flags() []ucli.Flag {
 func run(c *ucli.Context) error {
 	if c.Bool("equal") && !c.Bool("report") {
 		return exit.Errorf(exit.Usage, "--equal goes with --report: a plan does not look for what is extra")
+	}
+	if c.Bool("verify") && !c.Bool("report") {
+		return exit.Errorf(exit.Usage, "--verify goes with --report: a plan is made by key")
 	}
 	if f := c.String("format"); f != "text" && f != "ndjson" {
 		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
@@ -66,7 +70,7 @@ func run(c *ucli.Context) error {
 		}
 	}
 	talk := cli.TalkOf(c)
-	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}
+	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Verify: c.Bool("verify"), Warn: talk.Warn, Say: talk.Say}
 	if err := syncFlags(c, &opt); err != nil {
 		return err
 	}
@@ -158,7 +162,7 @@ func foldersAlone(c *ucli.Context, opt diff.Options) error {
 	if !opt.FoldersOnly && !cli.Given(c, "write-map") {
 		return nil
 	}
-	for _, name := range []string{"equal", "exit-code"} {
+	for _, name := range []string{"equal", "exit-code", "verify"} {
 		if c.Bool(name) {
 			return exit.Errorf(exit.Usage, "--%s is about messages, which are not compared here", name)
 		}

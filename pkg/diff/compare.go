@@ -24,6 +24,7 @@ type Options struct {
 	NoEmpty     bool       // folders that nothing goes to are not wanted
 	Prune       *Prune     // destination folders that no source folder goes to are to go, or nil
 	Delete      *Deletions // messages that the source lacks are to go, or nil
+	Verify      bool       // read what is at the destination, and compare octets: for a report
 	SyncFlags   SyncFlags
 	Flags       flags.Policy // which flags are compared, and what they are called there
 	Warn        func(format string, args ...any)

@@ -161,6 +161,7 @@ type reporter struct {
 	recipe  headerkey.Recipe
 	puzzles []puzzle
 	total   Summary
+	verifier
 }
 
 func (r *reporter) start(b *stream.Begin, toc []*source) error {
@@ -180,6 +181,9 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 		case !slices.Contains(strings.Split(sum.Folder, ", "), s.Name):
 			sum.Folder += ", " + s.Name
 		}
+	}
+	if r.opt.Verify && b.Content == stream.Headers {
+		return noOctets("the source")
 	}
 	if r.told {
 		return nil
@@ -246,7 +250,7 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 	if source.bothSHA(&e.evidence) && source.sha != e.sha {
 		return r.tell(sum, d, KindAltered)
 	}
-	return nil
+	return r.verify(d, source, e, t)
 }
 
 // sameFlags compares the flags that are carried over.
@@ -372,6 +376,9 @@ func (r *reporter) finish() error {
 			return err
 		}
 	}
+	if err := r.readBatch(); err != nil {
+		return err
+	}
 	for _, t := range r.order {
 		if err := r.close(t, r.folders[t], true); err != nil {
 			return err
@@ -393,6 +400,9 @@ func (r *reporter) finish() error {
 // close ends a destination folder. One that agrees with no source folder and
 // holds nothing is not worth a line.
 func (r *reporter) close(t *Target, sum *Summary, always bool) error {
+	if err := r.tellOdd(t); err != nil {
+		return err
+	}
 	if err := r.extra(t, sum); err != nil {
 		return err
 	}
