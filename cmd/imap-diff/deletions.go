@@ -199,7 +199,7 @@ func planListed(c *ucli.Context, opt diff.Options) (err error) {
 }
 
 // planHeld plans to delete what both sides have.
-func planHeld(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) (err error) {
+func planHeld(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
 	account, ok := dest.(*diff.Account)
 	if !ok {
 		return exit.Errorf(exit.Usage, "--delete-present is about an account, not about the stream AGAINST")
@@ -211,6 +211,11 @@ func planHeld(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest dif
 	if err != nil {
 		return err
 	}
+	reader, err := in.Stream(opt.Edited)
+	if err != nil {
+		return out.Finish(err)
+	}
+	defer reader.Close()
 	sum, err := diff.Held(c.Context, opt, reader, account, out.Writer)
 	if err == nil {
 		cli.TalkOf(c).Say("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)

@@ -112,6 +112,21 @@ func run(c *ucli.Context) error {
 			return err
 		}
 	}
+	switch {
+	case c.Bool("delete-present"):
+		return planHeld(c, opt, in, dest)
+	case cli.Given(c, "write-map"), c.Bool("report"), c.Bool("extra"):
+		return tell(c, opt, in, dest)
+	}
+	done, err := record(c, &opt)
+	if err != nil {
+		return err
+	}
+	return errors.Join(plan(c, opt, in, dest), done())
+}
+
+// tell writes what is no plan.
+func tell(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) error {
 	reader, err := in.Stream(opt.Edited)
 	if err != nil {
 		return err
@@ -124,16 +139,8 @@ func run(c *ucli.Context) error {
 		return preview(c, opt, reader, dest, c.String("output"), (*diff.Preview).NDJSON)
 	case c.Bool("report") && opt.FoldersOnly:
 		return preview(c, opt, reader, dest, c.String("output"), func(p *diff.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
-	case c.Bool("delete-present"):
-		return planHeld(c, opt, reader, dest)
-	case c.Bool("report"), c.Bool("extra"):
-		return report(c, opt, reader, dest)
 	}
-	done, err := record(c, &opt)
-	if err != nil {
-		return err
-	}
-	return errors.Join(plan(c, opt, in, reader, dest), done())
+	return report(c, opt, reader, dest)
 }
 
 // syncFlags reads what is to become of flags.
@@ -235,6 +242,9 @@ func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
 	if err := in.Survey(edited); err != nil || !in.Seekable() {
 		return nil, err
 	}
+	if err := in.Rewind(); err != nil {
+		return nil, err
+	}
 	joined := stream.Joined(in)
 	if err := in.Rewind(); err != nil || !joined {
 		return nil, err
@@ -247,7 +257,9 @@ func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
 	return diff.ReadRepeats(reader), in.Rewind()
 }
 
-func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reader, dest diff.Destination) error {
+// plan writes a plan. It is begun before SOURCE is read: whoever reads it must
+// find it cut if we are killed while we wait.
+func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) error {
 	labels, err := cli.Labels(c)
 	if err != nil {
 		return err
@@ -257,6 +269,11 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, reader *stream.Reade
 	if err != nil {
 		return err
 	}
+	reader, err := in.Stream(opt.Edited)
+	if err != nil {
+		return out.Finish(err)
+	}
+	defer reader.Close()
 	end, err := diff.Plan(c.Context, opt, reader, in.Again(opt.Edited), dest, out.Writer)
 	cli.TalkOf(c).WarnSkipped(reader)
 	if end != nil && !opt.FoldersOnly {

@@ -26,14 +26,19 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 		}
 		defer s.close()
 	}
-	source, in, err := openSource(c, opt.Edited)
+	in, err := cli.OpenInput(c.Context, c.String("source"))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	defer source.In.Close()
-	defer func() { cli.TalkOf(c).WarnSkipped(source.In) }()
 	return produce(c, opt.Begin("", ""), &opt, false, func(out *cli.StreamOutput) error {
+		reader, err := in.Stream(opt.Edited)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		defer func() { cli.TalkOf(c).WarnSkipped(reader) }()
+		source := &fetch.Archive{In: reader, Again: in.Again(opt.Edited)}
 		if s != nil && s.reader != nil {
 			defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
 			return fetch.RunSelectArchive(source, opt, s.reader, out.Writer)
@@ -62,19 +67,4 @@ func checkSource(c *ucli.Context) error {
 		return exit.Errorf(exit.Usage, "--key has no place beside --source: the archive's messages have their keys")
 	}
 	return nil
-}
-
-// openSource opens the archive, which is read once more where that is needed
-// and it is a file.
-func openSource(c *ucli.Context, edited bool) (*fetch.Archive, *cli.Input, error) {
-	in, err := cli.OpenInput(c.Context, c.String("source"))
-	if err != nil {
-		return nil, nil, err
-	}
-	reader, err := in.Stream(edited)
-	if err != nil {
-		in.Close()
-		return nil, nil, err
-	}
-	return &fetch.Archive{In: reader, Again: in.Again(edited)}, in, nil
 }

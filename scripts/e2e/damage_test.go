@@ -299,6 +299,7 @@ func TestKilledBeforeItsFirstRecord(t *testing.T) {
 	for name, first := range map[string][]string{
 		"diff":   {`sleep 600`, `imap-diff $DST`},
 		"fetch":  {`true`, `imap-fetch $SILENT`},
+		"source": {`sleep 600`, `imap-fetch --source -`},
 		"select": {`cat mail`, `imap-fetch --select - $SILENT`},
 	} {
 		t.Run(name, func(t *testing.T) {
