@@ -96,3 +96,45 @@ flock -n lock sh -c "` + strings.ReplaceAll(straight, "$", `\$`) + `" >> receipt
 		t.Errorf("%s: %q", o, o.stdout)
 	}
 }
+
+// TestFollow: the script of the cookbook keeps a copy, and stands on nothing
+// that it has not moved.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	var script string
+	for _, block := range blocks(t, "operation.md") {
+		if strings.HasPrefix(block, "#!/bin/sh") {
+			script = strings.NewReplacer("/srv/follow", ".", "--account old", "$SRC", "--account new", "$DST", `"$(date +%u)"`, `"$DAY"`).Replace(block)
+		}
+	}
+	refuse := false
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, OnAppend: func(string, string, imaptest.Message) error {
+		if refuse {
+			return says(imap.StatusResponseTypeNo, "", "not now")
+		}
+		return nil
+	}})
+	source, copied := server.Account("src"), server.Account("dst")
+	b := between(t, embedded(server, "src"), embedded(server, "dst"))
+	b.write("follow", []byte(script))
+	run := func(day string, code int, sum string) {
+		t.Helper()
+		b.with("DAY", day).sh(`sh follow`).wants(code).says(": " + sum)
+	}
+	source.Fill(mail(20))
+	run("1", 0, "20 listed = 0 present + 20 appended + 0 rejected")
+	uid := source.AddMessage("INBOX", nil, day(1), letter("new", "text"))
+	refuse = true
+	run("2", 3, "1 listed = 0 present + 0 appended + 1 rejected")
+	refuse = false
+	run("3", 0, "1 listed = 0 present + 1 appended + 0 rejected")
+	run("4", 0, "0 listed = 0 present + 0 appended + 0 rejected")
+	source.SetFlags("INBOX", uid, `\Flagged`)
+	run("5", 0, "1 listed = 1 present")
+	same(t, source.Entries(), copied.Entries())
+	copied.Expunge("INBOX", copied.Messages("INBOX")[0].UID)
+	run("6", 0, "0 listed")
+	run("7", 0, "21 listed = 20 present + 1 appended + 0 rejected")
+	same(t, source.Entries(), copied.Entries())
+	b.sh(`flock lock sh follow`).wants(0) // while another is at work
+}
