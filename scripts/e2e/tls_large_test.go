@@ -1,0 +1,28 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestLargeOverTLS: a message of 100 MiB over TLS at both ends takes no more
+// memory than another.
+func TestLargeOverTLS(t *testing.T) {
+	certificate, err := imaptest.NewCertificate("127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := imaptest.StartTLSServer(t, imaptest.Options{LiteralPlus: true, AppendLimit: 1 << 30}, certificate.TLS)
+	server.Account("src").AddMessage("INBOX", nil, day(0), huge(100<<20))
+	at := " --tls-pin sha256:" + certificate.Pin + " --host " + server.Addr()
+	b := newBench(t).with("SRC", "--user src"+at).with("DST", "--user dst"+at)
+	for _, c := range []string{`imap-fetch -o mail $SRC`, `imap-diff -o plan $DST mail`, `imap-push $DST plan`} {
+		n := b.peak(c)
+		t.Logf("%d MiB: %s", n>>20, c)
+		if n > most {
+			t.Errorf("%s: %d MiB, at most %d", c, n>>20, most>>20)
+		}
+	}
+	same(t, server.Account("src").Entries(), server.Account("dst").Entries())
+}
