@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -202,6 +203,7 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	started := time.Now()
 	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
+		p.checkPlace(t, &r)
 		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 && p.watch(want) {
 			sent[r.UID] = &flagged{ms[i], want}
 		}
@@ -221,6 +223,15 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 		err = flushErr
 	}
 	return slices.DeleteFunc(rest, func(m *message) bool { return m == nil }), err
+}
+
+// checkPlace takes away the UID of a message that the server says is in another
+// folder than it was told: in this one it is another message's, or nobody's.
+func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
+	if box := p.desk.box; r.UID != 0 && box != nil && r.UIDValidity != box.UIDValidity {
+		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.name, r.UIDValidity, box.UIDValidity))
+		r.UIDValidity, r.UID = 0, 0
+	}
 }
 
 // refusedByServer is the reason of a message that a server has seen and does
