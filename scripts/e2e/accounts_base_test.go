@@ -103,3 +103,30 @@ func TestAccountsFlags(t *testing.T) {
 	}
 	many(t, newList()).sh(`"$MIGRATE" --sync-flags all accounts.csv`).wants(64).says("--sync-flags")
 }
+
+// TestAccountsLiveOn: deltas alone leave nothing behind of an account that
+// lives on, whatever its user does, and bring nothing twice.
+func TestAccountsLiveOn(t *testing.T) {
+	t.Parallel()
+	historians(t, func(t *testing.T, src account) {
+		h := newHistory(t, src)
+		h.begin()
+		b := many(t, newList().add(src, account{src.addr, restored[0]}))
+		b.sh(`"$MIGRATE" --phase presync accounts.csv`).wantsAccounts(0)
+		for range rounds(3, 10) {
+			var did []string
+			for range 1 + h.rnd.IntN(8) {
+				did = append(did, h.step())
+			}
+			b.sh(`"$MIGRATE" --phase delta --phase verify accounts.csv`).wantsAccounts(0)
+			b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
+			if t.Failed() {
+				t.Fatal(strings.Join(did, "\n"))
+			}
+		}
+		o := b.sh(`"$MIGRATE" --phase final accounts.csv`).wantsAccounts(0)
+		if lines, _ := o.summary(); !strings.Contains(lines[0].sum, " + 0 appended + ") {
+			t.Errorf("final finds something: %+v", lines[0])
+		}
+	})
+}
