@@ -119,26 +119,7 @@ func appendUIDs(st *status, n int) (validity uint32, uids []uint32) {
 	if st.code != "APPENDUID" || !ok {
 		return 0, nil
 	}
-	for part := range strings.SplitSeq(strings.TrimSpace(set), ",") {
-		a, b, isRange := strings.Cut(part, ":")
-		first, last := number32(a), number32(a)
-		if isRange {
-			last = number32(b)
-		}
-		if last < first {
-			first, last = last, first
-		}
-		if first == 0 || int64(last)-int64(first) >= int64(n-len(uids)) {
-			return 0, nil
-		}
-		for u := first; ; u++ {
-			uids = append(uids, u)
-			if u == last {
-				break
-			}
-		}
-	}
-	if len(uids) != n {
+	if uids = expandSet(strings.TrimSpace(set), n); len(uids) != n {
 		return 0, nil
 	}
 	return number32(v), uids
@@ -179,36 +160,12 @@ func (a *appender) multi(from, to int) error {
 	return a.multi(middle, to)
 }
 
-// class says what a refusal means beyond the message: an error ends Append,
-// again means that the server was busy and time has passed.
 func (a *appender) class(no *imap.Error) (again bool, err error) {
-	if again, err := a.later(no); again || err != nil {
-		return again, err
-	}
-	mailbox := quote(mailboxName(a.wire))
-	switch {
-	case hasCode(no, "TRYCREATE"), hasCode(no, "NONEXISTENT"):
-		return false, exit.Errorf(exit.CantCreate, "append to folder %s: %w: %w", mailbox, ErrNoMailbox, &refusal{no})
-	case isOverQuota(no):
-		return false, refused(no, exit.CantCreate, "append to folder %s", mailbox)
-	}
-	return false, nil
+	return a.s.class(a.ctx, "append to", a.wire, no)
 }
 
-// later waits where a refusal is one that passes. again means that the message
-// may be sent again.
 func (a *appender) later(no *imap.Error) (again bool, err error) {
-	t := troubleOf(no)
-	if t == nil {
-		return false, nil
-	}
-	if again, err := a.s.hold(a.ctx, t, no); again || err != nil {
-		return again, err
-	}
-	if t.kind == faulty {
-		return false, nil
-	}
-	return false, refused(no, exit.Temporary, "append to folder %s", quote(mailboxName(a.wire)))
+	return a.s.later(a.ctx, "append to", a.wire, no)
 }
 
 // alone appends one message, and waits for the server's consent before its

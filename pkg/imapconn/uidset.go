@@ -1,6 +1,9 @@
 package imapconn
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Bounds of a sequence set in a command: servers refuse longer lines (8 KiB is
 // what RFC 7162 recommends, Courier gives up at 16 KiB).
@@ -29,6 +32,31 @@ func appendSet(set []byte, uids []uint32, most int) (_ []byte, n int) {
 		ranges++
 	}
 	return set, n
+}
+
+// expandSet reads a set of UIDs that a server gives, in its order, ranges from
+// the lower to the higher; nil if it is none, or has more than most.
+func expandSet(set string, most int) (uids []uint32) {
+	for part := range strings.SplitSeq(set, ",") {
+		a, b, isRange := strings.Cut(part, ":")
+		first, last := number32(a), number32(a)
+		if isRange {
+			last = number32(b)
+		}
+		if last < first {
+			first, last = last, first
+		}
+		if first == 0 || int64(last)-int64(first) >= int64(most-len(uids)) {
+			return nil
+		}
+		for u := first; ; u++ {
+			uids = append(uids, u)
+			if u == last {
+				break
+			}
+		}
+	}
+	return uids
 }
 
 // uidRange is an inclusive range.

@@ -1,0 +1,110 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// Copied is what a server has said to a COPY.
+type Copied struct {
+	// Asked is how many of the messages, from the first on, the command was
+	// about: no more than fit one line.
+	Asked       int
+	UIDValidity uint32 // of the mailbox that they were copied to, 0 if UIDs is nil
+	// UIDs are those of the copies by the UIDs of the messages (COPYUID, RFC
+	// 4315): what is missing there was not copied. nil: the server does not tell,
+	// and some may be missing.
+	UIDs map[uint32]uint32
+}
+
+// Copy copies messages to the mailbox with the given name (as the server spells
+// it) in one command, without their octets coming here (RFC 9051 section
+// 6.4.7). The UIDs must be sorted; one that no message has is passed over in
+// silence.
+//
+// It does not resume: the error is an *InDoubt when the connection was lost
+// before the answer, and of uids[From:To] nobody knows whether they were copied.
+// All other errors mean that the server says it has copied nothing: ErrNoMailbox,
+// and by their exit code 73 the mailbox is full, 75 the server is busy or away,
+// 3 or 76 with an *imap.Error in it any other refusal.
+func (x *Selected) Copy(ctx context.Context, uids []uint32, wire string) (*Copied, error) {
+	s := x.s
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if _, err := s.fresh(ctx); err != nil {
+			return nil, err
+		}
+		if changed, err := x.ready(ctx); err != nil || changed {
+			return nil, validityError(changed, err)
+		}
+		set, n := appendSet(nil, uids[:x.together(len(uids))], s.sets.most())
+		st, err := x.copySet(ctx, string(set), wire)
+		if err == nil {
+			s.calm()
+			s.sets.fits()
+			out := &Copied{Asked: n}
+			out.UIDValidity, out.UIDs = copyUIDs(st, uids[:n])
+			return out, nil
+		}
+		var no *imap.Error
+		switch {
+		case !errors.As(err, &no):
+			return nil, &InDoubt{0, n, err}
+		case isTooLong(no) && !isTemporary(no) && n > 1 && s.sets.shorten(len(set)):
+			continue
+		}
+		if again, err := s.class(ctx, "copy to", wire, no); again || err != nil {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
+	}
+}
+
+// together is how many of n messages a server takes in one command (RFC 9738).
+func (x *Selected) together(n int) int {
+	if most := x.s.Limit("MESSAGELIMIT"); most > 0 && most < int64(n) {
+		return int(most)
+	}
+	return n
+}
+
+// copySet gives the command.
+func (x *Selected) copySet(ctx context.Context, set, wire string) (*status, error) {
+	c := x.s.c
+	defer c.watch(ctx)()
+	resp, err := c.run(c.command("UID COPY "+set).astring(wire), nil)
+	return &resp.status, err
+}
+
+// copyUIDs reads [COPYUID validity set set] (RFC 4315); nil if it does not fit
+// the messages that were to be copied.
+func copyUIDs(st *status, asked []uint32) (validity uint32, uids map[uint32]uint32) {
+	words := strings.Fields(st.args)
+	if st.code != "COPYUID" || len(words) != 3 || number32(words[0]) == 0 {
+		return 0, nil
+	}
+	from, to := expandSet(words[1], len(asked)), expandSet(words[2], len(asked))
+	if len(from) == 0 || len(from) != len(to) {
+		return 0, nil
+	}
+	uids = make(map[uint32]uint32, len(from))
+	there := map[uint32]bool{}
+	for i, uid := range from {
+		if _, ours := slices.BinarySearch(asked, uid); !ours || uids[uid] != 0 || there[to[i]] {
+			return 0, nil
+		}
+		uids[uid], there[to[i]] = to[i], true
+	}
+	return number32(words[0]), uids
+}

@@ -1,0 +1,42 @@
+package imapconn
+
+import (
+	"context"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// class says what the refusal of an APPEND or COPY to a mailbox means beyond the
+// message: an error ends it, again means that the server was busy and time has
+// passed. deed is what was refused, as in "append to".
+func (s *Session) class(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
+	if again, err := s.later(ctx, deed, wire, no); again || err != nil {
+		return again, err
+	}
+	mailbox := quote(mailboxName(wire))
+	switch {
+	case hasCode(no, "TRYCREATE"), hasCode(no, "NONEXISTENT"):
+		return false, exit.Errorf(exit.CantCreate, "%s folder %s: %w: %w", deed, mailbox, ErrNoMailbox, &refusal{no})
+	case isOverQuota(no):
+		return false, refused(no, exit.CantCreate, "%s folder %s", deed, mailbox)
+	}
+	return false, nil
+}
+
+// later waits where a refusal is one that passes. again means that the command
+// may be given again.
+func (s *Session) later(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
+	t := troubleOf(no)
+	if t == nil {
+		return false, nil
+	}
+	if again, err := s.hold(ctx, t, no); again || err != nil {
+		return again, err
+	}
+	if t.kind == faulty {
+		return false, nil
+	}
+	return false, refused(no, exit.Temporary, "%s folder %s", deed, quote(mailboxName(wire)))
+}
