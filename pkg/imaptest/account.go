@@ -20,6 +20,7 @@ type Account struct {
 	subscribed   map[string]bool
 	uidValidity  uint32 // of the mailbox made last
 	appendsTaken int
+	copiesMade   int // messages, by COPY
 }
 
 type mailbox struct {
@@ -133,6 +134,13 @@ func (a *Account) Entries() []Entry {
 		entries = append(entries, a.Messages(name)...)
 	}
 	return entries
+}
+
+// Copies counts the messages that clients have had copied by COPY.
+func (a *Account) Copies() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.copiesMade
 }
 
 // Appends counts the messages that clients have stored by APPEND.

@@ -36,7 +36,7 @@ type Options struct {
 	// silence, as real servers do. Nil: everything, and \* is offered.
 	PermanentFlags []string
 
-	// ForgetFlags are dropped by APPEND alone, in silence.
+	// ForgetFlags are dropped by APPEND and COPY, in silence.
 	ForgetFlags []string
 
 	// OnAppend is asked before a message is stored; an *imap.Error is the
@@ -46,6 +46,12 @@ type Options struct {
 	// OnStore returns what the server makes of a message that it stores; nil is
 	// the message itself. It is called from several goroutines.
 	OnStore func(user, mailbox string, octets []byte) []byte
+
+	// OnCopy is asked of each message before any of a COPY is stored, likewise;
+	// an error refuses all of them. With PartialCopy those before it are stored,
+	// as no server should.
+	OnCopy      func(user, mailbox string, message Message) error
+	PartialCopy bool
 
 	// OnCreate is asked before a mailbox is made, likewise.
 	OnCreate func(user, mailbox string) error

@@ -243,9 +243,7 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 			return nil, err
 		}
 	}
-	m.Flags = slices.DeleteFunc(m.Flags, func(f string) bool {
-		return slices.ContainsFunc(s.server.options.ForgetFlags, func(forgotten string) bool { return strings.EqualFold(f, forgotten) })
-	})
+	m.Flags = s.remembered(m.Flags)
 	if rewrite := s.server.options.OnStore; rewrite != nil {
 		m.Octets = rewrite(s.account.user, s.account.spelt(name), m.Octets)
 	}
@@ -261,6 +259,13 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 		return nil, nil
 	}
 	return &imap.AppendData{UID: imap.UID(uid), UIDValidity: box.uidValidity}, nil
+}
+
+// remembered returns the flags that a message keeps when it is stored.
+func (s *session) remembered(flags []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool {
+		return slices.ContainsFunc(s.server.options.ForgetFlags, func(forgotten string) bool { return strings.EqualFold(f, forgotten) })
+	})
 }
 
 func (s *session) has(name string) bool {
@@ -375,33 +380,6 @@ func changed(have []string, op imap.StoreFlagsOp, flags []string) []string {
 		return slices.DeleteFunc(slices.Clone(have), func(flag string) bool { return containsFold(flags, flag) })
 	}
 	return slices.Clone(flags)
-}
-
-func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
-	data := &imap.CopyData{}
-	var copies []*message
-	err := s.each(set, func(_ uint32, m *message) error {
-		copies = append(copies, m)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.account.mu.Lock()
-	defer s.account.mu.Unlock()
-	box, err := s.find(dest)
-	if err != nil {
-		return nil, no(imap.ResponseCodeTryCreate, "No such mailbox")
-	}
-	for _, m := range copies {
-		data.SourceUIDs.AddNum(imap.UID(m.uid))
-		data.DestUIDs.AddNum(imap.UID(box.add(Message{m.octets, m.flags, m.date})))
-	}
-	data.UIDValidity = box.uidValidity
-	if len(copies) == 0 || !s.has("UIDPLUS") {
-		return nil, nil
-	}
-	return data, nil
 }
 
 // each calls fn for the messages of a set that are still there.
