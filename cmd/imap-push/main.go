@@ -27,7 +27,7 @@ func main() {
 		},
 		Flags:    slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action:   run,
-		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
+		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}, "server-copy": changing},
 	}), os.Args))
 }
 

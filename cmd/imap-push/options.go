@@ -13,6 +13,7 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
+		&ucli.BoolFlag{Name: "server-copy", Usage: "have the server copy the messages itself (UID COPY), where the plan goes from this account to itself: octets, flags and dates stay as they are, and the plan needs no bodies"},
 		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|full-expunge|rewrite`: remove the messages and folders that the plan says are to be removed, once all of it was read; with delete, also where the server has no UIDPLUS; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
 		&ucli.StringFlag{Name: "max-delete", Value: defaultMaxDelete, Usage: "`N|N%`: remove nothing if the plan would remove more messages than that, or more per cent of all in the account"},
 		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
@@ -22,6 +23,10 @@ func flags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "edited", Usage: "take a plan that was filtered on the way"},
 	}
 }
+
+// changing are the options that change messages, dates or flags. A COPY changes
+// none of them.
+var changing = []string{"fix", "max-line", "header-delete", "header-rename", "disarm-receipts", "header-set", "header-add", "pipe", "date", "flag-map", "flags-keep", "flags-drop"}
 
 // defaultMaxDelete is far below what a mistake would remove.
 const defaultMaxDelete = "10%"
@@ -54,7 +59,7 @@ func allow(c *ucli.Context, opt *push.Options) (err error) {
 func options(c *ucli.Context) (opt push.Options, err error) {
 	opt = push.Options{
 		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"),
-		ACL: c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), Subscribe: push.Subscription(c.String("subscribe")), Failures: &failure.Classes{},
+		ACL: c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), ServerCopy: c.Bool("server-copy"), Subscribe: push.Subscription(c.String("subscribe")), Failures: &failure.Classes{},
 	}
 	switch opt.Subscribe {
 	case push.SubscribeSource, push.SubscribeAll, push.SubscribeNone:

@@ -42,6 +42,7 @@ func (m *message) source() *message {
 // receipt begins the receipt of a message.
 func (m *message) receipt(target string, result receipt.Result) receipt.Receipt {
 	x := of(&m.source().Message, target, result)
+	x.Copied = m.copied && result == receipt.Appended
 	if a := m.altered; a != nil && (result == receipt.Appended || result == receipt.Rejected) {
 		x.Transforms, x.SentSHA256, x.BreaksSignature = a.changes, a.sum, a.breaks
 		if m.Key != x.Key {
@@ -53,8 +54,11 @@ func (m *message) receipt(target string, result receipt.Result) receipt.Receipt 
 
 // examine notes what may be the reason that a message was refused.
 func (m *message) examine(x *receipt.Receipt) error {
-	var err error
 	x.Octets = m.Size
+	if m.copied {
+		return nil
+	}
+	var err error
 	x.Odd, x.LongestLine, err = transform.Odd(&transform.Message{Octets: m, Size: m.Size})
 	return err
 }

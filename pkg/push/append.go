@@ -51,7 +51,7 @@ func (p *pusher) deliver(t *target, w *work) error {
 	}
 	var rest []*message
 	for _, m := range messages {
-		there, doubtful, err := t.drops(m)
+		there, doubtful, err := p.drops(t, m)
 		switch {
 		case err != nil:
 		case there:
@@ -118,6 +118,9 @@ func (p *pusher) append(t *target, ms []*message) error {
 			_, err := p.leave(ms)
 			return err
 		}
+		if t.refused != nil {
+			return p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
+		}
 		n = min(n, len(ms))
 		tail := ms[n:]
 		rest, err := p.send(t, ms[:n])
@@ -125,7 +128,7 @@ func (p *pusher) append(t *target, ms []*message) error {
 		var no *imap.Error
 		switch {
 		case err == nil:
-			n = len(tail)
+			n = len(rest) + len(tail)
 		case errors.As(err, &doubt), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
 			if doubt != nil {
 				if rest, err = p.settle(t, rest); err != nil {
@@ -191,6 +194,9 @@ func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
 
 // send makes one attempt and returns the messages whose fate is not known.
 func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
+	if p.opt.ServerCopy {
+		return p.copy(t, ms)
+	}
 	out := make([]imapconn.AppendMessage, len(ms))
 	dropped := make([][]string, len(ms))
 	rest = slices.Clone(ms)

@@ -33,6 +33,11 @@ type message struct {
 	file    *os.File // instead, for a large message
 	odd     oddity
 	altered *altered // nil: it is sent as it is
+
+	copied bool     // by the server: its octets are at the source alone
+	loose  *loose   // what these are known by, once that is needed
+	now    []string // the flags that it has there
+	unseen int      // how often it was copied, as the server says, and was not there
 }
 
 // ReadAt reads the octets.
@@ -118,6 +123,7 @@ func (w *work) full(n int64) bool {
 type assembler struct {
 	in     *stream.Reader
 	bodies bool // messages must have them
+	copies bool // the server copies them
 	ready  chan *work
 	free   chan *work
 	stop   chan struct{}
@@ -132,8 +138,8 @@ type assembler struct {
 	sum  digest
 }
 
-func newAssembler(in *stream.Reader, bodies bool) *assembler {
-	a := &assembler{in: in, bodies: bodies, ready: make(chan *work), free: make(chan *work, batches), stop: make(chan struct{})}
+func newAssembler(in *stream.Reader, bodies, copies bool) *assembler {
+	a := &assembler{in: in, bodies: bodies, copies: copies, ready: make(chan *work), free: make(chan *work, batches), stop: make(chan struct{})}
 	for range batches {
 		a.free <- &work{slab: make([]byte, 0, batchOctets)}
 	}
@@ -285,14 +291,18 @@ func (a *assembler) message(r *stream.Message) error {
 	if a.bodies && !r.HasBody() && r.Parts == 0 {
 		return exit.Errorf(exit.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).WithHint("put `imap-fetch --select -` before imap-push")
 	}
-	m := &message{Message: *r}
+	m := &message{Message: *r, copied: a.copies}
 	m.Flags, m.Header, m.Extra = slices.Clone(r.Flags), slices.Clone(r.Header), slices.Clone(r.Extra)
 	m.GmailLabels = slices.Clone(r.GmailLabels)
 	m.DropBody()
 	if a.bodies && r.Parts > 0 {
 		return a.large(m)
 	}
-	w, err := a.room(m, r.Size, false)
+	memory := r.Size
+	if !a.bodies {
+		memory = 0
+	}
+	w, err := a.room(m, memory, false)
 	if err != nil {
 		return err
 	}

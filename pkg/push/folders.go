@@ -18,6 +18,7 @@ func (p *pusher) targets() error {
 	for _, f := range p.toc {
 		if f.Target != "" {
 			t := p.desk.target(f.Target)
+			t.sources++
 			if !t.opened {
 				t.validity, t.next = f.TargetUIDValidity, f.TargetUIDNext
 			}

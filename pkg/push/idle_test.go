@@ -11,7 +11,7 @@ import (
 // the plan keeps us waiting.
 func TestKeptWhileThePlanWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAssembler(nil, true)
+		a := newAssembler(nil, true, false)
 		kept := 0
 		go func() {
 			time.Sleep(10*time.Minute + time.Second)

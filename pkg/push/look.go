@@ -69,7 +69,7 @@ func (d *desk) read(t *target) error {
 			t.ours[id.Key]--
 			return nil
 		}
-		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, date: unix(m.InternalDate)})
+		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, date: unix(m.InternalDate), size: m.Size})
 		return nil
 	})
 	t.uidNext = next

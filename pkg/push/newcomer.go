@@ -1,14 +1,10 @@
 package push
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"errors"
-	"io"
 	"maps"
 	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
@@ -16,11 +12,10 @@ import (
 type newcomer struct {
 	uid   uint32
 	date  int64 // INTERNALDATE in seconds
+	size  int64 // octets, as the server says
 	taken bool
 
-	// Loose digests, once they are needed.
-	read, hasBody bool
-	sum, body     [sha256.Size]byte // of all, and of what follows the header
+	*loose // once it is needed
 }
 
 // claims finds which of the messages have come to the folder since the plan was
@@ -50,9 +45,10 @@ func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
 // octets cannot be read makes t refused.
 func (d *desk) pair(t *target, ms []*message) ([]*newcomer, error) {
 	out := make([]*newcomer, len(ms))
+	t.claimCopies(ms, out)
 	byKey := map[string][]int{}
 	for i, m := range ms {
-		if slices.ContainsFunc(t.newer[m.Key], (*newcomer).free) {
+		if out[i] == nil && slices.ContainsFunc(t.newer[m.Key], (*newcomer).free) {
 			byKey[m.Key] = append(byKey[m.Key], i)
 		}
 	}
@@ -60,6 +56,9 @@ func (d *desk) pair(t *target, ms []*message) ([]*newcomer, error) {
 		return out, nil
 	}
 	if err := d.digests(t, byKey); err != nil || t.refused != nil {
+		return out, err
+	}
+	if err := d.digestsAtSource(ms, byKey); err != nil {
 		return out, err
 	}
 	for key, places := range byKey {
@@ -76,14 +75,14 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 	wanted := make([][sha256.Size]byte, len(places))
 	for k, i := range places {
 		var err error
-		if wanted[k], err = headerkey.Digest(io.NewSectionReader(ms[i], 0, ms[i].Size)); err != nil {
+		if wanted[k], err = ms[i].digest(); err != nil {
 			return err
 		}
 	}
 	for _, anyDate := range []bool{false, true} {
 		free := map[looks][]*newcomer{}
 		for _, n := range t.newer[key] {
-			if n.free() {
+			if n.known() {
 				free[n.looks(anyDate)] = append(free[n.looks(anyDate)], n)
 			}
 		}
@@ -107,30 +106,17 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 func (t *target) claimRewritten(key string, ms []*message, places []int, out []*newcomer) {
 	for _, i := range places {
 		m := ms[i]
-		if out[i] != nil || int64(len(m.octets)) != m.Size {
+		if out[i] != nil || m.copied || int64(len(m.octets)) != m.Size {
 			continue
 		}
 		body, date := looseBody(m.octets), unix(m.InternalDate)
 		for _, n := range t.newer[key] {
-			if n.free() && n.hasBody && n.body == body && n.date == date {
+			if n.known() && n.hasBody && n.body == body && n.date == date {
 				out[i], n.taken = n, true
 				break
 			}
 		}
 	}
-}
-
-// looseBody is the loose digest of what follows the header.
-func looseBody(octets []byte) [sha256.Size]byte {
-	sum := headerkey.NewDigester()
-	for _, end := range []string{"\r\n\r\n", "\n\n"} {
-		if _, body, ok := bytes.Cut(octets, []byte(end)); ok {
-			sum.Write(body)
-			return sum.Sum()
-		}
-	}
-	sum.Write(octets)
-	return sum.Sum()
 }
 
 // looks is what a newcomer is known by.
@@ -148,15 +134,15 @@ func (n *newcomer) looks(anyDate bool) looks {
 
 func (n *newcomer) free() bool { return !n.taken }
 
-// pieceSize is how much of a message is read at a time, in octets.
-const pieceSize = 1 << 20
+// known tells whether it is free and its octets were read.
+func (n *newcomer) known() bool { return n.free() && n.loose != nil }
 
 // digests reads the newcomers of some keys for their loose hashes.
 func (d *desk) digests(t *target, keys map[string][]int) error {
 	byUID := map[uint32]*newcomer{}
 	for key := range keys {
 		for _, n := range t.newer[key] {
-			if n.free() && !n.read {
+			if n.free() && n.loose == nil {
 				byUID[n.uid] = n
 			}
 		}
@@ -169,47 +155,15 @@ func (d *desk) digests(t *target, keys map[string][]int) error {
 			return err
 		}
 	}
-	sum := headerkey.NewDigester()
-	var large []*newcomer
-	err := d.box.Fetch(d.ctx, slices.Sorted(maps.Keys(byUID)), imapconn.Items{Body: true}, pieceSize, func(m *imapconn.Message) error {
-		n := byUID[m.UID]
+	return looseOf(d.ctx, d.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32, l *loose, state imapconn.State, text string) {
+		n := byUID[uid]
 		switch {
 		case n == nil:
-		case m.State != imapconn.Have:
+		case l == nil:
 			n.taken = true
-			t.unknown(n.uid, m.State, m.Text)
-		case m.Body == nil && m.Literal > 0:
-			large = append(large, n)
+			t.unknown(n.uid, state, text)
 		default:
-			sum.Reset()
-			sum.Write(m.Body)
-			n.sum, n.read = sum.Sum(), true
-			n.body, n.hasBody = looseBody(m.Body), true
+			n.loose = l
 		}
-		return nil
 	})
-	for _, n := range large {
-		if err == nil {
-			err = d.digestLarge(t, n, sum)
-		}
-	}
-	return err
-}
-
-func (d *desk) digestLarge(t *target, n *newcomer, sum *headerkey.Digester) error {
-	sum.Reset()
-	err := d.box.ReadParts(d.ctx, n.uid, pieceSize, func(piece []byte) bool {
-		sum.Write(piece)
-		return false
-	})
-	var one *imapconn.PartError
-	if errors.As(err, &one) {
-		n.taken = true
-		t.unknown(n.uid, one.State, one.Text)
-		return nil
-	}
-	if err == nil {
-		n.sum, n.read = sum.Sum(), true
-	}
-	return err
 }

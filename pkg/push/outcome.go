@@ -5,6 +5,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -38,6 +39,23 @@ func (o *Outcome) String() string {
 
 // thousands prints n with commas.
 func thousands(n int64) string { return text.Thousands(n) }
+
+// close takes the plan's end record.
+func (p *pusher) close(e *stream.End) error {
+	if err := p.folders(); err != nil {
+		return err
+	}
+	if err := p.reflagAll(); err != nil {
+		return err
+	}
+	p.ended, p.planned = true, e.Hash
+	p.pass(p.total)
+	p.listed += e.Listed
+	// What imap-diff found present has no record of its own, unless it is one
+	// of several that are told apart here.
+	p.receipts.sums.Present += e.Present - e.Spare
+	return nil
+}
 
 // verdict is the outcome of a plan that was read to its end.
 func (p *pusher) verdict() error {

@@ -40,7 +40,7 @@ type specimen struct {
 }
 
 func (p *pusher) newProof() proof {
-	if p.opt.AllowRewrite || p.opt.Unconditional || p.opt.DryRun {
+	if p.opt.AllowRewrite || p.opt.Unconditional || p.opt.DryRun || p.opt.ServerCopy {
 		return proof{}
 	}
 	return proof{messages: proofMessages, looks: proofLooks}

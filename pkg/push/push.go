@@ -28,16 +28,19 @@ import (
 // Options say how to carry out a plan.
 type Options struct {
 	Tool          string
-	DryRun        bool           // check, and write nothing to the server
-	Unconditional bool           // take a stream that has not been through imap-diff
-	Edited        bool           // the plan was filtered on purpose: its counts say nothing
-	AllowDelete   bool           // remove what the plan says is to be removed
-	FullExpunge   bool           // also where the server can only remove all that is marked, if nobody else has marked any
-	MaxDelete     limit.Share    // of the messages in the account may be removed
-	Rejects       *stream.Writer // gets what was not appended, or nil
-	Subscribe     Subscription   // which folders; "": SubscribeSource
-	ACL           bool           // add the plan's access control lists to the destination's
-	GmailLabels   bool           // add the labels of the plan's messages
+	DryRun        bool // check, and write nothing to the server
+	Unconditional bool // take a stream that has not been through imap-diff
+	Edited        bool // the plan was filtered on purpose: its counts say nothing
+	// ServerCopy has the server copy the messages itself (UID COPY): the plan's
+	// source must be this account, and nothing in the messages may change.
+	ServerCopy  bool
+	AllowDelete bool           // remove what the plan says is to be removed
+	FullExpunge bool           // also where the server can only remove all that is marked, if nobody else has marked any
+	MaxDelete   limit.Share    // of the messages in the account may be removed
+	Rejects     *stream.Writer // gets what was not appended, or nil
+	Subscribe   Subscription   // which folders; "": SubscribeSource
+	ACL         bool           // add the plan's access control lists to the destination's
+	GmailLabels bool           // add the labels of the plan's messages
 	// Transform says what is changed in messages on their way; nil: nothing. What
 	// changes the key of a message is refused unless AllowRewrite.
 	Transform *transform.Rules
@@ -63,7 +66,7 @@ type Options struct {
 func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, out io.Writer) (*Outcome, error) {
 	conn.Patience = ctx
 	p := &pusher{
-		ctx: ctx, opt: &opt, receipts: newReceipts(out, opt.Failures), in: newAssembler(in, !opt.DryRun), restraint: newRestraint(opt.Limits),
+		ctx: ctx, opt: &opt, receipts: newReceipts(out, opt.Failures), in: newAssembler(in, !opt.DryRun && !opt.ServerCopy, opt.ServerCopy), restraint: newRestraint(opt.Limits),
 		// What is on its way when the run is interrupted is finished first.
 		desk:       &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
 		subscribed: map[string]bool{}, rights: map[string]string{}, warned: map[string]bool{},
@@ -73,10 +76,13 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	}
 	p.proof = p.newProof()
 	if opt.Rejects != nil {
-		p.rejects = &rejects{w: opt.Rejects}
+		p.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
 	}
 	defer p.desk.close()
-	err := opt.Transform.Check(ctx)
+	err := opt.checkCopy()
+	if err == nil {
+		err = opt.Transform.Check(ctx)
+	}
 	if err == nil {
 		err = p.run()
 	}
@@ -260,6 +266,9 @@ func (p *pusher) open(b *stream.Begin) error {
 	if err := p.mayRewrite(b, recipe); err != nil {
 		return err
 	}
+	if err := p.mayCopy(b); err != nil {
+		return err
+	}
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
 	p.dressed, p.quota.surveyed, p.labels.names = false, false, nil
@@ -281,6 +290,9 @@ func (p *pusher) start() error {
 		return nil
 	}
 	p.settled = true
+	if p.unfit = p.mayCopyFolders(); p.unfit != nil {
+		return p.unfit
+	}
 	p.expect()
 	if p.rejects != nil && p.rejects.begin == nil {
 		p.rejects.begin, p.rejects.toc = p.begin, p.toc
@@ -331,21 +343,4 @@ func (p *pusher) messages(w *work) error {
 		return p.rehearse(w.messages)
 	}
 	return p.batch(w)
-}
-
-// close takes the plan's end record.
-func (p *pusher) close(e *stream.End) error {
-	if err := p.folders(); err != nil {
-		return err
-	}
-	if err := p.reflagAll(); err != nil {
-		return err
-	}
-	p.ended, p.planned = true, e.Hash
-	p.pass(p.total)
-	p.listed += e.Listed
-	// What imap-diff found present has no record of its own, unless it is one
-	// of several that are told apart here.
-	p.receipts.sums.Present += e.Present - e.Spare
-	return nil
 }

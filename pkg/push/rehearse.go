@@ -35,6 +35,13 @@ func (p *pusher) rehearse(ms []*message) error {
 			return err
 		}
 	}
+	if p.opt.ServerCopy {
+		var err error
+		if ms, err = p.atSource(ms); err != nil {
+			return err
+		}
+		limit = -1
+	}
 	for _, m := range ms {
 		x := of(&m.Message, t.name, receipt.Skipped)
 		x.Reason = "dry-run"
@@ -43,7 +50,7 @@ func (p *pusher) rehearse(ms []*message) error {
 			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.refused.Error()
 		case limit >= 0 && m.Size > limit:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%d octets, and the server takes %d", m.Size, limit)
-		case m.Size == 0:
+		case m.Size == 0 && !m.copied:
 			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.flags) > 0:
 			_, x.DroppedFlags = p.wanted(t, m)

@@ -16,6 +16,7 @@ type rejects struct {
 	begin  *stream.Begin
 	toc    []*stream.Folder
 	listed int64
+	bare   bool // the octets are not at hand
 }
 
 // start writes begin and the table of contents before the first message.
@@ -24,6 +25,9 @@ func (r *rejects) start() error {
 		return nil
 	}
 	b := *r.begin
+	if r.bare {
+		b.Content = stream.Headers
+	}
 	b.Filters = append(slices.Clone(b.Filters), "rejects")
 	if err := r.w.Write(&b); err != nil {
 		return err
@@ -50,6 +54,10 @@ func (r *rejects) add(m *message, reason, text string) error {
 	}
 	out := m.Message
 	out.Extra = stream.SetExtra(m.Extra, "rejected", stream.Canonical(why))
+	if r.bare {
+		out.SHA256, out.Parts = "", 0
+		return r.w.Write(&out)
+	}
 	if m.Size <= stream.PartSize {
 		octets := make([]byte, m.Size)
 		if _, err := io.ReadFull(io.NewSectionReader(m, 0, m.Size), octets); err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +27,7 @@ type target struct {
 	next       uint32 // UIDNEXT that the plan saw
 	refused    error  // why nothing can be appended, or nil
 	rooms      []*room
+	sources    int // folders of plans that go there
 
 	wouldMessages, wouldOctets int64 // in a dry run
 
@@ -93,7 +93,7 @@ func (t *target) drops(m *message) (there, doubtful bool, err error) {
 
 // nameOf is what a message would be called among those that are there.
 func (s *tied) nameOf(m *message) (string, error) {
-	digest, err := headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
+	digest, err := m.digest()
 	if err != nil {
 		return "", err
 	}
@@ -122,6 +122,7 @@ type desk struct {
 	targets map[string]*target
 	box     *imapconn.Selected
 	open    *target // the one that box is of
+	source  *source // the folder that messages are copied from, or nil
 }
 
 // connect logs in when there is something to do for the first time.

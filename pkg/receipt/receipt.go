@@ -66,6 +66,7 @@ type Receipt struct {
 	Target            string   `json:"target,omitempty"`
 	TargetUIDValidity uint32   `json:"target_uidvalidity,omitempty"`
 	TargetUID         uint32   `json:"target_uid,omitempty"`
+	Copied            bool     `json:"copied,omitempty"`        // by the server itself (UID COPY)
 	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
 	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
 	Transforms        []string `json:"transforms,omitempty"`    // what was changed in the message

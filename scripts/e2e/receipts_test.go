@@ -12,6 +12,7 @@ type receipt struct {
 	UID                                             uint32
 	DroppedFlags                                    []string `json:"dropped_flags"`
 	Transforms, Odd                                 []string
+	Copied                                          bool
 	SentSHA256                                      string `json:"sent_sha256"`
 	SentKey                                         string `json:"sent_key"`
 	BreaksSignature                                 bool   `json:"breaks_signature"`

@@ -1,0 +1,196 @@
+package push
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Where source and destination are folders of one account, the server copies
+// messages itself: their octets come nowhere near, and stay as they are.
+
+// copyTries is how often a server may say that it has copied a message which is
+// not there.
+const copyTries = 2
+
+// checkCopy refuses options that a COPY cannot follow.
+func (o *Options) checkCopy() error {
+	switch {
+	case !o.ServerCopy:
+	case o.Unconditional:
+		return exit.Errorf(exit.Usage, "--server-copy wants a plan: --unconditional has no place beside it")
+	case o.Transform.Any():
+		return exit.Errorf(exit.Usage, "--server-copy changes nothing in messages, and another option asks for that").WithHint("leave one of them out")
+	case !o.Flags.KeepsAll():
+		return exit.Errorf(exit.Usage, "--server-copy leaves flags as they are, and another option changes them").WithHint("leave one of them out")
+	}
+	return nil
+}
+
+// mayCopy refuses a plan whose messages are not in this account.
+func (p *pusher) mayCopy(b *stream.Begin) error {
+	conn := &p.desk.conn
+	here := func(user, host string) bool { return user == conn.User && strings.EqualFold(host, conn.Host) }
+	if !p.opt.ServerCopy || here(b.User, b.Host) && here(b.TargetUser, b.TargetHost) {
+		return nil
+	}
+	return exit.Errorf(exit.Usage, "--server-copy copies within one account: the plan is from %s at %s to %s at %s, and this is %s at %s", b.User, b.Host, b.TargetUser, b.TargetHost, conn.User, conn.Host).
+		WithHint("leave --server-copy out, and put `imap-fetch --select -` before imap-push")
+}
+
+// mayCopyFolders refuses a plan that copies messages to a folder whose own it is
+// about, too: the next would take the copies for mail that is to be copied.
+func (p *pusher) mayCopyFolders() error {
+	if !p.opt.ServerCopy {
+		return nil
+	}
+	listed := map[string]bool{}
+	for _, f := range p.toc {
+		listed[f.Name] = f.Messages > 0
+	}
+	for _, f := range p.toc {
+		if f.Messages > 0 && f.Target != f.Name && listed[f.Target] {
+			return exit.Errorf(exit.Usage, "the plan copies %s to %s, and lists the messages of both: each run would copy again", folder.Quote(f.Name), folder.Quote(f.Target)).
+				WithHint("list only what is to be copied, with `imap-fetch --folder`")
+		}
+	}
+	return nil
+}
+
+// drops tells of a tied message whether it is there already; the octets of one
+// that is copied are read at the source for that.
+func (p *pusher) drops(t *target, m *message) (there, doubtful bool, err error) {
+	if m.Tie != nil && m.copied {
+		if err := p.desk.readAtSource([]*message{m}); err != nil || m.loose == nil {
+			return false, false, err
+		}
+	}
+	return t.drops(m)
+}
+
+// copy is send for messages that the server copies.
+func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
+	p.desk.open = nil // another folder will be
+	if ms, err = p.atSource(ms); err != nil || len(ms) == 0 {
+		return ms, err
+	}
+	started := time.Now()
+	said, err := p.desk.source.box.Copy(p.desk.ctx, uidsOf(ms), t.wire)
+	var no *imap.Error
+	switch {
+	case err == nil:
+		p.slowest = max(p.slowest, time.Since(started))
+		return p.copied(t, ms, said)
+	case exit.CodeOf(err) == exit.Partial && !errors.As(err, &no): // the source folder is another one
+		p.desk.source = nil
+		return p.again(ms)
+	case errors.Is(err, imapconn.ErrNoMailbox), exit.CodeOf(err) == exit.Temporary, !errors.As(err, &no):
+		return ms, err
+	case len(ms) > 1:
+		return p.divide(t, ms)
+	case exit.CodeOf(err) == exit.CantCreate:
+		return ms, err
+	}
+	return nil, p.answer(t, ms[0], imapconn.AppendResult{Err: no})
+}
+
+// divide finds those for which the server refuses a whole batch. It should have
+// copied none of them then.
+func (p *pusher) divide(t *target, ms []*message) ([]*message, error) {
+	ms, err := p.look(t, ms)
+	if err != nil || len(ms) == 0 {
+		return ms, err
+	}
+	if t.refused != nil {
+		return nil, p.refuseAll(ms, receipt.Failed, "in-doubt", t.refused.Error())
+	}
+	middle := (len(ms) + 1) / 2
+	rest, err := p.copy(t, ms[:middle])
+	if err != nil || len(rest) > 0 || p.halt != nil || middle == len(ms) {
+		return slices.Concat(rest, ms[middle:]), err
+	}
+	return p.copy(t, ms[middle:])
+}
+
+// copied answers for messages that the server says it has copied, and returns
+// those of which it does not.
+func (p *pusher) copied(t *target, ms []*message, said *imapconn.Copied) (rest []*message, err error) {
+	ms, unasked := ms[:said.Asked], ms[said.Asked:]
+	if said.UIDs == nil {
+		if rest, err = p.settle(t, ms); err != nil {
+			return slices.Concat(rest, unasked), err
+		}
+		if t.refused != nil {
+			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error())
+		}
+	} else if rest, err = p.acknowledged(t, ms, said); err != nil {
+		return slices.Concat(rest, unasked), err
+	}
+	if rest, err = p.again(rest); err != nil {
+		return nil, err
+	}
+	return slices.Concat(rest, unasked), p.receipts.flush()
+}
+
+// again returns the messages that are worth another try: one that is gone meets
+// its end at the next look at the source.
+func (p *pusher) again(ms []*message) (rest []*message, err error) {
+	for _, m := range ms {
+		if m.unseen++; m.unseen < copyTries {
+			rest = append(rest, m)
+		} else if err := p.refuseAll([]*message{m}, receipt.Failed, "not-copied", "the server says that it has copied the message, and it is not there"); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+// acknowledged answers for messages whose copies the server names, and returns
+// the others.
+func (p *pusher) acknowledged(t *target, ms []*message, said *imapconn.Copied) (rest []*message, err error) {
+	sent := sentFlags{}
+	for _, m := range ms {
+		uid := said.UIDs[m.UID]
+		if uid == 0 {
+			rest = append(rest, m)
+			continue
+		}
+		want, dropped := t.allowed(m.now)
+		if p.watch(want) {
+			sent[uid] = &flagged{m, want}
+		}
+		if err := p.answer(t, m, imapconn.AppendResult{UIDValidity: said.UIDValidity, UID: uid, DroppedFlags: dropped}); err != nil {
+			return rest, err
+		}
+	}
+	return rest, p.restoreFlags(t, sent)
+}
+
+// claimCopies finds newcomers that are copies of messages: a copy has the key,
+// the size and the date of its message. Where another may have them too, octets
+// have to tell.
+func (t *target) claimCopies(ms []*message, out []*newcomer) {
+	if t.sources != 1 {
+		return
+	}
+	for i, m := range ms {
+		if !m.copied || m.Twin {
+			continue
+		}
+		for _, n := range t.newer[m.Key] {
+			if n.free() && n.size == m.Size && n.date == unix(m.InternalDate) {
+				out[i], n.taken = n, true
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+)
+
+// loose is what the octets of a message are known by, whatever servers are
+// known to change in them.
+type loose struct {
+	sum, body [sha256.Size]byte // of all, and of what follows the header
+	hasBody   bool
+}
+
+// digest is the loose digest of all of a message.
+func (m *message) digest() ([sha256.Size]byte, error) {
+	if m.loose != nil {
+		return m.loose.sum, nil
+	}
+	return headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
+}
+
+// looseBody is the loose digest of what follows the header.
+func looseBody(octets []byte) [sha256.Size]byte {
+	sum := headerkey.NewDigester()
+	for _, end := range []string{"\r\n\r\n", "\n\n"} {
+		if _, body, ok := bytes.Cut(octets, []byte(end)); ok {
+			sum.Write(body)
+			return sum.Sum()
+		}
+	}
+	sum.Write(octets)
+	return sum.Sum()
+}
+
+// pieceSize is how much of a message is read at a time, in octets.
+const pieceSize = 1 << 20
+
+// looseOf reads messages, whose UIDs must be sorted, and tells what each is known
+// by, or with nil why it could not be read.
+func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint32, tell func(uid uint32, l *loose, state imapconn.State, text string)) error {
+	sum := headerkey.NewDigester()
+	var large []uint32
+	err := box.Fetch(ctx, uids, imapconn.Items{Body: true}, pieceSize, func(m *imapconn.Message) error {
+		switch {
+		case m.State != imapconn.Have:
+			tell(m.UID, nil, m.State, m.Text)
+		case m.Body == nil && m.Literal > 0:
+			large = append(large, m.UID)
+		default:
+			sum.Reset()
+			sum.Write(m.Body)
+			tell(m.UID, &loose{sum.Sum(), looseBody(m.Body), true}, m.State, "")
+		}
+		return nil
+	})
+	for _, uid := range large {
+		if err != nil {
+			return err
+		}
+		sum.Reset()
+		err = box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
+			sum.Write(piece)
+			return false
+		})
+		var one *imapconn.PartError
+		switch {
+		case errors.As(err, &one):
+			tell(uid, nil, one.State, one.Text)
+			err = nil
+		case err == nil:
+			tell(uid, &loose{sum: sum.Sum()}, imapconn.Have, "")
+		}
+	}
+	return err
+}
