@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -25,6 +26,9 @@ func Held(ctx context.Context, opt Options, in *stream.Reader, dest *Account, w 
 	}
 	b := h.begin
 	user, host := dest.Name()
+	if h.itself(sameAccount(receipt.Account{User: b.User, Host: b.Host}, user, host)) {
+		return sum, exit.Errorf(exit.Usage, "the account that is compared shows the messages under the UIDs that they have at the source: it is the same account, and they would be gone for good").WithHint("name the other account; what imap-push has carried over goes by --move RECEIPTS")
+	}
 	err := w.Write(&stream.Begin{
 		Tool: opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: b.User, TargetHost: b.Host,
 		Key: b.Key, Filters: b.Filters, Labels: stream.MergeLabels(b.Labels, opt.Labels),
@@ -43,6 +47,33 @@ func Held(ctx context.Context, opt Options, in *stream.Reader, dest *Account, w 
 		rest = rest[n:]
 	}
 	return sum, w.End(&stream.End{Plan: true})
+}
+
+// itself tells whether the messages were compared with themselves: a message
+// that stands for itself is no copy of it. Of an account of the same name, one
+// under its own UID tells; one of another name may have the UIDVALIDITY of a
+// folder by accident, so that all folders must look so there.
+func (h *holder) itself(sameName bool) bool {
+	same, pairs := map[*Target]int{}, map[*Target]int{}
+	for i := range h.pairs {
+		p := &h.pairs[i]
+		if p.entry == nil {
+			continue
+		}
+		pairs[p.target]++
+		if p.validity == p.target.UIDValidity && p.uid == p.entry.uid && p.target.UIDNext >= p.source.UIDNext {
+			if sameName && p.source.Name == p.target.Name {
+				return true
+			}
+			same[p.target]++
+		}
+	}
+	for t, n := range pairs {
+		if 2*same[t] <= n {
+			return false
+		}
+	}
+	return len(pairs) > 0
 }
 
 // readTogether is how many messages are read before those that agree are

@@ -253,6 +253,11 @@ func TestCase56DeletePresent(t *testing.T) {
 		b.sh(`imap-fetch --headers $SRC | imap-diff --delete-present $DST | imap-push` + deleteAll + `$SRC`).wants(64)
 		b.sh(`imap-fetch --level none $SRC | sed '$d' | imap-diff --delete-present $DST | imap-push` + deleteAll + `$SRC`).wants(65)
 		b.sh(`(imap-fetch $SRC; imap-fetch $SRC) | imap-diff --delete-present $DST | imap-push` + deleteAll + `$SRC`).wants(64)
+		alias := b.with("SRC2", strings.Replace(src.options(), "127.0.0.1", "localhost", 1))
+		for _, itself := range []string{`$SRC`, `$SRC2`, `--map Work=INBOX $SRC`} { // every message would stand for itself
+			alias.sh(`imap-fetch $SRC | imap-diff --delete-present ` + itself + ` | imap-push` + deleteAll + `$SRC`).wants(64)
+		}
+		src.holds(t, before...)
 		b.sh(`imap-fetch $SRC | imap-diff --delete-present -o plan $DST`).wants(0).says("6 listed, 3 to delete")
 		b.sh(`imap-push` + deleteAll + `$DST plan`).wants(3)
 		src.holds(t, before...)
