@@ -75,7 +75,7 @@ func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
 			return release, exit.Errorf(exit.Usage, "--%s has no place beside --delete-extra", other)
 		}
 	}
-	if name := c.String("receipts"); name != "" { // what counts as present came from the source
+	if name := c.String("receipts"); name != "" && *choice == extraProven && !slices.Contains(proofs, name) { // what counts as present came from the source
 		proofs = append(proofs, name)
 	}
 	switch {
@@ -168,7 +168,7 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 	case "move":
 		return true, byReceipts(c, opt, account, "move", diff.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
 	}
-	return true, byReceipts(c, opt, account, "undo", diff.Undo, "%d appended, %d to delete", "stay: they are not there any more, or the server did not tell their UIDs")
+	return true, byReceipts(c, opt, account, "undo", diff.Undo, "%d appended, %d to delete", "stay: they are not there any more, the server did not tell their UIDs, or they were moved and the source has deleted them")
 }
 
 // planListed plans to delete what a stream holds.

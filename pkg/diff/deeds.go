@@ -41,6 +41,14 @@ type deeds struct {
 	numbers    map[string]uint32
 
 	runs, others int // into this account, and into others
+
+	removed []removal // messages that some run has deleted, in any account
+}
+
+// removal is a message that was deleted.
+type removal struct {
+	account receipt.Account
+	position
 }
 
 func (d *deeds) number(name string) uint32 {
@@ -74,7 +82,14 @@ func readDeeds(in io.Reader, user, host string) (*deeds, error) {
 		case *receipt.Begin:
 			err = d.begin(x, user, host)
 		case *receipt.Receipt:
-			if run := r.Run(); !run.DryRun && sameAccount(run.Destination, user, host) {
+			run := r.Run()
+			if run.DryRun {
+				break
+			}
+			if x.Result == receipt.Deleted {
+				d.removed = append(d.removed, removal{run.Destination, position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID}})
+			}
+			if sameAccount(run.Destination, user, host) {
 				d.add(x)
 			}
 		}
@@ -110,6 +125,25 @@ func (d *deeds) begin(b *receipt.Begin, user, host string) error {
 		return exit.Errorf(exit.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe, recipe).WithHint("give the runs of one of them")
 	}
 	return nil
+}
+
+// takeMoved takes out those whose message runs have deleted at the source: the
+// destination has the only copy.
+func (d *deeds) takeMoved() (moved []deed) {
+	at := map[position]bool{}
+	for i := range d.removed {
+		if x := &d.removed[i]; sameAccount(x.account, d.user, d.host) {
+			at[x.position] = true
+		}
+	}
+	d.removed = nil
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool {
+		if at[x.source] {
+			moved = append(moved, x)
+		}
+		return at[x.source]
+	})
+	return moved
 }
 
 // add takes the receipt of a message that the destination has acknowledged. One

@@ -49,6 +49,7 @@ type Deletion struct {
 	Deleted   int
 	Unproven  int // nothing proves that they came from this source
 	Ambiguous int // they cannot be told from one that stays
+	Moved     int // runs have deleted them at the source
 }
 
 // deleter finds them. It looks at what a comparison has left unclaimed.
@@ -56,6 +57,7 @@ type deleter struct {
 	how     *Deletions
 	opt     *Options
 	deeds   *deeds
+	moved   map[position]bool // by their place there: messages that were deleted at the source on purpose
 	still   []bool // by deed: the source still has its message
 	earlier *earlier
 	byBox   map[uint32][]int // deeds, by the folder there
@@ -128,6 +130,10 @@ func (d *deleter) prepare(c *comparison) (err error) {
 		if d.deeds.recipe.String() != c.recipe.String() {
 			return exit.Errorf(exit.Usage, "the receipts have the key %q, and the source %q", d.deeds.recipe, c.recipe)
 		}
+		d.moved = map[position]bool{}
+		for _, x := range d.deeds.takeMoved() {
+			d.moved[x.target] = true
+		}
 		slices.SortFunc(d.deeds.all, func(a, b deed) int { return cmp.Or(a.source.compare(b.source), a.target.compare(b.target)) })
 		d.still = make([]bool, len(d.deeds.all))
 	}
@@ -171,6 +177,9 @@ func (p *planner) deletions() error {
 	}
 	if d.sum.Ambiguous > 0 {
 		p.opt.Warn("%d messages that the source lacks stay: they cannot be told from others of the same key", d.sum.Ambiguous)
+	}
+	if d.sum.Moved > 0 {
+		p.opt.Warn("%d messages that the source lacks stay: the receipts tell that they were moved here", d.sum.Moved)
 	}
 	if len(d.plan) == 0 {
 		return nil

@@ -131,6 +131,8 @@ func (d *deleter) key(t *Target, group []*entry, proven map[uint32]*deed) error 
 		switch x := proven[e.uid]; {
 		case e.claimed != unclaimed:
 			claimed = append(claimed, e)
+		case d.wasMoved(t, e):
+			d.sum.Moved++
 		case e.keyText() == "":
 			d.sum.Unproven++
 		case x != nil && x.sent == e.key && x.sentRung == e.rung:
@@ -157,6 +159,15 @@ func (d *deleter) key(t *Target, group []*entry, proven map[uint32]*deed) error 
 		}
 	}
 	return nil
+}
+
+// wasMoved tells whether the source lacks a message because it was moved here.
+func (d *deleter) wasMoved(t *Target, e *entry) bool {
+	if len(d.moved) == 0 {
+		return false
+	}
+	box, known := d.deeds.numbers[t.Name]
+	return known && d.moved[position{box, t.UIDValidity, e.uid}]
 }
 
 func (d *deleter) delete(t *Target, e *entry, copyOf uint32) {

@@ -10,7 +10,8 @@ import (
 // Undo plans to take back what runs of imap-push have done to the destination,
 // as receipts tell: the messages that they appended, and the folders that they
 // made, where nothing else is in them. What was there before stays, and so does
-// a message whose UID the server did not tell.
+// a message whose UID the server did not tell, or that runs in the same file have
+// deleted at the source.
 func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
 	user, host := dest.Name()
 	d, err := readDeeds(receipts, user, host)
@@ -18,6 +19,7 @@ func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 		return nil, err
 	}
 	sum := &Removal{Listed: d.sources()}
+	d.takeMoved()
 	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return x.target.uid == 0 || x.target.validity == 0 })
 	if err := dest.Open(d.recipe); err != nil {
 		return nil, err

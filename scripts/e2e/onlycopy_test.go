@@ -1,0 +1,32 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// TestOnlyCopy: what was moved is at the destination alone, and neither a mirror
+// by proof nor an undo takes it from there, as long as the receipts tell.
+func TestOnlyCopy(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src, dst := embedded(server, "src"), embedded(server, "dst")
+	src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: notes("a", "b", "c")}, {Path: "Work", Messages: notes("d")}}})
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --headers $SRC -o monday; touch receipts`).wants(0)
+	b.sh(straight + ` >>receipts`).wants(0)
+	src.expunge(t, "INBOX", 3) // and not by us
+	b.sh(`imap-diff --move receipts $DST | imap-push` + deleteAll + `$SRC >>receipts`).wants(0).says("3 deleted")
+	src.one(t, notes("new")...)
+	for _, proof := range []string{`--proof receipts --proof monday`, `--receipts receipts`, `--proof receipts --receipts receipts`} {
+		b.sh(`imap-fetch --headers $SRC | imap-diff --delete-extra ` + proof + ` $DST >plan`).wants(0).says("1 to delete").says("3 messages that the source lacks stay: the receipts tell that they were moved here")
+	}
+	b.sh(mirror(``, `--delete-extra --proof receipts`) + ` >>receipts`).wants(0).says("1 appended").says("1 deleted")
+	moved := []string{"INBOX a", "INBOX b", "INBOX new", "Work d"}
+	dst.holds(t, moved...)
+	b.sh(`imap-diff --undo receipts -o undo $DST`).wants(0).says("1 to delete")
+	b.sh(`imap-push` + deleteAll + `$DST undo`).wants(0)
+	dst.holds(t, "INBOX a", "INBOX b", "Work d")
+	b.sh(mirror(``, `--receipts receipts --delete-extra=all`)).wants(0).says("3 deleted") // which is what it says
+}
