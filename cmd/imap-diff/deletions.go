@@ -187,7 +187,10 @@ func planListed(c *ucli.Context, opt diff.Options) (err error) {
 		return err
 	}
 	defer in.Close()
-	reader := stream.NewReader(in, false)
+	reader, err := in.Stream(false)
+	if err != nil {
+		return err
+	}
 	defer reader.Close()
 	out, err := cli.OpenStream(c, planBegin(opt), false)
 	if err != nil {

@@ -36,7 +36,9 @@ func (d *Deletions) AddProof(in io.Reader) error {
 		d.Receipts = b
 		return nil
 	}
-	d.Earlier = append(d.Earlier, stream.NewReader(b, false))
+	earlier := stream.NewReader(b, false)
+	earlier.PassDeltas() // what one of them takes back was there before
+	d.Earlier = append(d.Earlier, earlier)
 	return nil
 }
 
@@ -58,7 +60,7 @@ type deleter struct {
 	opt     *Options
 	deeds   *deeds
 	moved   map[position]bool // by their place there: messages that were deleted at the source on purpose
-	still   []bool // by deed: the source still has its message
+	still   []bool            // by deed: the source still has its message
 	earlier *earlier
 	byBox   map[uint32][]int // deeds, by the folder there
 	plan    []doomed

@@ -47,6 +47,9 @@ func (l *lister) record(rec stream.Record) error {
 		})
 	case *stream.Message:
 		l.large = nil
+		if r.Change != "" && !r.HasOctets() {
+			return nil // the stream holds its flags alone
+		}
 		d := &stream.Delete{Target: r.Folder, TargetUIDValidity: r.UIDValidity, TargetUID: r.UID, Key: r.Key, SHA256: r.SHA256}
 		if r.Parts > 0 {
 			l.large = d
