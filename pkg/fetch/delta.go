@@ -8,7 +8,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -249,43 +248,6 @@ func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint32,
 		see(uid, flags)
 	}
 	return true, err
-}
-
-// alike adds to the new messages those of the base that have the key of one of
-// them, octets and all: whoever counts equal messages has to know of all of
-// them, and to tell them apart.
-func (s *source) alike(base *baseFolder, fresh []want, gone map[uint32]bool) ([]want, error) {
-	byKey := map[uint32][]uint32{}
-	if len(fresh) > 0 {
-		for _, h := range base.held {
-			if h.key != 0 && !gone[h.uid] {
-				byKey[h.key] = append(byKey[h.key], h.uid)
-			}
-		}
-	}
-	if len(byKey) == 0 {
-		return fresh, nil
-	}
-	var equals []want
-	err := s.box.Fetch(s.ctx, uids(fresh), keys.Items(s.recipe), 0, func(m *imapconn.Message) error {
-		if m.State != imapconn.Have {
-			return nil
-		}
-		s.scan.Reset()
-		s.scan.Write(m.Header)
-		id := s.scan.Sum()
-		if !id.Complete {
-			return nil
-		}
-		hash := keyHash(id.Key)
-		fresh[find(fresh, m.UID)].twin = byKey[hash] != nil
-		for _, uid := range byKey[hash] {
-			equals = append(equals, want{uid: uid, news: true, twin: true})
-		}
-		byKey[hash] = byKey[hash][:0]
-		return nil
-	})
-	return append(fresh, equals...), err
 }
 
 // tell exports news in their order.
