@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -77,11 +78,12 @@ type comparison struct {
 	recipe       headerkey.Recipe
 	toc          []*source
 	byName       map[string]*source
-	at           int  // the source folder that the messages have come to
-	started      bool // the table of contents is complete
-	streams      int  // that have begun
-	records      int  // that were taken, of all streams
-	over         bool // nothing more can come, and all is decided
+	at           int                      // the source folder that the messages have come to
+	started      bool                     // the table of contents is complete
+	streams      int                      // that have begun
+	knows        map[receipt.Account]bool // the accounts that streams were of: whether the first of them was whole
+	records      int                      // that were taken, of all streams
+	over         bool                     // nothing more can come, and all is decided
 	seen         stream.Seen
 	again        bool           // the parts of a message that was met before
 	large        *stream.Failed // the message whose parts are under way, by its folder and UID
@@ -237,6 +239,7 @@ func (c *comparison) open(b *stream.Begin) error {
 	c.begin, c.recipe, c.toc, c.byName, c.at = b, recipe, nil, map[string]*source{}, 0
 	c.counts = &stream.End{Plan: true}
 	c.streams++
+	c.note(b)
 	switch c.unfit = nil; {
 	case err != nil:
 		c.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
@@ -286,6 +289,9 @@ func (c *comparison) start() error {
 	}
 	table, err := c.mapFolders()
 	if err != nil {
+		return err
+	}
+	if err := c.checkDelta(); err != nil {
 		return err
 	}
 	if err := c.consult(); err != nil {

@@ -1,0 +1,39 @@
+package diff
+
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// A delta without its base brings, with a new message, all of the same key in
+// the same folder, and no other. So whoever counts across folders would take
+// for the new one what is there of an old one in another folder.
+
+// note remembers whether the first stream of an account is whole.
+func (c *comparison) note(b *stream.Begin) {
+	if c.knows == nil {
+		c.knows = map[receipt.Account]bool{}
+	}
+	account := receipt.Account{User: b.User, Host: b.Host}
+	if _, known := c.knows[account]; !known {
+		c.knows[account] = b.Base == ""
+	}
+}
+
+// checkDelta refuses a delta alone where folders are not compared one by one.
+func (c *comparison) checkDelta() error {
+	if c.opt.FoldersOnly || c.knows[receipt.Account{User: c.begin.User, Host: c.begin.Host}] {
+		return nil
+	}
+	why := ""
+	switch {
+	case c.opt.Account:
+		why = "--match account looks in all folders for what one lacks"
+	case c.merges():
+		why = "folders become one"
+	default:
+		return nil
+	}
+	return exit.Errorf(exit.Usage, "the source is a delta without its base, and %s: what its base has in other folders must be known", why).WithHint("give imap-diff a file of both")
+}
