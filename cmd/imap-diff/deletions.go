@@ -128,6 +128,8 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 		return true, exit.Errorf(exit.Usage, "--%s and --%s: one at a time", given[0], given[1])
 	case given[0] == "delete-present" && (opt.Edited || opt.Prune != nil || opt.Once || opt.Unique || opt.Account || opt.Receipts != nil || cli.Given(c, "record")):
 		return true, exit.Errorf(exit.Usage, "--delete-present wants a source that is whole, and plans nothing else")
+	case (given[0] == "extra" || given[0] == "delete-present") && opt.SyncFlags != diff.SyncOff:
+		return true, exit.Errorf(exit.Usage, "--sync-flags has no place beside --%s, which changes no flags", given[0])
 	case given[0] == "extra", given[0] == "delete-extra", given[0] == "delete-present":
 		return false, nil
 	}
