@@ -40,7 +40,8 @@ type deeds struct {
 	names      []string
 	numbers    map[string]uint32
 
-	runs, others int // into this account, and into others
+	runs, others int       // into this account, and into others
+	now          *deedsRun // the last of these
 
 	removed []removal // messages that some run has deleted, in any account
 }
@@ -89,9 +90,13 @@ func readDeeds(in io.Reader, user, host string) (*deeds, error) {
 			if x.Result == receipt.Deleted {
 				d.removed = append(d.removed, removal{run.Destination, position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID}})
 			}
-			if sameAccount(run.Destination, user, host) {
-				d.add(x)
+			if !sameAccount(run.Destination, user, host) {
+				break
 			}
+			if x.Result == receipt.Appended {
+				err = d.fits(d.now)
+			}
+			d.add(x)
 		}
 		if err != nil {
 			return nil, err
@@ -115,14 +120,33 @@ func (d *deeds) begin(b *receipt.Begin, user, host string) error {
 	if err != nil {
 		return exit.Errorf(exit.Data, "the receipts' key recipe: %w", err)
 	}
+	d.now = &deedsRun{b.Source, recipe}
 	if d.runs++; d.runs == 1 {
-		d.user, d.host, d.recipe = b.Source.User, b.Source.Host, recipe
+		d.take(d.now)
 	}
+	return nil
+}
+
+// deedsRun is where the messages of a run came from.
+type deedsRun struct {
+	source receipt.Account
+	recipe headerkey.Recipe
+}
+
+func (d *deeds) take(run *deedsRun) {
+	d.user, d.host, d.recipe = run.source.User, run.source.Host, run.recipe
+}
+
+// fits refuses a run whose messages are of another source than those before. A
+// run that has brought none, as one that only deletes, may be of any.
+func (d *deeds) fits(run *deedsRun) error {
 	switch {
-	case !sameAccount(b.Source, d.user, d.host):
-		return exit.Errorf(exit.Usage, "the receipts are of two sources, %s at %s and %s at %s", folder.Quote(d.user), folder.Quote(d.host), folder.Quote(b.Source.User), folder.Quote(b.Source.Host)).WithHint("give the runs of one of them")
-	case recipe.String() != d.recipe.String():
-		return exit.Errorf(exit.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe, recipe).WithHint("give the runs of one of them")
+	case len(d.all) == 0:
+		d.take(run)
+	case !sameAccount(run.source, d.user, d.host):
+		return exit.Errorf(exit.Usage, "the receipts are of two sources, %s at %s and %s at %s", folder.Quote(d.user), folder.Quote(d.host), folder.Quote(run.source.User), folder.Quote(run.source.Host)).WithHint("give the runs of one of them")
+	case run.recipe.String() != d.recipe.String():
+		return exit.Errorf(exit.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe, run.recipe).WithHint("give the runs of one of them")
 	}
 	return nil
 }
