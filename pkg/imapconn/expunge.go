@@ -52,11 +52,7 @@ func (x *Selected) MarkedDeleted(ctx context.Context) ([]uint32, error) {
 // Remaining returns those of the UIDs, which must be sorted, that the mailbox
 // still has, as far as the server tells. It resumes.
 func (x *Selected) Remaining(ctx context.Context, uids []uint32) (left []uint32, err error) {
-	err = x.s.do(ctx, func(*conn) error {
-		changed, err := x.ready(ctx)
-		if err != nil || changed {
-			return validityError(changed, err)
-		}
+	err = x.do(ctx, func(*conn) error {
 		present, err := x.lookUp(ctx, uids)
 		if err != nil {
 			return err
@@ -81,16 +77,10 @@ func (x *Selected) refusedExpunge(err error) error {
 func (x *Selected) overSets(ctx context.Context, uids []uint32, text string, tail func(*command)) error {
 	for len(uids) > 0 {
 		set, n := appendSet(nil, uids, x.s.sets.most())
-		err := x.s.do(ctx, func(*conn) error {
-			changed, err := x.ready(ctx)
-			if err != nil || changed {
-				return validityError(changed, err)
-			}
-			c := x.s.c
-			defer c.watch(ctx)()
+		err := x.do(ctx, func(c *conn) error {
 			k := c.command(text + string(set))
 			tail(k)
-			_, err = c.run(k, nil)
+			_, err := c.run(k, nil)
 			return err
 		})
 		switch {

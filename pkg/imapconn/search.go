@@ -93,13 +93,7 @@ func (f *found) tooMany() error {
 // error says what was to be done with the folder.
 func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *found) error) ([]uint32, error) {
 	var f found
-	err := x.s.do(ctx, func(*conn) error {
-		changed, err := x.ready(ctx)
-		if err != nil || changed {
-			return validityError(changed, err)
-		}
-		c := x.s.c
-		defer c.watch(ctx)()
+	err := x.do(ctx, func(c *conn) error {
 		f.uids = f.uids[:0]
 		return ask(c, &f)
 	})

@@ -163,6 +163,19 @@ func canonicalFlag(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
+// do runs f with the mailbox open, as Session.do runs it.
+func (x *Selected) do(ctx context.Context, f func(*conn) error) error {
+	return x.s.do(ctx, func(*conn) error {
+		changed, err := x.ready(ctx)
+		if err != nil || changed {
+			return validityError(changed, err)
+		}
+		c := x.s.c // another, if the mailbox was opened again
+		defer c.watch(ctx)()
+		return f(c)
+	})
+}
+
 // ready makes x the selected mailbox of a live connection. changed tells that
 // the mailbox is not the one it was.
 func (x *Selected) ready(ctx context.Context) (changed bool, err error) {
