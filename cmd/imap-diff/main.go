@@ -239,14 +239,7 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 // in it more than once. Of a pipe, which cannot be read again, the first flags
 // of a message count.
 func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
-	if err := in.Survey(edited); err != nil || !in.Seekable() {
-		return nil, err
-	}
-	if err := in.Rewind(); err != nil {
-		return nil, err
-	}
-	joined := stream.Joined(in)
-	if err := in.Rewind(); err != nil || !joined {
+	if several, err := in.Several(edited); err != nil || !several {
 		return nil, err
 	}
 	reader, err := in.Stream(edited)
@@ -254,7 +247,7 @@ func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
 		return nil, err
 	}
 	defer reader.Close()
-	return diff.ReadRepeats(reader), in.Rewind()
+	return diff.ReadRepeats(reader), nil
 }
 
 // plan writes a plan. It is begun before SOURCE is read: whoever reads it must

@@ -27,7 +27,8 @@ type Input struct {
 	kept  *os.File  // what a pipe brought, or nil
 	whole bool      // that is all of it
 
-	surveyed bool            // it is known whether there are deltas in it
+	surveyed bool            // it is known what it is joined of
+	several  bool            // more than one stream
 	history  *stream.History // what they say, or nil
 }
 

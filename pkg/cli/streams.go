@@ -9,7 +9,7 @@ import (
 // these are applied: the stream is what it is in the end. It may be called again once the Reader before is
 // closed, if the input is seekable.
 func (in *Input) Stream(edited bool) (*stream.Reader, error) {
-	if err := in.Survey(edited); err != nil {
+	if err := in.survey(edited); err != nil {
 		return nil, err
 	}
 	if in.Seekable() {
@@ -33,9 +33,15 @@ func (in *Input) Again(edited bool) func() (*stream.Reader, error) {
 	return func() (*stream.Reader, error) { return in.Stream(edited) }
 }
 
-// Survey learns once what the deltas of the input say, and whether it is
-// seekable: a pipe that brings files is, once they are here.
-func (in *Input) Survey(edited bool) error {
+// Several tells whether the input holds several streams and can be read again.
+func (in *Input) Several(edited bool) (bool, error) {
+	err := in.survey(edited)
+	return in.several, err
+}
+
+// survey learns once what the input is joined of, what its deltas say, and
+// whether it is seekable: a pipe that brings files is, once they are here.
+func (in *Input) survey(edited bool) error {
 	if in.surveyed {
 		return nil
 	}
@@ -51,8 +57,9 @@ func (in *Input) Survey(edited bool) error {
 	if err := in.Rewind(); err != nil {
 		return err
 	}
-	found, err := stream.HasDeltas(in)
-	if err != nil || !found {
+	joints, err := stream.FindJoints(in)
+	in.several = joints.Several
+	if err != nil || !joints.Deltas {
 		return err
 	}
 	if err := in.Rewind(); err != nil {

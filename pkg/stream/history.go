@@ -1,8 +1,6 @@
 package stream
 
 import (
-	"bufio"
-	"bytes"
 	"io"
 	"slices"
 	"strings"
@@ -218,27 +216,4 @@ func (f *fold) message(m *Message) Record {
 		m.Flags = f.lists[c.list]
 	}
 	return unless(f.hidden, m)
-}
-
-// HasDeltas tells whether an input has streams that may be deltas behind
-// others. It looks for how writers spell a begin record, and decides nothing
-// else; what is damaged has none from there on.
-func HasDeltas(in io.Reader) (bool, error) {
-	src := source{r: in}
-	plain, release, err := decompressor(bufio.NewReaderSize(&src, 128<<10))
-	if err != nil {
-		return false, src.failure()
-	}
-	defer release()
-	defer src.close() // first: the decompressor reads ahead
-	lines := bufio.NewReaderSize(plain, MaxLine)
-	for n := 0; ; n++ {
-		line, err := lines.ReadSlice('\n')
-		if err != nil {
-			return false, src.failure()
-		}
-		if n > 0 && bytes.HasPrefix(line, beginning) && bytes.Contains(line, []byte(`,"base":"`)) {
-			return true, nil
-		}
-	}
 }

@@ -6,28 +6,36 @@ import (
 	"io"
 )
 
-// Joined tells whether r holds more than one stream, as far as it can be read:
-// what is wrong with it is for a Reader to find. It decodes no records, and
-// goes no further than the second stream.
-func Joined(r io.Reader) bool {
-	src := source{r: r}
+// Joints tell what an input is joined of.
+type Joints struct {
+	Several bool // it holds more than one stream
+	Deltas  bool // one behind another may be a delta
+}
+
+// FindJoints looks for the streams in an input, by how writers spell a begin
+// record and by nothing else, as far as it can be read: what is wrong with it is
+// for a Reader to find. It goes no further than a delta. An error is one of
+// reading.
+func FindJoints(in io.Reader) (j Joints, err error) {
+	src := source{r: in}
 	plain, release, err := decompressor(bufio.NewReaderSize(&src, 128<<10))
 	if err != nil {
-		return false
+		return j, src.failure()
 	}
 	defer release()
-	defer src.close()        // first: the decompressor reads ahead
-	begins, fresh := 0, true // fresh: a line begins here
-	for lines := bufio.NewReaderSize(plain, 128<<10); begins < 2; {
-		piece, err := lines.ReadSlice('\n')
-		if fresh && bytes.HasPrefix(piece, beginning) {
-			begins++
+	defer src.close() // first: the decompressor reads ahead
+	lines := bufio.NewReaderSize(plain, MaxLine)
+	for first, begun := true, false; !j.Deltas; first = false {
+		line, err := lines.ReadSlice('\n')
+		if err != nil {
+			return j, src.failure()
 		}
-		if fresh = err == nil; err != nil && err != bufio.ErrBufferFull {
-			break
+		if bytes.HasPrefix(line, beginning) {
+			j.Several, begun = begun, true
+			j.Deltas = !first && bytes.Contains(line, []byte(`,"base":"`))
 		}
 	}
-	return begins > 1
+	return j, nil
 }
 
 // beginning is how a stream begins in canonical JSON.

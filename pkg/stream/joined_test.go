@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestJoined(t *testing.T) {
+func TestFindJoints(t *testing.T) {
 	for _, level := range []Level{None, Fastest} {
 		var out bytes.Buffer
 		w := NewWriter(&out, WriterOptions{Level: level})
@@ -29,8 +29,8 @@ func TestJoined(t *testing.T) {
 		}
 		one := out.Bytes()
 		for text, want := range map[string]bool{"": false, "{": false, "x": false, string(one): false, string(one[:len(one)-9]): false, string(slices.Concat(one, one)): true, string(slices.Concat(one, one, one)): true} {
-			if got := Joined(strings.NewReader(text)); got != want {
-				t.Errorf("level %v, %d octets: %v", level, len(text), got)
+			if got, err := FindJoints(strings.NewReader(text)); got.Several != want || got.Deltas || err != nil {
+				t.Errorf("level %v, %d octets: %v, %v", level, len(text), got, err)
 			}
 		}
 	}
