@@ -106,13 +106,17 @@ func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
 	return release, nil
 }
 
-// alone are the options each of which is a command of its own.
-var alone = []string{"extra", "dups", "delete-dups", "move", "undo", "delete-source", "delete-present", "empty-folders", "delete-extra", "report", "write-map", "folders-only"}
+// removals are the options that are about what is there too much, alone all
+// that are a command of their own.
+var (
+	removals = []string{"extra", "dups", "delete-dups", "move", "undo", "delete-source", "delete-present", "empty-folders", "delete-extra"}
+	alone    = slices.Concat(removals, []string{"report", "write-map", "folders-only"})
+)
 
 // without are options that say nothing to those that look at no source.
 var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "from-subfolder", "rename", "delimiter-char", "case-collision", "no-empty", "prune-folders", "prune-full", "proof", "key", "match", "unique", "once", "explain", "receipts", "record", "sync-flags"}
 
-// removal carries out --dups, --delete-dups, --move and --undo. done is false
+// removal carries out those of removals that compare no source. done is false
 // where none of them was given.
 func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 	var given []string
@@ -122,7 +126,7 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 		}
 	}
 	switch {
-	case len(given) == 0 || !slices.Contains(alone[:9], given[0]):
+	case len(given) == 0 || !slices.Contains(removals, given[0]):
 		return false, nil
 	case len(given) > 1:
 		return true, exit.Errorf(exit.Usage, "--%s and --%s: one at a time", given[0], given[1])
@@ -189,18 +193,16 @@ func planListed(c *ucli.Context, opt diff.Options) (err error) {
 		return err
 	}
 	defer in.Close()
-	reader, err := in.Stream(false)
-	if err != nil {
+	return writePlan(c, opt, func(w *stream.Writer) error {
+		reader, err := in.Stream(false)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		sum, err := diff.Listed(opt, reader, w)
+		cli.TalkOf(c).Say("%d to delete", sum.Deleted)
 		return err
-	}
-	defer reader.Close()
-	out, err := cli.OpenStream(c, planBegin(opt), false)
-	if err != nil {
-		return err
-	}
-	sum, err := diff.Listed(opt, reader, out.Writer)
-	cli.TalkOf(c).Say("%d to delete", sum.Deleted)
-	return out.Finish(err)
+	})
 }
 
 // planHeld plans to delete what both sides have.
@@ -212,20 +214,18 @@ func planHeld(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destin
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}
-	out, err := cli.OpenStream(c, planBegin(opt), false)
-	if err != nil {
+	return writePlan(c, opt, func(w *stream.Writer) error {
+		reader, err := in.Stream(opt.Edited)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		sum, err := diff.Held(c.Context, opt, reader, account, w)
+		if err == nil {
+			cli.TalkOf(c).Say("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)
+		}
 		return err
-	}
-	reader, err := in.Stream(opt.Edited)
-	if err != nil {
-		return out.Finish(err)
-	}
-	defer reader.Close()
-	sum, err := diff.Held(c.Context, opt, reader, account, out.Writer)
-	if err == nil {
-		cli.TalkOf(c).Say("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)
-	}
-	return out.Finish(err)
+	})
 }
 
 // planEmptyFolders plans to remove folders that hold nothing.
@@ -237,15 +237,13 @@ func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) 
 	case c.String("empty-folders") == "":
 		return exit.Errorf(exit.Usage, "--empty-folders is empty").WithHint("'.' is every folder")
 	}
-	out, err := cli.OpenStream(c, planBegin(opt), false)
-	if err != nil {
+	return writePlan(c, opt, func(w *stream.Writer) error {
+		sum, err := diff.EmptyFolders(opt, account, re, w)
+		if err == nil {
+			cli.TalkOf(c).Say("%d folders to remove", sum.Folders)
+		}
 		return err
-	}
-	sum, err := diff.EmptyFolders(opt, account, re, out.Writer)
-	if err == nil {
-		cli.TalkOf(c).Say("%d folders to remove", sum.Folders)
-	}
-	return out.Finish(err)
+	})
 }
 
 func copies(opt diff.Options, account *diff.Account) (*diff.Copies, error) {
@@ -282,19 +280,13 @@ func listCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error 
 }
 
 func planCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error {
-	out, err := cli.OpenStream(c, planBegin(opt), false)
-	if err != nil {
-		return err
-	}
-	found, err := copies(opt, account)
-	if err == nil {
-		err = ended(c, found, found.Plan(out.Writer))
-	}
-	return out.Finish(err)
-}
-
-func planBegin(opt diff.Options) *stream.Begin {
-	return &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Labels: opt.Labels}
+	return writePlan(c, opt, func(w *stream.Writer) error {
+		found, err := copies(opt, account)
+		if err != nil {
+			return err
+		}
+		return ended(c, found, found.Plan(w))
+	})
 }
 
 // byReceipts plans what the receipts of an option tell.
@@ -304,12 +296,11 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 		return err
 	}
 	defer in.Close()
-	out, err := cli.OpenStream(c, planBegin(opt), false)
-	if err != nil {
-		return err
-	}
-	sum, err := plan(opt, in, account, out.Writer)
-	if err == nil {
+	return writePlan(c, opt, func(w *stream.Writer) error {
+		sum, err := plan(opt, in, account, w)
+		if err != nil {
+			return err
+		}
 		text := fmt.Sprintf(said, sum.Listed, sum.Deleted)
 		if sum.Folders > 0 {
 			text += fmt.Sprintf(", %d folders to remove", sum.Folders)
@@ -318,8 +309,8 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 		if n := sum.Listed - sum.Deleted; n > 0 {
 			cli.TalkOf(c).Warn("%d messages %s", n, left)
 		}
-	}
-	return out.Finish(err)
+		return nil
+	})
 }
 
 // printer is what --format asks for.

@@ -250,35 +250,44 @@ func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
 	return diff.ReadRepeats(reader), nil
 }
 
-// plan writes a plan. It is begun before SOURCE is read: whoever reads it must
-// find it cut if we are killed while we wait.
-func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) error {
-	labels, err := cli.Labels(c)
+// writePlan writes a plan. It is begun before work reads its input: whoever
+// reads the plan must find it cut if we are killed while we wait.
+func writePlan(c *ucli.Context, opt diff.Options, work func(*stream.Writer) error) error {
+	out, err := cli.OpenStream(c, &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Labels: opt.Labels}, false)
 	if err != nil {
 		return err
 	}
-	opt.Labels = labels
-	out, err := cli.OpenStream(c, &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Labels: labels}, false)
-	if err != nil {
+	return out.Finish(work(out.Writer))
+}
+
+// plan plans what the destination lacks.
+func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
+	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}
-	reader, err := in.Stream(opt.Edited)
-	if err != nil {
-		return out.Finish(err)
-	}
-	defer reader.Close()
-	end, err := diff.Plan(c.Context, opt, reader, in.Again(opt.Edited), dest, out.Writer)
-	cli.TalkOf(c).WarnSkipped(reader)
-	if end != nil && !opt.FoldersOnly {
-		cli.TalkOf(c).Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
-	}
-	if opt.SyncFlags != diff.SyncOff && end != nil {
-		cli.TalkOf(c).Say("flags of %d messages to be changed", end.FlagChanges)
-	}
-	if err == nil && end != nil && c.Bool("exit-code") && end.Missing > 0 {
-		err = exit.Errorf(exit.Different, "%d messages are missing", end.Missing)
-	}
-	return out.Finish(err)
+	return writePlan(c, opt, func(w *stream.Writer) error {
+		reader, err := in.Stream(opt.Edited)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		talk := cli.TalkOf(c)
+		end, err := diff.Plan(c.Context, opt, reader, in.Again(opt.Edited), dest, w)
+		talk.WarnSkipped(reader)
+		if end == nil {
+			return err
+		}
+		if !opt.FoldersOnly {
+			talk.Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
+		}
+		if opt.SyncFlags != diff.SyncOff {
+			talk.Say("flags of %d messages to be changed", end.FlagChanges)
+		}
+		if err == nil && c.Bool("exit-code") && end.Missing > 0 {
+			err = exit.Errorf(exit.Different, "%d messages are missing", end.Missing)
+		}
+		return err
+	})
 }
 
 func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) error {

@@ -1,12 +1,13 @@
 package main
 
 import (
+	ucli "github.com/urfave/cli/v2"
+
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
-	ucli "github.com/urfave/cli/v2"
 )
 
 func flags() []ucli.Flag {

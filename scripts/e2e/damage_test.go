@@ -298,6 +298,7 @@ func TestKilledBeforeItsFirstRecord(t *testing.T) {
 	b := between(t, embedded(server, "src"), embedded(server, "dst")).with("SILENT", account{silent.Addr().String(), "joe"}.options())
 	for name, first := range map[string][]string{
 		"diff":   {`sleep 600`, `imap-diff $DST`},
+		"listed": {`sleep 600`, `imap-diff --delete-source`},
 		"fetch":  {`true`, `imap-fetch $SILENT`},
 		"source": {`sleep 600`, `imap-fetch --source -`},
 		"select": {`cat mail`, `imap-fetch --select - $SILENT`},
