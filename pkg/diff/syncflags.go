@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,8 @@ type flagPairs struct {
 	pairs []flagPair // by ordinal
 	lists []string
 	known map[string]uint32
+
+	elsewhere map[uint32]*Target // by ordinal, of those that were found in another folder
 }
 
 type flagPair struct {
@@ -53,6 +56,15 @@ func (f *flagPairs) pair(ordinal uint32, t *Target, e *entry) {
 		f.pairs = append(f.pairs, make([]flagPair, need)...)
 	}
 	f.pairs[ordinal] = flagPair{e.uid, n}
+	delete(f.elsewhere, ordinal)
+}
+
+// moved notes that a message was found in t, where the mapping does not send it.
+func (f *flagPairs) moved(ordinal uint32, t *Target) {
+	if f.elsewhere == nil {
+		f.elsewhere = map[uint32]*Target{}
+	}
+	f.elsewhere[ordinal] = t
 }
 
 func (f *flagPairs) unpair(ordinal uint32) {
@@ -76,7 +88,8 @@ func (r *replay) syncFlags(m *stream.Message, ordinal uint32, s *source) error {
 	if uid == 0 || !r.opt.SyncFlags.on() {
 		return nil
 	}
-	c := &stream.FlagChange{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Target: s.target.Name, TargetUIDValidity: s.target.UIDValidity, TargetUID: uid}
+	t := cmp.Or(r.pairs.elsewhere[ordinal], s.target)
+	c := &stream.FlagChange{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: uid}
 	wanted, _ := r.opt.Flags.Apply(m.Flags)
 	c.Add = flags.Without(wanted, have)
 	if r.opt.SyncFlags == SyncExact {

@@ -139,6 +139,9 @@ func (d *decisions) part(*stream.Body) error { return nil }
 func (d *decisions) resolved(t *Target, r *resolution) error {
 	for _, p := range r.pairs {
 		d.paired(p.ordinal, cmp.Or(p.at, t), p.entry)
+		if p.at != nil && d.planner.opt.SyncFlags.on() {
+			d.pairs.moved(p.ordinal, p.at)
+		}
 	}
 	for _, o := range r.candidates() {
 		d.tell(o)

@@ -90,3 +90,24 @@ func TestMovedAndCounted(t *testing.T) {
 		})
 	}
 }
+
+// TestMovedAndFlagged: the flags of a message that was moved are set where it is
+// now, and not on the one that has its UID where it was.
+func TestMovedAndFlagged(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src := letters(server, "src", flagged("1", `\Seen`), flagged("2"))
+	dst := letters(server, "dst", flagged("2"), flagged("3"))
+	server.Account("dst").AddMessage("Done", nil, day(1), letter("1", "Hi 1\n"))
+	b := between(t, src, dst)
+	b.sh(`imap-fetch --headers $SRC | imap-diff --match account --sync-flags exact $DST | imap-push $DST >receipts`).wants(0)
+	for folder, want := range map[string]int{"Done": 1, "INBOX": 0} {
+		seen := 0
+		for _, e := range server.Account("dst").Messages(folder) {
+			seen += len(e.Flags)
+		}
+		if seen != want {
+			t.Errorf("%d flags in %s, want %d", seen, folder, want)
+		}
+	}
+}
