@@ -204,7 +204,7 @@ func TestTLS(t *testing.T) {
 			ln, _ := net.Listen("tcp", "127.0.0.1:0")
 			t.Cleanup(func() { ln.Close() })
 			tlsServer := &script{t: t, ln: tlsListener{ln, config}, caps: allCaps, greeting: server.greeting}
-			go tlsServer.serve()
+			tlsServer.serve()
 			o := tlsServer.options()
 			o.TLS = Implicit
 			test.change(&o)

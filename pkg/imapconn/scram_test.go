@@ -272,7 +272,7 @@ func TestChannelBinding(t *testing.T) {
 			}
 			s := &script{t: t, ln: tap, caps: "IMAP4rev1 SASL-IR " + test.caps, rules: []*rule{{when: "AUTHENTICATE SCRAM", dialogue: server.talk}}}
 			s.greeting = "* OK [CAPABILITY " + s.caps + "] ready\r\n"
-			go s.serve()
+			s.serve()
 			o := s.options()
 			o.TLS, o.Pin = Implicit, pin
 			if test.change != nil {

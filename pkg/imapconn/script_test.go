@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
 // rule is one line of a scripted server: what it answers to a command. In the
@@ -37,10 +38,11 @@ const closed = "(closed)"
 
 const allCaps = "IMAP4rev1 SASL-IR AUTH=PLAIN LITERAL+ MULTIAPPEND UIDPLUS"
 
-// script is a server that answers by rules, the first that fits and is not
-// used up. It logs in anybody.
+// script is an imaptest.Script whose rules are short to write. It logs in
+// anybody.
 type script struct {
 	t        *testing.T
+	server   *imaptest.Script
 	ln       net.Listener
 	greeting string
 	caps     string
@@ -48,9 +50,8 @@ type script struct {
 	fn       func(text string) string // answers what no rule does, unless with ""
 	unmarked bool                     // after COMPRESS, see packed
 
-	mu       sync.Mutex
-	commands []string // all, without tags; literals as they are
-	conns    []net.Conn
+	mu    sync.Mutex
+	conns []net.Conn
 }
 
 func newScript(t *testing.T, caps string, rules ...rule) *script {
@@ -63,15 +64,7 @@ func newScript(t *testing.T, caps string, rules ...rule) *script {
 	for i := range rules {
 		s.rules = append(s.rules, &rules[i])
 	}
-	go s.serve()
-	t.Cleanup(func() {
-		ln.Close()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, c := range s.conns {
-			c.Close()
-		}
-	})
+	s.serve()
 	return s
 }
 
@@ -82,100 +75,62 @@ func (s *script) set(change func(*script)) {
 	change(s)
 }
 
+// serve answers connections until the test ends.
 func (s *script) serve() {
-	for {
-		c, err := s.ln.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		s.conns = append(s.conns, c)
-		s.mu.Unlock()
-		go s.talk(c)
+	s.server = &imaptest.Script{
+		Caps: s.caps,
+		Rules: []*imaptest.ScriptRule{
+			{When: func(command string) bool { return command == "" }, Play: s.greet},
+			{When: s.early, Early: true, Play: s.play},
+			{When: func(string) bool { return true }, Play: s.play},
+		},
+		Before: func(c net.Conn) net.Conn {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.conns = append(s.conns, c)
+			return c
+		},
 	}
+	s.server.Serve(s.ln)
+	s.t.Cleanup(s.server.Stop)
 }
 
-var literalEnd = regexp.MustCompile(`\{(\d+)(\+?)\}\r\n$`)
-
-func (s *script) talk(c net.Conn) {
-	defer c.Close()
+func (s *script) greet(r *imaptest.Reply) {
 	s.mu.Lock()
-	greeting := s.greeting
-	s.mu.Unlock()
-	io.WriteString(c, greeting)
-	br := bufio.NewReader(c)
-	for {
-		command, ok := s.command(c, br)
-		if !ok {
-			return
-		}
-		tag, text, _ := strings.Cut(strings.TrimRight(command, "\r\n"), " ")
-		r := s.answer(text)
-		if r.dialogue != nil {
-			r.reply = r.dialogue(text, func(challenge string) string {
-				io.WriteString(c, "+ "+challenge+"\r\n")
-				line, err := br.ReadString('\n')
-				if err != nil {
-					return closed
-				}
-				return strings.TrimRight(line, "\r\n")
-			})
-		}
-		time.Sleep(r.stall)
-		if !r.chatter(c) {
-			return
-		}
-		if peer, ok := c.(*packedPeer); ok && r.raw != "" {
-			io.WriteString(peer.Conn, r.raw)
-		}
-		io.WriteString(c, strings.ReplaceAll(r.reply, "TAG", tag))
-		if r.close {
-			return
-		}
-		if text == "COMPRESS DEFLATE" && strings.Contains(r.reply, "TAG OK") {
-			s.mu.Lock()
-			c, br = packed(c, br, !s.unmarked)
-			s.mu.Unlock()
-		}
-	}
+	defer s.mu.Unlock()
+	r.Say(s.greeting)
 }
 
-func (r *rule) chatter(c net.Conn) bool {
-	for i := 0; r.noise != "" && (r.noises == 0 || i < r.noises); i++ {
-		if _, err := io.WriteString(c, r.noise); err != nil {
-			return false
-		}
-		time.Sleep(5 * time.Millisecond)
+// play answers a command as the first rule says that fits.
+func (s *script) play(reply *imaptest.Reply) {
+	r := s.answer(reply.Command)
+	if r.dialogue != nil {
+		r.reply = r.dialogue(reply.Command, func(challenge string) string {
+			line, ok := reply.Ask(challenge)
+			if !ok {
+				return closed
+			}
+			return line
+		})
 	}
-	return true
-}
-
-// command reads a command with its literals.
-func (s *script) command(c net.Conn, br *bufio.Reader) (string, bool) {
-	command := ""
-	for {
-		line, err := br.ReadString('\n')
-		if err != nil {
-			return "", false
-		}
-		command += line
-		m := literalEnd.FindStringSubmatch(command)
-		_, text, _ := strings.Cut(command, " ")
-		if m == nil || s.early(text) {
+	time.Sleep(r.stall)
+	if r.noise != "" && !reply.Noise(r.noises, 5*time.Millisecond, r.noise) {
+		reply.Close()
+		return
+	}
+	if peer, ok := reply.Raw().(*packedPeer); ok && r.raw != "" {
+		io.WriteString(peer.Conn, r.raw)
+	}
+	reply.Say(r.reply)
+	if r.close {
+		reply.Close()
+	} else if reply.Command == "COMPRESS DEFLATE" && strings.Contains(r.reply, "TAG OK") {
+		reply.Flush()
+		reply.Upgrade(func(c net.Conn, br *bufio.Reader) (net.Conn, *bufio.Reader) {
 			s.mu.Lock()
-			s.commands = append(s.commands, strings.TrimRight(text, "\r\n"))
-			s.mu.Unlock()
-			return command, true
-		}
-		if m[2] == "" {
-			io.WriteString(c, "+ go on\r\n")
-		}
-		n, _ := strconv.Atoi(m[1])
-		body := make([]byte, n)
-		if _, err := io.ReadFull(br, body); err != nil {
-			return "", false
-		}
-		command += string(body)
+			defer s.mu.Unlock()
+			return packed(c, br, !s.unmarked)
+		})
 	}
 }
 
@@ -233,16 +188,13 @@ func (s *script) answer(text string) rule {
 }
 
 // sent returns the commands that begin with a prefix.
-func (s *script) sent(prefix string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var l []string
-	for _, c := range s.commands {
+func (s *script) sent(prefix string) (list []string) {
+	for _, c := range s.server.Commands("") {
 		if strings.HasPrefix(strings.ToUpper(c), prefix) {
-			l = append(l, c)
+			list = append(list, strings.TrimRight(c, "\r\n"))
 		}
 	}
-	return l
+	return list
 }
 
 func (s *script) options() Options {

@@ -108,7 +108,7 @@ func TestTLSOptions(t *testing.T) {
 			}
 			t.Cleanup(func() { ln.Close() })
 			s := &script{t: t, ln: tlsListener{ln, test.config}, caps: allCaps, greeting: "* OK ready\r\n"}
-			go s.serve()
+			s.serve()
 			o := s.options()
 			o.TLS = Implicit
 			test.change(&o)
@@ -242,7 +242,7 @@ func TestWrongMode(t *testing.T) {
 	}
 	defer ln.Close()
 	secure := &script{t: t, ln: tlsListener{ln, &tls.Config{Certificates: []tls.Certificate{cert}}}, caps: allCaps, greeting: "* OK ready\r\n"}
-	go secure.serve()
+	secure.serve()
 	for _, mode := range []TLSMode{StartTLS, None} {
 		o := secure.options()
 		o.TLS, o.Timeout = mode, 100*time.Millisecond

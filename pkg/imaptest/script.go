@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -231,7 +232,8 @@ func (s *Script) talk(nc net.Conn, n int) {
 		if !ok {
 			return
 		}
-		tag, command, _ := strings.Cut(strings.TrimRight(text, "\r\n"), " ")
+		tag, _, _ := strings.Cut(strings.TrimRight(text, "\r\n"), " ")
+		command := commandOf(text)
 		r := &Reply{Tag: tag, Command: command, Conn: n, script: s, conn: c, edits: s.edits(command, n)}
 		if rule != nil {
 			rule.Play(r)
@@ -248,16 +250,17 @@ var scriptLiteral = regexp.MustCompile(`~?\{(\d+)(\+?)\}\r\n$`)
 
 // command reads a command with its literals, and finds its rule.
 func (s *Script) command(c *scriptConn) (text string, rule *ScriptRule, ok bool) {
+	var all []byte
 	for {
 		line, err := c.in.ReadString('\n')
 		if err != nil {
 			return "", nil, false
 		}
-		text += line
-		m := scriptLiteral.FindStringSubmatch(text)
-		_, command, _ := strings.Cut(text, " ")
-		command = strings.TrimRight(command, "\r\n")
-		if m == nil || s.early(command, c.n) {
+		all = append(all, line...)
+		m := scriptLiteral.FindStringSubmatch(line)
+		if m == nil || s.early(all, c.n) {
+			text = string(all)
+			command := commandOf(text)
 			s.mu.Lock()
 			s.commands = append(s.commands, command)
 			s.mu.Unlock()
@@ -267,12 +270,18 @@ func (s *Script) command(c *scriptConn) (text string, rule *ScriptRule, ok bool)
 			io.WriteString(c.Conn, "+ go on\r\n")
 		}
 		n, _ := strconv.Atoi(m[1])
-		literal := make([]byte, min(n, 1<<28))
-		if _, err := io.ReadFull(c.in, literal); err != nil {
+		at := len(all)
+		all = slices.Grow(all, min(n, 1<<28))[:at+min(n, 1<<28)]
+		if _, err := io.ReadFull(c.in, all[at:]); err != nil {
 			return "", nil, false
 		}
-		text += string(literal)
 	}
+}
+
+// commandOf is what was read without its tag and line end.
+func commandOf(text string) string {
+	_, command, _ := strings.Cut(text, " ")
+	return strings.TrimSuffix(strings.TrimSuffix(command, "\n"), "\r")
 }
 
 // fits reports whether a rule is for a command on connection n.
@@ -296,9 +305,14 @@ func (s *Script) rule(command string, n int) *ScriptRule {
 	return nil
 }
 
-func (s *Script) early(command string, n int) bool {
+// early reports whether a command is answered before its next literal.
+func (s *Script) early(text []byte, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !slices.ContainsFunc(s.Rules, func(r *ScriptRule) bool { return r.Early }) {
+		return false
+	}
+	command := commandOf(string(text))
 	for _, r := range s.Rules {
 		if r.fits(command, n) && r.met >= r.Skip {
 			return r.Early
