@@ -125,7 +125,7 @@ func TestServersThatCannotSearch(t *testing.T) {
 			"UNFLAGGED UID 3:5 TEXT line": func(uid int) bool { return uid >= 3 && uid <= 5 },
 		} {
 			for _, content := range []stream.Content{stream.Full, stream.Headers} {
-				server := oddServer{messages: messages, size: honest, folders: true, search: c.search, said: &said{}}
+				server := oddServer{messages: messages, size: honest, folders: true, search: c.search}
 				opt := options(t, content)
 				opt.Messages.Criteria = parse(t, criteria)
 				g, warned, err := chosen(t, server.start(t), opt, func(o *imapconn.Options) {
@@ -137,8 +137,8 @@ func TestServersThatCannotSearch(t *testing.T) {
 					t.Errorf("%s, %s: %v", name, criteria, err)
 					continue
 				}
-				if len(warned) != c.warnings || server.said.count("UID SEARCH") > c.searches {
-					t.Errorf("%s, %s: warned %q, %d searches", name, criteria, warned, server.said.count("UID SEARCH"))
+				if len(warned) != c.warnings || len(server.server.Commands("UID SEARCH")) > c.searches {
+					t.Errorf("%s, %s: warned %q, %d searches", name, criteria, warned, len(server.server.Commands("UID SEARCH")))
 				}
 				if c.warnings == 0 {
 					continue // and whatever it finds beside counts
@@ -163,15 +163,15 @@ func TestServerWithoutUTF8(t *testing.T) {
 	for i := range messages {
 		messages[i] = slices.Concat(fmt.Appendf(nil, "Subject: %s\r\n", []string{"red", "grün"}[i%2]), messages[i])
 	}
-	server := oddServer{messages: messages, size: func(real int) int { return real }, folders: true, ascii: true, said: &said{}}
+	server := oddServer{messages: messages, size: func(real int) int { return real }, folders: true, ascii: true}
 	opt := options(t, stream.Full)
 	opt.Messages.Criteria = parse(t, `UNFLAGGED SUBJECT "GRÜN"`)
 	g, warned, err := chosen(t, server.start(t), opt)
 	if err != nil || len(warned) > 0 || !slices.Equal(g.order, []string{"INBOX/2", "INBOX/4", "INBOX/6"}) {
 		t.Errorf("%v, %q, %v", err, warned, g)
 	}
-	if server.said.count("UID SEARCH UNFLAGGED") != 1 {
-		t.Errorf("%q", server.said.lines)
+	if len(server.server.Commands("UID SEARCH UNFLAGGED")) != 1 {
+		t.Errorf("%q", server.server.Commands(""))
 	}
 }
 

@@ -1,11 +1,9 @@
 package fetch
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -32,7 +31,7 @@ type lively struct {
 	refuses string // CHANGEDSINCE is answered with this
 	blind   uint32 // a UID that listings and SEARCH do not show
 	broken  uint32 // a UID whose body is not given
-	said    said
+	server  *imaptest.Script
 }
 
 type letter struct {
@@ -75,45 +74,32 @@ func (l *lively) expunge(uid uint32) {
 	l.mail = slices.DeleteFunc(l.mail, func(m letter) bool { return m.uid == uid })
 }
 
+// start serves until the test ends and returns the address.
 func (l *lively) start(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	l.server = &imaptest.Script{
+		Greeting: "* PREAUTH [CAPABILITY IMAP4rev1 " + l.caps + "] lively",
+		Rules: []*imaptest.ScriptRule{{When: func(command string) bool { return command != "" }, Play: func(r *imaptest.Reply) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			answer := l.answer(r, r.Command)
+			r.Say("TAG " + answer + "\r\n")
+		}}},
 	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go l.serve(c)
+	return l.server.Start(t).Addr()
+}
+
+// asked counts commands that hold a text, from a command on.
+func (l *lively) asked(from int, text string) (n int) {
+	for _, command := range l.server.Commands("")[from:] {
+		if strings.Contains(command, text) {
+			n++
 		}
-	}()
-	return listener.Addr().String()
+	}
+	return n
 }
 
 func (l *lively) condstore() bool { return strings.Contains(l.caps, "CONDSTORE") }
-
-func (l *lively) serve(c net.Conn) {
-	defer c.Close()
-	in, out := bufio.NewReader(c), bufio.NewWriter(c)
-	fmt.Fprintf(out, "* PREAUTH [CAPABILITY IMAP4rev1 %s] lively\r\n", l.caps)
-	for {
-		out.Flush()
-		line, err := in.ReadString('\n')
-		tag, command, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-		if err != nil || !ok {
-			return
-		}
-		l.mu.Lock()
-		l.said.add(command)
-		answer := l.answer(out, command)
-		l.mu.Unlock()
-		fmt.Fprintf(out, "%s %s\r\n", tag, answer)
-	}
-}
 
 func (l *lively) answer(out io.Writer, command string) string {
 	verb := strings.ToUpper(command)
@@ -313,16 +299,16 @@ func TestDelta(t *testing.T) {
 			l.mu.Lock()
 			c.change(l)
 			l.mu.Unlock()
-			l.said.lines = nil
+			from := len(l.server.Commands(""))
 			delta, err := after(t, addr, full, options(t, stream.Full))
 			if err != nil && exit.CodeOf(err) != exit.Partial {
 				t.Fatal(err)
 			}
 			if got := told(t, delta); !slices.Equal(got, c.want) {
-				t.Errorf("got  %q\nwant %q\n%q", got, c.want, l.said.lines)
+				t.Errorf("got  %q\nwant %q\n%q", got, c.want, l.server.Commands("")[from:])
 			}
-			if c.asked != "" && l.said.count(c.asked) == 0 || c.never != "" && l.said.count(c.never) > 0 {
-				t.Errorf("%q", l.said.lines)
+			if c.asked != "" && l.asked(from, c.asked) == 0 || c.never != "" && l.asked(from, c.never) > 0 {
+				t.Errorf("%q", l.server.Commands("")[from:])
 			}
 			// A second look, at the base and the delta or at the delta alone, has nothing to tell.
 			for name, base := range map[string][]byte{"both": slices.Concat(full, delta), "the delta": delta} {

@@ -1,22 +1,19 @@
 package fetch
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -31,157 +28,84 @@ type oddServer struct {
 	bye      bool               // it closes a connection at its first NOOP
 	search   string             // what it answers to a SEARCH; "": all that there is
 	ascii    bool               // it knows no UTF-8
-	said     *said
-
-	connections, noops atomic.Int32
+	server   *imaptest.Script
 }
 
-// said keeps commands.
-type said struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (s *said) add(line string) {
-	if s != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.lines = append(s.lines, line)
-	}
-}
-
-func (s *said) count(part string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, line := range s.lines {
-		if strings.Contains(line, part) {
-			n++
-		}
-	}
-	return n
-}
-
+// start serves until the test ends and returns the address.
 func (o *oddServer) start(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	store := &imaptest.ScriptStore{}
+	for _, octets := range o.messages {
+		store.Add("INBOX", &imaptest.ScriptMessage{Date: "02-Jan-2020 03:04:05 +0000", Octets: string(octets)})
 	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
+	o.server = &imaptest.Script{Greeting: "* PREAUTH [CAPABILITY IMAP4rev1] odd", Caps: "IMAP4rev1", Store: store}
+	answer := func(pattern, text string) {
+		o.server.Rules = append(o.server.Rules, &imaptest.ScriptRule{When: imaptest.Matching(pattern), Play: func(r *imaptest.Reply) { r.Say(text) }})
+	}
+	answer("NAMESPACE", "TAG BAD what\r\n")
+	if !o.folders {
+		answer(`(LIST|LSUB) "" "[^"]`, "TAG OK done\r\n")
+	}
+	if o.ascii {
+		answer("UID SEARCH.* CHARSET", "TAG NO [BADCHARSET (US-ASCII)] none\r\n")
+	}
+	if o.search != "" && o.search != "dies" {
+		answer("UID SEARCH", o.search)
+	}
+	o.server.Rules = append(o.server.Rules,
+		&imaptest.ScriptRule{When: imaptest.Matching("UID SEARCH|NOOP"), Play: func(r *imaptest.Reply) {
+			switch {
+			case r.Command == "NOOP" && o.bye:
+				r.Say("* BYE idle for too long\r\n")
+				r.Close()
+			case r.Command != "NOOP" && o.search == "dies":
+				r.Close()
+			default:
+				r.Write([]byte(r.Well()))
 			}
-			go o.serve(c)
-		}
-	}()
-	return l.Addr().String()
+		}},
+		&imaptest.ScriptRule{When: imaptest.Matching("UID FETCH"), Play: o.fetch})
+	return o.server.Start(t).Addr()
 }
 
 var (
-	fetchSet  = regexp.MustCompile(`^UID FETCH (\S+) `)
 	fetchPart = regexp.MustCompile(`BODY\.PEEK\[\]<(\d+)\.(\d+)>`)
+	saidSize  = regexp.MustCompile(`RFC822\.SIZE (\d+)`)
+	saidUID   = regexp.MustCompile(`\(UID (\d+) `)
+	newAnswer = regexp.MustCompile(`(?m)^\* \d+ FETCH `)
 )
 
-func (o *oddServer) serve(c net.Conn) {
-	defer c.Close()
-	o.connections.Add(1)
-	in, out := bufio.NewReader(c), bufio.NewWriter(c)
-	fmt.Fprintf(out, "* PREAUTH [CAPABILITY IMAP4rev1] odd\r\n")
-	for {
-		out.Flush()
-		line, err := in.ReadString('\n')
-		tag, command, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-		if err != nil || !ok {
-			return
-		}
-		o.said.add(command)
-		verb := strings.ToUpper(command)
-		switch {
-		case strings.HasPrefix(verb, "LIST \"\" \"\""):
-			fmt.Fprintf(out, "* LIST (\\Noselect) \"/\" \"\"\r\n")
-		case strings.HasPrefix(verb, "LIST"), strings.HasPrefix(verb, "LSUB"):
-			if o.folders {
-				fmt.Fprintf(out, "* %s () \"/\" INBOX\r\n", verb[:4])
-			}
-		case strings.HasPrefix(verb, "STATUS"):
-			fmt.Fprintf(out, "* STATUS INBOX (MESSAGES %d UIDNEXT %d UIDVALIDITY 7)\r\n", len(o.messages), len(o.messages)+1)
-		case strings.HasPrefix(verb, "EXAMINE"):
-			fmt.Fprintf(out, "* %d EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* OK [UIDNEXT %d] x\r\n", len(o.messages), len(o.messages)+1)
-		case strings.HasPrefix(verb, "UID SEARCH") && o.ascii && strings.Contains(verb, "CHARSET"):
-			fmt.Fprintf(out, "%s NO [BADCHARSET (US-ASCII)] none\r\n", tag)
-			continue
-		case strings.HasPrefix(verb, "UID SEARCH") && o.search == "dies":
-			return
-		case strings.HasPrefix(verb, "UID SEARCH") && o.search != "":
-			fmt.Fprint(out, strings.ReplaceAll(o.search, "TAG", tag))
-			continue
-		case strings.HasPrefix(verb, "UID SEARCH"):
-			fmt.Fprintf(out, "* SEARCH")
-			for i := range o.messages {
-				fmt.Fprintf(out, " %d", i+1)
-			}
-			fmt.Fprintf(out, "\r\n")
-		case fetchSet.MatchString(command):
-			o.fetch(out, command)
-		case verb == "NOOP":
-			if o.noops.Add(1); o.bye {
-				fmt.Fprintf(out, "* BYE idle for too long\r\n")
-				out.Flush()
-				return
-			}
-		case strings.HasPrefix(verb, "NAMESPACE"):
-			fmt.Fprintf(out, "%s BAD what\r\n", tag)
-			continue
-		}
-		fmt.Fprintf(out, "%s OK done\r\n", tag)
+// fetch answers as a server would, and then changes the answer.
+func (o *oddServer) fetch(r *imaptest.Reply) {
+	command := r.Command
+	if part := fetchPart.FindStringSubmatch(command); part != nil && o.piece > 0 {
+		n, _ := strconv.Atoi(part[2])
+		r.Command = fetchPart.ReplaceAllString(command, fmt.Sprintf("BODY.PEEK[]<%s.%d>", part[1], min(n, o.piece)))
 	}
-}
-
-func (o *oddServer) fetch(out *bufio.Writer, command string) {
-	var uids []int
-	for r := range strings.SplitSeq(fetchSet.FindStringSubmatch(command)[1], ",") {
-		from, to, ranged := strings.Cut(r, ":")
-		a, _ := strconv.Atoi(from)
-		b := a
-		if ranged {
-			if b, _ = strconv.Atoi(to); to == "*" {
-				b = len(o.messages)
-			}
+	well := r.Well()
+	at := strings.LastIndex(well, r.Tag)
+	tagged := well[at:]
+	var answers []string
+	starts := newAnswer.FindAllStringIndex(well[:at], -1)
+	for i, start := range starts {
+		end := at
+		if i+1 < len(starts) {
+			end = starts[i+1][0]
 		}
-		for uid := a; uid <= b && uid <= len(o.messages); uid++ {
-			if uid != o.hidden || !ranged {
-				uids = append(uids, uid)
-			}
+		answer := well[start[0]:end]
+		uid := saidUID.FindStringSubmatch(answer)
+		if uid != nil && uid[1] == strconv.Itoa(o.hidden) && strings.Contains(command, ":") {
+			continue
 		}
+		answers = append(answers, saidSize.ReplaceAllStringFunc(answer, func(text string) string {
+			n, _ := strconv.Atoi(saidSize.FindStringSubmatch(text)[1])
+			return fmt.Sprintf("RFC822.SIZE %d", o.size(n))
+		}))
 	}
 	if o.backward {
-		slices.Reverse(uids)
+		slices.Reverse(answers)
 	}
-	for _, uid := range uids {
-		m := o.messages[uid-1]
-		fmt.Fprintf(out, "* %d FETCH (UID %d FLAGS () INTERNALDATE \"02-Jan-2020 03:04:05 +0000\" RFC822.SIZE %d", uid, uid, o.size(len(m)))
-		if part := fetchPart.FindStringSubmatch(command); part != nil {
-			from, _ := strconv.Atoi(part[1])
-			n, _ := strconv.Atoi(part[2])
-			if o.piece > 0 {
-				n = min(n, o.piece)
-			}
-			b := m[min(from, len(m)):min(from+n, len(m))]
-			fmt.Fprintf(out, " BODY[]<%d> {%d}\r\n%s", from, len(b), b)
-		} else if strings.Contains(command, "BODY.PEEK[HEADER]") {
-			head, _, _ := bytes.Cut(m, []byte("\r\n\r\n"))
-			fmt.Fprintf(out, " BODY[HEADER] {%d}\r\n%s\r\n\r\n", len(head)+4, head)
-		} else if strings.Contains(command, "BODY.PEEK[HEADER.FIELDS") {
-			head, _, _ := bytes.Cut(m, []byte("\r\n\r\n"))
-			fmt.Fprintf(out, " BODY[HEADER.FIELDS (X)] {%d}\r\n%s\r\n\r\n", len(head)+4, head)
-		} else if strings.Contains(command, "BODY.PEEK[]") {
-			fmt.Fprintf(out, " BODY[] {%d}\r\n%s", len(m), m)
-		}
-		fmt.Fprintf(out, ")\r\n")
-	}
+	r.Write([]byte(strings.Join(answers, "") + tagged))
 }
 
 func mails(n, octets int) (out [][]byte) {
@@ -250,13 +174,13 @@ func TestNobodyReads(t *testing.T) {
 			ended <- errors.Join(err, w.Close())
 			out.Close()
 		}()
-		wanted := int32(5)
+		wanted := 5
 		if bye {
 			wanted = 1
 		}
-		for began := time.Now(); server.noops.Load() < wanted; time.Sleep(time.Millisecond) {
+		for began := time.Now(); len(server.server.Commands("NOOP")) < wanted; time.Sleep(time.Millisecond) {
 			if time.Since(began) > 20*time.Second {
-				t.Fatalf("%d NOOPs while nobody reads", server.noops.Load())
+				t.Fatalf("%d NOOPs while nobody reads", len(server.server.Commands("NOOP")))
 			}
 		}
 		data, err := io.ReadAll(r)
@@ -269,7 +193,7 @@ func TestNobodyReads(t *testing.T) {
 				t.Errorf("UID %d is not what it was", i+1)
 			}
 		}
-		if n := server.connections.Load(); (n > 1) != bye {
+		if n := server.server.Connections(); (n > 1) != bye {
 			t.Errorf("%d connections", n)
 		}
 	}

@@ -44,6 +44,8 @@ type ScriptRule struct {
 	Skip  int                       // fits only after so many commands that it would fit
 	Times int                       // is used up after so many; 0: never
 	On    int                       // fits on this connection only, the first is 1; 0: on all
+	If    string                    // fits only after Reply.Remember of this on the connection
+	Not   string                    // fits only before it
 	Early bool                      // answers before a literal comes, which is then read as commands
 	Play  func(*Reply)
 	Edit  func(answer string) string
@@ -79,6 +81,19 @@ func (r *Reply) Say(text string) { r.said.WriteString(strings.ReplaceAll(text, "
 // answer that such a server gives. It is not for Say: mail may hold TAG.
 func (r *Reply) Well() string { return r.conn.view.answer(r) }
 
+// Write adds octets to the answer as they are.
+func (r *Reply) Write(octets []byte) (int, error) { return r.said.Write(octets) }
+
+// Relay sends what has been said and lets the client talk to another server
+// until one of them hangs up.
+func (r *Reply) Relay(server io.ReadWriter) {
+	r.Close()
+	if r.Flush() {
+		go io.Copy(server, r.conn.in)
+		io.Copy(r.conn.Conn, server)
+	}
+}
+
 // Close ends the connection after the answer.
 func (r *Reply) Close() { r.closed = true }
 
@@ -112,12 +127,16 @@ func (r *Reply) Upgrade(layer func(net.Conn, *bufio.Reader) (net.Conn, *bufio.Re
 // Raw returns the connection itself.
 func (r *Reply) Raw() net.Conn { return r.conn.Conn }
 
+// Remember notes a word for the rest of the connection: see ScriptRule.If.
+func (r *Reply) Remember(word string) { r.conn.words[word] = true }
+
 // scriptConn is one client.
 type scriptConn struct {
 	net.Conn
-	in   *bufio.Reader
-	view *scriptView
-	n    int
+	in    *bufio.Reader
+	view  *scriptView
+	n     int
+	words map[string]bool // that were remembered
 }
 
 // Start serves on a free port of 127.0.0.1 until the test ends.
@@ -217,8 +236,12 @@ func (s *Script) talk(nc net.Conn, n int) {
 	if greeting == "" {
 		greeting = "* OK [CAPABILITY " + caps + "] ready"
 	}
-	if r := s.rule("", n); r != nil { // a rule for the greeting
-		reply := &Reply{script: s, conn: &scriptConn{Conn: nc, in: bufio.NewReader(nc), n: n}, Conn: n}
+	c := &scriptConn{
+		Conn: nc, in: bufio.NewReader(nc), n: n,
+		view: &scriptView{store: s.Store}, words: map[string]bool{},
+	}
+	if r := s.rule("", c); r != nil { // a rule for the greeting
+		reply := &Reply{script: s, conn: c, Conn: n}
 		r.Play(reply)
 		if !reply.Flush() || reply.closed {
 			return
@@ -226,7 +249,6 @@ func (s *Script) talk(nc net.Conn, n int) {
 	} else {
 		io.WriteString(nc, greeting+"\r\n")
 	}
-	c := &scriptConn{Conn: nc, in: bufio.NewReader(nc), n: n, view: &scriptView{store: s.Store}}
 	for {
 		text, rule, ok := s.command(c)
 		if !ok {
@@ -234,7 +256,7 @@ func (s *Script) talk(nc net.Conn, n int) {
 		}
 		tag, _, _ := strings.Cut(strings.TrimRight(text, "\r\n"), " ")
 		command := commandOf(text)
-		r := &Reply{Tag: tag, Command: command, Conn: n, script: s, conn: c, edits: s.edits(command, n)}
+		r := &Reply{Tag: tag, Command: command, Conn: n, script: s, conn: c, edits: s.edits(command, c)}
 		if rule != nil {
 			rule.Play(r)
 		} else {
@@ -258,13 +280,13 @@ func (s *Script) command(c *scriptConn) (text string, rule *ScriptRule, ok bool)
 		}
 		all = append(all, line...)
 		m := scriptLiteral.FindStringSubmatch(line)
-		if m == nil || s.early(all, c.n) {
+		if m == nil || s.early(all, c) {
 			text = string(all)
 			command := commandOf(text)
 			s.mu.Lock()
 			s.commands = append(s.commands, command)
 			s.mu.Unlock()
-			return text, s.rule(command, c.n), true
+			return text, s.rule(command, c), true
 		}
 		if m[2] == "" {
 			io.WriteString(c.Conn, "+ go on\r\n")
@@ -284,17 +306,18 @@ func commandOf(text string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(command, "\n"), "\r")
 }
 
-// fits reports whether a rule is for a command on connection n.
-func (r *ScriptRule) fits(command string, n int) bool {
-	return (r.Times == 0 || r.used < r.Times) && (r.On == 0 || r.On == n) && r.When(command)
+// fits reports whether a rule is for a command on a connection.
+func (r *ScriptRule) fits(command string, c *scriptConn) bool {
+	return (r.Times == 0 || r.used < r.Times) && (r.On == 0 || r.On == c.n) &&
+		(r.If == "" || c.words[r.If]) && (r.Not == "" || !c.words[r.Not]) && r.When(command)
 }
 
 // rule returns the first rule that fits, and counts it.
-func (s *Script) rule(command string, n int) *ScriptRule {
+func (s *Script) rule(command string, c *scriptConn) *ScriptRule {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.Rules {
-		if r.fits(command, n) {
+		if r.fits(command, c) {
 			if r.met++; r.met <= r.Skip {
 				continue
 			}
@@ -306,7 +329,7 @@ func (s *Script) rule(command string, n int) *ScriptRule {
 }
 
 // early reports whether a command is answered before its next literal.
-func (s *Script) early(text []byte, n int) bool {
+func (s *Script) early(text []byte, c *scriptConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !slices.ContainsFunc(s.Rules, func(r *ScriptRule) bool { return r.Early }) {
@@ -314,18 +337,18 @@ func (s *Script) early(text []byte, n int) bool {
 	}
 	command := commandOf(string(text))
 	for _, r := range s.Rules {
-		if r.fits(command, n) && r.met >= r.Skip {
+		if r.fits(command, c) && r.met >= r.Skip {
 			return r.Early
 		}
 	}
 	return false
 }
 
-func (s *Script) edits(command string, n int) (list []*ScriptRule) {
+func (s *Script) edits(command string, c *scriptConn) (list []*ScriptRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.Edits {
-		if r.fits(command, n) {
+		if r.fits(command, c) {
 			if r.met++; r.met > r.Skip {
 				r.used++
 				list = append(list, r)

@@ -160,7 +160,7 @@ func OddMessage(folder string, uid uint64, size int) *ScriptMessage {
 	return &ScriptMessage{UID: uid, Flags: append([]string(nil), flags...), Date: date.Format("02-Jan-2006 15:04:05 -0700"), Octets: text}
 }
 
-var ruleOption = regexp.MustCompile(`^(?:(\d+)x|(after|conn)=(\d+)) +`)
+var ruleOption = regexp.MustCompile(`^(?:(\d+)x|(after|conn|if|unless)=(\w+)) +`)
 
 // scriptRule reads the options and the pattern of on and edit.
 func scriptRule(rest string) (*ScriptRule, error) {
@@ -173,6 +173,10 @@ func scriptRule(rest string) (*ScriptRule, error) {
 		rest = rest[len(m[0]):]
 		n, _ := strconv.Atoi(m[1] + m[3])
 		switch m[2] {
+		case "if":
+			rule.If = m[3]
+		case "unless":
+			rule.Not = m[3]
 		case "after":
 			rule.Skip = n
 		case "conn":
@@ -207,6 +211,8 @@ func (s *Script) player(rule *ScriptRule, block []string) (func(*Reply), error) 
 			steps = append(steps, func(r *Reply) { r.said.WriteString(r.Well()) })
 		case "!perform":
 			steps = append(steps, func(r *Reply) { r.Well() })
+		case "!remember":
+			steps = append(steps, func(r *Reply) { r.Remember(rest) })
 		case "!sleep":
 			d, err := time.ParseDuration(rest)
 			if err != nil {

@@ -31,11 +31,23 @@ type ScriptFolder struct {
 	messages []*ScriptMessage
 }
 
+// SetLabels replaces the labels of a message.
+func (s *ScriptStore) SetLabels(folder string, uid uint64, labels ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.folder(folder, true).messages {
+		if m.UID == uid {
+			m.Labels = labels
+		}
+	}
+}
+
 // ScriptMessage is a message of a ScriptStore.
 type ScriptMessage struct {
 	UID    uint64
 	Flags  []string
-	Date   string // INTERNALDATE as it is said, "" is said as NIL
+	Date   string   // INTERNALDATE as it is said, "" is said as NIL
+	Labels []string // of Gmail, as they are said
 	Octets string
 }
 
@@ -388,6 +400,10 @@ func (v *scriptView) fetch(i int, m *ScriptMessage, uid bool, request string) st
 	if strings.Contains(upper, "RFC822.SIZE") {
 		items = append(items, fmt.Sprintf("RFC822.SIZE %d", len(m.Octets)))
 	}
+	if strings.Contains(upper, "X-GM-LABELS") {
+		items = append(items, fmt.Sprintf("X-GM-LABELS (%s) X-GM-MSGID 18000000000000%d X-GM-THRID 17",
+			strings.Join(m.Labels, " "), m.UID))
+	}
 	if f := scriptFields.FindStringSubmatch(upper); f != nil {
 		items = append(items, "BODY["+f[1]+"] "+literalOf(headerFields(head, strings.Fields(f[2]))))
 	}
@@ -423,9 +439,23 @@ func headerFields(head string, names []string) (out string) {
 	return out + "\r\n"
 }
 
+var (
+	scriptLabels = regexp.MustCompile(`(?i)\+X-GM-LABELS(?:\.SILENT)? \((.*)\)`)
+	scriptLabel  = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[^ ]+`)
+)
+
 var scriptFlags = regexp.MustCompile(`(?i)([+-]?)FLAGS(?:\.SILENT)? \(?([^)]*)\)?`)
 
 func (m *ScriptMessage) store(request string) {
+	if l := scriptLabels.FindStringSubmatch(request); l != nil {
+		for _, label := range scriptLabel.FindAllString(l[1], -1) {
+			if !slices.Contains(m.Labels, label) {
+				m.Labels = append(m.Labels, label)
+			}
+		}
+		slices.Sort(m.Labels)
+		return
+	}
 	f := scriptFlags.FindStringSubmatch(request)
 	if f == nil {
 		return

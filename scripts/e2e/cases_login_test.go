@@ -266,8 +266,8 @@ func TestCase10ProxyAuth(t *testing.T) {
 		return "TAG NO no\r\n", ""
 	})
 	destination := imaptest.StartServer(t, imaptest.Options{})
-	b := between(t, account{sun.Addr().String(), "joe"}, embedded(destination, "joe"))
-	b.env["ANN"] = account{sun.Addr().String(), "ann"}.options()
+	b := between(t, account{sun.Addr(), "joe"}, embedded(destination, "joe"))
+	b.env["ANN"] = account{sun.Addr(), "ann"}.options()
 	b.env["SRC"] += " --auth-user admin --proxyauth"
 	b.sh(`imap-list $SRC --trace trace`).wants(0).silent(b, "secret", "trace")
 	if heard := sun.heard(); heard != `LOGIN "admin" "secret"|PROXYAUTH "joe"` {
@@ -303,8 +303,8 @@ func TestCase10MasterAuth(t *testing.T) {
 		return "TAG NO no\r\n", ""
 	})
 	destination := imaptest.StartServer(t, imaptest.Options{})
-	b := between(t, account{kerio.Addr().String(), "joe"}, embedded(destination, "joe"))
-	b.env["ANN"] = account{kerio.Addr().String(), "ann"}.options() + " --auth x-masterauth"
+	b := between(t, account{kerio.Addr(), "joe"}, embedded(destination, "joe"))
+	b.env["ANN"] = account{kerio.Addr(), "ann"}.options() + " --auth x-masterauth"
 	b.env["SRC"] += " --auth x-masterauth"
 	o := b.sh(`imap-list $SRC --trace trace`).wants(0)
 	o.silent(b, "secret", "trace")
@@ -344,9 +344,9 @@ func TestCase12Preauth(t *testing.T) {
 	b := newBench(t)
 	delete(b.env, "IMAP_PASSWORD")
 	in := startFront(t, server, "* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n", nil)
-	b.with("AT", account{in.Addr().String(), "joe"}.options()).sh(`imap-fetch $AT --auth external -o mail`).wants(0)
+	b.with("AT", account{in.Addr(), "joe"}.options()).sh(`imap-fetch $AT --auth external -o mail`).wants(0)
 	out := startFront(t, server, "* OK [CAPABILITY IMAP4rev1] welcome\r\n", func(string) (string, string) { return "TAG BAD what?\r\n", "" })
-	b.with("AT", account{out.Addr().String(), "joe"}.options()).sh(`imap-list $AT --auth external`).wants(77).says("offers none of EXTERNAL")
+	b.with("AT", account{out.Addr(), "joe"}.options()).sh(`imap-list $AT --auth external`).wants(77).says("offers none of EXTERNAL")
 	if heard := out.heard(); heard != "" {
 		t.Errorf("heard %s", heard)
 	}
@@ -354,7 +354,7 @@ func TestCase12Preauth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.with("AT", "--user joe --tls starttls --tls-pin sha256:"+certificate.Pin+" --host "+in.Addr().String()).
+	b.with("AT", "--user joe --tls starttls --tls-pin sha256:"+certificate.Pin+" --host "+in.Addr()).
 		sh(`imap-list $AT --auth external`).wants(76).says("PREAUTH before STARTTLS")
 }
 

@@ -16,65 +16,67 @@ import (
 // the server does not know. Once it has let a client in, the client talks to
 // the server.
 type front struct {
-	net.Listener
+	*imaptest.Script
+	admit func(command string) (reply, user string)
+
 	mu       sync.Mutex
-	commands []string // that were said to it, without tags, and answers to a "+"
+	commands []string // without tags, and answers to a "+"
 }
 
 // startFront serves on a free port of 127.0.0.1. After the greeting, admit
 // answers each command with a reply, in which TAG is the command's tag, and
 // with the user whose account it opens, "" if none yet. A greeting of PREAUTH
 // opens joe's.
-func startFront(t *testing.T, server *imaptest.Server, greeting string, admit func(command string) (reply, user string)) *front {
+func startFront(t *testing.T, server *imaptest.Server, greeting string,
+	admit func(command string) (reply, user string)) *front {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &front{Listener: listener}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
+	f := &front{admit: admit}
+	f.Script = &imaptest.Script{Rules: []*imaptest.ScriptRule{
+		{When: func(command string) bool { return command == "" }, Play: func(r *imaptest.Reply) {
+			r.Say(greeting)
+			if strings.HasPrefix(greeting, "* PREAUTH") {
+				enter(r, server.Addr(), "joe", "")
 			}
-			go f.serve(client, server.Addr(), greeting, admit)
-		}
-	}()
+		}},
+		{When: func(string) bool { return true }, Play: func(r *imaptest.Reply) {
+			reply, user := f.login(r)
+			if user != "" {
+				enter(r, server.Addr(), user, reply)
+			}
+		}},
+	}}
+	f.Start(t)
 	return f
 }
 
-func (f *front) serve(client net.Conn, target, greeting string, admit func(string) (string, string)) {
-	defer client.Close()
-	io.WriteString(client, greeting)
-	user := ""
-	if strings.HasPrefix(greeting, "* PREAUTH") {
-		user = "joe"
-	}
-	lines := bufio.NewReader(client)
-	reply, last := "", ""
-	for user == "" {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		tag, command, tagged := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
-		if !tagged { // the answer to a "+"
-			tag, command = last, tag
-		}
-		last = tag
+// login answers a command, and the lines that follow the reply "+".
+func (f *front) login(r *imaptest.Reply) (reply, user string) {
+	for command := r.Command; ; {
 		f.mu.Lock()
 		f.commands = append(f.commands, command)
 		f.mu.Unlock()
-		reply, user = admit(command)
-		reply = strings.ReplaceAll(reply, "TAG", tag)
-		if user == "" {
-			io.WriteString(client, reply)
+		if reply, user = f.admit(command); user != "" {
+			return reply, user
 		}
+		challenge, asked := strings.CutPrefix(reply, "+ ")
+		if !asked {
+			r.Say(reply)
+			return "", ""
+		}
+		line, ok := r.Ask(strings.TrimSuffix(challenge, "\r\n"))
+		if !ok {
+			r.Close()
+			return "", ""
+		}
+		command = line
 	}
-	server, err := net.Dial("tcp", target)
+}
+
+// enter logs a user in at the server and lets the client talk to it.
+func enter(r *imaptest.Reply, addr, user, reply string) {
+	server, err := net.Dial("tcp", addr)
 	if err != nil {
+		r.Close()
 		return
 	}
 	defer server.Close()
@@ -83,12 +85,15 @@ func (f *front) serve(client net.Conn, target, greeting string, admit func(strin
 	fmt.Fprintf(server, "front LOGIN %s secret\r\n", user)
 	for line := ""; !strings.HasPrefix(line, "front OK"); {
 		if line, err = answers.ReadString('\n'); err != nil {
+			r.Close()
 			return
 		}
 	}
-	io.WriteString(client, reply)
-	go io.Copy(server, lines)
-	io.Copy(client, answers)
+	r.Say(reply)
+	r.Relay(struct {
+		io.Reader
+		io.Writer
+	}{answers, server})
 }
 
 // heard returns the commands, joined.

@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os/exec"
 	"slices"
 	"strings"
@@ -189,55 +187,6 @@ func TestCheckAccount(t *testing.T) {
 	}
 	for _, option := range []string{"--sizes", "--folder INBOX", "--acl", "--subscribed"} {
 		b.sh(`imap-list --check $AT ` + option).wants(64).says("has no place beside --check")
-	}
-}
-
-// TestServerThatWantsID gives nothing to clients that do not say who they are.
-func TestServerThatWantsID(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go unsafeLogin(conn)
-		}
-	}()
-	b := newBench(t).with("AT", account{listener.Addr().String(), "joe"}.options())
-	b.sh(`imap-list $AT`).wants(0).lists("INBOX")
-	b.sh(`imap-fetch $AT -o out.zst`).wants(0)
-	b.sh(`imap-list --no-id $AT`).wants(3).says("INBOX: ", "Unsafe Login")
-}
-
-// unsafeLogin speaks as 163.com does.
-func unsafeLogin(conn net.Conn) {
-	defer conn.Close()
-	fmt.Fprint(conn, "* OK hello\r\n")
-	introduced := false
-	for in := bufio.NewScanner(conn); in.Scan(); {
-		tag, command, _ := strings.Cut(in.Text(), " ")
-		verb, _, _ := strings.Cut(strings.ToUpper(command), " ")
-		switch {
-		case verb == "CAPABILITY":
-			fmt.Fprint(conn, "* CAPABILITY IMAP4rev1 ID\r\n")
-		case verb == "ID":
-			introduced = true
-			fmt.Fprint(conn, "* ID NIL\r\n")
-		case verb == "LIST" || verb == "LSUB":
-			fmt.Fprintf(conn, "* %s () \"/\" \"INBOX\"\r\n", verb)
-		case !introduced && (verb == "STATUS" || verb == "EXAMINE" || verb == "SELECT"):
-			fmt.Fprintf(conn, "%s NO %s Unsafe Login. Please contact us\r\n", tag, verb)
-			continue
-		case verb == "STATUS":
-			fmt.Fprint(conn, "* STATUS \"INBOX\" (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 1)\r\n")
-		}
-		fmt.Fprintf(conn, "%s OK\r\n", tag)
 	}
 }
 
