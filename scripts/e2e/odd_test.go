@@ -282,13 +282,15 @@ func oddSaid(ts *testscript.TestScript, neg bool, args []string) {
 // changes what a server holds, as another client would.
 func oddMailbox(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: mailbox NAME add|expunge|flag FOLDER:UID")
+		ts.Fatalf("usage: mailbox NAME add|expunge FOLDER:UID, create FOLDER")
 	}
 	o := caseOf(ts)
 	folder, text, _ := strings.Cut(args[2], ":")
 	uid, _ := strconv.ParseUint(text, 10, 64)
 	script, server := o.scripts[args[0]], o.servers[args[0]]
 	switch {
+	case script != nil && args[1] == "create":
+		script.Store.Folder(args[2])
 	case script != nil && args[1] == "add":
 		script.Store.Add(folder, o.message(folder, uid))
 	case server != nil && args[1] == "add":
