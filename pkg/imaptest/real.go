@@ -28,9 +28,9 @@ const (
 // Real is a real server of its own: its files are in a folder that goes away
 // with it, it listens on 127.0.0.1 only, and it ends with the test.
 type Real struct {
-	Kind     string // "dovecot" or "cyrus"
+	Kind     string // "dovecot", "cyrus" or "courier"
 	Addr     string // plain text
-	TLSAddr  string // implicit TLS; "" for Cyrus
+	TLSAddr  string // implicit TLS; "" for Cyrus and Courier
 	CAFile   string // the certificate of TLSAddr and of STARTTLS, PEM
 	Pin      string // sha256 of that certificate, lower-case hex
 	Password string // of every user

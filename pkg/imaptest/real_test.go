@@ -3,8 +3,10 @@ package imaptest
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,5 +203,30 @@ func TestMissingServerFailsInCI(t *testing.T) {
 		if tb.end != want {
 			t.Errorf("CI=%q: %s", ci, tb.end)
 		}
+	}
+}
+
+// TestCourier: octets, flags, dates, order and subscriptions are kept, and an
+// address has four connections.
+func TestCourier(t *testing.T) {
+	r := StartCourier(t, CourierOptions{})
+	spec := Spread(Generate(1, 150))
+	testKeeps(t, r, ForCourier(spec))
+	if _, err := r.Populate("ann", spec); err == nil || !strings.Contains(err.Error(), "&2D3eQg-") {
+		t.Errorf("Courier takes a name beyond U+FFFF: %v", err)
+	}
+	var greetings []string
+	for range 5 {
+		conn, err := net.Dial("tcp", r.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		greeting, _ := io.ReadAll(io.LimitReader(conn, 4))
+		greetings = append(greetings, string(greeting))
+	}
+	if want := []string{"* OK", "* OK", "* OK", "* OK", ""}; !slices.Equal(greetings, want) {
+		t.Errorf("five connections were greeted %q", greetings)
 	}
 }
