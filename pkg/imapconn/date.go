@@ -1,6 +1,9 @@
 package imapconn
 
 import (
+	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -9,10 +12,12 @@ import (
 const monthNames = "janfebmaraprmayjunjulaugsepoctnovdec"
 
 // rfc3339 makes of a server's INTERNALDATE an RFC 3339 date with the same
-// offset, "" if it is no date. Most are "17-Jul-1996 02:44:25 -0700".
+// offset, "" if it is no date, or one that can be read in two ways. Most are
+// "17-Jul-1996 02:44:25 -0700".
 //
 // Seen: one digit or a blank for the day's first, months in lower case, GMT for
-// the zone, dates in the style of RFC 5322, 00-Jan-0000, day 32, second 60.
+// the zone or none, a colon in it, years of two digits, dates in the style of
+// RFC 5322 and of ISO 8601, 00-Jan-0000, day 32, second 60.
 func rfc3339(b []byte) string {
 	if date := strictDate(b); date != "" {
 		return date
@@ -80,29 +85,84 @@ func daysIn(month, year int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-var laxLayouts = []string{
-	"2-Jan-2006 15:04:05 MST", "2-Jan-2006 15:04:05", "Mon, 2 Jan 2006 15:04:05 -0700", "Mon, 2 Jan 2006 15:04:05 MST",
-	"2 Jan 2006 15:04:05 -0700", "2-Jan-2006 15:04:05 -0700",
+const monthWords = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
+
+// Forms of a date and of a time of day that servers send in place of a
+// date-time. A date whose month is a number is one of ISO 8601: 01/02/2023 can be
+// read in two ways.
+var (
+	laxDay  = regexp.MustCompile(`^(?i)(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?(\d{1,2})[- ]` + monthWords + `[- ](\d{4}|\d\d),?\s+`)
+	isoDay  = regexp.MustCompile(`^(?i)(\d{4})[-/](\d\d)[-/](\d\d)(?:t|\s+)`)
+	laxTime = regexp.MustCompile(`^(?i)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(.*)$`)
+	laxZone = regexp.MustCompile(`^([+-])(\d\d):?(\d\d)(?:\s*\([^)]*\))?$`)
+	hourly  = regexp.MustCompile(`^([+-])(\d\d)$`)
+)
+
+// laxDate reads what servers send in place of a date-time.
+func laxDate(s string) string {
+	s = strings.Trim(s, " \t\r\n\"")
+	var year, month, day int
+	var rest string
+	if m := isoDay.FindStringSubmatch(s); m != nil {
+		year, month, day, rest = atoi(m[1]), atoi(m[2]), atoi(m[3]), s[len(m[0]):]
+	} else if m := laxDay.FindStringSubmatch(s); m != nil {
+		year, month, day, rest = fullYear(m[3]), monthNumber([]byte(m[2][:3])), atoi(m[1]), s[len(m[0]):]
+	} else {
+		return ""
+	}
+	t := laxTime.FindStringSubmatch(rest)
+	if t == nil {
+		return ""
+	}
+	zone, ok := offset(t[4])
+	hour, minute, second := atoi(t[1]), atoi(t[2]), atoi(t[3])
+	if !ok || !valid(month, 1, 12) || !valid(day, 1, daysIn(month, year)) || !valid(year, 1, 9999) ||
+		!valid(hour, 0, 23) || !valid(minute, 0, 59) || !valid(second, 0, 59) {
+		return ""
+	}
+	return fmt.Sprintf("%04d-%02d-%02dT%02d:%02d:%02d%s", year, month, day, hour, minute, second, zone)
 }
 
-// laxDate reads what servers send in place of a date-time. Of named zones only
-// UTC is known.
-func laxDate(s string) string {
-	s = strings.TrimSpace(s)
-	for _, layout := range laxLayouts {
-		t, err := time.Parse(layout, s)
-		if err != nil || t.Year() < 1 {
-			continue
-		}
-		if name, offset := t.Zone(); offset == 0 && name != "UTC" && name != "GMT" && name != "UT" && name != "Z" && name != "" {
-			continue
-		}
-		if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
-			continue
-		}
-		return t.Format("2006-01-02T15:04:05-07:00")
+// offset reads a zone: a number with or without a colon, or a name for UTC, which
+// is also meant where there is none. ok is false for other names, of which
+// several zones have the same.
+func offset(s string) (zone string, ok bool) {
+	switch strings.ToUpper(s) {
+	case "", "Z", "UT", "UTC", "GMT":
+		return "+00:00", true
 	}
-	return ""
+	m := laxZone.FindStringSubmatch(s)
+	if m == nil {
+		if m = hourly.FindStringSubmatch(s); m != nil {
+			m = append(m, "00")
+		}
+	}
+	if m == nil || atoi(m[2]) > 23 || atoi(m[3]) > 59 {
+		return "", false
+	}
+	if m[2] == "00" && m[3] == "00" {
+		m[1] = "+"
+	}
+	return m[1] + m[2] + ":" + m[3], true
+}
+
+// fullYear returns the year that four digits, or two of 1970 to 2069, mean.
+func fullYear(digits string) int {
+	year := atoi(digits)
+	switch {
+	case len(digits) > 2:
+	case year >= 70:
+		year += 1900
+	default:
+		year += 2000
+	}
+	return year
+}
+
+// atoi reads digits, of which there are few; none are 0.
+func atoi(digits string) int {
+	n, _ := strconv.Atoi(digits)
+	return n
 }
 
 // dateTime makes a date-time for APPEND (RFC 3501 9) of an RFC 3339 date; ok

@@ -24,23 +24,32 @@ func (e *callerError) Error() string { return e.err.Error() }
 // It resumes: after a loss of the connection the mailbox is opened again, and
 // unless its UIDVALIDITY changed (then all that is left is Failed) what has not
 // come is asked for again. What the server leaves out is looked up and asked
-// for alone before it is Gone or Failed. A body larger than maxBody octets is
-// not kept: Body is nil and Literal its size; FetchPart gets it.
+// for alone before it is Gone or Failed; flags, dates, sizes and labels that do
+// not come even then are Unknown. A body larger than maxBody octets is
+// not kept: Body is nil and Literal its size; FetchPart gets it. A body that is
+// shorter than the server says is asked for again, see shortAnswer.
 func (x *Selected) Fetch(ctx context.Context, uids []uint32, items Items, maxBody int64, fn func(*Message) error) error {
 	if !slices.IsSorted(uids) {
 		uids = slices.Clone(uids)
 		slices.Sort(uids)
 	}
-	f := &fetcher{x: x, ctx: ctx, uids: slices.Compact(slices.Clone(uids)), fn: fn, special: map[uint32]special{}}
+	f := &fetcher{x: x, ctx: ctx, fn: fn, special: map[uint32]special{}}
 	f.want = wanted{Items: items, maxBody: maxBody}
-	f.done = make([]bool, len(f.uids))
-	f.limit = len(f.uids)
+	f.begin(slices.Compact(slices.Clone(uids)))
 	if len(f.uids) > 0 && f.uids[0] == 0 {
 		if err := f.fail(0, NotReturned, "0 is no UID"); err != nil {
 			return f.result(err)
 		}
 	}
-	return f.result(f.run())
+	if err := f.run(); err != nil {
+		return f.result(err)
+	}
+	return f.result(f.askShortAgain())
+}
+
+// begin sets which messages run gets.
+func (f *fetcher) begin(uids []uint32) {
+	f.uids, f.done, f.next, f.at, f.limit = uids, make([]bool, len(uids)), 0, 0, len(uids)
 }
 
 // fetcher is one call of Fetch.
@@ -66,8 +75,13 @@ type fetcher struct {
 	m       fetched
 	parts   map[uint32]*fetched // of messages that came in part, by UID
 	partial int64               // octets in parts
+	dropped bool                // some of them, for want of room
 	seqs    map[uint32]uint32   // UIDs of parts by message sequence number
 	orphans map[uint32]*fetched // parts without UID, by sequence number; of a command for one message
+
+	short    []shortAnswer           // messages whose bodies are to be asked for again
+	answered map[uint32]*shortAnswer // those that are asked for now, by UID; nil the first time
+	last     bool                    // they are not asked for again
 }
 
 // special is what is known of a message that did not come as it should.
@@ -140,7 +154,7 @@ func (f *fetcher) command(batch []uint32) error {
 	c := f.x.s.c
 	set, n := appendSet([]byte("UID FETCH "), batch, f.x.s.sets.most())
 	batch = batch[:n]
-	f.parts, f.seqs, f.orphans, f.partial = nil, nil, nil, 0
+	f.parts, f.seqs, f.orphans, f.partial, f.dropped = nil, nil, nil, 0, false
 	f.m.reset()
 	before := f.told
 	end := c.watch(f.ctx)
@@ -178,7 +192,7 @@ func (w *wanted) request() string {
 	if w.InternalDate {
 		items = append(items, "INTERNALDATE")
 	}
-	if w.Size {
+	if w.Size || w.Body { // a body is held against it
 		items = append(items, "RFC822.SIZE")
 	}
 	if w.Gmail {
@@ -232,10 +246,9 @@ func (f *fetcher) response(c *conn, resp *response, single bool) error {
 		f.partial += int64(len(m.Header) + len(m.Body))
 		m = part
 	}
-	need := f.want.items() &^ f.x.quirks.never
-	if m.got&need == need {
+	if need := f.want.items(); m.got&need == need {
 		delete(f.parts, m.UID)
-		return f.deliver(i, &m.Message)
+		return f.receive(i, m)
 	}
 	f.keepPart(resp.num, m)
 	return nil
@@ -266,6 +279,7 @@ func (f *fetcher) keepPart(seq uint32, m *fetched) {
 	}
 	if f.partial > maxParts+f.want.maxBody {
 		delete(f.parts, m.UID)
+		f.dropped = true
 		return
 	}
 	if f.parts[m.UID] == nil {
@@ -303,6 +317,19 @@ func (m *fetched) clone() *fetched {
 		n.Body = n.body
 	}
 	return n
+}
+
+// receive delivers a message that is as complete as it will be, unless its body
+// has to be asked for again.
+func (f *fetcher) receive(i int, m *fetched) error {
+	m.Unknown = m.got.unknown(f.want.items())
+	if f.want.Body && f.isShort(&m.Message) {
+		f.done[i] = true
+		f.told++
+		f.x.s.c.progress()
+		return nil
+	}
+	return f.deliver(i, &m.Message)
 }
 
 func (f *fetcher) deliver(i int, m *Message) error {

@@ -41,10 +41,10 @@ func TestFetch(t *testing.T) {
 			`* 2 FETCH (UID 2 FLAGS (b \Recent a \SEEN A) INTERNALDATE " 7-jul-1996 02:44:25 +0000" RFC822.SIZE 3 BODY[] {3}` + "\r\nb\r\n)\r\n" +
 			`* 3 FETCH (UID 3 FLAGS () INTERNALDATE "` + date + `" RFC822.SIZE 0 BODY[] "")` + "\r\n" + ok}},
 			[]string{`1 \Seen 1996-07-17T02:44:25-07:00 3 "a\r\n"`, `2 \Seen,a,b 1996-07-07T02:44:25+00:00 3 "b\r\n"`, `3 1996-07-17T02:44:25-07:00 0 ""`}},
-		{"lower case, any order, UID last, unknown items", all, 100, []rule{{when: "UID FETCH 1:3", reply: `* 1 fetch (x-gm-labels ("a)" (b {2}` + "\r\n))" + ` c)) body[] {1}` + "\r\na" + ` modseq (5) rfc822.size 9 internaldate "` + date + `" flags (x) uid 1)` + "\r\n" +
+		{"lower case, any order, UID last, unknown items", all, 100, []rule{{when: "UID FETCH 1:3", reply: `* 1 fetch (x-gm-labels ("a)" (b {2}` + "\r\n))" + ` c)) body[] {1}` + "\r\na" + ` modseq (5) rfc822.size 1 internaldate "` + date + `" flags (x) uid 1)` + "\r\n" +
 			"* 2 FETCH (BODY[] {1}\r\nb RFC822.SIZE -1 FLAGS NIL INTERNALDATE NIL UID 2)\r\n* 3 FETCH (BODY[] {1}\r\nc FLAGS (\\Seen ) INTERNALDATE \"00-Jan-0000 00:00:00 +0000\" UID 3 RFC822.SIZE nil)\r\n" + ok},
 			{when: "UID FETCH 2 (UID)", reply: "* 2 FETCH (UID 2)\r\n" + ok}, {when: "UID FETCH 2", reply: "* 2 FETCH (BODY[] {1}\r\nb RFC822.SIZE -1 FLAGS NIL INTERNALDATE NIL UID 2)\r\n" + ok}},
-			[]string{`1 x 1996-07-17T02:44:25-07:00 9 "a"`, `2 "b"`, `3 \Seen "c"`}},
+			[]string{`1 x 1996-07-17T02:44:25-07:00 1 "a"`, `2 "b"`, `3 \Seen "c"`}},
 		{"flags that break parsers", Items{Flags: true}, 0, []rule{{when: "UID FETCH 1:3", reply: `* 1 FETCH (UID 1 FLAGS (a]b "quoted" \ NonJunk;x Ü ` + "\xff" + ` \*))` + "\r\n* 2 FETCH (UID 2 FLAGS( a))\r\n* 3 FETCH (FLAGS (  a  b  )  UID  3 )\r\n" + ok}},
 			[]string{"1 NonJunk;x,a]b,quoted,Ü,\uFFFD", "2 a", "3 a,b"}},
 		{"flags first, body in a second response", Items{Flags: true, Body: true}, 100, []rule{{when: "UID FETCH 1:3", reply: "* 1 FETCH (UID 1 FLAGS (a))\r\n* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n* 2 FETCH (UID 2 FLAGS (b))\r\n* 3 FETCH (UID 3 FLAGS () BODY[] {1}\r\nc)\r\n* 2 FETCH (BODY[] {1}\r\nb)\r\n" + ok}},
@@ -64,7 +64,7 @@ func TestFetch(t *testing.T) {
 			[]string{`2 "b"`, `3 "c"`, "1 unreadable the server gives NIL for the body"}},
 		{"larger than wanted", body, 2, []rule{{when: "UID FETCH 1:3", reply: "* 1 FETCH (UID 1 BODY[] {3}\r\naaa)\r\n" + m2 + m3 + ok}}, []string{`1 {3}`, `2 "b"`, `3 "c"`}},
 		{"literal8, and a partial nobody asked for", body, 100, []rule{{when: "UID FETCH 1:3", reply: "* 1 FETCH (UID 1 BODY[]<0> {1}\r\nz BODY[] ~{2}\r\n\x00a)\r\n" + m2 + m3 + ok}}, []string{`1 "\x00a"`, `2 "b"`, `3 "c"`}},
-		{"one refused", body, 100, []rule{{when: "UID FETCH 1:3", reply: m2 + m3 + "TAG NO [SERVERBUG] some failed\r\n"}, present("1"), {when: "UID FETCH 1 (UID BODY", reply: "TAG NO cannot {5}\r\n"}},
+		{"one refused", body, 100, []rule{{when: "UID FETCH 1:3", reply: m2 + m3 + "TAG NO [SERVERBUG] some failed\r\n"}, present("1"), {when: "UID FETCH 1 (UID RFC822.SIZE BODY", reply: "TAG NO cannot {5}\r\n"}},
 			[]string{`2 "b"`, `3 "c"`, "1 refused NO cannot {5}"}},
 		{"busy once", body, 100, []rule{{when: "UID FETCH 1:3", reply: "TAG NO [UNAVAILABLE] later\r\n", times: 1}, {when: "UID FETCH 1:3", reply: "* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n" + m2 + m3 + ok}},
 			[]string{`1 "a"`, `2 "b"`, `3 "c"`}},
@@ -82,7 +82,7 @@ func TestFetch(t *testing.T) {
 			[]string{`1 "a"`, "2 folder-lost gone", "3 folder-lost gone"}},
 		{"headers, echoed otherwise", Items{Fields: []string{"message-id", "date"}}, 0, []rule{{when: "UID FETCH 1:3 (UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID DATE)])", reply: "* 1 FETCH (UID 1 BODY[header.fields (\"Date\" {10}\r\nMessage-Id )] {2}\r\n\r\n)\r\n* 2 FETCH (BODY[HEADER.FIELDS (DATE)] {5}\r\nA: b\n UID 2)\r\n* 3 FETCH (UID 3 BODY[HEADER.FIELDS (DATE)] NIL)\r\n" + ok}},
 			[]string{`1 h"\r\n"`, `2 h"A: b\n"`, `3 h""`}},
-		{"an item that the server does not know", Items{Size: true, InternalDate: true}, 0, []rule{{when: "UID FETCH 1:3 (UID)", reply: "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\n" + ok},
+		{"an item that the server does not know", Items{Size: true, InternalDate: true}, 0, []rule{{when: "UID FETCH 2:3 (UID)", reply: "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\n" + ok},
 			{when: "UID FETCH 1:3", reply: "* 1 FETCH (UID 1 INTERNALDATE \"" + date + "\")\r\n" + ok}, {when: "UID FETCH 1 ", reply: "* 1 FETCH (UID 1 INTERNALDATE \"" + date + "\")\r\n" + ok},
 			{when: "UID FETCH 2 ", reply: "* 2 FETCH (UID 2 INTERNALDATE \"" + date + "\")\r\n" + ok}, {when: "UID FETCH 3 ", reply: "* 3 FETCH (UID 3 INTERNALDATE \"" + date + "\")\r\n" + ok}},
 			[]string{"1 1996-07-17T02:44:25-07:00", "2 1996-07-17T02:44:25-07:00", "3 1996-07-17T02:44:25-07:00"}},

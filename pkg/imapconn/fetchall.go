@@ -87,8 +87,8 @@ func (f *fetcher) sweepResponse(c *conn, resp *response, from, to uint32, seen *
 	if err := c.fetchResponse(&f.m, &f.want); err != nil {
 		return err
 	}
-	need := f.want.items() &^ f.x.quirks.never
-	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || !seen.add(f.m.UID) {
+	need := f.want.items()
+	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || f.want.Body && f.isShort(&f.m.Message) || !seen.add(f.m.UID) {
 		return nil
 	}
 	if err := f.fn(&f.m.Message); err != nil {

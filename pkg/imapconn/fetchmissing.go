@@ -36,6 +36,17 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 	if IsBusy(refusal) {
 		return f.x.unreadable(refusal)
 	}
+	before := f.told
+	if begun, err := f.complete(missing); begun || err != nil {
+		return err
+	}
+	if missing = f.missing(missing); len(missing) == 0 {
+		return nil
+	}
+	if f.dropped && f.told > before {
+		f.limit = f.told - before
+		return nil // as many at a time as there is room for
+	}
 	if len(batch) == 1 && f.special[batch[0]].exists {
 		return f.verdict(batch[0], no)
 	}
@@ -76,15 +87,7 @@ func (f *fetcher) verdict(uid uint32, no *imap.Error) error {
 		}
 		return f.fail(uid, Refused, string(no.Type)+" "+no.Text)
 	}
-	m := f.parts[uid]
-	optional := gotFlags | gotDate | gotSize
-	switch need := f.want.items() &^ optional; {
-	case m == nil:
-		return f.fail(uid, NotReturned, "")
-	case m.got&need == need: // it never sends that item
-		f.x.quirks.never |= f.want.items() &^ m.got
-		return f.tell(&m.Message)
-	case m.got&gotNIL != 0:
+	if m := f.parts[uid]; m != nil && m.got&gotNIL != 0 {
 		return f.fail(uid, Unreadable, "the server gives NIL for the body")
 	}
 	return f.fail(uid, NotReturned, "")
@@ -137,11 +140,6 @@ func (f *fetcher) killedAlone(uid uint32, err error) error {
 		reason = Truncated
 	}
 	return f.fail(uid, reason, f.x.s.c.bye)
-}
-
-// quirks are habits of a server that show as it goes.
-type quirks struct {
-	never item // items that it does not send
 }
 
 // lookUp finds out which messages are still there, by FETCH and by SEARCH: a

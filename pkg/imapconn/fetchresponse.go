@@ -7,7 +7,7 @@ import (
 )
 
 // item is a set of data items that came in a FETCH response.
-type item uint8
+type item uint16
 
 const (
 	gotUID item = 1 << iota
@@ -16,9 +16,27 @@ const (
 	gotSize
 	gotHeader
 	gotBody
-	gotNIL   // the body was NIL
-	gotGmail // any of them: no message waits for these
+	gotNIL    // the body was NIL
+	gotGmail  // any of Gmail's items
+	gotLabels // X-GM-LABELS
 )
+
+// optional are the items without which a message is delivered, when they do not
+// come if they are asked for alone.
+const optional = gotFlags | gotDate | gotSize | gotLabels
+
+// unknown returns what did not come of what was needed.
+func (i item) unknown(need item) (u Unknown) {
+	for _, e := range []struct {
+		item    item
+		unknown Unknown
+	}{{gotFlags, UnknownFlags}, {gotDate, UnknownDate}, {gotSize, UnknownSize}, {gotLabels, UnknownLabels}} {
+		if need&^i&e.item != 0 {
+			u |= e.unknown
+		}
+	}
+	return u
+}
 
 // wanted is what a FETCH command asked for.
 type wanted struct {
@@ -34,7 +52,9 @@ func (w *wanted) items() item {
 	for _, e := range []struct {
 		on   bool
 		item item
-	}{{w.Flags, gotFlags}, {w.InternalDate, gotDate}, {w.Size, gotSize}, {w.Header || len(w.Fields) > 0, gotHeader}, {w.Body || w.partial, gotBody}} {
+	}{{w.Flags, gotFlags}, {w.InternalDate, gotDate}, {w.Size, gotSize},
+		{w.Header || len(w.Fields) > 0, gotHeader}, {w.Body || w.partial, gotBody},
+		{w.Gmail, gotLabels}} {
 		if e.on {
 			need |= e.item
 		}
@@ -161,22 +181,21 @@ func (c *conn) item(m *fetched, w *wanted) error {
 	case "FLAGS":
 		return c.flags(m)
 	case "INTERNALDATE":
-		s, isNil, err := c.str(maxName)
-		if err == nil {
+		s, _, err := c.str(maxName)
+		if date := rfc3339(s); err == nil && date != "" {
+			m.InternalDate = date
 			m.got |= gotDate
-			if !isNil {
-				m.InternalDate = rfc3339(s)
-			}
 		}
 		return err
 	case "RFC822.SIZE":
-		m.got |= gotSize
-		if n, ok := c.number(); ok && n < maxSize {
+		start := c.pos
+		if n, ok := c.number(); ok && n < maxSize && c.atEnd() {
 			m.Size = int64(n)
+			m.got |= gotSize
 			return nil
 		}
-		c.skipWord() // -1 and NIL were seen: asking again gives no better
-		return nil
+		c.pos = start
+		return c.skipValue() // -1 and NIL were seen
 	case "BODY[]", "BODY.PEEK[]":
 		if w.Body && !w.partial {
 			return c.bodyItem(m, w)
@@ -205,9 +224,10 @@ func (c *conn) item(m *fetched, w *wanted) error {
 // read numbers as floating point keep all below it exact.
 const maxSize = 1 << 53
 
-func (c *conn) skipWord() {
-	c.blanks()
-	c.word()
+// atEnd reports whether a value ends here.
+func (c *conn) atEnd() bool {
+	ch := c.peek()
+	return ch == ' ' || ch == ')' || ch == 0
 }
 
 // isPart tells whether the item is the body from an octet on.
@@ -294,8 +314,7 @@ const maxFlags = 1000
 // flags reads a list of flags, see flagList for what was seen.
 func (c *conn) flags(m *fetched) error {
 	if !c.accept('(') {
-		m.got |= gotFlags // NIL was seen
-		return c.skipValue()
+		return c.skipValue() // NIL was seen
 	}
 	m.Flags = m.Flags[:0]
 	for {

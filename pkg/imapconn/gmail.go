@@ -39,7 +39,9 @@ const (
 func (c *conn) gmailItem(m *fetched) (known bool, err error) {
 	switch string(c.name) {
 	case "X-GM-LABELS":
-		m.Gmail.Labels, err = c.labels()
+		if m.Gmail.Labels, err = c.labels(); m.Gmail.Labels != nil {
+			m.got |= gotLabels
+		}
 	case "X-GM-MSGID":
 		m.Gmail.MessageID, err = c.number64()
 	case "X-GM-THRID":

@@ -34,7 +34,7 @@ func TestGmailFetch(t *testing.T) {
 		{"too long", `UID 1 FLAGS () X-GM-LABELS ("` + strings.Repeat("x", 40<<10) + `" "` + strings.Repeat("y", 40<<10) + `") X-GM-MSGID 7 BODY[] {1}` + "\r\na", `1 "a" nil 7 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newScript(t, allCaps+" X-GM-EXT-1", rule{when: "UID FETCH 1 (UID FLAGS X-GM-MSGID X-GM-THRID X-GM-LABELS BODY.PEEK[])", reply: "* 1 FETCH (" + test.items + ")\r\n" + ok})
+			s := newScript(t, allCaps+" X-GM-EXT-1", rule{when: "UID FETCH 1 (UID FLAGS RFC822.SIZE X-GM-MSGID X-GM-THRID X-GM-LABELS BODY.PEEK[])", reply: "* 1 FETCH (" + test.items + ")\r\n" + ok})
 			x := s.examine()
 			if !x.s.HasGmail() {
 				t.Fatal("no Gmail")

@@ -9,13 +9,18 @@ type Items struct {
 	Fields       []string // BODY.PEEK[HEADER.FIELDS (...)], when Header is not set
 	Body         bool     // BODY.PEEK[]
 	Gmail        bool     // labels and numbers, where Session.HasGmail
+
+	// Listed, which may be nil, returns what RFC822.SIZE was when the message
+	// was listed, in octets, or -1. With Body.
+	Listed func(uid uint32) int64
 }
 
 // State says what became of a message that was asked for.
 type State uint8
 
 const (
-	// Have means that everything asked for is there.
+	// Have means that everything asked for is there, but for what Message.Unknown
+	// names.
 	Have State = iota
 	// Gone means that the message was expunged: it was looked up again.
 	Gone
@@ -42,7 +47,25 @@ const (
 	UIDValidityChanged Reason = "uidvalidity-changed"
 	// FolderLost: the folder cannot be opened any more.
 	FolderLost Reason = "folder-lost"
+	// Contradiction: the server gives empty bodies, or less than half of what
+	// its RFC822.SIZE says, each time; Message.Text has both numbers.
+	Contradiction Reason = "contradiction"
 )
+
+// Unknown is a set of items that the server was asked for, together with others
+// and alone, and did not give, or not in a form that can be read.
+type Unknown uint8
+
+// The items.
+const (
+	UnknownFlags  Unknown = 1 << iota
+	UnknownDate           // INTERNALDATE
+	UnknownSize           // RFC822.SIZE
+	UnknownLabels         // X-GM-LABELS
+)
+
+// Has reports whether an item is in the set.
+func (u Unknown) Has(item Unknown) bool { return u&item != 0 }
 
 // Message is what FETCH gave. It and its slices are valid until the function
 // that receives it returns; the strings stay valid.
@@ -51,12 +74,13 @@ type Message struct {
 	State State
 
 	Flags        []string // canonical case, sorted, without duplicates and \Recent
-	InternalDate string   // RFC 3339 with the server's offset, "" if the server's date is none
-	Size         int64    // RFC822.SIZE, -1 if unknown
+	InternalDate string   // RFC 3339 with the server's offset, or ""
+	Size         int64    // RFC822.SIZE, -1 if unknown; with Items.Body the largest that was said
 	Header       []byte   // what Items.Header or Items.Fields asked for
 	Body         []byte   // nil if it was not asked for, or is larger than maxBody
 	Gmail        Gmail    // what Items.Gmail asked for; stays valid
 	Literal      int64    // octets of the body as the server announced them, -1 if there was none
+	Unknown      Unknown  // items asked for that stay unknown
 
 	Reason Reason // of a Failed message
 	Text   string // the server's own words, cut to 1 KiB of valid UTF-8, not safe to print

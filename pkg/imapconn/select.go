@@ -21,7 +21,7 @@ type Selected struct {
 
 	s       *Session
 	command string // SELECT or EXAMINE
-	quirks  quirks // what this server was seen to leave out
+	silent  int    // messages for which this server did not give an item though it was asked for that alone
 }
 
 // Examine opens a mailbox for reading; nothing in it changes, \Seen and

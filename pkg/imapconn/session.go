@@ -30,6 +30,7 @@ type Session struct {
 	caution     int    // messages that Append sends alone, after a BAD
 	held        int    // waits in a row for a busy server
 	sets        setLength
+	sizes       sizeHabit
 
 	delays []time.Duration // before attempts to connect again
 }

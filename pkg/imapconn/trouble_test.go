@@ -234,11 +234,11 @@ func TestTroubleLasts(t *testing.T) {
 	t.Run("one broken message", func(t *testing.T) {
 		const three = "* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n"
 		server := newScript(t, "IMAP4rev1",
-			rule{when: "UID FETCH 1:3 (UID BODY", reply: three + "TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n"},
-			rule{when: "UID FETCH 2:3 (UID BODY", reply: "TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n"},
-			rule{when: "UID FETCH 2 (UID BODY", reply: "TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n"},
+			rule{when: "UID FETCH 1:3 (UID RFC822.SIZE BODY", reply: three + "TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n"},
+			rule{when: "UID FETCH 2:3 (UID RFC822.SIZE BODY", reply: "TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n"},
+			rule{when: "UID FETCH 2 (UID RFC822.SIZE BODY", reply: "TAG NO [UNAVAILABLE] UID FETCH Server error - Please try again later\r\n"},
 			rule{when: "UID FETCH 2:3 (UID)", reply: "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\nTAG OK\r\n"},
-			rule{when: "UID FETCH 3 (UID BODY", reply: "* 3 FETCH (UID 3 BODY[] {1}\r\nc)\r\nTAG OK\r\n"})
+			rule{when: "UID FETCH 3 (UID RFC822.SIZE BODY", reply: "* 3 FETCH (UID 3 BODY[] {1}\r\nc)\r\nTAG OK\r\n"})
 		var got []string
 		err := server.examine().Fetch(t.Context(), []uint32{1, 2, 3}, Items{Body: true}, 100, func(m *Message) error { got = append(got, show(m)); return nil })
 		if err != nil {

@@ -60,6 +60,13 @@ func (f *fields) message(r *Message) {
 		case "change":
 			r.Change = f.str()
 			return 17
+		case "rfc822_size":
+			size := f.num()
+			r.RFC822Size = &size
+			return 18
+		case "unknown":
+			r.Unknown = f.list()
+			return 19
 		}
 		return -1
 	})
@@ -323,6 +330,12 @@ func (f *fields) end(r *End) {
 		case "flag_changes":
 			r.FlagChanges = f.num()
 			return 14
+		case "unknown":
+			r.Unknown = f.num()
+			return 15
+		case "sizes_differ":
+			r.SizesDiffer = f.num()
+			return 16
 		}
 		return -1
 	})

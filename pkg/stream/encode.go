@@ -130,6 +130,12 @@ func (r *Message) appendTo(b []byte) ([]byte, int) {
 	o.list("flags", r.Flags)
 	o.opt("internaldate", r.InternalDate)
 	o.num("size", r.Size)
+	if r.RFC822Size != nil {
+		o.num("rfc822_size", *r.RFC822Size)
+	}
+	if len(r.Unknown) > 0 {
+		o.list("unknown", r.Unknown)
+	}
 	o.opt("received", r.Received)
 	if r.Twin {
 		o.flag("twin", true)
@@ -283,6 +289,8 @@ func (r *End) appendTo(b []byte) ([]byte, int) {
 	o.num("failed", r.Failed)
 	o.num("folders_failed", r.Folders)
 	o.num("octets", r.Octets)
+	o.optNum("unknown", r.Unknown)
+	o.optNum("sizes_differ", r.SizesDiffer)
 	o.optNum("left_out", r.LeftOut)
 	o.optNum("skipped", r.Skipped)
 	o.extra(r.Extra)

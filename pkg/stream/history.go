@@ -79,7 +79,7 @@ func (h *History) note(b *Begin, stream int, rec Record) {
 			f.delta = stream
 		}
 	case *Message:
-		if delta && r.Change != "" {
+		if delta && r.Change != "" && !r.Lacks(ItemFlags) {
 			p := h.place(b, r.Folder, r.UIDValidity)
 			p.flags[r.UID] = change{stream, h.number(r.Flags)}
 		}
@@ -214,6 +214,7 @@ func (f *fold) message(m *Message) Record {
 	f.hidden = f.at.vanished > f.stream || f.at.gone[m.UID] > f.stream || m.Change != "" && f.begin.Base != "" && f.complete
 	if c, ok := f.at.flags[m.UID]; ok && c.stream > f.stream {
 		m.Flags = f.lists[c.list]
+		m.Learn(ItemFlags)
 	}
 	return unless(f.hidden, m)
 }

@@ -129,6 +129,8 @@ type Message struct {
 	Flags        []string // sorted, without \Recent
 	InternalDate string   // RFC 3339 with the server's own offset, or ""
 	Size         int64    // octets
+	RFC822Size   *int64   // what the server says that they are, where that is another number; or nil
+	Unknown      []string // ItemFlags, ItemDate and others that the server was asked for and did not give; sorted
 	Received     string   // digest of the Received lines, or ""
 	Twin         bool     // another message of the folder has the same size and INTERNALDATE
 	Header       []byte   // a JSON object for people, or nil
@@ -148,11 +150,30 @@ type Message struct {
 // flags are news, and as a rule its octets are not here.
 const ChangeFlags = "flags"
 
+// Items of a message that may stand in Unknown.
+const (
+	ItemFlags  = "flags"
+	ItemDate   = "internaldate"
+	ItemLabels = "gmail_labels"
+	ItemSize   = "size"
+)
+
+// Lacks reports whether the server did not give an item of the message though it
+// was asked.
+func (m *Message) Lacks(item string) bool { return slices.Contains(m.Unknown, item) }
+
+// Learn takes an item out of Unknown.
+func (m *Message) Learn(item string) {
+	if m.Lacks(item) {
+		m.Unknown = slices.DeleteFunc(slices.Clone(m.Unknown), func(s string) bool { return s == item })
+	}
+}
+
 // Clone returns a copy that stays when the next record is read.
 func (m *Message) Clone() *Message {
 	c := *m
 	c.Flags, c.Header, c.Extra, c.body = slices.Clone(m.Flags), slices.Clone(m.Header), slices.Clone(m.Extra), slices.Clone(m.body)
-	c.GmailLabels = slices.Clone(m.GmailLabels)
+	c.GmailLabels, c.Unknown = slices.Clone(m.GmailLabels), slices.Clone(m.Unknown)
 	return &c
 }
 
@@ -195,7 +216,9 @@ const (
 	ReasonTooLarge    Reason = "too-large"
 	ReasonAmbiguous   Reason = "ambiguous" // which of several messages is missing cannot be told
 	ReasonDamaged     Reason = "damaged"   // the octets in a stream are not those of their sha256
-	ReasonInBase      Reason = "in-base"   // a delta names it, and its octets are in the base
+	// ReasonContradiction: what the server says of the message does not fit what it gives.
+	ReasonContradiction Reason = "contradiction"
+	ReasonInBase        Reason = "in-base" // a delta names it, and its octets are in the base
 )
 
 // ReasonContent is the reason of a skipped record: what the message holds.
@@ -305,6 +328,8 @@ type End struct {
 	Failed      int64 // failed messages
 	Folders     int64 // failed folders
 	Octets      int64 // sum of the emitted messages' sizes
+	Unknown     int64 // of those emitted, so many with items that are unknown
+	SizesDiffer int64 // and so many with another size than the server says
 	LeftOut     int64 // messages of the stream's folders that its filters left out
 	Skipped     int64 // of them, so many have a skipped record
 	Plan        bool  // write present, missing and ambiguous
@@ -327,6 +352,8 @@ func (e *End) Add(o *End) {
 	e.Failed += o.Failed
 	e.Folders += o.Folders
 	e.Octets += o.Octets
+	e.Unknown += o.Unknown
+	e.SizesDiffer += o.SizesDiffer
 	e.LeftOut += o.LeftOut
 	e.Skipped += o.Skipped
 }

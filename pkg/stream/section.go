@@ -44,6 +44,7 @@ func fault(kind Kind, err error) error {
 // counts is what both ends of a stream count, in one way.
 type counts struct {
 	records, emitted, gone, failed, folders, skipped, octets int64
+	unknown, differ                                          int64 // messages, see End
 
 	open parts // the message whose parts are under way
 }
@@ -55,6 +56,8 @@ type parts struct {
 	uid       uint32
 	next, all int
 	size      int64
+
+	unknown, differ int64 // 1 if it counts there
 }
 
 func (c *counts) add(r Record) {
@@ -64,8 +67,14 @@ func (c *counts) add(r Record) {
 		c.emitted++
 		c.octets += r.Size
 		c.open = parts{}
+		unknown, differ := int64(min(1, len(r.Unknown))), int64(0)
+		if r.RFC822Size != nil {
+			differ = 1
+		}
+		c.unknown += unknown
+		c.differ += differ
 		if r.Parts > 0 {
-			c.open = parts{folder: r.Folder, validity: r.UIDValidity, uid: r.UID, next: 1, all: r.Parts, size: r.Size}
+			c.open = parts{folder: r.Folder, validity: r.UIDValidity, uid: r.UID, next: 1, all: r.Parts, size: r.Size, unknown: unknown, differ: differ}
 		}
 	case *Body:
 		if c.open.next++; r.Part == r.Parts {
@@ -90,6 +99,8 @@ func (c *counts) fail(r *Failed) {
 	if c.open.all > 0 && c.open.uid == r.UID && c.open.folder == r.Folder {
 		c.emitted--
 		c.octets -= c.open.size
+		c.unknown -= c.open.unknown
+		c.differ -= c.open.differ
 		c.open = parts{}
 	}
 }
@@ -336,7 +347,7 @@ func (s *section) abandon() {
 func (s *section) close(end *End) (Record, error) {
 	c := s.counts
 	fits := end.Hash == hex.EncodeToString(s.hash.Sum(nil)) && end.Records == c.records && end.Emitted == c.emitted &&
-		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && c.open.all == 0
+		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && end.Unknown == c.unknown && end.SizesDiffer == c.differ && c.open.all == 0
 	switch {
 	case !fits && !s.edited:
 		return nil, fault(Edited, errors.New("the counts and hash of the end record do not fit what came before it"))

@@ -180,11 +180,13 @@ func hashOf(lines []string) string {
 
 // endOf returns the end record that fits the lines.
 func endOf(lines ...string) string {
-	var emitted, gone, failed, folders, skipped, octets, open, size int64
+	var emitted, gone, failed, folders, skipped, octets, open, size, unknown, differ int64
 	for _, l := range lines {
 		var r struct {
 			Type                   string
 			UID, Size, Parts, Part int64
+			Unknown                any
+			Claim                  any `json:"rfc822_size"`
 		}
 		if err := json.Unmarshal([]byte(l), &r); err != nil {
 			panic(err)
@@ -192,6 +194,12 @@ func endOf(lines ...string) string {
 		switch {
 		case r.Type == "message":
 			emitted, octets, open, size = emitted+1, octets+r.Size, 0, r.Size
+			if list, ok := r.Unknown.([]any); ok && len(list) > 0 {
+				unknown++
+			}
+			if r.Claim != nil {
+				differ++
+			}
 			if r.Parts > 0 {
 				open = r.UID
 			}
@@ -212,8 +220,14 @@ func endOf(lines ...string) string {
 		}
 	}
 	more := ""
+	if unknown > 0 {
+		more += fmt.Sprintf(`,"unknown":%d`, unknown)
+	}
+	if differ > 0 {
+		more += fmt.Sprintf(`,"sizes_differ":%d`, differ)
+	}
 	if skipped > 0 {
-		more = fmt.Sprintf(`,"left_out":%d,"skipped":%d`, skipped+1, skipped)
+		more += fmt.Sprintf(`,"left_out":%d,"skipped":%d`, skipped+1, skipped)
 	}
 	return fmt.Sprintf(`{"type":"end","listed":%d,"emitted":%d,"gone":%d,"failed":%d,"folders_failed":%d,"octets":%d%s,"records":%d,"hash":"%s"}`,
 		emitted+gone+failed, emitted, gone, failed, folders, octets, more, len(lines), hashOf(lines))

@@ -50,6 +50,9 @@ func (l *list) deltas() {
 		state = []string{inboxHas(1, "y"), inboxHas(2, seen), inboxHas(3, seen), inboxHas(4, seen)}
 	l.ok("delta-equals-alone", "it has its octets, so that it counts where the base is not", equals+deltaOf(equals, had("1:4"), goneRec(4)), "one", "one").
 		state = []string{inboxHas(1, "y")}
+	blank := strings.Replace(flagged(3, ""), `"size":3`, `"size":3,"unknown":["flags"]`, 1)
+	l.ok("delta-unknown-flags", "flags that are unknown change nothing", full+deltaOf(full, had("1:3"), flagged(1, `"x"`), blank), "one", "two", "three").
+		state = []string{inboxHas(1, "x"), inboxHas(2, seen), inboxHas(3, seen)}
 	l.add("delta-gap", "corrupt", "a delta is missing", full+tuesday)
 	l.add("delta-out-of-order", "corrupt", "a delta before its base, behind another stream", full+tuesday+monday)
 	v := l.odd("delta-gap-edited", "in an edited stream nobody knows what the base was", full+tuesday, "one", "two", "three", "five")

@@ -112,6 +112,10 @@ func (l *list) records() {
 	l.ok("gmail", "messages with Gmail's labels and numbers, and one whose labels are known to be none", whole(begin, inbox,
 		messageWith("INBOX", 7, 1, 3, `,"gmail_labels":["\\Important","Reisen/Bücher"],"gmail_msgid":"18446744073709551615","gmail_thrid":"1278455344230334865","sha256":"`+sha("one")+`","body":"one"`),
 		messageWith("INBOX", 7, 2, 3, `,"gmail_labels":[],"sha256":"`+sha("two")+`","body":"two"`)), "one", "two")
+	l.ok("unknown-items", "messages whose flags or date the server did not give, and one whose size it counts otherwise", whole(begin, inbox,
+		strings.Replace(messageWith("INBOX", 7, 1, 3, `,"unknown":["flags","internaldate"],"sha256":"`+sha("one")+`","body":"one"`), `"flags":["\\Seen"],"internaldate":"2020-01-02T03:04:05+02:00"`, `"flags":[]`, 1),
+		messageWith("INBOX", 7, 2, 3, `,"rfc822_size":5,"sha256":"`+sha("two")+`","body":"two"`),
+		messageWith("INBOX", 7, 3, 5, `,"rfc822_size":0,"unknown":["gmail_labels","mood"],"sha256":"`+sha("three")+`","body":"three"`)), "one", "two", "three")
 	l.ok("hashes", "messages with the sha256 of their octets alone", whole(beginWith("hashes", ""), inbox, messageWith("INBOX", 7, 1, 2, `,"sha256":"`+sha("hi")+`"`)), "")
 	l.ok("gone", "a message that was expunged", whole(begin, inbox, message(1, "one"), `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`, message(3, "three")), "one", "three")
 	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"content","text":"skip-raw=virus"}`

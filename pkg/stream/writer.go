@@ -146,6 +146,7 @@ var lineFeed = []byte{'\n'}
 func (w *Writer) End(e *End) error {
 	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
 	e.Octets, e.Skipped, e.Records = w.counts.octets, w.counts.skipped, w.counts.records
+	e.Unknown, e.SizesDiffer = w.counts.unknown, w.counts.differ
 	if e.Plan && e.Missing == 0 {
 		e.Missing = e.Emitted - e.Spare
 	}

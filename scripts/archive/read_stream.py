@@ -15,7 +15,7 @@ MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s prefix:s delimiter:s target_user:s target_host:s key:s filters:l labels:t base:s spec:s",
     "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
-    "message": "folder:s uidvalidity:u uid:u change:s target:s key:s flags:l internaldate:s size:n received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
+    "message": "folder:s uidvalidity:u uid:u change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
     "gone": "folder:s uidvalidity:u uid:u",
@@ -26,7 +26,7 @@ FIELDS = {
     "delete": "target:s target_uidvalidity:u target_uid:u key:s copy_of:u sha256:h",
     "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
     "flags": "folder:s uidvalidity:u uid:u target:s target_uidvalidity:u target_uid:u add:l remove:l",
-    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n left_out:n skipped:n flag_changes:n records:n hash:s",
+    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n left_out:n skipped:n flag_changes:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
 FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
@@ -256,7 +256,7 @@ class Reader:
         self.accounts.add(account)
         self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
-        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets"), 0)
+        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets", "unknown", "sizes_differ"), 0)
         self.taker.begin(r)
         if r.get("base") and not r.get("plan") and known:
             self.taker.delta(r)
@@ -277,10 +277,11 @@ class Reader:
         self.turn, self.turned = turn, True
         self.counts["emitted"] += 1
         self.counts["octets"] += size
+        self.count_odd(r, 1)
         who, sha256 = identity(self.begun, r), r.get("sha256")
         if "change" in r and not (body or parts):
             if who in self.state and self.state[who][1] < self.streams:
-                self.state[who] = r.get("flags", []), self.streams
+                self.note(who, r)
             return
         again = who in self.seen
         need(not again or None in (sha256, self.seen[who]) or sha256 == self.seen[who])
@@ -295,7 +296,17 @@ class Reader:
         elif not again:
             self.messages += 1
         if not parts:
+            self.note(who, r)
+
+    def note(self, who, r):
+        """Remembers the flags of a message; those that are unknown do not take the place of any."""
+        if "flags" not in r.get("unknown", []) or who not in self.state:
             self.state[who] = r.get("flags", []), self.streams
+
+    def count_odd(self, r, n):
+        """Counts a message that has unknown items, or another size than its server says."""
+        self.counts["unknown"] += n if r.get("unknown") else 0
+        self.counts["sizes_differ"] += n if "rfc822_size" in r else 0
 
     def fits(self, r):
         """Tells whether a body part is the one that comes next."""
@@ -313,7 +324,7 @@ class Reader:
             o["octets"].write(octets)
         if r["part"] == r["parts"]:
             self.open = None
-            self.state[o["identity"]] = o["record"].get("flags", []), self.streams
+            self.note(o["identity"], o["record"])
             if not o["again"]:
                 self.deliver(o["record"], o["octets"], r["sha256"])
 
@@ -334,6 +345,7 @@ class Reader:
         self.counts["emitted"] -= 1
         self.counts["failed"] += 1
         self.counts["octets"] -= self.open["record"].get("size", 0)
+        self.count_odd(self.open["record"], -1)
         self.forget()
 
     def lose(self):

@@ -1,0 +1,156 @@
+package imapconn
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+)
+
+// shortAnswer is a body with fewer octets than the server says that it has. It
+// is asked for again, then once more on a new connection. What it is then counts:
+// an empty body, or less than half, is a Contradiction; anything else is taken
+// for what the message is, from a server that counts badly.
+type shortAnswer struct {
+	uid   uint32
+	claim int64 // the largest RFC822.SIZE that was said
+	most  int64 // octets of the longest answer
+	sum   [sha256.Size]byte
+	same  bool // all answers were the same octets
+}
+
+// maxShort is how many messages are asked for again together before it is
+// known whether the server counts badly.
+const maxShort = 3
+
+// sizeHabit is what was found of how a server counts.
+type sizeHabit struct {
+	confirmed int // messages in a row that stayed a little shorter than their size
+}
+
+// believed is how many messages must have stayed short by a little until the
+// server is known to count badly, and little differences are believed.
+const believed = 3
+
+// accepts reports whether a body may be that short without being asked for
+// again: such is the server's habit, and the difference is a little one.
+func (h *sizeHabit) accepts(octets, claim int64) bool {
+	return h.confirmed >= believed && isLittle(octets, claim)
+}
+
+// stayed notes that a body stayed as it was, and mended that it did not.
+func (h *sizeHabit) stayed(octets, claim int64) {
+	if isLittle(octets, claim) {
+		h.confirmed++
+	}
+}
+
+func (h *sizeHabit) mended() { h.confirmed = 0 }
+
+// isLittle tells what a server that counts line ends or estimates may be wrong
+// by: a tenth, or 100 octets.
+func isLittle(octets, claim int64) bool {
+	return octets > 0 && (claim-octets <= claim/10 || claim-octets <= 100 && octets > claim/2)
+}
+
+// contradicts reports whether a body is empty or less than half of what the
+// server says.
+func contradicts(octets, claim int64) bool {
+	return octets < claim && (octets == 0 || octets < (claim+1)/2)
+}
+
+// contradiction says what does not fit.
+func contradiction(octets, claim int64) string {
+	return fmt.Sprintf("the server says RFC822.SIZE %d and sends %d octets", claim, octets)
+}
+
+// isShort sets the Size of a message with a body to the largest that the server
+// has said, and reports whether the body is to be asked for again. The last time
+// it may make the message a Failed one.
+func (f *fetcher) isShort(m *Message) bool {
+	if f.want.Listed != nil {
+		m.Size = max(m.Size, f.want.Listed(m.UID))
+	}
+	a := f.answered[m.UID]
+	if a != nil {
+		m.Size = max(m.Size, a.claim)
+	}
+	habit := &f.x.s.sizes
+	if m.Literal >= m.Size {
+		if a != nil {
+			habit.mended()
+		}
+		return false
+	}
+	sum := sha256.Sum256(m.Body)
+	if a == nil {
+		if habit.accepts(m.Literal, m.Size) {
+			return false
+		}
+		f.short = append(f.short, shortAnswer{m.UID, m.Size, m.Literal, sum, true})
+		return true
+	}
+	a.claim = m.Size
+	a.same = a.same && a.most == m.Literal && a.sum == sum
+	a.most = max(a.most, m.Literal)
+	switch {
+	case a.same && habit.accepts(m.Literal, m.Size):
+		return false
+	case !f.last:
+		f.short = append(f.short, *a)
+		return true
+	case contradicts(m.Literal, m.Size), m.Literal < a.most:
+		text := contradiction(m.Literal, m.Size)
+		if m.Literal < a.most {
+			text += fmt.Sprintf(", and %d before", a.most)
+		}
+		*m = Message{UID: m.UID, State: Failed, Size: m.Size, Literal: m.Literal, Reason: Contradiction, Text: text}
+		return false
+	case a.same:
+		habit.stayed(m.Literal, m.Size)
+	}
+	return false
+}
+
+// askShortAgain asks again for the messages whose bodies were too short: a few
+// until it is known how the server counts, then more at a time.
+func (f *fetcher) askShortAgain() error {
+	short := f.short
+	for most := maxShort; len(short) > 0; most *= 2 {
+		n := min(most, len(short))
+		if f.x.s.sizes.confirmed >= believed {
+			n = len(short)
+		}
+		if err := f.askTwice(short[:n]); err != nil {
+			return err
+		}
+		short = short[n:]
+	}
+	return nil
+}
+
+// askTwice asks for messages on this connection, and for what is short still on
+// a new one.
+func (f *fetcher) askTwice(some []shortAnswer) error {
+	for _, last := range []bool{false, true} {
+		if len(some) == 0 {
+			return nil
+		}
+		if last {
+			f.x.s.Close()
+		}
+		f.last, f.answered, f.short = last, make(map[uint32]*shortAnswer, len(some)), nil
+		uids := make([]uint32, len(some))
+		for i := range some {
+			uids[i] = some[i].uid
+			f.answered[some[i].uid] = &some[i]
+		}
+		slices.Sort(uids)
+		f.begin(uids)
+		if err := f.run(); err != nil {
+			return err
+		}
+		some = f.short
+	}
+	return context.Cause(f.ctx)
+}
