@@ -17,11 +17,16 @@ const (
 	askOctets = 8 << 10
 )
 
-// question is a command about one mailbox that is answered by one response.
+// question is a command about one mailbox that is answered by one response, or
+// by all that come before it ends.
 type question[T any] struct {
 	command func(c *conn, wire string) *command
 	// read takes a response. mine is false for one that is no answer.
 	read func(c *conn, resp *response) (value T, mine bool, err error)
+	// gather, if set, takes the place of read: it adds what a response says to
+	// the value.
+	gather func(c *conn, resp *response, value *T)
+	others int // mailboxes about which the server has just answered
 }
 
 // reply is what a server answered about one mailbox, or why nothing: an
@@ -63,7 +68,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		case to-from > 1: // which of them is it?
 			alone = to - from
 			continue
-		case fatal == maxFatal, fatal == len(wires)-1: // it is not the mailbox
+		case fatal == maxFatal, fatal == len(wires)-1+q.others: // it is not the mailbox
 			return nil, err
 		default:
 			fatal++
@@ -145,6 +150,8 @@ func (q *question[T]) together(c *conn, wires []string, replies []reply[T]) (ok 
 		}
 		if replies[i] = (reply[T]{err: err}); err == nil {
 			answered = append(answered, i)
+		} else if q.gather != nil {
+			came = came[:len(came)-1]
 		}
 	}
 	c.touch()
@@ -159,6 +166,14 @@ func (q *question[T]) together(c *conn, wires []string, replies []reply[T]) (ok 
 
 // collect keeps the answers that come, those too that cannot be understood.
 func (q *question[T]) collect(c *conn, came *[]reply[T]) func(*response) error {
+	if q.gather != nil {
+		*came = append(*came, reply[T]{})
+		value := &(*came)[len(*came)-1].value
+		return func(resp *response) error {
+			q.gather(c, resp, value)
+			return nil
+		}
+	}
 	return func(resp *response) error {
 		value, mine, err := q.read(c, resp)
 		if !mine {

@@ -105,6 +105,9 @@ func (s *Session) list(c *conn, spaces, keep folder.Spaces, detail Detail) ([]Ma
 		}
 	}
 	boxes := s.mailboxes(entries, subscribed, keep)
+	if err := s.settleLevels(c, boxes); err != nil {
+		return nil, err
+	}
 	for i := range boxes {
 		if state, known := states[inboxFold(boxes[i].Wire)]; known {
 			boxes[i].state = &state
@@ -136,6 +139,25 @@ func (s *Session) everything(c *conn, pattern string, detail Detail, states map[
 		err = nil
 	}
 	return entries, subscribed, err
+}
+
+// settleLevels opens the mailboxes that are listed as such and as mere levels
+// too: what cannot be opened is a level.
+func (s *Session) settleLevels(c *conn, boxes []Mailbox) error {
+	for i := range boxes {
+		if !boxes[i].level || !boxes[i].Selectable() {
+			continue
+		}
+		_, err := s.openOn(c, "EXAMINE", boxes[i].Wire)
+		s.selected = nil
+		switch {
+		case err != nil && !s.isAnswer(err):
+			return err
+		case err != nil:
+			boxes[i].Attributes = tidy(append(boxes[i].Attributes, `\Noselect`))
+		}
+	}
+	return nil
 }
 
 // returnOptions are what to ask LIST for beside names (RFC 5258), the best first.
@@ -175,7 +197,7 @@ func (s *Session) listing(c *conn, typ string, command *command, states map[stri
 		if resp.typ == "STATUS" && states != nil {
 			c.progress()
 			line, err := c.statusResponse()
-			if err == nil && line.err == nil && len(states) < maxMailboxes {
+			if err == nil && line.err == nil && line.counted && len(states) < maxMailboxes {
 				states[inboxFold(line.wire)] = line.Status
 			}
 			return err
@@ -197,21 +219,21 @@ func (s *Session) listing(c *conn, typ string, command *command, states map[stri
 	return entries, err
 }
 
-// mailboxes makes one Mailbox of every name in spaces.
+// mailboxes makes one Mailbox of every name in spaces. Of a name that stands
+// there twice it takes what both say: if one of them can be opened, it can.
 func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Spaces) []Mailbox {
 	subs := map[string]bool{}
 	for _, e := range subscribed {
 		subs[inboxFold(e.wire)] = true
 	}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	var boxes []Mailbox
 	for _, e := range entries {
 		key := inboxFold(e.wire)
 		space := s.spaces.space(e.wire)
-		if e.wire == "" || seen[key] || !spaces.Has(space) {
+		if e.wire == "" || !spaces.Has(space) {
 			continue
 		}
-		seen[key] = true
 		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Space: space, Subscribed: subs[key]}
 		for _, a := range e.attributes {
 			if a == `\Subscribed` {
@@ -221,6 +243,11 @@ func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Space
 			}
 		}
 		box.Attributes = tidy(box.Attributes)
+		if i, again := seen[key]; again {
+			boxes[i].join(&box)
+			continue
+		}
+		seen[key] = len(boxes)
 		boxes = append(boxes, box)
 	}
 	return boxes

@@ -49,7 +49,7 @@ func TestList(t *testing.T) {
 		{"LSUB refused", "IMAP4rev1", append(plain("* LIST () \".\" a\r\n"), rule{when: "LSUB", reply: "TAG NO\r\n"}), []string{`a "a" "."`}},
 		{"hostile", "IMAP4rev1", plain("* LIST (\\X\r\n* LIST\r\n* LIST ()\r\n* LIST () \"/\"\r\n* LIST () \"/\" \"\"\r\n* LIST () nil plain \r\n* LIST () \"\" two words\r\n* LIST () \"\\\\\" \"q\\\"\\\\\"\r\n* LIST () \"/\" {3}\r\nl(t\r\n" +
 			"* LIST ( \\Marked ) \"/\" plain\r\n* LIST \"/\" bare\r\n* X-LIST {2}\r\nab\r\n"),
-			[]string{`bare "bare" "/"`, `l(t "l(t" "/"`, `plain "plain" ""`, `q"\ "q\"\\" "\\"`, `two words "two words" ""`}},
+			[]string{`bare "bare" "/"`, `l(t "l(t" "/"`, `plain "plain" "/" \Marked`, `q"\ "q\"\\" "\\"`, `two words "two words" ""`}},
 		{"foreign", "IMAP4rev1 NAMESPACE", append(plain("* LIST () \".\" INBOX\r\n* LIST () \".\" INBOX.a\r\n* LIST () \".\" inbox.b\r\n* LIST () \".\" user.ann\r\n* LIST () \".\" user\r\n* LIST () \".\" public\r\n"),
 			rule{when: "NAMESPACE", reply: `* NAMESPACE (("INBOX." ".")) (("user." ".")) (("" "."))` + "\r\n" + ok}),
 			[]string{`INBOX "INBOX" "."`, `INBOX.a "INBOX.a" "."`, `inbox.b "inbox.b" "."`}},
@@ -233,7 +233,7 @@ func TestStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			results, err := newScript(t, test.caps, test.rules...).open().Status(context.Background(), boxes, true)
+			results, err := newScript(t, test.caps, test.rules...).open().told(context.Background(), boxes, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -262,7 +262,7 @@ func TestStatusMany(t *testing.T) {
 		}
 		rules = append(rules, rule{when: when, reply: fmt.Sprintf("* STATUS other (MESSAGES %d)\r\nTAG OK\r\n", i)})
 	}
-	results, err := newScript(t, "IMAP4rev1", rules...).open().Status(context.Background(), boxes, false)
+	results, err := newScript(t, "IMAP4rev1", rules...).open().told(context.Background(), boxes, false)
 	if err != nil {
 		t.Fatal(err)
 	}

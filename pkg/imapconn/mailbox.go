@@ -1,6 +1,8 @@
 package imapconn
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -17,16 +19,31 @@ type Mailbox struct {
 	Space      folder.Space // whose it is (RFC 2342)
 
 	state *Status // if it came along
+	level bool    // it was also listed as one that cannot be selected
 }
+
+// join takes over what another entry of the same name says. One that can be
+// selected outweighs one that cannot.
+func (m *Mailbox) join(o *Mailbox) {
+	if m.Selectable() != o.Selectable() {
+		m.level = true
+		mere := m
+		if m.Selectable() {
+			mere = o
+		}
+		mere.Attributes = slices.DeleteFunc(mere.Attributes, isLevel)
+	}
+	m.Attributes = tidy(append(m.Attributes, o.Attributes...))
+	m.Subscribed = m.Subscribed || o.Subscribed
+	m.Delimiter = cmp.Or(m.Delimiter, o.Delimiter)
+}
+
+// isLevel reports whether an attribute says that a mailbox cannot be selected.
+func isLevel(attribute string) bool { return attribute == `\Noselect` || attribute == `\NonExistent` }
 
 // Selectable tells whether the mailbox can hold messages.
 func (m *Mailbox) Selectable() bool {
-	for _, a := range m.Attributes {
-		if a == `\Noselect` || a == `\NonExistent` {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(m.Attributes, isLevel)
 }
 
 // canonicalAttributes are spelt as in RFC 3501, 3348, 5258 and 6154.

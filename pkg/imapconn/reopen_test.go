@@ -20,7 +20,7 @@ func TestReopen(t *testing.T) {
 	if n := len(s.sent("LOGIN")) + len(s.sent("AUTHENTICATE")); n != 2 {
 		t.Errorf("%d logins", n)
 	}
-	if _, _, err := again.Reopen(context.Background()); err == nil {
-		t.Error("a refused STATUS is no error")
+	if _, told, err := again.Reopen(context.Background()); err != nil || told.Messages != 3 {
+		t.Errorf("STATUS is refused, and EXAMINE is not asked: %+v, %v", told, err)
 	}
 }

@@ -48,37 +48,47 @@ func (s *Session) open(ctx context.Context, command, wire string) (*Selected, er
 }
 
 func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
-	x := &Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command}
+	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command}}
+	x := &o.Selected
 	s.selected = nil
 	c.exists, c.expunges = unknownExists, 0
-	permanent := false
-	note := func(resp *response) error {
-		switch resp.typ {
-		case "EXISTS":
-			x.Messages = resp.num
-		case "FLAGS":
-			x.Flags = flagList(c.text[c.pos:])
-		case "OK", "NO":
-			if resp.status.code == "PERMANENTFLAGS" {
-				permanent = true
-			}
-			x.note(&resp.status)
-		}
+	resp, err := c.run(c.command(command).astring(wire), func(resp *response) error {
+		o.take(c, resp)
 		return nil
-	}
-	resp, err := c.run(c.command(command).astring(wire), note)
+	})
 	if err != nil {
 		return nil, err
 	}
 	x.ReadOnly = command == "EXAMINE" || resp.status.code == "READ-ONLY"
-	if !permanent { // RFC 3501 7.1: then all flags can be kept
+	if !o.permanent { // RFC 3501 7.1: then all flags can be kept
 		x.PermanentFlags, x.AnyKeyword = x.Flags, true
 	}
 	s.selected = x
-	if x.UIDNext == 0 {
+	if !o.counted {
+		if err := x.count(c); err != nil {
+			return nil, err
+		}
+	}
+	if x.UIDNext == 0 || x.UIDNext <= x.Messages {
 		return x, x.guessUIDNext(c)
 	}
 	return x, nil
+}
+
+// count is for servers that do not say how many messages there are: those that
+// FETCH shows.
+func (x *Selected) count(c *conn) error {
+	_, err := c.run(c.command("FETCH 1:* (UID)"), func(resp *response) error {
+		if resp.typ == "FETCH" {
+			x.Messages = max(x.Messages, resp.num)
+			c.progress()
+		}
+		return nil
+	})
+	if err != nil && c.err != nil {
+		return err
+	}
+	return nil
 }
 
 // unknownExists stands for a number of messages that the server did not tell.
@@ -108,7 +118,8 @@ func number32(s string) uint32 {
 	return uint32(n)
 }
 
-// guessUIDNext is for servers that do not tell: one above the last message.
+// guessUIDNext is for servers that do not tell, or tell what cannot be: one above
+// the last message.
 func (x *Selected) guessUIDNext(c *conn) error {
 	if x.Messages == 0 {
 		return nil
@@ -127,7 +138,7 @@ func (x *Selected) guessUIDNext(c *conn) error {
 		return err
 	}
 	if last > 0 && last < 1<<32-1 {
-		x.UIDNext = last + 1
+		x.UIDNext = max(x.UIDNext, last+1)
 	}
 	return nil
 }

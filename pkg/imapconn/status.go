@@ -27,11 +27,36 @@ type StatusResult struct {
 	Reason Reason // of Err: Refused, or Unreadable
 }
 
+// inDoubt reports whether the answer to STATUS is not enough to leave a mailbox
+// closed: it claims to be empty, cannot be right (UIDs are different numbers, so
+// UIDNEXT is above the number of messages), lacks an item, or there is none. A
+// mailbox at which the connection ends is left alone.
+func (r *StatusResult) inDoubt() bool {
+	if r.Err != nil {
+		return !isLost(r.Err)
+	}
+	return r.Messages == 0 || r.UIDValidity == 0 || r.UIDNext <= r.Messages
+}
+
 // Status asks for the state of mailboxes, many in one round trip. The results
 // are in the order of boxes; those that cannot be selected get the zero Status.
 // With sizes, Octets is filled in where the server has STATUS=SIZE (RFC 8438).
-// It resumes.
+// Mailboxes of which STATUS does not say enough, or that claim to be empty, are
+// opened by EXAMINE, many in one round trip too, and the larger number counts: no
+// mailbox is selected then. It resumes.
 func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]StatusResult, error) {
+	results, err := s.told(ctx, boxes, sizes)
+	if err == nil {
+		err = s.lookInto(ctx, boxes, results)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// told is Status by the server's STATUS alone.
+func (s *Session) told(ctx context.Context, boxes []Mailbox, sizes bool) ([]StatusResult, error) {
 	results := make([]StatusResult, len(boxes))
 	var asked []int
 	var wires []string
@@ -61,6 +86,7 @@ func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]St
 type statusLine struct {
 	wire string
 	Status
+	counted     bool  // MESSAGES is among the items
 	appendLimit int64 // -1: none is told
 	err         error
 }
@@ -154,6 +180,7 @@ func (c *conn) statusItem(line *statusLine, name []byte) error {
 		line.err = fmt.Errorf("%s is %d, more than 32 bits hold", name, n)
 	case target != nil:
 		*target = uint32(n)
+		line.counted = line.counted || target == &line.Messages
 	case string(name) == "HIGHESTMODSEQ":
 		line.HighestModSeq = n
 	case string(name) == "SIZE" && n < maxSize:
@@ -164,10 +191,16 @@ func (c *conn) statusItem(line *statusLine, name []byte) error {
 	return nil
 }
 
+// errUncounted is said of a STATUS response without MESSAGES.
+var errUncounted = errors.New("the server does not say how many messages it holds")
+
 func statusResult(box *Mailbox, r reply[statusLine]) StatusResult {
 	err := r.err
 	if err == nil {
 		err = r.value.err
+	}
+	if err == nil && !r.value.counted {
+		err = errUncounted
 	}
 	if err == nil {
 		return StatusResult{Status: r.value.Status}

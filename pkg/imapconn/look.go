@@ -1,0 +1,93 @@
+package imapconn
+
+import (
+	"context"
+	"fmt"
+)
+
+// opened is what a server says when it opens a mailbox.
+type opened struct {
+	Selected
+	counted   bool // EXISTS has come
+	permanent bool // and PERMANENTFLAGS
+}
+
+// take takes one response to SELECT or EXAMINE.
+func (o *opened) take(c *conn, resp *response) {
+	switch resp.typ {
+	case "EXISTS":
+		o.Messages, o.counted = resp.num, true
+	case "FLAGS":
+		o.Flags = flagList(c.text[c.pos:])
+	case "OK", "NO":
+		o.permanent = o.permanent || resp.status.code == "PERMANENTFLAGS"
+		o.note(&resp.status)
+	}
+}
+
+// lookInto opens the mailboxes whose STATUS is in doubt, and completes results.
+func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []StatusResult) error {
+	var places []int
+	var wires []string
+	asked := 0
+	for i := range boxes {
+		if !boxes[i].Selectable() {
+			continue
+		}
+		if asked++; results[i].inDoubt() {
+			places, wires = append(places, i), append(wires, boxes[i].Wire)
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	s.selected = nil // another mailbox will be
+	replies, err := ask(ctx, s, wires, question[opened]{
+		command: func(c *conn, wire string) *command { return c.command("EXAMINE").astring(wire) },
+		gather:  func(c *conn, resp *response, o *opened) { o.take(c, resp) },
+		others:  asked - len(places),
+	})
+	s.selected = nil
+	if err != nil {
+		return err
+	}
+	for k, i := range places {
+		if err := s.settleStatus(ctx, &boxes[i], &results[i], replies[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleStatus makes one of what STATUS and EXAMINE say of a mailbox. Where
+// EXAMINE does not say enough either, the mailbox is opened alone: see openOn.
+func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResult, reply reply[opened]) error {
+	x := &reply.value.Selected
+	if reply.err == nil && (!reply.value.counted || x.Messages > 0 && x.UIDNext <= x.Messages) {
+		x, reply.err = s.Examine(ctx, box.Wire)
+		if reply.err != nil && isLost(reply.err) || ctx.Err() != nil {
+			return causeOf(ctx, reply.err)
+		}
+	}
+	if reply.err != nil {
+		if r.Err == nil {
+			text := "status of folder %s: STATUS says that it holds " + fmt.Sprint(r.Messages) + " messages, and EXAMINE fails"
+			r.Err, r.Reason = aboutFolder(reply.err, text, box), reasonOf(reply.err)
+		}
+		return nil
+	}
+	if r.Err != nil {
+		*r = StatusResult{Status: Status{Octets: -1}}
+	}
+	if x.Messages > r.Messages {
+		r.Octets = -1 // as told of fewer messages
+	}
+	if x.UIDValidity != 0 {
+		r.UIDValidity = x.UIDValidity
+	}
+	r.Messages, r.UIDNext, r.HighestModSeq = max(r.Messages, x.Messages), max(r.UIDNext, x.UIDNext), max(r.HighestModSeq, x.HighestModSeq)
+	if r.UIDNext == 0 && r.Messages == 0 {
+		r.UIDNext = 1
+	}
+	return nil
+}
