@@ -380,7 +380,10 @@ func TestImapclient(t *testing.T) {
 	if err := s.Subscribe(ctx, "lost"); err != nil || len(server.sent("AUTHENTICATE")) != before+1 {
 		t.Error(err)
 	}
-	if err := s.Noop(ctx); err != nil { // by imapclient
+	if err := s.Noop(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := s.Create(ctx, "more"); err != nil { // by imapclient
 		t.Error(err)
 	}
 	// imapclient must not write while the line is ours.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -162,7 +161,7 @@ func (s *Session) Alive() bool { return s.c.alive() }
 // connect again.
 func (s *Session) Noop(ctx context.Context) error {
 	defer s.c.watch(ctx)()
-	err := s.c.imap(func(client *imapclient.Client) error { return client.Noop().Wait() })
+	_, err := s.c.run(s.c.command("NOOP"), nil)
 	return causeOf(ctx, err)
 }
 

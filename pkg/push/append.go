@@ -65,7 +65,11 @@ func (p *pusher) deliver(t *target, w *work) error {
 			return err
 		}
 	}
+	before := len(rest)
 	rest, err = p.found(t, rest, receipt.Present)
+	if err == nil && len(rest) < before {
+		rest, err = p.resume(t, rest)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,8 +77,22 @@ func (p *pusher) deliver(t *target, w *work) error {
 		return p.refuseAll(rest, receipt.Rejected, "no-folder", t.refused.Error())
 	}
 	p.warnOfQuota(t, rest)
+	return p.sendAll(t, rest)
+}
+
+// sendAll appends messages batch by batch, as the limits allow.
+func (p *pusher) sendAll(t *target, rest []*message) (err error) {
 	for len(rest) > 0 {
-		n, err := p.may(rest, p.proof.atMost(p.together(rest)))
+		if err = p.pause(rest[0]); err != nil {
+			break
+		}
+		if rest, err = p.others(t, rest); err != nil || len(rest) == 0 {
+			break
+		}
+		if t.refused != nil {
+			return p.refuseAll(rest, receipt.Rejected, "no-folder", t.refused.Error())
+		}
+		n, err := p.may(rest, p.atMost(rest))
 		if err != nil {
 			return err
 		}
@@ -90,12 +108,30 @@ func (p *pusher) deliver(t *target, w *work) error {
 		if err := p.proofread(t); err != nil {
 			return err
 		}
+		if err := p.appended(t); err != nil {
+			return err
+		}
 		rest = rest[n:]
 		if err := p.fullOf(t); err != nil {
 			return p.refuseAll(rest, receipt.Skipped, "over-quota", err.Error())
 		}
 	}
+	if err != nil {
+		return err
+	}
 	return p.receipts.flush()
+}
+
+// atMost bounds the next batch.
+func (p *pusher) atMost(rest []*message) int {
+	n := p.proof.atMost(p.together(rest))
+	switch {
+	case p.probes:
+		return 1
+	case p.begins && !p.opt.Unconditional && !p.opt.ServerCopy:
+		return min(n, proofMessages)
+	}
+	return n
 }
 
 // together returns how many messages go in one command: an odd one goes alone while the
@@ -247,14 +283,7 @@ const refusedByServer = "refused"
 // answer writes the receipt of a message whose fate is known.
 func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 	if r.Err == nil {
-		if r.UID != 0 {
-			t.uidNext = max(t.uidNext, r.UID+1)
-		} else {
-			if t.ours == nil {
-				t.ours = map[string]int{}
-			}
-			t.ours[m.Key]++
-		}
+		t.account(m.Key, r.UID)
 		p.taken |= m.odd
 		p.spent(t, m.Size)
 		p.proof.take(m, r.UID)

@@ -30,6 +30,15 @@ func (r *restraint) giveUp(n int) {
 	}
 }
 
+// pause waits until the rates let a message go, so that what is looked at after
+// it is fresh when the message goes.
+func (p *pusher) pause(m *message) error {
+	if r := &p.restraint; r.halt != nil || !r.budget.Fits(m.Size) {
+		return nil
+	}
+	return p.pacer.Wait(p.ctx, p.desk.keep)
+}
+
 // may waits until a message may go, and returns how many of the n first of rest
 // may. None may where the limits are reached, or where not even the first fits.
 func (p *pusher) may(rest []*message, n int) (int, error) {

@@ -3,6 +3,7 @@ package push
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -50,15 +51,30 @@ func (d *desk) hides(t *target, from uint32) bool {
 	return d.box.UIDNext > from && t.uidNext == from
 }
 
-// read takes what there is at and above t.uidNext.
+// read takes what there is at and above t.uidNext, and in the gap below it.
 func (d *desk) read(t *target) error {
+	t.newsAt, t.expected = time.Now(), d.box.Messages
+	if t.gapFrom != 0 {
+		if err := d.readRange(t, t.gapFrom, t.gapTo); err != nil {
+			return err
+		}
+	}
+	t.gapFrom, t.gapTo, t.blind = 0, 0, false
 	if d.box.Messages == 0 || d.box.UIDNext != 0 && d.box.UIDNext <= t.uidNext {
 		return nil
 	}
+	return d.readRange(t, t.uidNext, 0)
+}
+
+// readRange takes the messages with UIDs from from to to, 0 being the last, that
+// are not of this run.
+func (d *desk) readRange(t *target, from, to uint32) error {
 	next := t.uidNext
-	err := keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	err := keys.Each(d.ctx, d.box, from, to, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
-		case m.UID < t.uidNext: // UID n:* gives the last message also when it is below n
+		case m.UID < from: // UID n:* gives the last message also when it is below n
+			return nil
+		case t.recent.uids[m.UID]:
 			return nil
 		case id == nil:
 			t.unknown(m.UID, m.State, m.Text)
@@ -68,6 +84,10 @@ func (d *desk) read(t *target) error {
 		if t.ours[id.Key] > 0 {
 			t.ours[id.Key]--
 			return nil
+		}
+		if appended, first := t.recent.earlier(id.Key, m.UID); appended {
+			t.twice++
+			t.later = t.later || first
 		}
 		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, date: unix(m.InternalDate), size: m.Size})
 		return nil

@@ -70,6 +70,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		// What is on its way when the run is interrupted is finished first.
 		desk:       &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
 		subscribed: map[string]bool{}, rights: map[string]string{}, warned: map[string]bool{},
+		concurrent: concurrent{begins: true},
 	}
 	if opt.sleep == nil {
 		opt.sleep = sleep
@@ -123,6 +124,7 @@ type pusher struct {
 	reflags   reflags
 	flagWatch
 	proof proof
+	concurrent
 	restraint
 	standing
 	scanner *headerkey.Scanner // of the plan's recipe, or nil

@@ -39,6 +39,16 @@ type target struct {
 	ours    map[string]int // appended by this run where the server tells no UIDs
 	ties    map[string]*tied
 	doubt   *doubt // about messages that were sent again, or nil
+
+	// What others put there is found by these, see concurrent.go.
+	expected       uint32    // messages, as far as this run knows
+	expunged       int       // since the folder was opened
+	gapFrom, gapTo uint32    // UIDs below uidNext that are not ours, 0: none
+	blind          bool      // of some of ours the server has told no UID since it was asked for news
+	newsAt         time.Time // when it was
+	recent         recent
+	twice          int  // messages that others have appended, too
+	later          bool // and before us
 }
 
 // tied is how far the messages of one key have come of which some are there
@@ -295,6 +305,7 @@ func (d *desk) selectBox(t *target) error {
 		return err
 	}
 	d.box, d.open = box, t
+	t.expunged = 0
 	return nil
 }
 

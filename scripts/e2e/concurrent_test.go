@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// withoutAPPENDUID reaches an account by way of a proxy that takes the UIDs of
+// stored messages out of the server's answers.
+func withoutAPPENDUID(t testing.TB, dst account) account {
+	proxy := imaptest.NewFaultProxy(t, dst.addr)
+	code := regexp.MustCompile(`\[APPENDUID [^]]*\] `)
+	proxy.Rewrite(func(text string) string { return code.ReplaceAllString(text, "") })
+	return dst.by(proxy.Addr())
+}
+
+// maxDoubled is how many messages two runs of one plan may append twice: the
+// first batches of both are on their way before either can see the other.
+const maxDoubled = 100
+
+// plainNames renames the folder whose name Cyrus refuses.
+func plainNames(spec imaptest.Spec) imaptest.Spec {
+	for i := range spec.Folders {
+		spec.Folders[i].Path = strings.NewReplacer(`"`, "", `\`, "").Replace(spec.Folders[i].Path)
+	}
+	return spec
+}
+
+// TestTwoRunsOfOnePlan has two imap-push processes carry out one plan at the
+// same time: no message is missing, and few are there twice.
+func TestTwoRunsOfOnePlan(t *testing.T) {
+	t.Parallel()
+	src := embedded(imaptest.StartServer(t, imaptest.Options{}), "src")
+	src.fill(t, plainNames(mail(600)))
+	all := src.dump(t)
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"joe", "bare"}})
+	plain := imaptest.StartServer(t, imaptest.Options{})
+	for name, dst := range map[string]account{
+		"dovecot": real(dovecot, "joe"), "dovecot without UIDPLUS": withoutAPPENDUID(t, real(dovecot, "bare")),
+		"cyrus": real(cyrus, "joe"), "cyrus without UIDPLUS": withoutAPPENDUID(t, real(cyrus, "bare")),
+		"embedded": embedded(plain, "joe"), "embedded without UIDPLUS": withoutAPPENDUID(t, embedded(plain, "bare")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			b.sh(`imap-fetch $SRC -o mail.zst && imap-diff $DST -o plan.zst mail.zst`).wants(0)
+			one := b.start(`imap-push $DST plan.zst`)
+			two := b.start(`imap-push $DST plan.zst`)
+			if codes := append(one.wait(2*time.Minute), two.wait(2*time.Minute)...); codes[0] != 0 || codes[1] != 0 {
+				t.Errorf("exit codes %v", codes)
+			}
+			doubled := len(dst.dump(t)) - len(all)
+			t.Logf("%d of %d messages are there twice\n%s%s", doubled, len(all), one, two)
+			if doubled > maxDoubled {
+				t.Errorf("more than %d are there twice", maxDoubled)
+			}
+			b.sh(`imap-diff --report --exit-code $DST mail.zst`).wants(0) // nothing is missing
+		})
+	}
+}
