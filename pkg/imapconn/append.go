@@ -28,6 +28,7 @@ type AppendResult struct {
 	// not safe to print; ErrEmpty and ErrTooBig mean that it was not even sent.
 	Err          error
 	DroppedFlags []string // flags that could not be sent or were refused
+	RefusedFlags []string // those of DroppedFlags that were refused: STORE may set them later
 	DroppedDate  bool     // InternalDate was no date or was refused
 }
 
@@ -43,9 +44,10 @@ var (
 )
 
 // InDoubt is returned by Append when the connection was lost before the server
-// answered: whether messages From to To-1 of the slice were stored is unknown.
-// Any other message that was not reported done was not stored. Look those in
-// doubt up before they are sent again.
+// answered, or the answer was none that IMAP has: whether those of the messages
+// From to To-1 that were not reported done were stored is unknown. Any other
+// message that was not reported done was not stored. Look those in doubt up
+// before they are sent again.
 type InDoubt struct {
 	From, To int
 	Err      error
@@ -54,12 +56,22 @@ type InDoubt struct {
 func (e *InDoubt) Error() string { return e.Err.Error() }
 func (e *InDoubt) Unwrap() error { return e.Err }
 
+// LookUp is asked about messages, by their places in the slice, that the server
+// has refused after their octets had gone out: it returns those that are not in
+// the mailbox, in the same order. Those that are there are the caller's to report;
+// Append is done with them. It may use the Session. Its error ends the Append.
+type LookUp func(refused []int) (missing []int, err error)
+
 // Append appends messages to the mailbox with the given name (as the server
 // spells it), in the order of the slice. done is called, from the caller's
 // goroutine and in that order, for each message whose fate is known: stored, or
 // refused for a reason of its own. If Append returns an error, those that were
 // not reported were not stored, save those that an InDoubt names; the call can
 // be repeated with them.
+//
+// A refusal is not always one: some servers refuse what they have stored. Nothing
+// of which octets went out is sent a second time, or reported as refused, before
+// lookUp says that it is missing. nil believes every refusal.
 //
 // Other errors are ErrNoMailbox, and by their exit code: 73 the mailbox is full,
 // 75 the server is busy or away, 74 a Body could not be read.
@@ -71,13 +83,14 @@ func (e *InDoubt) Unwrap() error { return e.Err }
 // else in commands that do not wait for each other where it has LITERAL+ (RFC
 // 7888). A message whose flags or date a server might not understand goes
 // alone and waits for the server's consent, for a server that does not
-// understand a command takes the text of the message behind it for commands.
-func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage, done func(i int, r AppendResult)) error {
+// understand a command takes the text of the message behind it for commands. A
+// keyword that was taken so is sent with others from then on.
+func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage, done func(i int, r AppendResult), lookUp LookUp) error {
 	limit, err := s.AppendLimit(ctx, mailboxWire)
 	if err != nil {
 		return err
 	}
-	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done}
+	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done, lookUp: lookUp, known: make([]bool, len(msgs))}
 	a.ready = make([]prepared, len(msgs))
 	for i := range msgs {
 		a.ready[i] = prepare(&msgs[i], limit)

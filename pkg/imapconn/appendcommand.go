@@ -18,24 +18,35 @@ type bodyError struct{ err error }
 
 func (e *bodyError) Error() string { return e.err.Error() }
 
-// send writes one APPEND command with messages from to to-1 and returns its
-// answer: an *imap.Error if it is a refusal, an *InDoubt if there is none.
-// With wait, and where the server has it no other way, every literal waits for
-// a continuation.
-func (a *appender) send(c *conn, from, to int, v variant, wait bool) (response, error) {
+// sent is what came of one APPEND command.
+type sent struct {
+	response
+	begun int // messages of which octets went out
+}
+
+// send writes one APPEND command with the listed messages and returns its
+// answer: an *imap.Error if it is a refusal, an *InDoubt if it is not known
+// whether they were stored. v takes the place of the flags and date of the only
+// message, unless it is nil. With wait, and where the server has it no other way,
+// every literal waits for a continuation.
+func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error) {
 	l := c.listen(1)
 	k := c.command("APPEND").astring(a.wire)
 	l.tags <- k.tag
 	close(l.tags)
-	l.writing.Store(true)
+	l.half.Store(&k.tag)
 	err := a.writeHead(l, k)
-	for i := from; err == nil && i < to; i++ {
-		if to-from > 1 {
-			v = a.variant(i)
+	for _, i := range list {
+		if err != nil {
+			break
 		}
-		err = a.writeMessage(l, i, v, wait || a.msgs[i].Size > c.caps.literal())
+		one := a.variant(i)
+		if v != nil {
+			one = *v
+		}
+		err = a.writeMessage(l, i, one, wait || a.msgs[i].Size > c.caps.literal())
 	}
-	l.writing.Store(false) // the server may answer before the flush returns
+	l.half.Store(nil) // the server may answer before the flush returns
 	if err == nil {
 		c.bw.WriteString("\r\n")
 		err = c.bw.Flush()
@@ -45,30 +56,42 @@ func (a *appender) send(c *conn, from, to int, v variant, wait bool) (response, 
 	}
 	ans := l.last()
 	c.touch()
-	return a.judge(c, from, from+l.begun, ans, err)
+	return a.judge(c, list[:l.begun], ans, err)
 }
 
-// judge makes of what came, and of how the writing ended, the fate of messages
-// from to to-1: those of which octets are on their way.
-func (a *appender) judge(c *conn, from, to int, ans answer, writing error) (response, error) {
+// judge makes of what came, and of how the writing ended, the fate of the
+// messages of which octets are on their way.
+func (a *appender) judge(c *conn, begun []int, ans answer, writing error) (sent, error) {
 	var body *bodyError
-	switch {
-	case errors.As(writing, &body):
+	if errors.As(writing, &body) {
 		c.close(&lineError{c.host, body.err, ""})
-		return response{}, exit.Errorf(exit.IO, "message to append: %w", body.err)
-	case ans.err != nil && from == to:
-		return response{}, c.abandon(ans.err)
-	case ans.err != nil:
-		return response{}, &InDoubt{from, to, c.abandon(ans.err)}
+		return sent{}, exit.Errorf(exit.IO, "message to append: %w", body.err)
 	}
-	err := ans.resp.err()
+	refusal, doubt := ans.outcome()
+	if doubt == nil && refusal == nil && writing != nil {
+		doubt = errPremature
+	}
+	if doubt != nil {
+		err := c.doubt(doubt)
+		if len(begun) > 0 {
+			err = &InDoubt{begun[0], begun[len(begun)-1] + 1, err}
+		}
+		return sent{}, err
+	}
 	if ans.cut || writing != nil && writing != errAnswered {
-		c.close(&lineError{c.host, fmt.Errorf("closed after a refusal"), ""})
+		c.close(&lineError{c.host, errRefused, ""})
 	}
-	if err == nil && writing != nil {
-		return response{}, &InDoubt{from, to, c.broken("OK to a command that it had not seen the end of")}
+	return sent{ans.resp, len(begun)}, refusal
+}
+
+var errRefused = errors.New("closed after a refusal")
+
+// doubt ends the connection because of an answer that says nothing.
+func (c *conn) doubt(err error) error {
+	if err == errUnknownStatus || err == errPremature {
+		return c.lost(err)
 	}
-	return ans.resp, err
+	return c.abandon(err)
 }
 
 // writeHead writes "tag APPEND mailbox".
@@ -101,10 +124,10 @@ func (l *listener) consent() error {
 	if err := l.c.bw.Flush(); err != nil {
 		return err
 	}
-	l.writing.Store(false)
+	tag := l.half.Swap(nil)
 	select {
 	case <-l.plus:
-		l.writing.Store(true)
+		l.half.Store(tag)
 		return nil
 	case a := <-l.answers:
 		l.early = &a

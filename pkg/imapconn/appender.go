@@ -13,32 +13,35 @@ import (
 
 // appender is one call of Append.
 type appender struct {
-	s     *Session
-	ctx   context.Context
-	wire  string
-	msgs  []AppendMessage
-	ready []prepared
-	done  func(int, AppendResult)
+	s      *Session
+	ctx    context.Context
+	wire   string
+	msgs   []AppendMessage
+	ready  []prepared
+	done   func(int, AppendResult)
+	lookUp LookUp
 
-	next int // all before it are done, or were given up by an error
-	head []byte
+	known []bool // whose fate is known, and told
+	head  []byte
 }
 
 func (a *appender) run() error {
-	for a.next < len(a.msgs) {
-		if a.ctx.Err() != nil {
-			return context.Cause(a.ctx)
-		}
-		if err := a.ready[a.next].err; err != nil {
-			a.finish(a.next, AppendResult{Err: err})
-			continue
-		}
-		c, err := a.s.fresh(a.ctx)
-		if err != nil {
-			return err
-		}
-		if err := a.step(c); err != nil {
-			return err
+	for i := range a.msgs {
+		for !a.known[i] {
+			if a.ctx.Err() != nil {
+				return context.Cause(a.ctx)
+			}
+			if err := a.ready[i].err; err != nil {
+				a.finish(i, AppendResult{Err: err})
+				continue
+			}
+			c, err := a.s.fresh(a.ctx)
+			if err != nil {
+				return err
+			}
+			if err := a.step(c, i); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -60,53 +63,67 @@ func (s *Session) fresh(ctx context.Context) (*conn, error) {
 	return s.live(ctx)
 }
 
-// step sends as many messages as the server takes at a time.
-func (a *appender) step(c *conn) error {
-	to := a.plainRun()
+// step sends as many messages, from i on, as the server takes at a time.
+func (a *appender) step(c *conn, i int) error {
+	list := a.plainRun(i)
 	switch {
-	case to == a.next || a.s.caution > 0:
+	case len(list) == 0 || a.s.caution > 0:
 		a.s.caution = max(0, a.s.caution-1)
-		return a.alone(a.next, 0, nil)
+		return a.alone(i, a.choices(i))
 	case c.caps["MULTIAPPEND"]:
-		return a.multi(a.next, to)
-	case c.caps["LITERAL+"] && isQuotable(a.wire):
-		return a.pipeline(c, a.next, to)
+		return a.multi(list)
+	case c.caps["LITERAL+"]:
+		return a.pipeline(c, list)
 	}
-	return a.alone(a.next, 0, nil)
+	return a.alone(i, a.choices(i))
 }
 
-// plainRun returns the end of the messages from next on that can go together.
-func (a *appender) plainRun() int {
+// plainRun returns the messages from i on that can go together.
+func (a *appender) plainRun(i int) (list []int) {
+	if !a.s.words.isPlainName(a.wire) {
+		return nil
+	}
 	octets := int64(0)
-	i := a.next
-	for ; i < len(a.msgs) && i-a.next < MaxBatchMessages; i++ {
+	for ; i < len(a.msgs) && len(list) < MaxBatchMessages; i++ {
+		if a.known[i] {
+			continue
+		}
 		p := &a.ready[i]
+		p.without(func(keyword string) bool { return a.s.words.refuses(a.wire, keyword) })
 		octets += a.msgs[i].Size
-		if p.err != nil || !p.plain || i > a.next && octets > MaxBatchOctets {
+		if !a.s.words.isPlain(p) || len(list) > 0 && octets > MaxBatchOctets {
 			break
 		}
+		list = append(list, i)
 	}
-	return i
+	return list
 }
 
 func (a *appender) finish(i int, r AppendResult) {
-	a.next = max(a.next, i+1)
+	a.known[i] = true
 	a.done(i, r)
+}
+
+// reject reports a message as refused.
+func (a *appender) reject(i int, no *imap.Error) {
+	p := &a.ready[i]
+	a.finish(i, AppendResult{Err: no, DroppedFlags: p.dropped, DroppedDate: p.droppedDate})
 }
 
 func (a *appender) variant(i int) variant { return variant{a.ready[i].flags, a.ready[i].date} }
 
-// stored reports messages from to to-1 as stored.
-func (a *appender) stored(from, to int, st *status, v variant) {
+// stored reports messages as stored; v is how the only one was sent, or nil.
+func (a *appender) stored(list []int, st *status, v *variant) {
 	a.s.calm()
-	validity, uids := appendUIDs(st, to-from)
-	for i := from; i < to; i++ {
-		if to-from > 1 {
-			v = a.variant(i)
+	validity, uids := appendUIDs(st, len(list))
+	for k, i := range list {
+		one := a.variant(i)
+		if v != nil {
+			one = *v
 		}
-		r := a.ready[i].result(v)
+		r := a.ready[i].result(one)
 		if uids != nil {
-			r.UIDValidity, r.UID = validity, uids[i-from]
+			r.UIDValidity, r.UID = validity, uids[k]
 		}
 		a.finish(i, r)
 	}
@@ -125,87 +142,131 @@ func appendUIDs(st *status, n int) (validity uint32, uids []uint32) {
 	return number32(v), uids
 }
 
-// multi appends messages in one command. It is atomic: if the server refuses,
-// each half is tried, in order, down to the message that is to blame.
-func (a *appender) multi(from, to int) error {
+// refused sees to the refusal of messages, of which begun went out, before
+// anything is sent again: it waits if the server is busy, and then has those
+// looked up that may be there all the same. missing are not. again means that the
+// refusal has passed; err is what it means for more than these messages.
+func (a *appender) refused(list []int, no *imap.Error, begun int) (missing []int, again bool, err error) {
+	if !isBad(no) || isTemporary(no) {
+		again, err = a.s.class(a.ctx, "append to", a.wire, no)
+	}
+	if errors.Is(err, ErrNoMailbox) || begun == 0 || a.lookUp == nil {
+		return list, again, err
+	}
+	missing, failed := a.lookUp(list)
+	if failed != nil {
+		return nil, false, failed
+	}
+	for _, i := range list {
+		a.known[i] = true
+	}
+	for _, i := range missing {
+		a.known[i] = false
+	}
+	if len(missing) == 0 {
+		return nil, false, nil
+	}
+	return missing, again, err
+}
+
+// multi appends messages in one command. It should be atomic: if the server
+// refuses, each half of what is not there is tried, in order, down to the message
+// that is to blame.
+func (a *appender) multi(list []int) error {
 	c, err := a.s.live(a.ctx)
 	if err != nil {
 		return err
 	}
-	resp, err := a.send(c, from, to, a.variant(from), false)
+	resp, err := a.send(c, list, nil, false)
 	var no *imap.Error
 	switch {
 	case err == nil:
-		a.stored(from, to, &resp.status, a.variant(from))
+		a.stored(list, &resp.status, nil)
 		return nil
 	case !errors.As(err, &no):
 		return err
-	case isBad(no) && !isTemporary(no):
-		a.s.caution = to - from // one at a time, each with the server's consent
-		return nil
-	case to-from == 1:
-		return a.alone(from, 1, no)
 	}
-	again, err := a.class(no)
+	missing, again, err := a.refused(list, no, resp.begun)
 	switch {
-	case err != nil && exit.CodeOf(err) != exit.CantCreate: // some may fit
+	case err != nil && (exit.CodeOf(err) != exit.CantCreate || errors.Is(err, ErrNoMailbox) || len(list) == 1):
 		return err
-	case again:
+	case again || len(missing) == 0:
 		return nil
+	case isBad(no) && !isTemporary(no):
+		a.s.caution = len(missing) // one at a time, each with the server's consent
+		return nil
+	case len(list) == 1:
+		t := a.choices(list[0])
+		t.refuse(no)
+		return a.alone(list[0], t)
 	}
-	middle := (from + to) / 2
-	if err := a.multi(from, middle); err != nil || a.next < middle {
+	if len(missing) == 1 { // of a full mailbox, some may fit
+		return a.multi(missing)
+	}
+	middle := (len(missing) + 1) / 2
+	if err := a.multi(missing[:middle]); err != nil || a.s.caution > 0 {
 		return err
 	}
-	return a.multi(middle, to)
-}
-
-func (a *appender) class(no *imap.Error) (again bool, err error) {
-	return a.s.class(a.ctx, "append to", a.wire, no)
-}
-
-func (a *appender) later(no *imap.Error) (again bool, err error) {
-	return a.s.later(a.ctx, "append to", a.wire, no)
+	for _, i := range missing[:middle] {
+		if !a.known[i] { // it is to be tried again first
+			return nil
+		}
+	}
+	return a.multi(missing[middle:])
 }
 
 // alone appends one message, and waits for the server's consent before its
 // text is sent. A refusal may be due to a flag or the date, so others are
-// tried, from variant number try on; first is the refusal that led here.
-func (a *appender) alone(i, try int, first *imap.Error) error {
-	variants := a.ready[i].variants()
+// tried.
+func (a *appender) alone(i int, t *choices) error {
 	for {
-		if first != nil && (!isBad(first) || isTemporary(first)) {
-			again, err := a.class(first)
-			switch {
-			case err != nil:
-				return err
-			case again: // from the start
-				first, try = nil, 0
-			case isTooBig(first):
-				try = len(variants)
-			}
-		}
-		if try >= len(variants) {
-			a.finish(i, AppendResult{Err: first, DroppedFlags: a.ready[i].dropped, DroppedDate: a.ready[i].droppedDate})
+		v, ok := t.next()
+		if !ok {
+			a.reject(i, t.final)
 			return nil
 		}
 		c, err := a.s.live(a.ctx)
 		if err != nil {
 			return err
 		}
-		resp, err := a.send(c, i, i+1, variants[try], true)
+		resp, err := a.send(c, []int{i}, &v, true)
 		var no *imap.Error
 		switch {
 		case err == nil:
-			a.stored(i, i+1, &resp.status, variants[try])
+			a.learn(i, v)
+			a.stored([]int{i}, &resp.status, &v)
 			return nil
 		case !errors.As(err, &no):
 			return err
 		}
-		if first == nil || !isBad(no) {
-			first = no
+		missing, again, err := a.refused([]int{i}, no, resp.begun)
+		switch {
+		case err != nil || len(missing) == 0:
+			return err
+		case again:
+			t.restart()
+		default:
+			t.refuse(no)
 		}
-		try++
+	}
+}
+
+// learn notes what the server takes, of a message that waited for its consent,
+// and without which keywords it took it at last.
+func (a *appender) learn(i int, v variant) {
+	words := &a.s.words
+	for _, f := range v.flags {
+		if !isSystemFlag(f) {
+			words.take(f)
+		}
+	}
+	if isQuotable(a.wire) {
+		words.take(quotedName(a.wire))
+	}
+	for _, f := range a.ready[i].flags {
+		if !isSystemFlag(f) && !containsFold(v.flags, f) {
+			words.refuse(a.wire, f)
+		}
 	}
 }
 

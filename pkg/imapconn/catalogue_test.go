@@ -242,7 +242,7 @@ func TestAppendLimit(t *testing.T) {
 		var fates []string
 		err := s.Append(context.Background(), "small", []AppendMessage{{Size: 6, Body: strings.NewReader("abcdef")}}, func(_ int, r AppendResult) {
 			fates = append(fates, fmt.Sprint(errors.Is(r.Err, ErrTooBig), r.Err))
-		})
+		}, nil)
 		limit, known := c.want["small"]
 		if tooBig := known && limit < 6 || c.want["a"] == 0; err != nil || len(fates) != 1 || tooBig != strings.HasPrefix(fates[0], "true") {
 			t.Errorf("%s: %q %v", c.caps, fates, err)
@@ -371,7 +371,7 @@ func TestOverQuota(t *testing.T) {
 				msgs[i] = AppendMessage{Size: 3, Body: strings.NewReader("a\r\n")}
 			}
 			fates := 0
-			err := s.Append(context.Background(), "box", msgs, func(int, AppendResult) { fates++ })
+			err := s.Append(context.Background(), "box", msgs, func(int, AppendResult) { fates++ }, nil)
 			if full != (exit.CodeOf(err) == exit.CantCreate) || full == (fates == len(msgs)) {
 				t.Errorf("%s, %s: %v, %d fates", caps, reply, err, fates)
 			}

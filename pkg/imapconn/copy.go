@@ -29,11 +29,15 @@ type Copied struct {
 // silence.
 //
 // It does not resume: the error is an *InDoubt when the connection was lost
-// before the answer, and of uids[From:To] nobody knows whether they were copied.
-// All other errors mean that the server says it has copied nothing: ErrNoMailbox,
-// and by their exit code 73 the mailbox is full, 75 the server is busy or away,
-// 3 or 76 with an *imap.Error in it any other refusal.
-func (x *Selected) Copy(ctx context.Context, uids []uint32, wire string) (*Copied, error) {
+// before the answer, or the answer was none that IMAP has, and of uids[From:To]
+// nobody knows whether they were copied. All other errors mean that the server
+// says it has copied nothing: ErrNoMailbox, and by their exit code 73 the mailbox
+// is full, 75 the server is busy or away, 3 or 76 with an *imap.Error in it any
+// other refusal. A refusal is not always one: before the command is given again,
+// because the server was busy or the line too long, untouched is asked whether
+// none of the messages are in the mailbox all the same; if some are, the refusal
+// is returned. nil believes every refusal.
+func (x *Selected) Copy(ctx context.Context, uids []uint32, wire string, untouched func() (bool, error)) (*Copied, error) {
 	s := x.s
 	for {
 		if ctx.Err() != nil {
@@ -59,15 +63,21 @@ func (x *Selected) Copy(ctx context.Context, uids []uint32, wire string) (*Copie
 		case !errors.As(err, &no):
 			return nil, &InDoubt{0, n, err}
 		case isTooLong(no) && !isTemporary(no) && n > 1 && s.sets.shorten(len(set)):
-			continue
-		}
-		if again, err := s.class(ctx, "copy to", wire, no); again || err != nil {
-			if err != nil {
+		default:
+			if again, err := s.class(ctx, "copy to", wire, no); err != nil {
 				return nil, err
+			} else if !again {
+				return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
 			}
+		}
+		if untouched == nil {
 			continue
 		}
-		return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
+		if none, err := untouched(); err != nil {
+			return nil, err
+		} else if !none {
+			return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
+		}
 	}
 }
 
@@ -84,6 +94,9 @@ func (x *Selected) copySet(ctx context.Context, set, wire string) (*status, erro
 	c := x.s.c
 	defer c.watch(ctx)()
 	resp, err := c.run(c.command("UID COPY "+set).astring(wire), nil)
+	if resp.kind == 't' && c.err == nil && !resp.isStatus() {
+		err = c.lost(errUnknownStatus)
+	}
 	return &resp.status, err
 }
 

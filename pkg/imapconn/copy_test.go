@@ -42,6 +42,7 @@ func TestCopy(t *testing.T) {
 		"busy for a while":              {[]rule{{when: "UID COPY", times: 2, reply: "TAG NO [INUSE] later\r\n"}, answer("OK done")}, three, "4:5,8 4:5,8 4:5,8", "3 of 0: map[]", exit.OK},
 		"busy for ever":                 {[]rule{answer("NO [INUSE] later")}, three, "4:5,8 4:5,8 4:5,8 4:5,8 4:5,8", "later", exit.Temporary},
 		"the connection ends":           {[]rule{{when: "UID COPY", close: true}}, three, "4:5,8", "0 to 3 in doubt", exit.Temporary},
+		"an unknown status":             {[]rule{answer("DONE")}, three, "4:5,8", "0 to 3 in doubt", exit.Temporary},
 		"another folder has its name":   {[]rule{{when: "UID COPY", close: true}}, nil, "", "", exit.Partial},
 		"the server takes two together": {[]rule{answer("OK done")}, three, "4:5", "2 of 0: map[]", exit.OK},
 	} {
@@ -65,7 +66,7 @@ func TestCopy(t *testing.T) {
 			if test.uids == nil {
 				session.Close()
 			}
-			said, err := box.Copy(context.Background(), uids, "new&-folder")
+			said, err := box.Copy(context.Background(), uids, "new&-folder", nil)
 			var doubt *InDoubt
 			got := fmt.Sprint(err)
 			switch {
@@ -106,7 +107,7 @@ func TestCopyShortLines(t *testing.T) {
 	}
 	box, done := server.examine(), 0
 	for done < len(uids) {
-		said, err := box.Copy(context.Background(), uids[done:], "to")
+		said, err := box.Copy(context.Background(), uids[done:], "to", nil)
 		if err != nil || said.Asked == 0 {
 			t.Fatal(said, err)
 		}

@@ -1,15 +1,16 @@
 package imapconn
 
 import (
+	"errors"
 	"sync/atomic"
 )
 
 // listener reads the answers to commands that are being written. It is the
 // only reader of the connection from its start to its last answer.
 //
-// One thing it does not leave to the writer: a BAD, or a NO to a command that is
-// not out yet and has no way to be taken back, ends the connection right away,
-// before the server takes more of a message for commands.
+// One thing it does not leave to the writer: a BAD, an unknown status, and any
+// answer to a command that is not out yet and has no way to be taken back end the
+// connection right away, before the server takes more of a message for commands.
 type listener struct {
 	c       *conn
 	tags    chan string   // of the commands that answers are owed to
@@ -19,7 +20,9 @@ type listener struct {
 	early *answer // one that came in place of a continuation
 	begun int     // messages of which octets were written
 
-	writing atomic.Bool // a command that cannot be broken off is half out
+	// half is the tag of the command that is half out and cannot be broken off;
+	// nil: there is none.
+	half atomic.Pointer[string]
 }
 
 // answer is a tagged response, or why there is none.
@@ -28,6 +31,25 @@ type answer struct {
 	err  error
 	cut  bool // the connection was ended because of it
 }
+
+// outcome returns nil if the command was carried out, and an *imap.Error if it
+// was refused. doubt is why an answer is neither, or nil.
+func (a *answer) outcome() (refusal, doubt error) {
+	switch {
+	case a.err != nil:
+		return nil, a.err
+	case !a.resp.isStatus():
+		return nil, errUnknownStatus
+	case a.cut && a.resp.typ == "OK":
+		return nil, errPremature
+	}
+	return a.resp.err(), nil
+}
+
+var (
+	errUnknownStatus = errors.New("closed after an answer that is neither OK nor NO nor BAD")
+	errPremature     = errors.New("closed after an OK to a command that the server had not seen the end of")
+)
 
 func (c *conn) listen(window int) *listener {
 	l := &listener{c: c, tags: make(chan string, window), plus: make(chan struct{}, 1), answers: make(chan answer, window+1)}
@@ -39,7 +61,8 @@ func (l *listener) run() {
 	defer close(l.answers)
 	for tag := range l.tags {
 		a := l.answer(tag)
-		if a.err == nil && a.resp.typ != "OK" && (a.resp.typ != "NO" || l.writing.Load()) {
+		half := l.half.Load()
+		if a.err == nil && (a.resp.typ != "OK" && a.resp.typ != "NO" || half != nil && *half == tag) {
 			a.cut = true
 			l.c.stall.Close()
 		}

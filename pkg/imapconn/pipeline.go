@@ -3,6 +3,7 @@ package imapconn
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -20,67 +21,87 @@ type pipe struct {
 	a      *appender
 	c      *conn
 	l      *listener
-	queue  []int // messages on their way
+	list   []int // messages to send
+	queue  []int // those on their way
 	octets int64
-	sent   int // the first message that was not sent
 
-	again []int // refused, perhaps for their flags
-	first map[int]*imap.Error
-	stop  error       // a reason to send no more
-	pause bool        // the server is busy: send no more for now
-	busy  *imap.Error // what it said, if that ended the connection
-	lost  error       // the end of the connection
+	refused []int // in their order
+	reason  map[int]*imap.Error
+	stop    bool  // a refusal is a reason to send no more for now
+	body    error // a message that could not be read
+	lost    error // the end of the connection
 }
 
-// pipeline appends messages from to to-1, one a command, for servers with
-// LITERAL+ only. The order within the mailbox is kept, except for messages
-// that have to be tried again with fewer flags.
-func (a *appender) pipeline(c *conn, from, to int) error {
-	p := &pipe{a: a, c: c, l: c.listen(pipelineCommands), sent: from, first: map[int]*imap.Error{}}
-	p.run(to)
+// pipeline appends messages, one a command, for servers with LITERAL+ only. The
+// order within the mailbox is kept, except for messages that have to be tried
+// again with fewer flags.
+func (a *appender) pipeline(c *conn, list []int) error {
+	p := &pipe{a: a, c: c, l: c.listen(pipelineCommands), list: list, reason: map[int]*imap.Error{}}
+	p.run()
 	close(p.l.tags)
 	c.touch()
-	if p.busy != nil && p.stop == nil {
-		_, p.stop = a.later(p.busy)
+	if p.lost != nil && len(p.queue) > 0 {
+		doubtful := append(slices.Clone(p.refused), p.queue...)
+		return &InDoubt{slices.Min(doubtful), slices.Max(doubtful) + 1, cmp.Or(p.body, p.busy(), p.lost)}
 	}
-	switch {
-	case p.lost != nil && len(p.queue) > 0:
-		return &InDoubt{p.queue[0], p.queue[len(p.queue)-1] + 1, cmp.Or(p.stop, p.lost)}
-	}
-	if err := p.repeat(); err != nil {
-		return err
-	}
-	return p.stop
+	return cmp.Or(p.repeat(), p.body)
 }
 
-// repeat sends what was refused once more, each message alone. For a server that
-// was busy they have waited all together.
-func (p *pipe) repeat() error {
-	waited := false
-	for _, i := range p.again {
-		first, try := p.first[i], 1
-		if isTemporary(first) && !waited {
-			var err error
-			if waited, err = p.a.later(first); err != nil {
-				return err
-			}
-		}
-		if isTemporary(first) && waited {
-			first, try = nil, 0
-		}
-		if err := p.a.alone(i, try, first); err != nil {
+// busy waits, before what is in doubt is looked up, if the server ended the
+// connection because it is busy.
+func (p *pipe) busy() error {
+	for _, i := range p.refused {
+		if no := p.reason[i]; isTemporary(no) {
+			_, err := p.a.s.later(p.a.ctx, "append to", p.a.wire, no)
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pipe) run(to int) {
+// repeat sends what was refused, and is not there, once more, each message
+// alone. For a server that was busy they have waited all together.
+func (p *pipe) repeat() error {
+	if len(p.refused) == 0 {
+		return nil
+	}
+	a := p.a
+	missing, again, err := a.refused(p.refused, p.gravest(), 1)
+	if err != nil {
+		return err
+	}
+	for _, i := range missing {
+		t := a.choices(i)
+		if no := p.reason[i]; !again || !isTemporary(no) {
+			t.refuse(no)
+		}
+		if err := a.alone(i, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gravest is the refusal that says most about the mailbox as a whole.
+func (p *pipe) gravest() *imap.Error {
+	for _, weighs := range []func(*imap.Error) bool{isGeneral, isTemporary} {
+		for _, i := range p.refused {
+			if no := p.reason[i]; weighs(no) {
+				return no
+			}
+		}
+	}
+	return p.reason[p.refused[0]]
+}
+
+func (p *pipe) run() {
 	for p.lost == nil {
 		room := len(p.queue) < pipelineCommands && (p.octets < pipelineOctets || len(p.queue) == 0)
 		switch {
-		case p.sent < to && room && p.stop == nil && !p.pause:
-			p.write(p.sent)
+		case len(p.list) > 0 && room && !p.stop && p.body == nil:
+			i := p.list[0]
+			p.list = p.list[1:]
+			p.write(i)
 			p.collect(false)
 		case len(p.queue) > 0:
 			if err := p.c.bw.Flush(); err != nil {
@@ -94,10 +115,11 @@ func (p *pipe) run(to int) {
 	}
 }
 
-// write sends one command; it may stay in the buffer.
+// write sends one command; it may stay in the buffer. One of which some octets
+// went out goes out to its end, so that an answer to it is about all of it.
 func (p *pipe) write(i int) {
-	p.sent = i + 1
 	k := p.c.command("APPEND").astring(p.a.wire)
+	p.l.half.Store(&k.tag)
 	p.l.tags <- k.tag
 	p.queue = append(p.queue, i)
 	p.octets += p.a.msgs[i].Size
@@ -106,7 +128,12 @@ func (p *pipe) write(i int) {
 		err = p.a.writeMessage(p.l, i, p.a.variant(i), false)
 	}
 	if err == nil {
+		p.l.half.Store(nil)
 		_, err = p.c.bw.WriteString("\r\n")
+	}
+	size := int64(len(k.octet)+len(p.a.head)+len("\r\n")) + p.a.msgs[i].Size
+	if err == nil && int64(p.c.bw.Buffered()) < size {
+		err = p.c.bw.Flush()
 	}
 	if err != nil {
 		p.fail(err)
@@ -116,13 +143,17 @@ func (p *pipe) write(i int) {
 // fail is for a failed write: what answers there are decide what is in doubt.
 func (p *pipe) fail(err error) {
 	p.c.stall.Close()
-	for p.lost == nil {
+	unsent := p.queue[len(p.queue)-1]
+	for p.lost == nil && len(p.queue) > 0 {
 		p.collect(true)
+	}
+	if p.lost == nil {
+		p.lost = p.c.lost(err)
 	}
 	var body *bodyError
 	if errors.As(err, &body) {
-		p.stop = exit.Errorf(exit.IO, "message to append: %w", body.err)
-		p.queue = p.queue[:max(0, len(p.queue)-1)] // the last was not sent whole
+		p.body = exit.Errorf(exit.IO, "message to append: %w", body.err)
+		p.queue = slices.DeleteFunc(p.queue, func(i int) bool { return i == unsent }) // it was not sent whole
 	}
 }
 
@@ -139,50 +170,31 @@ func (p *pipe) collect(wait bool) {
 
 // take takes the answer to the command that is longest on its way.
 func (p *pipe) take(ans answer) {
-	if ans.err != nil {
-		p.lost = p.c.abandon(ans.err)
+	refusal, doubt := ans.outcome()
+	if doubt != nil {
+		p.lost = p.c.doubt(doubt)
 		return
 	}
 	i := p.queue[0]
 	p.queue = p.queue[1:]
 	p.octets -= p.a.msgs[i].Size
-	a := p.a
 	var no *imap.Error
-	if !errors.As(ans.resp.err(), &no) {
-		a.stored(i, i+1, &ans.resp.status, a.variant(i))
+	if !errors.As(refusal, &no) {
+		p.a.stored([]int{i}, &ans.resp.status, nil)
 		return
 	}
-	if isBad(no) { // the listener has ended the connection
-		p.lost = p.c.lost(errors.New("closed after a refusal"))
-		if isTemporary(no) {
-			p.busy = no
-		} else {
-			a.s.caution = 1 + len(p.queue)
+	p.refused = append(p.refused, i)
+	p.reason[i] = no
+	p.stop = p.stop || isGeneral(no) || isTemporary(no)
+	if ans.cut { // the listener has ended the connection
+		p.lost = p.c.lost(errRefused)
+		if isBad(no) && !isTemporary(no) {
+			p.a.s.caution = 1 + len(p.queue)
 		}
-		return
-	}
-	p.refuse(i, no)
-}
-
-// refuse thinks about a NO. What it means for the whole stops the sending.
-func (p *pipe) refuse(i int, no *imap.Error) {
-	switch {
-	case p.stop != nil:
-	case isTemporary(no):
-		p.pause = true
-		p.again = append(p.again, i)
-		p.first[i] = no
-	case isTooBig(no) || len(p.a.ready[i].variants()) == 1 && !p.a.isGeneral(no):
-		p.a.finish(i, AppendResult{Err: no, DroppedFlags: p.a.ready[i].dropped, DroppedDate: p.a.ready[i].droppedDate})
-	case p.a.isGeneral(no):
-		_, p.stop = p.a.class(no)
-	default:
-		p.again = append(p.again, i)
-		p.first[i] = no
 	}
 }
 
 // isGeneral tells whether a refusal concerns more than its message.
-func (a *appender) isGeneral(no *imap.Error) bool {
+func isGeneral(no *imap.Error) bool {
 	return hasCode(no, "TRYCREATE") || hasCode(no, "NONEXISTENT") || isOverQuota(no)
 }

@@ -8,11 +8,12 @@ import (
 
 // prepared is a message's part of an APPEND command.
 type prepared struct {
-	flags []string // that can be sent
-	date  string   // in wire form, or ""
-	plain bool     // every server understands flags and date
+	flags    []string // that can be sent
+	date     string   // in wire form, or ""
+	safeDate bool     // every server understands the date, or there is none
 
 	dropped     []string
+	refused     []string // those of dropped that the mailbox was seen to refuse
 	droppedDate bool
 	err         error // it cannot be sent at all
 }
@@ -26,7 +27,7 @@ type variant struct {
 // prepare decides what of a message's flags and date can be sent, and how; no
 // message may be larger than limit, unless that is negative.
 func prepare(m *AppendMessage, limit int64) prepared {
-	p := prepared{plain: true}
+	p := prepared{safeDate: true}
 	switch {
 	case m.Size <= 0:
 		p.err = ErrEmpty
@@ -34,7 +35,7 @@ func prepare(m *AppendMessage, limit int64) prepared {
 		p.err = fmt.Errorf("%w: %d octets, and it takes %d", ErrTooBig, m.Size, limit)
 	}
 	for _, f := range m.Flags {
-		flag, plain, ok := sendable(f)
+		flag, ok := sendable(f)
 		if !ok {
 			p.dropped = append(p.dropped, f)
 			continue
@@ -42,70 +43,76 @@ func prepare(m *AppendMessage, limit int64) prepared {
 		if !containsFold(p.flags, flag) {
 			p.flags = append(p.flags, flag)
 		}
-		p.plain = p.plain && plain
 	}
 	if m.InternalDate != "" {
 		date, safe, ok := dateTime(m.InternalDate)
 		p.date, p.droppedDate = date, !ok
-		p.plain = p.plain && (safe || !ok)
+		p.safeDate = safe || !ok
 	}
 	return p
 }
 
-// sendable returns a flag as it is sent. plain flags are understood by every
-// server; others are atoms at least (RFC 3501 9), or not sendable.
-func sendable(f string) (flag string, plain, ok bool) {
+// sendable returns a flag as it is sent: a system flag or an atom (RFC 3501 9).
+func sendable(f string) (flag string, ok bool) {
 	if strings.HasPrefix(f, `\`) {
 		known, ok := canonicalFlags[strings.ToLower(f)]
-		return known, true, ok && known != `\Recent`
+		return known, ok && known != `\Recent`
 	}
 	if f == "" || len(f) > 255 {
-		return "", false, false
+		return "", false
 	}
-	plain = len(f) <= 64
 	for i := range len(f) {
-		c := f[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("_$.+-", c) >= 0:
-		case c <= ' ' || c >= 0x7F || strings.IndexByte(`(){%*"\]`, c) >= 0:
-			return "", false, false
-		default:
-			plain = false
+		if c := f[i]; c <= ' ' || c >= 0x7F || strings.IndexByte(`(){%*"\]`, c) >= 0 {
+			return "", false
 		}
 	}
-	return f, plain, true
+	return f, true
+}
+
+// without takes out keywords that the mailbox refuses.
+func (p *prepared) without(refuses func(keyword string) bool) {
+	kept := p.flags[:0:0]
+	for _, f := range p.flags {
+		if !isSystemFlag(f) && refuses(f) {
+			p.dropped, p.refused = append(p.dropped, f), append(p.refused, f)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	p.flags = kept
 }
 
 // variants are what to try, one after the other, for a message that a server
 // refuses: its flags or its date may be the reason. The first is all of it.
-func (p *prepared) variants() []variant {
-	list := []variant{{p.flags, p.date}}
-	date := p.date
-	if date != "" && !p.plain {
-		date = ""
-		list = append(list, variant{p.flags, date})
-	}
+func (p *prepared) variants() (list []variant) {
 	var system []string
 	for _, f := range p.flags {
-		if f[0] == '\\' {
+		if isSystemFlag(f) {
 			system = append(system, f)
 		}
 	}
+	choices := [][]string{p.flags}
 	if len(system) > 0 && len(system) < len(p.flags) {
-		list = append(list, variant{system, date})
+		choices = append(choices, system)
 	}
 	if len(p.flags) > 0 {
-		list = append(list, variant{nil, date})
+		choices = append(choices, nil)
+	}
+	for _, flags := range choices {
+		list = append(list, variant{flags, p.date})
+		if !p.safeDate {
+			list = append(list, variant{flags, ""})
+		}
 	}
 	return list
 }
 
 // result is the fate of a message that was stored in a variant.
 func (p *prepared) result(v variant) AppendResult {
-	r := AppendResult{DroppedFlags: p.dropped, DroppedDate: p.droppedDate || v.date != p.date}
+	r := AppendResult{DroppedFlags: p.dropped, RefusedFlags: p.refused, DroppedDate: p.droppedDate || v.date != p.date}
 	for _, f := range p.flags {
 		if !containsFold(v.flags, f) {
-			r.DroppedFlags = append(r.DroppedFlags, f)
+			r.DroppedFlags, r.RefusedFlags = append(r.DroppedFlags, f), append(r.RefusedFlags, f)
 		}
 	}
 	return r

@@ -167,6 +167,12 @@ func codeEnd(b []byte) int {
 	return len(b)
 }
 
+// isStatus reports whether a tagged response has a status that IMAP has. What
+// another word means is not known.
+func (resp *response) isStatus() bool {
+	return resp.typ == "OK" || resp.typ == "NO" || resp.typ == "BAD"
+}
+
 // err returns the refusal that a tagged NO or BAD is, or nil.
 func (resp *response) err() error {
 	if resp.typ == "OK" {

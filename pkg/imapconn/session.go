@@ -27,7 +27,8 @@ type Session struct {
 	fatalStates bool   // the connection was lost when LIST asked for states
 	part        []byte // the buffer of FetchPart
 	caution     int    // messages that Append sends alone, after a BAD
-	held        int    // waits in a row for a busy server
+	words       appendWords
+	held        int // waits in a row for a busy server
 	sets        setLength
 	sizes       sizeHabit
 

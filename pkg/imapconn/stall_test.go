@@ -45,7 +45,7 @@ var chatty = []struct {
 	}},
 	{"CREATE", "CREATE", "* OK still here\r\n", "TAG OK\r\n", func(ctx context.Context, s *Session) error { return s.Create(ctx, "box") }},
 	{"APPEND", "APPEND", "* OK still here\r\n", "TAG OK\r\n", func(ctx context.Context, s *Session) error {
-		return s.Append(ctx, "box", []AppendMessage{message("a")}, func(int, AppendResult) {})
+		return s.Append(ctx, "box", []AppendMessage{message("a")}, func(int, AppendResult) {}, nil)
 	}},
 	{"FETCH", "UID FETCH", "* 1 FETCH (UID 99 FLAGS (a) BODY[] {3}\r\nabc)\r\n", "* 1 FETCH (UID 1 FLAGS () BODY[] {1}\r\na)\r\nTAG OK\r\n", fetchOne},
 	{"FETCH of parts", "UID FETCH", "* 1 FETCH (UID 1 BODY[] NIL)\r\n", "* 1 FETCH (UID 1 FLAGS () BODY[] {1}\r\na)\r\nTAG OK\r\n", fetchOne},

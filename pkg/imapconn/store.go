@@ -28,7 +28,7 @@ const (
 func (x *Selected) Store(ctx context.Context, uids []uint32, action StoreAction, flags []string) (dropped []string, err error) {
 	var send []string
 	for _, f := range flags {
-		if flag, _, ok := sendable(f); ok {
+		if flag, ok := sendable(f); ok {
 			send = append(send, flag)
 		} else {
 			dropped = append(dropped, f)

@@ -11,7 +11,7 @@ import (
 )
 
 // trouble is a refusal that passes, and what to do about it. The same command
-// is given again: what was refused has not happened.
+// is given again; what stores messages is looked up before, see LookUp.
 type trouble struct {
 	code  string         // response code (RFC 5530); "": any that does not say something else
 	text  *regexp.Regexp // that the text holds; nil: any

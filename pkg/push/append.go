@@ -162,21 +162,21 @@ func (p *pusher) append(t *target, ms []*message) error {
 		rest, err := p.send(t, ms[:n])
 		var doubt *imapconn.InDoubt
 		var no *imap.Error
+		if errors.As(err, &doubt) {
+			var failed error
+			if rest, failed = p.resolve(t, rest, unanswered); failed != nil {
+				return failed
+			}
+		}
 		switch {
+		case err != nil && t.refused != nil:
+			if err := p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error()); err != nil {
+				return err
+			}
+			return p.refuseAll(tail, receipt.Rejected, "no-folder", t.refused.Error())
 		case err == nil:
 			n = len(rest) + len(tail)
-		case errors.As(err, &doubt), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
-			if doubt != nil {
-				if rest, err = p.settle(t, rest); err != nil {
-					return err
-				}
-			}
-			if t.refused != nil {
-				if err := p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error()); err != nil {
-					return err
-				}
-				return p.refuseAll(tail, receipt.Rejected, "no-folder", t.refused.Error())
-			}
+		case doubt != nil, exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
 			switch {
 			case len(rest) < n: // it goes on
 				alone = 0
@@ -187,7 +187,11 @@ func (p *pusher) append(t *target, ms []*message) error {
 			}
 		case errors.Is(err, imapconn.ErrNoMailbox) && missing < 2:
 			missing++
-			if done, err := p.recreate(t, slices.Concat(rest, tail)); done || err != nil {
+			done, err := p.recreate(t, slices.Concat(rest, tail))
+			if errors.Is(err, imapconn.ErrExists) { // it was not missing: the refusal says nothing
+				rest, err = p.resolve(t, rest, refusal)
+			}
+			if done || err != nil {
 				return err
 			}
 		case errors.Is(err, imapconn.ErrNoMailbox):
@@ -213,15 +217,18 @@ func (p *pusher) append(t *target, ms []*message) error {
 }
 
 // recreate makes a folder that has gone away. done means that it cannot be
-// made, and that the receipts say so.
+// made, and that the receipts say so; ErrExists that it is there.
 func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
-	t.exists, t.uidNext = false, 1
+	t.exists = false
 	err = p.desk.create(t)
 	switch {
 	case t.refused != nil:
 		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
-	case err == nil || errors.Is(err, imapconn.ErrExists):
+	case err == nil:
+		t.uidNext = 1
 		return false, nil
+	case errors.Is(err, imapconn.ErrExists):
+		return false, err
 	case refused(err):
 		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", err.Error())
 	}
@@ -242,6 +249,15 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	}
 	var failed error
 	sent := sentFlags{}
+	lookUp := func(refused []int) (missing []int, err error) {
+		missing, err = p.missing(t, ms, refused)
+		for _, i := range refused {
+			if !slices.Contains(missing, i) {
+				rest[i] = nil
+			}
+		}
+		return missing, err
+	}
 	started := time.Now()
 	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
@@ -253,7 +269,7 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 		if err := p.answer(t, ms[i], r); err != nil && failed == nil {
 			failed = err
 		}
-	})
+	}, lookUp)
 	if err == nil {
 		err = failed
 		p.slowest = max(p.slowest, time.Since(started))
@@ -265,6 +281,25 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 		err = flushErr
 	}
 	return slices.DeleteFunc(rest, func(m *message) bool { return m == nil }), err
+}
+
+// missing resolves messages that the server refused, by their places in ms, and
+// returns the places of those that are not there.
+func (p *pusher) missing(t *target, ms []*message, refused []int) (missing []int, err error) {
+	list := make([]*message, len(refused))
+	for k, i := range refused {
+		list[k] = ms[i]
+	}
+	left, err := p.resolve(t, list, refusal)
+	for _, i := range refused {
+		if slices.Contains(left, ms[i]) {
+			missing = append(missing, i)
+		}
+	}
+	if err == nil && t.refused != nil {
+		err = fmt.Errorf("cannot look for messages that were refused: %w", t.refused)
+	}
+	return missing, err
 }
 
 // checkPlace takes away the UID of a message that the server says is in another
@@ -284,9 +319,7 @@ const refusedByServer = "refused"
 func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 	if r.Err == nil {
 		t.account(m.Key, r.UID)
-		p.taken |= m.odd
-		p.spent(t, m.Size)
-		p.proof.take(m, r.UID)
+		p.accept(t, m, r.UID)
 		return p.stored(t, m, receipt.Appended, r)
 	}
 	reason, text := refusedByServer, r.Err.Error()
@@ -304,6 +337,13 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 		}
 	}
 	return p.refuseAll([]*message{m}, receipt.Rejected, reason, text)
+}
+
+// accept takes note of a message that was appended.
+func (p *pusher) accept(t *target, m *message, uid uint32) {
+	p.taken |= m.odd
+	p.spent(t, m.Size)
+	p.proof.take(m, uid)
 }
 
 func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {

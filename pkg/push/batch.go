@@ -38,6 +38,8 @@ type message struct {
 	loose  *loose   // what these are known by, once that is needed
 	now    []string // the flags that it has there
 	unseen int      // how often it was copied, as the server says, and was not there
+
+	insisted bool // it was copied once more after a refusal
 }
 
 // ReadAt reads the octets.

@@ -84,8 +84,28 @@ func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
 		return ms, err
 	}
 	started := time.Now()
-	said, err := p.desk.source.box.Copy(p.desk.ctx, uidsOf(ms), t.wire)
+	looked := false
+	said, err := p.desk.source.box.Copy(p.desk.ctx, uidsOf(ms), t.wire, func() (bool, error) {
+		before := len(ms)
+		var err error
+		ms, err = p.resolve(t, ms, refusal)
+		looked = len(ms) < before || t.refused != nil
+		return !looked, err
+	})
 	var no *imap.Error
+	if errors.As(err, &no) && !errors.Is(err, imapconn.ErrNoMailbox) {
+		if !looked {
+			before := len(ms)
+			var failed error
+			if ms, failed = p.resolve(t, ms, refusal); failed != nil {
+				return ms, failed
+			}
+			looked = len(ms) < before
+		}
+		if looked || t.refused != nil { // some were copied: the others are tried anew
+			return p.undecided(t, ms)
+		}
+	}
 	switch {
 	case err == nil:
 		p.slowest = max(p.slowest, time.Since(started))
@@ -99,20 +119,24 @@ func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
 		return p.divide(t, ms)
 	case exit.CodeOf(err) == exit.CantCreate:
 		return ms, err
+	case !ms[0].insisted: // a refusal may pass
+		ms[0].insisted = true
+		return p.copy(t, ms)
 	}
 	return nil, p.answer(t, ms[0], imapconn.AppendResult{Err: no})
 }
 
-// divide finds those for which the server refuses a whole batch. It should have
-// copied none of them then.
-func (p *pusher) divide(t *target, ms []*message) ([]*message, error) {
-	ms, err := p.look(t, ms)
-	if err != nil || len(ms) == 0 {
-		return ms, err
-	}
+// undecided returns messages to be tried again, or answers for them if the folder
+// cannot be looked at.
+func (p *pusher) undecided(t *target, ms []*message) ([]*message, error) {
 	if t.refused != nil {
 		return nil, p.refuseAll(ms, receipt.Failed, "in-doubt", t.refused.Error())
 	}
+	return ms, nil
+}
+
+// divide finds those for which the server refuses a whole batch.
+func (p *pusher) divide(t *target, ms []*message) ([]*message, error) {
 	middle := (len(ms) + 1) / 2
 	rest, err := p.copy(t, ms[:middle])
 	if err != nil || len(rest) > 0 || p.halt != nil || middle == len(ms) {
@@ -126,7 +150,7 @@ func (p *pusher) divide(t *target, ms []*message) ([]*message, error) {
 func (p *pusher) copied(t *target, ms []*message, said *imapconn.Copied) (rest []*message, err error) {
 	ms, unasked := ms[:said.Asked], ms[said.Asked:]
 	if said.UIDs == nil {
-		if rest, err = p.settle(t, ms); err != nil {
+		if rest, err = p.resolve(t, ms, unanswered); err != nil {
 			return slices.Concat(rest, unasked), err
 		}
 		if t.refused != nil {

@@ -50,6 +50,9 @@ func (p *pusher) sayDropped() {
 // wanted splits the flags of a message into those to send with it and those
 // that the folder does not keep; what the user leaves out is in neither.
 func (p *pusher) wanted(t *target, m *message) (send, dropped []string) {
+	if m.copied {
+		return t.allowed(m.now)
+	}
 	set, _ := p.opt.Flags.Apply(m.Flags)
 	return t.allowed(set)
 }
@@ -71,17 +74,28 @@ func (w *flagWatch) watch(list []string) bool {
 // restoreFlags looks at the flags of messages that were just appended, and sets
 // again those that the server has forgotten.
 func (p *pusher) restoreFlags(t *target, sent sentFlags) error {
+	forgotten, err := p.setMissing(t, sent)
+	if forgotten && !p.forgets {
+		p.forgets = true
+		p.opt.Warn("%s forgets flags that it is given with a message: they are set again", p.desk.conn.Host)
+	}
+	return err
+}
+
+// setMissing sets the flags that messages at the destination should have and do
+// not have.
+func (p *pusher) setMissing(t *target, sent sentFlags) (missing bool, err error) {
 	if len(sent) == 0 {
-		return nil
+		return false, nil
 	}
 	if p.desk.open != t {
 		if err := p.desk.selectBox(t); err != nil {
-			return t.refuse(err)
+			return false, t.refuse(err)
 		}
 	}
 	have, err := p.desk.flagsOf(slices.Sorted(maps.Keys(sent)))
 	if err != nil {
-		return t.refuse(err)
+		return false, t.refuse(err)
 	}
 	groups := storeGroups{}
 	for uid, now := range have {
@@ -91,16 +105,12 @@ func (p *pusher) restoreFlags(t *target, sent sentFlags) error {
 		}
 		groups.take(lost, uid, int(uid))
 	}
-	if len(groups) > 0 && !p.forgets {
-		p.forgets = true
-		p.opt.Warn("%s forgets flags that it is given with a message: they are set again", p.desk.conn.Host)
-	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		if err := p.setAgain(t, groups[name], sent); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return p.receipts.flush()
+	return len(groups) > 0, p.receipts.flush()
 }
 
 func (w *flagWatch) seenKept(f string) {

@@ -41,40 +41,86 @@ type sight struct {
 	messages, uidNext uint32
 }
 
-// settle finds out which messages the server stored though its answer was
-// lost, and returns the others. That a message is not there counts only when
-// two looks agree on it, and on all that can be seen of the folder.
-func (p *pusher) settle(t *target, ms []*message) ([]*message, error) {
+// outcome says why it is not known what became of messages.
+type outcome int
+
+const (
+	// unanswered: the answer was lost, or is none that IMAP has. The server may
+	// still be at work.
+	unanswered outcome = iota
+	// refusal: the server says that it has not stored them. Some say so of what
+	// they have stored.
+	refusal
+)
+
+// resolve finds out which of the messages whose outcome is not known the server
+// has stored, writes their receipts, and returns the others. Whatever was sent
+// and not answered with OK passes through here before it is sent again, or
+// reported as not stored. After a lost answer, that a message is not there counts
+// only when two looks agree on it, and on all that can be seen of the folder.
+// After a refusal one look is enough, unless the folder has changed. t is refused
+// if the folder cannot be looked at.
+func (p *pusher) resolve(t *target, ms []*message, why outcome) ([]*message, error) {
 	pause := p.patience(ms)
+	stored := sentFlags{}
 	var before sight
 	for n := range doubtLooks {
 		if n > 0 {
 			if err := p.opt.sleep(p.desk.ctx, pause); err != nil {
-				return nil, err
+				return ms, err
 			}
 		}
+		next := t.uidNext
 		var err error
-		if ms, err = p.look(t, ms); err != nil || len(ms) == 0 || t.refused != nil {
+		if ms, err = p.look(t, ms, stored); err != nil {
 			return ms, err
 		}
 		now := sight{len(ms), p.desk.box.Messages, p.desk.box.UIDNext}
-		if n > 0 && now == before {
+		if len(ms) == 0 || t.refused != nil || why == refusal && t.uidNext == next || n > 0 && now == before {
 			break
 		}
 		before = now
 	}
-	t.resend(ms)
-	return ms, nil
+	if why == unanswered && len(ms) > 0 && t.refused == nil {
+		t.resend(ms)
+	}
+	_, err := p.setMissing(t, stored)
+	return ms, err
 }
 
 // look reads what has come to the folder anew, on whatever connection there
-// is, and returns the messages that are not there.
-func (p *pusher) look(t *target, ms []*message) ([]*message, error) {
+// is, and returns the messages that are not there. The others were appended, with
+// flags that are to be looked at.
+func (p *pusher) look(t *target, ms []*message, stored sentFlags) ([]*message, error) {
 	p.desk.open = nil
-	if err := p.desk.look(t); err != nil || t.refused != nil {
+	if err := t.refuse(p.desk.look(t)); err != nil || t.refused != nil {
 		return ms, err
 	}
-	return p.found(t, ms, receipt.Appended)
+	claims, err := p.desk.claims(t, ms)
+	if err != nil {
+		return ms, err
+	}
+	var rest []*message
+	for i, m := range ms {
+		if claims[i] == nil {
+			rest = append(rest, m)
+		} else if err := p.acknowledge(t, m, claims[i], stored); err != nil {
+			return nil, err
+		}
+	}
+	return rest, p.receipts.flush()
+}
+
+// acknowledge writes the receipt of a message that was found though its APPEND
+// was not answered with OK.
+func (p *pusher) acknowledge(t *target, m *message, n *newcomer, stored sentFlags) error {
+	want, dropped := p.wanted(t, m)
+	if len(want) > 0 {
+		stored[n.uid] = &flagged{m, want}
+	}
+	redated := m.InternalDate != "" && n.date >= 0 && n.date != unix(m.InternalDate)
+	p.accept(t, m, n.uid)
+	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid, DroppedFlags: dropped, DroppedDate: redated})
 }
 
 // doubt is what a late batch would be known by: messages from a UID on that

@@ -1,0 +1,82 @@
+package imapconn
+
+// maxWords bounds how many words are remembered of a server.
+const maxWords = 1000
+
+// appendWords are the words, keywords and quoted mailbox names as they are
+// written, that a server was seen to take in APPEND commands. A server that does
+// not understand a command may take the text behind a non-synchronising literal
+// for commands. So nothing stands before one but system flags, dates of the safe
+// range, simple names, and what this server has taken before, in a command whose
+// literal waited for its consent.
+type appendWords struct {
+	taken   map[string]bool
+	refused map[string]bool // by refusedWord
+}
+
+// take notes words of a command that waited and was answered with OK.
+func (w *appendWords) take(words ...string) {
+	for _, word := range words {
+		if w.taken == nil {
+			w.taken = map[string]bool{}
+		}
+		if len(w.taken) < maxWords {
+			w.taken[word] = true
+		}
+	}
+}
+
+// refuse notes keywords without which a mailbox took a message that it had
+// refused twice.
+func (w *appendWords) refuse(mailbox string, keywords ...string) {
+	for _, keyword := range keywords {
+		if w.refused == nil {
+			w.refused = map[string]bool{}
+		}
+		if len(w.refused) < maxWords {
+			w.refused[refusedWord(mailbox, keyword)] = true
+		}
+	}
+}
+
+// refuses reports whether a mailbox was seen to refuse a keyword.
+func (w *appendWords) refuses(mailbox, keyword string) bool {
+	return w.refused[refusedWord(mailbox, keyword)]
+}
+
+func refusedWord(mailbox, keyword string) string { return mailbox + "\x00" + keyword }
+
+// isPlainName reports whether a mailbox name may stand before a
+// non-synchronising literal.
+func (w *appendWords) isPlainName(wire string) bool {
+	return isQuotable(wire) && (isSimpleName(wire) || w.taken[quotedName(wire)])
+}
+
+// isSimpleName reports whether a quoted name needs no escapes.
+func isSimpleName(wire string) bool {
+	for i := range len(wire) {
+		if wire[i] == '"' || wire[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// quotedName is how a quotable name is written.
+func quotedName(wire string) string { return string((&command{}).string(wire).octet) }
+
+// isPlain reports whether a message may go with others, its literal before the
+// server's consent.
+func (w *appendWords) isPlain(p *prepared) bool {
+	if p.err != nil || !p.safeDate {
+		return false
+	}
+	for _, f := range p.flags {
+		if !isSystemFlag(f) && !w.taken[f] {
+			return false
+		}
+	}
+	return true
+}
+
+func isSystemFlag(f string) bool { return f[0] == '\\' }
