@@ -39,7 +39,7 @@ func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error 
 	if opt.Base, err = fetch.ReadBase(reader); err != nil {
 		return exit.Errorf(exit.CodeOf(err), "--base %s: %w", cli.Safe(in.Name()), err).WithHint("%s", exit.HintOf(err))
 	}
-	if err := opt.Base.Fits(conn.User, conn.Host); err != nil {
+	if err := opt.Base.Fits(conn.Account()); err != nil {
 		return err
 	}
 	if cli.Given(c, "key") && opt.Recipe.String() != opt.Base.Key {

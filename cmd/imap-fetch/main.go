@@ -89,7 +89,7 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	if !cli.Given(c, "select") {
-		return account(c, conn, opt)
+		return fromAccount(c, conn, opt)
 	}
 	return selected(c, conn, opt)
 }
@@ -165,12 +165,12 @@ func limits(c *ucli.Context, opt *fetch.Options) (err error) {
 	return nil
 }
 
-// account exports what the options choose.
-func account(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
+// fromAccount exports what the options choose.
+func fromAccount(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	if opt.Limits.Octets > 0 && !cli.Given(c, "output") {
 		cli.TalkOf(c).Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - or imap-push, or write to a file with -o")
 	}
-	return produce(c, opt.Begin(conn.User, conn.Host), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(conn.Account()), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
 		if out.From != nil && out.From.Ended {
 			return nil // it was whole but for its name
 		}
@@ -191,10 +191,10 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	}
 	defer s.close()
 	if s.reader == nil {
-		return account(c, conn, opt)
+		return fromAccount(c, conn, opt)
 	}
 	defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
-	return produce(c, opt.Begin(conn.User, conn.Host), &opt, false, func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(conn.Account()), &opt, false, func(out *cli.StreamOutput) error {
 		return fetch.RunSelect(c.Context, conn, opt, s.reader, out.Writer)
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
@@ -31,7 +32,7 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 		return err
 	}
 	defer in.Close()
-	return produce(c, opt.Begin("", ""), &opt, false, func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(account.Account{}), &opt, false, func(out *cli.StreamOutput) error {
 		reader, err := in.Stream(opt.Edited)
 		if err != nil {
 			return err

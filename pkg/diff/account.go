@@ -9,6 +9,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -30,8 +31,8 @@ func NewAccount(ctx context.Context, conn imapconn.Options) *Account {
 	return &Account{ctx: ctx, conn: conn}
 }
 
-// Name returns who and where it is.
-func (a *Account) Name() (user, host string) { return a.conn.User, a.conn.Host }
+// Account returns who and where it is.
+func (a *Account) Account() account.Account { return a.conn.Account() }
 
 // Namespace returns the personal namespace.
 func (a *Account) Namespace() folder.Namespace { return a.session.Namespace() }

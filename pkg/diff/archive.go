@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -28,12 +29,12 @@ func NewArchive(in *stream.Reader, repeats *Repeats) *Archive {
 	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats}
 }
 
-// Name returns whose messages the stream holds; nothing before it is opened.
-func (a *Archive) Name() (user, host string) {
+// Account returns whose messages the stream holds; nothing before it is opened.
+func (a *Archive) Account() account.Account {
 	if a.begin == nil {
-		return "", ""
+		return account.Account{}
 	}
-	return a.begin.User, a.begin.Host
+	return a.begin.Account()
 }
 
 // Namespace returns the personal namespace of the account that it is of.

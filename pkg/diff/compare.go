@@ -5,12 +5,12 @@ import (
 	"io"
 	"sort"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -81,7 +81,7 @@ type comparison struct {
 	at           int                      // the source folder that the messages have come to
 	started      bool                     // the table of contents is complete
 	streams      int                      // that have begun
-	knows        map[receipt.Account]bool // the accounts that streams were of: whether the first of them was whole
+	knows        map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
 	records      int                      // that were taken, of all streams
 	over         bool                     // nothing more can come, and all is decided
 	seen         stream.Seen

@@ -59,8 +59,9 @@ func (c *Copies) List(out Printer) error {
 
 // Plan plans to delete them.
 func (c *Copies) Plan(w *stream.Writer) error {
-	user, host := c.account.Name()
-	begin := stream.Begin{Tool: c.opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: user, TargetHost: host, Key: c.recipe.String(), Labels: c.opt.Labels}
+	begin := stream.Begin{Tool: c.opt.Tool, Content: stream.Headers, Plan: true, Key: c.recipe.String(), Labels: c.opt.Labels}
+	begin.SetAccount(c.account.Account())
+	begin.SetTarget(c.account.Account())
 	if err := w.Write(&begin); err != nil {
 		return err
 	}

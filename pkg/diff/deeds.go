@@ -7,10 +7,9 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -33,12 +32,12 @@ type deed struct {
 // deeds are what runs of imap-push into one account have done, about 64 octets
 // a message.
 type deeds struct {
-	user, host string // of the source, "" where nothing came
-	recipe     headerkey.Recipe
-	all        []deed
-	created    map[string]bool // folders of the destination
-	names      []string
-	numbers    map[string]uint32
+	account account.Account // of the source, empty where nothing came
+	recipe  headerkey.Recipe
+	all     []deed
+	created map[string]bool // folders of the destination
+	names   []string
+	numbers map[string]uint32
 
 	runs, others int       // into this account, and into others
 	now          *deedsRun // the last of these
@@ -48,7 +47,7 @@ type deeds struct {
 
 // removal is a message that was deleted.
 type removal struct {
-	account receipt.Account
+	account account.Account
 	position
 }
 
@@ -62,13 +61,9 @@ func (d *deeds) number(name string) uint32 {
 	return n
 }
 
-func sameAccount(a receipt.Account, user, host string) bool {
-	return a.User == user && strings.EqualFold(a.Host, host)
-}
-
 // readDeeds reads the receipts of runs into one account. Those of a dry run,
 // and of runs into other accounts, say nothing.
-func readDeeds(in io.Reader, user, host string) (*deeds, error) {
+func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 	d := &deeds{created: map[string]bool{}, numbers: map[string]uint32{}}
 	r := receipt.NewReader(in)
 	for {
@@ -81,7 +76,7 @@ func readDeeds(in io.Reader, user, host string) (*deeds, error) {
 		}
 		switch x := record.(type) {
 		case *receipt.Begin:
-			err = d.begin(x, user, host)
+			err = d.begin(x, destination)
 		case *receipt.Receipt:
 			run := r.Run()
 			if run.DryRun {
@@ -90,7 +85,7 @@ func readDeeds(in io.Reader, user, host string) (*deeds, error) {
 			if x.Result == receipt.Deleted {
 				d.removed = append(d.removed, removal{run.Destination, position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID}})
 			}
-			if !sameAccount(run.Destination, user, host) {
+			if run.Destination != destination {
 				break
 			}
 			if x.Result == receipt.Appended {
@@ -103,13 +98,13 @@ func readDeeds(in io.Reader, user, host string) (*deeds, error) {
 		}
 	}
 	if d.runs == 0 {
-		return nil, exit.Errorf(exit.NoInput, "the receipts tell of no run into the account of %s at %s", folder.Quote(user), folder.Quote(host)).WithHint("name the account as imap-push was told it")
+		return nil, exit.Errorf(exit.NoInput, "the receipts tell of no run into the account of %s", destination.Words()).WithHint("name the account as imap-push was told it")
 	}
 	return d, nil
 }
 
-func (d *deeds) begin(b *receipt.Begin, user, host string) error {
-	if !sameAccount(b.Destination, user, host) {
+func (d *deeds) begin(b *receipt.Begin, destination account.Account) error {
+	if b.Destination != destination {
 		d.others++
 		return nil
 	}
@@ -129,12 +124,12 @@ func (d *deeds) begin(b *receipt.Begin, user, host string) error {
 
 // deedsRun is where the messages of a run came from.
 type deedsRun struct {
-	source receipt.Account
+	source account.Account
 	recipe headerkey.Recipe
 }
 
 func (d *deeds) take(run *deedsRun) {
-	d.user, d.host, d.recipe = run.source.User, run.source.Host, run.recipe
+	d.account, d.recipe = run.source, run.recipe
 }
 
 // fits refuses a run whose messages are of another source than those before. A
@@ -143,8 +138,8 @@ func (d *deeds) fits(run *deedsRun) error {
 	switch {
 	case len(d.all) == 0:
 		d.take(run)
-	case !sameAccount(run.source, d.user, d.host):
-		return exit.Errorf(exit.Usage, "the receipts are of two sources, %s at %s and %s at %s", folder.Quote(d.user), folder.Quote(d.host), folder.Quote(run.source.User), folder.Quote(run.source.Host)).WithHint("give the runs of one of them")
+	case run.source != d.account:
+		return exit.Errorf(exit.Usage, "the receipts are of two sources, %s and %s", d.account.Words(), run.source.Words()).WithHint("give the runs of one of them")
 	case run.recipe.String() != d.recipe.String():
 		return exit.Errorf(exit.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe, run.recipe).WithHint("give the runs of one of them")
 	}
@@ -156,7 +151,7 @@ func (d *deeds) fits(run *deedsRun) error {
 func (d *deeds) takeMoved() (moved []deed) {
 	at := map[position]bool{}
 	for i := range d.removed {
-		if x := &d.removed[i]; sameAccount(x.account, d.user, d.host) {
+		if x := &d.removed[i]; x.account == d.account {
 			at[x.position] = true
 		}
 	}

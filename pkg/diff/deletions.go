@@ -96,7 +96,6 @@ func (p *planner) checkDeletions(b *stream.Begin) error {
 	if how == nil {
 		return nil
 	}
-	user, host := p.dest.Name()
 	switch {
 	case p.opt.Edited:
 		return exit.Errorf(exit.Usage, "no message may be deleted for what is not in an edited source")
@@ -104,7 +103,7 @@ func (p *planner) checkDeletions(b *stream.Begin) error {
 		return exit.Errorf(exit.Usage, "the source is a delta: what is not in it may not be deleted for that").WithHint("give the whole account")
 	case p.opened != nil:
 		return exit.Errorf(exit.Usage, "the source is several streams, and messages may be deleted on the word of one whole stream alone")
-	case how.All && b.User == user && strings.EqualFold(b.Host, host):
+	case how.All && b.Account() == p.dest.Account():
 		return exit.Errorf(exit.Usage, "the source and the destination are one account: a mirror of itself would lose what arrives meanwhile")
 	}
 	for _, f := range b.Filters {
@@ -121,13 +120,12 @@ func (d *deleter) prepare(c *comparison) (err error) {
 	if d == nil {
 		return nil
 	}
-	user, host := c.dest.Name()
 	if d.how.Receipts != nil && d.deeds == nil {
-		if d.deeds, err = readDeeds(d.how.Receipts, user, host); err != nil {
+		if d.deeds, err = readDeeds(d.how.Receipts, c.dest.Account()); err != nil {
 			return err
 		}
-		if d.deeds.user != c.begin.User || !strings.EqualFold(d.deeds.host, c.begin.Host) {
-			return exit.Errorf(exit.Usage, "the receipts are of %s at %s, and the source is %s at %s", folder.Quote(d.deeds.user), folder.Quote(d.deeds.host), folder.Quote(c.begin.User), folder.Quote(c.begin.Host))
+		if d.deeds.account != c.begin.Account() {
+			return exit.Errorf(exit.Usage, "the receipts are of %s, and the source is %s", d.deeds.account.Words(), c.begin.Account().Words())
 		}
 		if d.deeds.recipe.String() != c.recipe.String() {
 			return exit.Errorf(exit.Usage, "the receipts have the key %q, and the source %q", d.deeds.recipe, c.recipe)

@@ -1,8 +1,8 @@
 package diff
 
 import (
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -13,17 +13,17 @@ import (
 // note remembers whether the first stream of an account is whole.
 func (c *comparison) note(b *stream.Begin) {
 	if c.knows == nil {
-		c.knows = map[receipt.Account]bool{}
+		c.knows = map[account.Account]bool{}
 	}
-	account := receipt.Account{User: b.User, Host: b.Host}
-	if _, known := c.knows[account]; !known {
-		c.knows[account] = b.Base == ""
+	of := b.Account()
+	if _, known := c.knows[of]; !known {
+		c.knows[of] = b.Base == ""
 	}
 }
 
 // checkDelta refuses a delta alone where folders are not compared one by one.
 func (c *comparison) checkDelta() error {
-	if c.opt.FoldersOnly || c.knows[receipt.Account{User: c.begin.User, Host: c.begin.Host}] {
+	if c.opt.FoldersOnly || c.knows[c.begin.Account()] {
 		return nil
 	}
 	why := ""

@@ -3,6 +3,7 @@ package diff
 import (
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 )
@@ -12,8 +13,8 @@ import (
 type Destination interface {
 	// Open learns which folders there are, for streams with the given key.
 	Open(recipe headerkey.Recipe) error
-	// Name returns who and where it is.
-	Name() (user, host string)
+	// Account returns whose messages it holds.
+	Account() account.Account
 	Namespace() folder.Namespace
 	// Folders returns the folders that can hold messages.
 	Folders() []*Target

@@ -48,7 +48,7 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 		return ""
 	}
 	d.last = d.last[:0]
-	here := d.number(b.User + "\x00" + b.Host + "\x00" + m.Folder)
+	here := d.number(b.Account().String() + "\x00" + m.Folder)
 	var looks [][16]byte
 	if d.once {
 		if look := onceOf(m); d.elsewhere(look, here) {

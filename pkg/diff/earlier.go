@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -74,8 +72,8 @@ func (x *earlier) read(in *stream.Reader, c *comparison) error {
 // sameSource refuses a stream of another account, or with another key.
 func sameSource(b *stream.Begin, c *comparison) error {
 	switch {
-	case b.User != c.begin.User || !strings.EqualFold(b.Host, c.begin.Host):
-		return exit.Errorf(exit.Usage, "the earlier stream is of %s at %s, and the source of %s at %s", folder.Quote(b.User), folder.Quote(b.Host), folder.Quote(c.begin.User), folder.Quote(c.begin.Host))
+	case b.Account() != c.begin.Account():
+		return exit.Errorf(exit.Usage, "the earlier stream is of %s, and the source of %s", b.Account().Words(), c.begin.Account().Words())
 	case b.Key != c.begin.Key:
 		return exit.Errorf(exit.Usage, "the earlier stream has the key %q, and the source %q", b.Key, c.begin.Key)
 	case b.Plan:

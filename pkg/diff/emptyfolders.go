@@ -19,8 +19,9 @@ func EmptyFolders(opt Options, account Destination, names *regexp.Regexp, w *str
 	if err != nil {
 		return nil, err
 	}
-	user, host := account.Name()
-	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: user, TargetHost: host, Key: recipe.String(), Labels: opt.Labels}
+	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: recipe.String(), Labels: opt.Labels}
+	begin.SetAccount(account.Account())
+	begin.SetTarget(account.Account())
 	if err := w.Write(&begin); err != nil {
 		return nil, err
 	}

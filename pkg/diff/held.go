@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -25,15 +24,16 @@ func Held(ctx context.Context, opt Options, in *stream.Reader, dest *Account, w 
 		return sum, exit.Errorf(exit.Data, "the source holds no stream")
 	}
 	b := h.begin
-	user, host := dest.Name()
-	if h.itself(sameAccount(receipt.Account{User: b.User, Host: b.Host}, user, host)) {
+	if h.itself(b.Account() == dest.Account()) {
 		return sum, exit.Errorf(exit.Usage, "the account that is compared shows the messages under the UIDs that they have at the source: it is the same account, and they would be gone for good").WithHint("name the other account; what imap-push has carried over goes by --move RECEIPTS")
 	}
-	err := w.Write(&stream.Begin{
-		Tool: opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: b.User, TargetHost: b.Host,
+	begin := stream.Begin{
+		Tool: opt.Tool, Content: stream.Headers, Plan: true,
 		Key: b.Key, Filters: b.Filters, Labels: stream.MergeLabels(b.Labels, opt.Labels),
-	})
-	if err != nil {
+	}
+	begin.SetAccount(dest.Account())
+	begin.SetTarget(b.Account())
+	if err := w.Write(&begin); err != nil {
 		return sum, err
 	}
 	for rest := h.pairs; len(rest) > 0; {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -16,7 +17,7 @@ type Receipts struct {
 	// Open opens them, for each source account once.
 	Open func() (io.ReadCloser, error)
 
-	source, destination receipt.Account
+	source, destination account.Account
 	ledger              *ledger // of these two
 }
 
@@ -48,7 +49,7 @@ type carried struct {
 const carriedOctets = 80
 
 // between reads the receipts of runs from one account to another.
-func (r *Receipts) between(source, destination receipt.Account) (*ledger, error) {
+func (r *Receipts) between(source, destination account.Account) (*ledger, error) {
 	if r.ledger != nil && r.source == source && r.destination == destination {
 		return r.ledger, nil
 	}
@@ -65,7 +66,7 @@ func (r *Receipts) between(source, destination receipt.Account) (*ledger, error)
 	return l, nil
 }
 
-func (l *ledger) read(in *receipt.Reader, source, destination receipt.Account) error {
+func (l *ledger) read(in *receipt.Reader, source, destination account.Account) error {
 	for {
 		rec, err := in.Next()
 		if err == io.EOF {
@@ -138,8 +139,7 @@ func (c *comparison) consult() error {
 	if c.opt.Receipts == nil {
 		return nil
 	}
-	user, host := c.dest.Name()
-	source, destination := receipt.Account{User: c.begin.User, Host: c.begin.Host}, receipt.Account{User: user, Host: host}
+	source, destination := c.begin.Account(), c.dest.Account()
 	before := c.opt.Receipts.ledger
 	l, err := c.opt.Receipts.between(source, destination)
 	if err != nil {
@@ -149,7 +149,7 @@ func (c *comparison) consult() error {
 		return nil
 	}
 	if l.runs == 0 && l.others > 0 {
-		c.opt.Warn("the receipts are of other runs than from %s@%s to %s@%s", source.User, source.Host, user, host)
+		c.opt.Warn("the receipts are of other runs than from %s to %s", source.Words(), destination.Words())
 	}
 	if l.blind > 0 {
 		c.opt.Warn("%d of the receipts name no UID at the destination, whose server does not tell them: those messages are known by their keys alone", l.blind)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
@@ -17,7 +18,7 @@ import (
 // said writes the receipts of a run from joe@old to joe@new.
 func said(t testing.TB, edit func(*receipt.Begin), all ...receipt.Receipt) string {
 	t.Helper()
-	begin := receipt.Begin{Type: receipt.TypeBegin, Format: receipt.Format, Version: 1, Source: receipt.Account{User: "joe", Host: "old"}, Destination: receipt.Account{User: "joe", Host: "new"}}
+	begin := receipt.Begin{Type: receipt.TypeBegin, Format: receipt.Format, Version: 1, Source: account.Account{User: "joe", Host: "old"}, Destination: account.Account{User: "joe", Host: "new"}}
 	if edit != nil {
 		edit(&begin)
 	}

@@ -41,10 +41,10 @@ func (l *lister) record(rec stream.Record) error {
 			return exit.Errorf(exit.Usage, "the stream is a plan").WithHint("give what imap-fetch wrote")
 		}
 		l.begin = r
-		return l.w.Write(&stream.Begin{
-			Tool: l.opt.Tool, Content: stream.Headers, Plan: true, User: r.User, Host: r.Host, TargetUser: r.User, TargetHost: r.Host,
-			Key: r.Key, Filters: r.Filters, Labels: stream.MergeLabels(r.Labels, l.opt.Labels),
-		})
+		begin := stream.Begin{Tool: l.opt.Tool, Content: stream.Headers, Plan: true, Key: r.Key, Filters: r.Filters, Labels: stream.MergeLabels(r.Labels, l.opt.Labels)}
+		begin.SetAccount(r.Account())
+		begin.SetTarget(r.Account())
+		return l.w.Write(&begin)
 	case *stream.Message:
 		l.large = nil
 		if r.Change != "" && !r.HasOctets() {

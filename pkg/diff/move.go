@@ -3,7 +3,6 @@ package diff
 import (
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -18,8 +17,7 @@ type Removal struct {
 // receipts tell, and still shows: the second half of a move. The plan is for
 // the account that the messages came from.
 func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
-	user, host := dest.Name()
-	d, err := readDeeds(receipts, user, host)
+	d, err := readDeeds(receipts, dest.Account())
 	if err != nil {
 		return nil, err
 	}
@@ -31,11 +29,13 @@ func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 		return nil, err
 	}
 	d.sort(atSource)
-	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, User: user, Host: host, TargetUser: d.user, TargetHost: d.host, Key: d.recipe.String(), Labels: opt.Labels}
+	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: d.recipe.String(), Labels: opt.Labels}
+	begin.SetAccount(dest.Account())
+	begin.SetTarget(d.account)
 	if err := w.Write(&begin); err != nil {
 		return nil, err
 	}
-	within := sameAccount(receipt.Account{User: d.user, Host: d.host}, user, host)
+	within := d.account == dest.Account()
 	for i := range d.all {
 		if x := &d.all[i]; !within || x.source != x.target { // else it stands for itself
 			if err := w.Write(d.deletion(x)); err != nil {

@@ -146,7 +146,7 @@ func (p *planner) contents(b *stream.Begin, toc []*source) error {
 func (p *planner) begin(b *stream.Begin) *stream.Begin {
 	out := *b
 	out.Tool, out.Plan = p.opt.Tool, true
-	out.TargetUser, out.TargetHost = p.dest.Name()
+	out.SetTarget(p.dest.Account())
 	out.Labels = append(slices.Clone(b.Labels), p.opt.Labels...)
 	out.Filters = slices.Clone(b.Filters)
 	if p.opt.FoldersOnly {

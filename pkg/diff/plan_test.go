@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -84,7 +85,7 @@ func (d *model) Open(headerkey.Recipe) error {
 	}
 	return nil
 }
-func (d *model) Name() (string, string)               { return "joe", "new" }
+func (d *model) Account() account.Account             { return account.Of("joe", "new", 0) }
 func (d *model) Namespace() folder.Namespace          { return folder.Namespace{Delimiter: "/"} }
 func (d *model) Folders() []*Target                   { return []*Target{d.target} }
 func (d *model) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }

@@ -70,8 +70,7 @@ func (s *surveyor) start(b *stream.Begin, toc []*source) error {
 
 // preview is what a plan would make of folders.
 func (p *planner) preview(b *stream.Begin, toc []*source) *Preview {
-	user, host := p.dest.Name()
-	out := &Preview{Source: b.User + "@" + b.Host, Destination: user + "@" + host}
+	out := &Preview{Source: b.Account().String(), Destination: p.dest.Account().String()}
 	if p.wanted == nil {
 		p.wanted = map[string]bool{}
 	}

@@ -66,7 +66,7 @@ func (r *recorder) begin(b *stream.Begin) error {
 	r.sums = receipt.Sums{}
 	return r.write(receipt.Begin{
 		Type: receipt.TypeBegin, Format: receipt.Format, Version: receipt.Version, Tool: b.Tool,
-		Source: receipt.Account{User: b.User, Host: b.Host}, Destination: receipt.Account{User: b.TargetUser, Host: b.TargetHost}, Key: b.Key, Time: now(),
+		Source: b.Account(), Destination: b.TargetAccount(), Key: b.Key, Time: now(),
 	})
 }
 

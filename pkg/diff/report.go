@@ -193,8 +193,7 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 		return err
 	}
 	r.told, r.whole = true, len(b.Filters) == 0
-	user, host := r.dest.Name()
-	return r.out.Subject(&Subject{"comparison", b.User + "@" + b.Host, user + "@" + host, string(b.Content), b.Key, slices.Concat(b.Filters, r.opt.filters())})
+	return r.out.Subject(&Subject{"comparison", b.Account().String(), r.dest.Account().String(), string(b.Content), b.Key, slices.Concat(b.Filters, r.opt.filters())})
 }
 
 func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {

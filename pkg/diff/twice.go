@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -66,12 +67,13 @@ func (d *decisions) release() {
 
 // sourceMessage is the identity of a message at the source.
 type sourceMessage struct {
-	user, host, folder string
-	validity, uid      uint32
+	account       account.Account
+	folder        string
+	validity, uid uint32
 }
 
 func identityOf(b *stream.Begin, m *stream.Message) sourceMessage {
-	return sourceMessage{b.User, b.Host, m.Folder, m.UIDValidity, m.UID}
+	return sourceMessage{b.Account(), m.Folder, m.UIDValidity, m.UID}
 }
 
 // decided is what was found out about one stream of a concatenation.

@@ -13,8 +13,7 @@ import (
 // a message whose UID the server did not tell, or that runs in the same file have
 // deleted at the source.
 func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
-	user, host := dest.Name()
-	d, err := readDeeds(receipts, user, host)
+	d, err := readDeeds(receipts, dest.Account())
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +27,9 @@ func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 		return nil, err
 	}
 	d.sort(atTarget)
-	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, User: d.user, Host: d.host, TargetUser: user, TargetHost: host, Key: d.recipe.String(), Labels: opt.Labels}
+	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: d.recipe.String(), Labels: opt.Labels}
+	begin.SetAccount(d.account)
+	begin.SetTarget(dest.Account())
 	if err := w.Write(&begin); err != nil {
 		return nil, err
 	}

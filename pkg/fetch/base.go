@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -17,9 +18,9 @@ type Base struct {
 	Key  string // the recipe of its keys
 	hash string // of the last stream
 
-	user, host string
-	filters    []string // of the last stream
-	folders    map[string]*baseFolder
+	account account.Account
+	filters []string // of the last stream
+	folders map[string]*baseFolder
 }
 
 // baseFolder is what the base has of a folder.
@@ -103,13 +104,13 @@ func (r *baseReader) start(b *stream.Begin) error {
 	switch {
 	case b.Plan:
 		return exit.Errorf(exit.Usage, "the base is a plan").WithHint("give --base what imap-fetch wrote")
-	case r.streams > 1 && (b.User != r.user || b.Host != r.host):
-		return exit.Errorf(exit.Usage, "the base is of several accounts: %s at %s, and %s at %s", r.user, r.host, b.User, b.Host)
+	case r.streams > 1 && b.Account() != r.account:
+		return exit.Errorf(exit.Usage, "the base is of several accounts: %s, and %s", r.account.Words(), b.Account().Words())
 	case r.streams > 1 && b.Key != r.Key:
 		return exit.Errorf(exit.Usage, "the streams of the base have different keys: %q and %q", r.Key, b.Key)
 	}
 	r.toc, r.open = map[string]bool{}, nil
-	r.user, r.host, r.Key, r.filters = b.User, b.Host, b.Key, b.Filters
+	r.account, r.Key, r.filters = b.Account(), b.Key, b.Filters
 	return nil
 }
 

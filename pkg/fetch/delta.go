@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -13,11 +14,11 @@ import (
 )
 
 // Fits refuses the base of another account.
-func (b *Base) Fits(user, host string) error {
-	if b == nil || b.user == user && b.host == host {
+func (b *Base) Fits(of account.Account) error {
+	if b == nil || b.account == of {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "the base is of %s at %s, not of %s at %s", b.user, b.host, user, host).
+	return exit.Errorf(exit.Usage, "the base is of %s, not of %s", b.account.Words(), of.Words()).
 		WithHint("give the base of this account, and --host and --user as they were given then")
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -53,8 +54,9 @@ type Options struct {
 
 // Begin is the first record of the stream that o describes, as far as it is
 // known before the connection.
-func (o *Options) Begin(user, host string) *stream.Begin {
-	b := &stream.Begin{Tool: o.Tool, Content: o.Content, User: user, Host: host, Key: o.Recipe.String(), Filters: o.Filters, Labels: o.Labels}
+func (o *Options) Begin(of account.Account) *stream.Begin {
+	b := &stream.Begin{Tool: o.Tool, Content: o.Content, Key: o.Recipe.String(), Filters: o.Filters, Labels: o.Labels}
+	b.SetAccount(of)
 	if o.Base != nil {
 		b.Base = o.Base.hash
 	}
@@ -65,7 +67,7 @@ func (o *Options) Begin(user, host string) *stream.Begin {
 // is nil or has the code exit.Partial. With from it goes on where a cut stream
 // stopped.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writer, from *stream.Recovered) error {
-	if err := opt.Base.Fits(conn.User, conn.Host); err != nil {
+	if err := opt.Base.Fits(conn.Account()); err != nil {
 		return err
 	}
 	session, err := imapconn.Open(ctx, conn)
@@ -75,7 +77,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writ
 	defer session.Close()
 	e := &export{ctx: ctx, session: session, opt: &opt, w: w, failures: newFailures(&opt)}
 	if from == nil || from.Begin == nil {
-		err = e.contents(opt.Begin(conn.User, conn.Host))
+		err = e.contents(opt.Begin(conn.Account()))
 	} else {
 		err = e.resume(from)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -252,6 +253,11 @@ func TestSelect(t *testing.T) {
 	})
 }
 
+// portless is a plain stream without what depends on the port of its server.
+func portless(data []byte) []byte {
+	return regexp.MustCompile(`(?m)"port":\d+,|"hash":"[0-9a-f]+"\}$`).ReplaceAll(data, nil)
+}
+
 // The connection breaks again and again; the stream is the same.
 func TestBrokenConnections(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})
@@ -265,7 +271,7 @@ func TestBrokenConnections(t *testing.T) {
 		got, err := exportOf(t, proxy.Addr(), options(t, stream.Full))
 		if err != nil {
 			t.Errorf("cut after %d octets: %v", after, err)
-		} else if !bytes.Equal(got, want) {
+		} else if !bytes.Equal(portless(got), portless(want)) {
 			t.Errorf("cut after %d octets: the stream differs", after)
 		}
 		if proxy.Fired() != 1 {

@@ -5,25 +5,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// account is whose messages a stream holds.
-type account struct{ user, host string }
-
 // place is what a UID means something in.
 type place struct {
-	user, host, folder string
-	validity           uint32
+	account  account.Account
+	folder   string
+	validity uint32
 }
 
 func placeOf(b *stream.Begin, m *stream.Message) place {
-	return place{b.User, b.Host, m.Folder, m.UIDValidity}
+	return place{b.Account(), m.Folder, m.UIDValidity}
 }
 
 // foresight is what a first pass over an archive has found.
 type foresight struct {
-	accounts map[account]bool
+	accounts map[account.Account]bool
 	largest  map[place]uint32 // UID
 	later    index            // flags of the streams after the first: a place in lists
 	lists    [][]string
@@ -32,7 +31,7 @@ type foresight struct {
 
 // survey reads an archive to its end, or as far as it is whole.
 func survey(in *stream.Reader) (*foresight, error) {
-	f := &foresight{accounts: map[account]bool{}, largest: map[place]uint32{}, known: map[string]uint32{}}
+	f := &foresight{accounts: map[account.Account]bool{}, largest: map[place]uint32{}, known: map[string]uint32{}}
 	var begin *stream.Begin
 	for streams := 0; ; {
 		rec, err := in.Next()
@@ -45,7 +44,7 @@ func survey(in *stream.Reader) (*foresight, error) {
 		switch r := rec.(type) {
 		case *stream.Begin:
 			begin = r
-			f.accounts[account{r.User, r.Host}] = true
+			f.accounts[r.Account()] = true
 			streams++
 		case *stream.Message:
 			p := placeOf(begin, r)

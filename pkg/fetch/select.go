@@ -172,8 +172,8 @@ type accountBodies struct {
 func (s *accountBodies) begin(b *stream.Begin, recipe headerkey.Recipe) error {
 	s.tellApart(recipe)
 	s.folder = nil
-	if b.Host != "" && (b.User != s.conn.User || b.Host != s.conn.Host) {
-		s.opt.Warn("the stream is of %s at %s, and messages are read from %s at %s", b.User, b.Host, s.conn.User, s.conn.Host)
+	if b.Host != "" && b.Account() != s.conn.Account() {
+		s.opt.Warn("the stream is of %s, and messages are read from %s", b.Account().Words(), s.conn.Account().Words())
 	}
 	return nil
 }

@@ -198,11 +198,11 @@ func (s *archiveBodies) recognise() error {
 			return err
 		}
 	}
-	if s.reading == nil || sameAccount(s.reading, s.plan) {
+	if s.reading == nil || s.reading.Account() == s.plan.Account() {
 		return nil
 	}
 	if s.archive.Again == nil {
-		return exit.Errorf(exit.Usage, "the selection is of %s at %s, the archive of %s at %s, as far as a pipe tells", s.plan.User, s.plan.Host, s.reading.User, s.reading.Host).WithHint("give --source a FILE")
+		return exit.Errorf(exit.Usage, "the selection is of %s, the archive of %s, as far as a pipe tells", s.plan.Account().Words(), s.reading.Account().Words()).WithHint("give --source a FILE")
 	}
 	first := s.reading
 	if err := s.rewind(); err != nil {
@@ -215,14 +215,12 @@ func (s *archiveBodies) recognise() error {
 	switch {
 	case err != nil:
 		return err
-	case found.accounts[account{s.plan.User, s.plan.Host}]:
+	case found.accounts[s.plan.Account()]:
 		return nil
 	case len(found.accounts) > 1:
-		return exit.Errorf(exit.Usage, "the archive holds several accounts, and none of them is the selection's, %s at %s", s.plan.User, s.plan.Host)
+		return exit.Errorf(exit.Usage, "the archive holds several accounts, and none of them is the selection's, %s", s.plan.Account().Words())
 	}
-	s.opt.Warn("the stream is of %s at %s, and messages are read from an archive of %s at %s", s.plan.User, s.plan.Host, first.User, first.Host)
+	s.opt.Warn("the stream is of %s, and messages are read from an archive of %s", s.plan.Account().Words(), first.Account().Words())
 	s.of = first
 	return nil
 }
-
-func sameAccount(a, b *stream.Begin) bool { return a.User == b.User && a.Host == b.Host }

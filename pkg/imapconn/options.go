@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 )
 
 // TLSMode says how a connection is encrypted.
@@ -104,6 +106,9 @@ func (o *Options) timeout() time.Duration {
 	}
 	return DefaultTimeout
 }
+
+// Account returns whose mailboxes the options lead to.
+func (o *Options) Account() account.Account { return account.Of(o.User, o.Host, o.port()) }
 
 func (o *Options) port() int {
 	switch {

@@ -3,7 +3,6 @@ package push
 import (
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -39,11 +38,10 @@ func (o *Options) checkCopy() error {
 // mayCopy refuses a plan whose messages are not in this account.
 func (p *pusher) mayCopy(b *stream.Begin) error {
 	conn := &p.desk.conn
-	here := func(user, host string) bool { return user == conn.User && strings.EqualFold(host, conn.Host) }
-	if !p.opt.ServerCopy || here(b.User, b.Host) && here(b.TargetUser, b.TargetHost) {
+	if !p.opt.ServerCopy || b.Account() == conn.Account() && b.TargetAccount() == conn.Account() {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "--server-copy copies within one account: the plan is from %s at %s to %s at %s, and this is %s at %s", b.User, b.Host, b.TargetUser, b.TargetHost, conn.User, conn.Host).
+	return exit.Errorf(exit.Usage, "--server-copy copies within one account: the plan is from %s to %s, and this is %s", b.Account().Words(), b.TargetAccount().Words(), conn.Account().Words()).
 		WithHint("leave --server-copy out, and put `imap-fetch --select -` before imap-push")
 }
 

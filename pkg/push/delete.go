@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -72,8 +71,8 @@ func (p *pusher) stranger() (why string) {
 		switch {
 		case !b.Plan:
 			return "the stream that says so is no plan"
-		case b.TargetUser != conn.User || !strings.EqualFold(b.TargetHost, conn.Host):
-			return fmt.Sprintf("the plan was made for %s at %s, and this is %s at %s", b.TargetUser, b.TargetHost, conn.User, conn.Host)
+		case b.TargetAccount() != conn.Account():
+			return fmt.Sprintf("the plan was made for %s, and this is %s", b.TargetAccount().Words(), conn.Account().Words())
 		}
 	}
 	return ""

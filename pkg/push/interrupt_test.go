@@ -47,7 +47,7 @@ func TestInterruptedDeletion(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	out := &stopper{at: `"deleted"`, stop: func() { cancel(exit.Errorf(exit.Interrupted, "enough")) }}
 	opt := Options{AllowDelete: true, MaxDelete: anyShare(t), Progress: progress.None{}, Warn: t.Logf}
-	_, err = Run(ctx, conn, opt, stream.NewReader(bytes.NewReader(deletionPlan(t, forJoe, records...)), false), out)
+	_, err = Run(ctx, conn, opt, stream.NewReader(bytes.NewReader(planAt(t, server.Addr(), deletionPlan(t, forJoe, records...))), false), out)
 	deleted, skipped := bytes.Count(out.Bytes(), []byte(`"result":"deleted"`)), bytes.Count(out.Bytes(), []byte(`"result":"skipped"`))
 	if exit.CodeOf(err) != exit.Interrupted || deleted != deletionBatch || deleted+skipped != n || len(uids(account, "INBOX")) != n-deleted {
 		t.Errorf("%v: %d deleted and %d skipped, %d of %d are left", err, deleted, skipped, len(uids(account, "INBOX")), n)
@@ -71,7 +71,7 @@ func TestDeletionInDoubt(t *testing.T) {
 	conn.Port, _ = strconv.Atoi(port)
 	var out bytes.Buffer
 	opt := Options{AllowDelete: true, MaxDelete: anyShare(t), Progress: progress.None{}, Warn: t.Logf}
-	_, err = Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(deletionPlan(t, forJoe, doom(t, 0), doom(t, 2))), false), &out)
+	_, err = Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(planAt(t, line.Addr(), deletionPlan(t, forJoe, doom(t, 0), doom(t, 2)))), false), &out)
 	if exit.CodeOf(err) == exit.OK || bytes.Count(out.Bytes(), []byte(`"result":"failed"`)) != 2 || bytes.Count(out.Bytes(), []byte(`"in-doubt"`)) != 2 {
 		t.Errorf("%v\n%s", err, out.Bytes())
 	}

@@ -90,9 +90,9 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if skipErr := p.hold("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
-	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.User + "@" + p.desk.conn.Host, Source: "?"}
+	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
 	if p.begin != nil {
-		o.Source = p.begin.User + "@" + p.begin.Host
+		o.Source = p.begin.Account().String()
 	}
 	s := &o.Sums
 	s.Listed = s.Total()

@@ -262,8 +262,8 @@ func (p *pusher) open(b *stream.Begin) error {
 		return exit.Errorf(exit.Data, "the plan's key recipe: %w", err)
 	}
 	conn := &p.desk.conn
-	if b.Plan && (b.TargetUser != conn.User || b.TargetHost != conn.Host) {
-		p.opt.Warn("the plan was made for %s at %s, and goes to %s at %s", b.TargetUser, b.TargetHost, conn.User, conn.Host)
+	if b.Plan && b.TargetAccount() != conn.Account() {
+		p.opt.Warn("the plan was made for %s, and goes to %s", b.TargetAccount().Words(), conn.Account().Words())
 	}
 	if err := p.mayRewrite(b, recipe); err != nil {
 		return err
@@ -306,7 +306,7 @@ func (p *pusher) start() error {
 	conn := &p.desk.conn
 	err := p.receipts.add(receipt.Begin{
 		Type: receipt.TypeBegin, Format: receipt.Format, Version: receipt.Version, Tool: p.opt.Tool, DryRun: p.opt.DryRun,
-		Source: receipt.Account{User: p.begin.User, Host: p.begin.Host}, Destination: receipt.Account{User: conn.User, Host: conn.Host},
+		Source: p.begin.Account(), Destination: conn.Account(),
 		Plan: hex.EncodeToString(p.hash.Sum(nil)), Key: p.begin.Key, Time: p.receipts.time(),
 	})
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -73,7 +74,48 @@ func planFor(t testing.TB, letters []letter, validity, next uint32) []byte {
 	return out.Bytes()
 }
 
-// carryOut pushes a plan and returns its receipts.
+// planAt is a plan that was made for the account at 127.0.0.1, at the port of
+// addr. One that cannot be read is returned as it is.
+func planAt(t testing.TB, addr string, plan []byte) []byte {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(port)
+	in := stream.NewReader(bytes.NewReader(plan), false)
+	var out bytes.Buffer
+	w := stream.NewWriter(&out, stream.WriterOptions{})
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			err = w.Close()
+		} else if b, ok := rec.(*stream.Begin); ok && err == nil {
+			if b.Host == "127.0.0.1" {
+				b.Port = n
+			}
+			if b.TargetHost == "127.0.0.1" {
+				b.TargetPort = n
+			}
+		}
+		switch {
+		case err != nil:
+			return plan
+		case rec == nil:
+			return out.Bytes()
+		}
+		if end, ok := rec.(*stream.End); ok {
+			err = w.End(end)
+		} else {
+			err = w.Write(rec)
+		}
+		if err != nil {
+			return plan
+		}
+	}
+}
+
+// carryOut pushes a plan, as one for the account at addr, and returns its receipts.
 func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []Receipt, error) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -86,7 +128,7 @@ func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []
 		opt.Warn = t.Logf
 	}
 	var out bytes.Buffer
-	outcome, err := Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(plan), opt.Edited), &out)
+	outcome, err := Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(planAt(t, addr, plan)), opt.Edited), &out)
 	var receipts []Receipt
 	lines := bufio.NewScanner(&out)
 	lines.Buffer(nil, 1<<20)

@@ -93,6 +93,7 @@ func (r *Reader) parse(line []byte) (any, error) {
 		if err := json.Unmarshal(line, r.run); err != nil {
 			return nil, err
 		}
+		r.run.Source, r.run.Destination = r.run.Source.Clean(), r.run.Destination.Clean()
 		if r.run.Version != Version {
 			return nil, fmt.Errorf("version %d is not known", r.run.Version)
 		}

@@ -3,6 +3,8 @@
 // section 17 of pkg/stream/FORMAT.md.
 package receipt
 
+import "github.com/imap-pipe/imap-pipe/pkg/account"
+
 // Result says what became of a record of the plan.
 type Result string
 
@@ -35,24 +37,18 @@ const (
 	TypeEnd     = "end"
 )
 
-// Account is one side of a run.
-type Account struct {
-	User string `json:"user"`
-	Host string `json:"host"`
-}
-
 // Begin begins the receipts of one run.
 type Begin struct {
-	Type        string  `json:"type"`
-	Format      string  `json:"format"`
-	Version     int     `json:"version"`
-	Tool        string  `json:"tool"`
-	Source      Account `json:"source"`
-	Destination Account `json:"destination"`
-	Plan        string  `json:"plan"`          // sha256 of the plan's begin and folder records
-	Key         string  `json:"key,omitempty"` // the recipe of the keys
-	DryRun      bool    `json:"dry_run,omitempty"`
-	Time        string  `json:"time"` // RFC 3339, as all others
+	Type        string          `json:"type"`
+	Format      string          `json:"format"`
+	Version     int             `json:"version"`
+	Tool        string          `json:"tool"`
+	Source      account.Account `json:"source"`
+	Destination account.Account `json:"destination"`
+	Plan        string          `json:"plan"`          // sha256 of the plan's begin and folder records
+	Key         string          `json:"key,omitempty"` // the recipe of the keys
+	DryRun      bool            `json:"dry_run,omitempty"`
+	Time        string          `json:"time"` // RFC 3339, as all others
 }
 
 // Receipt is the answer to one record of the plan.

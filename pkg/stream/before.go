@@ -29,7 +29,7 @@ func digestOf(texts ...string) (d digest) {
 // begun notes a stream, and tells whether one of its account may have come
 // before.
 func (s *before) begun(b *Begin) bool {
-	account := digestOf(b.User, b.Host)
+	account := digestOf(b.Account().String())
 	if s.accounts[account] || len(s.accounts) == maxBefore {
 		return true
 	}

@@ -57,6 +57,12 @@ func (f *fields) begin(r *Begin) {
 		case "spec":
 			f.str() // the writer gives its own
 			return 15
+		case "port":
+			r.Port = f.port()
+			return 16
+		case "target_port":
+			r.TargetPort = f.port()
+			return 17
 		}
 		return -1
 	})

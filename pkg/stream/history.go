@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -12,11 +13,11 @@ import (
 // messages and folders are not there any more, and which flags are others now.
 // It takes memory for what they change, not for the messages.
 type History struct {
-	places   map[identity]*past   // by user, host, folder and UIDVALIDITY
-	folders  map[identity]*newest // by user, host and folder
-	complete map[identity]bool    // by user and host: the first stream is no delta
-	lists    [][]string           // of flags
-	numbers  map[string]int       // their places, by their text
+	places   map[identity]*past       // by account, folder and UIDVALIDITY
+	folders  map[identity]*newest     // by account and folder
+	complete map[account.Account]bool // the first stream is no delta
+	lists    [][]string               // of flags
+	numbers  map[string]int           // their places, by their text
 }
 
 // past is what was said of a folder; streams are counted from 1.
@@ -39,7 +40,7 @@ type newest struct {
 
 // Survey reads an input to its end, or as far as it is whole.
 func Survey(in *Reader) (*History, error) {
-	h := &History{places: map[identity]*past{}, folders: map[identity]*newest{}, complete: map[identity]bool{}, numbers: map[string]int{}}
+	h := &History{places: map[identity]*past{}, folders: map[identity]*newest{}, complete: map[account.Account]bool{}, numbers: map[string]int{}}
 	in.PassDeltas()
 	var begin *Begin
 	for streams := 0; ; {
@@ -53,8 +54,8 @@ func Survey(in *Reader) (*History, error) {
 		if b, ok := rec.(*Begin); ok {
 			begin = b
 			streams++
-			if account := (identity{user: b.User, host: b.Host}); !h.knows(account) {
-				h.complete[account] = b.Base == ""
+			if of := b.Account(); !h.knows(of) {
+				h.complete[of] = b.Base == ""
 			}
 		}
 		if begin != nil {
@@ -63,8 +64,8 @@ func Survey(in *Reader) (*History, error) {
 	}
 }
 
-func (h *History) knows(account identity) bool {
-	_, ok := h.complete[account]
+func (h *History) knows(of account.Account) bool {
+	_, ok := h.complete[of]
 	return ok
 }
 
@@ -97,7 +98,7 @@ func (h *History) note(b *Begin, stream int, rec Record) {
 }
 
 func (h *History) place(b *Begin, folder string, validity uint32) *past {
-	at := identity{b.User, b.Host, folder, validity}
+	at := identity{b.Account(), folder, validity}
 	p := h.places[at]
 	if p == nil {
 		p = &past{gone: map[uint32]int{}, flags: map[uint32]change{}}
@@ -107,7 +108,7 @@ func (h *History) place(b *Begin, folder string, validity uint32) *past {
 }
 
 func (h *History) folder(b *Begin, name string) *newest {
-	at := identity{user: b.User, host: b.Host, folder: name}
+	at := identity{account: b.Account(), folder: name}
 	f := h.folders[at]
 	if f == nil {
 		f = &newest{}
@@ -147,7 +148,7 @@ func (f *fold) record(rec Record) Record {
 	case *Begin:
 		f.begin, f.open, f.at = r, 0, nil
 		f.stream++
-		f.complete = f.History.complete[identity{user: r.User, host: r.Host}]
+		f.complete = f.History.complete[r.Account()]
 	case *Folder:
 		return f.contents(r)
 	case *Message:
@@ -162,7 +163,7 @@ func (f *fold) record(rec Record) Record {
 			f.open = 0
 			return unless(f.hidden, rec)
 		}
-		now := f.folders[identity{user: f.begin.User, host: f.begin.Host, folder: r.Folder}]
+		now := f.folders[identity{account: f.begin.Account(), folder: r.Folder}]
 		return unless(now != nil && (now.gone || now.delta > f.stream), rec) // it was tried again
 	case *Gone:
 		return unless(f.begin.Base != "" && f.complete || f.lost(r.Folder), rec)
@@ -183,13 +184,13 @@ func unless(hidden bool, rec Record) Record {
 
 // lost tells whether a folder is not there in the end.
 func (f *fold) lost(name string) bool {
-	now := f.folders[identity{user: f.begin.User, host: f.begin.Host, folder: name}]
+	now := f.folders[identity{account: f.begin.Account(), folder: name}]
 	return now != nil && now.gone
 }
 
 // contents returns a folder as it is in the end.
 func (f *fold) contents(r *Folder) Record {
-	now := f.folders[identity{user: f.begin.User, host: f.begin.Host, folder: r.Name}]
+	now := f.folders[identity{account: f.begin.Account(), folder: r.Name}]
 	switch {
 	case now == nil:
 	case now.gone:
@@ -202,7 +203,7 @@ func (f *fold) contents(r *Folder) Record {
 }
 
 func (f *fold) message(m *Message) Record {
-	if at := (identity{f.begin.User, f.begin.Host, m.Folder, m.UIDValidity}); f.where != at || f.at == nil {
+	if at := (identity{f.begin.Account(), m.Folder, m.UIDValidity}); f.where != at || f.at == nil {
 		f.where, f.at = at, f.places[at]
 		if f.at == nil {
 			f.at = &past{}

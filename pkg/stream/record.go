@@ -3,6 +3,8 @@ package stream
 import (
 	"slices"
 	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 )
 
 // Format is the value of begin's format field, and Version the only value of
@@ -60,15 +62,33 @@ type Begin struct {
 	Content    Content
 	Plan       bool // the stream has been through imap-diff
 	User, Host string
+	Port       int    // 0: a standard one, 993 or 143
 	Prefix     string // of the personal namespace at the source (RFC 2342)
 	Delimiter  string
 	TargetUser string // in a plan: the destination that it was made for
 	TargetHost string
+	TargetPort int
 	Key        string   // the key recipe
 	Filters    []string // everything that was left out, one selection each
 	Labels     []Label  // sorted by name
 	Base       string   // hash of the stream that this one continues
 	Extra      []byte
+}
+
+// Account returns whose messages the stream holds.
+func (b *Begin) Account() account.Account { return account.Of(b.User, b.Host, b.Port) }
+
+// TargetAccount returns the account that a plan was made for.
+func (b *Begin) TargetAccount() account.Account {
+	return account.Of(b.TargetUser, b.TargetHost, b.TargetPort)
+}
+
+// SetAccount says whose messages the stream holds.
+func (b *Begin) SetAccount(a account.Account) { b.User, b.Host, b.Port = a.User, a.Host, a.Port }
+
+// SetTarget says which account a plan is made for.
+func (b *Begin) SetTarget(a account.Account) {
+	b.TargetUser, b.TargetHost, b.TargetPort = a.User, a.Host, a.Port
 }
 
 // Folder is one entry of the table of contents.

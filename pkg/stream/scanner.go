@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 )
 
 // scanner reads one JSON text. Its first error sticks and ends every loop.
@@ -171,6 +173,16 @@ func (s *scanner) num32() uint32 {
 		return 0
 	}
 	return uint32(v)
+}
+
+// port reads a port; a standard one is 0, as account.Of has it.
+func (s *scanner) port() int {
+	v := s.num()
+	if v < 1 || v > 1<<16-1 {
+		s.fail("%d is no port", v)
+		return 0
+	}
+	return account.Port(int(v))
 }
 
 func (s *scanner) boolean() bool {

@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 )
 
 // Seen remembers the messages of a stream by identity, so that one which a
@@ -18,8 +20,9 @@ type Seen struct {
 
 // identity is what a UID means something in.
 type identity struct {
-	user, host, folder string
-	validity           uint32
+	account  account.Account
+	folder   string
+	validity uint32
 }
 
 type seenFolder struct {
@@ -31,7 +34,7 @@ type seenFolder struct {
 // Again tells whether a message of the stream that b began has come before.
 // The same message with another sha256 is damage.
 func (s *Seen) Again(b *Begin, m *Message) (bool, error) {
-	f := s.folder(identity{b.User, b.Host, m.Folder, m.UIDValidity})
+	f := s.folder(identity{b.Account(), m.Folder, m.UIDValidity})
 	again := true
 	if n := len(f.uids); n == 0 || m.UID > f.uids[n-1] {
 		f.uids, f.sums = append(f.uids, m.UID), append(f.sums, [8]byte{})
@@ -64,7 +67,7 @@ func (s *Seen) Part(b *Body) error {
 // that is new.
 func (s *Seen) Vanish(b *Begin, v *Vanished) {
 	s.last = nil
-	delete(s.folders, identity{b.User, b.Host, v.Folder, v.UIDValidity})
+	delete(s.folders, identity{b.Account(), v.Folder, v.UIDValidity})
 }
 
 // Forget takes back the message that Again was last asked about, for its parts

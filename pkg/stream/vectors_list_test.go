@@ -107,7 +107,7 @@ func (l *list) records() {
 	l.ok("folder-surveyed", "a folder of another user, with its sizes and its access control list; one that nobody has rights on", whole(begin,
 		`{"type":"folder","name":"user.ann","delimiter":".","attributes":[],"subscribed":true,"namespace":"other","uidvalidity":7,"uidnext":9,"messages":2,"octets":1200,"biggest":700,"biggest_uid":4,"oldest":"2020-01-02T03:04:05+02:00","newest":"2021-01-02T03:04:05+00:00","acl":{"-bob":"w","ann":"lrswipkxteacd","anyone":"lr"}}`,
 		`{"type":"folder","name":"Public","delimiter":".","attributes":[],"subscribed":false,"namespace":"shared","uidvalidity":7,"uidnext":9,"messages":0,"octets":0,"acl":{}}`))
-	l.ok("begin-fields", "every field of begin", whole(`{"type":"begin","format":"imap-stream","version":1,"tool":"vectors 1","content":"full","plan":true,"user":"joe","host":"old.example","prefix":"INBOX.","delimiter":".","target_user":"joe@new","target_host":"new.example","key":"message-id,date","filters":["folder=INBOX"],"labels":{"case":"17","day":"monday"},"base":"`+strings.Repeat("0", 64)+`",`+specMember+`}`))
+	l.ok("begin-fields", "every field of begin", whole(`{"type":"begin","format":"imap-stream","version":1,"tool":"vectors 1","content":"full","plan":true,"user":"joe","host":"old.example","port":2143,"prefix":"INBOX.","delimiter":".","target_user":"joe@new","target_host":"new.example","target_port":1143,"key":"message-id,date","filters":["folder=INBOX"],"labels":{"case":"17","day":"monday"},"base":"`+strings.Repeat("0", 64)+`",`+specMember+`}`))
 	l.ok("headers", "messages without bodies", whole(beginWith("headers", ""), inbox, messageWith("INBOX", 7, 1, 4000, `,"received":"0123456789abcdef","twin":true,"header":{"Message-ID":"<a@b>","Subject":"Grüße \"quoted\""}`), messageWith("INBOX", 7, 3, 5000000, "")), "", "")
 	l.ok("gmail", "messages with Gmail's labels and numbers, and one whose labels are known to be none", whole(begin, inbox,
 		messageWith("INBOX", 7, 1, 3, `,"gmail_labels":["\\Important","Reisen/Bücher"],"gmail_msgid":"18446744073709551615","gmail_thrid":"1278455344230334865","sha256":"`+sha("one")+`","body":"one"`),
@@ -153,6 +153,11 @@ func (l *list) sections() {
 	first := whole(begin, inbox, message(1, "one"))
 	l.ok("concatenation", "a full stream and a later one of the same account", first+whole(begin, inbox, message(2, "two")), "one", "two")
 	l.ok("concatenation-again", "a message that comes twice counts once", first+first, "one")
+	at := func(host string) string { return strings.Replace(begin, `"host":"old.example"`, `"host":`+host, 1) }
+	l.ok("concatenation-port", "the same UID at another port is another message", whole(at(`"localhost","port":1143`), inbox, message(1, "one"))+whole(at(`"localhost","port":2143`), inbox, message(1, "two")), "one", "two")
+	l.odd("concatenation-port-standard", "ports 993 and 143, no port, and a host in other case are one account", first+whole(at(`"Old.Example","port":993`), inbox, message(1, "one"))+whole(at(`"old.example","port":143`), inbox, message(1, "one")), "one")
+	l.add("port-0", "corrupt", "a port that is none", whole(at(`"old.example","port":0`), inbox, message(1, "one")))
+	l.add("port-65536", "corrupt", "a port that is none", whole(at(`"old.example","port":65536`), inbox, message(1, "one")))
 	l.ok("concatenation-account", "the same UID of another host is another message", first+whole(strings.Replace(begin, "old.example", "other.example", 1), inbox, message(1, "one")), "one", "one")
 	l.add("concatenation-conflict", "corrupt", "the same message with another sha256", first+whole(begin, inbox, message(1, "two")))
 	l.ok("abort-alone", "a producer that could not begin", text(abortRec(77))).abort = 77

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -265,8 +266,9 @@ func readState(octets []byte, edited bool) (string, error) {
 	defer in.Close()
 	in.Follow(h)
 	type message struct {
-		user, host, folder string
-		validity, uid      uint32
+		account       account.Account
+		folder        string
+		validity, uid uint32
 	}
 	flags, since := map[message]string{}, map[message]int{} // the later ones, of which stream
 	streams := 0
@@ -287,7 +289,7 @@ func readState(octets []byte, edited bool) (string, error) {
 			begin = r
 			streams++
 		case *Message:
-			m, now := message{begin.User, begin.Host, r.Folder, r.UIDValidity, r.UID}, strings.Join(r.Flags, " ")
+			m, now := message{begin.Account(), r.Folder, r.UIDValidity, r.UID}, strings.Join(r.Flags, " ")
 			switch {
 			case !r.HasOctets() && r.Change != "" && (since[m] == 0 || since[m] == streams):
 			case r.Parts > 0:

@@ -11,9 +11,9 @@ the sha256 over their octets in order. It ends with 0 if all are whole and with
 import base64, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile, threading
 
 MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
-# Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, o object, t object of strings.
+# Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, p port, o object, t object of strings.
 FIELDS = {
-    "begin": "format:s version:n tool:s content:s plan:b user:s host:s prefix:s delimiter:s target_user:s target_host:s key:s filters:l labels:t base:s spec:s",
+    "begin": "format:s version:n tool:s content:s plan:b user:s host:s port:p prefix:s delimiter:s target_user:s target_host:s target_port:p key:s filters:l labels:t base:s spec:s",
     "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
     "message": "folder:s uidvalidity:u uid:u change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
@@ -105,9 +105,9 @@ def texts(value):
 
 def typed(kind, value):
     """Returns a known field's value, which has the kind."""
-    if kind in "nu":
+    if kind in "nup":
         need(isinstance(value, Number) and re.fullmatch("0|[1-9][0-9]{0,15}", value))
-        need(int(value) <= (2**53 - 1 if kind == "n" else 2**32 - 1))
+        need((kind == "p") <= int(value) <= {"n": 2**53 - 1, "u": 2**32 - 1, "p": 2**16 - 1}[kind])
         return int(value)
     need({"s": is_text(value), "h": is_text(value) and re.fullmatch("[0-9a-f]{64}", value), "b": isinstance(value, bool), "l": type(value) is list and all(map(is_text, value)), "o": isinstance(value, Pairs),
           "t": isinstance(value, Pairs) and all(is_text(v) for _, v in value)}[kind])
@@ -153,9 +153,15 @@ class Taker:
         """A message of an edited stream has lost parts."""
 
 
+def account(begin):
+    """Returns whose messages a stream holds: ports 993 and 143 are one server, and so is a host in another case."""
+    port = begin.get("port")
+    return begin.get("user"), begin.get("host", "").lower(), None if port in (993, 143) else port
+
+
 def identity(begin, message):
     """Returns what tells a message from all others (section 9)."""
-    return begin.get("user"), begin.get("host"), message["folder"], message["uidvalidity"], message["uid"]
+    return account(begin) + (message["folder"], message["uidvalidity"], message["uid"])
 
 
 def chunks(f):
@@ -247,13 +253,13 @@ class Reader:
 
     def start(self, r):
         need(r.get("content") in ("headers", "hashes", "full"))
-        account = (r.get("user"), r.get("host"))
+        whose = account(r)
         self.streams += 1
-        known = account in self.accounts
+        known = whose in self.accounts
         if r.get("base") and not r.get("plan") and known:
             need(self.edited or r["base"] in self.ends)
         self.deltas = self.deltas or bool(r.get("base") and self.accounts)
-        self.accounts.add(account)
+        self.accounts.add(whose)
         self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
         self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets", "unknown", "sizes_differ"), 0)
@@ -372,13 +378,13 @@ class Reader:
         need(r.get("folder") and r.get("uid"))
         self.counts["gone"] += 1
         if self.begun.get("base"):
-            self.state.pop((self.begun.get("user"), self.begun.get("host"), r["folder"], r.get("uidvalidity", 0), r["uid"]), None)
+            self.state.pop(account(self.begun) + (r["folder"], r.get("uidvalidity", 0), r["uid"]), None)
 
     def vanished(self, r):
         need(r.get("folder") and "uidvalidity" in r)
-        place = (self.begun.get("user"), self.begun.get("host"), r["folder"], r["uidvalidity"])
+        place = account(self.begun) + (r["folder"], r["uidvalidity"])
         for known in (self.seen, self.state):
-            for identity in [i for i in known if i[:4] == place]:
+            for identity in [i for i in known if i[:5] == place]:
                 del known[identity]
 
     def skipped(self, r):
@@ -414,7 +420,7 @@ class Reader:
         """Tells what an input with deltas is in the end."""
         if not self.deltas:
             return ""
-        rows = sorted(f"{i[2]}\t{i[3]}\t{i[4]}\t{' '.join(flags)}\n".encode() for i, (flags, _) in self.state.items())
+        rows = sorted(f"{i[3]}\t{i[4]}\t{i[5]}\t{' '.join(flags)}\n".encode() for i, (flags, _) in self.state.items())
         return " state=" + hashlib.sha256(b"".join(rows)).hexdigest()
 
 
