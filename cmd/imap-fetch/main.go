@@ -53,7 +53,7 @@ func main() {
 
 func flags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account"},
+		&ucli.StringSliceFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
 		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
 		&ucli.BoolFlag{Name: "hash", Usage: "a manifest: bodies are read for their sha256, and not kept"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder goes along, for imap-push --acl"},

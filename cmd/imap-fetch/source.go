@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
@@ -27,7 +29,7 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 		}
 		defer s.close()
 	}
-	in, err := cli.OpenInput(c.Context, c.String("source"))
+	in, err := cli.OpenInputs(c.Context, c.StringSlice("source"))
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func checkSource(c *ucli.Context) error {
 	if name := cli.ConnectionGiven(c); name != "" {
 		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
 	}
-	if c.String("source") == "-" && (c.String("select") == "-" || cli.Given(c, "select") && c.String("select") == "") {
+	if slices.Contains(c.StringSlice("source"), "-") && (c.String("select") == "-" || cli.Given(c, "select") && c.String("select") == "") {
 		return exit.Errorf(exit.Usage, "stdin cannot be both --select and --source")
 	}
 	for _, name := range []string{"first", "last"} {

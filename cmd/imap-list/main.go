@@ -42,7 +42,7 @@ func main() {
 
 func flags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account"},
+		&ucli.StringSliceFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
 		&ucli.BoolFlag{Name: "check", Usage: "no folders, but what the server is and how far one gets; of --source: read and hash everything, and name what is lost"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --source that was filtered on the way"},
 		&ucli.BoolFlag{Name: "sizes", Usage: "the octets of each folder too, its largest message, and when its mail arrived: every message is asked for its size"},

@@ -23,7 +23,7 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if !cli.Given(c, "namespace") {
 		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}
-	in, err := cli.OpenInput(c.Context, c.String("source"))
+	in, err := cli.OpenInputs(c.Context, c.StringSlice("source"))
 	if err != nil {
 		return err
 	}

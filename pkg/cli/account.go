@@ -191,9 +191,8 @@ func (a *accountFile) add(known map[string]ucli.Flag, line accountLine) error {
 		return a.errorf(line.number, "%s needs a value", line.name)
 	}
 	line.name = flag.Names()[0]
-	_, repeatable := flag.(*ucli.StringSliceFlag)
 	for _, before := range a.lines {
-		if before.name == line.name && !repeatable {
+		if before.name == line.name && !repeatable(flag) {
 			return a.errorf(line.number, "%s was given in line %d already", line.name, before.number)
 		}
 	}

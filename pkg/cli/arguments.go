@@ -10,8 +10,9 @@ import (
 
 // checkArguments reads args as the library will, and refuses what the
 // library would pass over in silence: options after an operand, which it
-// takes for operands, and operands that nobody asked for. It returns the
-// options that are there, by their first name.
+// takes for operands, operands that nobody asked for, and an option given twice
+// of which it would take the last value. It returns the options that are there,
+// by their first name.
 func checkArguments(flags []ucli.Flag, operands, args []string) (given map[string]bool, err error) {
 	known := flagsByName(flags)
 	given = map[string]bool{}
@@ -25,6 +26,9 @@ func checkArguments(flags []ucli.Flag, operands, args []string) (given map[strin
 		flag := known[name]
 		if flag == nil {
 			return nil, unknownOption(flags, name)
+		}
+		if given[flag.Names()[0]] && (takesValue(flag) || inline) && !repeatable(flag) {
+			return nil, givenTwice(flag)
 		}
 		given[flag.Names()[0]] = true
 		if !takesValue(flag) || inline {
@@ -61,6 +65,23 @@ func flagsByName(flags []ucli.Flag) map[string]ucli.Flag {
 func takesValue(f ucli.Flag) bool {
 	d, ok := f.(ucli.DocGenerationFlag)
 	return ok && d.TakesValue()
+}
+
+// repeatable tells whether an option may be given more than once: all of its
+// values count.
+func repeatable(f ucli.Flag) bool {
+	_, list := f.(*ucli.StringSliceFlag)
+	return list
+}
+
+// givenTwice refuses an option of which only one value could count. It does not
+// repeat the values: they may be secrets.
+func givenTwice(f ucli.Flag) error {
+	err := exit.Errorf(exit.Usage, "%s is given twice", dashed(f.Names()[0]))
+	if category := categoryOf(f); category == connecting || category == loggingIn {
+		return err.WithHint("leave one of them out; an option on the command line already overrides --account, --preset and the environment")
+	}
+	return err.WithHint("leave one of them out")
 }
 
 // checkValue looks at what follows an option that takes a value. A value

@@ -189,7 +189,13 @@ func TestConnectionRefuses(t *testing.T) {
 		{[]string{"--password-fd=987"}, exit.NoInput, "descriptor 987 is not open"},
 	}
 	for _, tt := range tests {
-		_, _, err := parse(t, append([]string{"--host=old.example", "--user=joe"}, tt.args...)...)
+		args := tt.args
+		for _, usual := range []string{"--host=old.example", "--user=joe"} {
+			if name, _, _ := strings.Cut(usual, "="); !strings.HasPrefix(tt.args[0], name+"=") {
+				args = append(args, usual)
+			}
+		}
+		_, _, err := parse(t, args...)
 		if exit.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.text) {
 			t.Errorf("%q: %v, code %d; want %q with %d", tt.args, err, exit.CodeOf(err), tt.text, tt.code)
 		}

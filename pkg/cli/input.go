@@ -23,6 +23,9 @@ type Input struct {
 	start  int64 // where a seekable input began
 	unhook func() bool
 
+	next *Input // what is read after this one, or nil: see OpenInputs
+	read *Input // the one of them that is read, or nil for this one
+
 	ahead io.Reader // what was read of it and is to be read again, or nil
 	kept  *os.File  // what a pipe brought, or nil
 	whole bool      // that is all of it
@@ -55,6 +58,61 @@ func OpenInput(ctx context.Context, path string) (*Input, error) {
 		return nil, err
 	}
 	return in, nil
+}
+
+// OpenInputs opens several files as one input: they are read one after the
+// other, as if cat had joined them. Errors: as OpenInput, and exit.Usage where
+// one of several is no file, or some are compressed and others are not.
+func OpenInputs(ctx context.Context, paths []string) (*Input, error) {
+	if len(paths) == 0 {
+		return OpenInput(ctx, "")
+	}
+	first, err := OpenInput(ctx, paths[0])
+	if err != nil || len(paths) == 1 {
+		return first, err
+	}
+	last, packed := first, 0
+	for i := 0; err == nil; {
+		var zstd bool
+		if zstd, err = last.isPacked(); err != nil {
+			break
+		}
+		if zstd {
+			packed++
+		}
+		if i++; i == len(paths) {
+			break
+		}
+		if last.next, err = OpenInput(ctx, paths[i]); err == nil {
+			last = last.next
+		}
+	}
+	if err == nil && packed != 0 && packed != len(paths) {
+		err = exit.Errorf(exit.Usage, "of the streams %s, some are compressed and others are not", first.Name()).
+			WithHint("compress the others with zstd, or decompress all")
+	}
+	if err != nil {
+		first.Close()
+		return nil, err
+	}
+	return first, nil
+}
+
+// isPacked reports whether a file, one of several, is compressed.
+func (in *Input) isPacked() (bool, error) {
+	if !in.info.Mode().IsRegular() {
+		return false, exit.Errorf(exit.Usage, "%s is no file, and one of several inputs", in.name).
+			WithHint("join them first: cat FILE... > ALL")
+	}
+	head := make([]byte, 1)
+	switch n, err := in.file.ReadAt(head, in.start); {
+	case n == 1:
+		return head[0] != '{', nil
+	case err == io.EOF: // a stream that is empty is cut, wherever it stands
+		return false, exit.Errorf(exit.Data, "%s is empty: the stream is cut", in.name)
+	default:
+		return false, exit.Errorf(exit.IO, "read %s: %w", in.name, bare(err))
+	}
 }
 
 func (in *Input) open(path string) (err error) {
@@ -121,6 +179,27 @@ func (in *Input) Read(p []byte) (int, error) {
 	if cause := context.Cause(in.ctx); cause != nil {
 		return 0, cause
 	}
+	if in.next != nil {
+		return in.readJoined(p)
+	}
+	return in.readOne(p)
+}
+
+// readJoined reads from the first of several files that has not come to its end.
+func (in *Input) readJoined(p []byte) (int, error) {
+	if in.read == nil {
+		in.read = in
+	}
+	for {
+		n, err := in.read.readOne(p)
+		if err != io.EOF || n > 0 || in.read.next == nil {
+			return n, err
+		}
+		in.read = in.read.next
+	}
+}
+
+func (in *Input) readOne(p []byte) (int, error) {
 	if in.ahead != nil {
 		if n, err := in.ahead.Read(p); n > 0 || err != io.EOF {
 			return n, exit.Wrap(exit.IO, err)
@@ -149,6 +228,11 @@ func (in *Input) Seekable() bool {
 // Rewind goes back to where a seekable input began: its first octet, or
 // where the shell's redirection stood.
 func (in *Input) Rewind() error {
+	if in.read = nil; in.next != nil {
+		if err := in.next.Rewind(); err != nil {
+			return err
+		}
+	}
 	file := in.file
 	if in.whole {
 		file = in.kept
@@ -167,15 +251,27 @@ func (in *Input) Size() int64 {
 	if in.whole {
 		return -1
 	}
-	return in.info.Size() - in.start
+	size := in.info.Size() - in.start
+	if in.next != nil {
+		size += in.next.Size()
+	}
+	return size
 }
 
 // Name is what messages call the input.
-func (in *Input) Name() string { return in.name }
+func (in *Input) Name() string {
+	if in.next != nil {
+		return in.name + ", " + in.next.Name()
+	}
+	return in.name
+}
 
 // Close closes the input. Stdin itself goes with it, so that a writer
 // learns at once that nobody reads.
 func (in *Input) Close() error {
+	if in.next != nil {
+		in.next.Close()
+	}
 	if in.unhook != nil {
 		in.unhook()
 	}
