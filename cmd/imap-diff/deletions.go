@@ -266,6 +266,9 @@ func listCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error 
 		return err
 	}
 	defer out.Abort()
+	if err := out.ReplaceReport(c); err != nil {
+		return err
+	}
 	found, err := copies(opt, account)
 	if err == nil {
 		err = found.List(printer(c, out))

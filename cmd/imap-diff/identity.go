@@ -59,9 +59,9 @@ func record(c *ucli.Context, opt *diff.Options) (release func() error, err error
 	if !cli.Given(c, "record") {
 		return func() error { return nil }, nil
 	}
-	out, err := os.OpenFile(c.String("record"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	out, err := cli.OpenAppend("record", c.String("record"))
 	if err != nil {
-		return nil, exit.Errorf(exit.IO, "--record: %w", err)
+		return nil, err
 	}
 	lines := bufio.NewWriter(out)
 	opt.Record = lines

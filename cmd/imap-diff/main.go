@@ -192,6 +192,13 @@ func preview(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff
 		return err
 	}
 	defer out.Abort()
+	keep := out.ReplaceReport
+	if cli.Given(c, "write-map") {
+		keep = out.ReplaceNothing
+	}
+	if err := keep(c); err != nil {
+		return err
+	}
 	p, err := diff.Folders(c.Context, opt, reader, dest)
 	if err != nil {
 		return err
@@ -296,6 +303,9 @@ func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.
 		return err
 	}
 	defer out.Abort()
+	if err := out.ReplaceReport(c); err != nil {
+		return err
+	}
 	to := printer(c, out)
 	if c.Bool("extra") {
 		to = diff.Extras{Printer: to}

@@ -74,7 +74,9 @@ func run(c *ucli.Context) error {
 	if !cli.Given(c, "rejects") {
 		return carryOut()
 	}
-	rejects, err := cli.OpenStreamFile(c, c.String("rejects"), &stream.Begin{Tool: opt.Tool, Content: stream.Full, Plan: true}, false)
+	begin := &stream.Begin{Tool: opt.Tool, Content: stream.Full, Plan: true, Filters: []string{"rejects"}}
+	begin.SetTarget(conn.Account())
+	rejects, err := cli.OpenStreamFile(c, c.String("rejects"), begin, false)
 	if err != nil {
 		return err
 	}

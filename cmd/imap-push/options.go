@@ -20,7 +20,8 @@ func flags() []ucli.Flag {
 		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
 		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
 		&ucli.BoolFlag{Name: "gmail-labels", Usage: "add the labels that the plan's messages have at Gmail, where the destination is Gmail too"},
-		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again"},
+		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again; replaces only the rejects of an earlier run to the same account"},
+		cli.OverwriteFlag(),
 		&ucli.BoolFlag{Name: "edited", Usage: "take a plan that was filtered on the way"},
 	}
 }

@@ -4,7 +4,6 @@ package account
 
 import (
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 )
@@ -39,7 +38,11 @@ func (a Account) Server() string {
 	if a.Port == 0 {
 		return a.Host
 	}
-	return net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	host := a.Host
+	if strings.Contains(host, ":") { // an IPv6 address
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.Itoa(a.Port)
 }
 
 // String returns USER@HOST, with the port where that is not a standard one.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -147,9 +146,9 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 		opt.Trace = traceTalk{TalkOf(c)}
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := OpenAppend("trace", path)
 	if err != nil {
-		return exit.Errorf(exit.CantCreate, "cannot write to --trace %s: %w", path, bare(err))
+		return err
 	}
 	opt.Trace = f
 	return nil

@@ -43,7 +43,7 @@ func login(c *ucli.Context, opt *imapconn.Options) error {
 	if err != nil {
 		return err
 	}
-	who := account{user: opt.User, owner: opt.User, hostPort: hostPort{host: opt.Host, port: defaultPort(opt)}}
+	who := secretOf{user: opt.User, owner: opt.User, hostPort: hostPort{host: opt.Host, port: defaultPort(opt)}}
 	if opt.AuthUser != "" {
 		who.owner = opt.AuthUser
 	}

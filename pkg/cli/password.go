@@ -28,14 +28,14 @@ const (
 	commandGrace = time.Second
 )
 
-// account is what is to be opened, and whose password opens it: owner is an
+// secretOf is what is to be opened, and whose password opens it: owner is an
 // administrator or the user himself.
-type account struct {
+type secretOf struct {
 	user, owner string
 	hostPort
 }
 
-func (a account) String() string { return a.owner + "@" + a.host }
+func (a secretOf) String() string { return a.owner + "@" + a.host }
 
 // passwordFunc is asked for the password at each connect. It may be called
 // from any goroutine. Its errors have the code exit.NoInput, or are the
@@ -46,7 +46,7 @@ type passwordFunc func(ctx context.Context) (string, error)
 // name, or if it is "" from the environment or the terminal. Files and
 // descriptors are read now, and once: what is behind them may be a pipe. A
 // command runs at each connect; the terminal is asked at the first.
-func passwordSource(c *ucli.Context, option string, who account) (passwordFunc, error) {
+func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc, error) {
 	talk := TalkOf(c)
 	switch option {
 	case "password-file":
@@ -98,7 +98,7 @@ func known(password string, err error) (passwordFunc, error) {
 }
 
 // promptOnce asks at the first connect and remembers the answer.
-func promptOnce(talk *Talk, who account) passwordFunc {
+func promptOnce(talk *Talk, who secretOf) passwordFunc {
 	var mu sync.Mutex
 	var password string
 	return func(ctx context.Context) (string, error) {
@@ -153,7 +153,7 @@ func passwordFromDescriptor(number string) (string, error) {
 	return readPassword(f, "descriptor "+number)
 }
 
-func passwordFromCommand(ctx context.Context, command string, who account) (string, error) {
+func passwordFromCommand(ctx context.Context, command string, who secretOf) (string, error) {
 	line, err := lineFromCommand(ctx, "password-command", command, who, passwordCap)
 	if err != nil {
 		return "", err
@@ -165,7 +165,7 @@ func passwordFromCommand(ctx context.Context, command string, who account) (stri
 // first line that it writes, of which it reads little more than limit octets.
 // The command may talk to the terminal; it does not see our stdin, which is a
 // stream.
-func lineFromCommand(ctx context.Context, option, command string, who account, limit int) (string, error) {
+func lineFromCommand(ctx context.Context, option, command string, who secretOf, limit int) (string, error) {
 	running, cancel := context.WithTimeoutCause(ctx, commandTime, errors.New("it took too long"))
 	defer cancel()
 	cmd := exec.CommandContext(running, "sh", "-c", command)

@@ -17,8 +17,9 @@ const producing = "Output"
 // StreamFlags are the options of a command that writes a stream.
 func StreamFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: producing, Usage: "`FILE`: write the stream there; it appears when it is whole, and until then is FILE.partial"},
+		&ucli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: producing, Usage: "`FILE`: write the stream there; it appears when it is whole, and until then is FILE.partial; a FILE that is there is replaced only by a stream of the same account"},
 		&ucli.StringFlag{Name: "level", Category: producing, Usage: "`none|fastest|default|better`: compression; none is plain NDJSON (default: fastest into a pipe, default into a file)"},
+		OverwriteFlag(),
 		&ucli.StringSliceFlag{Name: "label", Category: producing, Usage: "`NAME=VALUE`: note in the stream, for dates and case numbers; repeatable"},
 	}
 }
@@ -78,6 +79,16 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 	if err != nil {
 		return nil, err
 	}
+	var first func(*stream.Begin) error
+	if !c.Bool("overwrite") {
+		if first, err = out.guardStream(begin); err != nil {
+			out.Abort()
+			return nil, err
+		}
+		if isRejects(begin) {
+			first = nil // too late: messages have been appended by then
+		}
+	}
 	if level < 0 {
 		level = stream.Fastest
 		if out.IsFile() {
@@ -91,7 +102,7 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 			return nil, err
 		}
 	}
-	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), From: s.From})
+	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), From: s.From, First: first})
 	stateOf(c.App).opened = true
 	return s, nil
 }

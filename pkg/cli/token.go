@@ -16,7 +16,7 @@ const tokenCap = 64 << 10
 var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // tokenSource runs command at each connect.
-func tokenSource(command string, who account) (passwordFunc, error) {
+func tokenSource(command string, who secretOf) (passwordFunc, error) {
 	if strings.TrimSpace(command) == "" {
 		return nil, exit.Errorf(exit.Usage, "--token-command is empty")
 	}

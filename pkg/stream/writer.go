@@ -30,8 +30,8 @@ type Writer struct {
 
 	contents int // octets of this stream's folder records
 	how      closing
-	ended    End // the last that was written
-	total    End // of all
+	total    End                // of all streams that were ended
+	first    func(*Begin) error // to be asked yet, or nil
 }
 
 // closing is how the last stream of a concatenation ended.
@@ -48,12 +48,15 @@ type WriterOptions struct {
 	Level Level
 	Live  bool       // a reader waits: it is told at once that a stream comes, and what was written is sent on after 100 ms
 	From  *Recovered // go on after what a cut file holds
+	// First is asked before the first begin record is written; may be nil. Its
+	// error ends the stream before it holds anything.
+	First func(*Begin) error
 }
 
 // NewWriter makes a Writer. Nothing but a greeting to a live reader is written
 // before the first frame is full.
 func NewWriter(out io.Writer, opt WriterOptions) *Writer {
-	w := &Writer{frames: newFrames(out, opt.Level), hash: sha256.New()}
+	w := &Writer{frames: newFrames(out, opt.Level), hash: sha256.New(), first: opt.First}
 	w.cur = w.frames.take()
 	if opt.From != nil && opt.From.Begin != nil {
 		w.hash, w.counts, w.begun = opt.From.hash, opt.From.counts, true
@@ -80,12 +83,11 @@ func (w *Writer) Ended() bool { return !w.begun && w.how == byEnd }
 // Aborted tells whether an abort record was the last to be written.
 func (w *Writer) Aborted() bool { return !w.begun && w.how == byAbort }
 
-// Messages returns how many messages stand in the last stream that was ended,
-// and Octets their sizes together.
-func (w *Writer) Messages() int64 { return w.ended.Emitted }
+// Messages returns how many messages stand in the streams that were ended.
+func (w *Writer) Messages() int64 { return w.total.Emitted }
 
-// Octets returns the sizes of the messages in the last stream that was ended.
-func (w *Writer) Octets() int64 { return w.ended.Octets }
+// Octets returns the sizes of those messages together.
+func (w *Writer) Octets() int64 { return w.total.Octets }
 
 // LeftOut returns how many messages were left out of the streams that were
 // ended, and of these how many have a skipped record.
@@ -104,6 +106,12 @@ func (w *Writer) Write(r Record) error {
 	}
 	if err := w.frames.failure(); err != nil {
 		return exit.Wrap(exit.IO, err)
+	}
+	if b, ok := r.(*Begin); ok && w.first != nil {
+		if err := w.first(b); err != nil {
+			return err
+		}
+		w.first = nil
 	}
 	if m, ok := r.(*Message); ok && m.Parts > 0 {
 		w.cut() // a resumption cuts at frames, and a message with parts goes as one
@@ -157,7 +165,6 @@ func (w *Writer) End(e *End) error {
 	if err := w.Write(e); err != nil {
 		return err
 	}
-	w.ended = *e
 	w.total.Add(e)
 	return w.reset(byEnd)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -61,6 +62,11 @@ func (b *bench) environ() []string {
 }
 
 // path is where a script finds the file of that name.
+// portless is a text without the ports of servers.
+func portless(text string) string { return portOf.ReplaceAllString(text, "@127.0.0.1") }
+
+var portOf = regexp.MustCompile(`@127\.0\.0\.1:\d+`)
+
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // write puts a file into the scripts' folder.
