@@ -218,7 +218,7 @@ func (f *baseFolder) modseq() uint64 {
 // goesOn tells whether what was known of the folder holds still: it is the same,
 // and its UIDs have gone up.
 func (f *baseFolder) goesOn(now *stream.Folder) bool {
-	return now.UIDValidity != 0 && now.UIDValidity == f.entry.UIDValidity && now.HoldsMessages() &&
+	return now.UIDValidity != 0 && now.UIDValidity == f.entry.UIDValidity && !now.Unstable && !f.entry.Unstable && now.HoldsMessages() &&
 		(now.UIDNext == 0 || now.UIDNext >= f.entry.UIDNext)
 }
 

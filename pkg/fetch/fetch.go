@@ -228,7 +228,12 @@ func (e *export) messages() error {
 // visit reads the messages of one folder that are not done. What concerns the
 // folder alone becomes its record.
 func (s *source) visit(f *stream.Folder, done stream.Progress) error {
-	return s.examine(f, func() error { return s.messages(f.UIDNext, done) })
+	return s.examine(f, func() error {
+		if goesOn, err := s.goesOn(f, done); err != nil || !goesOn {
+			return err
+		}
+		return s.messages(f.UIDNext, done)
+	})
 }
 
 // examine opens a folder that was listed and calls work.
@@ -238,16 +243,25 @@ func (s *source) examine(f *stream.Folder, work func() error) error {
 	if err != nil {
 		return err
 	}
+	same := false
 	if s.box, err = s.session.Examine(s.ctx, wire); err == nil {
-		if s.box.UIDValidity != f.UIDValidity {
-			return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity)})
-		}
+		same, err = s.recognize(f)
+	}
+	switch {
+	case err == nil && same:
 		err = work()
+	case err == nil:
+		return s.replaced(f, fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity))
 	}
 	if refused(err) {
 		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})
 	}
 	return err
+}
+
+// replaced hands over that a folder is not the one that was listed.
+func (s *source) replaced(f *stream.Folder, text string) error {
+	return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: text})
 }
 
 // refused tells a server's NO to one command from the end of a connection.

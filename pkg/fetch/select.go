@@ -219,7 +219,7 @@ func (s *accountBodies) open(f *stream.Folder, validity uint32) (stream.Reason, 
 	if err != nil {
 		return stream.ReasonNoFolder, err.Error(), nil
 	}
-	if s.folder != f {
+	if s.folder != f || s.unstable && !s.box.Current() {
 		s.folder = nil
 		box, err := s.session.Examine(s.ctx, wire)
 		if err != nil {
@@ -228,9 +228,15 @@ func (s *accountBodies) open(f *stream.Folder, validity uint32) (stream.Reason, 
 			}
 			return "", "", err
 		}
-		s.folder, s.box = f, box
+		s.box = box
+		if _, err := s.recognize(f); refused(err) {
+			return stream.ReasonRefused, err.Error(), nil
+		} else if err != nil {
+			return "", "", err
+		}
+		s.folder = f
 	}
-	if validity == 0 || s.box.UIDValidity != validity {
+	if validity == 0 || s.box.UIDValidity != validity && !(s.unstable && validity == f.UIDValidity) {
 		return stream.ReasonUIDValidity, fmt.Sprintf("the stream has %d, the folder %d", validity, s.box.UIDValidity), nil
 	}
 	return "", "", nil

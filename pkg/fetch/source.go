@@ -40,14 +40,15 @@ type source struct {
 	recipe  headerkey.Recipe
 	scan    *headerkey.Scanner
 
-	gmail   bool           // labels are asked for
-	folder  *stream.Folder // that is read now
-	box     *imapconn.Selected
-	chooser *chooser // nil: all are taken
-	listed  int64
-	leftOut int64
-	pacer   *limit.Pacer
-	budget  limit.Budget
+	gmail    bool           // labels are asked for
+	folder   *stream.Folder // that is read now
+	box      *imapconn.Selected
+	unstable bool     // its UIDVALIDITY is another at each look
+	chooser  *chooser // nil: all are taken
+	listed   int64
+	leftOut  int64
+	pacer    *limit.Pacer
+	budget   limit.Budget
 
 	free   chan *batch // the only place to wait: see take
 	filled chan *batch // has room for all
@@ -123,6 +124,9 @@ func (s *source) keep() {
 
 // give hands a filled batch over.
 func (s *source) give(b *batch) error {
+	if s.unstable {
+		b.doubtGone()
+	}
 	select {
 	case s.filled <- b:
 		return nil

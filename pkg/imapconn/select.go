@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
@@ -21,7 +22,8 @@ type Selected struct {
 
 	s       *Session
 	command string // SELECT or EXAMINE
-	silent  int    // messages for which this server did not give an item though it was asked for that alone
+	opened  time.Time
+	silent  int // messages for which this server did not give an item though it was asked for that alone
 }
 
 // Examine opens a mailbox for reading; nothing in it changes, \Seen and
@@ -48,7 +50,7 @@ func (s *Session) open(ctx context.Context, command, wire string) (*Selected, er
 }
 
 func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
-	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command}}
+	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command, opened: time.Now()}}
 	x := &o.Selected
 	s.selected = nil
 	c.exists, c.expunges = unknownExists, 0

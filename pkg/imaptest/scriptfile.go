@@ -88,6 +88,8 @@ func (s *Script) folderLine(w []string) error {
 			for range count {
 				s.Store.Add(f.Name, OddMessage(f.Name, f.UIDNext, 0))
 			}
+		case key == "uidvalidity" && (value == "clock" || value == "counter"):
+			f.Moving = value
 		case key == "uidvalidity" && err == nil:
 			f.UIDValidity = n
 		case key == "uidnext" && err == nil:

@@ -28,7 +28,26 @@ type ScriptFolder struct {
 	UIDValidity uint64
 	UIDNext     uint64
 
+	// Moving is how UIDVALIDITY changes until the folder is SELECTed or
+	// something is appended: "clock", it is the time in seconds; "counter",
+	// one more at each look; "" not at all.
+	Moving string
+
 	messages []*ScriptMessage
+}
+
+// look is the UIDVALIDITY that is said by a command that fixes it or not.
+func (f *ScriptFolder) look(fixes bool) uint64 {
+	switch f.Moving {
+	case "clock":
+		f.UIDValidity = uint64(time.Now().Unix())
+	case "counter":
+		f.UIDValidity++
+	}
+	if fixes {
+		f.Moving = ""
+	}
+	return f.UIDValidity
 }
 
 // SetLabels replaces the labels of a message.
@@ -253,14 +272,14 @@ func (v *scriptView) list(verb string, w []string, command string) (said string)
 }
 
 func (v *scriptView) status(f *ScriptFolder, items string) string {
-	octets := 0
+	octets, validity := 0, f.look(false)
 	for _, m := range f.messages {
 		octets += len(m.Octets)
 	}
 	var values []string
 	for _, item := range strings.Fields(strings.ToUpper(strings.Trim(items, "() "))) {
 		n, known := map[string]uint64{
-			"MESSAGES": uint64(len(f.messages)), "UIDNEXT": f.UIDNext, "UIDVALIDITY": f.UIDValidity, "SIZE": uint64(octets), "RECENT": 0, "UNSEEN": 0,
+			"MESSAGES": uint64(len(f.messages)), "UIDNEXT": f.UIDNext, "UIDVALIDITY": validity, "SIZE": uint64(octets), "RECENT": 0, "UNSEEN": 0,
 		}[item]
 		if known {
 			values = append(values, fmt.Sprintf("%s %d", item, n))
@@ -281,7 +300,7 @@ func (v *scriptView) open(verb string) (said, status string) {
 		permanent, state = "()", "READ-ONLY"
 	}
 	return fmt.Sprintf("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* %d EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY %d] .\r\n* OK [UIDNEXT %d] .\r\n* OK [PERMANENTFLAGS %s] .\r\n",
-		len(f.messages), f.UIDValidity, f.UIDNext, permanent), "OK [" + state + "] open"
+		len(f.messages), f.look(verb == "SELECT"), f.UIDNext, permanent), "OK [" + state + "] open"
 }
 
 // messages answers the commands that are about messages.
@@ -508,7 +527,7 @@ func (v *scriptView) append(command, name string) string {
 	if len(stored) > 1 {
 		set = fmt.Sprintf("%d:%d", from, f.UIDNext-1)
 	}
-	return fmt.Sprintf("OK [APPENDUID %d %s] stored", f.UIDValidity, set)
+	return fmt.Sprintf("OK [APPENDUID %d %s] stored", f.look(true), set)
 }
 
 // scriptWords cuts a command into words, strings and literals unquoted; a list

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -54,11 +55,11 @@ func (c *Contents) Folders() []stream.Folder {
 // but their line in the listing. A selection that takes no folder, none of which
 // failed, is exit.NoInput.
 func Read(ctx context.Context, session *imapconn.Session, request Request) (*Contents, error) {
-	r := &reading{ctx: ctx, session: session, Request: request}
+	r := &reading{ctx: ctx, session: session, Request: request, asked: time.Now()}
 	if err := r.choose(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{r.status, r.measure, r.acls} {
+	for _, step := range []func() error{r.status, r.unstable, r.measure, r.acls} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -84,6 +85,7 @@ type reading struct {
 	Contents
 	boxes []imapconn.Mailbox // as listed, one for each of Entries
 	taken []int              // of them
+	asked time.Time          // no state was asked for before
 }
 
 // choose lists the folders and applies the selection.
@@ -211,6 +213,39 @@ func (r *reading) status() error {
 		}
 	}
 	return nil
+}
+
+// unstable finds folders whose UIDVALIDITY is another at each look. Only those
+// are looked at again, more than a second later, whose value may be the
+// server's clock; others show it when they are opened.
+func (r *reading) unstable() error {
+	var places []int
+	var told []uint32
+	for _, i := range r.open() {
+		f := &r.Entries[i]
+		if f.Messages > 0 && imapconn.ClockValue(f.UIDValidity, r.asked) {
+			places, told = append(places, i), append(told, f.UIDValidity)
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	unstable, err := r.session.UnstableOf(r.ctx, r.at(places), told)
+	if err != nil {
+		return err
+	}
+	for k, i := range places {
+		if unstable[k] {
+			r.Entries[i].Unstable = true
+			r.Notes = append(r.Notes, UnstableNote(r.Entries[i].Name))
+		}
+	}
+	return nil
+}
+
+// UnstableNote is what a user is told of such a folder.
+func UnstableNote(name string) string {
+	return fmt.Sprintf("folder %s: the server gives another UIDVALIDITY at each look, as some do until the folder is opened for the first time; its messages are recognized by their keys", name)
 }
 
 // measure asks for every message's size and date.

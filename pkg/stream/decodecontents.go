@@ -160,6 +160,9 @@ func (f *fields) folder(r *Folder) {
 		case "uids":
 			r.UIDs = f.str()
 			return 18
+		case "uidvalidity_unstable":
+			r.Unstable = f.boolean()
+			return 19
 		}
 		return -1
 	})

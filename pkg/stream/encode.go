@@ -89,6 +89,9 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	o.flag("subscribed", r.Subscribed)
 	o.opt("namespace", r.Namespace)
 	o.num("uidvalidity", int64(r.UIDValidity))
+	if r.Unstable {
+		o.flag("uidvalidity_unstable", true)
+	}
 	o.num("uidnext", int64(r.UIDNext))
 	o.opt("highestmodseq", r.HighestModSeq)
 	o.num("messages", int64(r.Messages))

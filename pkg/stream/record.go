@@ -99,6 +99,7 @@ type Folder struct {
 	Subscribed    bool
 	Namespace     string // whose folder it is: "other" or "shared", "" for the account's own
 	UIDValidity   uint32
+	Unstable      bool   // UIDVALIDITY is another at each look: a UID is trusted together with its key only
 	UIDNext       uint32 // a message at or above it belongs to the next run
 	HighestModSeq string // decimal; a string because it may exceed 2^53
 	Messages      uint32

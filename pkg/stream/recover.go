@@ -32,6 +32,7 @@ type Progress struct {
 	Messages int64  // message, gone and failed records
 	Gone     int64  // of these
 	LastUID  uint32 // the highest of them, and of skipped records
+	LastKey  string // of the message with this UID, "" if none was written
 }
 
 // LeftOut returns how many of the messages that were there are not among the
@@ -84,6 +85,7 @@ type recovery struct {
 	begin   *Begin
 	done    map[string]Progress
 	changed []string // folders with progress since the last snapshot
+	key     string   // of the last message record
 	begun   bool     // a record came that follows the table of contents
 	lines   bool     // there are no frames: each record stands by itself
 	whole   bool     // the frame before is one to go on after, unless it was cut short
@@ -162,11 +164,12 @@ func (c *recovery) note(r Record) {
 		c.folders = append(c.folders, *r)
 	case *Message:
 		if r.Parts == 0 {
-			c.step(r.Folder, r.UID, Progress{Messages: 1})
+			c.step(r.Folder, r.UID, Progress{Messages: 1, LastKey: r.Key})
 		}
+		c.key = r.Key
 	case *Body:
 		if r.Part == r.Parts {
-			c.step(r.Folder, r.UID, Progress{Messages: 1})
+			c.step(r.Folder, r.UID, Progress{Messages: 1, LastKey: c.key})
 		}
 	case *Gone:
 		c.step(r.Folder, r.UID, Progress{Messages: 1, Gone: 1})
@@ -183,7 +186,11 @@ func (c *recovery) note(r Record) {
 
 func (c *recovery) step(folder string, uid uint32, more Progress) {
 	p := c.done[folder]
-	c.done[folder] = Progress{p.Messages + more.Messages, p.Gone + more.Gone, max(p.LastUID, uid)}
+	if uid >= p.LastUID {
+		p.LastUID, p.LastKey = uid, more.LastKey
+	}
+	p.Messages, p.Gone = p.Messages+more.Messages, p.Gone+more.Gone
+	c.done[folder] = p
 	if n := len(c.changed); n == 0 || c.changed[n-1] != folder {
 		c.changed = append(c.changed, folder)
 	}

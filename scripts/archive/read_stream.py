@@ -14,7 +14,7 @@ MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
 # Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, p port, o object, t object of strings.
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s port:p prefix:s delimiter:s target_user:s target_host:s target_port:p key:s filters:l labels:t base:s spec:s",
-    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidnext:u highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
+    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidvalidity_unstable:b uidnext:u highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
     "message": "folder:s uidvalidity:u uid:u change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
