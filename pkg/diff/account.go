@@ -147,7 +147,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 // unreadable tells what concerns one folder from a lost connection.
 func (a *Account) unreadable(err error) error {
 	var no *imap.Error
-	if errors.As(err, &no) && !imapconn.IsBusy(err) || exit.CodeOf(err) == exit.Partial {
+	if errors.As(err, &no) && !imapconn.IsBusy(err) || exit.CodeOf(err) == exit.Partial || imapconn.IsFolder(err) {
 		return &Unreadable{err.Error()}
 	}
 	return err

@@ -76,7 +76,7 @@ func (c *chooser) ask() (*found, error) {
 	switch {
 	case err == nil:
 		return f, nil
-	case !refused(err) && (exit.CodeOf(err) != exit.Temporary || c.ctx.Err() != nil):
+	case !refused(err) && !imapconn.IsFolder(err) && (exit.CodeOf(err) != exit.Temporary || c.ctx.Err() != nil):
 		return nil, err
 	case isBadCharset(err) && !c.ascii:
 		c.ascii = true

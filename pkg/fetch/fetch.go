@@ -253,8 +253,8 @@ func (s *source) examine(f *stream.Folder, work func() error) error {
 	case err == nil:
 		return s.replaced(f, fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity))
 	}
-	if refused(err) {
-		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonRefused, Text: err.Error()})
+	if reason := folderReason(err); reason != "" {
+		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: reason, Text: err.Error()})
 	}
 	return err
 }
@@ -262,6 +262,20 @@ func (s *source) examine(f *stream.Folder, work func() error) error {
 // replaced hands over that a folder is not the one that was listed.
 func (s *source) replaced(f *stream.Folder, text string) error {
 	return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: text})
+}
+
+// folderReason says why a folder cannot be read, or "" where err is about more
+// than this folder.
+func folderReason(err error) stream.Reason {
+	switch {
+	case refused(err):
+		return stream.ReasonRefused
+	case imapconn.IsFolder(err):
+		return stream.ReasonUnreadable
+	case imapconn.IsReplaced(err):
+		return stream.ReasonUIDValidity
+	}
+	return ""
 }
 
 // refused tells a server's NO to one command from the end of a connection.

@@ -36,7 +36,10 @@ func (s *source) headers(wants []want) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		if folderReason(err) == "" {
+			return err
+		}
+		b.failRest(wants, err)
 	}
 	for _, w := range wants {
 		if w.skip {

@@ -70,6 +70,9 @@ func (s *source) flags(it *item, b *batch) (done bool, err error) {
 		}
 		return nil
 	})
+	if err != nil && folderReason(err) != "" {
+		return true, s.lost(b, *it, err)
+	}
 	if err != nil || have {
 		return false, err
 	}
@@ -149,6 +152,8 @@ func (it *item) lost(err error) error {
 	switch {
 	case err == errSize:
 		it.kind, it.reason, it.text = itemFailed, stream.ReasonTruncated, err.Error()
+	case folderReason(err) != "":
+		it.kind, it.reason, it.text = itemFailed, folderReason(err), err.Error()
 	case !errors.As(err, &one):
 		return err
 	case one.State == imapconn.Gone:

@@ -223,8 +223,8 @@ func (s *accountBodies) open(f *stream.Folder, validity uint32) (stream.Reason, 
 		s.folder = nil
 		box, err := s.session.Examine(s.ctx, wire)
 		if err != nil {
-			if refused(err) {
-				return stream.ReasonRefused, err.Error(), nil
+			if reason := folderReason(err); reason != "" {
+				return reason, err.Error(), nil
 			}
 			return "", "", err
 		}

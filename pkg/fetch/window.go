@@ -71,7 +71,10 @@ func (s *source) window(wants []want) (int, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		if folderReason(err) == "" {
+			return 0, err
+		}
+		b.failRest(wants, err)
 	}
 	b.sort()
 	if done < len(wants) {
@@ -87,6 +90,20 @@ func (s *source) window(wants []want) (int, error) {
 		return 0, err
 	}
 	return done, over
+}
+
+// failRest makes items of those messages that have none, because the folder
+// cannot be read any more.
+func (b *batch) failRest(wants []want, err error) {
+	came := map[uint32]bool{}
+	for i := range b.items {
+		came[b.items[i].uid] = true
+	}
+	for _, w := range wants {
+		if !came[w.uid] && !w.skip {
+			b.items = append(b.items, item{kind: itemFailed, base: w.base, uid: w.uid, twin: w.twin, news: w.news, reason: folderReason(err), text: err.Error()})
+		}
+	}
 }
 
 // missing makes an item of a message that could not be had.

@@ -172,7 +172,7 @@ func (l *login) failure(err error) error {
 		return exit.Errorf(exit.Temporary, "login of %s: %w", who, err)
 	case isAlert(err):
 		return alertError(l.c, err)
-	case isLost(err):
+	case isLost(err) && !IsGarbled(err):
 		return exit.Errorf(exit.Unavailable, "login of %s: %w", who, err)
 	case errors.As(err, &own):
 		return (&exit.Error{Code: own.Code, Err: fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err)}).WithHint("%s", own.Hint)

@@ -1,7 +1,9 @@
 package imapconn
 
 import (
+	"bytes"
 	"strconv"
+	"strings"
 )
 
 // command is one command of ours, ready to be sent: its octets, and the places
@@ -15,10 +17,23 @@ type command struct {
 
 func (c *conn) command(text string) *command {
 	c.stall.progress()
+	c.certain()
+	c.strays = 0
 	c.tag++
 	tag := "A" + strconv.Itoa(c.tag)
 	k := &command{tag: tag, octet: make([]byte, 0, len(tag)+len(text)+64)}
+	c.last = k
 	return k.text(tag).text(" ").text(text)
+}
+
+// answered says, for messages, that something came in answer to a command.
+func (k *command) answered() string {
+	text := k.shown
+	if text == "" {
+		line, _, _ := bytes.Cut(k.octet, []byte("\r\n"))
+		text = string(line[:min(len(line), shownOctets)])
+	}
+	return ", in answer to " + printable(serverText(strings.TrimPrefix(text, k.tag+" ")))
 }
 
 func (k *command) text(s string) *command {
@@ -126,7 +141,9 @@ func (c *conn) until(tag string, plus bool, on func(*response) error) (response,
 		case resp.kind == 't' && resp.tag == tag:
 			return resp, resp.err()
 		case resp.kind == 't':
-			return resp, c.broken("an answer to a command that was never sent: " + quote(resp.tag))
+			if err := c.stray(&resp); err != nil {
+				return resp, c.abandon(err)
+			}
 		case on != nil:
 			if err := on(&resp); err != nil && err != errMalformed {
 				return resp, c.abandon(err)

@@ -32,6 +32,7 @@ type conn struct {
 	caps            capabilities
 	initialResponse bool // SASL-IR was offered before the login
 	tag             int
+	last            *command  // that was begun, nil while imapclient speaks
 	idle            time.Time // of the last answer
 	err             error     // why the connection is no longer usable
 	about                     // what Probe tells
@@ -41,6 +42,7 @@ type conn struct {
 	exists          uint32    // messages in the selected mailbox
 	expunges        int       // messages that vanished from it
 	noise           int       // responses since the last progress
+	strays          int       // lines since the last command that are no responses
 
 	wire   *wire
 	client *imapclient.Client
@@ -101,9 +103,13 @@ func (c *conn) lost(err error) error {
 	return err
 }
 
-// broken ends the connection because the server cannot be understood.
+// broken ends the connection because the server cannot be understood. What was
+// asked for may be asked again on a new one, as after a loss of the connection.
 func (c *conn) broken(what string) error {
-	err := exit.Errorf(exit.Protocol, "%s does not speak IMAP as it should: %w", printable(c.host), &limitError{what})
+	if c.last != nil {
+		what += c.last.answered()
+	}
+	err := exit.Wrap(exit.Protocol, &lineError{c.host, &limitError{what}, c.bye})
 	c.close(err)
 	return err
 }
@@ -114,6 +120,7 @@ func (c *conn) abandon(err error) error {
 	var limit *limitError
 	var own *exit.Error
 	var lost *lineError
+	var callers *callerError
 	var netErr net.Error
 	switch {
 	case errors.As(err, &own), errors.As(err, &lost):
@@ -121,9 +128,32 @@ func (c *conn) abandon(err error) error {
 		return c.broken(limit.what)
 	case isEOF(err), errors.As(err, &netErr):
 		return c.lost(err)
+	case !errors.As(err, &callers): // of a layer below, TLS as a rule
+		return c.lost(err)
 	}
 	c.close(&lineError{c.host, err, c.bye})
 	return err
+}
+
+// maxStrays is how many lines that are no response may come while one command
+// waits for its answer.
+const maxStrays = 1000
+
+// stray decides about a line that is no response. It is passed over where it can
+// only be rubbish; behind a literal it may as well be the rest of one that was
+// longer than the server said, and the connection ends.
+func (c *conn) stray(resp *response) error {
+	c.strays++
+	switch {
+	case c.step == Encrypting: // nothing is believed before TLS
+		return &limitError{"an answer to a command that was never sent: " + quote(resp.tag)}
+	case c.lits > 0:
+		return &limitError{"a line that is no response, behind a literal: " + quote(cutText(c.text))}
+	case c.strays > maxStrays:
+		return &limitError{"lines that are no responses: " + quote(cutText(c.text))}
+	}
+	c.lit = -1
+	return nil
 }
 
 // next reads the head of the next response. An error has ended the connection.

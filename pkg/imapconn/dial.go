@@ -1,9 +1,12 @@
 package imapconn
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -76,9 +79,45 @@ func (c *conn) greeting(o *Options) error {
 				return err
 			}
 		default:
-			return exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(cutText(c.text)))
+			return c.strangeGreeting(&resp)
 		}
 	}
+}
+
+// strangeGreeting is the error of a greeting that is none of IMAP's. A refusal
+// that passes is one, whatever protocol it is written in.
+func (c *conn) strangeGreeting(resp *response) error {
+	line := serverText(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)])))
+	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCode(resp.status.code), Text: line}
+	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
+		return exit.Wrap(exit.Temporary, &awayError{c.host, line})
+	}
+	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(cutText(c.text)))
+	for _, s := range services {
+		if s.greets.MatchString(line) {
+			err.Err = fmt.Errorf("%w: that is %s", err.Err, s.name)
+			return err.WithHint("IMAP is at port 993 with --tls implicit, else at 143")
+		}
+	}
+	return err
+}
+
+// transientReply is how SMTP and its kin refuse for now: load balancers and
+// proxies in front of IMAP servers say so, too.
+var transientReply = regexp.MustCompile(`^4\d\d([ -]|$)`)
+
+// services are what else may answer at a port, by its first line.
+var services = []struct {
+	name   string
+	greets *regexp.Regexp
+}{
+	{"a web server (HTTP)", regexp.MustCompile(`(?i)^(HTTP/|<!doctype|<html)`)},
+	{"a POP3 server", regexp.MustCompile(`^(\+OK|-ERR)`)},
+	{"an FTP server", regexp.MustCompile(`(?i)^\d\d\d[ -].*ftp`)},
+	{"a news server (NNTP)", regexp.MustCompile(`^20[01][ -].*(?i:nntp|news)`)},
+	{"an SMTP server", regexp.MustCompile(`^[25]\d\d([ -]|$)`)},
+	{"an SSH server", regexp.MustCompile(`^SSH-`)},
+	{"a ManageSieve server", regexp.MustCompile(`(?i)^"(IMPLEMENTATION|SIEVE|VERSION)"`)},
 }
 
 // startTLS asks for STARTTLS and accepts no way around it.
@@ -124,7 +163,7 @@ func helloError(c *conn, o *Options, err error) error {
 	var own *exit.Error
 	var no *imap.Error
 	switch {
-	case !isLost(err) && (errors.As(err, &own) || errors.As(err, &no)):
+	case (!isLost(err) || IsGarbled(err)) && (errors.As(err, &own) || errors.As(err, &no)):
 		return err
 	case c.bye != "":
 		return exit.Wrap(exit.Temporary, &awayError{c.host, c.bye})

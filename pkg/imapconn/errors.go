@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,9 @@ func (e *lineError) Error() string {
 		what = "closed by the server"
 	}
 	text := fmt.Sprintf("connection to %s lost: %s", printable(e.host), what)
+	if IsGarbled(e.err) {
+		text = fmt.Sprintf("%s does not speak IMAP as it should: %s", printable(e.host), what)
+	}
 	if e.bye != "" {
 		text += "; the server said: " + printable(e.bye)
 	}
@@ -45,6 +49,13 @@ func (e *lineError) Unwrap() error { return e.err }
 type limitError struct{ what string }
 
 func (e *limitError) Error() string { return "the server sent " + e.what }
+
+// IsGarbled reports whether a connection was ended because what the server sent
+// could not be understood.
+func IsGarbled(err error) bool {
+	var limit *limitError
+	return errors.As(err, &limit)
+}
 
 func isLost(err error) bool {
 	var lost *lineError
@@ -81,6 +92,53 @@ func refused(err error, code exit.Code, format string, args ...any) error {
 		code = exit.Protocol
 	}
 	return exit.Errorf(code, "%s: %w", fmt.Sprintf(format, args...), &refusal{no})
+}
+
+// during says at what a server refused, or could not be understood any more.
+func during(err error, format string, args ...any) error {
+	if IsGarbled(err) {
+		return &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf(format+": %w", append(args, err)...), Hint: exit.HintOf(err)}
+	}
+	return refused(err, exit.Protocol, format, args...)
+}
+
+// FolderError says that the connection ended each time that something was asked of
+// one folder, while the server answers otherwise. Other folders may be read.
+type FolderError struct{ err error }
+
+func (e *FolderError) Error() string { return e.err.Error() }
+func (e *FolderError) Unwrap() error { return e.err }
+
+// IsFolder reports whether err is a FolderError.
+func IsFolder(err error) bool {
+	var f *FolderError
+	return errors.As(err, &f)
+}
+
+// folderError says what could not be done with a folder. A refusal has the given
+// code. A loss of the connection each time is a FolderError, unless it goes on
+// folder after folder.
+func (s *Session) folderError(ctx context.Context, err error, code exit.Code, doing, wire string) error {
+	if !isLost(err) || IsBusy(err) || ctx.Err() != nil || IsFolder(err) {
+		return refused(err, code, "%s folder %s", doing, quote(mailboxName(wire)))
+	}
+	text := fmt.Sprintf("%s folder %s", doing, quote(mailboxName(wire)))
+	err = &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf("%s: %w", text, err), Hint: exit.HintOf(err)}
+	if s.fatal++; s.fatal <= maxFatal && !errors.Is(err, errAway) && s.answers(ctx) {
+		return &FolderError{err}
+	}
+	return err
+}
+
+// answers reports whether the server answers a command that is about no folder.
+func (s *Session) answers(ctx context.Context) bool {
+	c, err := s.live(ctx)
+	if err != nil {
+		return false
+	}
+	defer c.watch(ctx)()
+	c.run(c.command("NOOP"), nil)
+	return c.err == nil
 }
 
 // refusal prints a server's refusal safely; errors.As finds the *imap.Error.

@@ -70,6 +70,8 @@ type fetcher struct {
 	limit   int                // UIDs a command
 	special map[uint32]special // those that need care
 	row     int                // messages in a row that ended the connection
+	held    *fetched           // one that came, until what follows shows that it was whole
+	heldAt  int                // its place
 	lookups int                // that ended the connection
 
 	m       fetched
@@ -157,11 +159,15 @@ func (f *fetcher) command(batch []uint32) error {
 	f.parts, f.seqs, f.orphans, f.partial, f.dropped = nil, nil, nil, 0, false
 	f.m.reset()
 	before := f.told
+	want := f.wanted()
 	end := c.watch(f.ctx)
-	_, err := c.run(c.command(string(set)).text(f.want.request()), func(resp *response) error {
-		return f.response(c, resp, len(batch) == 1)
+	_, err := c.run(c.command(string(set)).text(want.request()), func(resp *response) error {
+		return f.response(c, resp, want, len(batch) == 1)
 	})
 	end()
+	if held := f.settleHeld(err); held != nil {
+		return held
+	}
 	var own *callerError
 	switch {
 	case errors.As(err, &own):
@@ -181,6 +187,56 @@ func (f *fetcher) command(batch []uint32) error {
 		return nil // begin anew
 	}
 	return f.settle(batch, err)
+}
+
+// wanted is what to ask for.
+func (f *fetcher) wanted() *wanted {
+	want := f.want
+	want.Header = want.Header || len(want.Fields) > 0 && f.x.wholeHeaders
+	return &want
+}
+
+// hold keeps a message that came until the next response shows that its literals
+// were as long as the server said.
+func (f *fetcher) hold(i int, m *fetched) error {
+	if f.x.s.c.lits == 0 {
+		return f.receive(i, m)
+	}
+	f.held, f.heldAt = m, i
+	f.x.s.c.progress()
+	return nil
+}
+
+// release receives the message that is held.
+func (f *fetcher) release() error {
+	m := f.held
+	if f.held = nil; m == nil || f.done[f.heldAt] {
+		return nil
+	}
+	return f.receive(f.heldAt, m)
+}
+
+// settleHeld decides about the message that is held when a command has ended
+// with err.
+func (f *fetcher) settleHeld(err error) error {
+	var own *callerError
+	switch {
+	case f.held == nil || errors.As(err, &own):
+		f.held = nil
+		return nil
+	case IsGarbled(err): // what came may be a part of it
+		f.suspect(f.held.UID)
+		f.held = nil
+		return nil
+	}
+	return f.release()
+}
+
+// suspect has a message asked for alone.
+func (f *fetcher) suspect(uid uint32) {
+	s := f.special[uid]
+	s.alone = true
+	f.special[uid] = s
 }
 
 // request is the part of a FETCH command behind the set.
@@ -211,14 +267,17 @@ func (w *wanted) request() string {
 }
 
 // response takes one response to a FETCH command.
-func (f *fetcher) response(c *conn, resp *response, single bool) error {
+func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) error {
+	if err := f.release(); err != nil {
+		return err
+	}
 	if resp.typ == "EXPUNGE" || resp.typ == "VANISHED" {
 		f.seqs, f.orphans = nil, nil // sequence numbers mean something else now
 	}
 	if resp.typ != "FETCH" {
 		return nil
 	}
-	if err := c.fetchResponse(&f.m, &f.want); err != nil {
+	if err := c.fetchResponse(&f.m, want); err != nil {
 		return err
 	}
 	m := &f.m
@@ -248,7 +307,7 @@ func (f *fetcher) response(c *conn, resp *response, single bool) error {
 	}
 	if need := f.want.items(); m.got&need == need {
 		delete(f.parts, m.UID)
-		return f.receive(i, m)
+		return f.hold(i, m)
 	}
 	f.keepPart(resp.num, m)
 	return nil
@@ -338,6 +397,7 @@ func (f *fetcher) deliver(i int, m *Message) error {
 	if m.State == Have {
 		f.row = 0
 		f.x.s.calm()
+		f.x.s.fatal = 0
 	}
 	if err := f.fn(m); err != nil {
 		return &callerError{err}

@@ -53,16 +53,20 @@ func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete 
 	}
 	expunges := c.expunges
 	defer c.watch(f.ctx)()
-	_, err = c.run(c.command("UID FETCH "+rangeText(from, to)).text(f.want.request()), func(resp *response) error {
-		return f.sweepResponse(c, resp, from, to, seen)
+	want := f.wanted()
+	_, err = c.run(c.command("UID FETCH "+rangeText(from, to)).text(want.request()), func(resp *response) error {
+		return f.sweepResponse(c, resp, want, from, to, seen)
 	})
+	if held := f.settleSwept(err, seen); held != nil {
+		return false, held
+	}
 	var own *callerError
 	var no *imap.Error
 	switch {
 	case errors.As(err, &own), f.ctx.Err() != nil:
 		return false, err
 	case isLost(err):
-		return false, nil
+		return false, nil // what has not come is asked for otherwise
 	case errors.As(err, &no):
 		_, err := x.s.given(f.ctx, no)
 		return false, err
@@ -80,20 +84,45 @@ func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete 
 }
 
 // sweepResponse delivers what is complete. All else will be asked for again.
-func (f *fetcher) sweepResponse(c *conn, resp *response, from, to uint32, seen *uidMarks) error {
+func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to uint32, seen *uidMarks) error {
+	if err := f.releaseSwept(seen); err != nil {
+		return err
+	}
 	if resp.typ != "FETCH" {
 		return nil
 	}
-	if err := c.fetchResponse(&f.m, &f.want); err != nil {
+	if err := c.fetchResponse(&f.m, want); err != nil {
 		return err
 	}
 	need := f.want.items()
-	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || f.want.Body && f.isShort(&f.m.Message) || !seen.add(f.m.UID) {
+	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || f.want.Body && f.isShort(&f.m.Message) {
 		return nil
 	}
-	if err := f.fn(&f.m.Message); err != nil {
+	c.progress()
+	if f.held = &f.m; c.lits > 0 {
+		return nil // until the next response shows that it was whole
+	}
+	return f.releaseSwept(seen)
+}
+
+// releaseSwept delivers the message that is held, unless it came before.
+func (f *fetcher) releaseSwept(seen *uidMarks) error {
+	m := f.held
+	if f.held = nil; m == nil || !seen.add(m.UID) {
+		return nil
+	}
+	if err := f.fn(&m.Message); err != nil {
 		return &callerError{err}
 	}
-	c.progress()
 	return nil
+}
+
+// settleSwept decides about the message that is held at the end of the command.
+// One that may not be whole is asked for again.
+func (f *fetcher) settleSwept(err error, seen *uidMarks) error {
+	var own *callerError
+	if IsGarbled(err) || errors.As(err, &own) {
+		f.held = nil
+	}
+	return f.releaseSwept(seen)
 }

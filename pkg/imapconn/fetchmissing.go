@@ -48,7 +48,7 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 		return nil // as many at a time as there is room for
 	}
 	if len(batch) == 1 && f.special[batch[0]].exists {
-		return f.verdict(batch[0], no)
+		return f.otherwise(batch[0], no)
 	}
 	present, err := f.x.lookUp(f.ctx, missing)
 	switch {
@@ -56,7 +56,7 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 		f.lookups++
 		return nil // begin anew
 	case err != nil:
-		return err
+		return f.x.s.folderError(f.ctx, err, exit.Temporary, "look for messages of", f.x.Wire)
 	}
 	f.lookups = 0
 	for _, uid := range missing {
@@ -132,14 +132,19 @@ func (f *fetcher) killedAlone(uid uint32, err error) error {
 	if s.kills < 2 {
 		return nil
 	}
-	if f.row++; f.row > maxRow {
-		return exit.Wrap(exit.Temporary, err)
-	}
-	reason := Unreadable
-	if f.m.Literal >= 0 {
+	reason, text := Unreadable, lossText(err, f.x.s.c)
+	if f.m.Literal >= 0 && !IsGarbled(err) {
 		reason = Truncated
 	}
-	return f.fail(uid, reason, f.x.s.c.bye)
+	if done, err := f.inPieces(uid, IsGarbled(err)); done || err != nil {
+		return err
+	}
+	if f.row++; f.row > maxRow {
+		err = exit.Wrap(exit.Temporary, err)
+		f.x.givenUp = f.x.s.folderError(f.ctx, err, exit.Temporary, "read", f.x.Wire)
+		return f.x.givenUp
+	}
+	return f.fail(uid, reason, text)
 }
 
 // lookUp finds out which messages are still there, by FETCH and by SEARCH: a

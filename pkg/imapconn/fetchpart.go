@@ -32,26 +32,35 @@ func (e *PartError) Error() string {
 
 // FetchPart gets count octets of a message's body from offset on, fewer at its
 // end and none behind it. A server may give less than it is asked for, so only
-// an empty answer is taken for the end. The slice is valid until the next call
-// of FetchPart. It resumes. The error is a *PartError if only this message is
-// concerned.
+// an empty answer is taken for the end. Where the server does not survive or
+// refuses to give so much, it is asked for less, down to minPart. The slice is
+// valid until the next call of FetchPart. It resumes. The error is a *PartError
+// if only this message is concerned.
 func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
-	first, err := x.fetchPart(ctx, uid, offset, count)
-	if err != nil || len(first) == 0 || int64(len(first)) >= count {
-		return first, err
+	most := count
+	if x.smallParts == uid && uid != 0 {
+		most = min(count, minPart)
 	}
-	all := append([]byte(nil), first...)
-	for int64(len(all)) < count {
-		more, err := x.fetchPart(ctx, uid, offset+int64(len(all)), count-int64(len(all)))
-		if err != nil {
+	var all []byte
+	for {
+		at := int64(len(all))
+		piece, err := x.fetchPart(ctx, uid, offset+at, min(most, count-at))
+		var one *PartError
+		switch {
+		case errors.As(err, &one) && one.State == Failed && one.Reason != UIDValidityChanged && most > minPart:
+			most = max(most/2, minPart)
+			x.smallParts = uid
+			continue
+		case err != nil:
 			return nil, err
+		case at == 0 && (len(piece) == 0 || int64(len(piece)) >= count):
+			return piece, nil
 		}
-		if len(more) == 0 {
-			break
+		all = append(all, piece...)
+		if len(piece) == 0 || int64(len(all)) >= count {
+			return all, nil
 		}
-		all = append(all, more...)
 	}
-	return all, nil
 }
 
 // ReadParts gets a message's body in pieces of size octets, until its end or
@@ -70,8 +79,11 @@ func (x *Selected) ReadParts(ctx context.Context, uid uint32, size int64, fn fun
 // fetchPart gets what the server gives at a time.
 func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
 	w := wanted{partial: true, origin: offset, maxBody: count}
-	item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
 	for try := 1; ; try++ {
+		item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
+		if try > 1 { // something to hold the octets against
+			item = fmt.Sprintf("UID FETCH %d (UID RFC822.SIZE BODY.PEEK[]<%d.%d>)", uid, offset, count)
+		}
 		body, err := x.part(ctx, uid, item, &w)
 		if err == nil {
 			x.s.calm()
@@ -89,9 +101,18 @@ func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int6
 		case !isLost(err):
 			return nil, x.partError(uid, err)
 		case try == attempts:
-			return nil, &PartError{UID: uid, State: Failed, Reason: Unreadable, Text: x.s.c.bye}
+			return nil, &PartError{UID: uid, State: Failed, Reason: Unreadable, Text: lossText(err, x.s.c)}
 		}
 	}
+}
+
+// lossText is what is known of why a connection ended: what could not be
+// understood, or the server's last words.
+func lossText(err error, c *conn) string {
+	if IsGarbled(err) {
+		return serverText(err.Error())
+	}
+	return c.bye
 }
 
 // partError makes of a refusal that lasts what it means for the message.

@@ -2,6 +2,8 @@ package imapconn
 
 import (
 	"bytes"
+	"errors"
+	"regexp"
 	"sort"
 	"strings"
 )
@@ -19,6 +21,7 @@ const (
 	gotNIL    // the body was NIL
 	gotGmail  // any of Gmail's items
 	gotLabels // X-GM-LABELS
+	gotRange  // the body came as a range of octets from the first on
 )
 
 // optional are the items without which a message is delivered, when they do not
@@ -68,11 +71,13 @@ type fetched struct {
 	got    item
 	header []byte
 	body   []byte
+
+	swallowed bool // the body looks as if it held answers of the server
 }
 
 func (m *fetched) reset() {
 	m.Message = Message{Flags: m.Flags[:0], Size: -1, Literal: -1}
-	m.got = 0
+	m.got, m.swallowed = 0, false
 }
 
 // merge takes over what n has and m has not.
@@ -109,14 +114,92 @@ func (m *fetched) merge(n *fetched) {
 }
 
 // fetchResponse reads what follows "* n FETCH " into m: items in any order,
-// unknown ones among them.
+// unknown ones among them. What makes no sense behind a literal may be the rest
+// of one that was longer than the server said; unless RFC822.SIZE says the same
+// as the literal, the place in what the server sends is lost then.
 func (c *conn) fetchResponse(m *fetched, w *wanted) error {
+	before := c.lits
+	err := c.fetchItems(m, w)
+	if m.got&(gotBody|gotRange) == gotRange {
+		m.fromRange()
+	}
+	if c.lits == before {
+		return err
+	}
+	if err == nil && !behindList.Match(c.text[c.pos:]) {
+		err = errMalformed
+	}
+	var limit *limitError
+	garbled := err == errMalformed || errors.As(err, &limit)
+	switch {
+	case err != nil && !garbled:
+		return err
+	case m.asLongAs(w) && m.got&w.items() == w.items():
+		c.certain()
+		if err != nil { // whatever stands behind it
+			c.lit = -1
+		}
+		return nil
+	case err == errMalformed:
+		return &limitError{"something behind a literal that does not belong there: " + quote(cutText(c.text))}
+	case err == nil && m.swallowed:
+		return &limitError{"a literal that is longer than the message"}
+	case m.got&gotBody == 0 && endsHeader(m.header):
+		c.certain()
+	}
+	return err
+}
+
+// asLongAs reports whether the body, or the part of it that was asked for, is as
+// long as it must be.
+func (m *fetched) asLongAs(w *wanted) bool {
+	switch {
+	case m.got&gotBody == 0:
+		return false
+	case w.partial:
+		return m.Literal == w.maxBody || m.Size >= 0 && w.origin+m.Literal == m.Size
+	}
+	return m.Literal == m.Size
+}
+
+// behindList is what may stand behind the list of a FETCH response: nothing, or
+// items, of a server that closes the list too early.
+var behindList = regexp.MustCompile(`(?i)^\s*($|(FLAGS|INTERNALDATE|RFC822\.SIZE|UID|MODSEQ|X-GM-\w+) )`)
+
+// endsHeader reports whether octets end as every header does.
+func endsHeader(octets []byte) bool {
+	return bytes.HasSuffix(octets, []byte("\r\n\r\n")) || string(octets) == "\r\n"
+}
+
+// fromRange takes octets from the first on for the body if they are all of it.
+func (m *fetched) fromRange() {
+	m.got &^= gotRange
+	if m.Size >= 0 && m.Size == m.Literal {
+		m.got |= gotBody
+		return
+	}
+	m.Body, m.Literal = nil, -1
+}
+
+// answerInside is how the answers to a FETCH look inside of a literal that the
+// server says to be longer than it is. Mail may hold such text, too.
+var answerInside = regexp.MustCompile(`\)\r\n(\* \d+ FETCH |A\d+ (OK|NO|BAD) )`)
+
+func holdsAnswers(octets []byte) bool {
+	return (bytes.Contains(octets, []byte(")\r\n* ")) || bytes.Contains(octets, []byte(")\r\nA"))) && answerInside.Match(octets)
+}
+
+// fetchItems reads the items of a FETCH response.
+func (c *conn) fetchItems(m *fetched, w *wanted) error {
 	m.reset()
 	c.blanks()
 	if !c.accept('(') {
 		return errMalformed
 	}
 	for {
+		if at := c.pos; m.got&(gotBody|gotHeader|gotRange) != 0 && at == 0 && c.peek() != ' ' && c.peek() != ')' {
+			return errMalformed // it stands behind a literal
+		}
 		c.blanks()
 		if c.accept(')') {
 			return nil
@@ -153,6 +236,12 @@ func (c *conn) itemName() error {
 			inside = true
 		case ch == ']':
 			inside = false
+		case !inside && ch == ' ' && c.sectionFollows():
+			c.blanks()
+			continue
+		case inside && ch == ' ' && c.name[len(c.name)-1] == '[':
+			c.pos++
+			continue
 		case !inside && (ch == ' ' || ch == '(' || ch == ')'):
 			if len(c.name) == 0 {
 				return errMalformed
@@ -169,10 +258,21 @@ func (c *conn) itemName() error {
 	}
 }
 
+// sectionFollows reports whether what follows, after blanks, is the section of
+// the item whose name was read so far.
+func (c *conn) sectionFollows() bool {
+	rest := bytes.TrimLeft(c.text[c.pos:], " ")
+	return len(rest) > 0 && (rest[0] == '[' && (string(c.name) == "BODY" || string(c.name) == "BODY.PEEK") ||
+		rest[0] == '<' && c.name[len(c.name)-1] == ']')
+}
+
 func (c *conn) item(m *fetched, w *wanted) error {
 	switch string(c.name) {
 	case "UID":
 		if n, ok := c.number32(); ok {
+			if m.got&gotUID != 0 && n != m.UID {
+				return errMalformed
+			}
 			m.UID = n
 			m.got |= gotUID
 			return nil
@@ -196,12 +296,16 @@ func (c *conn) item(m *fetched, w *wanted) error {
 		}
 		c.pos = start
 		return c.skipValue() // -1 and NIL were seen
-	case "BODY[]", "BODY.PEEK[]":
+	case "BODY[]", "BODY.PEEK[]", "RFC822", "RFC822.PEEK":
 		if w.Body && !w.partial {
+			if m.got&gotBody != 0 {
+				return errMalformed // the second may be another message's
+			}
+			m.got &^= gotRange
 			return c.bodyItem(m, w)
 		}
-	case "BODY[HEADER]", "BODY.PEEK[HEADER]":
-		if w.Header {
+	case "BODY[HEADER]", "BODY.PEEK[HEADER]", "RFC822.HEADER", "RFC822.HEADER.PEEK":
+		if w.Header || len(w.Fields) > 0 {
 			return c.headerItem(m)
 		}
 	default:
@@ -213,6 +317,12 @@ func (c *conn) item(m *fetched, w *wanted) error {
 		switch {
 		case w.partial && c.isPart(w.origin):
 			return c.bodyItem(m, w)
+		case w.Body && !w.partial && m.got&(gotBody|gotRange) == 0 && c.isPart(0):
+			err := c.bodyItem(m, w)
+			if m.got&gotBody != 0 {
+				m.got ^= gotBody | gotRange
+			}
+			return err
 		case len(w.Fields) > 0 && isHeaderFields(c.name):
 			return c.headerItem(m)
 		}
@@ -234,6 +344,9 @@ func (c *conn) atEnd() bool {
 func (c *conn) isPart(origin int64) bool {
 	rest, ok := bytes.CutPrefix(c.name, []byte("BODY[]<"))
 	if !ok {
+		rest, ok = bytes.CutPrefix(c.name, []byte("BODY.PEEK[]<"))
+	}
+	if !ok {
 		return false
 	}
 	n := int64(0)
@@ -253,7 +366,9 @@ func (c *conn) isPart(origin int64) bool {
 // order and quoting, and only one list was asked for. An answer cut to an
 // octet range is none.
 func isHeaderFields(name []byte) bool {
-	return bytes.HasPrefix(name, []byte("BODY[HEADER.FIELDS ")) || bytes.HasPrefix(name, []byte("BODY[HEADER.FIELDS("))
+	name = bytes.TrimPrefix(name, []byte("BODY"))
+	name, ok := bytes.CutPrefix(bytes.TrimPrefix(name, []byte(".PEEK")), []byte("[HEADER.FIELDS"))
+	return ok && len(name) > 0 && (name[0] == ' ' || name[0] == '(')
 }
 
 // bodyItem reads a body. One above maxBody is drained, and only its size kept.
@@ -282,6 +397,7 @@ func (c *conn) bodyItem(m *fetched, w *wanted) (err error) {
 	if err != nil {
 		return err
 	}
+	m.swallowed = m.swallowed || holdsAnswers(m.Body)
 	m.got |= gotBody
 	return nil
 }
@@ -303,6 +419,7 @@ func (c *conn) headerItem(m *fetched) (err error) {
 	}
 	if err == nil {
 		m.Header = m.header
+		m.swallowed = m.swallowed || holdsAnswers(m.header)
 		m.got |= gotHeader
 	}
 	return err

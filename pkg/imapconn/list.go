@@ -8,7 +8,6 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -54,7 +53,7 @@ func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail
 		return err
 	})
 	if err != nil {
-		return nil, refused(err, exit.Protocol, "list the folders of %s", s.who())
+		return nil, during(err, "list the folders of %s", s.who())
 	}
 	if keep.Has(folder.Personal) {
 		s.learnDelimiter(boxes)
@@ -74,7 +73,7 @@ func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Ma
 		return err
 	})
 	if err != nil {
-		return nil, refused(err, exit.Protocol, "list the subscriptions of %s", s.who())
+		return nil, during(err, "list the subscriptions of %s", s.who())
 	}
 	sortMailboxes(boxes)
 	return boxes, nil

@@ -88,7 +88,9 @@ func (l *listener) answer(tag string) answer {
 		case resp.kind == 't' && resp.tag == tag:
 			return answer{resp: resp}
 		case resp.kind == 't':
-			return answer{err: &limitError{"an answer to a command that was never sent: " + quote(resp.tag)}}
+			if err := l.c.stray(&resp); err != nil {
+				return answer{err: err}
+			}
 		}
 		if err := l.c.skip(); err != nil {
 			return answer{err: err}

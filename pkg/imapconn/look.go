@@ -65,7 +65,7 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 	x := &reply.value.Selected
 	if reply.err == nil && (!reply.value.counted || x.Messages > 0 && x.UIDNext <= x.Messages) {
 		x, reply.err = s.Examine(ctx, box.Wire)
-		if reply.err != nil && isLost(reply.err) || ctx.Err() != nil {
+		if reply.err != nil && isLost(reply.err) && !IsFolder(reply.err) || ctx.Err() != nil {
 			return causeOf(ctx, reply.err)
 		}
 	}

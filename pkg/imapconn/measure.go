@@ -19,7 +19,7 @@ type Extent struct {
 type Measured struct {
 	Extent
 	Err    error
-	Reason Reason // of Err: Refused, or UIDValidityChanged
+	Reason Reason // of Err: Refused, Unreadable or UIDValidityChanged
 }
 
 // Measure asks for the size and the arrival date of every message in a
@@ -43,6 +43,8 @@ func (s *Session) Measure(ctx context.Context, box *Mailbox) (Measured, error) {
 		return Measured{Err: err, Reason: UIDValidityChanged}, nil
 	case reasonOf(err) == Refused:
 		return Measured{Err: err, Reason: Refused}, nil
+	case IsFolder(err):
+		return Measured{Err: err, Reason: Unreadable}, nil
 	}
 	return Measured{}, err
 }

@@ -213,11 +213,15 @@ func (s *Session) restore(ctx context.Context) error {
 			if err := s.nap(ctx, 5*s.second()); err != nil {
 				return err
 			}
-		case code != exit.Unavailable && code != exit.Temporary:
+		case code != exit.Unavailable && code != exit.Temporary && !IsGarbled(err):
 			return err
 		}
 	}
-	return exit.Errorf(exit.Temporary, "%s %w: %w", printable(s.o.Host), errAway, err)
+	code := exit.Temporary
+	if IsGarbled(err) {
+		code = exit.Protocol
+	}
+	return exit.Errorf(code, "%s %w: %w", printable(s.o.Host), errAway, err)
 }
 
 // opaque hides what is in an error but for its code: a refusal that concerns the
@@ -233,7 +237,8 @@ func (s *Session) heed(ctx context.Context, err error) (waited bool, _ error) {
 		return false, nil
 	}
 	t := troubleOf(no)
-	if t == nil || t.kind != throttled {
+	var away *awayError // who turns us away for now means the account, whatever the words
+	if t == nil || t.kind != throttled && !errors.As(err, &away) {
 		return false, nil
 	}
 	again, held := s.hold(ctx, t, no)

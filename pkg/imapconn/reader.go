@@ -3,6 +3,7 @@ package imapconn
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 )
@@ -34,6 +35,8 @@ type reader struct {
 	text []byte
 	pos  int
 	lit  int64  // octets of the literal that follows text, -1 if there is none
+	lits int    // literals that were kept since the place was certain, see certain
+	over bool   // text is only the beginning of a line that was too long to be kept
 	long []byte // a line that did not fit into br's buffer
 	val  []byte // the last string that had to be copied
 	name []byte
@@ -45,7 +48,7 @@ func newReader(r io.Reader, trace *tracer) *reader {
 
 // line reads one line into text.
 func (r *reader) line() error {
-	r.pos, r.lit = 0, -1
+	r.pos, r.lit, r.over = 0, -1, false
 	b, err := r.br.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		b, err = r.longLine(b)
@@ -82,10 +85,41 @@ func (r *reader) longLine(b []byte) ([]byte, error) {
 		case err != bufio.ErrBufferFull:
 			return nil, err
 		case len(r.long) > limit:
-			return nil, &limitError{fmt.Sprintf("a line of more than %d octets", limit)}
+			return r.overlong(limit)
 		}
 	}
 }
+
+// maxDrained is how much of a line is passed over in search of its end, in octets.
+const maxDrained = 64 << 20
+
+// overlong passes over the rest of a line that is too long, and returns its
+// beginning: enough to tell whether it may be missed.
+func (r *reader) overlong(limit int) ([]byte, error) {
+	for n := len(r.long); n < maxDrained; {
+		b, err := r.br.ReadSlice('\n')
+		n += len(b)
+		switch {
+		case err == nil:
+			r.over = true
+			return append(r.long[:shownOctets], '\n'), nil
+		case err != bufio.ErrBufferFull:
+			return nil, cmp.Or(r.tooLong(limit), err)
+		}
+	}
+	return nil, r.tooLong(limit)
+}
+
+func (r *reader) tooLong(limit int) error {
+	return &limitError{fmt.Sprintf("a line of more than %d octets", limit)}
+}
+
+// shownOctets is how much of a line is kept that cannot be understood.
+const shownOctets = 200
+
+// certain says that the place in what the server sends is known: all literals
+// so far were as long as they were said to be.
+func (r *reader) certain() { r.lits = 0 }
 
 // literalSize returns n of a line that ends in {n} or {n+}, else -1.
 func literalSize(b []byte) (int64, error) {
@@ -143,7 +177,7 @@ func (r *reader) drain(arriving func()) error {
 			return eof(err)
 		}
 	}
-	return r.line()
+	return r.follow()
 }
 
 // literalChunk is how much of a literal is waited for at a time, in octets.
@@ -155,6 +189,7 @@ func (r *reader) literal(dst []byte, limit int64) ([]byte, error) {
 	if r.lit > limit {
 		return dst, &limitError{fmt.Sprintf("a literal of %d octets where at most %d make sense", r.lit, limit)}
 	}
+	r.lits++
 	at := len(dst)
 	dst = grow(dst, int(r.lit))
 	for rest := dst[at:]; len(rest) > 0; r.arriving() {
@@ -164,7 +199,16 @@ func (r *reader) literal(dst []byte, limit int64) ([]byte, error) {
 		}
 		rest = rest[n:]
 	}
-	return dst, r.line()
+	return dst, r.follow()
+}
+
+// follow reads the line after a literal, which must be kept whole.
+func (r *reader) follow() error {
+	err := r.line()
+	if err == nil && r.over {
+		err = r.tooLong(maxLine)
+	}
+	return err
 }
 
 // grow returns b with n more octets, without clearing what append would clear.

@@ -9,7 +9,7 @@ import (
 
 // response is the head of one response; the reader stands behind it.
 type response struct {
-	kind   byte   // '*' untagged, '+' continuation, 't' tagged
+	kind   byte   // '*' untagged, '+' continuation, 't' tagged, or a line that is no response
 	tag    string // of a tagged one
 	num    uint32 // of "n FETCH" and the like
 	typ    string // in upper case, "" if it is none that we know
@@ -36,8 +36,15 @@ func (r *reader) head() (response, error) {
 	r.blanks()
 	switch first := r.word(); {
 	case len(first) == 1 && first[0] == '*':
-		return r.untagged(), nil
+		resp := r.untagged()
+		if r.over && (resp.typ != "" || resp.num != 0) {
+			return resp, r.tooLong(maxLine) // what it says would be missed
+		}
+		return resp, nil
 	case len(first) > 0 && first[0] == '+':
+		if r.over {
+			return response{}, r.tooLong(maxLine)
+		}
 		return r.continuation(), nil
 	default:
 		resp := response{kind: 't', tag: string(first[:min(len(first), 64)])}

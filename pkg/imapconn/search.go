@@ -98,8 +98,9 @@ func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *fo
 		return ask(c, &f)
 	})
 	if err != nil {
-		return nil, refused(err, exit.Protocol, "%s folder %s", what, quote(mailboxName(x.Wire)))
+		return nil, x.s.folderError(ctx, err, exit.Protocol, what, x.Wire)
 	}
+	x.s.fatal = 0
 	slices.Sort(f.uids)
 	return slices.Compact(f.uids), nil
 }
@@ -184,6 +185,9 @@ func (c *conn) searchNumbers(found func(uint32)) {
 }
 
 var errReplaced = errors.New("the folder was replaced while it was read: its UIDVALIDITY changed")
+
+// IsReplaced reports whether err says that a folder was replaced while it was read.
+func IsReplaced(err error) bool { return errors.Is(err, errReplaced) }
 
 // validityError is about a mailbox that was replaced by another of its name.
 func validityError(changed bool, err error) error {

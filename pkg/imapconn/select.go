@@ -23,7 +23,11 @@ type Selected struct {
 	s       *Session
 	command string // SELECT or EXAMINE
 	opened  time.Time
-	silent  int // messages for which this server did not give an item though it was asked for that alone
+	silent  int   // messages for which this server did not give an item though it was asked for that alone
+	givenUp error // why no message of it is asked for any more, or nil
+
+	wholeHeaders bool   // its server sends header fields with the whole header only
+	smallParts   uint32 // UID of the message that can be had in small parts only
 }
 
 // Examine opens a mailbox for reading; nothing in it changes, \Seen and
@@ -44,7 +48,7 @@ func (s *Session) open(ctx context.Context, command, wire string) (*Selected, er
 		return err
 	})
 	if err != nil {
-		return nil, refused(err, exit.Partial, "open folder %s", quote(mailboxName(wire)))
+		return nil, s.folderError(ctx, err, exit.Partial, "open", wire)
 	}
 	return x, nil
 }
@@ -192,11 +196,17 @@ func (x *Selected) do(ctx context.Context, f func(*conn) error) error {
 // ready makes x the selected mailbox of a live connection. changed tells that
 // the mailbox is not the one it was.
 func (x *Selected) ready(ctx context.Context) (changed bool, err error) {
+	if x.givenUp != nil {
+		return false, x.givenUp
+	}
 	if x.s.c.err == nil && x.s.selected == x {
 		return false, nil
 	}
 	again, err := x.s.open(ctx, x.command, x.Wire)
 	if err != nil {
+		if IsFolder(err) {
+			x.givenUp = err
+		}
 		return false, err
 	}
 	if again.UIDValidity != x.UIDValidity {

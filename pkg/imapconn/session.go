@@ -29,6 +29,7 @@ type Session struct {
 	caution     int    // messages that Append sends alone, after a BAD
 	words       appendWords
 	held        int // waits in a row for a busy server
+	fatal       int // folders in a row at which the connection ended each time
 	sets        setLength
 	sizes       sizeHabit
 

@@ -45,13 +45,15 @@ var troubles = []*trouble{
 	{"", text(`server unavailable\. 1[0-9]`), throttled, 30}, // Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15
 	{"", text(`server (is )?(too )?busy`), throttled, 30},    // Exchange: NO Server busy
 	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10}, // Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded
+	{"", text(`^4[0-9][0-9] `), throttled, 10},             // proxies that greet as SMTP does: 421 Too many connections
 	{"", text(`rate limit`), throttled, 10},                // Yahoo: NO [LIMIT] APPEND Rate limit hit.
 	{"INUSE", nil, busy, 1},                                // RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later
 	{"UNAVAILABLE", nil, busy, 1},                          // RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later
 	{"EXPUNGEISSUED", nil, busy, 1},                        // RFC 5530
 	{"SERVERBUG", nil, faulty, 1},                          // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
 	{"", text(`authenticated but not connected`), busy, 5}, // Exchange: BAD User is authenticated but not connected.
-	{"", text(`try again|temporar`), busy, 1},
+	{"", text(`try (again )?later|try again|temporar`), busy, 1},
+	{"", text(`\bbusy\b|overload`), busy, 5}, // a greeting: 421 busy
 }
 
 func text(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + pattern) }

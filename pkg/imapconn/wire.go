@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,6 +61,9 @@ func (c *conn) imap(run func(*imapclient.Client) error) error {
 			return c.lost(err)
 		}
 	}
+	c.last = nil
+	c.certain()
+	c.strays = 0
 	c.wire.hold(true)
 	err := run(c.client)
 	answered, broken := c.wire.hold(false)
@@ -121,10 +125,17 @@ func (w *wire) fill() error {
 		out, err = w.c.filter(&resp)
 	}
 	w.mu.Lock()
+	stray := err == nil && resp.kind == 't' && !w.command.take(resp.tag)
+	if stray {
+		out, err = nil, w.c.stray(&resp)
+	}
 	if err != nil {
 		return err
 	}
 	w.out = out
+	if stray {
+		return nil
+	}
 	switch resp.kind {
 	case 't':
 		w.pending--
@@ -173,9 +184,20 @@ func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
 // commandLine follows what imapclient writes, to tell where commands begin.
 type commandLine struct {
-	inside  bool   // of a command
-	literal int64  // octets of a literal still to pass
-	line    []byte // what has come of the current line
+	inside  bool     // of a command
+	literal int64    // octets of a literal still to pass
+	line    []byte   // what has come of the current line
+	first   bool     // it is the first of a command
+	tags    []string // of commands without an answer
+}
+
+// take reports whether a command with a tag waits for its answer, and forgets it.
+func (l *commandLine) take(tag string) bool {
+	i := slices.Index(l.tags, tag)
+	if i >= 0 {
+		l.tags = slices.Delete(l.tags, i, i+1)
+	}
+	return i >= 0
 }
 
 // feed returns how many commands begin in p. A line that answers a
@@ -190,6 +212,7 @@ func (l *commandLine) feed(p []byte, plus *bool) (commands int) {
 		if !l.inside && len(l.line) == 0 {
 			if !*plus {
 				commands++
+				l.first = true
 			}
 			*plus = false
 			l.inside = true
@@ -208,6 +231,10 @@ func (l *commandLine) feed(p []byte, plus *bool) (commands int) {
 
 func (l *commandLine) endLine(plus *bool) {
 	line := bytes.TrimSuffix(l.line, []byte("\r"))
+	if l.first {
+		tag, _, _ := bytes.Cut(line, []byte(" "))
+		l.tags, l.first = append(l.tags, string(tag)), false
+	}
 	n := int64(-1)
 	if len(line) > 0 && line[len(line)-1] == '}' {
 		n, _ = literalSize(line)

@@ -176,7 +176,7 @@ func (p *pusher) append(t *target, ms []*message) error {
 			return p.refuseAll(tail, receipt.Rejected, "no-folder", t.refused.Error())
 		case err == nil:
 			n = len(rest) + len(tail)
-		case doubt != nil, exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
+		case doubt != nil, imapconn.IsGarbled(err), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
 			switch {
 			case len(rest) < n: // it goes on
 				alone = 0

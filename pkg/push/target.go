@@ -249,10 +249,11 @@ func (d *desk) spelling(t *target) (wire string, err error) {
 	return wire, exit.Wrap(exit.CantCreate, err)
 }
 
-// refused tells a server's NO to one thing from what ends the run.
+// refused tells a server's NO to one thing, or a folder at which the connection
+// ends each time, from what ends the run.
 func refused(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no) && !imapconn.IsBusy(err)
+	return errors.As(err, &no) && !imapconn.IsBusy(err) || imapconn.IsFolder(err)
 }
 
 // prepare makes sure that the folder is there and looks at what came to it
