@@ -59,7 +59,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 	var seen stream.Seen
 	var large *Entry // its parts are under way
 	var into *Target
-	in := &rekeyed{in: a.in, recipe: recipe}
+	in := &rekeyed{in: a.in, recipe: recipe, asked: true}
 	for {
 		rec, err := in.Next()
 		if err == io.EOF {

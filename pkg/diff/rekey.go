@@ -1,7 +1,10 @@
 package diff
 
 import (
+	"strings"
+
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -12,10 +15,14 @@ type records interface {
 }
 
 // rekeyed gives the records of streams with the keys of another recipe than
-// theirs, made of the octets. Those of the same recipe pass as they are.
+// theirs, made of the octets. Those of the same recipe pass as they are, unless
+// an earlier rule has made them.
 type rekeyed struct {
 	in     records
-	recipe headerkey.Recipe
+	recipe headerkey.Recipe   // of its keys
+	asked  bool               // the recipe does not depend on the stream
+	fields []string           // that a message with a key of the recipe itself must have
+	own    *headerkey.Scanner // of the stream's recipe, made when it is needed
 	scan   *headerkey.Scanner // nil where nothing is to be done
 	octets []byte
 	next   stream.Record // that was read ahead
@@ -23,12 +30,16 @@ type rekeyed struct {
 	drop   bool          // the parts of a message that failed
 }
 
-// keyed returns in with the keys of Options.Key, if there is one.
+// keyed returns in with the keys of Options.Key, if there is one, and without
+// keys of earlier rules.
 func (o *Options) keyed(in records) records {
-	if o.Key == nil || o.FoldersOnly {
+	switch {
+	case o.FoldersOnly:
 		return in
+	case o.Key == nil:
+		return &rekeyed{in: in}
 	}
-	return &rekeyed{in: in, recipe: *o.Key}
+	return &rekeyed{in: in, recipe: *o.Key, asked: true}
 }
 
 // Next returns the next record.
@@ -49,20 +60,29 @@ func (r *rekeyed) Next() (stream.Record, error) {
 	case *stream.Begin:
 		return r.begin(x)
 	case *stream.Message:
-		if r.scan == nil {
+		scan := r.scan
+		if scan == nil && r.outdated(x) {
+			if scan = r.own; !x.HasOctets() {
+				return nil, r.refusal(x)
+			}
+		}
+		switch {
+		case scan == nil:
 			return x, nil
+		case x.Parts > 0:
+			return r.large(scan, x.Clone())
 		}
-		if x.Parts > 0 {
-			return r.large(x.Clone())
-		}
-		return r.message(x)
+		return r.message(scan, x)
 	}
 	return rec, nil
 }
 
 func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
-	r.scan = nil
-	if b.Key == r.recipe.String() {
+	r.scan, r.own, r.fields = nil, nil, nil
+	if !r.asked || b.Key == r.recipe.String() {
+		if recipe, err := headerkey.ParseRecipe(b.Key); err == nil { // who reads the stream tells of the error
+			r.recipe, r.fields = recipe, recipe.Required()
+		}
 		return b, nil
 	}
 	if b.Content != stream.Full {
@@ -74,20 +94,43 @@ func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
 	return &out, nil
 }
 
-func (r *rekeyed) message(m *stream.Message) (stream.Record, error) {
+// outdated reports whether the key of a message was made by an earlier rule: of
+// some fields of the recipe, where one that is required is not there. The header
+// in the record shows it.
+func (r *rekeyed) outdated(m *stream.Message) bool {
+	if len(m.Header) <= len("{}") || !strings.HasPrefix(m.Key, "recipe:") {
+		return false
+	}
+	for _, name := range r.fields {
+		if stream.HeaderField(m.Header, headerkey.Spell(name)) == "" {
+			if r.own == nil {
+				r.own = headerkey.NewScanner(r.recipe)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rekeyed) refusal(m *stream.Message) error {
+	return exit.Errorf(exit.Usage, "%s UID %d: its key is of an earlier rule: the recipe %q now requires %s, which the message lacks",
+		folder.Quote(m.Folder), m.UID, r.recipe, strings.Join(r.fields, ", ")).WithHint("export the source again")
+}
+
+func (r *rekeyed) message(scan *headerkey.Scanner, m *stream.Message) (stream.Record, error) {
 	var err error
 	if r.octets, err = m.AppendBody(r.octets[:0]); err != nil {
 		return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()}, nil
 	}
-	r.scan.Reset()
-	r.scan.Write(r.octets)
-	r.name(m)
+	scan.Reset()
+	scan.Write(r.octets)
+	name(scan, m)
 	return m, nil
 }
 
 // large makes the key of the first part: a header ends there, or the message
 // is not compared. One without any header has the same key by every recipe.
-func (r *rekeyed) large(m *stream.Message) (stream.Record, error) {
+func (r *rekeyed) large(scan *headerkey.Scanner, m *stream.Message) (stream.Record, error) {
 	r.next, r.err = r.in.Next()
 	b, ok := r.next.(*stream.Body)
 	if r.err != nil || !ok {
@@ -95,14 +138,14 @@ func (r *rekeyed) large(m *stream.Message) (stream.Record, error) {
 	}
 	octets, err := b.AppendOctets(r.octets[:0])
 	r.octets = octets
-	r.scan.Reset()
-	r.scan.Write(octets)
+	scan.Reset()
+	scan.Write(octets)
 	switch {
 	case err != nil:
-	case r.scan.NeedsBody():
+	case scan.NeedsBody():
 		return m, nil
-	case r.scan.HeaderDone():
-		r.name(m)
+	case scan.HeaderDone():
+		name(scan, m)
 		return m, nil
 	default:
 		err = exit.Errorf(exit.Data, "its header is larger than %d octets: export it with --key %s", stream.PartSize, r.recipe)
@@ -112,10 +155,10 @@ func (r *rekeyed) large(m *stream.Message) (stream.Record, error) {
 }
 
 // name gives a message its key, and the fields of the recipe to be shown.
-func (r *rekeyed) name(m *stream.Message) {
-	m.Key = r.scan.Sum().Key
+func name(scan *headerkey.Scanner, m *stream.Message) {
+	m.Key = scan.Sum().Key
 	m.Header = stream.AppendObject(nil, func(yield func(string, string) bool) {
-		for _, f := range r.scan.Header() {
+		for _, f := range scan.Header() {
 			if !yield(f.Name, f.Value) {
 				return
 			}

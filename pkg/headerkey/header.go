@@ -1,6 +1,7 @@
 package headerkey
 
 import (
+	"bytes"
 	"mime"
 	"net/textproto"
 	"slices"
@@ -62,10 +63,12 @@ var words = mime.WordDecoder{CharsetReader: charset.Reader}
 
 // readable makes a line of text of a raw value.
 func readable(raw []byte) string {
+	raw = bytes.TrimLeft(raw, " \t\r\n\v\f")
 	text := string(header.Collapse(raw[:min(len(raw), maxEncoded)]))
 	if strings.Contains(text, "=?") {
-		// An encoded word in a charset that is not known leaves all as it is.
-		if decoded, err := words.DecodeHeader(text); err == nil {
+		// An encoded word in a charset that is not known leaves all as it is. So
+		// does one that says nothing: a field that is there is shown.
+		if decoded, err := words.DecodeHeader(text); err == nil && decoded != "" {
 			text = oneLine.Replace(decoded)
 		}
 	}

@@ -62,7 +62,7 @@ func (l *lines) Value(p []byte) {
 
 // End is called by the parser.
 func (l *lines) End() {
-	if !l.counts || isBlank(l.field.raw) || string(l.name) == messageID && header.IsMadeUp(l.field.raw) {
+	if !l.counts || isBlank(l.field.raw) || string(l.name) == messageID && !isMessageID(l.field.raw) {
 		return
 	}
 	l.seen |= l.bit()

@@ -55,16 +55,30 @@ func naive(message []byte, r Recipe) (id Identity, received string) {
 		if sums := all(r.except); len(sums) > 0 {
 			return Identity{"recipe:" + short(sha256.Sum256([]byte(strings.Join(sums, "")))), true}, received
 		}
-	} else if material, complete := pick(r.fields); material != "" {
+	} else if material, complete := pick(r.fields); naiveReached(r.fields, material, complete) {
 		return Identity{"recipe:" + short(sha256.Sum256([]byte(material))), complete}, received
 	}
-	if material, _ := pick([]string{"date", "from", "to", "subject"}); material != "" {
+	second := slices.Clone(r.fields)
+	for _, name := range []string{"date", "from", "to", "subject"} {
+		if !slices.Contains(second, name) {
+			second = append(second, name)
+		}
+	}
+	if material, _ := pick(second); material != "" {
 		return Identity{Key: "origin:" + short(sha256.Sum256([]byte(material)))}, received
 	}
-	if len(fields) > 0 {
+	if slices.ContainsFunc(fields, func(f Field) bool { return f.Name != naiveAdded }) {
 		return Identity{Key: "header:" + short(sha256.Sum256([]byte(strings.Join(all(nil), ""))))}, received
 	}
 	return Identity{Key: "body:" + short(naiveDigest(message))}, received
+}
+
+// naiveReached: the fields of a recipe that are there make the key alone.
+func naiveReached(names []string, material string, complete bool) bool {
+	if !slices.Contains(names, "message-id") && !slices.Contains(names, LocalID) {
+		return complete
+	}
+	return regexp.MustCompile(`(?m)^message-id(-local)?:.*[0-9A-WYZ]`).MatchString(material)
 }
 
 var (
@@ -118,6 +132,9 @@ func naiveFields(message []byte) (fields []Field) {
 			f.Name = naiveAdded // a field it is, but it says nothing
 		}
 		f.Value = naiveRun.ReplaceAllString(strings.ToUpper(f.Value), "X")
+		if f.Name == "message-id" && !strings.ContainsAny(f.Value, "0123456789ABCDEFGHIJKLMNOPQRSTUVWYZ") {
+			f.Name = naiveAdded
+		}
 		second := slices.Contains(single, f.Name) && slices.ContainsFunc(fields, func(g Field) bool { return g.Name == f.Name })
 		if f.Value != "" && !second {
 			fields = append(fields, f)

@@ -30,6 +30,33 @@ func (p part) appendMaterial(dst []byte, f *slot) []byte {
 	return dst
 }
 
+// identifies reports whether the word is about Message-ID, and what it takes of
+// that names a message.
+func (p part) identifies(f *slot) bool {
+	if f.name != messageID {
+		return false
+	}
+	for value := range f.values() {
+		id := appendNormal(nil, value)
+		if p.local {
+			id = localPart(id, 0)
+		}
+		if namesMessage(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesMessage reports whether a Message-ID in its normal form, or a part of it,
+// holds a digit or a letter other than X, which stands for any masked octet.
+// "<>" and "<@>" name nothing.
+func namesMessage(id []byte) bool {
+	return bytes.ContainsFunc(id, func(c rune) bool {
+		return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' && c != 'X'
+	})
+}
+
 // localPart cuts the normal form of a Message-ID, which begins at start, before
 // its last "@", or without one before the ">" at its end.
 func localPart(dst []byte, start int) []byte {

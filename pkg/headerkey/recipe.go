@@ -102,6 +102,17 @@ func (r Recipe) Fields() (names []string) {
 	return names
 }
 
+// Required returns the fields that a message must have to reach the rung
+// "recipe", in lower case: Message-ID, where the recipe names it, else all of
+// them; nil for ALL.
+func (r Recipe) Required() []string {
+	names := r.Fields()
+	if slices.Contains(names, messageID) {
+		return []string{messageID}
+	}
+	return names
+}
+
 // fieldOf returns the header field that a word of a recipe is about.
 func fieldOf(word string) string {
 	if word == LocalID {

@@ -32,8 +32,11 @@ type Scanner struct {
 	parser *header.Parser
 	slots  []slot // the fields to keep, each once
 	key    []part // of the recipe, in its order
-	origin []part // of the second rung
+	origin []part // of the second rung: those of the recipe, then the others
 	filter filter // of the names in slots
+
+	required []int // slots that must have a value for the rung recipe
+	byID     bool  // Message-ID is one of them
 
 	received received
 	all      *lines // the fields of a recipe ALL, else nil
@@ -50,7 +53,8 @@ type Scanner struct {
 	buf      []byte
 }
 
-// The fields that are shown to people, and those of the second rung.
+// The fields that are shown to people, and those that the second rung has
+// beside the recipe's.
 var (
 	shown  = []string{"message-id", "date", "from", "subject"}
 	origin = []string{"date", "from", "to", "subject"}
@@ -69,7 +73,16 @@ func NewScanner(recipe Recipe) *Scanner {
 		s.slots[s.index(name)].counts = true
 	}
 	s.key = s.parts(recipe.fields)
-	s.origin = s.parts(origin)
+	for _, name := range recipe.Required() {
+		s.required = append(s.required, s.index(name))
+		s.byID = s.byID || name == messageID
+	}
+	s.origin = slices.Clone(s.key)
+	for _, p := range s.parts(origin) {
+		if !slices.Contains(s.origin, p) {
+			s.origin = append(s.origin, p)
+		}
+	}
 	if recipe.fields == nil {
 		s.all = newLines(recipe)
 	}
@@ -137,7 +150,7 @@ func (f *scannerFields) End()              { (*Scanner)(f).end() }
 
 func (s *Scanner) begin(name []byte) {
 	s.current, s.track = nil, false
-	s.probe = !s.anyField && header.IsName(name)
+	s.probe = !s.anyField && header.IsName(name) && !equalFold(name, messageID) // whose value end looks at
 	if !s.filter.mayHave(name) {
 		return
 	}
@@ -171,6 +184,7 @@ func (s *Scanner) end() {
 	if s.current != nil {
 		s.current.close()
 		s.evidence = s.evidence || s.current.counts && s.current.has
+		s.anyField = s.anyField || s.current.has
 	}
 	if s.track {
 		s.received.close()
@@ -200,7 +214,7 @@ func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {
 	if s.all != nil && s.all.any() {
 		return "recipe:", s.all.sum()
 	}
-	if s.gather(s.key) {
+	if s.reached() && s.gather(s.key) {
 		return "recipe:", sha256.Sum256(s.buf)
 	}
 	if s.gather(s.origin) {
@@ -222,16 +236,23 @@ func (s *Scanner) gather(parts []part) bool {
 	return len(s.buf) > 0
 }
 
+// reached reports whether the fields of the recipe that are there make the key
+// alone: its Message-ID, where it names that, else all of them. What is left of
+// them otherwise, a Date perhaps, is shared by different messages.
+func (s *Scanner) reached() bool {
+	for _, i := range s.required {
+		if !s.slots[i].has {
+			return false
+		}
+	}
+	return !s.byID || slices.ContainsFunc(s.key, func(p part) bool { return p.identifies(&s.slots[p.slot]) })
+}
+
 func (s *Scanner) complete() bool {
 	if s.all != nil {
 		return s.all.any()
 	}
-	for _, p := range s.key {
-		if !s.slots[p.slot].has {
-			return false
-		}
-	}
-	return true
+	return s.reached() && !slices.ContainsFunc(s.key, func(p part) bool { return !s.slots[p.slot].has })
 }
 
 // Received returns 16 hexadecimal digits of a hash over the values of all

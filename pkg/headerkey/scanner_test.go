@@ -57,7 +57,12 @@ func TestSameKey(t *testing.T) {
 		"other fields":                    {Default, []string{"Message-ID: <1>\nDate: d\n", "X: y\nMessage-ID: <1>\nMessage-IDs: z\nDate: d\nDates: x\n"}},
 		"a second of a single field":      {Default, []string{"Message-ID: <1>\nDate: d\n", "Message-ID: <1>\nDate: d\nDate: e\nmessage-id: <2>\n", "Message-ID:\nMessage-ID: <1>\nDate:\n \nDate: d\nDate: e\n"}},
 		"masking":                         {"subject", []string{"Subject: caf\xc3\xa9 X\x00", "Subject: cafX X", "Subject: caf\xe9 XXX", "Subject: caf\x80\x80\x80 \xff"}},
-		"an added Message-ID":             {Default, []string{"Date: d\nSubject: s\n", "Message-ID: <1.22.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n", "Message-ID:\r\n <1.2.0123456789abcdef@added.imap-pipe.invalid> \r\nDate: d\r\n\r\n"}},
+		"an added Message-ID":             {Default, []string{"Date: d\nSubject: s\n", "Message-ID: <1.22.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\nSubject: s\n", "Message-ID:\r\n <1.2.0123456789abcdef@added.imap-pipe.invalid> \r\nSubject: s\nDate: d\r\n\r\n"}},
+		"a Message-ID that names nothing": {Default, []string{"Date: d\nSubject: s\n", "Message-ID: <>\nDate: d\nSubject: s\n", "Message-ID: < @ >\nDate: d\nSubject: s\n", "Message-ID: <\xe9\x00@x>\nDate: d\nSubject: s\n", "Message-ID: \nDate: d\nSubject: s\n"}},
+		"the same, before a Message-ID":   {Default, []string{"Message-ID: <1>\nDate: d\n", "Message-ID: <>\nMessage-ID: <1>\nDate: d\n"}},
+		"the same, of all fields":         {Default, []string{"X: y\n", "Message-ID: <>\nX: y\n"}},
+		"no Message-ID, whatever else":    {"message-id,x-a", []string{"X-A: 1\nFrom: f\nDate: d\n", "Date: d\nFrom: f\nX-A: 1\nX-B: 2\n"}},
+		"the second rung, of any recipe":  {"message-id", []string{"Date: d\nFrom: f\nTo: t\nSubject: s\n", "Subject: s\nX: y\nDate: d\nFrom: f\nTo: t\n"}},
 		"the same, of all":                {"ALL", []string{"Date: d\nX: y\n", "X: y\nMessage-ID: <1.22.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n"}},
 		"before another":                  {Default, []string{"Message-ID: <1>\n", "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nMessage-ID: <1>\n"}},
 		"junk lines": {Default, []string{"Message-ID: <1>\nDate: d\n", "From joe Mon Jan  1 00:00:00 2020\nMessage-ID: <1>\nDate: d\n", " start\n\tmore\nMessage-ID: <1>\nDate: d\n",
@@ -86,6 +91,17 @@ func TestOtherKey(t *testing.T) {
 		{Default, "Message-ID: <1>", "Date: <1>"},
 		{Default, "Date: d\nMessage-ID: <1.2.0123456789abcdef@added.imap-pipe.example>", "Date: d"},
 		{"x-a", "X-A: 1\nX-A: 2", "X-A: 2\nX-A: 1"},
+		// Without a Message-ID the rest of a recipe is not enough, nor are some of its fields.
+		{Default, "Date: d\nSubject: backup OK", "Date: d\nSubject: backup FAILED"},
+		{Default, "Message-ID: <>\nDate: d\nFrom: a", "Message-ID: <>\nDate: d\nFrom: b"},
+		{Default, "Message-ID:\nDate: d\nTo: a", "Message-ID:\nDate: d\nTo: b"},
+		{"date,message-id", "Date: d\nSubject: a", "Date: d\nSubject: b"},
+		{"message-id", "Message-ID: <>\nSubject: a", "Message-ID: <>\nSubject: b"},
+		{LocalID + ",date", "Message-ID: <@x>\nDate: d\nSubject: a", "Message-ID: <@x>\nDate: d\nSubject: b"},
+		{"x-gmail-received,message-id", "X-Gmail-Received: 1\nSubject: a", "X-Gmail-Received: 1\nSubject: b"},
+		{"x-gmail-received,message-id", "X-Gmail-Received: 1\nSubject: a", "X-Gmail-Received: 2\nSubject: a"},
+		{"date,x-uidl", "Date: d\nSubject: a", "Date: d\nSubject: b"},
+		{Default, "Message-ID: <>\n\na", "Message-ID: <>\n\nb"},
 		{LocalID, "Message-ID: <a@b>", "Message-ID: <b@b>"},
 		{LocalID, "Message-ID: <a@b@c>", "Message-ID: <a@d@c>"},
 		{LocalID + ",message-id", "Message-ID: <a@b>", "Message-ID: <a@c>"},
@@ -109,9 +125,17 @@ func TestRungAndComplete(t *testing.T) {
 	}{
 		{Default, letter, "recipe", true},
 		{Default, "Message-ID: <1>\n\n", "recipe", false},
-		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n\n", "recipe", false},
-		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\n\n", "header", false},
-		{Default, "Date: d\nMessage-ID: \n\n", "recipe", false},
+		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nDate: d\n\n", "origin", false},
+		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\n\n", "body", false},
+		{Default, "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nX: 1\n\n", "header", false},
+		{Default, "Date: d\nMessage-ID: \n\n", "origin", false},
+		{Default, "Date: d\nMessage-ID: <>\n\n", "origin", false},
+		{LocalID + ",date", "Date: d\nMessage-ID: <@x>\n\n", "origin", false},
+		{LocalID + ",message-id", "Message-ID: <@x1>\n\n", "recipe", true},
+		{"date,from", "Date: d\n\n", "origin", false},
+		{"date", "Date: d\n\n", "recipe", true},
+		{"message-id,received", letter, "recipe", true},
+		{"message-id,received", "Received: a\n\n", "origin", false},
 		{Default, "\r\n", "body", false}, // what Cyrus says of a header that is too long
 		{Default, "", "body", false},
 		{Default, "Subject: s", "origin", false},
@@ -244,7 +268,7 @@ func describe(s *Scanner) string {
 	return fmt.Sprintf("%+v %q %q %v %v", s.Sum(), s.Received(), s.Header(), s.HeaderDone(), s.NeedsBody())
 }
 
-var recipes = []string{Default, "received,x-a", "subject", "x-nowhere", "ALL", "ALL,-x-*,-date"}
+var recipes = []string{Default, "received,x-a", "subject", "x-nowhere", "ALL", "ALL,-x-*,-date", "message-id-local,subject"}
 
 // corpus returns messages that go through all branches of the scanner.
 func corpus() []string {
@@ -260,6 +284,8 @@ func corpus() []string {
 		strings.Repeat("n", header.MaxName) + ": x\n\n", strings.Repeat("n", header.MaxName+1) + ": x\n\n", strings.Repeat("n", header.MaxName) + " : x\n",
 		"Subject: " + kb + kb + "\nMessage-ID: <1>\n\n" + kb,
 		"Received: a\n b\nreceived: c\nX-A: 1\nx-a: 2\nX-B: 3\n\n",
+		"Message-ID: <>\n\nbody", "Message-ID: <@x>\nSubject: s\n\n", "Message-ID: \xe9\nDate: d\n\n", "Message-ID: <@y>\n\nbody",
+		"Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\nX: 1\n\nbody",
 		"Subject: =?utf-8?q?caf=C3=A9?= =?iso-8859-1?q?_=E9?=\nFrom: =?x-unknown?q?a?= <a@b>\n\n",
 	}
 }

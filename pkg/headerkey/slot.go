@@ -67,7 +67,7 @@ func (f *slot) add(p []byte) {
 
 // close ends the open value; one that says nothing leaves nothing behind.
 func (f *slot) close() {
-	if value := f.raw[f.start:]; isBlank(value) || f.name == messageID && header.IsMadeUp(value) {
+	if value := f.raw[f.start:]; isBlank(value) || f.name == messageID && !isMessageID(value) {
 		f.raw, f.used = f.raw[:f.start], f.mark
 		return
 	}
@@ -78,6 +78,12 @@ func (f *slot) close() {
 
 // messageID is the field that imap-push adds where there is none.
 const messageID = "message-id"
+
+// isMessageID reports whether a raw value of that field says which message it
+// is of, and was not added by imap-push.
+func isMessageID(value []byte) bool {
+	return !header.IsMadeUp(value) && namesMessage(appendNormal(nil, value))
+}
 
 // values yields the raw values in order, without their LF.
 func (f *slot) values() iter.Seq[[]byte] {

@@ -12,6 +12,8 @@ MAX_NAME, MAX_VALUE, MAX_LINES = 998, 64 << 10, 16 << 10
 MAX_RAW = 4 * MAX_VALUE  # of a value as it is read, CRs among it
 MAX_SHOWN, MAX_ENCODED = 4 << 10, 16 << 10
 BLANKS = b" \t\r\v\f"
+# A Message-ID that imap-push added to a message without one.
+ADDED = re.compile(rb"<[0-9]+\.[0-9]+\.[0-9a-fA-F]{16}@added\.imap-pipe\.invalid>")
 
 
 class Header:
@@ -44,7 +46,7 @@ class Header:
         if not name or name in self.first:
             return
         raw = capped(raw)
-        if not raw.strip(BLANKS):
+        if not raw.strip(BLANKS) or name == "message-id" and not is_message_id(raw):
             return
         if name in SINGLE:
             self.first[name] = raw
@@ -57,6 +59,8 @@ class Header:
     def key(self, f):
         """Returns the key; f is the message, on whose octets the lowest rung decides."""
         for rung, names in ("recipe", RECIPE), ("origin", ORIGIN):
+            if rung == "recipe" and "message-id" not in self.first:
+                continue  # a Date alone is shared by different messages
             lines = b"".join(material(n, self.first[n]) for n in names if n in self.first)
             if lines:
                 return rung + ":" + short(lines)
@@ -71,6 +75,11 @@ class Header:
     def for_people(self):
         """Returns the fields that people read, decoded."""
         return {SHOWN[n]: text for n in SHOWN for text in [readable(self.first.get(n, b""))] if text}
+
+
+def is_message_id(raw):
+    """Says whether a Message-ID names a message: it holds a digit or a letter but X, and is not of imap-push."""
+    return not ADDED.fullmatch(raw.strip(BLANKS + b"\n")) and re.search(b"[0-9A-WYZ]", normal(raw))
 
 
 def logical_lines(f):
@@ -131,10 +140,10 @@ def loose_digest(f):
 
 def readable(raw):
     """Makes a line of text of a raw value, for people: RFC 2047 decoded where that works."""
-    text = re.sub(b"[ \t\r\v\f]+", b" ", raw[:MAX_ENCODED]).strip(b" ").decode("utf-8", "replace")
+    text = re.sub(b"[ \t\r\v\f]+", b" ", raw.lstrip(BLANKS)[:MAX_ENCODED]).strip(b" ").decode("utf-8", "replace")
     if "=?" in text:
         try:
-            text = str(email.header.make_header(email.header.decode_header(text)))
+            text = str(email.header.make_header(email.header.decode_header(text))) or text
         except (ValueError, LookupError, email.errors.HeaderParseError):
             pass
     text = re.sub("\r\n|[\r\n]", " ", text).encode("utf-8", "replace")[:MAX_SHOWN]

@@ -77,6 +77,9 @@ func oddKeys() []string {
 		"Message-ID: " + long + "z\r\n z\r\n\r\n", "Message-ID: " + strings.Repeat("y\r", 1<<16) + "z\r\n\r\n", "To: ann\r\nX-Other: 1\r\n\r\n", "X-Other: 2\r\nX-Other: 1\r\nX-\xe9: 3\r\nno colon\r\n and more\r\n\r\n",
 		"\r\n\xff\x00XX\r\nno header", "\r\n" + long + strings.Repeat("X\xff", 1<<19) + "a", "\xff: 1\r\n\r\nDate: none\r\n", " folded: at once\r\nDate: x\r\n", "Received: a\r\nReceived:\r\nReceived: b" + long + long + "\r\n\r\n",
 		strings.Repeat("n", 998) + ": 1\r\n\r\n", strings.Repeat("n", 999) + ": 1\r\n\r\n", "Date: x\r\r\n\r\r\nFrom: y\r\n", strings.Repeat("X-A: 1\r\nX-B: 2\r\n", 9000) + "\r\n", "Subject: =?utf-8?q?=C3=A9?= =?nonesuch?q?x?=\r\n\r\n",
+		"Date: Thu, 2 Jan 2020 03:04:05 +0000\r\nSubject: no Message-ID\r\n\r\n", "Message-ID: <>\r\nDate: x\r\nFrom: J\xf6rg\r\nTo: \x00\r\n\r\n", "Message-ID: <\xff@>\r\nDate: x\r\n\r\n",
+		"Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\r\nDate: x\r\n\r\n", "Message-ID: <1.2.0123456789abcdef@added.imap-pipe.invalid>\r\n\r\nbody", "Message-ID: <>\r\nX-Other: 1\r\n\r\n",
+		"Message-ID: <>\r\nMessage-ID: <two@x>\r\nDate: x\r\n\r\n", "Message-ID: =?utf-8?q??=\r\nDate: x\r\n\r\n", "Message-ID: <>\r\n\r\none", "Message-ID: < >\r\n\r\ntwo",
 	}
 }
 
