@@ -114,7 +114,7 @@ var (
 )
 
 // without are options that say nothing to those that look at no source.
-var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "from-subfolder", "rename", "delimiter-char", "case-collision", "no-empty", "prune-folders", "prune-full", "proof", "key", "match", "unique", "once", "explain", "receipts", "record", "sync-flags"}
+var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "from-subfolder", "rename", "delimiter-char", "case-collision", "no-empty", "prune-folders", "prune-full", "proof", "key", "match", "unique", "once", "strict", "explain", "receipts", "record", "sync-flags"}
 
 // removal carries out those of removals that compare no source. done is false
 // where none of them was given.

@@ -22,7 +22,8 @@ func identityFlags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.StringFlag{Name: "key", Category: identity, Usage: "`RECIPE`: as in imap-fetch; by default that of SOURCE, whose bodies are read for another one"},
 		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder", Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
-		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one message for each key in a folder, the first"},
+		&ucli.BoolFlag{Name: "strict", Category: identity, Usage: "count a message as missing where only the key agrees: not size, Received lines or arrival"},
+		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one of several copies of a message in a folder, the first"},
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
 		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
 		&ucli.StringFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it"},
@@ -50,7 +51,7 @@ func identify(c *ucli.Context, opt *diff.Options) error {
 		return exit.Errorf(exit.Usage, "--explain goes with --report")
 	}
 	opt.Account = match == "account"
-	opt.Unique, opt.Once = c.Bool("unique"), c.Bool("once")
+	opt.Unique, opt.Once, opt.Strict = c.Bool("unique"), c.Bool("once"), c.Bool("strict")
 	return receipts(c, opt)
 }
 

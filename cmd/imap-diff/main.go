@@ -285,7 +285,14 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destinatio
 			return err
 		}
 		if !opt.FoldersOnly {
-			talk.Say("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
+			sums := fmt.Sprintf("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
+			if end.PresentByKey > 0 {
+				sums += fmt.Sprintf(", %d present by key alone", end.PresentByKey)
+			}
+			talk.Say("%s", sums)
+		}
+		if end.PresentByKey > 0 {
+			talk.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them", end.PresentByKey)
 		}
 		if opt.SyncFlags != diff.SyncOff {
 			talk.Say("flags of %d messages to be changed", end.FlagChanges)

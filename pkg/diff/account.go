@@ -166,10 +166,11 @@ const bodyLimit = 4 << 20
 func (p *accountProver) received(entries []*entry) error {
 	scan := headerkey.NewScanner(p.a.recipe)
 	items := imapconn.Items{Fields: []string{"RECEIVED"}}
-	return p.fetch(entries, func(d *entry) bool { return d.evidence.received != 0 }, items, func(d *entry, m *imapconn.Message) error {
+	return p.fetch(entries, func(d *entry) bool { return d.has(askedReceived) }, items, func(d *entry, m *imapconn.Message) error {
 		scan.Reset()
 		scan.Write(m.Header)
 		d.setReceived(scan.Received())
+		d.known |= askedReceived
 		return nil
 	})
 }

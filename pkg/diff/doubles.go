@@ -14,16 +14,51 @@ import (
 // with Options.Once in a folder before theirs, with Options.Unique in a folder
 // that goes to the same place.
 
-// doubles remembers which messages were met: about 40 octets for each.
+// doubles remembers which messages were met: about 40 octets for each, and with
+// unique as much again.
 type doubles struct {
 	once, unique bool
 	met          map[[16]byte]uint32 // the place where it was met first
 	last         [][16]byte          // of the last message that was new
+	latest       map[[16]byte]uint32 // of each key of a folder, the message kept last: its place in kept, plus one
+	kept         []kept
+	newest       [16]byte            // the key of the last message, if it was kept
 	numbers      map[string]uint32   // of places
 	places       []string            // their folders
 	texts        []string            // what is said of what is there
 	tally        map[uint32][]double // by the folder that messages were left out of
 	order        []uint32            // those folders
+}
+
+// kept is a message that Options.Unique keeps.
+type kept struct {
+	place, before  uint32 // before: the one of the same key, as in latest
+	size, received uint32
+	sha            uint64 // 0 if not known
+}
+
+// keptOf is what is kept of a message.
+func keptOf(e *evidence, place, before uint32) kept {
+	k := kept{place: place, before: before, size: e.size, received: e.received}
+	if e.has(knownSHA) {
+		k.sha = binary.BigEndian.Uint64(e.sha[:])
+	}
+	return k
+}
+
+// isCopyOf reports whether two messages with one key are copies of one message:
+// the same octets, or one size, or one way that they came. Arrival says nothing,
+// since different messages arrive in one second. A key without a Message-ID
+// (Scanner.Sum) says so little that all of it must agree.
+func (k *kept) isCopyOf(o *kept, named bool) bool {
+	sameSize, sameReceived := k.size != 0 && k.size == o.size, k.received != 0 && k.received == o.received
+	switch {
+	case k.sha != 0 && k.sha == o.sha:
+		return true
+	case named:
+		return sameSize || sameReceived
+	}
+	return sameSize && sameReceived && (k.sha == 0 || o.sha == 0)
 }
 
 // double counts the messages of one folder that stand in another.
@@ -35,11 +70,19 @@ type double struct {
 // doubleOctets is about what remembering a message takes.
 const doubleOctets = 48
 
+// maxKept is how many messages of one key are looked through for a copy: further
+// ones stay.
+const maxKept = 1024
+
+// keptOctets is about what a message takes beside that with Options.Unique, while
+// the slice that it is in grows.
+const keptOctets = 64
+
 func newDoubles(opt *Options) *doubles {
 	if !opt.Once && !opt.Unique {
 		return nil
 	}
-	return &doubles{once: opt.Once, unique: opt.Unique, met: map[[16]byte]uint32{}, numbers: map[string]uint32{}, tally: map[uint32][]double{}}
+	return &doubles{once: opt.Once, unique: opt.Unique, met: map[[16]byte]uint32{}, latest: map[[16]byte]uint32{}, numbers: map[string]uint32{}, tally: map[uint32][]double{}}
 }
 
 // of says in which folder a message was met before, or "".
@@ -47,7 +90,7 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 	if d == nil {
 		return ""
 	}
-	d.last = d.last[:0]
+	d.last, d.newest = d.last[:0], [16]byte{}
 	here := d.number(b.Account().String() + "\x00" + m.Folder)
 	var looks [][16]byte
 	if d.once {
@@ -58,11 +101,9 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 		}
 	}
 	if d.unique {
-		look := uniqueOf(m, s.target)
-		if first, met := d.met[look]; met {
+		if first, met := d.keep(m, s.target, here); met {
 			return d.count(here, first)
 		}
-		looks = append(looks, look)
 	}
 	for _, look := range looks {
 		if _, met := d.met[look]; !met {
@@ -74,6 +115,25 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 		}
 	}
 	return ""
+}
+
+// keep keeps a message, unless it is a copy of one that goes to the same folder:
+// then it returns the place where that was met.
+func (d *doubles) keep(m *stream.Message, t *Target, here uint32) (first uint32, met bool) {
+	key, e := look("unique", m.Key, t.Name), evidenceOf(m)
+	before := d.latest[key]
+	k := keptOf(&e, here, before)
+	for i, n := before, 0; i != 0 && n < maxKept; i, n = d.kept[i-1].before, n+1 {
+		if o := &d.kept[i-1]; k.isCopyOf(o, named(m)) {
+			return o.place, true
+		}
+	}
+	d.kept = append(d.kept, k)
+	d.latest[key], d.newest = uint32(len(d.kept)), key
+	if len(d.kept)%chunkSize == 0 {
+		raiseMemoryGoal(chunkSize * (doubleOctets + keptOctets))
+	}
+	return 0, false
 }
 
 func (d *doubles) elsewhere(look [16]byte, here uint32) bool {
@@ -90,16 +150,27 @@ func (d *doubles) forget() {
 		delete(d.met, look)
 	}
 	d.last = d.last[:0]
+	if d.newest != ([16]byte{}) {
+		last := len(d.kept) - 1
+		d.latest[d.newest], d.newest = d.kept[last].before, [16]byte{}
+		d.kept = d.kept[:last]
+	}
 }
 
 // onceOf is what the copies of a message in several folders have in common: the
-// key, the size and, where they are known, the octets.
+// key, the size and, where they are known, the octets. Without a Message-ID, they
+// came the same way at the same time, too.
 func onceOf(m *stream.Message) [16]byte {
-	return look("once", m.Key, string(binary.BigEndian.AppendUint64(nil, uint64(m.Size))), m.SHA256)
+	came := ""
+	if !named(m) {
+		came = m.Received + " " + m.InternalDate
+	}
+	return look("once", m.Key, string(binary.BigEndian.AppendUint64(nil, uint64(m.Size))), m.SHA256, came)
 }
 
-// uniqueOf is what one folder has once.
-func uniqueOf(m *stream.Message, t *Target) [16]byte { return look("unique", m.Key, t.Name) }
+// named reports whether the key of a message is made of the recipe's own fields:
+// by the default recipe, of a Message-ID.
+func named(m *stream.Message) bool { return strings.HasPrefix(m.Key, "recipe:") }
 
 func look(parts ...string) [16]byte {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))

@@ -21,7 +21,7 @@ type evidence struct {
 	sha      [16]byte // first half of the sha256
 	received uint32   // digest of the Received lines, 0 if not known
 	date     uint32   // INTERNALDATE in seconds since 1970, 0 if not known
-	size     uint32   // octets, at most 2^32-1
+	size     uint32   // octets, at most 2^32-1; 0 if not known
 	uid      uint32
 	rung     uint8 // of the key's ladder
 	known    uint8
@@ -30,6 +30,7 @@ type evidence struct {
 const (
 	knownSHA uint8 = 1 << iota
 	knownTwin
+	askedReceived // received is what there is: 0 means that it has no Received lines
 )
 
 // evidenceOf packs a message record.
@@ -85,7 +86,28 @@ func seconds(date string) uint32 {
 // looksLike tells whether everything that is known of both speaks for one
 // message: the same size, INTERNALDATE and, where known, Received lines.
 func (e *evidence) looksLike(o *evidence) bool {
-	return e.size == o.size && e.date == o.date && (e.received == o.received || e.received == 0 || o.received == 0)
+	return e.size == o.size && e.date == o.date && (e.received == o.received || e.received == 0 || o.received == 0) && e.agrees(o)
+}
+
+// agrees reports whether anything but the key speaks for one message: the size,
+// INTERNALDATE, Received lines or octets are known of both and the same. What is
+// unknown of one of them neither agrees nor differs.
+func (e *evidence) agrees(o *evidence) bool {
+	return e.size != 0 && e.size == o.size || e.date != 0 && e.date == o.date ||
+		e.received != 0 && e.received == o.received || e.bothSHA(o) && e.sha == o.sha
+}
+
+// differs names what is known of both messages and is not the same.
+func (e *evidence) differs(o *evidence) (names []string) {
+	for _, x := range []struct {
+		name string
+		a, b uint32
+	}{{"size", e.size, o.size}, {"internaldate", e.date, o.date}, {"received", e.received, o.received}} {
+		if x.a != 0 && x.b != 0 && x.a != x.b {
+			names = append(names, x.name)
+		}
+	}
+	return names
 }
 
 // bothSHA tells whether the octets of the two can be compared.
@@ -123,5 +145,5 @@ func (e *evidence) signature(of trait) (s signature, ok bool) {
 	if of&sameOctets != 0 {
 		s.sha = e.sha
 	}
-	return s, (of&sameDate == 0 || e.date != 0) && (of&sameReceived == 0 || e.received != 0) && (of&sameOctets == 0 || e.has(knownSHA))
+	return s, (of&sameSize == 0 || e.size != 0) && (of&sameDate == 0 || e.date != 0) && (of&sameReceived == 0 || e.received != 0) && (of&sameOctets == 0 || e.has(knownSHA))
 }

@@ -15,14 +15,15 @@ import (
 const mostExplained = 20
 
 // NearMiss is a missing message beside one of the destination that looks like
-// it, is nobody's, and has another key.
+// it, is nobody's, and has another key; or a message that is present by its key
+// alone beside the one that it was taken for.
 type NearMiss struct {
 	Type      string      `json:"type"` // near
 	Folder    string      `json:"folder"`
 	UID       uint32      `json:"uid"`
 	Target    string      `json:"target"`
 	TargetUID uint32      `json:"target_uid"`
-	Same      []string    `json:"same"` // of internaldate and size
+	Same      []string    `json:"same"` // of internaldate and size; none where only the key is the same
 	Key       string      `json:"key"`
 	TargetKey string      `json:"target_key,omitempty"`
 	Fields    []NearField `json:"fields"` // of the recipe; none where the destination is a stream
@@ -40,23 +41,24 @@ type explainer interface {
 	explain(e *entry) (key string, fields []headerkey.Field, err error)
 }
 
-// puzzle is a missing message that is to be explained.
+// puzzle is a message that is to be explained.
 type puzzle struct {
 	d      *Difference
 	target *Target
+	taken  *entry // what it was taken for by its key alone; nil: it is missing
 }
 
-// puzzled keeps a missing message, if there is room.
-func (r *reporter) puzzled(d *Difference, t *Target) {
+// puzzled keeps a message that is to be explained, if there is room.
+func (r *reporter) puzzled(d *Difference, t *Target, taken *entry) {
 	if r.opt.Explain && len(r.puzzles) < mostExplained {
-		r.puzzles = append(r.puzzles, puzzle{d, t})
+		r.puzzles = append(r.puzzles, puzzle{d, t, taken})
 	}
 }
 
 // keyFields are the fields of the key as the record shows them.
 func (r *reporter) keyFields(m *stream.Message) []headerkey.Field {
 	var fields []headerkey.Field
-	for _, name := range r.explained() {
+	for _, name := range r.explained(true) {
 		if value := stream.HeaderField(m.Header, name); value != "" {
 			fields = append(fields, headerkey.Field{Name: name, Value: value})
 		}
@@ -64,14 +66,20 @@ func (r *reporter) keyFields(m *stream.Message) []headerkey.Field {
 	return fields
 }
 
-// explained are the names of the fields that are shown.
-func (r *reporter) explained() []string {
+// explained are the names of the fields that are shown: those of the key, where
+// more is true also those that people know a message by.
+func (r *reporter) explained(more bool) []string {
 	var names []string
 	for _, name := range r.recipe.Fields() {
 		names = append(names, headerkey.Spell(name))
 	}
-	if names == nil { // all of them are too many
-		names = []string{"Message-ID", "Date", "From", "Subject"}
+	if names != nil && !more {
+		return names
+	}
+	for _, name := range []string{"Message-ID", "Date", "From", "Subject"} { // all of them are too many
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }
@@ -79,7 +87,10 @@ func (r *reporter) explained() []string {
 // explain tells the near misses, best first for each.
 func (r *reporter) explain() error {
 	for _, p := range r.puzzles {
-		e, same := p.nearest()
+		e, same := p.taken, []string{}
+		if e == nil {
+			e, same = p.nearest()
+		}
 		if e == nil {
 			continue
 		}
@@ -90,7 +101,7 @@ func (r *reporter) explain() error {
 				return err
 			}
 			miss.TargetKey = key
-			for _, name := range r.explained() {
+			for _, name := range r.explained(p.taken != nil) {
 				miss.Fields = append(miss.Fields, NearField{name, valueOf(p.d.fields, name), valueOf(fields, name)})
 			}
 		}

@@ -216,7 +216,7 @@ func (d *deleter) earlierThan(t *Target, claimed, extra []*entry) (proven []*ent
 func (m *matcher) apart(e *entry, claimed []*entry) (twin uint32, sure bool, err error) {
 	var suspects []*entry
 	for _, c := range claimed {
-		if c.claimed == loose || c.date == e.date && c.size == e.size {
+		if c.claimed == loose || c.claimed == keyAlone || c.date == e.date && c.size == e.size {
 			suspects = append(suspects, c)
 		}
 	}

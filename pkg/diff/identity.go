@@ -15,5 +15,6 @@ type Identity struct {
 	Account  bool              // what another folder of the destination has is present
 	Once     bool              // leave out what a source folder before has
 	Unique   bool              // leave out what goes to one folder twice, by key
+	Strict   bool              // a message with nothing but its key in common with another is missing
 	Explain  bool              // a report shows what looks like a missing message, and why it is another
 }

@@ -24,6 +24,7 @@ const (
 	certain         // by its sha256
 	likely          // by its look alone; sha is the claimant's unless it is known
 	loose           // for want of a better; whoever looks like it may have it
+	keyAlone        // likewise, and nothing but the key speaks for it
 )
 
 // chunkSize is how many entries are allocated at a time: a slice that grows by

@@ -41,16 +41,19 @@ func (w *waiter) strength() claim {
 		return certain
 	case w.looksLike(&w.entry.evidence):
 		return likely
+	case w.by == 0:
+		return keyAlone
 	}
 	return loose
 }
 
 // pair is a source message and the destination message that it was found to be.
 type pair struct {
-	source  *evidence
-	ordinal uint32
-	entry   *entry
-	at      *Target // its folder, where that is another than the source message's
+	source   *evidence
+	ordinal  uint32
+	entry    *entry
+	at       *Target // its folder, where that is another than the source message's
+	keyAlone bool    // nothing but the key speaks for it: no flags, receipts or deletions depend on it
 }
 
 // prover gets evidence that the index was made without, because few messages
@@ -67,9 +70,11 @@ type matcher struct {
 	index   index
 	prover  prover // nil where nothing more can be had
 	waiters []waiter
+	strict  bool     // nobody is paired by the key alone
 	group   []*entry // reused
 	flags   flagSets
 	ousted  []uint32 // ordinals, or UIDs, of claimants who have lost their place and were not told
+	alone   []uint32 // of them, those who had it by the key alone
 	roams   bool     // what is missing may be in another folder
 	piped   bool     // a mistaken claimant is known by its UID, its record being gone
 }
@@ -93,7 +98,7 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 			if d.looksLike(&e) {
 				tied = d
 			}
-		case d.claimed == loose:
+		case d.claimed == loose, d.claimed == keyAlone:
 			if d.looksLike(&e) {
 				held = d
 			}
@@ -109,6 +114,9 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 	}
 	if held != nil && look == nil && hasty {
 		m.ousted = append(m.ousted, held.claimant)
+		if held.claimed == keyAlone {
+			m.alone = append(m.alone, held.claimant)
+		}
 		m.claim(held, likely, &e, ordinal)
 		return present, held
 	}
@@ -138,6 +146,7 @@ func (m *matcher) claim(d *entry, by claim, e *evidence, ordinal uint32) {
 type resolution struct {
 	missing  []uint32 // ordinals, ascending
 	mistaken []uint32 // ordinals, or UIDs, of those taken for present whose place another has
+	alone    []uint32 // of the mistaken, those who were present by the key alone
 	pairs    []pair   // present after all
 	ties     []tie    // of messages without octets
 
@@ -160,11 +169,11 @@ func (m *matcher) resolve() (*resolution, error) {
 	slices.SortFunc(m.waiters, func(a, b waiter) int {
 		return cmp.Or(cmp.Compare(a.rung, b.rung), bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.ordinal, b.ordinal))
 	})
+	if err := m.readReceived(); err != nil {
+		return nil, err
+	}
 	for rest := m.waiters; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].key == rest[0].key && rest[n].rung == rest[0].rung {
-			n++
-		}
+		n := sameKey(rest)
 		if err := m.resolveKey(rest[:n], r); err != nil {
 			return nil, err
 		}
@@ -175,6 +184,65 @@ func (m *matcher) resolve() (*resolution, error) {
 	return r, nil
 }
 
+// sameKey counts the waiters at the start of ws that have the key of the first.
+func sameKey(ws []waiter) int {
+	n := 1
+	for n < len(ws) && ws[n].key == ws[0].key && ws[n].rung == ws[0].rung {
+		n++
+	}
+	return n
+}
+
+// readReceived reads the Received lines of entries that a waiter has nothing but
+// the key in common with so far: of all keys together, because a server may have
+// changed the size and the date of every message.
+func (m *matcher) readReceived() error {
+	if m.prover == nil {
+		return nil
+	}
+	var need []*entry
+	for rest := m.waiters; len(rest) > 0; {
+		n := sameKey(rest)
+		m.group = m.index.group(m.group[:0], &rest[0].evidence, crowd)
+		need = appendUndecided(need, rest[:n], m.group)
+		rest = rest[n:]
+	}
+	return receivedOf(m.prover, need)
+}
+
+// appendUndecided appends the entries whose Received lines are wanted by a waiter
+// that agrees with none of those that are free. A large group is looked at when
+// its turn comes.
+func appendUndecided(need []*entry, ws []waiter, group []*entry) []*entry {
+	if len(ws)*len(group) > crowd*crowd {
+		return need
+	}
+	for i := range ws {
+		w := &ws[i]
+		if w.received == 0 || slices.ContainsFunc(group, func(d *entry) bool { return d.isFree() && w.agrees(&d.evidence) }) {
+			continue
+		}
+		for _, d := range group {
+			if d.isFree() && !d.has(askedReceived) {
+				need = append(need, d)
+			}
+		}
+		return need
+	}
+	return need
+}
+
+// receivedOf reads Received lines, of so many messages at a time that memory is
+// bounded.
+func receivedOf(p prover, entries []*entry) error {
+	for chunk := range slices.Chunk(entries, chunkSize) {
+		if err := p.received(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // resolveKey pairs the waiters of one key with what the destination has left
 // of it. More evidence is asked for only when it matters who is left over.
 func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
@@ -183,7 +251,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		switch d.claimed {
 		case unclaimed, reserved:
 			free = append(free, d)
-		case likely, loose:
+		case likely, loose, keyAlone:
 			likelies = append(likelies, d)
 		}
 	}
@@ -192,7 +260,13 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 			return err
 		}
 	}
-	tied := assign(ws, free)
+	tied := assign(ws, free, m.strict)
+	if m.prover != nil && wantsReceived(ws, free) {
+		if err := receivedOf(m.prover, free); err != nil {
+			return err
+		}
+		tied = assign(ws, free, m.strict)
+	}
 	contested := contest(ws, likelies)
 	switch proof := m.prover != nil && (len(tied) > 0 || len(contested) > 0); {
 	case proof && allSHA(ws):
@@ -203,9 +277,10 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		if err := m.prover.digest(slices.Concat(free, contested)); err != nil {
 			return err
 		}
-		assign(ws, free) // who is left over is another now
-		r.mistaken = append(r.mistaken, handOver(ws, contested, claimants)...)
-		tied, contested = assign(ws, free), nil
+		assign(ws, free, m.strict) // who is left over is another now
+		losers, alone := handOver(ws, contested, claimants)
+		r.mistaken, r.alone = append(r.mistaken, losers...), append(r.alone, alone...)
+		tied, contested = assign(ws, free, m.strict), nil
 	case proof && m.piped && len(tied) == 0: // those who claimed what is contested are gone
 	case proof && m.piped:
 		if err := m.putOff(ws, tied, nil, r); err != nil {
@@ -220,7 +295,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		w := &ws[i]
 		if w.entry != nil {
 			m.claim(w.entry, w.strength(), &w.evidence, w.ordinal)
-			r.pairs = append(r.pairs, pair{&w.evidence, w.ordinal, w.entry, nil})
+			r.pairs = append(r.pairs, pair{source: &w.evidence, ordinal: w.ordinal, entry: w.entry, keyAlone: w.by == 0})
 			continue
 		}
 		r.missing = append(r.missing, w.ordinal)
@@ -290,8 +365,9 @@ func contest(ws []waiter, likelies []*entry) []*entry {
 }
 
 // handOver gives entries that were claimed by look to the waiters that they
-// are by their octets. It returns the ordinals of the claimants who lose them.
-func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers []uint32) {
+// are by their octets. It returns the ordinals of the claimants who lose
+// them, and of these those who had them by the key alone.
+func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers, alone []uint32) {
 	byOctets := map[[16]byte][]*waiter{}
 	for i := range ws {
 		if w := &ws[i]; w.entry == nil {
@@ -303,22 +379,30 @@ func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers []u
 			rightful[0].entry, rightful[0].by, rightful[0].proven = d, allTraits, true
 			byOctets[d.sha] = rightful[1:]
 			losers = append(losers, d.claimant)
+			if d.claimed == keyAlone {
+				alone = append(alone, d.claimant)
+			}
 		}
 	}
-	return losers
+	return losers, alone
 }
 
 // assign pairs waiters with free entries, those first that have most in
 // common. It returns those whose place somebody who is left over has as good a
-// claim to, unless the two are known to be equal.
-func assign(ws []waiter, free []*entry) (tied []*waiter) {
+// claim to, unless the two are known to be equal. With strict true, those that
+// have nothing but the key in common are not paired.
+func assign(ws []waiter, free []*entry, strict bool) (tied []*waiter) {
 	taken := make(map[*entry]*waiter, len(free))
 	for i := range ws {
 		if !ws[i].proven {
 			ws[i].entry = nil
 		}
 	}
-	for t := int(allTraits); t >= 0; t-- {
+	least := 0
+	if strict {
+		least = 1
+	}
+	for t := int(allTraits); t >= least; t-- {
 		assignBy(trait(t), ws, free, taken)
 	}
 	left := map[trait]map[signature]*waiter{} // who is left over, by what could have paired them
@@ -352,6 +436,16 @@ func assign(ws []waiter, free []*entry) (tied []*waiter) {
 	}
 	return tied
 }
+
+// wantsReceived reports whether a waiter with Received lines was paired by the
+// key alone, or with nothing, while those of a free entry are not read yet.
+func wantsReceived(ws []waiter, free []*entry) bool {
+	return slices.ContainsFunc(ws, func(w waiter) bool { return w.received != 0 && (w.entry == nil || w.by == 0) }) &&
+		slices.ContainsFunc(free, func(d *entry) bool { return !d.has(askedReceived) })
+}
+
+// isFree reports whether nobody has the entry yet.
+func (e *entry) isFree() bool { return e.claimed == unclaimed || e.claimed == reserved }
 
 // assignBy pairs those who have all of some traits in common.
 func assignBy(by trait, ws []waiter, free []*entry, taken map[*entry]*waiter) {

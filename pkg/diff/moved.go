@@ -67,13 +67,13 @@ func (c *comparison) settleStrays() error {
 	slices.SortFunc(c.strays, func(a, b stray) int {
 		return cmp.Or(cmp.Compare(a.rung, b.rung), bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.ordinal, b.ordinal))
 	})
+	if err := c.readReceived(); err != nil {
+		return err
+	}
 	results := map[*Target]*resolution{}
 	var order []*Target
 	for rest := c.strays; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].key == rest[0].key && rest[n].rung == rest[0].rung {
-			n++
-		}
+		n := strays(rest).sameKey()
 		where, err := c.find(rest[:n])
 		if err != nil {
 			return err
@@ -90,9 +90,13 @@ func (c *comparison) settleStrays() error {
 				r.missing = append(r.missing, s.ordinal)
 				continue
 			}
-			c.countsOf(s.ordinal).Present++
-			where[s.entry].match.claim(s.entry, certain, &s.evidence, s.ordinal)
-			r.pairs = append(r.pairs, pair{&s.evidence, s.ordinal, s.entry, where[s.entry]})
+			by := certain
+			if s.by == 0 {
+				by = keyAlone
+			}
+			where[s.entry].match.claim(s.entry, by, &s.evidence, s.ordinal)
+			r.pairs = append(r.pairs, pair{&s.evidence, s.ordinal, s.entry, where[s.entry], by == keyAlone})
+			c.present(r.pairs[len(r.pairs)-1])
 		}
 		rest = rest[n:]
 	}
@@ -108,41 +112,87 @@ func (c *comparison) settleStrays() error {
 // find pairs strays of one key with what all folders have left of it, and
 // returns in which folder each of these is. Where it cannot be told which of
 // several it is, none of them is.
-func (c *comparison) find(strays []stray) (map[*entry]*Target, error) {
-	where := map[*entry]*Target{}
-	var free []*entry
+func (c *comparison) find(all strays) (map[*entry]*Target, error) {
+	free, where := c.free(&all[0].evidence, math.MaxInt)
+	ws := all.waiters()
+	tied := assign(ws, free, c.opt.Strict)
+	if wantsReceived(ws, free) {
+		if err := ask(free, where, prover.received); err != nil {
+			return nil, err
+		}
+		tied = assign(ws, free, c.opt.Strict)
+	}
+	if len(tied) > 0 && allSHA(ws) {
+		if err := ask(free, where, prover.digest); err != nil {
+			return nil, err
+		}
+		tied = assign(ws, free, c.opt.Strict)
+	}
+	for _, w := range tied {
+		w.entry = nil
+	}
+	for i := range all {
+		all[i].waiter = ws[i]
+	}
+	return where, nil
+}
+
+// free returns what all folders have left of a key, of each folder limit entries
+// at most, and in which folder each of them is.
+func (c *comparison) free(e *evidence, limit int) (free []*entry, where map[*entry]*Target) {
+	where = map[*entry]*Target{}
 	for _, t := range c.dest.Folders() {
 		if t.match == nil {
 			continue
 		}
-		for _, e := range t.match.index.group(nil, &strays[0].evidence, math.MaxInt) {
+		for _, e := range t.match.index.group(nil, e, limit) {
 			if e.claimed == unclaimed {
 				free, where[e] = append(free, e), t
 			}
 		}
 	}
-	ws := make([]waiter, len(strays))
-	for i := range strays {
-		ws[i] = strays[i].waiter
-	}
-	tied := assign(ws, free)
-	if len(tied) > 0 && allSHA(ws) {
-		if err := prove(free, where); err != nil {
-			return nil, err
-		}
-		tied = assign(ws, free)
-	}
-	for _, w := range tied {
-		w.entry = nil
-	}
-	for i := range strays {
-		strays[i].waiter = ws[i]
-	}
-	return where, nil
+	return free, where
 }
 
-// prove reads the octets of messages in several folders.
-func prove(free []*entry, where map[*entry]*Target) error {
+// readReceived reads the Received lines that strays want, of all keys together.
+func (c *comparison) readReceived() error {
+	var need []*entry
+	in := map[*entry]*Target{}
+	for rest := c.strays; len(rest) > 0; {
+		n := strays(rest).sameKey()
+		free, where := c.free(&rest[0].evidence, crowd)
+		first := len(need)
+		need = appendUndecided(need, strays(rest[:n]).waiters(), free)
+		for _, e := range need[first:] {
+			in[e] = where[e]
+		}
+		rest = rest[n:]
+	}
+	return ask(need, in, receivedOf)
+}
+
+// strays are some of them, sorted by key.
+type strays []stray
+
+// sameKey counts those at the start that have the key of the first.
+func (all strays) sameKey() int {
+	n := 1
+	for n < len(all) && all[n].key == all[0].key && all[n].rung == all[0].rung {
+		n++
+	}
+	return n
+}
+
+func (all strays) waiters() []waiter {
+	ws := make([]waiter, len(all))
+	for i := range all {
+		ws[i] = all[i].waiter
+	}
+	return ws
+}
+
+// ask has more evidence read of messages in several folders.
+func ask(free []*entry, where map[*entry]*Target, read func(prover, []*entry) error) error {
 	byTarget := map[*Target][]*entry{}
 	for _, e := range free {
 		byTarget[where[e]] = append(byTarget[where[e]], e)
@@ -151,7 +201,7 @@ func prove(free []*entry, where map[*entry]*Target) error {
 		if t.match.prover == nil {
 			continue
 		}
-		if err := t.match.prover.digest(es); err != nil {
+		if err := read(t.match.prover, es); err != nil {
 			return err
 		}
 	}

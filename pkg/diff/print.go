@@ -64,6 +64,9 @@ func (p *Text) Difference(d *Difference) error {
 	switch d.Kind {
 	case KindMissing, KindAltered:
 		line += fmt.Sprintf("  %s  %d octets  %s  %s", d.InternalDate, d.Size, d.MessageID, d.Subject)
+	case KindByKey:
+		line += fmt.Sprintf("  %s  %d octets  %s  %s: only the key agrees with UID %d of %s, %s  %d octets", d.InternalDate, d.Size,
+			d.MessageID, d.Subject, d.TargetUID, d.Target, d.TargetDate, d.TargetSize)
 	case KindExtra:
 		line += fmt.Sprintf("  %s  %d octets", d.TargetDate, d.Size)
 	case KindCopy:
@@ -84,7 +87,12 @@ func (p *Text) Difference(d *Difference) error {
 // Near prints a near miss: what is alike after a blank, what is not after the
 // signs that diff(1) uses.
 func (p *Text) Near(n *NearMiss) error {
-	lines := []string{fmt.Sprintf("near: %s UID %d is missing, and UID %d of %s has the same %s", n.Folder, n.UID, n.TargetUID, n.Target, strings.Join(n.Same, " and "))}
+	what := "is missing, and"
+	if len(n.Same) == 0 {
+		what = "counts as present because"
+		n.Same = []string{"key and nothing else"}
+	}
+	lines := []string{fmt.Sprintf("near: %s UID %d %s UID %d of %s has the same %s", n.Folder, n.UID, what, n.TargetUID, n.Target, strings.Join(n.Same, " and "))}
 	for _, f := range n.Fields {
 		switch {
 		case f.Here == f.There && f.Here == "":
@@ -128,7 +136,7 @@ func (s *Summary) counts() string {
 	for _, more := range []struct {
 		n    int64
 		name string
-	}{{s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.LeftOut, "left out"}} {
+	}{{s.ByKey, "present by key alone"}, {s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.LeftOut, "left out"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.name)
 		}

@@ -25,6 +25,8 @@ type Difference struct {
 	Key          string   `json:"key,omitempty"`
 	InternalDate string   `json:"internaldate,omitempty"`
 	Size         int64    `json:"size,omitempty"`
+	TargetSize   int64    `json:"target_size,omitempty"`
+	Differs      []string `json:"differs,omitempty"` // by-key: of size, internaldate and received
 	Flags        []string `json:"flags,omitempty"`
 	TargetDate   string   `json:"target_internaldate,omitempty"`
 	TargetFlags  []string `json:"target_flags,omitempty"`
@@ -49,6 +51,7 @@ const (
 	KindAltered Kind = "altered" // other octets under one key
 	KindFailed  Kind = "failed"  // it could not be compared
 	KindFolder  Kind = "folder"  // the destination lacks the folder
+	KindByKey   Kind = "by-key"  // it shares nothing but the key with what it was taken for
 )
 
 // Summary counts one folder, or with no folder named all of them.
@@ -59,6 +62,7 @@ type Summary struct {
 	Folders   int64  `json:"folders_missing"` // at the destination
 	Listed    int64  `json:"listed"`
 	Present   int64  `json:"present"`
+	ByKey     int64  `json:"present_by_key,omitempty"` // of those present
 	Missing   int64  `json:"missing"`
 	Extra     int64  `json:"extra"`
 	Flags     int64  `json:"flags"`
@@ -73,7 +77,7 @@ type Summary struct {
 
 // Equal tells whether nothing differs and nothing stayed unknown.
 func (s *Summary) Equal() bool {
-	return s.Folders+s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous == 0
+	return s.Folders+s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous+s.ByKey == 0
 }
 
 func (s *Summary) count(k Kind) {
@@ -92,6 +96,8 @@ func (s *Summary) count(k Kind) {
 		s.Failed++
 	case KindFolder:
 		s.Folders++
+	case KindByKey:
+		s.ByKey++
 	}
 }
 
@@ -99,6 +105,7 @@ func (s *Summary) add(o *Summary) {
 	s.Folders += o.Folders
 	s.Listed += o.Listed
 	s.Present += o.Present
+	s.ByKey += o.ByKey
 	s.Missing += o.Missing
 	s.Extra += o.Extra
 	s.Flags += o.Flags
@@ -159,6 +166,7 @@ type reporter struct {
 	lacking []*Target              // of them, those that are not there
 	waiting map[uint32]*Difference // by ordinal
 	recipe  headerkey.Recipe
+	alone   map[uint32]bool // ordinals of those present by the key alone
 	puzzles []puzzle
 	total   Summary
 	verifier
@@ -166,7 +174,7 @@ type reporter struct {
 
 func (r *reporter) start(b *stream.Begin, toc []*source) error {
 	if !r.told {
-		r.folders, r.waiting = map[*Target]*Summary{}, map[uint32]*Difference{}
+		r.folders, r.waiting, r.alone = map[*Target]*Summary{}, map[uint32]*Difference{}, map[uint32]bool{}
 	}
 	for _, s := range toc {
 		t := s.target
@@ -208,7 +216,7 @@ func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdi
 	}
 	switch v {
 	case missing:
-		r.puzzled(d, s.target)
+		r.puzzled(d, s.target, nil)
 		return r.tell(sum, d, KindMissing)
 	case waits:
 		r.waiting[ordinal] = d
@@ -252,6 +260,19 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 	return r.verify(d, source, e, t)
 }
 
+// byKey tells of a message that shares nothing but the key with the one that it
+// was taken for.
+func (r *reporter) byKey(sum *Summary, d *Difference, p pair, at *Target) error {
+	told := *d
+	told.TargetUID, told.TargetSize, told.Differs = p.entry.uid, int64(p.entry.size), p.source.differs(&p.entry.evidence)
+	if p.entry.date != 0 {
+		told.TargetDate = time.Unix(int64(p.entry.date), 0).UTC().Format(time.RFC3339)
+	}
+	r.alone[p.ordinal] = true
+	r.puzzled(&told, at, p.entry)
+	return r.tell(sum, &told, KindByKey)
+}
+
 // sameFlags compares the flags that are carried over.
 func (r *reporter) sameFlags(have, source []string) bool {
 	wanted, _ := r.opt.Flags.Apply(source)
@@ -283,6 +304,11 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 			at, d.Target = p.at, p.at.Name
 			sum.Elsewhere++
 		}
+		if p.keyAlone {
+			if err := r.byKey(sum, d, p, at); err != nil {
+				return err
+			}
+		}
 		if err := r.pair(sum, d, p.source, p.entry, at); err != nil {
 			return err
 		}
@@ -290,7 +316,7 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 	for _, ordinal := range res.missing {
 		d := r.waiting[ordinal]
 		delete(r.waiting, ordinal)
-		r.puzzled(d, t)
+		r.puzzled(d, t, nil)
 		if err := r.tell(sum, d, KindMissing); err != nil {
 			return err
 		}
@@ -301,6 +327,11 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 
 func (r *reporter) mistaken(t *Target, ordinals []uint32) error {
 	sum := r.folders[t]
+	for _, ordinal := range ordinals {
+		if r.alone[ordinal] {
+			sum.ByKey--
+		}
+	}
 	sum.Present -= int64(len(ordinals))
 	sum.Missing += int64(len(ordinals))
 	return nil

@@ -19,13 +19,20 @@ type source struct {
 	came   int64  // messages that the stream has shown, or said to be gone
 }
 
-// mistaken takes back that messages are present.
-func (c *comparison) mistaken(t *Target, claimants []uint32) error {
-	for _, ordinal := range claimants {
+// mistaken takes back that messages are present, some of them by the key alone.
+func (c *comparison) mistaken(t *Target, claimants, alone []uint32) error {
+	countsOf := func(claimant uint32) *stream.End {
 		if c.piped { // it is a UID
-			ordinal = c.ordinal
+			claimant = c.ordinal
 		}
-		c.countsOf(ordinal).Present--
+		return c.countsOf(claimant)
+	}
+	for _, claimant := range claimants {
+		countsOf(claimant).Present--
+	}
+	for _, claimant := range alone {
+		counts := countsOf(claimant)
+		counts.PresentByKey = max(0, counts.PresentByKey-1) // on a pipe, an earlier stream may have counted it
 	}
 	return c.out.mistaken(t, claimants)
 }
@@ -55,7 +62,7 @@ func (c *comparison) loadTarget(t *Target) error {
 		c.reserve(t)
 		return nil
 	}
-	match := &matcher{piped: c.piped}
+	match := &matcher{piped: c.piped, strict: c.opt.Strict}
 	var err error
 	if t.Unreadable == "" {
 		match.prover, err = c.dest.Load(t, func(e Entry) { match.take(e) })
@@ -111,15 +118,24 @@ func (c *comparison) resolve(t *Target) error {
 		c.astray(t, r)
 	}
 	for _, p := range r.pairs {
-		c.countsOf(p.ordinal).Present++
+		c.present(p)
 	}
 	for _, ordinal := range r.ambiguous {
 		c.countsOf(ordinal).Ambiguous++
 	}
 	if len(r.mistaken) > 0 {
-		if err := c.mistaken(t, r.mistaken); err != nil {
+		if err := c.mistaken(t, r.mistaken, r.alone); err != nil {
 			return err
 		}
 	}
 	return c.out.resolved(t, r)
+}
+
+// present counts a message that was resolved.
+func (c *comparison) present(p pair) {
+	counts := c.countsOf(p.ordinal)
+	counts.Present++
+	if p.keyAlone {
+		counts.PresentByKey++
+	}
 }

@@ -67,10 +67,10 @@ func (c *comparison) message(m *stream.Message) error {
 		c.waiting++
 	}
 	if len(match.ousted) > 0 {
-		if err := c.mistaken(s.target, match.ousted); err != nil {
+		if err := c.mistaken(s.target, match.ousted, match.alone); err != nil {
 			return err
 		}
-		match.ousted = nil
+		match.ousted, match.alone = nil, nil
 	}
 	return c.out.message(m, ordinal, s, v, e)
 }

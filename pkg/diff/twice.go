@@ -140,6 +140,9 @@ func (d *decisions) part(*stream.Body) error { return nil }
 
 func (d *decisions) resolved(t *Target, r *resolution) error {
 	for _, p := range r.pairs {
+		if p.keyAlone {
+			continue // it may be another message, whose flags are its own
+		}
 		d.paired(p.ordinal, cmp.Or(p.at, t), p.entry)
 		if p.at != nil && d.planner.opt.SyncFlags.on() {
 			d.pairs.moved(p.ordinal, p.at)

@@ -336,6 +336,9 @@ func (f *fields) end(r *End) {
 		case "sizes_differ":
 			r.SizesDiffer = f.num()
 			return 16
+		case "present_by_key":
+			r.PresentByKey = f.num()
+			return 17
 		}
 		return -1
 	})

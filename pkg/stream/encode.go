@@ -284,6 +284,7 @@ func (r *End) appendTo(b []byte) ([]byte, int) {
 	o.num("listed", r.Listed)
 	if r.Plan {
 		o.num("present", r.Present)
+		o.optNum("present_by_key", r.PresentByKey)
 		o.num("missing", r.Missing)
 		o.num("ambiguous", r.Ambiguous)
 		o.optNum("spare", r.Spare)

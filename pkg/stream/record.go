@@ -338,25 +338,28 @@ type FlagChange struct {
 
 // End closes a stream that is whole.
 type End struct {
-	Listed      int64 // messages that the producer set out to handle
-	Emitted     int64 // message records
-	Present     int64 // in a plan: already at the destination
-	Missing     int64 // in a plan: to be appended
-	Ambiguous   int64 // in a plan: counted as equal without proof
-	Spare       int64 // in a plan: emitted messages that are there already, as their ties tell
-	FlagChanges int64 // in a plan: changes of flags
-	Gone        int64
-	Failed      int64 // failed messages
-	Folders     int64 // failed folders
-	Octets      int64 // sum of the emitted messages' sizes
-	Unknown     int64 // of those emitted, so many with items that are unknown
-	SizesDiffer int64 // and so many with another size than the server says
-	LeftOut     int64 // messages of the stream's folders that its filters left out
-	Skipped     int64 // of them, so many have a skipped record
-	Plan        bool  // write present, missing and ambiguous
-	Records     int64 // lines before this one
-	Hash        string
-	Extra       []byte
+	Listed  int64 // messages that the producer set out to handle
+	Emitted int64 // message records
+	Present int64 // in a plan: already at the destination
+	Missing int64 // in a plan: to be appended
+	// PresentByKey counts, of those present in a plan, the messages that share
+	// nothing but their key with what they were taken for.
+	PresentByKey int64
+	Ambiguous    int64 // in a plan: counted as equal without proof
+	Spare        int64 // in a plan: emitted messages that are there already, as their ties tell
+	FlagChanges  int64 // in a plan: changes of flags
+	Gone         int64
+	Failed       int64 // failed messages
+	Folders      int64 // failed folders
+	Octets       int64 // sum of the emitted messages' sizes
+	Unknown      int64 // of those emitted, so many with items that are unknown
+	SizesDiffer  int64 // and so many with another size than the server says
+	LeftOut      int64 // messages of the stream's folders that its filters left out
+	Skipped      int64 // of them, so many have a skipped record
+	Plan         bool  // write present, missing and ambiguous
+	Records      int64 // lines before this one
+	Hash         string
+	Extra        []byte
 }
 
 // Add adds the counts of another stream.
@@ -365,6 +368,7 @@ func (e *End) Add(o *End) {
 	e.Listed += o.Listed
 	e.Emitted += o.Emitted
 	e.Present += o.Present
+	e.PresentByKey += o.PresentByKey
 	e.Missing += o.Missing
 	e.Ambiguous += o.Ambiguous
 	e.Spare += o.Spare

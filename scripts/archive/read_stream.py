@@ -26,7 +26,7 @@ FIELDS = {
     "delete": "target:s target_uidvalidity:u target_uid:u key:s copy_of:u sha256:h",
     "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
     "flags": "folder:s uidvalidity:u uid:u target:s target_uidvalidity:u target_uid:u add:l remove:l",
-    "end": "listed:n present:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n left_out:n skipped:n flag_changes:n records:n hash:s",
+    "end": "listed:n present:n present_by_key:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n left_out:n skipped:n flag_changes:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
 FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
