@@ -27,9 +27,10 @@ type deed struct {
 	source, target position // target.uid is 0 where the server did not tell it
 	key, sent      [16]byte
 	rung, sentRung uint8
+	octets         [16]byte // first half of the sha256 of what was sent; zero where it is not known
 }
 
-// deeds are what runs of imap-push into one account have done, about 64 octets
+// deeds are what runs of imap-push into one account have done, about 80 octets
 // a message.
 type deeds struct {
 	account account.Account // of the source, empty where nothing came
@@ -186,7 +187,10 @@ func (d *deeds) add(x *receipt.Receipt) {
 			return
 		}
 	}
+	var octets evidence
+	octets.setSHA(x.SentSHA256)
 	d.all = append(d.all, deed{
+		octets: octets.sha,
 		source: position{d.number(x.Folder), x.UIDValidity, x.UID}, target: position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID},
 		key: e.key, rung: e.rung, sent: sent.key, sentRung: sent.rung,
 	})
@@ -207,8 +211,9 @@ func (e *evidence) keyText() string {
 }
 
 // confirm drops the deeds that the destination does not show any more: with
-// the UID that it told, or where it told none, by the key. One message of the
-// destination stands for one of the source.
+// the UID that it told, or where it told none, by the octets that were sent. The
+// key alone proves nothing. One message of the destination stands for one of the
+// source.
 func (d *deeds) confirm(dest Destination) error {
 	byTarget := targetsByName(dest.Folders())
 	slices.SortFunc(d.all, func(a, b deed) int {
@@ -241,6 +246,9 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err e
 	if match == nil || err != nil {
 		return nil, err
 	}
+	if err := readUntold(match, all); err != nil {
+		return nil, err
+	}
 	taken := map[uint32]position{} // by UID there: whose copy it is
 	for _, x := range all {
 		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
@@ -249,7 +257,7 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err e
 		for _, e := range match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt) {
 			whose, known := taken[e.uid]
 			told := x.target.uid != 0
-			if told && e.uid != x.target.uid || known && !(told && whose == x.source) {
+			if told && e.uid != x.target.uid || known && !(told && whose == x.source) || !told && !x.sentAs(e) {
 				continue
 			}
 			taken[e.uid] = x.source
@@ -260,16 +268,42 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err e
 	return there, nil
 }
 
+// sentAs reports whether the octets of a message are known to be those that were
+// sent.
+func (x *deed) sentAs(e *entry) bool {
+	return x.octets != [16]byte{} && e.has(knownSHA) && e.sha == x.octets
+}
+
+// readUntold reads the octets of those messages that a deed without a UID may be.
+func readUntold(match *matcher, all []deed) error {
+	if match.prover == nil {
+		return nil
+	}
+	var need []*entry
+	for i := range all {
+		if x := &all[i]; x.target.uid == 0 && x.octets != [16]byte{} {
+			need = match.index.group(need, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
+		}
+	}
+	for chunk := range slices.Chunk(need, readTogether) {
+		if err := match.prover.digest(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // loadAll reads the index of a folder; nil where it cannot be read.
 func loadAll(dest Destination, t *Target) (*matcher, error) {
 	if t.match != nil {
 		return t.match, nil
 	}
 	match := &matcher{}
-	_, err := dest.Load(t, func(e Entry) { match.take(e) })
+	prover, err := dest.Load(t, func(e Entry) { match.take(e) })
 	if _, ok := err.(*Unreadable); ok {
 		return nil, nil
 	}
+	match.prover = prover
 	return match, err
 }
 

@@ -1,6 +1,8 @@
 package diff
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
@@ -21,6 +23,9 @@ func TestKeyText(t *testing.T) {
 	}
 }
 
+// octetsOf is the sha256 of the message with a UID at the destination.
+func octetsOf(uid uint32) string { return fmt.Sprintf("%064x", sha256.Sum256(fmt.Append(nil, uid))) }
+
 // One message of the destination stands for one of the source, whatever
 // receipts say, and only under its own UID and UIDVALIDITY.
 func TestConfirm(t *testing.T) {
@@ -31,12 +36,18 @@ func TestConfirm(t *testing.T) {
 		for _, uid := range uids {
 			e := Entry{Evidence: evidence{uid: uid}}
 			e.Evidence.setKey(key)
+			e.Evidence.setSHA(octetsOf(uid))
 			a.targets[0].add(e)
 		}
 		return a
 	}
 	told := func(folder string, uid, target uint32) receipt.Receipt {
 		return receipt.Receipt{Result: receipt.Appended, Folder: folder, UIDValidity: 3, UID: uid, Key: key, Target: "INBOX", TargetUIDValidity: 7, TargetUID: target}
+	}
+	sent := func(uid, as uint32) receipt.Receipt {
+		r := told("A", uid, 0)
+		r.SentSHA256 = octetsOf(as)
+		return r
 	}
 	with := func(r receipt.Receipt, change func(*receipt.Receipt)) receipt.Receipt {
 		change(&r)
@@ -62,9 +73,11 @@ func TestConfirm(t *testing.T) {
 		"rejected":                     {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Result = receipt.Rejected })}, 0},
 		"found to be there":            {shown(5), []receipt.Receipt{with(told("A", 1, 5), func(r *receipt.Receipt) { r.Result = receipt.Present })}, 0},
 		"said to be there":             {shown(5), []receipt.Receipt{with(told("A", 1, 0), func(r *receipt.Receipt) { r.Result = receipt.Present })}, 0},
-		"without UIDs":                 {shown(5, 6), []receipt.Receipt{told("A", 1, 0), told("A", 2, 0)}, 2},
-		"more without UIDs than there": {shown(5), []receipt.Receipt{told("A", 1, 0), told("A", 2, 0)}, 1},
-		"with and without":             {shown(5), []receipt.Receipt{told("A", 2, 0), told("A", 1, 5)}, 1},
+		"without UIDs, by key alone":   {shown(5, 6), []receipt.Receipt{told("A", 1, 0), told("A", 2, 0)}, 0},
+		"without UIDs, by octets":      {shown(5, 6), []receipt.Receipt{sent(1, 5), sent(2, 6)}, 2},
+		"without UIDs, a stranger":     {shown(5, 6), []receipt.Receipt{sent(1, 5), sent(2, 7)}, 1},
+		"more without UIDs than there": {shown(5), []receipt.Receipt{sent(1, 5), sent(2, 5)}, 1},
+		"with and without":             {shown(5), []receipt.Receipt{sent(2, 5), told("A", 1, 5)}, 1},
 	} {
 		d := &deeds{created: map[string]bool{}, numbers: map[string]uint32{}}
 		for i := range c.receipts {

@@ -349,6 +349,9 @@ func (p *pusher) accept(t *target, m *message, uid uint32) {
 func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {
 	x := m.receipt(t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
+	if r.UID == 0 && result == receipt.Appended && x.SentSHA256 == "" {
+		x.SentSHA256 = m.SHA256 // what else tells which message of the key it is
+	}
 	t.stored(r.UID)
 	p.countDropped(r.DroppedFlags)
 	p.remember(t, m, r.UID)

@@ -66,7 +66,7 @@ type Receipt struct {
 	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
 	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
 	Transforms        []string `json:"transforms,omitempty"`    // what was changed in the message
-	SentSHA256        string   `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ
+	SentSHA256        string   `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ or no TargetUID is known
 	SentKey           string   `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
 	BreaksSignature   bool     `json:"breaks_signature,omitempty"`
 	Octets            int64    `json:"octets,omitempty"`       // of a message that was refused
