@@ -81,7 +81,10 @@ func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
 	r.scan, r.own, r.fields = nil, nil, nil
 	if !r.asked || b.Key == r.recipe.String() {
 		if recipe, err := headerkey.ParseRecipe(b.Key); err == nil { // who reads the stream tells of the error
-			r.recipe, r.fields = recipe, recipe.Required()
+			r.recipe = recipe
+			for _, name := range recipe.Required() {
+				r.fields = append(r.fields, headerkey.Spell(name))
+			}
 		}
 		return b, nil
 	}
@@ -102,7 +105,7 @@ func (r *rekeyed) outdated(m *stream.Message) bool {
 		return false
 	}
 	for _, name := range r.fields {
-		if stream.HeaderField(m.Header, headerkey.Spell(name)) == "" {
+		if stream.HeaderField(m.Header, name) == "" {
 			if r.own == nil {
 				r.own = headerkey.NewScanner(r.recipe)
 			}

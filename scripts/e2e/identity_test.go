@@ -65,6 +65,62 @@ func TestRewritingDestination(t *testing.T) {
 	}
 }
 
+// TestNoMessageID: messages without Message-ID that share their Date are told
+// apart at real servers, have one key in every kind of stream, and get nothing in
+// the second run.
+func TestNoMessageID(t *testing.T) {
+	t.Parallel()
+	const second = "Date: Mon, 2 Jan 2023 10:00:00 +0000\r\n"
+	var all []imaptest.Message
+	for _, text := range []string{
+		second + "From: root@host\r\nTo: admin@host\r\nSubject: backup OK\r\n\r\nAll is well.\r\n",
+		second + "From: root@host\r\nTo: admin@host\r\nSubject: backup FAILED\r\n\r\nThe disk is full.\r\n",
+		second + "From: root@host\r\nTo: admin@host\r\nSubject: backup FAILED\r\n\r\nThe tape is full.\r\n",
+		"Message-ID: <>\r\n" + second + "From: J\xf6rg <root@host>\r\nSubject: gr\xfc\xdfe\r\n\r\n8-bit\r\n",
+		"Message-ID: \r\n" + second + "From: root@other\r\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n\r\nencoded\r\n",
+		second + "Subject: folded\r\n\tsubject\r\n\r\nhi\r\n",
+		second + "\r\na date alone\r\n",
+		second + "\r\nanother with a date alone\r\n",
+	} {
+		all = append(all, imaptest.Message{Octets: []byte(text), InternalDate: day(1), Flags: []string{`\Seen`}})
+	}
+	source := imaptest.StartServer(t, imaptest.Options{})
+	src := letters(source, "src", all...)
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
+	for name, dst := range map[string]account{"dovecot": real(dovecot, "dst"), "cyrus": real(cyrus, "joe")} {
+		t.Run(name, func(t *testing.T) {
+			b := between(t, src, dst)
+			b.sh(straight).wants(0).appended(len(all))
+			for _, script := range ways("", "") {
+				b.sh(script).wants(0).appended(0)
+			}
+			for _, script := range ways("", "--strict") {
+				b.sh(script).wants(0).appended(0)
+			}
+			b.sh(`imap-fetch --headers $DST --folder INBOX -o headers && imap-fetch $DST --folder INBOX -o full && imap-fetch --hash $DST --folder INBOX -o hash`).wants(0)
+			b.sh(`imap-fetch $SRC --folder INBOX -o src`).wants(0)
+			want := keysIn(b.rows("src"))
+			for _, file := range []string{"headers", "full", "hash"} {
+				if got := keysIn(b.rows(file)); !slices.Equal(got, want) {
+					t.Errorf("%s: %q, want %q", file, got, want)
+				}
+			}
+			// One of two that share Date, From, To and Subject: the other one comes.
+			b.sh(`imap-fetch --headers --uid 1:2 $SRC | imap-diff --report $DST >&2`).wants(0).says("2 listed, 2 present, 0 missing")
+		})
+	}
+}
+
+// keysIn are the keys of the messages in a stream, sorted.
+func keysIn(all rows) (keys []string) {
+	for _, r := range all.of("message") {
+		keys = append(keys, r.Key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 // TestMessageIDInAnotherCase: a Message-ID in another case is the same one. A
 // server that changes its domain stops the first run, and the key that is
 // proposed then gets nothing in the second.
