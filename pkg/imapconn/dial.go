@@ -157,8 +157,12 @@ func (c *conn) capability(o *Options) error {
 	return nil
 }
 
+// closedAtOnce stands for the words of a server that closes a new connection
+// without any. Seen: Courier's couriertcpd, above -maxperip and -maxprocs.
+const closedAtOnce = "it closed the connection without a greeting, as some servers do when there are too many"
+
 // helloError gives an error before the login its class: a server that hangs up
-// or is silent is one that we cannot connect to.
+// later or is silent is one that we cannot connect to.
 func helloError(c *conn, o *Options, err error) error {
 	var own *exit.Error
 	var no *imap.Error
@@ -169,6 +173,8 @@ func helloError(c *conn, o *Options, err error) error {
 		return exit.Wrap(exit.Temporary, &awayError{c.host, c.bye})
 	case isAlert(err):
 		return alertError(c, err)
+	case c.step == Greeting && c.greeted == "" && isEOF(err):
+		return exit.Wrap(exit.Temporary, &awayError{c.host, closedAtOnce})
 	}
 	failure := exit.Errorf(exit.Unavailable, "%s: %w", printable(o.address()), err)
 	if o.TLS != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {

@@ -181,6 +181,9 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 		return exit.Errorf(exit.Unavailable, "TLS with %s: no answer before the timeout", printable(c.host)).
 			WithHint("a port that waits for STARTTLS may be silent: --tls starttls")
 	}
+	if c.greeted == "" && isEOF(err) {
+		return exit.Wrap(exit.Temporary, &awayError{c.host, closedAtOnce})
+	}
 	failure := exit.Errorf(exit.Protocol, "TLS with %s: %w", printable(c.host), err)
 	var cert *certError
 	var record tls.RecordHeaderError

@@ -44,6 +44,7 @@ var troubles = []*trouble{
 	{"", text(`throttl|backoff`), throttled, 30},             // Exchange: NO Request is throttled
 	{"", text(`server unavailable\. 1[0-9]`), throttled, 30}, // Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15
 	{"", text(`server (is )?(too )?busy`), throttled, 30},    // Exchange: NO Server busy
+	{"", text(closedAtOnce), throttled, 1},                   // not heard: see there
 	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10}, // Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded
 	{"", text(`^4[0-9][0-9] `), throttled, 10},             // proxies that greet as SMTP does: 421 Too many connections
 	{"", text(`rate limit`), throttled, 10},                // Yahoo: NO [LIMIT] APPEND Rate limit hit.
