@@ -40,13 +40,13 @@ func (x *Selected) Store(ctx context.Context, uids []uint32, action StoreAction,
 	uids = slices.Clone(uids)
 	slices.Sort(uids)
 	uids = slices.Compact(uids)
-	err = x.store(ctx, uids, action, send)
+	err = x.storeTwice(ctx, uids, action, send)
 	if !isFlagRefusal(err) {
 		return dropped, err
 	}
 	for _, f := range send {
 		if len(send) > 1 {
-			err = x.store(ctx, uids, action, []string{f})
+			err = x.storeTwice(ctx, uids, action, []string{f})
 		}
 		if isFlagRefusal(err) {
 			dropped = append(dropped, f)
@@ -55,6 +55,17 @@ func (x *Selected) Store(ctx context.Context, uids []uint32, action StoreAction,
 		}
 	}
 	return dropped, nil
+}
+
+// storeTwice gives a STORE once more that is refused for no reason that it names,
+// for it may pass.
+func (x *Selected) storeTwice(ctx context.Context, uids []uint32, action StoreAction, flags []string) error {
+	err := x.store(ctx, uids, action, flags)
+	var no *imap.Error
+	if errors.As(err, &no) && isFlagRefusal(err) && !(&variant{flags: flags}).isNamed(no) {
+		err = x.store(ctx, uids, action, flags)
+	}
+	return err
 }
 
 // isFlagRefusal tells that the server does not want the flags from what would

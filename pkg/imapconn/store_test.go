@@ -27,6 +27,7 @@ func TestStore(t *testing.T) {
 		"none of them":        {nil, []uint32{4}, []string{`\Recent`}, "", `\Recent`, exit.OK},
 		"one is refused":      {[]rule{{when: "UID STORE 4 +FLAGS.SILENT (Work Play)", reply: "TAG NO [LIMIT] keywords\r\n"}, {when: "UID STORE 4 +FLAGS.SILENT (Play)", reply: "TAG NO bad keyword\r\n"}, silent}, []uint32{4}, []string{"Work", "Play"}, "UID STORE 4 +FLAGS.SILENT (Work Play)\nUID STORE 4 +FLAGS.SILENT (Work)\nUID STORE 4 +FLAGS.SILENT (Play)", "Play", exit.OK},
 		"one, and is refused": {[]rule{{when: "UID STORE", reply: "TAG BAD bad keyword\r\n"}}, []uint32{4}, []string{"Play"}, "UID STORE 4 +FLAGS.SILENT (Play)", "Play", exit.OK},
+		"refused once":        {[]rule{{when: "UID STORE", times: 1, reply: "TAG BAD Internal server error\r\n"}, silent}, []uint32{4}, []string{"Play"}, "UID STORE 4 +FLAGS.SILENT (Play)\nUID STORE 4 +FLAGS.SILENT (Play)", "", exit.OK},
 		"no permission":       {[]rule{{when: "UID STORE", reply: "TAG NO [NOPERM] no\r\n"}}, []uint32{4}, []string{"Play"}, "UID STORE 4 +FLAGS.SILENT (Play)", "", exit.Partial},
 		"the connection ends": {[]rule{{when: "UID STORE", times: 1, close: true}, silent}, []uint32{4}, []string{"Play"}, "UID STORE 4 +FLAGS.SILENT (Play)\nUID STORE 4 +FLAGS.SILENT (Play)", "", exit.OK},
 	} {

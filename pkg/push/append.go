@@ -27,6 +27,11 @@ func (p *pusher) batch(w *work) error {
 	if err := p.deliver(t, w); err != nil {
 		return err
 	}
+	if len(p.refusedFlags) >= maxRefusedFlags {
+		if err := p.regain(); err != nil {
+			return err
+		}
+	}
 	return p.label(t)
 }
 
@@ -266,6 +271,9 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 			sent[r.UID] = &flagged{ms[i], want}
 		}
 		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
+		if r.Err == nil {
+			p.lack(t, ms[i], r.UIDValidity, r.UID, r.RefusedFlags)
+		}
 		if err := p.answer(t, ms[i], r); err != nil && failed == nil {
 			failed = err
 		}

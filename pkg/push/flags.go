@@ -19,6 +19,11 @@ type flagWatch struct {
 	kept    map[string]bool  // seen to be there after an APPEND, in lower case
 	forgets bool             // flags given to APPEND were not: all are looked at
 	dropped map[string]int64 // how often a flag could not be kept
+
+	refusedFlags []refusedFlags // that are to be set again
+	regaining    bool           // they are being set
+	splits       int            // how often messages may yet be divided for that
+	unregained   int64          // messages of which some could not be set
 }
 
 func (w *flagWatch) countDropped(list []string) {
@@ -136,6 +141,7 @@ func (p *pusher) setAgain(t *target, g *storeGroup, sent sentFlags) error {
 		x := of(&sent[uid].m.Message, t.name, receipt.Flagged)
 		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = p.desk.box.UIDValidity, uid, dropped
 		p.countDropped(dropped)
+		p.lack(t, sent[uid].m, p.desk.box.UIDValidity, uid, dropped)
 		if err := p.receipts.put(x); err != nil {
 			return err
 		}

@@ -161,8 +161,14 @@ func (p *pusher) run() error {
 			if failed := p.reflagAll(); failed != nil {
 				return failed
 			}
+			if failed := p.regain(); failed != nil {
+				return failed
+			}
 		}
 		if err == io.EOF {
+			if failed := p.regain(); failed != nil {
+				return failed
+			}
 			p.suspect()
 			if p.opt.GmailLabels && !p.labels.seen && p.receipts.sums.Appended > 0 {
 				p.opt.Warn("--gmail-labels: the plan has no labels; imap-fetch finds them at Gmail")

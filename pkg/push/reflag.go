@@ -208,8 +208,10 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 	if err != nil {
 		return t.refuseChanges(p, changes, err)
 	}
-	for _, x := range answers {
+	for i, x := range answers {
 		p.countDropped(x.DroppedFlags)
+		r := changes[i]
+		p.lack(t, &message{Message: stream.Message{Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID}}, r.TargetUIDValidity, r.TargetUID, flags.Without(r.Add, flags.Without(r.Add, x.DroppedFlags)))
 		if err := p.answerChange(x); err != nil {
 			return err
 		}

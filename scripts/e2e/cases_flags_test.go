@@ -78,8 +78,8 @@ func TestCase49Flags(t *testing.T) {
 	}
 }
 
-// TestCase50RefusedFlags: a message whose flags are refused arrives with those
-// that are not.
+// TestCase50RefusedFlags: a message whose flags are refused with APPEND arrives
+// with those that are not, and gets the others when the run ends.
 func TestCase50RefusedFlags(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{OnAppend: func(_, _ string, m imaptest.Message) error {
@@ -93,11 +93,20 @@ func TestCase50RefusedFlags(t *testing.T) {
 	dst := embedded(server, "dst")
 	b := between(t, src, dst)
 	o := b.sh(by("")).wants(0).appended(3)
-	dst.haveFlags(t, `\Seen`, `\Answered`, "")
+	dst.haveFlags(t, `\Seen NonJunk`, `\Answered`, "NonJunk")
 	for _, r := range o.receipts().of("appended") {
 		if refused := r.UID != 2; refused != slices.Contains(r.DroppedFlags, "NonJunk") {
 			t.Errorf("UID %d: dropped flags %q", r.UID, r.DroppedFlags)
 		}
+	}
+	later := o.receipts().of("flagged")
+	for _, r := range later {
+		if r.UID == 2 || len(r.DroppedFlags) > 0 {
+			t.Errorf("UID %d: dropped flags %q", r.UID, r.DroppedFlags)
+		}
+	}
+	if len(later) != 2 {
+		t.Errorf("%d messages got their flags later", len(later))
 	}
 	b.sh(by("")).wants(0).appended(0)
 

@@ -1,0 +1,220 @@
+package push
+
+import (
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// A server in trouble refuses flags that its folders keep. What was left out
+// because of a refusal is set again at the end of the run. Before that, receipts
+// say that it was dropped; a message whose flags could be set has a second receipt
+// then.
+
+const (
+	// maxRefusedFlags bounds how many messages are remembered. When there are so
+	// many, their flags are set at once.
+	maxRefusedFlags = 10000
+	// regainBatch is how many messages are looked at together.
+	regainBatch = 500
+	// regainSplits bounds how often, in all, messages are divided to find those
+	// whose flags the server refuses.
+	regainSplits = 64
+)
+
+// refusedFlags are flags that a message at the destination lacks because the
+// server refused them, though its folder keeps them.
+type refusedFlags struct {
+	target   *target
+	validity uint32 // of the target
+	uid      uint32 // there, 0: unknown
+	source   stream.Message
+	key      string // that it has there
+	flags    []string
+}
+
+// lack notes flags that the server refused. uid is 0 where it did not tell it.
+func (p *pusher) lack(t *target, m *message, validity, uid uint32, refused []string) {
+	keep, _ := t.allowed(refused)
+	if len(keep) == 0 || p.regaining || p.desk.box == nil {
+		return
+	}
+	if validity == 0 {
+		validity = p.desk.box.UIDValidity
+	}
+	source := &m.source().Message
+	p.refusedFlags = append(p.refusedFlags, refusedFlags{
+		t, validity, uid,
+		stream.Message{Folder: source.Folder, UIDValidity: source.UIDValidity, UID: source.UID, Key: source.Key}, m.Key, keep,
+	})
+}
+
+// regain sets the flags that were refused. What fails stays as it is: the
+// receipts have it.
+func (p *pusher) regain() error {
+	list := p.refusedFlags
+	p.refusedFlags = nil
+	p.regaining, p.splits = true, regainSplits
+	defer func() { p.regaining = false }()
+	for len(list) > 0 {
+		t := list[0].target
+		var mine []refusedFlags
+		list = slices.DeleteFunc(list, func(r refusedFlags) bool {
+			if r.target == t {
+				mine = append(mine, r)
+			}
+			return r.target == t
+		})
+		if err := p.regainIn(t, mine); err != nil {
+			return err
+		}
+	}
+	if p.unregained > 0 {
+		p.opt.Warn("%s messages lack flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", thousands(p.unregained), p.desk.conn.Host)
+		p.unregained = 0
+	}
+	return p.receipts.flush()
+}
+
+// regainIn sets flags in one folder.
+func (p *pusher) regainIn(t *target, list []refusedFlags) error {
+	if t.refused == nil {
+		if err := t.refuse(p.desk.selectBox(t)); err != nil {
+			return err
+		}
+	}
+	if t.refused == nil {
+		if err := t.refuse(p.desk.locate(t, list)); err != nil {
+			return err
+		}
+	}
+	if t.refused != nil {
+		p.unregained += int64(len(list))
+		return nil
+	}
+	for batch := range slices.Chunk(list, regainBatch) {
+		if err := p.regainBatch(t, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locate finds the messages whose UIDs the server has not told among those that
+// came since the plan was made. Those of one key that are not as many as there
+// should be stay unknown.
+func (d *desk) locate(t *target, list []refusedFlags) error {
+	wanted := map[string][]*refusedFlags{}
+	for i := range list {
+		if list[i].uid == 0 {
+			wanted[list[i].key] = append(wanted[list[i].key], &list[i])
+		}
+	}
+	if len(wanted) == 0 || d.box.Messages == 0 {
+		return nil
+	}
+	came := map[string][]uint32{}
+	from := max(t.next, 1)
+	err := keys.Each(d.ctx, d.box, from, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+		if m.UID >= from && id != nil && len(wanted[id.Key]) > 0 && len(came[id.Key]) <= len(wanted[id.Key]) {
+			came[id.Key] = append(came[id.Key], m.UID)
+		}
+		return nil
+	})
+	for key, uids := range came {
+		if len(uids) == len(wanted[key]) {
+			for i, r := range wanted[key] {
+				r.uid = uids[i]
+			}
+		}
+	}
+	return err
+}
+
+// regainBatch sets flags of messages in the open folder.
+func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
+	byUID := map[uint32]*refusedFlags{}
+	var uids []uint32
+	for i := range list {
+		if r := &list[i]; r.uid != 0 && r.validity == p.desk.box.UIDValidity {
+			byUID[r.uid] = r
+			uids = append(uids, r.uid)
+		} else {
+			p.unregained++
+		}
+	}
+	have, err := p.desk.flagsOf(uids)
+	if err != nil {
+		p.unregained += int64(len(uids))
+		return t.refuse(err)
+	}
+	groups := storeGroups{}
+	for _, uid := range uids {
+		if now, there := have[uid]; there {
+			r := byUID[uid]
+			groups.take(flags.Without(r.flags, now), uid, int(uid))
+			if len(flags.Without(r.flags, now)) == 0 { // it was kept all the same
+				if err := p.regained(t, r, nil); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, g := range groups {
+		if err := p.regainGroup(t, g.uids, g.flags, byUID); err != nil {
+			return err
+		}
+	}
+	return p.receipts.flush()
+}
+
+// regainGroup sets flags of messages, of fewer at a time where the server
+// refuses that.
+func (p *pusher) regainGroup(t *target, uids []uint32, list []string, byUID map[uint32]*refusedFlags) error {
+	dropped, err := p.desk.box.Store(p.desk.ctx, uids, imapconn.AddFlags, list)
+	if err != nil {
+		if !refused(err) {
+			return err
+		}
+		dropped = list
+	}
+	if len(dropped) > 0 && len(uids) > 1 && p.splits > 0 {
+		p.splits--
+		middle := len(uids) / 2
+		if err := p.regainGroup(t, uids[:middle], list, byUID); err != nil {
+			return err
+		}
+		return p.regainGroup(t, uids[middle:], list, byUID)
+	}
+	for _, uid := range uids {
+		if err := p.regained(t, byUID[uid], dropped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// regained writes the second receipt of a message, if it has gained any flags.
+// still are those that it lacks.
+func (p *pusher) regained(t *target, r *refusedFlags, still []string) error {
+	if len(still) > 0 {
+		p.unregained++
+	}
+	gained := flags.Without(r.flags, still)
+	if len(gained) == 0 {
+		return nil
+	}
+	for _, f := range gained {
+		if p.dropped[f]--; p.dropped[f] <= 0 {
+			delete(p.dropped, f)
+		}
+	}
+	x := of(&r.source, t.name, receipt.Flagged)
+	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = r.validity, r.uid, still
+	return p.receipts.put(x)
+}
