@@ -147,7 +147,7 @@ func (l *list) records() {
 	rmdir := []string{plan, `{"type":"rmdir","target":"Alt/2019","target_uidvalidity":7,"target_uidnext":1,"messages":0}`, `{"type":"rmdir","target":"Alt","target_uidvalidity":8,"target_uidnext":44,"messages":3}`}
 	change := []string{plan, inbox, `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":["\\Seen","Work"]}`,
 		`{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":2,"target":"INBOX","target_uidvalidity":12,"target_uid":4,"remove":["\\Flagged"]}`}
-	l.ok("plan-flags", "a plan that changes the flags of what is there", text(append(change, strings.Replace(endOf(change...), `"listed":0,`, `"listed":2,"present":2,"missing":0,"ambiguous":0,"flag_changes":2,`, 1))...))
+	l.ok("plan-flags", "a plan that changes the flags of what is there", text(append(change, strings.Replace(endOf(change...), `"listed":0,`, `"listed":2,"present":2,"present_by_key":1,"missing":0,"ambiguous":0,"flag_changes":2,`, 1))...))
 	l.ok("plan-rmdir", "a plan that removes folders, the deepest first", text(append(rmdir, strings.Replace(endOf(rmdir...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
 }
 

@@ -111,6 +111,22 @@ func TestCase56Refused(t *testing.T) {
 	src.holds(t, "INBOX bad", "INBOX c")
 }
 
+// TestMoveWithoutUIDs: where the destination tells no UIDs, a message goes from
+// the source only if its octets are there. Another of its key is no proof.
+func TestMoveWithoutUIDs(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	src := letters(server, "src", imaptest.Message{Octets: letter("one", "Hello\n"), InternalDate: day(1)}, imaptest.Message{Octets: letter("two", "Hello\n"), InternalDate: day(2)})
+	dst := embedded(server, "dst")
+	b := between(t, src, withoutAPPENDUID(t, dst))
+	b.sh(straight + ` >receipts`).wants(0).says("2 appended")
+	server.Account("dst").AddMessage("INBOX", nil, day(9), letter("one", "Another text\n"))
+	server.Account("dst").Expunge("INBOX", 1)
+	b.sh(`imap-diff --move receipts $DST | imap-push` + deleteAll + `$SRC`).wants(0).says("2 acknowledged, 1 to delete")
+	src.holds(t, "INBOX one")
+	dst.holds(t, "INBOX two", "INBOX one")
+}
+
 // TestMoveWithoutProof: receipts that prove nothing move nothing.
 // TestUndo takes a run back: its messages and its folders, and nothing else.
 // TestDups: copies in one folder are listed, and deleted but for one; what has
