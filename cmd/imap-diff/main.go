@@ -317,6 +317,7 @@ func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.
 	if c.Bool("extra") {
 		to = diff.Extras{Printer: to}
 	}
+	opt.CheckKeys = true
 	sum, err := diff.Report(c.Context, opt, reader, dest, to)
 	cli.TalkOf(c).WarnSkipped(reader)
 	if err != nil && exit.CodeOf(err) != exit.Partial {

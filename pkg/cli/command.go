@@ -40,6 +40,7 @@ type state struct {
 	talk    *Talk
 	given   map[string]bool // options of command line, account file and preset, by their first name
 	reached bool            // the command's own action was called
+	greeted bool            // stdout says already that a stream comes
 	opened  bool            // a StreamOutput was made: it says in band how it ended
 
 	file    *accountFile // of --account, nil if there is none

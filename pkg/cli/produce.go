@@ -102,7 +102,7 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 			return nil, err
 		}
 	}
-	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), From: s.From, First: first})
+	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), Greeted: stateOf(c.App).greeted && out.stdout, From: s.From, First: first})
 	stateOf(c.App).opened = true
 	return s, nil
 }
@@ -209,14 +209,35 @@ func (s *StreamOutput) abort(err error) {
 	_ = s.Abort(&stream.Abort{Command: s.name, Exit: int(exit.CodeOf(err)), Text: err.Error()})
 }
 
+// greet tells the next command of a pipe that a stream comes, before anything is
+// waited for: if this command is killed now, the input of that one is cut, and
+// not empty. A plain stream has nothing of the kind.
+func (st *state) greet(args []string) {
+	for i, arg := range args {
+		if arg == "--level=none" || arg == "none" && i > 0 && args[i-1] == "--level" {
+			return
+		}
+	}
+	if !st.pipesStream(args) {
+		return
+	}
+	_, err := os.Stdout.Write(stream.Greeting())
+	st.greeted = err == nil // else the first record finds out
+}
+
+// pipesStream reports whether stdout is a pipe that carries a stream.
+func (st *state) pipesStream(args []string) bool {
+	if st.command.Stream == nil || !st.command.Stream(args) {
+		return false
+	}
+	info, err := os.Stdout.Stat()
+	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+}
+
 // abortUnopened tells the next command of a pipe that this one stopped before
 // it had a stream to say it in.
 func (st *state) abortUnopened(args []string, err error) {
-	if err == nil || st.opened || st.command.Stream == nil || !st.command.Stream(args) {
-		return
-	}
-	info, statErr := os.Stdout.Stat()
-	if statErr != nil || info.Mode()&os.ModeNamedPipe == 0 && info.Mode()&os.ModeSocket == 0 {
+	if err == nil || st.opened || !st.pipesStream(args) {
 		return
 	}
 	w := stream.NewWriter(os.Stdout, stream.WriterOptions{Level: stream.Fastest})

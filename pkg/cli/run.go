@@ -69,6 +69,7 @@ func (st *state) run(ctx context.Context, app *ucli.App, args []string) error {
 	case given["version"]:
 		return answer(versionText(st.command.Name))
 	}
+	st.greet(tail)
 	return app.RunContext(ctx, append([]string{st.command.Name}, tail...))
 }
 

@@ -21,6 +21,7 @@ type Archive struct {
 	targets []*Target
 	byName  map[string]*Target
 	repeats *Repeats
+	damaged []stream.Failed // messages whose octets are not those of their records
 }
 
 // NewArchive makes a Destination of a stream. It is read when it is opened.
@@ -59,6 +60,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 	var seen stream.Seen
 	var large *Entry // its parts are under way
 	var into *Target
+	a.in.CheckBodies()
 	in := &rekeyed{in: a.in, recipe: recipe, asked: true}
 	for {
 		rec, err := in.Next()
@@ -97,6 +99,9 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 				large = nil
 			}
 		case *stream.Failed:
+			if r.Reason == stream.ReasonDamaged {
+				a.damaged = append(a.damaged, *r)
+			}
 			if large != nil { // it takes back the message whose parts were under way
 				large = nil
 				seen.Forget()

@@ -21,6 +21,7 @@ type Options struct {
 	Edited      bool // the source was filtered on purpose
 	Labels      []stream.Label
 	Mapping     folder.Rules
+	CheckKeys   bool // keys of full streams are held against their octets
 	FoldersOnly bool
 	NoEmpty     bool       // folders that nothing goes to are not wanted
 	Prune       *Prune     // destination folders that no source folder goes to are to go, or nil
@@ -121,6 +122,9 @@ func newComparison(ctx context.Context, opt *Options, dest Destination, out outc
 // acted on when the error is returned.
 func (c *comparison) run(in records) error {
 	in = c.opt.keyed(in)
+	if c.opt.CheckKeys {
+		in = &keyCheck{in: in}
+	}
 	for {
 		rec, err := in.Next()
 		if err == nil {

@@ -9,11 +9,16 @@ import (
 
 // Listed plans to delete the messages of a stream from the account that they
 // were taken from. What the stream leaves out is not meant; but it must be whole
-// and as its producer wrote it.
+// and as its producer wrote it. A message whose octets are not those of its
+// record stays, and the error has the code exit.Partial.
 func Listed(opt Options, in *stream.Reader, w *stream.Writer) (*Removal, error) {
+	in.CheckBodies()
 	l := &lister{opt: &opt, w: w, sum: &Removal{}}
 	for {
 		rec, err := in.Next()
+		if err == io.EOF && l.damaged > 0 {
+			return l.sum, exit.Errorf(exit.Partial, "%d messages are damaged in the stream, and stay", l.damaged)
+		}
 		if err == io.EOF {
 			return l.sum, nil
 		}
@@ -32,6 +37,8 @@ type lister struct {
 	sum   *Removal
 	begin *stream.Begin
 	large *stream.Delete // its parts are under way
+
+	damaged int // messages whose octets are not those of their records
 }
 
 func (l *lister) record(rec stream.Record) error {
@@ -60,6 +67,12 @@ func (l *lister) record(rec stream.Record) error {
 		if l.large != nil && r.Part == r.Parts {
 			l.large.SHA256 = r.SHA256
 			return l.delete(l.large)
+		}
+	case *stream.Failed:
+		l.large = nil
+		if r.Reason == stream.ReasonDamaged && r.UID != 0 {
+			l.damaged++
+			l.opt.Warn("not deleted: %s", r.Text)
 		}
 	case *stream.End:
 		return l.w.End(&stream.End{Plan: true})

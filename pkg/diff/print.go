@@ -127,7 +127,11 @@ func (p *Text) Total(s *Summary) error {
 	if !s.Equal() {
 		verdict = "different"
 	}
-	_, err := fmt.Fprintf(p.out, "total: %s\n%s\n", s.counts(), verdict)
+	unread := ""
+	if s.Unread > 0 {
+		unread = fmt.Sprintf("bodies not compared: %d messages, by key, flags and date alone\n", s.Unread)
+	}
+	_, err := fmt.Fprintf(p.out, "total: %s\n%s%s\n", s.counts(), unread, verdict)
 	return err
 }
 

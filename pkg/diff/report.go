@@ -71,8 +71,9 @@ type Summary struct {
 	Ambiguous int64  `json:"ambiguous"`
 	Gone      int64  `json:"gone"`
 	Failed    int64  `json:"failed"`
-	Elsewhere int64  `json:"elsewhere,omitempty"` // of those present, in another folder
-	LeftOut   int64  `json:"left_out,omitempty"`  // by --once or --unique, and not listed
+	Unread    int64  `json:"bodies_not_compared,omitempty"` // of those present: not both sides have a sha256
+	Elsewhere int64  `json:"elsewhere,omitempty"`           // of those present, in another folder
+	LeftOut   int64  `json:"left_out,omitempty"`            // by --once or --unique, and not listed
 }
 
 // Equal tells whether nothing differs and nothing stayed unknown.
@@ -114,6 +115,7 @@ func (s *Summary) add(o *Summary) {
 	s.Ambiguous += o.Ambiguous
 	s.Gone += o.Gone
 	s.Failed += o.Failed
+	s.Unread += o.Unread
 	s.Elsewhere += o.Elsewhere
 	s.LeftOut += o.LeftOut
 }
@@ -143,6 +145,7 @@ type Printer interface {
 // far as it goes, also with an error.
 func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destination, out Printer) (*Summary, error) {
 	r := &reporter{opt: &opt, dest: dest, out: out, total: Summary{Type: "summary"}}
+	in.CheckBodies()
 	c := newComparison(ctx, &opt, dest, r)
 	err := c.run(in)
 	if err == nil {
@@ -254,8 +257,11 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 			return err
 		}
 	}
-	if source.bothSHA(&e.evidence) && source.sha != e.sha {
+	switch both := source.bothSHA(&e.evidence); {
+	case both && source.sha != e.sha:
 		return r.tell(sum, d, KindAltered)
+	case !both && !r.opt.Verify:
+		sum.Unread++
 	}
 	return r.verify(d, source, e, t)
 }
@@ -409,6 +415,9 @@ func (r *reporter) finish() error {
 	if err := r.readBatch(); err != nil {
 		return err
 	}
+	if err := r.tellDamaged(); err != nil {
+		return err
+	}
 	for _, t := range r.order {
 		if err := r.close(t, r.folders[t], true); err != nil {
 			return err
@@ -425,6 +434,22 @@ func (r *reporter) finish() error {
 		return err
 	}
 	return r.out.Total(&r.total)
+}
+
+// tellDamaged names the messages of a destination stream that count as missing
+// because their octets are damaged.
+func (r *reporter) tellDamaged() error {
+	a, ok := r.dest.(*Archive)
+	if !ok {
+		return nil
+	}
+	for _, f := range a.damaged {
+		d := &Difference{Type: "difference", Target: f.Folder, TargetUID: f.UID, Reason: string(f.Reason), Text: "in the destination stream: " + f.Text}
+		if err := r.tell(&r.total, d, KindFailed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close ends a destination folder. One that agrees with no source folder and

@@ -21,8 +21,9 @@ type Archive struct {
 }
 
 // RunArchive exports what the options choose of an archive: each stream of a
-// concatenation becomes one, of the same user, host and key. Bodies are copied
-// as they stand. What was whole in a damaged archive has been acted on when the
+// concatenation becomes one, of the same account and key. Bodies are copied as
+// they stand, once their size and sha256 were found to be those of their record;
+// a message whose octets are others fails. What was whole in a damaged archive has been acted on when the
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
 func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
@@ -32,6 +33,7 @@ func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
 	if a.Again == nil && opt.Messages.IsZero() {
 		in.PassDeltas()
 	}
+	x.guard(in)
 	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
 		var err error
 		if x.ahead, err = survey(in); err != nil {
@@ -42,6 +44,7 @@ func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
 			return err
 		}
 		defer in.Close()
+		x.guard(in)
 	}
 	if err := x.run(in); err != nil {
 		return err
@@ -50,6 +53,14 @@ func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
 		return exit.Errorf(exit.Code(x.aborted.Exit), "%s stopped early: %s", x.aborted.Command, x.aborted.Text)
 	}
 	return partial(w.Failures())
+}
+
+// guard has bodies checked on their way: what is written says again that they
+// are whole. Where none are taken, nothing is said of them.
+func (x *extract) guard(in *stream.Reader) {
+	if x.opt.Content != stream.Headers {
+		in.CheckBodies()
+	}
 }
 
 // extract is one run over an archive.
@@ -77,6 +88,7 @@ type extract struct {
 	became  map[string]string // the hashes of the archive's streams, as they were written
 	aborted *stream.Abort
 
+	seen   stream.Seen // to find the same message with other octets
 	large  large
 	octets []byte // of the message that is judged
 	needs  search.Needs
@@ -164,6 +176,7 @@ func (x *extract) record(rec stream.Record) error {
 		}
 		x.listed++
 	case *stream.Vanished:
+		x.seen.Vanish(x.begin, r)
 		if !x.takes(r.Folder) {
 			return nil
 		}
@@ -265,6 +278,9 @@ func (x *extract) start() error {
 
 func (x *extract) message(m *stream.Message) error {
 	x.large.fate = none
+	if _, err := x.seen.Again(x.begin, m); err != nil {
+		return err
+	}
 	f := x.toc[m.Folder]
 	if f == nil {
 		return nil
@@ -319,6 +335,9 @@ func (x *extract) takes(name string) bool {
 }
 
 func (x *extract) failed(f *stream.Failed) error {
+	if x.large.fate != none && f.UID != 0 {
+		x.seen.Forget() // its parts do not all come
+	}
 	chosen := x.toc[f.Folder] != nil
 	if f.UID == 0 && !chosen {
 		chosen = x.takes(f.Folder)

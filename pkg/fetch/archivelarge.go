@@ -70,6 +70,9 @@ func (l *large) close() {
 
 // part takes the next part of the large message.
 func (x *extract) part(b *stream.Body) error {
+	if err := x.seen.Part(b); err != nil {
+		return err
+	}
 	l, last := &x.large, b.Part == b.Parts
 	fate := l.fate
 	if last {

@@ -42,6 +42,7 @@ type held struct {
 // can be no base, and exit.Data where it is not whole.
 func ReadBase(in *stream.Reader) (*Base, error) {
 	in.PassDeltas()
+	in.CheckBodies() // a message that is damaged there is fetched again
 	r := &baseReader{Base: &Base{folders: map[string]*baseFolder{}}}
 	for {
 		rec, err := in.Next()

@@ -15,6 +15,7 @@ import (
 // that can be done.
 func RunSelectArchive(a *Archive, opt Options, in *stream.Reader, w *stream.Writer) error {
 	bodies := &archiveBodies{opt: &opt, w: w, failures: newFailures(&opt), archive: a, in: a.In}
+	bodies.in.CheckBodies()
 	s := &selection{opt: &opt, in: in, bodies: bodies}
 	return s.result(s.read(), w)
 }
@@ -33,6 +34,7 @@ type archiveBodies struct {
 	reading *stream.Begin // of the archive's stream that is read
 	here    marks         // the messages that were met in the archive
 	all     bool          // these are all
+	damaged string        // why the message that was looked for last has no octets, or ""
 	parted  bool          // parts of the last message are to come
 	aborted *stream.Abort
 }
@@ -67,6 +69,8 @@ func (s *archiveBodies) message(m *stream.Message, _ *stream.Folder) error {
 	switch {
 	case err != nil:
 		return err
+	case found == nil && s.damaged != "":
+		return s.fail(m, stream.ReasonDamaged, s.damaged)
 	case found == nil:
 		return s.lacks(m)
 	case found.Key != m.Key:
@@ -88,6 +92,9 @@ func (s *archiveBodies) parts(m *stream.Message) error {
 		}
 		if err != nil {
 			return err
+		}
+		if f, ok := rec.(*stream.Failed); ok && f.Reason == stream.ReasonDamaged {
+			return s.fail(m, f.Reason, f.Text)
 		}
 		if _, ok := rec.(*stream.Body); !ok {
 			return s.fail(m, stream.ReasonIncomplete, "the archive has not all of its parts")
@@ -130,6 +137,7 @@ func (s *archiveBodies) stopped() error {
 // find goes on in the archive to the message that m names, which is valid until
 // the next record is read. It returns nil if there is none.
 func (s *archiveBodies) find(m *stream.Message) (*stream.Message, error) {
+	s.damaged = ""
 	if s.all && !s.here.has(s.of, m) {
 		return nil, nil
 	}
@@ -145,6 +153,9 @@ func (s *archiveBodies) find(m *stream.Message) (*stream.Message, error) {
 		if err != nil {
 			return nil, err
 		}
+		if f, ok := rec.(*stream.Failed); ok && f.Reason == stream.ReasonDamaged && f.UID == m.UID && f.Folder == m.Folder && f.UIDValidity == m.UIDValidity {
+			s.damaged = f.Text // another stream may have it whole
+		}
 		found, ok := rec.(*stream.Message)
 		if ok && s.holds(found) && found.UID == m.UID && placeOf(s.reading, found) == placeOf(s.of, m) {
 			return found, nil
@@ -157,7 +168,9 @@ func (s *archiveBodies) holds(m *stream.Message) bool { return m.HasBody() || m.
 
 func (s *archiveBodies) rewind() (err error) {
 	s.in.Close() // before anybody else reads from the same file
-	s.in, err = s.archive.Again()
+	if s.in, err = s.archive.Again(); err == nil {
+		s.in.CheckBodies()
+	}
 	return err
 }
 

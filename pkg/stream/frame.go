@@ -173,6 +173,9 @@ func (f *frames) put(job *frame) {
 // emptyFrame is a frame without records, as zstd(1) makes it of no input.
 var emptyFrame = []byte{0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x00, 0x01, 0x00, 0x00, 0x99, 0xe9, 0xd8, 0x51}
 
+// Greeting returns what a Writer writes to a live reader before anything else.
+func Greeting() []byte { return bytes.Clone(emptyFrame) }
+
 // greet writes an empty frame, so that whoever reads from a pipe can tell a
 // stream whose writer died before its first record from an input that holds
 // nothing. Plain records have nothing of the kind.

@@ -20,10 +20,11 @@ type Reader struct {
 	plain   *bufio.Reader
 	release func()
 	section *section
-	whole   bool   // at least one stream has ended
-	fold    *fold  // of the deltas among the streams, or nil
-	passes  bool   // deltas behind others are given as they are
-	held    Record // comes after a failure that was found at it
+	whole   bool     // at least one stream has ended
+	fold    *fold    // of the deltas among the streams, or nil
+	check   *checker // of bodies, or nil
+	passes  bool     // deltas behind others are given as they are
+	held    Record   // comes after a failure that was found at it
 	err     error
 }
 
@@ -90,10 +91,13 @@ func (r *Reader) Next() (Record, error) {
 			r.Close() // whoever has read one stream to its end may be about to read another
 			return nil, err
 		}
-		if r.fold == nil {
-			return rec, nil
+		if r.fold != nil {
+			rec = r.fold.record(rec)
 		}
-		if rec = r.fold.record(rec); rec != nil {
+		if r.check != nil && rec != nil {
+			rec = r.check.record(rec)
+		}
+		if rec != nil {
 			return rec, nil
 		}
 	}

@@ -46,8 +46,10 @@ const (
 // WriterOptions says how a stream is packed.
 type WriterOptions struct {
 	Level Level
-	Live  bool       // a reader waits: it is told at once that a stream comes, and what was written is sent on after 100 ms
-	From  *Recovered // go on after what a cut file holds
+	Live  bool // a reader waits: it is told at once that a stream comes, and what was written is sent on after 100 ms
+	// Greeted says that Greeting was written to the output already.
+	Greeted bool
+	From    *Recovered // go on after what a cut file holds
 	// First is asked before the first begin record is written; may be nil. Its
 	// error ends the stream before it holds anything.
 	First func(*Begin) error
@@ -66,8 +68,10 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 			w.contents += len(Line(&opt.From.Folders[i]))
 		}
 	}
-	if opt.Live {
+	if opt.Live && !opt.Greeted {
 		w.frames.greet()
+	}
+	if opt.Live {
 		w.timer = time.AfterFunc(time.Hour, w.tick)
 	}
 	return w
