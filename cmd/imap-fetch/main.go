@@ -285,6 +285,13 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 		}
 		talk.Say("%s", text)
 	}
+	unknown, sizes := out.Doubts()
+	if unknown > 0 {
+		talk.Say("messages whose flags, date or labels the server does not tell: %d; see their field unknown", unknown)
+	}
+	if sizes > 0 {
+		talk.Say("messages with another size than the server says: %d; see their field rfc822_size", sizes)
+	}
 	talk.Failures(opt.Failures)
 	var limit *limit.ReachedError
 	switch {

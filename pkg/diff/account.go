@@ -127,8 +127,11 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 		case id == nil:
 			lost = &Unreadable{"a message in it cannot be read: " + string(m.Reason) + " " + m.Text}
 		default:
-			e := Entry{Flags: m.Flags}
+			e := Entry{Flags: m.Flags, FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags)}
 			e.Evidence = evidence{uid: m.UID, date: seconds(m.InternalDate), size: uint32(max(0, min(m.Size, 1<<32-1)))}
+			if m.Unknown.Has(imapconn.UnknownDate) {
+				e.Evidence.known |= dateUnknown
+			}
 			e.Evidence.setKey(id.Key)
 			add(e)
 			read++

@@ -85,9 +85,11 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 			switch {
 			case again || t == nil:
 			case r.Parts > 0:
-				large, into = &Entry{evidenceOf(r), slices.Clone(r.Flags)}, t
+				e := entryOf(r)
+				e.Flags = slices.Clone(r.Flags)
+				large, into = &e, t
 			default:
-				t.add(Entry{evidenceOf(r), r.Flags})
+				t.add(entryOf(r))
 			}
 		case *stream.Body:
 			if err := seen.Part(r); err != nil {

@@ -183,7 +183,8 @@ func copiesIn(match *matcher) ([]copied, error) {
 	}
 	for _, e := range twins {
 		o, ok := classOf(e)
-		if stay := stays[o]; ok && stay != e {
+		// Whose flags are unknown stays: they would go with it, or for it.
+		if stay := stays[o]; ok && stay != e && e.flags != unknownFlags && stay.flags != unknownFlags {
 			found = append(found, copied{e, stay.uid, o.sum, match.lost(e, stay)})
 		}
 	}

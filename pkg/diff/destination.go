@@ -6,6 +6,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Destination is what a stream is compared with: an account or another
@@ -52,6 +53,13 @@ func (t *Target) exists() bool { return t.UIDValidity != 0 || t.Unreadable != ""
 type Entry struct {
 	Evidence evidence
 	Flags    []string
+
+	FlagsUnknown bool
+}
+
+// entryOf returns what is known of a message of an archive.
+func entryOf(m *stream.Message) Entry {
+	return Entry{Evidence: evidenceOf(m), Flags: m.Flags, FlagsUnknown: m.Lacks(stream.ItemFlags)}
 }
 
 // Unreadable says why a destination folder cannot be compared.
@@ -65,7 +73,8 @@ type flagSets struct {
 	known map[string]uint16
 }
 
-// unknownFlags is the number of every list beyond the first 65,535.
+// unknownFlags is the number of flags that are not known, and of every list
+// beyond the first 65,535.
 const unknownFlags = 1<<16 - 1
 
 func (s *flagSets) number(flags []string) uint16 {

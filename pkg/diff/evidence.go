@@ -31,6 +31,7 @@ const (
 	knownSHA uint8 = 1 << iota
 	knownTwin
 	askedReceived // received is what there is: 0 means that it has no Received lines
+	dateUnknown   // the server does not say its INTERNALDATE
 )
 
 // evidenceOf packs a message record.
@@ -41,6 +42,9 @@ func evidenceOf(m *stream.Message) evidence {
 	e.setSHA(m.SHA256)
 	if m.Twin {
 		e.known |= knownTwin
+	}
+	if m.Lacks(stream.ItemDate) {
+		e.known |= dateUnknown
 	}
 	return e
 }

@@ -81,7 +81,11 @@ type matcher struct {
 
 // take adds a message of the destination.
 func (m *matcher) take(e Entry) *entry {
-	return m.index.add(entry{evidence: e.Evidence, flags: m.flags.number(e.Flags)})
+	list := uint16(unknownFlags)
+	if !e.FlagsUnknown {
+		list = m.flags.number(e.Flags)
+	}
+	return m.index.add(entry{evidence: e.Evidence, flags: list})
 }
 
 // decide says what becomes of a message, as far as it can be told now; one

@@ -77,6 +77,8 @@ func (p *Text) Difference(d *Difference) error {
 		line += fmt.Sprintf("  %s here, %s there", d.InternalDate, d.TargetDate)
 	case KindFolder:
 		line += " is not there"
+	case KindUnknown:
+		line += "  " + d.Text
 	case KindFailed:
 		line += fmt.Sprintf("  %s: %s", d.Reason, d.Text)
 	}
@@ -140,7 +142,7 @@ func (s *Summary) counts() string {
 	for _, more := range []struct {
 		n    int64
 		name string
-	}{{s.ByKey, "present by key alone"}, {s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.LeftOut, "left out"}} {
+	}{{s.ByKey, "present by key alone"}, {s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.Unknown, "with unknown flags or date"}, {s.LeftOut, "left out"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.name)
 		}

@@ -32,7 +32,7 @@ func ReadRepeats(in *stream.Reader) *Repeats {
 			if err != nil {
 				return r
 			}
-			if again {
+			if again && !x.Lacks(stream.ItemFlags) {
 				r.flags[identityOf(begin, x)] = slices.Clone(x.Flags)
 			}
 		case *stream.Body:
@@ -50,5 +50,6 @@ func (r *Repeats) settle(b *stream.Begin, m *stream.Message) {
 	}
 	if flags, ok := r.flags[identityOf(b, m)]; ok {
 		m.Flags = flags
+		m.Learn(stream.ItemFlags)
 	}
 }

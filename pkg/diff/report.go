@@ -35,8 +35,9 @@ type Difference struct {
 	Reason       string   `json:"reason,omitempty"`
 	Text         string   `json:"text,omitempty"`
 
-	fields []headerkey.Field // of the key, for an explanation
-	looks  evidence
+	unknown []string          // items of the source message that are unknown
+	fields  []headerkey.Field // of the key, for an explanation
+	looks   evidence
 }
 
 // Kind says in what two sides differ.
@@ -52,6 +53,7 @@ const (
 	KindFailed  Kind = "failed"  // it could not be compared
 	KindFolder  Kind = "folder"  // the destination lacks the folder
 	KindByKey   Kind = "by-key"  // it shares nothing but the key with what it was taken for
+	KindUnknown Kind = "unknown" // flags or date that a server does not tell, and that were not compared
 )
 
 // Summary counts one folder, or with no folder named all of them.
@@ -74,11 +76,12 @@ type Summary struct {
 	Unread    int64  `json:"bodies_not_compared,omitempty"` // of those present: not both sides have a sha256
 	Elsewhere int64  `json:"elsewhere,omitempty"`           // of those present, in another folder
 	LeftOut   int64  `json:"left_out,omitempty"`            // by --once or --unique, and not listed
+	Unknown   int64  `json:"unknown,omitempty"`             // of those present, with flags or date unknown
 }
 
 // Equal tells whether nothing differs and nothing stayed unknown.
 func (s *Summary) Equal() bool {
-	return s.Folders+s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous+s.ByKey == 0
+	return s.Folders+s.Missing+s.Extra+s.Flags+s.Date+s.Altered+s.Failed+s.Ambiguous+s.ByKey+s.Unknown == 0
 }
 
 func (s *Summary) count(k Kind) {
@@ -99,6 +102,8 @@ func (s *Summary) count(k Kind) {
 		s.Folders++
 	case KindByKey:
 		s.ByKey++
+	case KindUnknown:
+		s.Unknown++
 	}
 }
 
@@ -117,6 +122,7 @@ func (s *Summary) add(o *Summary) {
 	s.Failed += o.Failed
 	s.Unread += o.Unread
 	s.Elsewhere += o.Elsewhere
+	s.Unknown += o.Unknown
 	s.LeftOut += o.LeftOut
 }
 
@@ -231,7 +237,7 @@ func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdi
 }
 
 func describe(m *stream.Message, s *source) *Difference {
-	d := &Difference{Type: "difference", Folder: m.Folder, UID: m.UID, Target: s.target.Name, Key: m.Key, InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags)}
+	d := &Difference{Type: "difference", Folder: m.Folder, UID: m.UID, Target: s.target.Name, Key: m.Key, InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags), unknown: slices.Clone(m.Unknown)}
 	d.Subject, d.MessageID = stream.HeaderField(m.Header, "Subject"), stream.HeaderField(m.Header, "Message-ID")
 	return d
 }
@@ -245,13 +251,17 @@ func (r *reporter) tell(sum *Summary, d *Difference, k Kind) error {
 // pair tells in what two messages differ that are one.
 func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry, t *Target) error {
 	d.TargetUID = e.uid
-	if e.date != source.date && e.date != 0 {
+	if err := r.unknown(sum, d, source, e); err != nil {
+		return err
+	}
+	if e.date != source.date && e.date != 0 && !source.has(dateUnknown) {
 		d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
 		if err := r.tell(sum, d, KindDate); err != nil {
 			return err
 		}
 	}
-	if list, ok := t.match.flags.list(e.flags); ok && !r.sameFlags(strings.Fields(list), d.Flags) {
+	here := !slices.Contains(d.unknown, stream.ItemFlags)
+	if list, ok := t.match.flags.list(e.flags); ok && here && !r.sameFlags(strings.Fields(list), d.Flags) {
 		d.TargetFlags = strings.Fields(list)
 		if err := r.tell(sum, d, KindFlags); err != nil {
 			return err
@@ -277,6 +287,31 @@ func (r *reporter) byKey(sum *Summary, d *Difference, p pair, at *Target) error 
 	r.alone[p.ordinal] = true
 	r.puzzled(&told, at, p.entry)
 	return r.tell(sum, &told, KindByKey)
+}
+
+// unknown tells which items of two messages cannot be compared.
+func (r *reporter) unknown(sum *Summary, d *Difference, source *evidence, e *entry) error {
+	var items []string
+	for _, i := range []struct {
+		name  string
+		where string
+		is    bool
+	}{
+		{stream.ItemFlags, "source", slices.Contains(d.unknown, stream.ItemFlags)},
+		{stream.ItemFlags, "destination", e.flags == unknownFlags},
+		{stream.ItemDate, "source", source.has(dateUnknown)},
+		{stream.ItemDate, "destination", e.has(dateUnknown)},
+	} {
+		if i.is {
+			items = append(items, i.name+" of the "+i.where)
+		}
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	u := *d
+	u.Text = "not told by the server: " + strings.Join(items, ", ")
+	return r.tell(sum, &u, KindUnknown)
 }
 
 // sameFlags compares the flags that are carried over.

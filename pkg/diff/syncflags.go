@@ -85,7 +85,7 @@ func (f *flagPairs) of(ordinal uint32) (uid uint32, list []string) {
 // syncFlags writes what is to be changed for a message that is there.
 func (r *replay) syncFlags(m *stream.Message, ordinal uint32, s *source) error {
 	uid, have := r.pairs.of(ordinal)
-	if uid == 0 || !r.opt.SyncFlags.on() {
+	if uid == 0 || !r.opt.SyncFlags.on() || m.Lacks(stream.ItemFlags) {
 		return nil
 	}
 	t := cmp.Or(r.pairs.elsewhere[ordinal], s.target)

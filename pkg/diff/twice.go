@@ -127,6 +127,9 @@ func (d *decisions) leftOut(r *stream.Skipped, ordinal uint32, _ *source) error 
 
 // again remembers the later flags, which win.
 func (d *decisions) again(b *stream.Begin, m *stream.Message) error {
+	if m.Lacks(stream.ItemFlags) {
+		return nil
+	}
 	if d.flags == nil {
 		d.flags = map[sourceMessage][]string{}
 	}
@@ -259,6 +262,7 @@ func (r *replay) message(m *stream.Message) error {
 	s := r.byName[m.Folder]
 	if later, ok := r.flags[identityOf(r.now.begin, m)]; ok {
 		m.Flags = later
+		m.Learn(stream.ItemFlags)
 	}
 	if text, left := r.spared[ordinal]; left {
 		return r.w.Write(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDouble, Text: text})

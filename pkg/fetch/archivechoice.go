@@ -81,9 +81,11 @@ func (x *extract) settled(m *stream.Message, v verdict) error {
 
 // facts are what can be said of a message without its octets.
 func (x *extract) facts(m *stream.Message) search.Message {
-	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: dateOf(m.InternalDate), Size: m.Size}
+	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: dateOf(m.InternalDate), Size: m.Size, FlagsUnknown: m.Lacks(stream.ItemFlags), DateUnknown: m.Lacks(stream.ItemDate)}
 	if x.ahead != nil {
-		facts.Flags = x.ahead.flagsOf(x.begin, m)
+		var known bool
+		facts.Flags, known = x.ahead.flagsOf(x.begin, m)
+		facts.FlagsUnknown = !known
 		facts.LargestUID = x.ahead.largest[placeOf(x.begin, m)]
 	}
 	return facts

@@ -145,6 +145,9 @@ func (r *baseReader) message(m *stream.Message) {
 		return
 	}
 	h := held{uid: m.UID, flags: flagsHash(m.Flags), key: keyHash(m.Key)}
+	if m.Lacks(stream.ItemFlags) {
+		h.flags = 0
+	}
 	if m.Parts > 0 {
 		r.open, r.into = &h, f
 		return
@@ -181,6 +184,9 @@ func (r *baseReader) settle() {
 		kept := f.held[:0]
 		for i, h := range f.held {
 			if i+1 < len(f.held) && f.held[i+1].uid == h.uid {
+				if next := &f.held[i+1]; next.flags == 0 && !h.gone {
+					next.flags = h.flags
+				}
 				continue
 			}
 			if !h.gone {

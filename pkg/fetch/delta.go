@@ -188,7 +188,7 @@ func (s *source) listFrom(from, next uint32) ([]want, error) {
 		return nil, nil
 	}
 	err := s.box.FetchAll(s.ctx, from, next-1, imapconn.Items{InternalDate: true, Size: true}, 0, func(m *imapconn.Message) error {
-		wants = append(wants, want{uid: m.UID, size: m.Size})
+		wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate)})
 		return nil
 	})
 	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.uid, b.uid) })
@@ -205,19 +205,21 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint32]
 		}
 	}
 	var ask []uint32
-	asked, err := s.askChanges(f, base, see)
+	asked, unsaid, err := s.askChanges(f, base, see)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, h := range base.held {
-		if !asked || missing[h.uid] {
+		if !asked || missing[h.uid] || isIn(unsaid, h.uid) {
 			ask = append(ask, h.uid)
 		}
 	}
 	err = s.box.Fetch(s.ctx, ask, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
 		switch m.State {
 		case imapconn.Have:
-			see(m.UID, m.Flags)
+			if !m.Unknown.Has(imapconn.UnknownFlags) {
+				see(m.UID, m.Flags)
+			}
 		case imapconn.Gone:
 			gone[m.UID] = true
 			delete(changed, m.UID)
@@ -230,25 +232,32 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint32]
 }
 
 // askChanges lets the server say which flags have changed. It returns false
-// where that is not to be had: all are compared then.
-func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint32, []string)) (bool, error) {
+// where that is not to be had: all are compared then. Of the messages in unsaid
+// it says that they have changed, and not how; they are sorted.
+func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint32, []string)) (asked bool, unsaid []uint32, err error) {
 	since := base.modseq()
 	switch {
 	case !s.box.KnowsChanges(), since == 0, s.box.HighestModSeq < since, !base.whole, base.entry.UIDNext == 0:
-		return false, nil
+		return false, nil, nil
 	case s.box.HighestModSeq == since, len(base.held) == 0:
-		return true, nil
+		return true, nil, nil
 	}
 	last := base.held[len(base.held)-1].uid
-	found, err := s.box.Changed(s.ctx, last, since)
+	found, unsaid, err := s.box.Changed(s.ctx, last, since)
 	if refused(err) {
 		s.opt.Warn("folder %s: the server does not say what has changed, and all flags are compared: %s", f.Name, err)
-		return false, nil
+		return false, nil, nil
 	}
 	for uid, flags := range found {
 		see(uid, flags)
 	}
-	return true, err
+	slices.Sort(unsaid)
+	return true, unsaid, err
+}
+
+func isIn(sorted []uint32, uid uint32) bool {
+	_, found := slices.BinarySearch(sorted, uid)
+	return found
 }
 
 // tell exports news in their order.

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
@@ -144,6 +145,10 @@ func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
 	m.Flags, m.InternalDate, m.Key, m.Received, m.Parts, m.SHA256 = it.flags, it.date, id.key, id.received, 0, ""
 	m.GmailLabels, m.GmailMsgID, m.GmailThrID = it.gmail.Labels, it.gmail.MessageID, it.gmail.ThreadID
 	m.Target, m.Tie, m.Extra = "", nil, nil
+	m.Unknown, m.RFC822Size = unknownItems(it.unknown), nil
+	if claim := it.claim; !it.bare && e.content != stream.Headers && claim >= 0 && claim != it.size {
+		m.RFC822Size = &claim
+	}
 	m.Header = stream.AppendObject(m.Header[:0], func(yield func(string, string) bool) {
 		for _, h := range id.header {
 			if !yield(h.Name, h.Value) {
@@ -153,11 +158,27 @@ func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
 	})
 }
 
+// askedItems are those that are asked for when a message is read.
+var askedItems = []string{stream.ItemFlags, stream.ItemDate, stream.ItemLabels, stream.ItemSize}
+
 // fill takes over what a selection says of a message; the octets are the
-// account's.
+// account's, and so is what the selection does not know.
 func (e *emitter) fill(m *stream.Message, base *stream.Message) {
-	m.Target, m.Flags, m.InternalDate, m.Received, m.Twin, m.Extra = base.Target, base.Flags, base.InternalDate, base.Received, base.Twin, base.Extra
-	m.GmailLabels, m.GmailMsgID, m.GmailThrID = base.GmailLabels, base.GmailMsgID, base.GmailThrID
+	unknown := slices.DeleteFunc(slices.Clone(base.Unknown), func(item string) bool {
+		return slices.Contains(askedItems, item) && !m.Lacks(item)
+	})
+	if !base.Lacks(stream.ItemFlags) {
+		m.Flags = base.Flags
+	}
+	if !base.Lacks(stream.ItemDate) {
+		m.InternalDate = base.InternalDate
+	}
+	if !base.Lacks(stream.ItemLabels) {
+		m.GmailLabels = base.GmailLabels
+	}
+	m.Unknown = unknown
+	m.Target, m.Received, m.Twin, m.Extra = base.Target, base.Received, base.Twin, base.Extra
+	m.GmailMsgID, m.GmailThrID = base.GmailMsgID, base.GmailThrID
 	m.Tie = base.Tie
 	if base.Header != nil {
 		m.Header = append(m.Header[:0], base.Header...)

@@ -49,7 +49,7 @@ func survey(in *stream.Reader) (*foresight, error) {
 		case *stream.Message:
 			p := placeOf(begin, r)
 			f.largest[p] = max(f.largest[p], r.UID)
-			if streams > 1 {
+			if streams > 1 && !r.Lacks(stream.ItemFlags) {
 				f.later.set(p, r.UID, f.number(r.Flags))
 			}
 		}
@@ -68,12 +68,13 @@ func (f *foresight) number(flags []string) uint32 {
 	return n
 }
 
-// flagsOf returns the flags that a message has in the end.
-func (f *foresight) flagsOf(b *stream.Begin, m *stream.Message) []string {
+// flagsOf returns the flags that a message has in the end, and whether they are
+// known.
+func (f *foresight) flagsOf(b *stream.Begin, m *stream.Message) (flags []string, known bool) {
 	if n, ok := f.later.get(placeOf(b, m), m.UID); ok {
-		return f.lists[n]
+		return f.lists[n], true
 	}
-	return m.Flags
+	return m.Flags, !m.Lacks(stream.ItemFlags)
 }
 
 // index keeps a number for messages that mostly come by ascending UID. It takes

@@ -1,8 +1,6 @@
 package fetch
 
 import (
-	"slices"
-
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 )
@@ -22,7 +20,15 @@ func (s *source) headers(wants []want) error {
 	items.Gmail = s.gmail
 	err = s.box.Fetch(s.ctx, uids(wants), items, 0, func(m *imapconn.Message) error {
 		w := &wants[find(wants, m.UID)]
-		it := item{uid: m.UID, twin: w.twin, news: w.news, bare: true, flags: slices.Clone(m.Flags), date: m.InternalDate, size: max(m.Size, 0), gmail: m.Gmail}
+		if w.news && m.Unknown.Has(imapconn.UnknownFlags) {
+			s.listed-- // flags that are not known are no news
+			return nil
+		}
+		it := item{uid: m.UID, twin: w.twin, news: w.news, bare: true, size: max(m.Size, w.claim, 0)}
+		it.take(m, w)
+		if it.size > 0 {
+			it.unknown &^= imapconn.UnknownSize
+		}
 		if m.State != imapconn.Have {
 			missing(&it, m)
 		} else {

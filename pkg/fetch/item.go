@@ -14,15 +14,18 @@ type item struct {
 	kind itemKind
 	base *stream.Message // the record of a selection, or nil
 
-	uid    uint32
-	flags  []string
-	date   string
-	size   int64
-	twin   bool
-	gmail  imapconn.Gmail
-	news   bool   // see want
-	bare   bool   // it is told without its octets
-	octets []byte // in the batch's slab
+	uid   uint32
+	flags []string
+	date  string
+	size  int64
+	twin  bool
+	gmail imapconn.Gmail
+	// What the server did not say, and RFC822.SIZE: -1 where that is not known.
+	unknown imapconn.Unknown
+	claim   int64
+	news    bool   // see want
+	bare    bool   // it is told without its octets
+	octets  []byte // in the batch's slab
 	// identity is what the header says, nil where the emitter is to read it
 	// from the octets.
 	identity *identity
@@ -31,6 +34,33 @@ type item struct {
 	text   string
 	record stream.Record // of itemRecord
 	passed bool          // the record is not ours, but of the stream that selects
+}
+
+// take takes over what the server said of a message beside its octets. The date
+// may be known from the listing.
+func (it *item) take(m *imapconn.Message, w *want) {
+	it.flags, it.date, it.gmail, it.unknown = slices.Clone(m.Flags), m.InternalDate, m.Gmail, m.Unknown
+	it.claim = m.Size
+	if listed := unpackDate(w.date); m.Unknown.Has(imapconn.UnknownDate) && listed != "" {
+		it.date = listed
+		it.unknown &^= imapconn.UnknownDate
+	}
+}
+
+// unknownItems returns how a record names what is unknown.
+func unknownItems(u imapconn.Unknown) (names []string) {
+	for _, e := range []struct {
+		item imapconn.Unknown
+		name string
+	}{
+		{imapconn.UnknownFlags, stream.ItemFlags}, {imapconn.UnknownLabels, stream.ItemLabels},
+		{imapconn.UnknownDate, stream.ItemDate}, {imapconn.UnknownSize, stream.ItemSize},
+	} {
+		if u.Has(e.item) {
+			names = append(names, e.name)
+		}
+	}
+	return names
 }
 
 // identity is what a header says of its message.

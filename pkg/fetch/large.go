@@ -2,7 +2,6 @@ package fetch
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -21,7 +20,7 @@ func (s *source) large(w want) error {
 		return err
 	}
 	it := item{kind: itemLarge, base: w.base, uid: w.uid, twin: w.twin, news: w.news, size: w.size}
-	if done, err := s.flags(&it, b); done || err != nil {
+	if done, err := s.flags(&it, &w, b); done || err != nil {
 		return err
 	}
 	if s.chooser != nil && w.open {
@@ -60,11 +59,14 @@ func (s *source) large(w want) error {
 
 // flags asks for what the record needs beside the octets. done means that the
 // message is not there and that the batch was handed over.
-func (s *source) flags(it *item, b *batch) (done bool, err error) {
+func (s *source) flags(it *item, w *want, b *batch) (done bool, err error) {
 	have := false
 	err = s.box.Fetch(s.ctx, []uint32{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0, func(m *imapconn.Message) error {
 		have = m.State == imapconn.Have
-		it.flags, it.date, it.gmail = slices.Clone(m.Flags), m.InternalDate, m.Gmail
+		it.take(m, w)
+		if it.claim = -1; w.claim > 0 {
+			it.claim = w.claim
+		}
 		if !have {
 			missing(it, m)
 		}

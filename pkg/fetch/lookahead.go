@@ -44,7 +44,7 @@ func (c *chooser) look(wants []want) ([]want, error) {
 // lookTogether decides on messages that are not too large to be read as they
 // come. It returns those that are.
 func (c *chooser) lookTogether(wants []want, uids []uint32) (large []uint32, err error) {
-	items := imapconn.Items{Flags: c.needs.Flags, InternalDate: c.needs.InternalDate, Header: !c.needs.Body, Body: c.needs.Body}
+	items := imapconn.Items{Flags: c.needs.Flags, InternalDate: c.needs.InternalDate, Header: !c.needs.Body, Body: c.needs.Body, Listed: listedSizes(wants)}
 	var failure error
 	err = c.box.Fetch(c.ctx, uids, items, slabSize, func(m *imapconn.Message) error {
 		w := &wants[find(wants, m.UID)]

@@ -188,7 +188,11 @@ func (s *accountBodies) message(m *stream.Message, f *stream.Folder) error {
 		}
 	}
 	m.DropBody()
-	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, twin: m.Twin, base: m.Clone()})
+	claim := m.Size
+	if m.RFC822Size != nil {
+		claim = *m.RFC822Size
+	}
+	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, claim: claim, date: packDate(m.InternalDate), twin: m.Twin, base: m.Clone()})
 	s.octets += m.Size
 	s.from = f
 	return nil

@@ -222,7 +222,7 @@ func (s *source) list(next uint32, items imapconn.Items, see func(*imapconn.Mess
 	seed := maphash.MakeSeed()
 	err := s.box.FetchAll(s.ctx, 1, last(next), items, 0, func(m *imapconn.Message) error {
 		// One that could not be listed is asked for again with its body.
-		w := want{uid: m.UID, size: m.Size, look: look(seed, m.Size, m.InternalDate)}
+		w := want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate), look: look(seed, m.Size, m.InternalDate)}
 		if see != nil {
 			see(m, &w)
 		}
@@ -263,7 +263,7 @@ func (s *source) searched(wants []want, to uint32) ([]want, error) {
 	}
 	for _, uid := range uids {
 		if !known[uid] {
-			wants = append(wants, want{uid: uid, open: s.chooser != nil})
+			wants = append(wants, want{uid: uid, claim: -1, open: s.chooser != nil})
 		}
 	}
 	return wants, err

@@ -3,6 +3,7 @@ package fetch
 import (
 	"hash/maphash"
 	"slices"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -10,7 +11,11 @@ import (
 // want is a message that is to be fetched.
 type want struct {
 	uid  uint32
-	size int64  // what the server says
+	size int64 // what the server says, or what is known better by now
+	// What the server said of it when it was listed: RFC822.SIZE, 0 or -1 for none,
+	// and INTERNALDATE, see packDate.
+	claim, date int64
+
 	look uint64 // what can be seen of it without reading it
 	twin bool   // another message of the folder looks the same
 	base *stream.Message
@@ -39,6 +44,26 @@ func look(seed maphash.Seed, size int64, date string) uint64 {
 		size int64
 		date string
 	}{size, date})
+}
+
+// packDate puts a date of RFC 3339 into a number: seconds since the year 1970, and
+// minutes that its zone is ahead. 0 stands for none.
+func packDate(date string) int64 {
+	t, err := time.Parse(time.RFC3339, date)
+	if err != nil {
+		return 0
+	}
+	_, offset := t.Zone()
+	return t.Unix()<<12 | int64(offset/60+2048)
+}
+
+// unpackDate returns the date that was packed, or "".
+func unpackDate(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	zone := time.FixedZone("", int(n&4095-2048)*60)
+	return time.Unix(n>>12, 0).In(zone).Format("2006-01-02T15:04:05-07:00")
 }
 
 // last turns a UIDNEXT into the UID of the last message; 0 stays open.

@@ -52,15 +52,16 @@ func (s *source) window(wants []want) (int, error) {
 		return 0, err
 	}
 	done := len(wants)
-	items := imapconn.Items{Flags: true, InternalDate: true, Body: true, Gmail: s.gmail}
+	items := imapconn.Items{Flags: true, InternalDate: true, Body: true, Gmail: s.gmail, Listed: listedSizes(wants)}
 	err = s.box.Fetch(s.ctx, uids(wants), items, slabSize, func(m *imapconn.Message) error {
 		i := find(wants, m.UID)
-		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, news: wants[i].news, flags: slices.Clone(m.Flags), date: m.InternalDate, gmail: m.Gmail}
+		it := item{base: wants[i].base, uid: m.UID, twin: wants[i].twin, news: wants[i].news}
+		it.take(m, &wants[i])
 		switch {
 		case m.State != imapconn.Have:
 			missing(&it, m)
 		case m.Body == nil && m.Literal > 0, len(b.slab)+len(m.Body) > slabSize+slabSlack:
-			wants[i].size, done = m.Literal, min(done, i)
+			wants[i].size, wants[i].claim, done = m.Literal, m.Size, min(done, i)
 			return nil
 		default:
 			it.octets = b.keep(m.Body)
@@ -104,6 +105,11 @@ func (b *batch) failRest(wants []want, err error) {
 			b.items = append(b.items, item{kind: itemFailed, base: w.base, uid: w.uid, twin: w.twin, news: w.news, reason: folderReason(err), text: err.Error()})
 		}
 	}
+}
+
+// listedSizes returns what RFC822.SIZE was when messages were listed.
+func listedSizes(wants []want) func(uint32) int64 {
+	return func(uid uint32) int64 { return wants[find(wants, uid)].claim }
 }
 
 // missing makes an item of a message that could not be had.

@@ -13,12 +13,12 @@ func (x *Selected) KnowsChanges() bool {
 }
 
 // Changed returns the flags of the messages with UIDs from 1 to last whose
-// mod-sequence is above since (RFC 7162 section 3.1.4.1), by UID. Others may
+// mod-sequence is above since (RFC 7162 section 3.1.4.1), by UID, and in unsaid
+// those of which the server does not say the flags. Others may
 // be among them. It resumes. A refusal by the server holds an *imap.Error.
-func (x *Selected) Changed(ctx context.Context, last uint32, since uint64) (map[uint32][]string, error) {
-	var changed map[uint32][]string
-	_, err := x.collect(ctx, "look for changes in", func(c *conn, f *found) error {
-		changed = map[uint32][]string{}
+func (x *Selected) Changed(ctx context.Context, last uint32, since uint64) (changed map[uint32][]string, unsaid []uint32, err error) {
+	_, err = x.collect(ctx, "look for changes in", func(c *conn, f *found) error {
+		changed, unsaid = map[uint32][]string{}, nil
 		lists := map[string][]string{} // few are different
 		want := wanted{Items: Items{Flags: true}}
 		command := c.command("UID FETCH " + rangeText(1, last)).text(" (UID FLAGS) (CHANGEDSINCE " + strconv.FormatUint(since, 10) + ")")
@@ -30,11 +30,15 @@ func (x *Selected) Changed(ctx context.Context, last uint32, since uint64) (map[
 			if err := c.fetchResponse(&m, &want); err != nil {
 				return err
 			}
-			if m.got&gotUID == 0 || m.got&gotFlags == 0 || m.UID > last {
+			if m.got&gotUID == 0 || m.UID > last {
 				return nil
 			}
-			if len(changed) == maxFound {
+			if len(changed)+len(unsaid) == maxFound {
 				return &limitError{"too many messages"}
+			}
+			if m.got&gotFlags == 0 {
+				unsaid = append(unsaid, m.UID)
+				return nil
 			}
 			changed[m.UID] = intern(lists, m.Flags)
 			c.progress()
@@ -42,7 +46,7 @@ func (x *Selected) Changed(ctx context.Context, last uint32, since uint64) (map[
 		})
 		return err
 	})
-	return changed, err
+	return changed, unsaid, err
 }
 
 // intern returns a copy of a list that stays, the same for equal ones.

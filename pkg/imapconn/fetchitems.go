@@ -27,15 +27,18 @@ func (f *fetcher) complete(uids []uint32) (begun bool, err error) {
 	if len(some) == 0 {
 		return false, nil
 	}
-	if err := f.askItems(some, lack, false); err == nil {
+	err = f.askItems(some, lack, false)
+	if err == nil {
 		err = f.askAlone(some, need)
-	} else if isLost(err) {
-		if f.lookups++; f.lookups < attempts {
-			return true, nil
-		}
 	}
-	if f.ctx.Err() != nil {
+	switch {
+	case f.ctx.Err() != nil:
 		return false, context.Cause(f.ctx)
+	case isLost(err) && f.lookups < attempts:
+		f.lookups++
+		return true, nil
+	case err != nil && !isLost(err):
+		return false, err
 	}
 	f.lookups = 0
 	for _, uid := range some {

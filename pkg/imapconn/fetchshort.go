@@ -69,7 +69,9 @@ func contradiction(octets, claim int64) string {
 // it may make the message a Failed one.
 func (f *fetcher) isShort(m *Message) bool {
 	if f.want.Listed != nil {
-		m.Size = max(m.Size, f.want.Listed(m.UID))
+		if listed := f.want.Listed(m.UID); listed > 0 {
+			m.Size = max(m.Size, listed)
+		}
 	}
 	a := f.answered[m.UID]
 	if a != nil {

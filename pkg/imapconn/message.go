@@ -11,7 +11,7 @@ type Items struct {
 	Gmail        bool     // labels and numbers, where Session.HasGmail
 
 	// Listed, which may be nil, returns what RFC822.SIZE was when the message
-	// was listed, in octets, or -1. With Body.
+	// was listed, in octets, or 0 or less if that is not known. With Body.
 	Listed func(uid uint32) int64
 }
 

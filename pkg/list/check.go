@@ -52,6 +52,8 @@ type Verdict struct {
 	Hashed   int64  `json:"hashed"`   // messages whose octets are those of their sha256
 	Lost     int64  `json:"lost"`
 	Failed   int64  `json:"failed"`
+	Unknown  int64  `json:"unknown,omitempty"`      // messages whose flags, date or labels the server did not tell
+	Differ   int64  `json:"sizes_differ,omitempty"` // and with another size than the server said
 	Exit     int    `json:"exit"`
 	Text     string `json:"text,omitempty"` // where reading ended, and why
 }
@@ -153,6 +155,12 @@ func (c *checker) message(m *stream.Message) error {
 	c.opt.Progress.Folder(m.Folder)
 	c.opt.Progress.Add(1, m.Size)
 	c.account(m.Folder, m.UID)
+	if len(m.Unknown) > 0 {
+		c.sum.Unknown++
+	}
+	if m.RFC822Size != nil {
+		c.sum.Differ++
+	}
 	again, conflict := c.seen.Again(c.begin, m)
 	if conflict != nil {
 		return c.lost(m, lostConflict, conflict)

@@ -63,6 +63,12 @@ func (f *findings) verdict(v *Verdict) error {
 	if err == nil && v.Failed > 0 {
 		err = f.line("failed when it was made: %s", several(v.Failed, "message or folder"))
 	}
+	if err == nil && v.Differ > 0 {
+		err = f.line("another size than the server said: %s", several(v.Differ, "message"))
+	}
+	if err == nil && v.Unknown > 0 {
+		err = f.line("flags, date or labels not told by the server: %s", several(v.Unknown, "message"))
+	}
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,17 @@ func (m *message) receipt(target string, result receipt.Result) receipt.Receipt 
 	return x
 }
 
+// unknown are the items of a message that is appended which nobody knows: not its
+// date where it gets another.
+func (m *message) unknown() (items []string) {
+	for _, item := range m.Unknown {
+		if item != stream.ItemSize && (item != stream.ItemDate || m.InternalDate == "") && !m.copied {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
 // examine notes what may be the reason that a message was refused.
 func (m *message) examine(x *receipt.Receipt) error {
 	x.Octets = m.Size

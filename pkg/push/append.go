@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 const (
@@ -359,6 +360,10 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
 	if r.UID == 0 && result == receipt.Appended && x.SentSHA256 == "" {
 		x.SentSHA256 = m.SHA256 // what else tells which message of the key it is
+	}
+	if result == receipt.Appended {
+		x.Unknown = m.unknown()
+		x.DroppedDate = x.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)
 	}
 	t.stored(r.UID)
 	p.countDropped(r.DroppedFlags)

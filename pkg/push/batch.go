@@ -295,7 +295,7 @@ func (a *assembler) message(r *stream.Message) error {
 	}
 	m := &message{Message: *r, copied: a.copies}
 	m.Flags, m.Header, m.Extra = slices.Clone(r.Flags), slices.Clone(r.Header), slices.Clone(r.Extra)
-	m.GmailLabels = slices.Clone(r.GmailLabels)
+	m.GmailLabels, m.Unknown = slices.Clone(r.GmailLabels), slices.Clone(r.Unknown)
 	m.DropBody()
 	if a.bodies && r.Parts > 0 {
 		return a.large(m)

@@ -52,6 +52,13 @@ func (p *pusher) sayDropped() {
 	p.opt.Say("flags that %s does not keep: %s", p.desk.conn.Host, strings.Join(list, ", "))
 }
 
+// sayUnknown says of how many messages the source did not tell flags or date.
+func (p *pusher) sayUnknown() {
+	if n := p.receipts.sums.Unknown; n > 0 && p.opt.Say != nil {
+		p.opt.Say("messages appended without flags, date or labels, because the source does not tell them: %s; the receipts name what is unknown", thousands(n))
+	}
+}
+
 // wanted splits the flags of a message into those to send with it and those
 // that the folder does not keep; what the user leaves out is in neither.
 func (p *pusher) wanted(t *target, m *message) (send, dropped []string) {
@@ -98,7 +105,7 @@ func (p *pusher) setMissing(t *target, sent sentFlags) (missing bool, err error)
 			return false, t.refuse(err)
 		}
 	}
-	have, err := p.desk.flagsOf(slices.Sorted(maps.Keys(sent)))
+	have, _, err := p.desk.flagsOf(slices.Sorted(maps.Keys(sent)))
 	if err != nil {
 		return false, t.refuse(err)
 	}

@@ -97,6 +97,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	s := &o.Sums
 	s.Listed = s.Total()
 	p.sayDropped()
+	p.sayUnknown()
 	if p.begun {
 		end := receipt.End{Type: receipt.TypeEnd, Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
 		if err != nil {

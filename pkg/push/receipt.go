@@ -60,6 +60,9 @@ func (r *receipts) message(x Receipt, octets int64) error {
 	switch x.Result {
 	case receipt.Appended:
 		r.sums.Appended++
+		if len(x.Unknown) > 0 {
+			r.sums.Unknown++
+		}
 		r.sums.Octets += octets
 	case receipt.Present:
 		r.sums.Present++

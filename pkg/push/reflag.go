@@ -176,7 +176,7 @@ func (p *pusher) answerChange(x Receipt) error {
 // store changes the flags of messages in the open folder. What they have by now
 // is read first, so that nothing is sent for a message that is as it should be.
 func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
-	have, err := p.flagsOf(changes)
+	have, unknown, err := p.flagsOf(changes)
 	if err != nil {
 		return t.refuseChanges(p, changes, err)
 	}
@@ -185,6 +185,11 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 	for i, r := range changes {
 		x := ofChange(r, receipt.Present)
 		now, there := have[r.TargetUID]
+		if unknown[r.TargetUID] {
+			x.Result, x.Reason, x.Text = receipt.Failed, "flags-unknown", "the server does not tell which flags the message has: nothing is changed"
+			answers[i] = x
+			continue
+		}
 		if !there {
 			x.Result, x.Reason, x.Text = receipt.Failed, "vanished", "the message is not there any more"
 			answers[i] = x
@@ -243,7 +248,7 @@ func (t *target) refuseChanges(p *pusher, changes []*stream.FlagChange, err erro
 }
 
 // flagsOf reads the flags that messages of the open folder have now.
-func (p *pusher) flagsOf(changes []*stream.FlagChange) (map[uint32][]string, error) {
+func (p *pusher) flagsOf(changes []*stream.FlagChange) (have map[uint32][]string, unknown map[uint32]bool, err error) {
 	uids := make([]uint32, len(changes))
 	for i, r := range changes {
 		uids[i] = r.TargetUID
@@ -251,15 +256,21 @@ func (p *pusher) flagsOf(changes []*stream.FlagChange) (map[uint32][]string, err
 	return p.desk.flagsOf(uids)
 }
 
-func (d *desk) flagsOf(uids []uint32) (map[uint32][]string, error) {
-	have := make(map[uint32][]string, len(uids))
-	err := d.box.Fetch(d.ctx, uids, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
-		if m.State == imapconn.Have {
+// flagsOf reads flags of messages. Those in unknown are there, and the server does
+// not tell their flags.
+func (d *desk) flagsOf(uids []uint32) (have map[uint32][]string, unknown map[uint32]bool, err error) {
+	have, unknown = make(map[uint32][]string, len(uids)), map[uint32]bool{}
+	err = d.box.Fetch(d.ctx, uids, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
+		switch {
+		case m.State != imapconn.Have:
+		case m.Unknown.Has(imapconn.UnknownFlags):
+			unknown[m.UID] = true
+		default:
 			have[m.UID] = slices.Clone(m.Flags)
 		}
 		return nil
 	})
-	return have, err
+	return have, unknown, err
 }
 
 // storeGroups are messages that get the same flags, by these.

@@ -148,11 +148,12 @@ func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
 			p.unregained++
 		}
 	}
-	have, err := p.desk.flagsOf(uids)
+	have, unknown, err := p.desk.flagsOf(uids)
 	if err != nil {
 		p.unregained += int64(len(uids))
 		return t.refuse(err)
 	}
+	p.unregained += int64(len(unknown))
 	groups := storeGroups{}
 	for _, uid := range uids {
 		if now, there := have[uid]; there {

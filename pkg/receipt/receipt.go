@@ -65,6 +65,7 @@ type Receipt struct {
 	Copied            bool     `json:"copied,omitempty"`        // by the server itself (UID COPY)
 	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
 	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
+	Unknown           []string `json:"unknown,omitempty"`       // items that the source does not tell (FORMAT.md, message)
 	Transforms        []string `json:"transforms,omitempty"`    // what was changed in the message
 	SentSHA256        string   `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ or no TargetUID is known
 	SentKey           string   `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
@@ -104,6 +105,7 @@ type Sums struct {
 	Octets   int64 `json:"octets"`            // of the messages appended
 	Flagged  int64 `json:"flagged,omitempty"` // messages whose flags were changed; in no other sum
 	Deleted  int64 `json:"deleted,omitempty"` // messages that were deleted; likewise
+	Unknown  int64 `json:"unknown,omitempty"` // of those appended, with items that the source does not tell
 }
 
 // Total is how many messages have an answer.

@@ -90,6 +90,9 @@ func (w within) needs(n *Needs) { n.InternalDate = true }
 
 func (w within) match(f *facts) verdict {
 	t := f.m.InternalDate.Truncate(time.Second)
+	if f.m.DateUnknown {
+		return unknown
+	}
 	if f.m.InternalDate.IsZero() {
 		return no
 	}

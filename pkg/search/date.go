@@ -113,6 +113,9 @@ func (a arrival) needs(n *Needs)   { n.InternalDate = true }
 
 func (a arrival) match(f *facts) verdict {
 	t := f.m.InternalDate
+	if f.m.DateUnknown {
+		return unknown
+	}
 	return known(!t.IsZero() && a.is.holds(dateOf(t), a.day))
 }
 

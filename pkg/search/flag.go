@@ -26,6 +26,9 @@ func (k flag) needs(n *Needs)       { n.Flags = true }
 func (k flag) bounds(server) bounds { return exactly(k) }
 
 func (k flag) match(f *facts) verdict {
+	if f.m.FlagsUnknown {
+		return unknown
+	}
 	for _, name := range f.m.Flags {
 		if strings.EqualFold(name, k.name) {
 			return known(k.set)

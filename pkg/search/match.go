@@ -17,7 +17,11 @@ type Message struct {
 
 	Flags        []string
 	InternalDate time.Time // with the server's offset; zero if there is none
-	Size         int64     // RFC822.SIZE; where it is 0 or less, Octets are counted if a size matters
+	// The server was asked for the flags or the date, and gave none that can be
+	// read. What turns on them cannot be decided: see Match.
+	FlagsUnknown, DateUnknown bool
+
+	Size int64 // RFC822.SIZE; where it is 0 or less, Octets are counted if a size matters
 
 	// Octets are the message from its first octet on; where the Needs have no
 	// Body, and Size is known, its header or the Fields of it will do. They are
@@ -26,7 +30,8 @@ type Message struct {
 	Octets io.ReaderAt
 }
 
-// Match tells whether a message meets c. An error is of reading Octets. Memory
+// Match tells whether a message meets c. One on which nobody can decide, since
+// its flags or date are unknown, does. An error is of reading Octets. Memory
 // is bounded, whatever the message.
 func (c Criteria) Match(m Message) (bool, error) {
 	f := facts{m: &m}
@@ -39,6 +44,9 @@ func (c Criteria) Match(m Message) (bool, error) {
 		if v := f.judge(c.keys); v != unknown {
 			return v == yes, nil
 		}
+	}
+	if m.FlagsUnknown || m.DateUnknown {
+		return true, nil
 	}
 	return false, exit.Errorf(exit.Bug, "criteria that cannot be decided: %s", c)
 }

@@ -97,6 +97,10 @@ func (w *Writer) Octets() int64 { return w.total.Octets }
 // ended, and of these how many have a skipped record.
 func (w *Writer) LeftOut() (all, skipped int64) { return w.total.LeftOut, w.total.Skipped }
 
+// Doubts returns of how many messages in the streams that were ended items are
+// unknown, and how many have another size than the server says.
+func (w *Writer) Doubts() (unknown, sizes int64) { return w.total.Unknown, w.total.SizesDiffer }
+
 // Failures returns how many failed records were written.
 func (w *Writer) Failures() int64 { return w.fails }
 
