@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // grace is how long a write may still take once the context is cancelled:
@@ -28,6 +30,8 @@ type OutputOptions struct {
 // and takes its name when Commit has synced it; a symlink is followed first
 // and stays. Anything else (a device, a FIFO, /dev/fd/N) and stdout are
 // written straight through. No file is made before the first Write.
+//
+// On a terminal, characters that act on it are written as \\uXXXX.
 //
 // Every error has an exit code: exit.BrokenPipe when the reader went away,
 // exit.IO for other failures, exit.CantCreate for a FILE that cannot be
@@ -153,12 +157,20 @@ func (o *Output) Write(p []byte) (int, error) {
 	if o.ctx.Err() != nil {
 		o.file.SetWriteDeadline(time.Now().Add(grace))
 	}
-	n, err := o.file.Write(p)
+	shown := p
+	if o.IsTerminal() { // what is JSON stays the same JSON
+		lines := strings.Split(string(p), "\n")
+		for i := range lines {
+			lines[i] = text.SafeJSON(lines[i])
+		}
+		shown = []byte(strings.Join(lines, "\n"))
+	}
+	n, err := o.file.Write(shown)
 	if err != nil {
 		o.err = o.writeError(err)
-		return n, o.err
+		return min(n, len(p)), o.err
 	}
-	return n, nil
+	return len(p), nil
 }
 
 // begin opens the output where that has not happened, for writing from start.
