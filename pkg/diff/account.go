@@ -141,6 +141,9 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 	if err == nil && lost == nil {
 		err = a.confirm(t, box, read)
 	}
+	if twice := box.Twice(); err == nil && lost == nil && len(twice) > 0 {
+		err = a.sameAgain(box, twice)
+	}
 	if err != nil {
 		return nil, a.unreadable(err)
 	}

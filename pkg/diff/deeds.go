@@ -43,7 +43,8 @@ type deeds struct {
 	runs, others int       // into this account, and into others
 	now          *deedsRun // the last of these
 
-	removed []removal // messages that some run has deleted, in any account
+	removed []removal       // messages that some run has deleted, in any account
+	doubted map[string]bool // source folders about which their server contradicts itself
 }
 
 // removal is a message that was deleted.
@@ -65,7 +66,7 @@ func (d *deeds) number(name string) uint32 {
 // readDeeds reads the receipts of runs into one account. Those of a dry run,
 // and of runs into other accounts, say nothing.
 func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
-	d := &deeds{created: map[string]bool{}, numbers: map[string]uint32{}}
+	d := &deeds{created: map[string]bool{}, doubted: map[string]bool{}, numbers: map[string]uint32{}}
 	r := receipt.NewReader(in)
 	for {
 		record, err := r.Next()
@@ -169,6 +170,9 @@ func (d *deeds) takeMoved() (moved []deed) {
 // add takes the receipt of a message that the destination has acknowledged. One
 // that was found there may be another of the same look.
 func (d *deeds) add(x *receipt.Receipt) {
+	if x.Result == receipt.Failed && x.Reason == string(stream.ReasonContradiction) && x.UID == 0 {
+		d.doubted[x.Folder] = true
+	}
 	if x.Result == receipt.Created && x.Target != "" {
 		d.created[x.Target] = true
 	}
@@ -208,6 +212,14 @@ func (e *evidence) keyText() string {
 		}
 	}
 	return ""
+}
+
+// keepDoubted drops the deeds of folders about which the source contradicts
+// itself: a UID may be of another message there. It returns how many.
+func (d *deeds) keepDoubted() int {
+	before := len(d.all)
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return d.doubted[d.names[x.source.box]] })
+	return before - len(d.all)
 }
 
 // confirm drops the deeds that the destination does not show any more: with

@@ -41,6 +41,7 @@ type Target struct {
 
 	sources int  // source folders that land here and have not ended
 	shared  bool // messages of several source folders go here
+	unsure  bool // one of them has failed: nothing is taken away here
 	match   *matcher
 
 	reserved map[uint32]*entry // by UID: what receipts name, nil where it is gone

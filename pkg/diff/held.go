@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -20,6 +21,7 @@ func Held(ctx context.Context, opt Options, in *stream.Reader, dest *Account, w 
 		return nil, err
 	}
 	sum := &Removal{Listed: h.listed}
+	h.pairs = slices.DeleteFunc(h.pairs, func(p heldPair) bool { return slices.Contains(h.failed, p.source.Name) })
 	if h.begin == nil {
 		return sum, exit.Errorf(exit.Data, "the source holds no stream")
 	}
@@ -88,6 +90,7 @@ type holder struct {
 	pairs   []heldPair
 	waiting map[uint32]int // by ordinal: its place in pairs
 	last    int            // whose parts are under way, or -1
+	failed  []string       // folders of the source
 }
 
 // heldPair is a message of the source and what it was found to be, if anything.
@@ -178,7 +181,13 @@ func (h *holder) mistaken(_ *Target, ordinals []uint32) error {
 	return nil
 }
 
-func (h *holder) other(stream.Record) error { return nil }
+// other notes folders that have failed: nothing of them is deleted.
+func (h *holder) other(rec stream.Record) error {
+	if f, ok := rec.(*stream.Failed); ok && f.UID == 0 {
+		h.failed = append(h.failed, f.Folder)
+	}
+	return nil
+}
 
 func (h *holder) end(*stream.End) error { return nil }
 

@@ -10,10 +10,16 @@ import (
 // Listed plans to delete the messages of a stream from the account that they
 // were taken from. What the stream leaves out is not meant; but it must be whole
 // and as its producer wrote it. A message whose octets are not those of its
-// record stays, and the error has the code exit.Partial.
+// record stays, and the error has the code exit.Partial. Messages of folders that
+// have failed stay too: all wait in a temporary file until the stream was read.
 func Listed(opt Options, in *stream.Reader, w *stream.Writer) (*Removal, error) {
+	spool, err := stream.NewSpool()
+	if err != nil {
+		return nil, err
+	}
+	defer spool.Close()
 	in.CheckBodies()
-	l := &lister{opt: &opt, w: w, sum: &Removal{}}
+	l := &lister{opt: &opt, w: w, sum: &Removal{}, spool: spool, failed: map[string]bool{}}
 	for {
 		rec, err := in.Next()
 		if err == io.EOF && l.damaged > 0 {
@@ -38,7 +44,9 @@ type lister struct {
 	begin *stream.Begin
 	large *stream.Delete // its parts are under way
 
-	damaged int // messages whose octets are not those of their records
+	damaged int             // messages whose octets are not those of their records
+	spool   *stream.Spool   // what the stream under way deletes
+	failed  map[string]bool // its folders that have failed
 }
 
 func (l *lister) record(rec stream.Record) error {
@@ -70,15 +78,24 @@ func (l *lister) record(rec stream.Record) error {
 		}
 	case *stream.Failed:
 		l.large = nil
-		if r.Reason == stream.ReasonDamaged && r.UID != 0 {
+		switch {
+		case r.UID == 0:
+			l.failed[r.Folder] = true
+		case r.Reason == stream.ReasonDamaged:
 			l.damaged++
 			l.opt.Warn("not deleted: %s", r.Text)
 		}
 	case *stream.End:
+		if err := l.plan(); err != nil {
+			return err
+		}
 		return l.w.End(&stream.End{Plan: true})
 	case *stream.Abort:
 		if l.begin == nil || !l.w.Begun() {
 			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+		}
+		if err := l.plan(); err != nil {
+			return err
 		}
 		if err := l.w.Abort(r); err != nil {
 			return err
@@ -90,6 +107,27 @@ func (l *lister) record(rec stream.Record) error {
 
 func (l *lister) delete(d *stream.Delete) error {
 	l.sum.Listed++
-	l.sum.Deleted++
-	return l.w.Write(d)
+	return l.spool.Add(d)
+}
+
+// plan writes what is to be deleted of the stream that ends.
+func (l *lister) plan() error {
+	for place := range l.spool.Len() {
+		record, err := l.spool.At(place)
+		if err != nil {
+			return err
+		}
+		if d, ok := record.(*stream.Delete); ok && l.failed[d.Target] {
+			continue
+		}
+		l.sum.Deleted++
+		if err := l.w.Write(record); err != nil {
+			return err
+		}
+	}
+	if n := l.sum.Listed - l.sum.Deleted; n > 0 {
+		l.opt.Warn("%d messages stay: their folders have failed when the stream was made", n)
+	}
+	clear(l.failed)
+	return l.spool.Reset()
 }

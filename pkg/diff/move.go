@@ -22,6 +22,9 @@ func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 		return nil, err
 	}
 	sum := &Removal{Listed: d.sources()}
+	if n := d.keepDoubted(); n > 0 {
+		opt.Warn("%d messages stay: the receipts tell of folders about which the source contradicts itself", n)
+	}
 	if err := dest.Open(d.recipe); err != nil {
 		return nil, err
 	}

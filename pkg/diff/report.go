@@ -381,8 +381,13 @@ func (r *reporter) mistaken(t *Target, ordinals []uint32) error {
 // extra tells the messages of a destination folder that nobody claimed.
 func (r *reporter) extra(t *Target, sum *Summary) error {
 	if t.match == nil {
-		if !t.exists() || t.Unreadable != "" {
+		switch {
+		case !t.exists():
 			return nil
+		case t.Unreadable != "" && sum.Listed > 0: // its messages have failed
+			return nil
+		case t.Unreadable != "":
+			return r.unreadable(t, sum, &Unreadable{t.Unreadable})
 		}
 		t.match = &matcher{}
 		if _, err := r.dest.Load(t, func(e Entry) { t.match.take(e) }); err != nil {

@@ -92,7 +92,7 @@ func (r *replay) syncFlags(m *stream.Message, ordinal uint32, s *source) error {
 	c := &stream.FlagChange{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: uid}
 	wanted, _ := r.opt.Flags.Apply(m.Flags)
 	c.Add = flags.Without(wanted, have)
-	if r.opt.SyncFlags == SyncExact {
+	if r.opt.SyncFlags == SyncExact && !t.unsure && !s.target.unsure {
 		c.Remove = slices.DeleteFunc(flags.Without(have, wanted), func(f string) bool { return !r.opt.Flags.Governs(f) })
 	}
 	if len(c.Add)+len(c.Remove) == 0 {

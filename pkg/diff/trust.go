@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -43,6 +44,16 @@ func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error 
 	arrived := max(now.UIDNext, again.UIDNext, t.UIDNext) - t.UIDNext
 	if int64(now.Messages) > int64(read)+int64(arrived) {
 		return contradiction(now.Messages, read)
+	}
+	return nil
+}
+
+// sameAgain makes sure that messages that have come twice are the same.
+func (a *Account) sameAgain(box *imapconn.Selected, uids []uint32) error {
+	for _, uid := range uids {
+		if _, text, err := box.SameEachTime(a.ctx, uid); err != nil || text != "" {
+			return cmp.Or(err, error(&Unreadable{text}))
+		}
 	}
 	return nil
 }

@@ -166,7 +166,15 @@ func (d *decisions) mistaken(_ *Target, ordinals []uint32) error {
 	return nil
 }
 
-func (d *decisions) other(stream.Record) error { return nil }
+// other notes folders that have failed: see syncFlags.
+func (d *decisions) other(rec stream.Record) error {
+	if f, ok := rec.(*stream.Failed); ok && f.UID == 0 {
+		if s := d.of.byName[f.Folder]; s != nil && s.target != nil {
+			s.target.unsure = true
+		}
+	}
+	return nil
+}
 
 func (d *decisions) end(counts *stream.End) error {
 	d.streams[len(d.streams)-1].counts = counts

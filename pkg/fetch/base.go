@@ -167,8 +167,13 @@ func (r *baseReader) vanished(v *stream.Vanished) {
 	}
 }
 
-func (r *baseReader) at(name string, validity uint32) *baseFolder {
-	f := r.folders[name]
+// at returns what the base has of a folder, nil if that is nothing or of another
+// UIDVALIDITY.
+func (b *Base) at(name string, validity uint32) *baseFolder {
+	if b == nil {
+		return nil
+	}
+	f := b.folders[name]
 	if f == nil || f.entry.UIDValidity != validity {
 		return nil
 	}
@@ -202,6 +207,12 @@ func byUID(a, b held) int { return cmp.Compare(a.uid, b.uid) }
 // find returns where a UID stands, or would.
 func (f *baseFolder) find(uid uint32) (int, bool) {
 	return slices.BinarySearchFunc(f.held, uid, func(h held, uid uint32) int { return cmp.Compare(h.uid, uid) })
+}
+
+// knows reports whether the base has a message.
+func (f *baseFolder) knows(uid uint32) bool {
+	_, known := f.find(uid)
+	return known
 }
 
 // uids returns the UIDs of its messages as a set.

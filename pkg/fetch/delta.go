@@ -76,6 +76,32 @@ func (b *Base) compare(toc []stream.Folder, listed []list.Entry, spaces folder.S
 	return vanished
 }
 
+// lookBehind opens the folders whose STATUS is behind what the base says of them:
+// UIDNEXT never falls, unless the folder is another by now or STATUS is stale.
+func (e *export) lookBehind(contents *list.Contents) error {
+	for i := range contents.Entries {
+		now := &contents.Entries[i]
+		base := e.opt.Base.at(now.Name, now.UIDValidity)
+		if base == nil || now.Left != "" || now.Failed != "" || !now.HoldsMessages() || base.goesOn(&now.Folder) {
+			continue
+		}
+		wire, err := folder.ToWire(now.Name)
+		if err != nil {
+			return err
+		}
+		box, err := e.session.Examine(e.ctx, wire)
+		switch {
+		case refused(err):
+			continue // its export will tell
+		case err != nil:
+			return err
+		case box.UIDValidity == now.UIDValidity && box.UIDNext > now.UIDNext:
+			now.UIDNext, now.Messages = box.UIDNext, max(now.Messages, box.Messages)
+		}
+	}
+	return nil
+}
+
 // update reads what is new or changed of a folder that the base has, as far as
 // that is not done.
 func (s *source) update(f *stream.Folder, base *baseFolder, done stream.Progress) error {
@@ -84,7 +110,7 @@ func (s *source) update(f *stream.Folder, base *baseFolder, done stream.Progress
 		return nil
 	}
 	return s.examine(f, func() error {
-		all, err := s.news(f, base)
+		all, err := s.news(f, base, done)
 		if err != nil {
 			return err
 		}
@@ -120,14 +146,17 @@ const (
 )
 
 // news finds out what is new or changed in the open folder, by ascending UID.
-func (s *source) news(f *stream.Folder, base *baseFolder) ([]news, error) {
-	fresh, gone, err := s.compare(f, base)
+func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) ([]news, error) {
+	fresh, gone, err := s.compare(f, base, done)
 	if err != nil {
 		return nil, err
 	}
 	changed, gone, err := s.changed(f, base, gone)
 	if err != nil {
 		return nil, err
+	}
+	if s.contradictory() { // nothing is expunged on the word of such a server
+		gone = nil
 	}
 	if fresh, err = s.alike(base, fresh, gone); err != nil {
 		return nil, err
@@ -151,19 +180,29 @@ func (s *source) news(f *stream.Folder, base *baseFolder) ([]news, error) {
 
 // compare lists what the base does not have, and what it has and the server
 // does not list.
-func (s *source) compare(f *stream.Folder, base *baseFolder) (fresh []want, gone map[uint32]bool, err error) {
+func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progress) (fresh []want, gone map[uint32]bool, err error) {
 	gone = map[uint32]bool{}
 	if s.chooser == nil && base.whole && f.UIDNext > 0 && base.entry.UIDNext > 0 {
-		if fresh, err = s.listFrom(base.entry.UIDNext, f.UIDNext); err != nil {
+		if fresh, err = s.listFrom(base, f.UIDNext); err != nil {
 			return nil, nil, err
 		}
 		if s.box.UIDNext == f.UIDNext && int(s.box.Messages) == len(base.held)+len(fresh) {
 			return fresh, gone, nil
 		}
 	}
+	for i := range base.held {
+		s.maybe = append(s.maybe, base.held[i].uid)
+	}
 	wants, err := s.chosen(f.UIDNext)
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := s.tellClaims(done); err != nil {
+		return nil, nil, err
+	}
+	if s.contradictory() {
+		fresh = slices.DeleteFunc(wants, func(w want) bool { return base.knows(w.uid) })
+		return fresh, gone, nil
 	}
 	there := 0
 	for _, h := range base.held {
@@ -174,21 +213,22 @@ func (s *source) compare(f *stream.Folder, base *baseFolder) (fresh []want, gone
 			gone[h.uid] = true
 		}
 	}
-	fresh = slices.DeleteFunc(wants, func(w want) bool {
-		_, known := base.find(w.uid)
-		return known
-	})
+	fresh = slices.DeleteFunc(wants, func(w want) bool { return base.knows(w.uid) })
 	return fresh, gone, nil
 }
 
-// listFrom lists the messages of the open folder from one UID to before another.
-func (s *source) listFrom(from, next uint32) ([]want, error) {
+// listFrom lists the messages of the open folder that the base does not have,
+// from its UIDNEXT to before another.
+func (s *source) listFrom(base *baseFolder, next uint32) ([]want, error) {
 	var wants []want
+	from := base.entry.UIDNext
 	if from >= next {
 		return nil, nil
 	}
 	err := s.box.FetchAll(s.ctx, from, next-1, imapconn.Items{InternalDate: true, Size: true}, 0, func(m *imapconn.Message) error {
-		wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate)})
+		if !base.knows(m.UID) {
+			wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate)})
+		}
 		return nil
 	})
 	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.uid, b.uid) })

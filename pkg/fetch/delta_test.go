@@ -137,6 +137,8 @@ func (l *lively) answer(out io.Writer, command string) string {
 		return l.refuses
 	case strings.HasPrefix(verb, "UID FETCH"):
 		l.fetch(out, verb)
+	case strings.HasPrefix(verb, "FETCH 1:*"):
+		l.fetch(out, "UID "+verb)
 	case strings.HasPrefix(verb, "NAMESPACE"):
 		return "BAD what"
 	}

@@ -124,6 +124,9 @@ func (e *export) contents(begin *stream.Begin) error {
 	if err != nil {
 		return err
 	}
+	if err := e.lookBehind(contents); err != nil {
+		return err
+	}
 	toc, failed := e.order(contents.Folders()), contents.Failed
 	for _, note := range contents.Notes {
 		e.opt.Warn("%s", note)
@@ -209,7 +212,7 @@ func (e *export) messages() error {
 				}
 				continue
 			}
-			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 {
+			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 && done.Messages >= int64(f.Messages) {
 				if src.chooser != nil {
 					src.leftOut += done.LeftOut(int64(f.Messages))
 				}
@@ -238,7 +241,7 @@ func (s *source) visit(f *stream.Folder, done stream.Progress) error {
 
 // examine opens a folder that was listed and calls work.
 func (s *source) examine(f *stream.Folder, work func() error) error {
-	s.folder = f
+	s.folder, s.claims, s.maybe = f, nil, nil
 	wire, err := folder.ToWire(f.Name)
 	if err != nil {
 		return err

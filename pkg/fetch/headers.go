@@ -47,6 +47,9 @@ func (s *source) headers(wants []want) error {
 		}
 		b.failRest(wants, err)
 	}
+	if err := s.sameAgain(b.items); err != nil {
+		return err
+	}
 	for _, w := range wants {
 		if w.skip {
 			b.items = append(b.items, s.chooser.skip(w.uid))

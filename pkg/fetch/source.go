@@ -43,8 +43,10 @@ type source struct {
 	gmail    bool           // labels are asked for
 	folder   *stream.Folder // that is read now
 	box      *imapconn.Selected
-	unstable bool     // its UIDVALIDITY is another at each look
-	chooser  *chooser // nil: all are taken
+	claims   *imapconn.Claims // what the server says of the open folder, held against its listing
+	maybe    []uint32         // UIDs that the base has of it
+	unstable bool             // its UIDVALIDITY is another at each look
+	chooser  *chooser         // nil: all are taken
 	listed   int64
 	leftOut  int64
 	pacer    *limit.Pacer
@@ -155,12 +157,12 @@ func (s *source) hand(it item) error {
 // messages exports the messages of the open folder with UIDs before next, 0
 // meaning all, that an earlier run has not done.
 func (s *source) messages(next uint32, done stream.Progress) error {
-	if next == 1 {
-		return nil
-	}
 	// Messages that are done count for who looks like whom.
 	wants, err := s.chosen(next)
 	if err != nil {
+		return err
+	}
+	if err := s.tellClaims(done); err != nil {
 		return err
 	}
 	from := slices.IndexFunc(wants, func(w want) bool { return w.uid > done.LastUID })
@@ -220,7 +222,7 @@ func (s *source) export(wants []want) error {
 func (s *source) list(next uint32, items imapconn.Items, see func(*imapconn.Message, *want)) ([]want, error) {
 	var wants []want
 	seed := maphash.MakeSeed()
-	err := s.box.FetchAll(s.ctx, 1, last(next), items, 0, func(m *imapconn.Message) error {
+	err := s.box.FetchAll(s.ctx, 1, 0, items, 0, func(m *imapconn.Message) error {
 		// One that could not be listed is asked for again with its body.
 		w := want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate), look: look(seed, m.Size, m.InternalDate)}
 		if see != nil {
@@ -229,15 +231,15 @@ func (s *source) list(next uint32, items imapconn.Items, see func(*imapconn.Mess
 		wants = append(wants, w)
 		return nil
 	})
+	if err == nil {
+		wants, err = s.reconcile(wants)
+	}
+	if err == nil {
+		wants, err = s.counted(wants, next)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(wants) < int(s.folder.Messages) {
-		if wants, err = s.searched(wants, last(next)); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortFunc(wants, func(a, b want) int { return int(int64(a.uid) - int64(b.uid)) })
 	looks := make([]uint64, len(wants))
 	for i := range wants {
 		looks[i] = wants[i].look
@@ -248,23 +250,4 @@ func (s *source) list(next uint32, items imapconn.Items, see func(*imapconn.Mess
 		wants[i].twin = at+1 < len(looks) && looks[at+1] == wants[i].look
 	}
 	return wants, nil
-}
-
-// searched adds the messages that the server knows and the listing did not have:
-// there are fewer than STATUS said, be it that some were expunged since.
-func (s *source) searched(wants []want, to uint32) ([]want, error) {
-	uids, err := s.box.UIDs(s.ctx, 1, to)
-	if refused(err) {
-		return wants, nil // the server has said what it can
-	}
-	known := make(map[uint32]bool, len(wants))
-	for _, w := range wants {
-		known[w.uid] = true
-	}
-	for _, uid := range uids {
-		if !known[uid] {
-			wants = append(wants, want{uid: uid, claim: -1, open: s.chooser != nil})
-		}
-	}
-	return wants, err
 }

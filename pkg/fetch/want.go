@@ -66,14 +66,6 @@ func unpackDate(n int64) string {
 	return time.Unix(n>>12, 0).In(zone).Format("2006-01-02T15:04:05-07:00")
 }
 
-// last turns a UIDNEXT into the UID of the last message; 0 stays open.
-func last(next uint32) uint32 {
-	if next == 0 {
-		return 0
-	}
-	return next - 1
-}
-
 // find returns where a UID stands among wants, which are sorted by UID.
 func find(wants []want, uid uint32) int {
 	i, _ := slices.BinarySearchFunc(wants, uid, func(w want, uid uint32) int { return int(int64(w.uid) - int64(uid)) })

@@ -77,6 +77,9 @@ func (s *source) window(wants []want) (int, error) {
 		}
 		b.failRest(wants, err)
 	}
+	if err := s.sameAgain(b.items); err != nil {
+		return 0, err
+	}
 	b.sort()
 	if done < len(wants) {
 		b.items = slices.DeleteFunc(b.items, func(it item) bool { return it.uid >= wants[done].uid })

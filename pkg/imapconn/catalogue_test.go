@@ -86,11 +86,11 @@ func TestMeasure(t *testing.T) {
 	server := newScript(t, allCaps, rule{when: "UID FETCH 1:*", times: 1, close: true}, rule{when: "UID FETCH 1:* (UID INTERNALDATE RFC822.SIZE)", reply: lines + ok},
 		rule{when: "UID SEARCH", reply: "* SEARCH 3 4 5\r\n" + ok}, rule{when: "UID FETCH 3:5 (UID INTERNALDATE RFC822.SIZE)", reply: lines + ok}, rule{when: `EXAMINE "no"`, reply: "TAG NO closed\r\n"})
 	s := server.open()
-	got, err := s.Measure(context.Background(), &Mailbox{Name: "a", Wire: "a"})
+	got, err := s.Measure(context.Background(), &Mailbox{Name: "a", Wire: "a"}, 0)
 	if want := (Extent{1900, 700, 4, "2020-01-02T03:04:05+02:00", "2020-01-02T02:04:05+00:00"}); got.Extent != want || got.Err != nil || err != nil {
 		t.Errorf("%+v %v", got, err)
 	}
-	if got, err := s.Measure(context.Background(), &Mailbox{Name: "no", Wire: "no"}); err != nil || got.Reason != Refused || exit.CodeOf(got.Err) != exit.Partial {
+	if got, err := s.Measure(context.Background(), &Mailbox{Name: "no", Wire: "no"}, 0); err != nil || got.Reason != Refused || exit.CodeOf(got.Err) != exit.Partial {
 		t.Error(got, err)
 	}
 	if n := len(server.sent("SELECT")); n > 0 {

@@ -40,7 +40,9 @@ type conn struct {
 	alerts          int       // that came
 	slowed          bool      // the server said that it throttles us
 	exists          uint32    // messages in the selected mailbox
+	entered         bool      // a mailbox was opened, whatever is selected now
 	expunges        int       // messages that vanished from it
+	gone            int       // messages of it that were asked for and taken for expunged
 	noise           int       // responses since the last progress
 	strays          int       // lines since the last command that are no responses
 

@@ -14,7 +14,7 @@ import (
 // is its name as the server spells it. It does not resume: what became of a
 // DELETE whose answer was lost is for a listing to tell.
 func (s *Session) Delete(ctx context.Context, wire string) error {
-	if s.selected != nil { // some servers refuse to remove what is selected
+	if s.c.entered { // some servers refuse to remove what is selected, or hang up
 		if _, err := s.Examine(ctx, folder.Inbox); err != nil {
 			return err
 		}

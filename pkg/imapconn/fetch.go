@@ -90,6 +90,7 @@ type fetcher struct {
 type special struct {
 	alone  bool // ask for it alone
 	exists bool // the server has it
+	hidden bool // it neither shows it nor says that it is gone
 	kills  int  // connections that it ended, alone
 }
 
@@ -291,6 +292,9 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 		m.got |= gotUID
 	}
 	i, ok := f.find(m.UID)
+	if ok && f.done[i] && m.got&(gotHeader|gotBody) != 0 {
+		f.x.noteTwice(m.UID)
+	}
 	if !ok || f.done[i] {
 		return nil // unsolicited, or a second time
 	}

@@ -232,7 +232,7 @@ func TestFetchCancelled(t *testing.T) {
 
 // TestFetchCommands keeps commands short.
 func TestFetchCommands(t *testing.T) {
-	s := newScript(t, allCaps)
+	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* 0 EXISTS\r\n* OK [UIDVALIDITY 9] .\r\n" + ok})
 	var odd []uint32
 	for u := uint32(1_000_000_001); len(odd) < 3000; u += 2 {
 		odd = append(odd, u)
@@ -305,7 +305,10 @@ func TestFetchPart(t *testing.T) {
 		{"wrong origin", []rule{{when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<0> {3}\r\nabc)\r\n" + ok}}, "", "message 7: not-returned"},
 		{"whole message in place of the part", []rule{{when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[] {3}\r\nabc)\r\n" + ok}}, "", "message 7: not-returned"},
 		{"more than asked for", []rule{{when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<4> {4}\r\nabcd)\r\n" + ok}}, "", "message 7: not-returned"},
-		{"gone", nil, "", "message 7 is gone"},
+		{"gone", []rule{{when: "NOOP", reply: "* 3 EXPUNGE\r\n" + ok}}, "", "message 7 is gone"},
+		{"gone, and not said to be", []rule{{when: "FETCH 1:*", reply: "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 8)\r\n" + ok}}, "", "message 7 is gone"},
+		{"hidden", []rule{{when: "FETCH 1:*", reply: "* 1 FETCH (UID 1)\r\n* 3 FETCH (UID 8)\r\n" + ok}}, "", "message 7: contradiction: neither FETCH nor SEARCH knows the message, and EXISTS still counts it"},
+		{"hidden, and no answer", nil, "", "message 7: contradiction: neither FETCH nor SEARCH knows the message, and EXISTS still counts it"},
 		{"refused", []rule{{when: "UID FETCH 7", reply: "TAG NO no\r\n"}}, "", "message 7: refused: no"},
 		{"cut once", []rule{{when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<4> {3}\r\na", close: true, times: 1}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<4> {3}\r\nabc)\r\n" + ok}}, "abc", ""},
 		{"cut always", []rule{{when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<4> {3}\r\na", close: true}}, "", "message 7: unreadable"},

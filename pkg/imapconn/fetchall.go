@@ -95,6 +95,10 @@ func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to 
 		return err
 	}
 	need := f.want.items()
+	if f.m.UID == 0 || seen.has(f.m.UID) {
+		f.doubtUID()
+		return nil
+	}
 	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || f.want.Body && f.isShort(&f.m.Message) {
 		return nil
 	}
@@ -125,4 +129,16 @@ func (f *fetcher) settleSwept(err error, seen *uidMarks) error {
 		f.held = nil
 	}
 	return f.releaseSwept(seen)
+}
+
+// doubtUID notes an answer for the UID 0, or for a message that has been answered
+// for: several messages may have one UID.
+func (f *fetcher) doubtUID() {
+	if f.m.got&gotUID == 0 || f.m.got&^(gotUID|gotFlags) == 0 {
+		return
+	}
+	f.x.doubted++
+	if f.m.got&(gotHeader|gotBody) != 0 {
+		f.x.noteTwice(f.m.UID)
+	}
 }

@@ -3,6 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -59,19 +60,50 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 		return f.x.s.folderError(f.ctx, err, exit.Temporary, "look for messages of", f.x.Wire)
 	}
 	f.lookups = 0
+	unseen := slices.DeleteFunc(slices.Clone(missing), present.has)
+	gone := &uidMarks{}
+	if len(unseen) > 0 {
+		if gone, err = f.x.expunged(f.ctx, unseen, present); err != nil {
+			if errors.Is(err, errReplaced) {
+				return nil // begin anew
+			}
+			return err
+		}
+	}
+	hidden := false
 	for _, uid := range missing {
-		if !present.has(uid) {
+		s := f.special[uid]
+		switch {
+		case gone.has(uid):
 			if err := f.tell(&Message{UID: uid, State: Gone, Size: -1, Literal: -1}); err != nil {
 				return err
 			}
 			continue
+		case present.has(uid):
+		case s.hidden && no != nil:
+			if err := f.verdict(uid, no); err != nil {
+				return err
+			}
+			continue
+		case s.hidden: // on a new connection too
+			text := fmt.Sprintf("neither FETCH nor SEARCH knows the message, and EXISTS still counts it: %d messages", f.x.s.c.exists)
+			if err := f.fail(uid, Contradiction, text); err != nil {
+				return err
+			}
+			continue
+		default:
+			s.alone, s.hidden, hidden = true, true, true
+			f.special[uid] = s
+			continue
 		}
-		s := f.special[uid]
 		s.alone, s.exists = true, true
 		f.special[uid] = s
 		if no != nil { // one of them is to blame, and the first the likeliest
 			break
 		}
+	}
+	if hidden {
+		f.x.s.Close() // what a new connection remembers is another matter
 	}
 	return nil
 }

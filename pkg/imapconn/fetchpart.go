@@ -162,7 +162,14 @@ func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted)
 	case err != nil:
 		return nil, err
 	case !present.has(uid):
-		return nil, &PartError{UID: uid, State: Gone}
+		gone, err := x.expunged(ctx, []uint32{uid}, present)
+		switch {
+		case err != nil:
+			return nil, err
+		case gone.has(uid):
+			return nil, &PartError{UID: uid, State: Gone}
+		}
+		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: "neither FETCH nor SEARCH knows the message, and EXISTS still counts it"}
 	}
 	return nil, &PartError{UID: uid, State: Failed, Reason: NotReturned}
 }

@@ -43,9 +43,12 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 	}
 	s.selected = nil // another mailbox will be
 	replies, err := ask(ctx, s, wires, question[opened]{
-		command: func(c *conn, wire string) *command { return c.command("EXAMINE").astring(wire) },
-		gather:  func(c *conn, resp *response, o *opened) { o.take(c, resp) },
-		others:  asked - len(places),
+		command: func(c *conn, wire string) *command {
+			c.entered = true
+			return c.command("EXAMINE").astring(wire)
+		},
+		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
+		others: asked - len(places),
 	})
 	s.selected = nil
 	if err != nil {

@@ -3,6 +3,8 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -19,24 +21,33 @@ type Extent struct {
 type Measured struct {
 	Extent
 	Err    error
-	Reason Reason // of Err: Refused, Unreadable or UIDValidityChanged
+	Reason Reason // of Err: Refused, Unreadable, UIDValidityChanged or Contradiction
 }
 
 // Measure asks for the size and the arrival date of every message in a
-// mailbox. It resumes, and selects the mailbox for reading. The error is one
-// that does not concern this mailbox alone.
-func (s *Session) Measure(ctx context.Context, box *Mailbox) (Measured, error) {
+// mailbox, of which STATUS said that it holds told. It resumes, and selects the
+// mailbox for reading. The error is one that does not concern this mailbox alone.
+func (s *Session) Measure(ctx context.Context, box *Mailbox, told uint32) (Measured, error) {
 	var meter Meter
+	var uids []uint32
+	var claims *Claims
 	x, err := s.Examine(ctx, box.Wire)
 	if err == nil {
 		err = x.FetchAll(ctx, 1, 0, Items{Size: true, InternalDate: true}, 0, func(m *Message) error {
+			uids = append(uids, m.UID)
 			if m.State == Have {
 				meter.Add(m.UID, m.Size, m.InternalDate)
 			}
 			return nil
 		})
 	}
+	if err == nil {
+		slices.Sort(uids)
+		claims, err = x.Reconcile(ctx, told, uids, nil)
+	}
 	switch {
+	case err == nil && claims.Text != "":
+		return Measured{Err: fmt.Errorf("folder %s: %s", quote(box.Name), claims.Text), Reason: Contradiction}, nil
 	case err == nil:
 		return Measured{Extent: meter.Extent}, nil
 	case errors.Is(err, errReplaced):

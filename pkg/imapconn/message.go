@@ -47,8 +47,9 @@ const (
 	UIDValidityChanged Reason = "uidvalidity-changed"
 	// FolderLost: the folder cannot be opened any more.
 	FolderLost Reason = "folder-lost"
-	// Contradiction: the server gives empty bodies, or less than half of what
-	// its RFC822.SIZE says, each time; Message.Text has both numbers.
+	// Contradiction: what the server says differs each time it is asked: bodies
+	// that are empty, or less than half of what it says, messages that it counts
+	// and does not show, UIDs that several messages have.
 	Contradiction Reason = "contradiction"
 )
 

@@ -23,8 +23,10 @@ type Selected struct {
 	s       *Session
 	command string // SELECT or EXAMINE
 	opened  time.Time
-	silent  int   // messages for which this server did not give an item though it was asked for that alone
-	givenUp error // why no message of it is asked for any more, or nil
+	doubted int      // answers that came a second time for one UID, or for the UID 0
+	twice   []uint32 // messages that were answered for twice
+	silent  int      // messages for which this server did not give an item though it was asked for that alone
+	givenUp error    // why no message of it is asked for any more, or nil
 
 	wholeHeaders bool   // its server sends header fields with the whole header only
 	smallParts   uint32 // UID of the message that can be had in small parts only
@@ -57,7 +59,7 @@ func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
 	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command, opened: time.Now()}}
 	x := &o.Selected
 	s.selected = nil
-	c.exists, c.expunges = unknownExists, 0
+	c.exists, c.expunges, c.gone, c.entered = unknownExists, 0, 0, true
 	resp, err := c.run(c.command(command).astring(wire), func(resp *response) error {
 		o.take(c, resp)
 		return nil

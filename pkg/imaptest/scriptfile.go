@@ -143,7 +143,7 @@ func (s *Script) messageLine(w []string, block []string) error {
 	if len(block) > 0 {
 		m.Octets = strings.Join(block, "\r\n") + "\r\n"
 	}
-	s.Store.Add(w[0], m)
+	s.Store.put(w[0], m)
 	return nil
 }
 

@@ -101,10 +101,21 @@ func (s *ScriptStore) Add(folder string, m *ScriptMessage) {
 	s.folder(folder, true).add(m)
 }
 
+// put is Add for a message that may have the UID 0.
+func (s *ScriptStore) put(folder string, m *ScriptMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.folder(folder, true).put(m)
+}
+
 func (f *ScriptFolder) add(m *ScriptMessage) {
 	if m.UID == 0 {
 		m.UID = f.UIDNext
 	}
+	f.put(m)
+}
+
+func (f *ScriptFolder) put(m *ScriptMessage) {
 	f.UIDNext = max(f.UIDNext, m.UID+1)
 	f.messages = append(f.messages, m)
 }

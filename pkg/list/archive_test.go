@@ -187,7 +187,8 @@ func TestCheckNamesWhatIsLost(t *testing.T) {
 	}
 }
 
-// What had failed before is named, and is no damage.
+// What had failed before is named, and is no damage; but an archive in which a
+// folder has failed is not whole.
 func TestCheckOfFailures(t *testing.T) {
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{})
@@ -207,7 +208,7 @@ func TestCheckOfFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, findings, err := verdict(t, out.Bytes())
-	if err != nil || v.Verdict != "whole" || v.Failed != 2 || len(findings) != 2 || findings[0].Type != "failed" || findings[0].UID != 1 {
+	if exit.CodeOf(err) != exit.Partial || v.Verdict != "incomplete" || v.Exit != 3 || v.Failed != 2 || len(findings) != 2 || findings[0].Type != "failed" || findings[0].UID != 1 {
 		t.Errorf("%v, %+v, %+v", err, v, findings)
 	}
 }

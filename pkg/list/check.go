@@ -43,7 +43,7 @@ const (
 // Verdict is what was checked, and what came of it.
 type Verdict struct {
 	Type     string `json:"type"`    // check
-	Verdict  string `json:"verdict"` // whole, damaged, cut or aborted
+	Verdict  string `json:"verdict"` // whole, incomplete, damaged, cut or aborted
 	Streams  int    `json:"streams"`
 	Records  int64  `json:"records"`
 	Folders  int    `json:"folders"`
@@ -60,7 +60,8 @@ type Verdict struct {
 
 // Check reads and hashes all that a stream holds, or several one after the
 // other: structure, counts, hashes and every body. It names what is lost, and
-// ends in an error with the code exit.Data if anything is.
+// ends in an error with the code exit.Data if anything is, or exit.Partial if a
+// folder could not be read whole when the archive was made.
 func Check(in *stream.Reader, opt CheckOptions, out io.Writer) error {
 	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"}}
 	err := c.read(in)
@@ -80,6 +81,9 @@ type checker struct {
 	begin *stream.Begin // of the stream that is read, nil between two
 	toc   []*stream.Folder
 	here  map[string]*presence
+	// unsure are folders that have failed, or about whose messages their server
+	// contradicted itself, and that no later stream has tried again.
+	unsure map[place]bool
 
 	open   *stream.Message // its parts are under way
 	hash   hash.Hash
@@ -87,6 +91,11 @@ type checker struct {
 	bad    error
 	octets []byte
 }
+
+// place is a folder of an account.
+type place struct{ user, host, folder string }
+
+func (c *checker) placeOf(folder string) place { return place{c.begin.User, c.begin.Host, folder} }
 
 // presence is what is here of a folder.
 type presence struct {
@@ -122,6 +131,7 @@ func (c *checker) record(rec stream.Record) error {
 	case *stream.Folder:
 		c.toc = append(c.toc, r)
 		c.here[r.Name] = &presence{}
+		delete(c.unsure, c.placeOf(r.Name))
 		c.sum.Folders++
 	case *stream.Vanished:
 		c.seen.Vanish(c.begin, r)
@@ -227,6 +237,12 @@ func (c *checker) failed(f *stream.Failed) error {
 		c.account(f.Folder, f.UID)
 	}
 	c.sum.Failed++
+	if f.UID == 0 || f.Reason == stream.ReasonContradiction {
+		if c.unsure == nil {
+			c.unsure = map[place]bool{}
+		}
+		c.unsure[c.placeOf(f.Folder)] = true
+	}
 	return c.out.finding(&Finding{Type: "failed", Folder: f.Folder, UIDValidity: f.UIDValidity, UID: f.UID, Reason: string(f.Reason), Text: f.Text})
 }
 
@@ -292,6 +308,9 @@ func (c *checker) finish() error {
 	if c.sum.Verdict != "whole" {
 		c.sum.Exit = int(exit.Data)
 	}
+	if c.sum.Verdict == "whole" && len(c.unsure) > 0 {
+		c.sum.Verdict, c.sum.Exit = "incomplete", int(exit.Partial)
+	}
 	if err := c.out.verdict(&c.sum); err != nil {
 		return err
 	}
@@ -301,6 +320,8 @@ func (c *checker) finish() error {
 	switch {
 	case c.sum.Exit == 0:
 		return nil
+	case c.sum.Verdict == "incomplete":
+		return exit.Errorf(exit.Partial, "the archive is incomplete: %s could not be read whole when it was made", several(int64(len(c.unsure)), "folder"))
 	case c.sum.Lost > 0:
 		return exit.Errorf(exit.Data, "the archive is %s: %s lost", c.sum.Verdict, several(c.sum.Lost, "message"))
 	}

@@ -266,7 +266,7 @@ func (r *reading) measure() error {
 			f.Octets = 0
 			continue
 		}
-		m, err := r.session.Measure(r.ctx, &r.boxes[i])
+		m, err := r.session.Measure(r.ctx, &r.boxes[i], f.Messages)
 		if err != nil {
 			return err
 		}

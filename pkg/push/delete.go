@@ -247,6 +247,10 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 		g.stay("uidvalidity-changed", fmt.Sprintf("the folder's UIDVALIDITY was %d when the plan was made and is %d now", g.validity, box.UIDValidity))
 		return nil, nil
 	}
+	if why, err := p.contradiction(g.target, box); err != nil || why != "" {
+		g.stay(string(imapconn.Contradiction), why)
+		return nil, err
+	}
 	recipe, err := headerkey.ParseRecipe(g.begin.Key)
 	if err != nil {
 		return nil, exit.Errorf(exit.Data, "the plan's key recipe: %g", err)
@@ -267,6 +271,24 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 	}
 	g.judge(seen)
 	return box, p.guardMarked(box, g)
+}
+
+// contradiction says in what the server contradicts itself about a folder, ""
+// if it does not. It is asked once a folder.
+func (p *pusher) contradiction(target string, box *imapconn.Selected) (string, error) {
+	why, known := p.contradictions[target]
+	if known {
+		return why, nil
+	}
+	why, err := box.Contradiction(p.desk.ctx)
+	if err != nil {
+		return "", err
+	}
+	if p.contradictions == nil {
+		p.contradictions = map[string]string{}
+	}
+	p.contradictions[target] = why
+	return why, nil
 }
 
 // sighting is what is seen of one message.

@@ -135,7 +135,11 @@ type pusher struct {
 	subscribed map[string]bool   // targets that somebody asked to subscribe
 	rights     map[string]string // letters that the destination knows, by identifier
 	warned     map[string]bool
-	labels     struct {
+	unsure     map[string]bool // destination folders of source folders that have failed, by the plan
+	// contradictions are what servers contradict themselves in, by the folder of
+	// the destination; "": in nothing.
+	contradictions map[string]string
+	labels         struct {
 		names   map[string]string // of the source's folders at the destination
 		waiting []labelled        // of the target that is filled
 		seen    bool              // a message of the plan has some, or is known to have none
@@ -230,6 +234,7 @@ func (p *pusher) record(rec stream.Record) error {
 	case *stream.Failed:
 		x := Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text}
 		if r.UID == 0 {
+			p.keepFlags(r.Folder)
 			return p.tellFolder(x)
 		}
 		return p.tell(x)

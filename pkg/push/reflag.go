@@ -92,6 +92,10 @@ func (p *pusher) reflagHeld(reason, why string) error {
 	f.held = nil
 	for i := range held {
 		r := f.change(&held[i])
+		reason, why := reason, why
+		if why == "" && p.unsure[r.Target] {
+			reason, why = "incomplete", "a source folder that goes there has failed"
+		}
 		if why == "" {
 			if err := p.gather(r); err != nil {
 				return err
@@ -106,6 +110,19 @@ func (p *pusher) reflagHeld(reason, why string) error {
 		}
 	}
 	return p.reflagAll()
+}
+
+// keepFlags notes that a source folder has failed: no flag is taken away where
+// it goes.
+func (p *pusher) keepFlags(folder string) {
+	if p.unsure == nil {
+		p.unsure = map[string]bool{}
+	}
+	for _, f := range p.toc {
+		if f.Name == folder {
+			p.unsure[p.targetOf(f)] = true
+		}
+	}
 }
 
 // ofChange begins the receipt of a change of flags.

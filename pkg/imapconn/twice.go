@@ -1,0 +1,63 @@
+package imapconn
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+)
+
+// noteTwice notes a message that was answered for twice.
+func (x *Selected) noteTwice(uid uint32) {
+	if len(x.twice) < maxTwice && !slices.Contains(x.twice, uid) {
+		x.twice = append(x.twice, uid)
+	}
+}
+
+// maxTwice bounds how many of them are asked for again.
+const maxTwice = 1000
+
+// Twice returns the UIDs, sorted, of messages whose header or body has come twice
+// from Fetch or FetchAll, and forgets them: SameEachTime tells whether what came
+// was the same.
+func (x *Selected) Twice() []uint32 {
+	twice := x.twice
+	x.twice = nil
+	slices.Sort(twice)
+	return twice
+}
+
+// SameEachTime asks for the body of a message alone, and returns the sha256 of
+// its octets if all answers have the same. The text says what differs. It
+// resumes.
+func (x *Selected) SameEachTime(ctx context.Context, uid uint32) (sum [sha256.Size]byte, text string, err error) {
+	sums := map[[sha256.Size]byte]bool{}
+	want := wanted{Items: Items{Body: true}, maxBody: maxTwiceBody}
+	err = x.do(ctx, func(c *conn) error {
+		clear(sums)
+		var m fetched
+		_, err := c.run(c.command(fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[])", uid)), func(resp *response) error {
+			if resp.typ != "FETCH" {
+				return nil
+			}
+			err := c.fetchResponse(&m, &want)
+			if err == nil && m.UID == uid && m.got&gotBody != 0 {
+				sum = sha256.Sum256(m.Body)
+				sums[sum] = true
+				c.progress()
+			}
+			return err
+		})
+		if x.s.isAnswer(err) {
+			return nil
+		}
+		return err
+	})
+	if err == nil && len(sums) != 1 {
+		text = fmt.Sprintf("the server gives UID %d with %d different bodies", uid, len(sums))
+	}
+	return sum, text, err
+}
+
+// maxTwiceBody is the largest body that is asked for again, in octets.
+const maxTwiceBody = 64 << 20
