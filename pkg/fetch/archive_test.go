@@ -193,8 +193,8 @@ func TestArchiveChoice(t *testing.T) {
 	}
 }
 
-// A message whose octets are not its own is failed where they decide, and
-// copied where nobody looks at them.
+// A message whose octets are not its own is failed, whatever is chosen: a new
+// archive vouches for them.
 func TestDamagedMessageInAnArchive(t *testing.T) {
 	addr, _ := mailbox(t)
 	data := archiveOf(t, addr)

@@ -109,7 +109,7 @@ func (s *Script) folderLine(w []string) error {
 // block, if there is one, is the message's text.
 func (s *Script) messageLine(w []string, block []string) error {
 	if len(w) < 2 {
-		return fmt.Errorf("message FOLDER UID ...")
+		return fmt.Errorf("usage: message FOLDER UID [key=value]")
 	}
 	uid, err := strconv.ParseUint(w[1], 10, 64)
 	if err != nil {
