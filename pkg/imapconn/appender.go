@@ -139,7 +139,7 @@ func appendUIDs(st *status, n int) (validity uint32, uids []uint32) {
 	if uids = expandSet(strings.TrimSpace(set), n); len(uids) != n {
 		return 0, nil
 	}
-	return number32(v), uids
+	return validityOf(v), uids
 }
 
 // refused sees to the refusal of messages, of which begun went out, before

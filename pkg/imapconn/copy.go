@@ -104,7 +104,7 @@ func (x *Selected) copySet(ctx context.Context, set, wire string) (*status, erro
 // the messages that were to be copied.
 func copyUIDs(st *status, asked []uint32) (validity uint32, uids map[uint32]uint32) {
 	words := strings.Fields(st.args)
-	if st.code != "COPYUID" || len(words) != 3 || number32(words[0]) == 0 {
+	if st.code != "COPYUID" || len(words) != 3 || validityOf(words[0]) == 0 {
 		return 0, nil
 	}
 	from, to := expandSet(words[1], len(asked)), expandSet(words[2], len(asked))
@@ -119,5 +119,5 @@ func copyUIDs(st *status, asked []uint32) (validity uint32, uids map[uint32]uint
 		}
 		uids[uid], there[to[i]] = to[i], true
 	}
-	return number32(words[0]), uids
+	return validityOf(words[0]), uids
 }

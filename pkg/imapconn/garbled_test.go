@@ -262,3 +262,38 @@ func TestFetchPartSmaller(t *testing.T) {
 		}
 	}
 }
+
+// TestRelogin: a session that the server has lost is made anew, and the command
+// given again.
+func TestRelogin(t *testing.T) {
+	for _, refusal := range []string{"TAG BAD User is authenticated but not connected.\r\n", "TAG NO [Error=\"Microsoft.Exchange.Data.Storage.WrongServerException: Cross Server access is not allowed for mailbox joe\"]\r\n",
+		"TAG BAD WrongServerException\r\n", "* BYE Session invalidated - AccessTokenExpired\r\n"} {
+		for _, when := range []string{"EXAMINE", "UID FETCH", "STATUS", "LIST", "APPEND", "UID SEARCH"} {
+			server := newScript(t, allCaps, rule{when: "UID FETCH 1 (UID RFC822.SIZE BODY", reply: "* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n" + ok},
+				rule{when: "UID FETCH 2:3 (UID RFC822.SIZE BODY", reply: "* 2 FETCH (UID 2 BODY[] {1}\r\nb)\r\n* 3 FETCH (UID 3 BODY[] {1}\r\nc)\r\n" + ok}, rule{when: "UID FETCH 1:3", reply: "* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n* 2 FETCH (UID 2 BODY[] {1}\r\nb)\r\n* 3 FETCH (UID 3 BODY[] {1}\r\nc)\r\n" + ok},
+				rule{when: "UID SEARCH", reply: "* SEARCH 1\r\n" + ok}, rule{when: "STATUS", reply: "* STATUS a (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3)\r\nTAG OK\r\n"}, rule{when: "APPEND", reply: ok})
+			s, ctx := server.open(), context.Background()
+			server.set(func(script *script) {
+				script.rules = append([]*rule{{when: when, reply: refusal, times: 1, close: strings.HasPrefix(refusal, "*")}}, script.rules...)
+			})
+			x := s.box(t)
+			equalLists(t, fetchShown(t, x, Items{Body: true}), []string{`1 "a"`, `2 "b"`, `3 "c"`})
+			if uids, err := x.Search(ctx, nil); err != nil || len(uids) != 1 {
+				t.Errorf("%s %q: %v %v", when, refusal, uids, err)
+			}
+			if _, err := s.List(ctx, 0); err != nil {
+				t.Errorf("%s %q: %v", when, refusal, err)
+			}
+			if results, err := s.Status(ctx, boxesOf("a"), false); err != nil || results[0].Err != nil {
+				t.Errorf("%s %q: %v %v", when, refusal, results, err)
+			}
+			missing := func(refused []int) ([]int, error) { return refused, nil }
+			if err := s.Append(ctx, "box", []AppendMessage{message("a")}, func(int, AppendResult) {}, missing); err != nil && when != "APPEND" {
+				t.Errorf("%s %q: %v", when, refusal, err)
+			}
+			if n := server.server.Connections(); n != 2 && when != "APPEND" {
+				t.Errorf("%s %q: %d connections", when, refusal, n)
+			}
+		}
+	}
+}

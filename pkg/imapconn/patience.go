@@ -92,6 +92,9 @@ func (s *Session) hold(ctx context.Context, t *trouble, no *imap.Error) (again b
 		return false, nil
 	}
 	s.held++
+	if relogin.MatchString(no.Text) && s.c != nil && s.c.step == Ready {
+		s.c.lost(errors.New("the server has lost the session"))
+	}
 	pause = min(pause, s.o.maxWait())
 	if pause >= time.Second {
 		s.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(s.o.Host), round(pause), s.held, most, &refusal{no}))
@@ -145,7 +148,7 @@ func (s *Session) insist(ctx context.Context, command func() error) error {
 			s.calm()
 		}
 		var no *imap.Error
-		if !errors.As(err, &no) || IsBusy(err) {
+		if !errors.As(err, &no) || IsBusy(err) || relogin.MatchString(no.Text) {
 			return err
 		}
 		if again, held := s.given(ctx, err); !again || held != nil {
@@ -238,7 +241,7 @@ func (s *Session) heed(ctx context.Context, err error) (waited bool, _ error) {
 	}
 	t := troubleOf(no)
 	var away *awayError // who turns us away for now means the account, whatever the words
-	if t == nil || t.kind != throttled && !errors.As(err, &away) {
+	if t == nil || t.kind != throttled && !errors.As(err, &away) && !relogin.MatchString(no.Text) {
 		return false, nil
 	}
 	again, held := s.hold(ctx, t, no)

@@ -189,5 +189,9 @@ func (resp *response) err() error {
 	if typ != imap.StatusResponseTypeNo {
 		typ = imap.StatusResponseTypeBad
 	}
-	return &imap.Error{Type: typ, Code: imap.ResponseCode(resp.status.code), Text: serverText(resp.status.text)}
+	code, text := resp.status.code, resp.status.text
+	if strings.HasPrefix(code, "ERROR=") { // Exchange: the name of an exception, no code
+		code, text = "", strings.TrimSpace("["+code+" "+resp.status.args+"] "+text)
+	}
+	return &imap.Error{Type: typ, Code: imap.ResponseCode(code), Text: serverText(text)}
 }

@@ -174,12 +174,12 @@ func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint3
 func (c *conn) searchNumbers(found func(uint32)) {
 	for {
 		c.blanks()
-		n, ok := c.number32()
+		n, ok := c.number()
 		if !ok {
 			return
 		}
-		if n != 0 {
-			found(n)
+		if n != 0 && n <= 1<<32-1 {
+			found(uint32(n))
 		}
 	}
 }

@@ -106,7 +106,7 @@ const unknownExists = 1<<32 - 1
 func (x *Selected) note(st *status) {
 	switch st.code {
 	case "UIDVALIDITY":
-		x.UIDValidity = number32(st.args)
+		x.UIDValidity = validityOf(st.args)
 	case "UIDNEXT":
 		x.UIDNext = number32(st.args)
 	case "HIGHESTMODSEQ":
@@ -115,6 +115,25 @@ func (x *Selected) note(st *status) {
 		x.AnyKeyword = strings.Contains(st.args, `\*`)
 		x.PermanentFlags = flagList([]byte(st.args))
 	}
+}
+
+// validityOf reads a UIDVALIDITY, which is only compared: of one that has more than
+// 32 bits (RFC 3501 2.3.1.1 allows none) a hash of 32 bits takes its place, never
+// 0. Anything that is no number of 64 bits is unknown, 0.
+func validityOf(s string) uint32 {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return foldValidity(n)
+}
+
+func foldValidity(n uint64) uint32 {
+	if n <= 1<<32-1 {
+		return uint32(n)
+	}
+	const prime = 0x9E3779B97F4A7C15 // of 2^64 divided by the golden ratio: all bits count
+	return max(uint32(n*prime>>32), 1)
 }
 
 // number32 reads a number of 32 bits; anything else is unknown, 0.

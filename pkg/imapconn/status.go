@@ -176,6 +176,8 @@ func (c *conn) statusItem(line *statusLine, name []byte) error {
 	}
 	target := map[string]*uint32{"MESSAGES": &line.Messages, "UIDNEXT": &line.UIDNext, "UIDVALIDITY": &line.UIDValidity}[string(name)]
 	switch {
+	case string(name) == "UIDVALIDITY":
+		line.UIDValidity = foldValidity(n)
 	case target != nil && n > 1<<32-1:
 		line.err = fmt.Errorf("%s is %d, more than 32 bits hold", name, n)
 	case target != nil:

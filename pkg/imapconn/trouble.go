@@ -46,16 +46,24 @@ var troubles = []*trouble{
 	{"", text(`server (is )?(too )?busy`), throttled, 30},    // Exchange: NO Server busy
 	{"", text(closedAtOnce), throttled, 1},                   // not heard: see there
 	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10}, // Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded
-	{"", text(`^4[0-9][0-9] `), throttled, 10},             // proxies that greet as SMTP does: 421 Too many connections
-	{"", text(`rate limit`), throttled, 10},                // Yahoo: NO [LIMIT] APPEND Rate limit hit.
-	{"INUSE", nil, busy, 1},                                // RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later
-	{"UNAVAILABLE", nil, busy, 1},                          // RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later
-	{"EXPUNGEISSUED", nil, busy, 1},                        // RFC 5530
-	{"SERVERBUG", nil, faulty, 1},                          // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
-	{"", text(`authenticated but not connected`), busy, 5}, // Exchange: BAD User is authenticated but not connected.
+	{"", text(`^4[0-9][0-9] `), throttled, 10}, // proxies that greet as SMTP does: 421 Too many connections
+	{"", text(`rate limit`), throttled, 10},    // Yahoo: NO [LIMIT] APPEND Rate limit hit.
+	{"INUSE", nil, busy, 1},                    // RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later
+	{"UNAVAILABLE", nil, busy, 1},              // RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later
+	{"EXPUNGEISSUED", nil, busy, 1},            // RFC 5530
+	{"TEMPFAIL", nil, busy, 1},                 // Yahoo: NO [TEMPFAIL] UID FETCH Temporary failure on server [CODE: WBL]
+	{"", text(`^system error`), busy, 5},       // Gmail: NO System Error (Failure)
+	{"SERVERBUG", nil, faulty, 1},              // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
+	{"", relogin, busy, 5},                     // see there
 	{"", text(`try (again )?later|try again|temporar`), busy, 1},
 	{"", text(`\bbusy\b|overload`), busy, 5}, // a greeting: 421 busy
 }
+
+// relogin is what Exchange says of a session that has lost its mailbox: BAD User is
+// authenticated but not connected; NO or BAD with WrongServerException, as a
+// mailbox moves to another server; BYE Session invalidated. The same session
+// says so for ever, a new login ends it.
+var relogin = text(`authenticated but not connected|WrongServerException|session invalidated|AuthenticatedButNotConnected`)
 
 func text(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + pattern) }
 
