@@ -31,18 +31,19 @@ func (e *PartError) Error() string {
 }
 
 // FetchPart gets count octets of a message's body from offset on, fewer at its
-// end and none behind it. A server may give less than it is asked for, so only
-// an empty answer is taken for the end. Where the server does not survive or
-// refuses to give so much, it is asked for less, down to minPart. The slice is
-// valid until the next call of FetchPart. It resumes. The error is a *PartError
-// if only this message is concerned.
+// end and none after it. A server may give less than it is asked for, so only
+// an empty answer is taken for the end, and that only where RFC822.SIZE does not
+// say otherwise: see endsAt. Where the server does not survive or refuses to
+// give so much, it is asked for less, down to minPart. The slice is valid until
+// the next call of FetchPart. It resumes. The error is a *PartError if only this
+// message is concerned.
 func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
 	most := count
 	if x.smallParts == uid && uid != 0 {
 		most = min(count, minPart)
 	}
 	var all []byte
-	for {
+	for ended := false; ; {
 		at := int64(len(all))
 		piece, err := x.fetchPart(ctx, uid, offset+at, min(most, count-at))
 		var one *PartError
@@ -53,14 +54,62 @@ func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int6
 			continue
 		case err != nil:
 			return nil, err
-		case at == 0 && (len(piece) == 0 || int64(len(piece)) >= count):
+		case at == 0 && int64(len(piece)) >= count:
 			return piece, nil
 		}
 		all = append(all, piece...)
-		if len(piece) == 0 || int64(len(all)) >= count {
-			return all, nil
+		if len(piece) > 0 && int64(len(all)) < count {
+			continue
+		}
+		if int64(len(all)) < count && !ended {
+			if ended, err = x.endsAt(ctx, uid, offset+int64(len(all))); err != nil {
+				return nil, err
+			} else if !ended {
+				continue // the server gives more now
+			}
+		}
+		return all, nil
+	}
+}
+
+// endsAt reports whether a message ends at an octet, where the server has given
+// an empty part. Where RFC822.SIZE is larger, the part is asked for again, then
+// once more on a new connection; false means that it is not empty any more. A
+// message that ends before half of its size, or where a part ended, is a
+// Contradiction; other differences are of a server that counts badly.
+func (x *Selected) endsAt(ctx context.Context, uid uint32, end int64) (bool, error) {
+	claim, err := x.sizeOf(ctx, uid)
+	whereParted := end > 0 && end%minPart == 0
+	if err != nil || claim <= end || !whereParted && x.s.sizes.accepts(end, claim) {
+		return true, err
+	}
+	for _, anew := range []bool{false, true} {
+		if anew {
+			x.s.Close()
+		}
+		piece, err := x.fetchPart(ctx, uid, end, minPart)
+		if err != nil || len(piece) > 0 {
+			return false, err
 		}
 	}
+	if whereParted || contradicts(end, claim) {
+		return false, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: contradiction(end, claim)}
+	}
+	x.s.sizes.stayed(end, claim)
+	return true, nil
+}
+
+// sizeOf returns the RFC822.SIZE of a message, -1 if the server does not say.
+func (x *Selected) sizeOf(ctx context.Context, uid uint32) (int64, error) {
+	if x.sized.uid == uid && uid != 0 {
+		return x.sized.octets, nil
+	}
+	x.sized.uid, x.sized.octets = uid, -1
+	err := x.Fetch(ctx, []uint32{uid}, Items{Size: true}, 0, func(m *Message) error {
+		x.sized.octets = m.Size
+		return nil
+	})
+	return x.sized.octets, err
 }
 
 // ReadParts gets a message's body in pieces of size octets, until its end or
@@ -81,7 +130,10 @@ func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int6
 	w := wanted{partial: true, origin: offset, maxBody: count}
 	for try := 1; ; try++ {
 		item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
-		if try > 1 { // something to hold the octets against
+		switch { // something to hold the octets against
+		case offset == 0 && x.sized.uid != uid:
+			item = fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d> RFC822.SIZE)", uid, offset, count)
+		case try > 1:
 			item = fmt.Sprintf("UID FETCH %d (UID RFC822.SIZE BODY.PEEK[]<%d.%d>)", uid, offset, count)
 		}
 		body, err := x.part(ctx, uid, item, &w)
@@ -147,6 +199,9 @@ func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted)
 		whole := int64(len(m.Body)) == m.Literal
 		if found = err == nil && m.UID == uid && m.got&gotBody != 0 && whole; found {
 			c.progress()
+		}
+		if m.UID == uid && m.got&gotSize != 0 {
+			x.sized.uid, x.sized.octets = uid, m.Size
 		}
 		return err
 	})

@@ -28,8 +28,12 @@ type Selected struct {
 	silent  int      // messages for which this server did not give an item though it was asked for that alone
 	givenUp error    // why no message of it is asked for any more, or nil
 
-	wholeHeaders bool   // its server sends header fields with the whole header only
-	smallParts   uint32 // UID of the message that can be had in small parts only
+	wholeHeaders bool // its server sends header fields with the whole header only
+	sized        struct {
+		uid    uint32
+		octets int64
+	} // the size of a message, see sizeOf
+	smallParts uint32 // UID of the message that can be had in small parts only
 }
 
 // Examine opens a mailbox for reading; nothing in it changes, \Seen and

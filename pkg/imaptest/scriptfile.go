@@ -284,6 +284,16 @@ func (s *Script) template(line string) (*template.Template, error) {
 			head, _, _ := strings.Cut(text, "\r\n\r\n")
 			return head + "\r\n\r\n", err
 		},
+		"match": func(pattern, text string) (string, error) {
+			re, err := regexp.Compile(pattern)
+			if err != nil {
+				return "", err
+			}
+			if m := re.FindStringSubmatch(text); len(m) > 1 {
+				return m[1], nil
+			}
+			return "", fmt.Errorf("%s does not match", pattern)
+		},
 		"cut":    func(from, to int, text string) string { return text[min(from, len(text)):min(to, len(text))] },
 		"repeat": func(n int, text string) string { return strings.Repeat(text, n) },
 		"crlf":   func() string { return "\r\n" },
