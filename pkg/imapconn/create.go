@@ -32,6 +32,16 @@ func (s *Session) Create(ctx context.Context, name string) error {
 	return refused(err, exit.CantCreate, "create folder %s", quote(name))
 }
 
+// Exists reports whether there is a mailbox: it is listed, or the server tells
+// its STATUS. The error is one that ends the run. It resumes.
+func (s *Session) Exists(ctx context.Context, wire string) (bool, error) {
+	if s.exists(ctx, folder.FromWire(wire)) {
+		return true, nil
+	}
+	results, err := s.Status(ctx, []Mailbox{{Name: mailboxName(wire), Wire: wire}}, false)
+	return err == nil && results[0].Err == nil, err
+}
+
 // exists tells whether a mailbox is listed; an error means no.
 func (s *Session) exists(ctx context.Context, name string) bool {
 	wire, err := folder.EncodeUTF7(name)

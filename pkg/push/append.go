@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,15 +26,14 @@ const (
 // batch appends messages of one target, and adds their labels.
 func (p *pusher) batch(w *work) error {
 	t := p.desk.target(w.messages[0].Target)
-	if err := p.deliver(t, w); err != nil {
-		return err
+	err := p.deliver(t, w)
+	if err == nil {
+		err = p.label(t)
 	}
-	if len(p.refusedFlags) >= maxRefusedFlags {
-		if err := p.regain(); err != nil {
-			return err
-		}
+	if err == nil && len(p.refusedFlags) >= maxRefusedFlags {
+		err = p.regain()
 	}
-	return p.label(t)
+	return p.folderFailed(t, w, err)
 }
 
 // deliver appends messages of one target, in order, and writes their receipts.
@@ -170,9 +170,11 @@ func (p *pusher) append(t *target, ms []*message) error {
 		var no *imap.Error
 		if errors.As(err, &doubt) {
 			var failed error
+			inDoubt(rest, true)
 			if rest, failed = p.resolve(t, rest, unanswered); failed != nil {
 				return failed
 			}
+			inDoubt(rest, t.refused != nil)
 		}
 		switch {
 		case err != nil && t.refused != nil:
@@ -222,9 +224,24 @@ func (p *pusher) append(t *target, ms []*message) error {
 	return nil
 }
 
-// recreate makes a folder that has gone away. done means that it cannot be
-// made, and that the receipts say so; ErrExists that it is there.
+// inDoubt notes of messages whether it is unknown what became of them.
+func inDoubt(ms []*message, unknown bool) {
+	for _, m := range ms {
+		m.inDoubt = unknown
+	}
+}
+
+// recreate makes a folder that is not there. done means that it cannot be made,
+// or that this run has seen it and put messages into it, so that somebody has
+// renamed or deleted it: the receipts say so.
 func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
+	if t.expected > 0 || t.uidNext > 1 {
+		if there, err := p.desk.session.Exists(p.desk.ctx, t.wire); err != nil || there {
+			return false, cmp.Or(err, imapconn.ErrExists)
+		}
+		t.refused = fmt.Errorf("the folder was renamed or deleted while messages were appended: make a new plan")
+		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
+	}
 	t.exists = false
 	err = p.desk.create(t)
 	switch {
@@ -369,6 +386,7 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 	p.countDropped(r.DroppedFlags)
 	p.remember(t, m, r.UID)
 	p.count(m.Size)
+	m.answered = true
 	return p.receipts.message(x, m.Size)
 }
 
@@ -377,6 +395,7 @@ func (p *pusher) excused(t *target, m *message) error {
 	x := m.receipt(t.name, receipt.Present)
 	x.Reason = "tie"
 	p.count(m.Size)
+	m.answered = true
 	return p.receipts.message(x, 0)
 }
 
@@ -415,14 +434,16 @@ func (p *pusher) refuseAll(ms []*message, result receipt.Result, reason, text st
 			}
 		}
 		p.count(0)
+		m.answered = true
 		if err := p.receipts.message(x, 0); err != nil {
 			return err
 		}
-		if p.rejects != nil {
-			if err := p.rejects.add(m.source(), reason, text); err != nil {
-				return err
-			}
+		if p.rejects != nil && p.rejects.err == nil {
+			p.rejects.err = p.rejects.add(m.source(), reason, text)
 		}
 	}
-	return p.receipts.flush()
+	if err := p.receipts.flush(); err != nil || p.rejects == nil {
+		return err
+	}
+	return p.rejects.err
 }

@@ -40,6 +40,9 @@ type message struct {
 	unseen int      // how often it was copied, as the server says, and was not there
 
 	insisted bool // it was copied once more after a refusal
+
+	answered bool // it has its receipt
+	inDoubt  bool // it was sent, and nobody knows what became of it
 }
 
 // ReadAt reads the octets.
@@ -149,8 +152,9 @@ func newAssembler(in *stream.Reader, bodies, copies bool) *assembler {
 }
 
 // next returns the next piece of work. A batch that waits for more messages is
-// taken as it is after a while. Once a minute it calls idle.
-func (a *assembler) next(idle func()) *work {
+// taken as it is after a while. Once a minute it calls idle. It returns nil when
+// late, which may be nil, fires.
+func (a *assembler) next(idle func(), late <-chan time.Time) *work {
 	tick := time.NewTicker(starving / 4)
 	defer tick.Stop()
 	keep := time.NewTicker(keepAlive)
@@ -165,6 +169,8 @@ func (a *assembler) next(idle func()) *work {
 			}
 		case <-keep.C:
 			idle()
+		case <-late:
+			return nil
 		}
 	}
 }

@@ -2,6 +2,9 @@ package push
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -58,23 +61,21 @@ func (p *pusher) translate() error {
 }
 
 // folders creates and subscribes what the plan asks for. It is put off until
-// the first message, so that a plan without bodies changes nothing.
+// the first message, so that a plan without bodies changes nothing. Creations
+// come first, and have their receipts when the server lists what it has made.
 func (p *pusher) folders() error {
-	later := p.later
-	p.later = nil
-	for _, r := range later {
+	if len(p.later) > 0 {
 		if err := p.desk.connect(); err != nil {
 			return err
 		}
-		var x Receipt
-		var err error
-		switch r := r.(type) {
-		case *stream.Create:
-			x, err = p.create(r)
-		case *stream.Subscribe:
-			x, err = p.subscribe(r)
-		}
+	}
+	if err := p.createAll(); err != nil {
+		return err
+	}
+	for len(p.later) > 0 {
+		x, err := p.subscribe(p.later[0].(*stream.Subscribe))
 		if err == nil {
+			p.later = p.later[1:]
 			err = p.tellFolder(x)
 		}
 		if err != nil {
@@ -82,6 +83,87 @@ func (p *pusher) folders() error {
 		}
 	}
 	return p.dress()
+}
+
+// createAll carries out the create records.
+func (p *pusher) createAll() error {
+	var others []stream.Record
+	var answers []Receipt
+	var err error
+	before := p.desk.boxes
+	for i, rec := range p.later {
+		r, ok := rec.(*stream.Create)
+		if !ok {
+			others = append(others, rec)
+			continue
+		}
+		var x Receipt
+		if x, err = p.create(r); err != nil {
+			others = append(others, p.later[i:]...)
+			break
+		}
+		answers = append(answers, x)
+	}
+	p.later = others
+	if err == nil {
+		err = p.confirm(answers, before)
+	}
+	for _, x := range answers {
+		if told := p.tellFolder(x); err == nil {
+			err = told
+		}
+	}
+	return err
+}
+
+// confirm looks whether the folders that the server says it has created are
+// there. One that is not has a receipt that says so, and takes no messages.
+func (p *pusher) confirm(answers []Receipt, before map[string]imapconn.Mailbox) error {
+	if !slices.ContainsFunc(answers, func(x Receipt) bool { return x.Result == receipt.Created }) {
+		return nil
+	}
+	err := p.desk.list(folder.AllSpaces)
+	for i := range answers {
+		x := &answers[i]
+		if x.Result != receipt.Created {
+			continue
+		}
+		t := p.desk.target(x.Target)
+		if err == nil {
+			t.refused, err = p.desk.missing(t, before)
+		}
+		switch {
+		case err != nil: // nobody knows
+			x.Result, x.Reason, x.Text = receipt.Failed, "in-doubt", err.Error()
+		case t.refused != nil:
+			x.Result, x.Reason, x.Text = receipt.Rejected, "create", t.refused.Error()
+		}
+	}
+	return err
+}
+
+// missing says why a folder that was created is not there, nil if it is.
+func (d *desk) missing(t *target, before map[string]imapconn.Mailbox) (why, err error) {
+	if b, listed := d.boxes[t.name]; listed {
+		if t.wire = b.Wire; b.Selectable() {
+			return nil, nil
+		}
+		return errors.New("the server says that it has created the folder, and lists it as one that takes no messages"), nil
+	}
+	var made []string
+	for name := range d.boxes {
+		if _, known := before[name]; !known && folder.Plain(name) == name && d.targets[name] == nil {
+			made = append(made, folder.Quote(name))
+		}
+	}
+	if slices.Sort(made); len(made) > 0 {
+		return fmt.Errorf("the server says that it has created the folder, and lists %s instead: rename or map it", strings.Join(made, ", ")), nil
+	}
+	there, err := d.session.Exists(d.ctx, t.wire)
+	if err != nil || there {
+		return nil, err
+	}
+	return errors.New("the server says that it has created the folder, and has no such folder"), nil
 }
 
 // dress gives the folders their subscriptions and access control lists, as far

@@ -17,7 +17,7 @@ func TestKeptWhileThePlanWaits(t *testing.T) {
 			time.Sleep(10*time.Minute + time.Second)
 			a.ready <- &work{err: io.EOF}
 		}()
-		if w := a.next(func() { kept++ }); w.err != io.EOF || kept != 10 {
+		if w := a.next(func() { kept++ }, nil); w.err != io.EOF || kept != 10 {
 			t.Errorf("%v, kept %d times", w.err, kept)
 		}
 	})

@@ -99,4 +99,4 @@ func classify(classes *failure.Classes, x *Receipt) {
 
 // noFailures are the reasons for which something is skipped and nothing is
 // wrong.
-var noFailures = []string{"dry-run", "limit", "not-there", string(stream.ReasonDouble)}
+var noFailures = []string{"dry-run", "limit", runEnded, "not-there", string(stream.ReasonDouble)}

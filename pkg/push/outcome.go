@@ -83,14 +83,16 @@ func (p *pusher) verdict() error {
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
 	const notWhole = "the plan was not read to a good end, or what comes before failed"
-	p.reflags.batch = nil
+	if skipErr := p.skipLater("not-whole", notWhole); err == nil {
+		err = skipErr
+	}
 	if skipErr := p.reflagHeld("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
 	if skipErr := p.hold("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
-	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: p.ended && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
+	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
 	if p.begin != nil {
 		o.Source = p.begin.Account().String()
 	}
@@ -98,6 +100,11 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	s.Listed = s.Total()
 	p.sayDropped()
 	p.sayUnknown()
+	if p.rejects != nil && p.rejects.begin != nil && (err == nil || exit.CodeOf(err) != exit.IO) {
+		if rejErr := p.rejects.end(); err == nil {
+			err = rejErr
+		}
+	}
 	if p.begun {
 		end := receipt.End{Type: receipt.TypeEnd, Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
 		if err != nil {
@@ -109,11 +116,6 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 		}
 		if err == nil {
 			err = addErr
-		}
-	}
-	if p.rejects != nil && p.rejects.begin != nil && (err == nil || exit.CodeOf(err) != exit.IO) {
-		if rejErr := p.rejects.end(); err == nil {
-			err = rejErr
 		}
 	}
 	return o, err

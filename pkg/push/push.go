@@ -115,6 +115,7 @@ type pusher struct {
 	planned   string            // the plan's own hash
 	listed    int64             // what the plan says was listed
 	ended     bool
+	read      bool // to its end, after the run had to stop
 	aborted   *stream.Abort
 	unfit     error // why this is no plan to carry out; an abort may excuse it
 	damaged   bool
@@ -151,7 +152,7 @@ func (p *pusher) run() error {
 	go p.in.run()
 	defer close(p.in.stop)
 	for {
-		w := p.in.next(p.desk.keep)
+		w := p.in.next(p.desk.keep, nil)
 		err := w.err
 		switch {
 		case p.ctx.Err() != nil:
@@ -180,7 +181,7 @@ func (p *pusher) run() error {
 			return p.conclude()
 		}
 		if err != nil {
-			return err
+			return p.answerRest(w, err)
 		}
 		p.in.done(w)
 	}

@@ -179,7 +179,7 @@ func TestAnyPartOfThePlanIsThere(t *testing.T) {
 		}
 		plan := planFor(t, lookAlikes, 0, 0)
 		for run := range 2 {
-			outcome, _, err := carryOut(t, server.Addr(), plan, Options{})
+			outcome, _, err := carryOut(t, server.Addr(), plan, Options{sleep: quick})
 			if err != nil {
 				t.Fatalf("%b: %v", have, err)
 			}
@@ -209,7 +209,7 @@ func TestRewritingDestination(t *testing.T) {
 				account.AddMessage("INBOX", nil, l.arrived(), append([]byte("X-Added: by the server\r\n"), l.octets()...))
 			}
 		}
-		if _, _, err := carryOut(t, server.Addr(), planFor(t, letters, 0, 0), Options{}); err != nil {
+		if _, _, err := carryOut(t, server.Addr(), planFor(t, letters, 0, 0), Options{sleep: quick}); err != nil {
 			t.Fatal(err)
 		}
 		got := bodies(account.Messages("INBOX"))

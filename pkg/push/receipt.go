@@ -30,6 +30,7 @@ type receipts struct {
 	now  func() time.Time
 
 	failures *failure.Classes
+	broken   bool // out takes no more
 }
 
 func newReceipts(out io.Writer, failures *failure.Classes) *receipts {
@@ -52,6 +53,7 @@ func (r *receipts) add(v any) error {
 func (r *receipts) flush() error {
 	_, err := r.out.Write(r.buf.Bytes())
 	r.buf.Reset()
+	r.broken = r.broken || err != nil
 	return exit.Wrap(exit.IO, err)
 }
 

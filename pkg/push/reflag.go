@@ -136,7 +136,15 @@ func (p *pusher) reflagAll() error {
 	if len(changes) == 0 {
 		return nil
 	}
-	p.reflags.batch = nil
+	err := p.reflagBatch(changes)
+	if err == nil || p.receipts.broken {
+		p.reflags.batch = nil // else they get receipts at the end of the run
+	}
+	return err
+}
+
+// reflagBatch carries out changes of one folder.
+func (p *pusher) reflagBatch(changes []*stream.FlagChange) error {
 	if p.opt.DryRun {
 		return p.answerAll(changes, receipt.Skipped, "dry-run", "")
 	}

@@ -61,6 +61,7 @@ func (p *pusher) rehearse(ms []*message) error {
 			t.wouldOctets += m.Size
 		}
 		p.count(0)
+		m.answered = true
 		if err := p.receipts.message(x, 0); err != nil {
 			return err
 		}

@@ -16,7 +16,8 @@ type rejects struct {
 	begin  *stream.Begin
 	toc    []*stream.Folder
 	listed int64
-	bare   bool // the octets are not at hand
+	bare   bool  // the octets are not at hand
+	err    error // that ended the writing
 }
 
 // start writes begin and the table of contents before the first message.

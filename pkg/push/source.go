@@ -104,6 +104,7 @@ func (p *pusher) asRecorded(ms []*message, seen map[uint32]*seenAtSource) (there
 	for _, m := range ms {
 		switch x := seen[m.UID]; {
 		case x == nil, x.state == imapconn.Gone:
+			m.answered = true
 			err = p.tell(of(&m.Message, m.Target, receipt.Gone))
 		case x.state != imapconn.Have:
 			err = p.refuseAll([]*message{m}, receipt.Failed, x.reason, x.text)

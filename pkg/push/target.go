@@ -32,6 +32,7 @@ type target struct {
 	wouldMessages, wouldOctets int64 // in a dry run
 
 	opened  bool
+	shown   uint32   // UIDVALIDITY of the folder when it was opened first
 	flags   []string // PERMANENTFLAGS (RFC 9051 section 7.1)
 	anyFlag bool     // and keywords that are new to the folder
 	uidNext uint32   // everything below has been looked at or is ours
@@ -304,6 +305,13 @@ func (d *desk) selectBox(t *target) error {
 	box, err := d.session.Select(d.ctx, t.wire)
 	if err != nil {
 		return err
+	}
+	if t.shown == 0 {
+		t.shown = box.UIDValidity
+	}
+	if box.UIDValidity != t.shown {
+		d.open = nil
+		return exit.Errorf(exit.Partial, "%s was deleted and made again, or renamed, while messages were appended: its UIDVALIDITY was %d and is %d: make a new plan", folder.Quote(t.name), t.shown, box.UIDValidity)
 	}
 	d.box, d.open = box, t
 	t.expunged = 0

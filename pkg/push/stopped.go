@@ -1,0 +1,132 @@
+package push
+
+import (
+	"io"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// A run that must stop still answers for every record of the plan: what was not
+// tried is skipped (run-ended). What the server has not answered is in doubt.
+
+// remainderTime is how long the rest of the plan is read for its receipts: it
+// may come from a pipe that takes hours.
+const remainderTime = 30 * time.Second
+
+// runEnded is the reason of what was not tried.
+const runEnded = "run-ended"
+
+// answerRest writes receipts for what has none of the piece of work that was
+// under way when the run had to stop, and for the rest of the plan, as far as it
+// can be read in time. It returns cause.
+func (p *pusher) answerRest(w *work, cause error) error {
+	if !p.begun || p.receipts.broken || w.err != nil {
+		return cause
+	}
+	late := time.NewTimer(remainderTime)
+	defer late.Stop()
+	for w != nil && w.err == nil {
+		if p.skipWork(w, cause) != nil && p.receipts.broken {
+			return cause
+		}
+		p.in.done(w)
+		if p.ctx.Err() != nil {
+			return cause
+		}
+		w = p.in.next(p.desk.keep, late.C)
+	}
+	p.read = w != nil && w.err == io.EOF
+	return cause
+}
+
+// skipWork writes the receipts of a piece of work that is not carried out.
+func (p *pusher) skipWork(w *work, cause error) error {
+	switch r := w.record.(type) {
+	case nil:
+		return p.skipMessages(w.messages, cause)
+	case *stream.Begin, *stream.Folder, *stream.Abort:
+		return nil
+	case *stream.Create, *stream.Subscribe:
+		p.later = append(p.later, r)
+	case *stream.FlagChange:
+		p.reflags.batch = append(p.reflags.batch, r)
+	case *stream.End:
+		p.listed += r.Listed
+		p.receipts.sums.Present += r.Present - r.Spare
+	default:
+		return p.record(r)
+	}
+	return nil
+}
+
+// skipMessages answers for those messages of a batch that have no receipt.
+func (p *pusher) skipMessages(ms []*message, cause error) (err error) {
+	for i, m := range ms {
+		if m.answered {
+			continue
+		}
+		if m.inDoubt {
+			err = p.refuseAll(ms[i:i+1], receipt.Failed, "in-doubt", "the run ended before it was known whether the server has stored it: "+cause.Error())
+		} else {
+			err = p.refuseAll(ms[i:i+1], receipt.Skipped, runEnded, cause.Error())
+		}
+		if err != nil && p.receipts.broken {
+			return err
+		}
+	}
+	return err
+}
+
+// skipLater answers for folders that were not created or subscribed, and for
+// flags that were not changed.
+func (p *pusher) skipLater(reason, text string) (err error) {
+	later := p.later
+	p.later = nil
+	for _, rec := range later {
+		x := Receipt{Result: receipt.Skipped, Reason: reason, Text: text}
+		switch r := rec.(type) {
+		case *stream.Create:
+			x.Folder, x.Target = r.Folder, r.Target
+		case *stream.Subscribe:
+			x.Folder, x.Target = r.Folder, r.Target
+		}
+		if told := p.tellFolder(x); err == nil {
+			err = told
+		}
+	}
+	changes := p.reflags.batch
+	p.reflags.batch = nil
+	p.reflags.undid += int64(len(changes))
+	if told := p.answerAll(changes, receipt.Skipped, reason, text); err == nil {
+		err = told
+	}
+	return err
+}
+
+// folderFailed keeps an error with the folder that it is about: the messages of
+// the batch that have no receipt are refused, and the run goes on. What ends the
+// run is returned.
+func (p *pusher) folderFailed(t *target, w *work, err error) error {
+	if err == nil || !refused(err) && exit.CodeOf(err) != exit.Partial {
+		return err
+	}
+	if t.refused == nil {
+		t.refused = err
+	}
+	for i, m := range w.messages {
+		if m.answered {
+			continue
+		}
+		result, reason := receipt.Rejected, "no-folder"
+		if m.inDoubt {
+			result, reason = receipt.Failed, "in-doubt"
+		}
+		if err := p.refuseAll(w.messages[i:i+1], result, reason, t.refused.Error()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
