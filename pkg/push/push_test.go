@@ -260,7 +260,7 @@ func TestRefusals(t *testing.T) {
 		code exit.Code
 		want receipt.Result // of every message
 	}{
-		{"another UIDVALIDITY", planFor(t, letters, 4711, 1), Options{}, exit.Partial, receipt.Rejected},
+		{"another UIDVALIDITY", planFor(t, letters, 4711, 2), Options{}, exit.Partial, receipt.Rejected},
 		{"a dry run", planFor(t, letters, 0, 0), Options{DryRun: true}, exit.OK, receipt.Skipped},
 		{"no plan", bytes.Replace(planFor(t, letters, 0, 0), []byte(`"plan":true`), []byte(`"plan":false`), 1), Options{Edited: true}, exit.Usage, ""},
 		{"no bodies", strip(planFor(t, letters, 0, 0)), Options{Edited: true}, exit.Usage, ""},

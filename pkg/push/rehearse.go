@@ -21,7 +21,7 @@ func (p *pusher) rehearse(ms []*message) error {
 		t.opened, t.anyFlag = true, true
 		if err != nil {
 			t.refused = err
-		} else if t.validity != 0 && box.UIDValidity != t.validity {
+		} else if t.replaced(box) {
 			t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan", t.validity, box.UIDValidity)
 		} else if len(box.PermanentFlags) > 0 {
 			// A mailbox that is only looked at need not tell them.

@@ -278,7 +278,7 @@ func (d *desk) prepare(t *target, look bool) error {
 	t.newer = map[string][]*newcomer{}
 	from := max(t.next, 1)
 	switch {
-	case t.validity != 0 && t.validity != d.box.UIDValidity:
+	case t.replaced(d.box):
 		t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan", t.validity, d.box.UIDValidity)
 		return nil
 	case !look:
@@ -290,6 +290,14 @@ func (d *desk) prepare(t *target, look bool) error {
 	}
 	t.uidNext = from
 	return t.refuse(d.look(t))
+}
+
+// replaced reports whether a folder is not the one that the plan saw: it has
+// another UIDVALIDITY. In one that was empty then (UIDNEXT 1) no UID of the plan
+// means anything, and all that is there now is looked at as newcomers: some
+// servers settle the UIDVALIDITY of a folder only when it is first selected.
+func (t *target) replaced(box *imapconn.Selected) bool {
+	return t.validity != 0 && t.validity != box.UIDValidity && t.next != 1
 }
 
 // refuse keeps a server's NO with the folder; what ends the run is returned.
