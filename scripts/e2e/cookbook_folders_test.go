@@ -31,6 +31,9 @@ func TestFoldersCookbook(t *testing.T) {
 		server.Account(dst.user).AddMailbox("Lists/old")
 		b := newBench(t).with("OLD", src.options()).with("NEW", dst.options())
 		b.sh(`imap-fetch -o joe.imap.zst $OLD && imap-diff --write-map joe.map $NEW joe.imap.zst && imap-diff --prune-folders '^Lists/' -o plan.zst $NEW joe.imap.zst`).wants(0)
+		if strings.Contains(command, "--write-map") { // a map that is there may have been edited, and is kept
+			b.sh(`rm joe.map`)
+		}
 		if o := b.sh(command); o.exit != 0 {
 			t.Errorf("%s", o)
 		}
