@@ -67,11 +67,11 @@ func takesValue(f ucli.Flag) bool {
 	return ok && d.TakesValue()
 }
 
-// repeatable tells whether an option may be given more than once: all of its
-// values count.
+// repeatable reports whether an option may be given more than once: all of its
+// values count, or it is a setting of the connection, of which the last counts.
 func repeatable(f ucli.Flag) bool {
 	_, list := f.(*ucli.StringSliceFlag)
-	return list
+	return list || f.Names()[0] == "tls" || f.Names()[0] == "compress"
 }
 
 // givenTwice refuses an option of which only one value could count. It does not

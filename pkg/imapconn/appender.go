@@ -153,7 +153,9 @@ func (a *appender) refused(list []int, no *imap.Error, begun int) (missing []int
 	if errors.Is(err, ErrNoMailbox) || begun == 0 || a.lookUp == nil {
 		return list, again, err
 	}
+	waits := a.s.held // the look succeeds, which says nothing of APPEND
 	missing, failed := a.lookUp(list)
+	a.s.held = waits
 	if failed != nil {
 		return nil, false, failed
 	}

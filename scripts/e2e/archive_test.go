@@ -290,6 +290,7 @@ func TestArchiveMemory(t *testing.T) {
 		`imap-fetch --select headers --source mail -o chosen`,
 		`imap-list --source mail --check`,
 	} {
+		b.sh(`rm -f chosen`)
 		n := b.peak(c)
 		t.Logf("%d MiB: %s", n>>20, c)
 		if n > most {

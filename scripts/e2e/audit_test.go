@@ -89,7 +89,7 @@ func TestDamagedBodies(t *testing.T) {
 			if got := len(embedded(server, user).dump(t)); got != 4 {
 				t.Errorf("%d messages at the destination, want 4", got)
 			}
-			b.sh(`imap-diff --delete-source bad --level none >plan`).wants(3)
+			b.sh(`imap-diff --delete-source --level none bad >plan`).wants(3)
 			if n := len(b.rows("plan").of("delete")); n != 4 {
 				t.Errorf("%d messages to delete, want 4", n)
 			}

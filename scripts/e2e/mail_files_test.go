@@ -157,7 +157,7 @@ func TestMailFilesOfDovecot(t *testing.T) {
 		b.env["DST"] = real(r, "eve").options()
 		b.sh(`imap-fetch --source mail.zst --search 'NOT FLAGGED' -o part.zst`).wants(0)
 		b.sh(`$TOOLS/stream-to-mail maildir part.zst files && mkdir $MAIL/eve && mv files $MAIL/eve/maildir && chown -R --reference=$MAIL/joe $MAIL/eve`).wants(0)
-		b.sh(`imap-fetch $DST -o back.zst`).wants(0)
+		b.sh(`imap-fetch $DST -o back.zst --overwrite`).wants(0)
 		want := b.rows("part.zst").of("message")
 		sameIDs(t, "messages", b.rows("back.zst").of("message").ids(), want.ids())
 		for i, r := range b.rows("back.zst").of("message") {

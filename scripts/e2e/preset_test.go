@@ -36,8 +36,8 @@ func TestPresetsWork(t *testing.T) {
 			t.Parallel()
 			destination := imaptest.StartServer(t, imaptest.Options{})
 			b := between(t, embedded(source, "joe"), embedded(destination, "joe"))
-			b.env["SRC"] += " --preset " + name + " --host " + source.Addr()
-			b.env["DST"] += " --preset " + name + " --host " + destination.Addr()
+			b.env["SRC"] += " --preset " + name
+			b.env["DST"] += " --preset " + name
 			for _, script := range []string{`imap-list --check $SRC`, `imap-fetch --folder INBOX $SRC -o mail.zst`, `imap-diff --report $DST mail.zst`} {
 				b.sh(script).wants(0).says(": preset " + name + ": ")
 			}

@@ -35,7 +35,7 @@ func TestAnotherKey(t *testing.T) {
 		b.sh(`imap-fetch --key "$KEY" $DST -o there --restart && imap-diff --report --equal mail there && imap-diff --report --equal --key "$KEY" mail there && imap-diff --report --equal there mail`).wants(0)
 		b.sh(`imap-diff --key "$KEY" $DST headers`).wants(64).says("no bodies", "--key")
 	}
-	b.sh(`imap-fetch --headers --key message-id $SRC -o there --restart && imap-diff --report mail there`).wants(64)
+	b.sh(`imap-fetch --headers --key message-id $SRC -o there --overwrite && imap-diff --report mail there`).wants(64)
 	b.sh(`imap-diff --key 'a b' $DST mail`).wants(64)
 	b.sh(`imap-diff --key message-id-local,date $NEW mail | imap-push $NEW`).wants(0).appended(all)
 	b.sh(`imap-diff --key message-id-local,date $NEW mail | imap-push $NEW`).wants(0).appended(0)
