@@ -183,8 +183,7 @@ func (p *accountProver) received(entries []*entry) error {
 
 func (p *accountProver) digest(entries []*entry) error {
 	var large []*entry
-	items := imapconn.Items{Body: true}
-	err := p.fetch(entries, func(d *entry) bool { return d.has(knownSHA) }, items, func(d *entry, m *imapconn.Message) error {
+	err := p.fetch(entries, func(d *entry) bool { return d.has(knownSHA) }, imapconn.Items{Body: true}, func(d *entry, m *imapconn.Message) error {
 		if m.Body == nil && m.Literal > 0 {
 			large = append(large, d)
 			return nil
@@ -223,6 +222,7 @@ func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
 	if err := p.open(); err != nil {
 		return false, err
 	}
+	p.box.Expect(d.uid, int64(d.size))
 	err := p.box.ReadParts(p.a.ctx, d.uid, bodyLimit, func(piece []byte) bool {
 		to.Write(piece)
 		return false
@@ -269,6 +269,7 @@ func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items i
 	if err := p.open(); err != nil {
 		return err
 	}
+	items.Listed = func(uid uint32) int64 { return int64(byUID[uid].size) }
 	return p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
 		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
 			return fn(d, m)

@@ -177,6 +177,9 @@ func (e *emitter) fill(m *stream.Message, base *stream.Message) {
 		m.GmailLabels = base.GmailLabels
 	}
 	m.Unknown = unknown
+	if m.RFC822Size == nil && base.RFC822Size != nil && m.Size == base.Size {
+		m.RFC822Size = base.RFC822Size
+	}
 	m.Target, m.Received, m.Twin, m.Extra = base.Target, base.Received, base.Twin, base.Extra
 	m.GmailMsgID, m.GmailThrID = base.GmailMsgID, base.GmailThrID
 	m.Tie = base.Tie

@@ -58,7 +58,7 @@ func (s *source) headers(wants []want) error {
 	b.sort()
 	for i := range b.items {
 		if it := &b.items[i]; it.kind == itemMessage && it.identity == nil {
-			_, err := keys.Deepen(s.ctx, s.box, it.uid, s.scan)
+			_, err := keys.Deepen(s.ctx, s.box, it.uid, it.size, s.scan)
 			if err == nil {
 				it.identity = identityOf(s.scan)
 			} else if err = it.lost(err); err != nil {

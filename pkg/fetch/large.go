@@ -23,6 +23,7 @@ func (s *source) large(w want) error {
 	if done, err := s.flags(&it, &w, b); done || err != nil {
 		return err
 	}
+	s.box.Expect(w.uid, max(w.claim, w.size))
 	if s.chooser != nil && w.open {
 		if done, err := s.chooser.weigh(b, &it); done || err != nil {
 			return err
@@ -140,7 +141,7 @@ func (s *source) lost(b *batch, it item, err error) error {
 	if err := it.lost(err); err != nil {
 		return err
 	}
-	if begun {
+	if begun && it.reason != stream.ReasonContradiction {
 		// What stands in the stream already is taken back by a failure only.
 		it.kind, it.reason = itemFailed, stream.ReasonTruncated
 	}

@@ -87,6 +87,7 @@ func (c *chooser) lookAlone(wants []want, uid uint32) error {
 	if err != nil {
 		return err
 	}
+	c.box.Expect(uid, max(w.claim, w.size))
 	facts.Size, facts.Octets = w.size, &remote{source: c.source, uid: uid}
 	err = c.settle(w, facts)
 	var one *imapconn.PartError

@@ -190,7 +190,7 @@ func (s *accountBodies) message(m *stream.Message, f *stream.Folder) error {
 	m.DropBody()
 	claim := m.Size
 	if m.RFC822Size != nil {
-		claim = *m.RFC822Size
+		claim = max(claim, *m.RFC822Size)
 	}
 	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, claim: claim, date: packDate(m.InternalDate), twin: m.Twin, base: m.Clone()})
 	s.octets += m.Size

@@ -144,6 +144,11 @@ func (f *fetcher) inPieces(uid uint32, exact bool) (done bool, err error) {
 	if err != nil || all.State != Have {
 		return false, f.lostIsNothing(err)
 	}
+	if f.want.Body {
+		all.Size = max(all.Size, f.claimOf(uid))
+	}
+	f.x.Expect(uid, all.Size)
+	f.x.partsOf(uid).wholeTried = true // it was asked for whole
 	switch {
 	case !f.want.Body:
 		err = f.headerPieces(&all)

@@ -1,6 +1,7 @@
 package imapconn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,25 +33,60 @@ func (e *PartError) Error() string {
 
 // FetchPart gets count octets of a message's body from offset on, fewer at its
 // end and none after it. A server may give less than it is asked for, so only
-// an empty answer is taken for the end, and that only where RFC822.SIZE does not
-// say otherwise: see endsAt. Where the server does not survive or refuses to
-// give so much, it is asked for less, down to minPart. The slice is valid until
-// the next call of FetchPart. It resumes. The error is a *PartError if only this
-// message is concerned.
+// an empty answer is taken for the end, and that only where the size of the
+// message does not say otherwise: see endsAt. Where the server does not survive
+// or refuses to give so much, it is asked for less, down to minPart, and then for
+// the whole message: see readWhole. A part that is given a second time with other
+// octets is a Contradiction. The slice is valid until the next call of FetchPart.
+// It resumes. The error is a *PartError if only this message is concerned.
 func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
+	p := x.partsOf(uid)
+	if p.whole == nil {
+		octets, err := x.assemble(ctx, p, offset, count)
+		if p.whole == nil && inOtherWays(err) {
+			if other := x.readWhole(ctx, p); other != nil {
+				return nil, other
+			}
+		}
+		switch {
+		case p.whole != nil:
+		case err != nil:
+			return nil, err
+		case !p.give(offset, octets):
+			return nil, differentParts(p, offset)
+		default:
+			return octets, nil
+		}
+	}
+	octets, err := p.whole.part(x.s.part, offset, count)
+	x.s.part = octets
+	return octets, err
+}
+
+// inOtherWays reports whether a part that cannot be had may come in another way.
+func inOtherWays(err error) bool {
+	var one *PartError
+	return errors.As(err, &one) && (one.Reason == NotReturned || one.Reason == Refused || one.Reason == Unreadable)
+}
+
+func differentParts(p *partly, offset int64) error {
+	return &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: fmt.Sprintf("the server gives the octets from %d on differently each time", offset)}
+}
+
+// assemble puts octets of a message together from as many answers as it takes.
+func (x *Selected) assemble(ctx context.Context, p *partly, offset, count int64) ([]byte, error) {
 	most := count
-	if x.smallParts == uid && uid != 0 {
+	if p.small {
 		most = min(count, minPart)
 	}
 	var all []byte
 	for ended := false; ; {
 		at := int64(len(all))
-		piece, err := x.fetchPart(ctx, uid, offset+at, min(most, count-at))
-		var one *PartError
+		piece, err := x.fetchPart(ctx, p, offset+at, min(most, count-at))
 		switch {
-		case errors.As(err, &one) && one.State == Failed && one.Reason != UIDValidityChanged && most > minPart:
+		case inOtherWays(err) && most > minPart:
 			most = max(most/2, minPart)
-			x.smallParts = uid
+			p.small = true
 			continue
 		case err != nil:
 			return nil, err
@@ -62,7 +98,7 @@ func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int6
 			continue
 		}
 		if int64(len(all)) < count && !ended {
-			if ended, err = x.endsAt(ctx, uid, offset+int64(len(all))); err != nil {
+			if ended, err = x.endsAt(ctx, p, offset+int64(len(all))); err != nil || p.whole != nil {
 				return nil, err
 			} else if !ended {
 				continue // the server gives more now
@@ -73,12 +109,13 @@ func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int6
 }
 
 // endsAt reports whether a message ends at an octet, where the server has given
-// an empty part. Where RFC822.SIZE is larger, the part is asked for again, then
-// once more on a new connection; false means that it is not empty any more. A
-// message that ends before half of its size, or where a part ended, is a
-// Contradiction; other differences are of a server that counts badly.
-func (x *Selected) endsAt(ctx context.Context, uid uint32, end int64) (bool, error) {
-	claim, err := x.sizeOf(ctx, uid)
+// an empty part. Where the message is larger by all that is known, the part is
+// asked for again, then the whole message, each once more on a new connection;
+// false means that there is more now. A message that ends before half of its size,
+// or where a part ended, is a Contradiction; other differences are of a server
+// that counts badly.
+func (x *Selected) endsAt(ctx context.Context, p *partly, end int64) (bool, error) {
+	claim, err := x.sizeOf(ctx, p)
 	whereParted := end > 0 && end%minPart == 0
 	if err != nil || claim <= end || !whereParted && x.s.sizes.accepts(end, claim) {
 		return true, err
@@ -87,29 +124,21 @@ func (x *Selected) endsAt(ctx context.Context, uid uint32, end int64) (bool, err
 		if anew {
 			x.s.Close()
 		}
-		piece, err := x.fetchPart(ctx, uid, end, minPart)
+		piece, err := x.fetchPart(ctx, p, end, minPart)
 		if err != nil || len(piece) > 0 {
 			return false, err
 		}
 	}
+	if whereParted || !isLittle(end, claim) {
+		if err := x.readWhole(ctx, p); err != nil || p.whole != nil {
+			return false, err
+		}
+	}
 	if whereParted || contradicts(end, claim) {
-		return false, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: contradiction(end, claim)}
+		return false, &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: contradiction(end, claim)}
 	}
 	x.s.sizes.stayed(end, claim)
 	return true, nil
-}
-
-// sizeOf returns the RFC822.SIZE of a message, -1 if the server does not say.
-func (x *Selected) sizeOf(ctx context.Context, uid uint32) (int64, error) {
-	if x.sized.uid == uid && uid != 0 {
-		return x.sized.octets, nil
-	}
-	x.sized.uid, x.sized.octets = uid, -1
-	err := x.Fetch(ctx, []uint32{uid}, Items{Size: true}, 0, func(m *Message) error {
-		x.sized.octets = m.Size
-		return nil
-	})
-	return x.sized.octets, err
 }
 
 // ReadParts gets a message's body in pieces of size octets, until its end or
@@ -126,17 +155,18 @@ func (x *Selected) ReadParts(ctx context.Context, uid uint32, size int64, fn fun
 }
 
 // fetchPart gets what the server gives at a time.
-func (x *Selected) fetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
+func (x *Selected) fetchPart(ctx context.Context, p *partly, offset, count int64) ([]byte, error) {
+	uid := p.uid
 	w := wanted{partial: true, origin: offset, maxBody: count}
 	for try := 1; ; try++ {
 		item := fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d>)", uid, offset, count)
 		switch { // something to hold the octets against
-		case offset == 0 && x.sized.uid != uid:
+		case offset == 0 && !p.asked:
 			item = fmt.Sprintf("UID FETCH %d (UID BODY.PEEK[]<%d.%d> RFC822.SIZE)", uid, offset, count)
 		case try > 1:
 			item = fmt.Sprintf("UID FETCH %d (UID RFC822.SIZE BODY.PEEK[]<%d.%d>)", uid, offset, count)
 		}
-		body, err := x.part(ctx, uid, item, &w)
+		body, err := x.part(ctx, p, item, &w)
 		if err == nil {
 			x.s.calm()
 			return body, nil
@@ -179,7 +209,8 @@ func (x *Selected) partError(uid uint32, err error) error {
 	return err
 }
 
-func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted) ([]byte, error) {
+func (x *Selected) part(ctx context.Context, p *partly, item string, w *wanted) ([]byte, error) {
+	uid := p.uid
 	changed, err := x.ready(ctx)
 	switch {
 	case err != nil:
@@ -189,26 +220,37 @@ func (x *Selected) part(ctx context.Context, uid uint32, item string, w *wanted)
 	}
 	c := x.s.c
 	defer c.watch(ctx)()
-	found := false
+	var octets []byte
+	found, same := false, true
 	m := fetched{body: x.s.part[:0]}
 	_, err = c.run(c.command(item), func(resp *response) error {
-		if resp.typ != "FETCH" || found {
+		if resp.typ != "FETCH" {
 			return nil
 		}
 		err := c.fetchResponse(&m, w)
-		whole := int64(len(m.Body)) == m.Literal
-		if found = err == nil && m.UID == uid && m.got&gotBody != 0 && whole; found {
-			c.progress()
-		}
 		if m.UID == uid && m.got&gotSize != 0 {
-			x.sized.uid, x.sized.octets = uid, m.Size
+			p.claim, p.asked = max(p.claim, m.Size), true
 		}
-		return err
+		if err != nil || m.UID != uid || m.got&gotBody == 0 || int64(len(m.Body)) != m.Literal {
+			return err
+		}
+		if found {
+			same = same && bytes.Equal(octets, m.Body)
+			return nil
+		}
+		found, octets = true, m.Body
+		m.body = nil // what comes a second time is only compared
+		c.progress()
+		return nil
 	})
-	x.s.part = m.body
+	if found {
+		x.s.part = octets[:0]
+	}
 	switch {
+	case err == nil && !same:
+		return nil, differentParts(p, w.origin)
 	case found && err == nil:
-		return m.Body, nil
+		return octets, nil
 	case err != nil:
 		return nil, err
 	}

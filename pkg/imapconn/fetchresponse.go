@@ -47,6 +47,7 @@ type wanted struct {
 	maxBody int64
 	partial bool // of the body the octets from origin on, not all
 	origin  int64
+	whole   *wholeFile // takes the body, if it is not nil
 }
 
 // items returns the items that a message must have to be complete.
@@ -385,12 +386,20 @@ func (c *conn) bodyItem(m *fetched, w *wanted) (err error) {
 		m.body = append(m.body[:0], s...)
 		m.Body, m.Literal = m.body, int64(len(s))
 		m.got |= gotBody
-		return nil
+		if w.whole != nil {
+			err = w.whole.take(s)
+		}
+		return err
 	}
 	m.Literal = c.lit
-	if c.lit > w.maxBody {
+	switch {
+	case c.lit > w.maxBody:
 		err = c.drainLiteral()
-	} else {
+	case w.whole != nil:
+		if err = w.whole.begin(); err == nil {
+			err = c.copyLiteral(w.whole)
+		}
+	default:
 		m.body, err = c.literal(m.body[:0], w.maxBody)
 		m.Body = m.body
 	}

@@ -8,9 +8,10 @@ import (
 )
 
 // shortAnswer is a body with fewer octets than the server says that it has. It
-// is asked for again, then once more on a new connection. What it is then counts:
-// an empty body, or less than half, is a Contradiction; anything else is taken
-// for what the message is, from a server that counts badly.
+// is asked for again, then once more on a new connection: in pieces first, unless
+// the difference is a little one. What it is then counts: an empty body, or less
+// than half, is a Contradiction; anything else is taken for what the message is,
+// from a server that counts badly.
 type shortAnswer struct {
 	uid   uint32
 	claim int64 // the largest RFC822.SIZE that was said
@@ -68,15 +69,8 @@ func contradiction(octets, claim int64) string {
 // has said, and reports whether the body is to be asked for again. The last time
 // it may make the message a Failed one.
 func (f *fetcher) isShort(m *Message) bool {
-	if f.want.Listed != nil {
-		if listed := f.want.Listed(m.UID); listed > 0 {
-			m.Size = max(m.Size, listed)
-		}
-	}
+	m.Size = max(m.Size, f.claimOf(m.UID))
 	a := f.answered[m.UID]
-	if a != nil {
-		m.Size = max(m.Size, a.claim)
-	}
 	habit := &f.x.s.sizes
 	if m.Literal >= m.Size {
 		if a != nil {
@@ -114,6 +108,21 @@ func (f *fetcher) isShort(m *Message) bool {
 	return false
 }
 
+// claimOf returns the largest size that was said of a message before, -1 if none
+// was.
+func (f *fetcher) claimOf(uid uint32) int64 {
+	claim := int64(-1)
+	if f.want.Listed != nil {
+		if listed := f.want.Listed(uid); listed > 0 {
+			claim = listed
+		}
+	}
+	if a := f.answered[uid]; a != nil {
+		claim = max(claim, a.claim)
+	}
+	return claim
+}
+
 // askShortAgain asks again for the messages whose bodies were too short: a few
 // until it is known how the server counts, then more at a time.
 func (f *fetcher) askShortAgain() error {
@@ -132,14 +141,17 @@ func (f *fetcher) askShortAgain() error {
 }
 
 // askTwice asks for messages on this connection, and for what is short still on
-// a new one.
-func (f *fetcher) askTwice(some []shortAnswer) error {
+// a new one, in pieces and whole.
+func (f *fetcher) askTwice(some []shortAnswer) (err error) {
 	for _, last := range []bool{false, true} {
+		if last && len(some) > 0 {
+			f.x.s.Close()
+			if some, err = f.shortInPieces(some); err != nil {
+				return err
+			}
+		}
 		if len(some) == 0 {
 			return nil
-		}
-		if last {
-			f.x.s.Close()
 		}
 		f.last, f.answered, f.short = last, make(map[uint32]*shortAnswer, len(some)), nil
 		uids := make([]uint32, len(some))
@@ -155,4 +167,26 @@ func (f *fetcher) askTwice(some []shortAnswer) error {
 		some = f.short
 	}
 	return context.Cause(f.ctx)
+}
+
+// shortInPieces asks in pieces for messages that lack more than a little. It
+// returns those that do not come whole.
+func (f *fetcher) shortInPieces(some []shortAnswer) (short []shortAnswer, err error) {
+	for i := range some {
+		a := &some[i]
+		if !isLittle(a.most, a.claim) {
+			f.begin([]uint32{a.uid})
+			f.answered = map[uint32]*shortAnswer{a.uid: a}
+			done, err := f.inPieces(a.uid, true)
+			switch {
+			case err != nil:
+				return nil, err
+			case done:
+				f.x.s.sizes.mended()
+				continue
+			}
+		}
+		short = append(short, *a)
+	}
+	return short, context.Cause(f.ctx)
 }

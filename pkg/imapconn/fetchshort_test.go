@@ -78,19 +78,19 @@ func TestFetchShort(t *testing.T) {
 				return "RFC822.SIZE 400 BODY[] {0}\r\n)"
 			}
 			return full
-		}, "400 {400}", 3},
+		}, "400 {400}", 4},
 		{"a note in its place", func(_, _, uid int, _ string) string {
 			if uid == 2 {
 				return bodyText(400, "Retrieval using the IMAP4 protocol failed")
 			}
 			return full
-		}, "2 contradiction the server says RFC822.SIZE 400 and sends 41 octets", 3},
+		}, "2 contradiction the server says RFC822.SIZE 400 and sends 41 octets", 4},
 		{"empty for good", func(_, _, uid int, _ string) string {
 			if uid == 2 {
 				return bodyText(400, "")
 			}
 			return full
-		}, "2 contradiction the server says RFC822.SIZE 400 and sends 0 octets", 3},
+		}, "2 contradiction the server says RFC822.SIZE 400 and sends 0 octets", 4},
 		{"a little less", func(_, _, uid int, _ string) string {
 			if uid == 2 {
 				return bodyText(410, whole)
@@ -102,13 +102,24 @@ func TestFetchShort(t *testing.T) {
 				return bodyText(800, whole)
 			}
 			return full
-		}, "800 {400}", 3},
+		}, "800 {400}", 4},
 		{"less than before", func(_, asked, uid int, _ string) string {
 			if uid == 2 {
 				return bodyText(500, whole[asked:])
 			}
 			return full
-		}, "2 contradiction the server says RFC822.SIZE 500 and sends 397 octets, and 399 before", 3},
+		}, "2 contradiction the server says RFC822.SIZE 500 and sends 396 octets, and 399 before", 4},
+		{"whole only in pieces", func(_, _, uid int, command string) string {
+			switch {
+			case uid == 2 && strings.Contains(command, "<400."):
+				return `BODY[]<400> "")`
+			case uid == 2 && strings.Contains(command, "<"):
+				return fmt.Sprintf("RFC822.SIZE 400 BODY[]<0> {400}\r\n%s)", whole)
+			case uid == 2:
+				return bodyText(400, whole[:250])
+			}
+			return full
+		}, "400 {400}", 4},
 		{"more", func(_, _, uid int, _ string) string {
 			if uid == 2 {
 				return bodyText(4, whole)
@@ -199,7 +210,7 @@ func TestFetchShortHabit(t *testing.T) {
 	if came != 200 {
 		t.Errorf("%d messages", came)
 	}
-	if n := len(s.sent("UID FETCH")); n > 10+6 {
+	if n := len(s.sent("UID FETCH")); n > 10+11 {
 		t.Errorf("%d commands", n)
 	}
 }

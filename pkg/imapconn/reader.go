@@ -180,6 +180,19 @@ func (r *reader) drain(arriving func()) error {
 	return r.follow()
 }
 
+// copyLiteral writes the literal at the end of text and reads the line after it.
+func (r *reader) copyLiteral(to io.Writer) error {
+	r.lits++
+	for n := r.lit; n > 0; r.arriving() {
+		k, err := io.CopyN(to, r.br, min(n, literalChunk))
+		n -= k
+		if err != nil {
+			return eof(err)
+		}
+	}
+	return r.follow()
+}
+
 // literalChunk is how much of a literal is waited for at a time, in octets.
 const literalChunk = 1 << 20
 

@@ -29,11 +29,7 @@ type Selected struct {
 	givenUp error    // why no message of it is asked for any more, or nil
 
 	wholeHeaders bool // its server sends header fields with the whole header only
-	sized        struct {
-		uid    uint32
-		octets int64
-	} // the size of a message, see sizeOf
-	smallParts uint32 // UID of the message that can be had in small parts only
+	partly       partly
 }
 
 // Examine opens a mailbox for reading; nothing in it changes, \Seen and

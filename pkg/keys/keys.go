@@ -33,9 +33,11 @@ func Items(recipe headerkey.Recipe, further ...string) imapconn.Items {
 }
 
 // Deepen reads a message from its start until it has the key that the whole of
-// it would give. An *imapconn.PartError concerns this message alone.
-func Deepen(ctx context.Context, box *imapconn.Selected, uid uint32, scan *headerkey.Scanner) (headerkey.Identity, error) {
+// it would give. size is what is known of its size, 0 or less if nothing is. An
+// *imapconn.PartError concerns this message alone.
+func Deepen(ctx context.Context, box *imapconn.Selected, uid uint32, size int64, scan *headerkey.Scanner) (headerkey.Identity, error) {
 	scan.Reset()
+	box.Expect(uid, size)
 	err := box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
 		scan.Write(piece)
 		return scan.HeaderDone() && !scan.NeedsBody()
@@ -86,7 +88,7 @@ func each(ctx context.Context, box *imapconn.Selected, recipe headerkey.Recipe, 
 	}
 	for i := range incomplete {
 		m := &incomplete[i]
-		id, err := Deepen(ctx, box, m.UID, scan)
+		id, err := Deepen(ctx, box, m.UID, m.Size, scan)
 		var one *imapconn.PartError
 		switch {
 		case errors.As(err, &one):

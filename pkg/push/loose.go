@@ -43,11 +43,12 @@ func looseBody(octets []byte) [sha256.Size]byte {
 const pieceSize = 1 << 20
 
 // looseOf reads messages, whose UIDs must be sorted, and tells what each is known
-// by, or with nil why it could not be read.
-func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint32, tell func(uid uint32, l *loose, state imapconn.State, text string)) error {
+// by, or with nil why it could not be read. size returns what is known of the size
+// of a message, 0 if nothing is.
+func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint32, size func(uid uint32) int64, tell func(uid uint32, l *loose, state imapconn.State, text string)) error {
 	sum := headerkey.NewDigester()
 	var large []uint32
-	err := box.Fetch(ctx, uids, imapconn.Items{Body: true}, pieceSize, func(m *imapconn.Message) error {
+	err := box.Fetch(ctx, uids, imapconn.Items{Body: true, Listed: size}, pieceSize, func(m *imapconn.Message) error {
 		switch {
 		case m.State != imapconn.Have:
 			tell(m.UID, nil, m.State, m.Text)
@@ -65,6 +66,7 @@ func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint32, tell fu
 			return err
 		}
 		sum.Reset()
+		box.Expect(uid, size(uid))
 		err = box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
 			sum.Write(piece)
 			return false

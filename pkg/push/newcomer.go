@@ -155,7 +155,7 @@ func (d *desk) digests(t *target, keys map[string][]int) error {
 			return err
 		}
 	}
-	return looseOf(d.ctx, d.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32, l *loose, state imapconn.State, text string) {
+	return looseOf(d.ctx, d.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32) int64 { return byUID[uid].size }, func(uid uint32, l *loose, state imapconn.State, text string) {
 		n := byUID[uid]
 		switch {
 		case n == nil:

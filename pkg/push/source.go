@@ -159,7 +159,7 @@ func (d *desk) readAtSource(ms []*message) error {
 		}
 	}
 	d.open = nil // another folder will be
-	err = looseOf(d.ctx, s.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32, l *loose, _ imapconn.State, _ string) {
+	err = looseOf(d.ctx, s.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32) int64 { return byUID[uid].Size }, func(uid uint32, l *loose, _ imapconn.State, _ string) {
 		if m := byUID[uid]; m != nil {
 			m.loose = l
 		}

@@ -1,0 +1,93 @@
+package imapconn
+
+import (
+	"context"
+	"hash/maphash"
+)
+
+// partly is what is known of the message of a mailbox that is read in parts.
+type partly struct {
+	uid        uint32
+	claim      int64 // the largest size that was said of it, -1 if none
+	asked      bool  // RFC822.SIZE was asked for
+	small      bool  // it can be had in small parts only
+	given      []givenPart
+	whole      *wholeFile // it could be had whole only, and is here
+	wholeTried bool
+}
+
+// givenPart is a part that was given to who asked for it.
+type givenPart struct {
+	offset, count int64
+	hash          uint64
+}
+
+var partSeed = maphash.MakeSeed()
+
+// maxGiven bounds what is remembered of the parts of one message.
+const maxGiven = 4096
+
+// partsOf returns what is known of a message that is read in parts.
+func (x *Selected) partsOf(uid uint32) *partly {
+	if x.partly.uid != uid || uid == 0 {
+		if x.partly.whole != nil {
+			x.partly.whole.file.Close()
+		}
+		x.partly = partly{uid: uid, claim: -1}
+	}
+	return &x.partly
+}
+
+// Expect notes a size that is known of a message, from its listing or from a
+// record: FetchPart and ReadParts hold its octets against this and RFC822.SIZE.
+// 0 or less says nothing. It counts until another message is read in parts.
+func (x *Selected) Expect(uid uint32, size int64) {
+	if size > 0 {
+		p := x.partsOf(uid)
+		p.claim = max(p.claim, size)
+	}
+}
+
+// sizeOf returns the largest size that is known of a message, -1 if none is.
+func (x *Selected) sizeOf(ctx context.Context, p *partly) (int64, error) {
+	if p.asked {
+		return p.claim, nil
+	}
+	p.asked = true
+	err := x.Fetch(ctx, []uint32{p.uid}, Items{Size: true}, 0, func(m *Message) error {
+		p.claim = max(p.claim, m.Size)
+		return nil
+	})
+	return p.claim, err
+}
+
+// give notes a part that is given, and reports whether it is the same as when it
+// was given before.
+func (p *partly) give(offset int64, octets []byte) bool {
+	part := givenPart{offset, int64(len(octets)), maphash.Bytes(partSeed, octets)}
+	for _, g := range p.given {
+		if g.offset == part.offset && g.count == part.count {
+			return g.hash == part.hash
+		}
+	}
+	if len(p.given) < maxGiven {
+		p.given = append(p.given, part)
+	}
+	return true
+}
+
+// differs returns where a message that came whole differs from a part that was
+// given of it, -1 if nowhere.
+func (p *partly) differs(w *wholeFile) (int64, error) {
+	var buffer []byte
+	var err error
+	for _, g := range p.given {
+		if buffer, err = w.part(buffer, g.offset, g.count); err != nil {
+			return 0, err
+		}
+		if int64(len(buffer)) != g.count || maphash.Bytes(partSeed, buffer) != g.hash {
+			return g.offset, nil
+		}
+	}
+	return -1, nil
+}
