@@ -27,7 +27,7 @@ class Writer:
         path = os.path.join(self.paths[record["folder"]], "%d.%010d.eml" % (record["uidvalidity"], record["uid"]))
         date = mail_dates.seconds(mail_dates.of_record(record))
         mail_files.write(os.path.join(self.root, path), line_ends.chunks(octets), date)
-        told = {name: record[name] for name in ("folder", "uidvalidity", "uid", "flags", "internaldate", "size", "sha256") if name in record}
+        told = {name: record[name] for name in ("folder", "uidvalidity", "uid", "flags", "internaldate", "size", "rfc822_size", "unknown", "sha256") if name in record}
         self.index.write(canonical(dict(file=path, **told, header=dict(record.get("header", [])))) + b"\n")
 
     def finish(self):
@@ -70,8 +70,11 @@ def is_sound(entry):
     """Tells whether a line of the index is one that Writer could have written."""
     def number(name):
         return isinstance(entry.get(name), int) and 0 < entry[name] < 2**32
+    def words(name):
+        return isinstance(entry.get(name, []), list) and all(isinstance(word, str) for word in entry.get(name, []))
     return isinstance(entry, dict) and isinstance(entry.get("file"), str) and number("uid") and number("uidvalidity") and isinstance(entry.get("size"), int) \
-        and all(isinstance(flag, str) for flag in entry.get("flags", [])) and isinstance(entry.get("internaldate", ""), str)
+        and words("flags") and words("unknown") and isinstance(entry.get("internaldate", ""), str) \
+        and isinstance(entry.get("rfc822_size", 0), int) and 0 <= entry.get("rfc822_size", 0) < 2**53
 
 
 class Folder:
@@ -91,9 +94,10 @@ class Folder:
         self.uidnext = self.messages[-1][0] + 1 if self.messages else 1
 
     def read(self, name):
-        """Returns flags, own date (None without index), octets and the file's time of a message. OSError: it cannot be read."""
-        entry = self.index.get(name, {})
+        """Returns what is Found of a message: without index no own date, and its flags are unknown. OSError: it cannot be read."""
+        entry = self.index.get(name, {"unknown": ["flags"]})
         with mail_files.open_regular(os.path.join(self.path, name)) as f:
-            exact = self.keep or entry.get("size") == os.fstat(f.fileno()).st_size
-            octets = (line_ends.as_is if exact else line_ends.to_crlf)(line_ends.chunks(f))
-            return set(entry.get("flags", [])), mail_dates.of_stream(entry.get("internaldate")), octets, mail_files.time_of(f)
+            same = entry.get("size") == os.fstat(f.fileno()).st_size
+            octets = (line_ends.as_is if self.keep or same else line_ends.to_crlf)(line_ends.chunks(f))
+            return mail_files.Found(set(entry.get("flags", [])), mail_dates.of_stream(entry.get("internaldate")), octets, mail_files.time_of(f),
+                                    entry.get("unknown", []), entry.get("rfc822_size") if same else None)

@@ -1,7 +1,12 @@
 """Files of mail: written new, for their owner alone, and only regular ones read."""
-import os, stat
+import collections, os, stat
 
 import mail_dates
+
+
+# What a file tells of its message: flags, the format's own date and the file's, what
+# is unknown of it (as a record names it), and what its server said that its size is.
+Found = collections.namedtuple("Found", "flags own octets file unknown rfc822_size", defaults=((), None))
 
 
 def open_new(path):

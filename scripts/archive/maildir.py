@@ -183,11 +183,11 @@ class Folder:
         return uids, int(head[1]), max([int(head[2])] + [uid + 1 for uid in uids.values()])
 
     def read(self, place):
-        """Returns flags, own date, octets and the file's time of a message. OSError: it cannot be read."""
+        """Returns what is Found of a message. OSError: it cannot be read."""
         path = os.path.join(self.path, place)
         info = place.partition(":2,")[2] if place.startswith("cur" + os.sep) else ""
         flags = {LETTERS.get(c) or self.keywords.get(c) for c in info} - {None}
         with mail_files.open_regular(path) as f:
             date = mail_files.time_of(f)
             octets = (line_ends.as_is if self.keep else line_ends.to_crlf)(line_ends.chunks(f))
-        return flags, date, octets, date
+        return mail_files.Found(flags, date, octets, date)

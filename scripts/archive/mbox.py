@@ -165,7 +165,7 @@ class Folder:
         self.uidvalidity, self.uidnext = checksum or 1, len(starts) + 1
 
     def read(self, place):
-        """Returns flags, own date, octets and the file's time of a message. OSError: it cannot be read."""
+        """Returns what is Found of a message. OSError: it cannot be read."""
         start, end = place
         with mail_files.open_regular(self.path) as f:
             f.seek(start)
@@ -175,7 +175,7 @@ class Folder:
             flags, ours = self.flags(f)
             pieces = unquoted(self.pieces(f, end - self.last(f, end, ours)))
             octets = (line_ends.as_is if self.keep else line_ends.to_crlf)(pieces)
-            return flags, from_date(line), octets, mail_files.time_of(f)
+            return mail_files.Found(flags, from_date(line), octets, mail_files.time_of(f))
 
     def flags(self, f):
         """Returns the flags of a message, and whether its status lines are of our Writer, behind which it begins."""

@@ -13,7 +13,7 @@ class Writer:
 
     def __init__(self, out):
         self.out, self.hash, self.records = out, hashlib.sha256(), 0
-        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "octets"), 0)
+        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "octets", "unknown", "sizes_differ"), 0)
 
     def begin(self, user, host, delimiter):
         self.write({"type": "begin", "format": "imap-stream", "version": 1, "tool": TOOL, "content": "full", "plan": False, "user": user, "host": host,
@@ -23,14 +23,16 @@ class Writer:
         self.write({"type": "folder", "name": name, "delimiter": delimiter, "attributes": [], "subscribed": subscribed,
                     "uidvalidity": uidvalidity, "uidnext": uidnext, "messages": messages})
 
-    def message(self, folder, uidvalidity, uid, flags, internaldate, header, f):
-        """Writes a message with that Header, whose octets are those of the file f."""
+    def message(self, folder, uidvalidity, uid, flags, internaldate, unknown, rfc822_size, header, f):
+        """Writes a message with that Header, whose octets are those of the file f; rfc822_size is None, or what its server says of its size."""
         size, sha256 = measure(f)
         record = {"type": "message", "folder": folder, "uidvalidity": uidvalidity, "uid": uid, "key": header.key(f), "flags": sorted(set(flags), key=str.encode),
-                  "internaldate": internaldate, "size": size, "received": header.received_digest(), "header": header.for_people()}
+                  "internaldate": internaldate, "size": size, "rfc822_size": None if rfc822_size == size else rfc822_size, "unknown": sorted(set(unknown)) or None, "received": header.received_digest(), "header": header.for_people()}
         record = {name: value for name, value in record.items() if value is not None}
         self.counts["emitted"] += 1
         self.counts["octets"] += size
+        self.counts["unknown"] += "unknown" in record
+        self.counts["sizes_differ"] += "rfc822_size" in record
         if size <= PART:
             f.seek(0)
             self.write(dict(record, sha256=sha256), f.read())
@@ -48,7 +50,7 @@ class Writer:
         self.write(dict({"type": "failed", "folder": folder}, **place, reason=reason, text=text))
 
     def end(self):
-        counts = self.counts
+        counts = {name: n for name, n in self.counts.items() if n or name not in ("unknown", "sizes_differ")}
         listed = counts["emitted"] + counts["gone"] + counts["failed"]
         self.write(dict({"type": "end", "listed": listed}, **counts, records=self.records, hash=self.hash.hexdigest()))
         self.out.flush()

@@ -182,6 +182,33 @@ func TestMailFilesLaterFlags(t *testing.T) {
 	}
 }
 
+// TestMailFilesUnknown: what no server told is not made up. An index of .eml files
+// holds it; the others cannot, and it is counted. Unknown flags do not take the
+// place of those that are known.
+func TestMailFilesUnknown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).withTools()
+	untold := messageRecord("INBOX", 1, "Date: Wed, 1 Jan 2020 00:00:00 +0000\r\n\r\n1\r\n")
+	delete(untold, "internaldate")
+	untold["unknown"], untold["rfc822_size"] = []string{"flags", "internaldate"}, 50
+	later := messageRecord("INBOX", 2, "Subject: 2\r\n\r\n")
+	later["unknown"] = []string{"flags"}
+	b.write("monday", editedStream(t, folderRecord("INBOX", "/"), untold, messageRecord("INBOX", 2, "Subject: 2\r\n\r\n", "\\Flagged")))
+	b.write("tuesday", editedStream(t, folderRecord("INBOX", "/"), later))
+	for _, format := range []string{"maildir", "mbox", "eml"} {
+		b := b.with("F", format)
+		b.sh(`cat monday tuesday >both && $TOOLS/stream-to-mail --edited $F both $F.out`).wants(0).says("the flags or the date of 1 messages")
+		b.sh(`$TOOLS/mail-to-stream $F $F.out >back && imap-list --source back --check >&2 && python3 $TOOLS/read_stream.py back`).wants(0)
+		messages := b.rows("back").of("message")
+		if len(messages) != 2 || !slices.Equal(messages[1].Flags, []string{`\Flagged`}) {
+			t.Errorf("%s: %+v", format, messages)
+		}
+	}
+	b.sh(`grep -q '"flags":\[\],"size":43,"rfc822_size":50,"unknown":\["flags","internaldate"\]' back && grep -q '"octets":57,"unknown":1,"sizes_differ":1,' back`).wants(0)
+	b.sh(`$TOOLS/mail-to-stream --date sent eml eml.out | grep -q '"internaldate":"2020-01-01T00:00:00+00:00","size":43,"rfc822_size":50,"unknown":\["flags"\]'`).wants(0)
+	b.sh(`rm eml.out/index.ndjson && $TOOLS/mail-to-stream eml eml.out | grep -c '"unknown":\["flags"\]' | grep -qx 2`).wants(0)
+}
+
 // TestMailFilesMemory: neither command holds a message.
 func TestMailFilesMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
