@@ -24,7 +24,7 @@ func (a *Account) examine(t *Target) (*imapconn.Selected, error) {
 	case err != nil:
 		return nil, a.unreadable(err)
 	case box.UIDValidity != t.UIDValidity:
-		return nil, &Unreadable{"its UIDVALIDITY has changed since it was listed"}
+		return nil, replaced()
 	case box.Messages < t.Messages:
 		return nil, contradiction(t.Messages, box.Messages)
 	}
@@ -40,6 +40,9 @@ func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error 
 	again, now, err := box.Reopen(a.ctx)
 	if err != nil {
 		return err
+	}
+	if again.UIDValidity != t.UIDValidity {
+		return replaced()
 	}
 	arrived := max(now.UIDNext, again.UIDNext, t.UIDNext) - t.UIDNext
 	if int64(now.Messages) > int64(read)+int64(arrived) {
@@ -57,6 +60,8 @@ func (a *Account) sameAgain(box *imapconn.Selected, uids []uint32) error {
 	}
 	return nil
 }
+
+func replaced() error { return &Unreadable{"its UIDVALIDITY has changed since it was listed"} }
 
 func contradiction(told, shown uint32) error {
 	return &Unreadable{fmt.Sprintf("the server says that it holds %d messages, and shows %d", told, shown)}

@@ -61,6 +61,9 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint32) (v *Claims
 	if err != nil && !x.answered(err) {
 		return nil, nil, err
 	}
+	if err := x.affirmed(ctx, told, err); err != nil {
+		return nil, nil, err
+	}
 	if err := x.do(ctx, func(c *conn) error { return x.settleView(c) }); err != nil {
 		return nil, nil, err
 	}

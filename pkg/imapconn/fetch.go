@@ -5,10 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/emersion/go-imap/v2"
-
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 // callerError is what the function of a caller returned.
@@ -108,15 +104,8 @@ func (f *fetcher) run() error {
 		if len(batch) == 0 {
 			return nil
 		}
-		changed, err := f.x.ready(f.ctx)
-		var no *imap.Error
-		switch {
-		case errors.As(err, &no) && exit.CodeOf(err) == exit.Partial:
-			return f.failAll(FolderLost, no.Text)
-		case err != nil:
-			return err
-		case changed:
-			return f.failAll(UIDValidityChanged, "")
+		if err := validityError(f.x.ready(f.ctx)); err != nil {
+			return f.failFolder(err)
 		}
 		if err := f.command(batch); err != nil {
 			return err

@@ -68,8 +68,10 @@ func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete 
 	case isLost(err):
 		return false, nil // what has not come is asked for otherwise
 	case errors.As(err, &no):
-		_, err := x.s.given(f.ctx, no)
-		return false, err
+		if _, err := x.s.given(f.ctx, no); err != nil {
+			return false, err
+		}
+		return false, x.affirm(f.ctx)
 	case err != nil:
 		return false, err
 	}

@@ -70,6 +70,11 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 			return err
 		}
 	}
+	if gone.count > 0 {
+		if err := f.affirm(); err != nil {
+			return err
+		}
+	}
 	hidden := false
 	for _, uid := range missing {
 		s := f.special[uid]

@@ -33,6 +33,7 @@ type Script struct {
 	commands []string
 	open     map[net.Conn]bool
 	count    int // connections so far
+	other    *scriptView
 }
 
 // DefaultScriptCaps is what a Script offers unless it is told otherwise.
@@ -80,6 +81,18 @@ func (r *Reply) Say(text string) { r.said.WriteString(strings.ReplaceAll(text, "
 // Well carries the command out as a well-behaved server would, and returns the
 // answer that such a server gives. It is not for Say: mail may hold TAG.
 func (r *Reply) Well() string { return r.conn.view.answer(r) }
+
+// Other carries a command out as another client would, whose connection lasts as
+// long as the server, and returns the answer.
+func (r *Reply) Other(command string) string {
+	r.script.mu.Lock()
+	if r.script.other == nil {
+		r.script.other = &scriptView{store: r.script.Store}
+	}
+	view := r.script.other
+	r.script.mu.Unlock()
+	return view.answer(&Reply{Tag: "other", Command: command, script: r.script, conn: &scriptConn{view: view}})
+}
 
 // Write adds octets to the answer as they are.
 func (r *Reply) Write(octets []byte) (int, error) { return r.said.Write(octets) }

@@ -213,6 +213,8 @@ func (s *Script) player(rule *ScriptRule, block []string) (func(*Reply), error) 
 			steps = append(steps, func(r *Reply) { r.said.WriteString(r.Well()) })
 		case "!perform":
 			steps = append(steps, func(r *Reply) { r.Well() })
+		case "!other":
+			steps = append(steps, func(r *Reply) { r.Other(rest) })
 		case "!remember":
 			steps = append(steps, func(r *Reply) { r.Remember(rest) })
 		case "!sleep":

@@ -226,6 +226,12 @@ func (v *scriptView) command(r *Reply, w []string) (said, status string) {
 			return "", "NO [NONEXISTENT] no such folder"
 		}
 		v.store.folders = slices.DeleteFunc(v.store.folders, func(f *ScriptFolder) bool { return f.Name == name })
+	case "RENAME":
+		f := v.store.folder(name, false)
+		if f == nil || len(w) < 3 || v.store.folder(w[2], false) != nil {
+			return "", "NO there is no such folder, or one of that name"
+		}
+		f.Name = w[2]
 	case "SUBSCRIBE", "UNSUBSCRIBE":
 		if f := v.store.folder(name, false); f != nil {
 			f.Subscribed = verb == "SUBSCRIBE"
