@@ -14,8 +14,10 @@ const (
 	maxSearch  = 16 << 20 // the line that answers a SEARCH
 	maxLiteral = 1 << 20  // a literal that is no message body
 	maxDepth   = 1000     // of parentheses
-	maxNoise   = 4 << 20  // responses in a row that are no part of an answer
 )
+
+// maxNoise bounds the responses in a row that are no part of an answer.
+var maxNoise = 4 << 20
 
 // errMalformed marks a response that makes no sense. The reader is still at a
 // place from which it can go on.
