@@ -65,7 +65,13 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 	}
 	var open []imapconn.Mailbox
 	for _, b := range boxes {
-		if b.Selectable() {
+		switch {
+		case b.Unread != "":
+			if a.conn.Warn != nil {
+				a.conn.Warn("at the destination " + b.Unread)
+			}
+			a.targets = append(a.targets, &Target{Name: b.Name, Wire: b.Wire, Unreadable: b.Unread})
+		case b.Selectable():
 			open = append(open, b)
 		}
 	}

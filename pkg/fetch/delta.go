@@ -41,8 +41,9 @@ const (
 )
 
 // compare says in the table of contents which UIDs the base has, and returns
-// the folders of the base that are there no more, or are others now.
-func (b *Base) compare(toc []stream.Folder, listed []list.Entry, spaces folder.Spaces) (vanished []stream.Vanished) {
+// the folders of the base that are there no more, or are others now. Where the
+// listing cannot be read as a whole none is known to be gone.
+func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces folder.Spaces) (vanished []stream.Vanished) {
 	if b == nil {
 		return nil
 	}
@@ -58,14 +59,14 @@ func (b *Base) compare(toc []stream.Folder, listed []list.Entry, spaces folder.S
 		}
 	}
 	here := map[string]*list.Entry{}
-	for i := range listed {
-		here[listed[i].Name] = &listed[i]
+	for i := range contents.Entries {
+		here[contents.Entries[i].Name] = &contents.Entries[i]
 	}
 	for name, base := range b.folders {
 		now := here[name]
 		space, _ := folder.ParseSpace(base.entry.Namespace)
 		switch {
-		case now == nil && spaces.Has(space):
+		case now == nil && spaces.Has(space) && !contents.Hidden:
 		case now != nil && now.Left == "" && now.Failed == "" && !base.goesOn(&now.Folder) && (base.entry.HoldsMessages() || now.HoldsMessages()):
 		default:
 			continue

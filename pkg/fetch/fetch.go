@@ -136,7 +136,7 @@ func (e *export) contents(begin *stream.Begin) error {
 	if err := e.w.Write(begin); err != nil {
 		return err
 	}
-	vanished := e.opt.Base.compare(toc, contents.Entries, e.opt.Folders.Spaces)
+	vanished := e.opt.Base.compare(toc, contents, e.opt.Folders.Spaces)
 	var total int64
 	for i := range toc {
 		if err := e.w.Write(&toc[i]); err != nil {

@@ -30,6 +30,11 @@ func (s Selection) choosesAll() bool {
 	return len(s.Names) == 0 && len(s.Trees) == 0 && len(s.Include) == 0 && !s.Subscribed
 }
 
+// ByNameAlone reports whether only folders are chosen that Names has.
+func (s Selection) ByNameAlone() bool {
+	return len(s.Names) > 0 && len(s.Trees) == 0 && len(s.Include) == 0 && !s.Subscribed
+}
+
 // Candidate is a folder to choose or not.
 type Candidate struct {
 	Name       string

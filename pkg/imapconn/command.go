@@ -2,6 +2,7 @@ package imapconn
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -145,7 +146,7 @@ func (c *conn) until(tag string, plus bool, on func(*response) error) (response,
 				return resp, c.abandon(err)
 			}
 		case on != nil:
-			if err := on(&resp); err != nil && err != errMalformed {
+			if err := on(&resp); err != nil && !errors.Is(err, errMalformed) {
 				return resp, c.abandon(err)
 			}
 		}

@@ -45,6 +45,7 @@ type conn struct {
 	gone            int       // messages of it that were asked for and taken for expunged
 	noise           int       // responses since the last progress
 	strays          int       // lines since the last command that are no responses
+	strayed         func()    // is called for each of them; may be nil
 
 	wire   *wire
 	client *imapclient.Client
@@ -153,6 +154,9 @@ func (c *conn) stray(resp *response) error {
 		return &limitError{"a line that is no response, behind a literal: " + quote(cutText(c.text))}
 	case c.strays > maxStrays:
 		return &limitError{"lines that are no responses: " + quote(cutText(c.text))}
+	}
+	if c.strayed != nil {
+		c.strayed()
 	}
 	c.lit = -1
 	return nil

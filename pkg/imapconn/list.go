@@ -3,28 +3,17 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
-	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
-// maxMailboxes bounds a listing.
-const maxMailboxes = 1 << 20
-
-// listEntry is a LIST or LSUB response.
-type listEntry struct {
-	attributes []string
-	delimiter  string
-	wire       string
-}
-
 // List returns the mailboxes of the namespaces of some kinds, INBOX first, then
 // by the octets of Name; the zero Spaces are the personal ones. A response that
-// cannot be read costs that mailbox only and is told to Options.Warn. It
-// resumes.
+// cannot be read, however it is asked for, is a Mailbox with Unread. It resumes.
 func (s *Session) List(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
 	return s.listed(ctx, spaces, spaces, NoDetail)
 }
@@ -47,17 +36,26 @@ func (s *Session) Overview(ctx context.Context, spaces folder.Spaces, detail Det
 }
 
 func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail Detail) ([]Mailbox, error) {
-	var boxes []Mailbox
-	err := s.do(ctx, func(c *conn) (err error) {
-		boxes, err = s.list(c, spaces, keep, detail)
-		return err
-	})
+	l, err := s.namesOf(ctx, spaces, detail)
 	if err != nil {
 		return nil, during(err, "list the folders of %s", s.who())
+	}
+	boxes := s.mailboxes(l.entries, l.subscribed, keep)
+	if err := s.do(ctx, func(c *conn) error { return s.settleLevels(c, boxes) }); err != nil {
+		return nil, during(err, "list the folders of %s", s.who())
+	}
+	for i := range boxes {
+		if state, known := l.states[inboxFold(boxes[i].Wire)]; known {
+			boxes[i].state = &state
+		}
 	}
 	if keep.Has(folder.Personal) {
 		s.learnDelimiter(boxes)
 		s.guessPrefix(boxes)
+	}
+	boxes = append(boxes, s.unread(l.unread, keep)...)
+	for _, bad := range l.unreadSubscribed {
+		s.o.warn("a subscription in the server's listing cannot be read: " + quote(bad.line))
 	}
 	sortMailboxes(boxes)
 	return boxes, nil
@@ -66,15 +64,15 @@ func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail
 // Subscriptions returns the subscribed mailboxes, those that do not exist any
 // more too, in the order of List. It resumes.
 func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
-	var boxes []Mailbox
+	var l *listing
 	err := s.do(ctx, func(c *conn) error {
-		entries, err := s.subscriptions(c)
-		boxes = s.mailboxes(entries, nil, spaces)
-		return err
+		l = newListing()
+		return s.subscriptions(c, l)
 	})
 	if err != nil {
 		return nil, during(err, "list the subscriptions of %s", s.who())
 	}
+	boxes := append(s.mailboxes(slices.Concat(l.entries, l.subscribed), nil, spaces), s.unread(slices.Concat(l.unread, l.unreadSubscribed), spaces)...)
 	sortMailboxes(boxes)
 	return boxes, nil
 }
@@ -82,12 +80,10 @@ func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Ma
 // who names the account in messages.
 func (s *Session) who() string { return printable(s.o.User + "@" + s.o.Host) }
 
-// list asks for all of spaces, and returns what is in keep.
-func (s *Session) list(c *conn, spaces, keep folder.Spaces, detail Detail) ([]Mailbox, error) {
-	states := map[string]Status{}
-	entries, subscribed, err := s.everything(c, "*", detail, states)
-	if err != nil {
-		return nil, err
+// list asks for all of spaces, and adds to l what comes.
+func (s *Session) list(c *conn, spaces folder.Spaces, l *listing, way listWay) error {
+	if err := way(c, "", l); err != nil {
+		return err
 	}
 	// What lies outside the personal namespaces some servers do not count among
 	// "everything".
@@ -96,48 +92,50 @@ func (s *Session) list(c *conn, spaces, keep folder.Spaces, detail Detail) ([]Ma
 			if !spaces.Has(space) || ns.Prefix == "" {
 				continue
 			}
-			more, subs, err := s.everything(c, ns.Prefix+"*", detail, states)
-			if err != nil && !s.isAnswer(err) {
-				return nil, err
+			if err := way(c, ns.Prefix, l); err != nil && !s.isAnswer(err) {
+				return err
 			}
-			entries, subscribed = append(entries, more...), append(subscribed, subs...)
 		}
 	}
-	boxes := s.mailboxes(entries, subscribed, keep)
-	if err := s.settleLevels(c, boxes); err != nil {
-		return nil, err
-	}
-	for i := range boxes {
-		if state, known := states[inboxFold(boxes[i].Wire)]; known {
-			boxes[i].state = &state
-		}
-	}
-	return boxes, nil
+	return nil
 }
+
+// listWay is a way to ask for all that is below a prefix.
+type listWay func(c *conn, prefix string, l *listing) error
 
 // everything lists what fits a pattern, and which of it is subscribed, unless
 // the entries themselves say so. To a busy server no simpler question is put,
 // whose answer would lack what the next run is told.
-func (s *Session) everything(c *conn, pattern string, detail Detail, states map[string]Status) (entries, subscribed []listEntry, err error) {
-	var no *imap.Error
-	list := s.returnOptions(c, detail)
-	for i, options := range list {
-		entries, err = s.listing(c, "LIST", c.command(`LIST ""`).astring(pattern).text(" RETURN ("+options+")"), states)
-		if c.err == nil {
-			s.fatalStates = false
+func (s *Session) everything(detail Detail) listWay {
+	return func(c *conn, prefix string, l *listing) error {
+		var no *imap.Error
+		list := s.returnOptions(c, detail)
+		for i, options := range list {
+			before := *l
+			err := s.listing(c, "LIST", c.command(`LIST ""`).astring(prefix+"*").text(" RETURN ("+options+")"), l)
+			if c.err == nil {
+				s.fatalStates = false
+			}
+			mere := i < len(list)-1 && errors.As(err, &no) && !IsBusy(err) // states, which can be asked for one by one
+			if !mere && !s.isAnswer(err) {
+				return err
+			}
+			*l = before
 		}
-		mere := i < len(list)-1 && errors.As(err, &no) && !IsBusy(err) // states, which can be asked for one by one
-		if !mere && !s.isAnswer(err) {
-			return entries, nil, err
-		}
+		return s.plainly(c, prefix, l)
 	}
-	if entries, err = s.listing(c, "LIST", c.command(`LIST ""`).astring(pattern), nil); err != nil {
-		return nil, nil, err
+}
+
+// plainly lists without asking for more than names.
+func (s *Session) plainly(c *conn, prefix string, l *listing) error {
+	if err := s.listing(c, "LIST", c.command(`LIST ""`).astring(prefix+"*"), l); err != nil {
+		return err
 	}
-	if subscribed, err = s.listing(c, "LSUB", c.command(`LSUB ""`).astring(pattern), nil); s.isAnswer(err) {
-		err = nil
+	err := s.listing(c, "LSUB", c.command(`LSUB ""`).astring(prefix+"*"), l)
+	if s.isAnswer(err) {
+		return nil
 	}
-	return entries, subscribed, err
+	return err
 }
 
 // settleLevels opens the mailboxes that are listed as such and as mere levels
@@ -178,44 +176,16 @@ func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
 }
 
 // subscriptions lists the subscribed names.
-func (s *Session) subscriptions(c *conn) ([]listEntry, error) {
+func (s *Session) subscriptions(c *conn, l *listing) error {
 	if c.caps.has("LIST-EXTENDED") {
-		entries, err := s.listing(c, "LIST", c.command(`LIST (SUBSCRIBED) "" "*"`), nil)
+		before := *l
+		err := s.listing(c, "LIST", c.command(`LIST (SUBSCRIBED) "" "*"`), l)
 		if !s.isAnswer(err) {
-			return entries, err
+			return err
 		}
+		*l = before
 	}
-	return s.listing(c, "LSUB", c.command(`LSUB "" "*"`), nil)
-}
-
-// listing runs a command and collects the responses of one type, and of STATUS
-// responses what they say into states, if that is not nil.
-func (s *Session) listing(c *conn, typ string, command *command, states map[string]Status) ([]listEntry, error) {
-	var entries []listEntry
-	_, err := c.run(command, func(resp *response) error {
-		if resp.typ == "STATUS" && states != nil {
-			c.progress()
-			line, err := c.statusResponse()
-			if err == nil && line.err == nil && line.counted && len(states) < maxMailboxes {
-				states[inboxFold(line.wire)] = line.Status
-			}
-			return err
-		}
-		if resp.typ != typ {
-			return nil
-		}
-		entry, err := c.listEntry()
-		if err == errMalformed {
-			s.o.warn("a folder in the server's listing cannot be read and is left out: " + quote(cutText(c.text)))
-			return err
-		}
-		c.progress()
-		if entries = append(entries, entry); len(entries) > maxMailboxes {
-			return &limitError{"a listing of too many folders"}
-		}
-		return err
-	})
-	return entries, err
+	return s.listing(c, "LSUB", c.command(`LSUB "" "*"`), l)
 }
 
 // mailboxes makes one Mailbox of every name in spaces. Of a name that stands
@@ -275,63 +245,3 @@ func sortMailboxes(boxes []Mailbox) {
 		return a < b
 	})
 }
-
-// listEntry reads what follows "* LIST " (RFC 3501 7.2.2).
-//
-// Seen: no attributes, blanks in the list of them, a delimiter NIL, nil or "",
-// and names as atoms with blanks, tabs or octets from 0x80 in them.
-func (c *conn) listEntry() (listEntry, error) {
-	var e listEntry
-	c.blanks()
-	if c.accept('(') {
-		for {
-			c.blanks()
-			if c.accept(')') {
-				break
-			}
-			if c.pos >= len(c.text) {
-				return e, errMalformed
-			}
-			w := c.word()
-			if len(w) == 0 {
-				return e, errMalformed
-			}
-			e.attributes = append(e.attributes, attribute(string(w)))
-		}
-	}
-	var err error
-	if e.delimiter, err = c.delimiterString(); err != nil {
-		return e, err
-	}
-	e.wire, err = c.mailboxName()
-	return e, err
-}
-
-func attribute(s string) string {
-	if known, ok := canonicalAttributes[strings.ToLower(s)]; ok {
-		return known
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-// mailboxName reads the name that ends a LIST response, extended data behind
-// it aside. An atom runs to the end of the line: blanks are its own.
-func (c *conn) mailboxName() (string, error) {
-	c.blanks()
-	if c.pos >= len(c.text) {
-		return "", errMalformed
-	}
-	if c.peek() == '"' || c.isLiteral() {
-		s, _, err := c.str(maxName)
-		return string(s), err
-	}
-	rest := string(c.text[c.pos:])
-	if i := strings.Index(rest, " ("); i >= 0 && strings.HasSuffix(rest, ")") {
-		rest = rest[:i]
-	}
-	c.pos = len(c.text)
-	return strings.TrimRight(rest, " "), nil
-}
-
-// maxName bounds the name of a mailbox, in octets.
-const maxName = 64 << 10

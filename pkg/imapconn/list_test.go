@@ -26,6 +26,9 @@ func showBoxes(boxes []Mailbox) []string {
 		if !b.Selectable() {
 			line += " -"
 		}
+		if b.Unread != "" {
+			line += " ?"
+		}
 		l = append(l, line)
 	}
 	return l
@@ -49,7 +52,16 @@ func TestList(t *testing.T) {
 		{"LSUB refused", "IMAP4rev1", append(plain("* LIST () \".\" a\r\n"), rule{when: "LSUB", reply: "TAG NO\r\n"}), []string{`a "a" "."`}},
 		{"hostile", "IMAP4rev1", plain("* LIST (\\X\r\n* LIST\r\n* LIST ()\r\n* LIST () \"/\"\r\n* LIST () \"/\" \"\"\r\n* LIST () nil plain \r\n* LIST () \"\" two words\r\n* LIST () \"\\\\\" \"q\\\"\\\\\"\r\n* LIST () \"/\" {3}\r\nl(t\r\n" +
 			"* LIST ( \\Marked ) \"/\" plain\r\n* LIST \"/\" bare\r\n* X-LIST {2}\r\nab\r\n"),
-			[]string{`bare "bare" "/"`, `l(t "l(t" "/"`, `plain "plain" "/" \Marked`, `q"\ "q\"\\" "\\"`, `two words "two words" ""`}},
+			[]string{`* LIST "" "" ?`, `* LIST () "" "" ?`, `* LIST () "/" "" "/" ?`, `* LIST (\X "" "" ?`, `bare "bare" "/"`, `l(t "l(t" "/"`, `plain "plain" "/" \Marked`, `q"\ "q\"\\" "\\"`, `two words "two words" ""`}},
+		{"unread", "IMAP4rev1", append(plain("* LIST () \"/\" \"My \"best\" mail\"\r\n* LIST () \"/\" \"open\r\n*LIST () \"/\" \"Work\"\r\n* LIST () \"/\" braces {3}\r\n* LISTEN () NIL late\r\n* LIST () \"/\" {3}\r\nwhole\r\n"+
+			"* LIST () \"/\" {6}\r\nlong\r\n* LIST () \"/\" hidden\r\n* LIST () \"/\" {12}\r\nmid\r\n* LIST () \"/\" {5}\r\nother\r\n"),
+			rule{when: "EXAMINE \"braces", reply: "TAG NO there is none\r\n"}),
+			[]string{"* LISTEN () NIL late \"\" \"\" ?", "*LIST () \"/\" \"Work\" \"\" \"\" ?", `My "best" mail "My \"best\" mail" "/"`, "braces {3} \"braces {3}\" \"/\" ?",
+				`hidden "hidden" "/"`, `long "long" "/"`, `mid "mid" "/"`, `open "open" "/"`, `other "other" "/"`, `whole "whole" "/"`}},
+		{"unread once", "IMAP4rev1", []rule{{when: `LIST "" "*"`, reply: "* LIST () \"/\" a\r\n* LIST (\r\n" + ok, times: 1}, {when: `LIST "" "*"`, reply: "* LIST () \"/\" a\r\n* LIST () \"/\" b\r\n" + ok}},
+			[]string{`a "a" "/"`, `b "b" "/"`}},
+		{"unread but by level", "IMAP4rev1", []rule{{when: `LIST "" "*"`, reply: "* LIST () \"/\" a\r\n* LIST (\r\n" + ok}, {when: `LIST "" "%"`, reply: "* LIST (\\HasChildren) \"/\" a\r\n" + ok}, {when: `LIST "" "a/%"`, reply: "* LIST () \"/\" a/b\r\n" + ok}},
+			[]string{`a "a" "/"`, `a/b "a/b" "/"`}},
 		{"foreign", "IMAP4rev1 NAMESPACE", append(plain("* LIST () \".\" INBOX\r\n* LIST () \".\" INBOX.a\r\n* LIST () \".\" inbox.b\r\n* LIST () \".\" user.ann\r\n* LIST () \".\" user\r\n* LIST () \".\" public\r\n"),
 			rule{when: "NAMESPACE", reply: `* NAMESPACE (("INBOX." ".")) (("user." ".")) (("" "."))` + "\r\n" + ok}),
 			[]string{`INBOX "INBOX" "."`, `INBOX.a "INBOX.a" "."`, `inbox.b "inbox.b" "."`}},

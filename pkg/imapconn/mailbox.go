@@ -17,6 +17,7 @@ type Mailbox struct {
 	Attributes []string // sorted, canonical case (\Noselect, \Sent ...); without \Subscribed
 	Subscribed bool
 	Space      folder.Space // whose it is (RFC 2342)
+	Unread     string       // why it is not known which folder this is, if any; Name is what could be seen of it
 
 	state *Status // if it came along
 	level bool    // it was also listed as one that cannot be selected

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -69,7 +70,7 @@ func FuzzResponses(f *testing.F) {
 			default:
 				_, err = c.filter(&resp)
 			}
-			if err != nil && err != errMalformed {
+			if err != nil && !errors.Is(err, errMalformed) {
 				return
 			}
 			if c.skip() != nil {

@@ -30,9 +30,13 @@ func (r *reader) head() (response, error) {
 			return response{}, err
 		}
 		if len(bytes.TrimSpace(r.text)) > 0 || r.lit >= 0 {
-			break
+			return r.headOfLine()
 		}
 	}
+}
+
+// headOfLine reads the head of the response that the line begins.
+func (r *reader) headOfLine() (response, error) {
 	r.blanks()
 	switch first := r.word(); {
 	case len(first) == 1 && first[0] == '*':

@@ -37,6 +37,9 @@ type Contents struct {
 	// Failed are folders that tell nothing, or that were asked for and are not
 	// there.
 	Failed []stream.Failed
+	// Hidden says that the server lists folders that cannot be told from its
+	// words: a folder that is not among Entries may be there.
+	Hidden bool
 	Notes  []string // what else a user should know, not safe to print
 }
 
@@ -93,7 +96,8 @@ func (r *reading) choose() (err error) {
 	if r.boxes, err = r.session.Overview(r.ctx, r.Request.Folders.Spaces, r.detail()); err != nil {
 		return err
 	}
-	if len(r.boxes) == 0 {
+	r.setAside()
+	if len(r.boxes) == 0 && !r.Hidden {
 		return exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
 	}
 	all := make([]folder.Candidate, len(r.boxes))
@@ -113,6 +117,23 @@ func (r *reading) choose() (err error) {
 		}
 	}
 	return r.lostSubscriptions()
+}
+
+// setAside takes out the entries of the listing that cannot be read. Each is a
+// failure, unless folders are chosen by their names alone: then a folder that is
+// missing is one of its own.
+func (r *reading) setAside() {
+	byName := r.Request.Folders.ByNameAlone()
+	r.boxes = slices.DeleteFunc(r.boxes, func(b imapconn.Mailbox) bool {
+		if b.Unread == "" {
+			return false
+		}
+		r.Hidden = true
+		if !byName {
+			r.fail(b.Name, stream.ReasonUnreadable, b.Unread)
+		}
+		return true
+	})
 }
 
 // detail is what may come along with the names: nothing where there are folders
@@ -152,6 +173,10 @@ func (r *reading) lostSubscriptions() error {
 		there[b.Name] = true
 	}
 	for _, b := range subscribed {
+		if b.Unread != "" {
+			r.fail(b.Name, stream.ReasonUnreadable, b.Unread)
+			continue
+		}
 		if !there[b.Name] && !s.Excludes(b.Name, b.Delimiter) {
 			r.fail(b.Name, stream.ReasonNoFolder, "it is subscribed, and the account has no such folder")
 		}

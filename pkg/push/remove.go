@@ -214,6 +214,9 @@ func (d *desk) keeps(box imapconn.Mailbox, r *stream.Rmdir) (why string, err err
 	if folder.IsInbox(box.Name) {
 		return "INBOX is never removed", nil
 	}
+	if d.hidden != "" {
+		return "there may be folders below it: " + d.hidden, nil
+	}
 	for _, other := range d.boxes {
 		if box.Delimiter != "" && strings.HasPrefix(other.Name, box.Name+box.Delimiter) && other.Selectable() {
 			return "there are folders below it", nil

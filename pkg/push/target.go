@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -130,6 +131,7 @@ type desk struct {
 	session *imapconn.Session
 	recipe  headerkey.Recipe
 	boxes   map[string]imapconn.Mailbox // that exist, by name
+	hidden  string                      // what the listing has that cannot be read, or ""
 	targets map[string]*target
 	box     *imapconn.Selected
 	open    *target // the one that box is of
@@ -155,7 +157,11 @@ func (d *desk) list(spaces folder.Spaces) error {
 	if err != nil {
 		return err
 	}
-	d.boxes = map[string]imapconn.Mailbox{}
+	d.boxes, d.hidden = map[string]imapconn.Mailbox{}, ""
+	boxes = slices.DeleteFunc(boxes, func(b imapconn.Mailbox) bool {
+		d.hidden = cmp.Or(d.hidden, b.Unread)
+		return b.Unread != ""
+	})
 	for _, b := range slices.Backward(boxes) {
 		d.boxes[folder.Plain(b.Name)] = b
 	}

@@ -1,0 +1,153 @@
+package imapconn
+
+import (
+	"bytes"
+	"strings"
+)
+
+// listEntry is a LIST or LSUB response.
+type listEntry struct {
+	attributes []string
+	delimiter  string
+	wire       string
+}
+
+// misread is an entry of a listing that cannot be read, or not for certain. A
+// folder may be missing for it.
+type misread struct {
+	line      string // what came
+	wire      string // the name, as far as it can be seen; "" if it cannot
+	delimiter string
+	// swallowed are the lines that stood in a literal which was longer than the
+	// name, the last one as far as it was in it.
+	swallowed []string
+}
+
+func (m *misread) Error() string { return errMalformed.Error() }
+
+// Is makes a misread a malformed response: the reader can go on.
+func (m *misread) Is(err error) bool { return err == errMalformed }
+
+// listEntry reads what follows "* LIST " (RFC 3501 7.2.2). The error is a
+// *misread where the line makes no sense, or its name is not certain.
+//
+// Seen: no attributes, blanks in the list of them, a delimiter NIL, nil or "",
+// and names as atoms with blanks, tabs or octets from 0x80 in them.
+func (c *conn) listEntry() (listEntry, error) {
+	line := string(c.text[:min(len(c.text), shownOctets)])
+	e, bad, err := c.listParts()
+	if err == errMalformed || bad != nil {
+		if bad == nil {
+			bad = &misread{}
+		}
+		bad.line = line
+		if bad.swallowed == nil {
+			c.lit = -1 // a brace at the end of the line is text
+		}
+		return e, bad
+	}
+	return e, err
+}
+
+func (c *conn) listParts() (e listEntry, bad *misread, err error) {
+	c.blanks()
+	if c.accept('(') {
+		for {
+			c.blanks()
+			if c.accept(')') {
+				break
+			}
+			if c.pos >= len(c.text) {
+				return e, nil, errMalformed
+			}
+			w := c.word()
+			if len(w) == 0 {
+				return e, nil, errMalformed
+			}
+			e.attributes = append(e.attributes, attribute(string(w)))
+		}
+	}
+	if e.delimiter, err = c.delimiterString(); err != nil {
+		return e, nil, err
+	}
+	e.wire, bad, err = c.mailboxName()
+	return e, bad, err
+}
+
+func attribute(s string) string {
+	if known, ok := canonicalAttributes[strings.ToLower(s)]; ok {
+		return known
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// mailboxName reads the name that ends a LIST response, extended data behind
+// it aside. An atom runs to the end of the line: blanks are its own. A quoted
+// string that does not close, or a literal that is longer or shorter than the
+// name, is a misread.
+//
+// Seen: a quote within a quoted string.
+func (c *conn) mailboxName() (string, *misread, error) {
+	c.blanks()
+	if c.pos >= len(c.text) {
+		return "", nil, errMalformed
+	}
+	switch {
+	case c.isLiteral():
+		s, _, err := c.str(maxName)
+		if err != nil {
+			return "", nil, err
+		}
+		name := string(s)
+		return name, c.literalName(name), nil
+	case c.peek() == '"':
+		from := c.pos
+		name := string(c.quoted())
+		if bytes.HasSuffix(c.text[from:c.pos], []byte(`"`)) && c.pos > from+1 && c.nameEnds() {
+			return name, nil, nil
+		}
+		inside := strings.TrimRight(string(c.text[from+1:]), " ")
+		c.pos = len(c.text)
+		return name, &misread{wire: strings.TrimSuffix(inside, `"`)}, nil
+	}
+	if c.lit >= 0 {
+		bad := &misread{wire: string(c.text[c.pos:])}
+		c.pos = len(c.text)
+		return bad.wire, bad, nil
+	}
+	rest := string(c.text[c.pos:])
+	if i := strings.Index(rest, " ("); i >= 0 && strings.HasSuffix(rest, ")") {
+		rest = rest[:i]
+	}
+	c.pos = len(c.text)
+	return strings.TrimRight(rest, " "), nil, nil
+}
+
+// nameEnds reports whether what follows a name can follow one: nothing, or
+// extended data.
+func (c *conn) nameEnds() bool {
+	rest := bytes.TrimLeft(c.text[c.pos:], " \t")
+	return len(rest) == 0 && c.lit < 0 || c.pos < len(c.text) && c.text[c.pos] == ' ' && rest[0] == '('
+}
+
+// literalName says what is wrong with a name that came as a literal; nil if
+// nothing is. A name has no line ends.
+func (c *conn) literalName(name string) *misread {
+	end := strings.IndexAny(name, "\r\n\x00")
+	if end < 0 && c.nameEnds() {
+		return nil
+	}
+	if end < 0 { // the literal is too short
+		bad := &misread{wire: name + strings.TrimRight(string(c.text[c.pos:]), " ")}
+		c.pos = len(c.text)
+		return bad
+	}
+	bad := &misread{wire: name[:end]}
+	if _, rest, more := strings.Cut(name, "\n"); more {
+		bad.swallowed = strings.Split(rest, "\n")
+	}
+	return bad
+}
+
+// maxName bounds the name of a mailbox, in octets.
+const maxName = 64 << 10

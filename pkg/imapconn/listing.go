@@ -1,0 +1,283 @@
+package imapconn
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// Bounds of a listing. An account of 100,000 folders is within them.
+const (
+	maxMailboxes   = 1 << 17
+	maxNameOctets  = 16 << 20 // of names and attributes
+	maxUnread      = 1000     // entries that cannot be read
+	maxLevelsAsked = 1000     // folders that are asked for what is below them, one by one
+)
+
+// listing is what LIST and LSUB said, in as many commands as were needed.
+type listing struct {
+	entries    []listEntry
+	subscribed []listEntry
+	unread     []misread // of LIST
+	states     map[string]Status
+
+	unreadSubscribed []misread // of LSUB
+
+	octets int // of names and attributes
+}
+
+func newListing() *listing { return &listing{states: map[string]Status{}} }
+
+// room reports whether l may grow by so many octets.
+func (l *listing) room(octets int) error {
+	l.octets += octets
+	switch {
+	case len(l.entries)+len(l.subscribed) > 2*maxMailboxes, len(l.entries) > maxMailboxes, len(l.subscribed) > maxMailboxes:
+		return &limitError{fmt.Sprintf("a listing of more than %d folders", maxMailboxes)}
+	case l.octets > maxNameOctets:
+		return &limitError{fmt.Sprintf("a listing with more than %d octets of names", maxNameOctets)}
+	case len(l.unread)+len(l.unreadSubscribed) > maxUnread:
+		return &limitError{fmt.Sprintf("a listing of which more than %d entries cannot be read", maxUnread)}
+	}
+	return nil
+}
+
+// namesOf asks for the folders of spaces. Where an entry of the answer cannot be
+// read it asks in other ways, each on a new connection: what one of them shows
+// is there. What no way shows for certain stays unread.
+func (s *Session) namesOf(ctx context.Context, spaces folder.Spaces, detail Detail) (*listing, error) {
+	all := newListing()
+	for i, way := range []listWay{s.everything(detail), s.plainly, s.levels} {
+		if i > 0 {
+			s.Close()
+		}
+		var l *listing
+		err := s.do(ctx, func(c *conn) error {
+			l = newListing()
+			return s.list(c, spaces, l, way)
+		})
+		if err != nil && (i == 0 || ctx.Err() != nil) {
+			return nil, err
+		}
+		if err != nil {
+			continue // all that it could do is to show more
+		}
+		if err := all.join(l); err != nil {
+			return nil, err
+		}
+		if len(l.unread) == 0 && l.shows(all) {
+			all.unread = nil
+			return all, nil
+		}
+	}
+	return all, s.do(ctx, func(c *conn) error { return s.settleUnread(c, all) })
+}
+
+// shows reports whether l has all that another listing has.
+func (l *listing) shows(o *listing) bool {
+	known := l.names()
+	return !slices.ContainsFunc(o.entries, func(e listEntry) bool { return !known[e.wire] })
+}
+
+func (l *listing) names() map[string]bool {
+	known := make(map[string]bool, len(l.entries))
+	for i := range l.entries {
+		known[l.entries[i].wire] = true
+	}
+	return known
+}
+
+// join takes over what another listing says.
+func (l *listing) join(o *listing) error {
+	if len(l.entries)+len(l.unread) == 0 {
+		*l = *o
+		return nil
+	}
+	known := l.names()
+	for _, e := range o.entries {
+		if !known[e.wire] {
+			l.entries = append(l.entries, e)
+		}
+	}
+	l.subscribed = append(l.subscribed, o.subscribed...)
+	l.unread = append(l.unread, o.unread...)
+	l.unreadSubscribed = append(l.unreadSubscribed, o.unreadSubscribed...)
+	if len(l.states) == 0 {
+		l.states = o.states
+	}
+	return l.room(o.octets)
+}
+
+// levels asks level by level.
+func (s *Session) levels(c *conn, prefix string, l *listing) error {
+	asked := map[string]bool{}
+	for next := []string{prefix}; len(next) > 0; {
+		from := len(l.entries)
+		p := next[0]
+		next = next[1:]
+		if asked[p] {
+			continue
+		}
+		if asked[p] = true; len(asked) > maxLevelsAsked {
+			return &limitError{fmt.Sprintf("a listing that cannot be read, of more than %d folders with others below them", maxLevelsAsked)}
+		}
+		if err := s.listing(c, "LIST", c.command(`LIST ""`).astring(p+"%"), l); err != nil {
+			return err
+		}
+		for _, e := range l.entries[from:] {
+			if e.delimiter != "" && !containsFold(e.attributes, `\HasNoChildren`) && !containsFold(e.attributes, `\Noinferiors`) {
+				next = append(next, e.wire+e.delimiter)
+			}
+		}
+	}
+	return nil
+}
+
+// settleUnread decides about what no way showed for certain. A folder that can
+// be opened is there.
+func (s *Session) settleUnread(c *conn, l *listing) error {
+	there := l.names()
+	var left []misread
+	for _, bad := range l.unread {
+		if bad.wire != "" && there[bad.wire] || slices.ContainsFunc(left, func(o misread) bool { return o.line == bad.line }) {
+			continue
+		}
+		if bad.wire != "" {
+			_, err := s.openOn(c, "EXAMINE", bad.wire)
+			s.selected = nil
+			if err == nil {
+				there[bad.wire] = true
+				l.entries = append(l.entries, listEntry{wire: bad.wire, delimiter: bad.delimiter})
+				continue
+			}
+			if !s.isAnswer(err) {
+				return err
+			}
+		}
+		left = append(left, bad)
+	}
+	l.unread = left
+	return nil
+}
+
+// unread are the entries that could not be read, as far as they may be in spaces.
+func (s *Session) unread(list []misread, spaces folder.Spaces) (boxes []Mailbox) {
+	for _, bad := range list {
+		box := Mailbox{Name: printable(bad.line), Wire: bad.wire, Delimiter: bad.delimiter}
+		if bad.wire != "" {
+			box.Name, box.Space = mailboxName(bad.wire), s.spaces.space(bad.wire)
+		}
+		if !spaces.Has(box.Space) {
+			continue
+		}
+		box.Unread = "the server lists a folder in a way that cannot be read: " + quote(bad.line)
+		boxes = append(boxes, box)
+	}
+	return boxes
+}
+
+// listing runs a command, and adds to l the responses of one type, and what
+// STATUS responses say.
+func (s *Session) listing(c *conn, typ string, command *command, l *listing) error {
+	c.strayed = func() { l.suspect(c, typ) }
+	defer func() { c.strayed = nil }()
+	_, err := c.run(command, func(resp *response) error { return l.response(c, typ, resp) })
+	return err
+}
+
+func (l *listing) response(c *conn, typ string, resp *response) error {
+	switch {
+	case resp.typ == "STATUS":
+		line, err := c.statusResponse()
+		if err == nil && line.err == nil && line.counted && len(l.states) < maxMailboxes {
+			l.states[inboxFold(line.wire)] = line.Status
+		}
+		return err
+	case resp.typ == typ:
+		return l.entry(c, typ)
+	case resp.typ == "":
+		l.suspect(c, typ)
+		return l.room(0)
+	}
+	return nil
+}
+
+func (l *listing) entry(c *conn, typ string) error {
+	entry, err := c.listEntry()
+	var bad *misread
+	switch {
+	case errors.As(err, &bad):
+		bad.delimiter = entry.delimiter
+		l.miss(*bad, typ)
+		if err := l.room(len(bad.line) + len(bad.wire)); err != nil {
+			return err
+		}
+		return l.swallowed(c, typ, bad.swallowed)
+	case err != nil:
+		return err
+	}
+	c.progress()
+	octets := len(entry.wire)
+	for _, a := range entry.attributes {
+		octets += len(a)
+	}
+	if typ == "LSUB" {
+		l.subscribed = append(l.subscribed, entry)
+	} else {
+		l.entries = append(l.entries, entry)
+	}
+	return l.room(octets)
+}
+
+// swallowed takes the lines that stood in a literal that was longer than the
+// name; the current line is the rest of the last one.
+func (l *listing) swallowed(c *conn, typ string, lines []string) error {
+	lit := c.lit
+	rest := string(c.text)
+	for i, line := range lines {
+		c.lit = -1
+		if i == len(lines)-1 {
+			line += rest
+			c.lit = lit
+		}
+		c.text, c.pos = []byte(strings.TrimSuffix(line, "\r")), 0
+		if len(bytes.TrimSpace(c.text)) == 0 && c.lit < 0 {
+			continue
+		}
+		resp, err := c.headOfLine()
+		if err == nil && resp.kind != '*' {
+			err = &limitError{"a literal that is longer than the name of a folder"}
+		}
+		if err == nil {
+			err = l.response(c, typ, &resp)
+		}
+		if err != nil && !errors.Is(err, errMalformed) {
+			return err
+		}
+	}
+	return nil
+}
+
+// entryLike is what looks like an entry of a listing whose beginning is garbled.
+var entryLike = regexp.MustCompile(`(?i)\([^()]*\)\s+("[^"]{0,2}"|NIL)\s+\S`)
+
+// suspect notes a line that is none that we know, and may be an entry.
+func (l *listing) suspect(c *conn, typ string) {
+	if entryLike.Match(c.text) {
+		l.miss(misread{line: string(c.text[:min(len(c.text), shownOctets)])}, typ)
+	}
+}
+
+func (l *listing) miss(bad misread, typ string) {
+	if typ == "LSUB" {
+		l.unreadSubscribed = append(l.unreadSubscribed, bad)
+	} else {
+		l.unread = append(l.unread, bad)
+	}
+}
