@@ -40,7 +40,7 @@ func stored(t *testing.T, live bool, base string) (octets []byte, hash string) {
 }
 
 // uidsOf reads an input by a pipe.
-func uidsOf(t *testing.T, octets []byte) (uids []uint32, err error) {
+func uidsOf(t *testing.T, octets []byte) (uids []uint64, err error) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -94,15 +94,15 @@ func TestPipesThatBringFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		octets []byte
 		bound  int64
-		want   []uint32
+		want   []uint64
 		code   exit.Code
 	}{
-		"one file":                {first, bound, []uint32{1}, exit.OK},
-		"a file and its delta":    {both, bound, []uint32{2}, exit.OK},
-		"more than is kept":       {both, 20, []uint32{1}, exit.Usage},
-		"from a command":          {append(bytes.Clone(live), delta...), bound, []uint32{1}, exit.Usage},
-		"more, and nothing later": {first, 20, []uint32{1}, exit.OK},
-		"cut":                     {both[:len(both)-9], bound, []uint32{1}, exit.Data},
+		"one file":                {first, bound, []uint64{1}, exit.OK},
+		"a file and its delta":    {both, bound, []uint64{2}, exit.OK},
+		"more than is kept":       {both, 20, []uint64{1}, exit.Usage},
+		"from a command":          {append(bytes.Clone(live), delta...), bound, []uint64{1}, exit.Usage},
+		"more, and nothing later": {first, 20, []uint64{1}, exit.OK},
+		"cut":                     {both[:len(both)-9], bound, []uint64{1}, exit.Data},
 		"cut, and not kept":       {first[:len(first)-9], 20, nil, exit.Data},
 		"nothing":                 {nil, bound, nil, exit.Data},
 		"a few octets":            {first[:5], bound, nil, exit.Data},

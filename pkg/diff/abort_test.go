@@ -36,9 +36,9 @@ func writeSection(t testing.TB, w *stream.Writer, mails []mail, content stream.C
 		looks[fmt.Sprint(m.date, len(m.octets))]++
 	}
 	must(t, w.Write(&stream.Begin{Content: content, User: "joe", Host: "old", Key: headerkey.Default, Delimiter: "/"}))
-	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint32(len(mails) + 1), Messages: uint32(len(mails)), Octets: -1}))
+	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint64(len(mails) + 1), Messages: uint32(len(mails)), Octets: -1}))
 	for i, m := range mails[from:to] {
-		r := m.record(uint32(from+i+1), "INBOX")
+		r := m.record(uint64(from+i+1), "INBOX")
 		r.Twin = looks[fmt.Sprint(m.date, len(m.octets))] > 1
 		if content == stream.Headers {
 			r.DropBody()
@@ -178,7 +178,7 @@ func big(octet byte) mail {
 }
 
 // writeBig writes a message with parts, or the first of its parts.
-func writeBig(t testing.TB, w *stream.Writer, m mail, uid uint32, whole bool) {
+func writeBig(t testing.TB, w *stream.Writer, m mail, uid uint64, whole bool) {
 	t.Helper()
 	r := m.record(uid, "INBOX")
 	r.DropBody()

@@ -263,7 +263,7 @@ func (p *accountProver) digestLarge(d *entry) error {
 
 // fetch asks for items of those entries that are not known yet.
 func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items imapconn.Items, fn func(*entry, *imapconn.Message) error) error {
-	byUID := map[uint32]*entry{}
+	byUID := map[uint64]*entry{}
 	for _, d := range entries {
 		if !known(d) {
 			byUID[d.uid] = d
@@ -275,7 +275,7 @@ func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items i
 	if err := p.open(); err != nil {
 		return err
 	}
-	items.Listed = func(uid uint32) int64 { return int64(byUID[uid].size) }
+	items.Listed = func(uid uint64) int64 { return int64(byUID[uid].size) }
 	return p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
 		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
 			return fn(d, m)

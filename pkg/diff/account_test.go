@@ -36,11 +36,11 @@ func exportPost(t testing.TB, octets [][]byte) []byte {
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{})
 	must(t, w.Write(&stream.Begin{Content: stream.Full, User: "joe", Host: "old", Key: headerkey.Default, Delimiter: "/"}))
-	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint32(len(octets) + 1), Messages: uint32(len(octets)), Octets: -1}))
+	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint64(len(octets) + 1), Messages: uint32(len(octets)), Octets: -1}))
 	for i, m := range octets {
 		scan := headerkey.NewScanner(recipe)
 		scan.Write(m)
-		r := &stream.Message{Folder: "INBOX", UIDValidity: 1, UID: uint32(i + 1), Key: scan.Sum().Key, InternalDate: postDate.Format(time.RFC3339)}
+		r := &stream.Message{Folder: "INBOX", UIDValidity: 1, UID: uint64(i + 1), Key: scan.Sum().Key, InternalDate: postDate.Format(time.RFC3339)}
 		r.SetBody(m)
 		must(t, w.Write(r))
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-func sortedUIDs[V any](m map[uint32]V) []uint32 { return slices.Sorted(maps.Keys(m)) }
+func sortedUIDs[V any](m map[uint64]V) []uint64 { return slices.Sorted(maps.Keys(m)) }
 
 // Archive is a Destination in a stream.
 type Archive struct {

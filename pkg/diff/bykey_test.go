@@ -24,7 +24,7 @@ func looks(size, date, received uint32, octets string) evidence {
 // hidden is a prover of a destination that tells Received lines and octets only
 // when it is asked.
 type hidden struct {
-	all   map[uint32]evidence // by UID
+	all   map[uint64]evidence // by UID
 	asked int                 // commands
 }
 
@@ -56,13 +56,13 @@ func (h *hidden) loose(es []*entry) ([]string, error) { return make([]string, le
 // agrees.
 func matched(t *testing.T, source, dest []evidence, strict, server bool) (fates []string, asked int) {
 	t.Helper()
-	h := &hidden{all: map[uint32]evidence{}}
+	h := &hidden{all: map[uint64]evidence{}}
 	m := &matcher{strict: strict}
 	if server {
 		m.prover = h
 	}
 	for i, e := range dest {
-		e.uid = uint32(i + 1)
+		e.uid = uint64(i + 1)
 		h.all[e.uid] = e
 		if server {
 			e.received, e.sha, e.known = 0, [16]byte{}, 0

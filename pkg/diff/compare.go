@@ -56,7 +56,7 @@ type outcome interface {
 	resolved(t *Target, r *resolution) error
 	// mistaken comes for messages that were taken for present, by their ordinals
 	// or UIDs: t does not have them after all.
-	mistaken(t *Target, claimants []uint32) error
+	mistaken(t *Target, claimants []claimant) error
 	// other comes for failed and gone records and for those that pass through.
 	other(r stream.Record) error
 	end(e *stream.End) error

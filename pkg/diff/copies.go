@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -38,7 +39,7 @@ func NewCopies(opt Options, account *Account, recipe headerkey.Recipe) *Copies {
 // copied is one message that is a copy of another.
 type copied struct {
 	*entry
-	of   uint32
+	of   uint64
 	sum  [sha256.Size]byte
 	lost []string // flags that it has, and that one has not
 }
@@ -46,7 +47,7 @@ type copied struct {
 // List tells of each copy.
 func (c *Copies) List(out Printer) error {
 	return c.each(func(t *Target, match *matcher, x *copied) error {
-		d := &Difference{Type: "difference", Kind: KindCopy, Target: t.Name, TargetUID: x.uid, CopyOf: x.of, Size: int64(x.size), Key: x.keyText()}
+		d := &Difference{Type: "difference", Kind: KindCopy, Target: t.Name, TargetUID: jsonnum.Uint64(x.uid), CopyOf: jsonnum.Uint64(x.of), Size: int64(x.size), Key: x.keyText()}
 		if x.date != 0 {
 			d.TargetDate = time.Unix(int64(x.date), 0).UTC().Format(time.RFC3339)
 		}
@@ -207,8 +208,8 @@ func (m *matcher) lost(e, stays *entry) []string {
 
 // sums reads messages for the sha256 of their octets, by UID. One that cannot be
 // read has none.
-func (p *accountProver) sums(entries []*entry) (map[uint32][sha256.Size]byte, error) {
-	sums := make(map[uint32][sha256.Size]byte, len(entries))
+func (p *accountProver) sums(entries []*entry) (map[uint64][sha256.Size]byte, error) {
+	sums := make(map[uint64][sha256.Size]byte, len(entries))
 	var large []*entry
 	err := p.fetch(entries, func(*entry) bool { return false }, imapconn.Items{Body: true}, func(e *entry, m *imapconn.Message) error {
 		if m.Body == nil && m.Literal > 0 {

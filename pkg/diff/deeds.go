@@ -16,7 +16,10 @@ import (
 )
 
 // position is a message on one side: box is a number in deeds.names.
-type position struct{ box, validity, uid uint32 }
+type position struct {
+	validity, uid uint64
+	box           uint32
+}
 
 func (p position) compare(o position) int {
 	return cmp.Or(cmp.Compare(p.box, o.box), cmp.Compare(p.validity, o.validity), cmp.Compare(p.uid, o.uid))
@@ -30,7 +33,7 @@ type deed struct {
 	octets         [16]byte // first half of the sha256 of what was sent; zero where it is not known
 }
 
-// deeds are what runs of imap-push into one account have done, about 80 octets
+// deeds are what runs of imap-push into one account have done, about 100 octets
 // a message.
 type deeds struct {
 	account account.Account // of the source, empty where nothing came
@@ -85,7 +88,7 @@ func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 				break
 			}
 			if x.Result == receipt.Deleted {
-				d.removed = append(d.removed, removal{run.Destination, position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID}})
+				d.removed = append(d.removed, removal{run.Destination, position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)}})
 			}
 			if run.Destination != destination {
 				break
@@ -195,7 +198,7 @@ func (d *deeds) add(x *receipt.Receipt) {
 	octets.setSHA(x.SentSHA256)
 	d.all = append(d.all, deed{
 		octets: octets.sha,
-		source: position{d.number(x.Folder), x.UIDValidity, x.UID}, target: position{d.number(x.Target), x.TargetUIDValidity, x.TargetUID},
+		source: position{uint64(x.UIDValidity), uint64(x.UID), d.number(x.Folder)}, target: position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)},
 		key: e.key, rung: e.rung, sent: sent.key, sentRung: sent.rung,
 	})
 }
@@ -261,7 +264,7 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err e
 	if err := readUntold(match, all); err != nil {
 		return nil, err
 	}
-	taken := map[uint32]position{} // by UID there: whose copy it is
+	taken := map[uint64]position{} // by UID there: whose copy it is
 	for _, x := range all {
 		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
 			continue

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -24,13 +25,13 @@ func TestKeyText(t *testing.T) {
 }
 
 // octetsOf is the sha256 of the message with a UID at the destination.
-func octetsOf(uid uint32) string { return fmt.Sprintf("%064x", sha256.Sum256(fmt.Append(nil, uid))) }
+func octetsOf(uid uint64) string { return fmt.Sprintf("%064x", sha256.Sum256(fmt.Append(nil, uid))) }
 
 // One message of the destination stands for one of the source, whatever
 // receipts say, and only under its own UID and UIDVALIDITY.
 func TestConfirm(t *testing.T) {
 	const key = "recipe:0123456789abcdef0123456789abcdef"
-	shown := func(uids ...uint32) *Archive {
+	shown := func(uids ...uint64) *Archive {
 		a := NewArchive(nil, nil)
 		a.folder(&stream.Folder{Name: "INBOX", UIDValidity: 7, UIDNext: 100})
 		for _, uid := range uids {
@@ -41,12 +42,12 @@ func TestConfirm(t *testing.T) {
 		}
 		return a
 	}
-	told := func(folder string, uid, target uint32) receipt.Receipt {
+	told := func(folder string, uid, target jsonnum.Uint64) receipt.Receipt {
 		return receipt.Receipt{Result: receipt.Appended, Folder: folder, UIDValidity: 3, UID: uid, Key: key, Target: "INBOX", TargetUIDValidity: 7, TargetUID: target}
 	}
-	sent := func(uid, as uint32) receipt.Receipt {
+	sent := func(uid, as jsonnum.Uint64) receipt.Receipt {
 		r := told("A", uid, 0)
-		r.SentSHA256 = octetsOf(as)
+		r.SentSHA256 = octetsOf(uint64(as))
 		return r
 	}
 	with := func(r receipt.Receipt, change func(*receipt.Receipt)) receipt.Receipt {

@@ -70,7 +70,7 @@ type deleter struct {
 // doomed is one message to be deleted, packed: there may be many.
 type doomed struct {
 	target      *Target
-	uid, copyOf uint32
+	uid, copyOf uint64
 	key         [16]byte
 	rung        uint8
 }
@@ -152,7 +152,7 @@ func (d *deleter) saw(m *stream.Message) {
 	if !known {
 		return
 	}
-	at := position{box, m.UIDValidity, m.UID}
+	at := position{m.UIDValidity, m.UID, box}
 	i, _ := slices.BinarySearchFunc(d.deeds.all, at, func(x deed, p position) int { return x.source.compare(p) })
 	for ; i < len(d.deeds.all) && d.deeds.all[i].source == at; i++ {
 		d.still[i] = true

@@ -32,8 +32,8 @@ type Destination interface {
 type Target struct {
 	Name        string
 	Wire        string // the server's own spelling
-	UIDValidity uint32 // 0: it does not exist yet
-	UIDNext     uint32 // messages at or above it are not looked at
+	UIDValidity uint64 // 0: it does not exist yet
+	UIDNext     uint64 // messages at or above it are not looked at
 	Messages    uint32
 	Attributes  []string
 	Subscribed  bool
@@ -44,7 +44,7 @@ type Target struct {
 	unsure  bool // one of them has failed: nothing is taken away here
 	match   *matcher
 
-	reserved map[uint32]*entry // by UID: what receipts name, nil where it is gone
+	reserved map[uint64]*entry // by UID: what receipts name, nil where it is gone
 }
 
 // exists tells a folder from one that is to be made.

@@ -34,7 +34,7 @@ func shelves(t testing.TB, all ...shelf) []byte {
 	for _, s := range all {
 		for i, m := range s.mails {
 			listed++
-			r := m.record(uint32(i+1), s.name)
+			r := m.record(uint64(i+1), s.name)
 			if !strings.HasPrefix(m.octets, "large") {
 				must(t, w.Write(r))
 				continue
@@ -46,7 +46,7 @@ func shelves(t testing.TB, all ...shelf) []byte {
 			parts := w.Parts(r)
 			if strings.HasSuffix(m.octets, "!") {
 				parts.Write(octets[:stream.PartSize])
-				must(t, w.Write(&stream.Failed{Folder: s.name, UIDValidity: 1, UID: uint32(i + 1), Reason: stream.ReasonTruncated}))
+				must(t, w.Write(&stream.Failed{Folder: s.name, UIDValidity: 1, UID: uint64(i + 1), Reason: stream.ReasonTruncated}))
 				continue
 			}
 			parts.Write(octets)

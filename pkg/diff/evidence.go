@@ -22,7 +22,7 @@ type evidence struct {
 	received uint32   // digest of the Received lines, 0 if not known
 	date     uint32   // INTERNALDATE in seconds since 1970, 0 if not known
 	size     uint32   // octets, at most 2^32-1; 0 if not known
-	uid      uint32
+	uid      uint64
 	rung     uint8 // of the key's ladder
 	known    uint8
 }

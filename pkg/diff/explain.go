@@ -6,6 +6,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -18,15 +19,15 @@ const mostExplained = 20
 // it, is nobody's, and has another key; or a message that is present by its key
 // alone beside the one that it was taken for.
 type NearMiss struct {
-	Type      string      `json:"type"` // near
-	Folder    string      `json:"folder"`
-	UID       uint32      `json:"uid"`
-	Target    string      `json:"target"`
-	TargetUID uint32      `json:"target_uid"`
-	Same      []string    `json:"same"` // of internaldate and size; none where only the key is the same
-	Key       string      `json:"key"`
-	TargetKey string      `json:"target_key,omitempty"`
-	Fields    []NearField `json:"fields"` // of the recipe; none where the destination is a stream
+	Type      string         `json:"type"` // near
+	Folder    string         `json:"folder"`
+	UID       jsonnum.Uint64 `json:"uid"`
+	Target    string         `json:"target"`
+	TargetUID jsonnum.Uint64 `json:"target_uid"`
+	Same      []string       `json:"same"` // of internaldate and size; none where only the key is the same
+	Key       string         `json:"key"`
+	TargetKey string         `json:"target_key,omitempty"`
+	Fields    []NearField    `json:"fields"` // of the recipe; none where the destination is a stream
 }
 
 // NearField is a header field on both sides, unfolded and decoded.
@@ -94,7 +95,7 @@ func (r *reporter) explain() error {
 		if e == nil {
 			continue
 		}
-		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: e.uid, Same: same, Key: p.d.Key, Fields: []NearField{}}
+		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: jsonnum.Uint64(e.uid), Same: same, Key: p.d.Key, Fields: []NearField{}}
 		if reads, ok := p.target.match.prover.(explainer); ok {
 			key, fields, err := reads.explain(e)
 			if err != nil {

@@ -86,12 +86,12 @@ func (d *deleter) folder(c *comparison, t *Target) error {
 
 // provenOf returns which messages of a folder the receipts prove to be of
 // messages that the source has no longer, by UID there.
-func (d *deleter) provenOf(c *comparison, t *Target) map[uint32]*deed {
+func (d *deleter) provenOf(c *comparison, t *Target) map[uint64]*deed {
 	if d.deeds == nil {
 		return nil
 	}
-	proven := map[uint32]*deed{}
-	still := map[uint32]bool{}
+	proven := map[uint64]*deed{}
+	still := map[uint64]bool{}
 	for _, i := range d.into(t) {
 		x := &d.deeds.all[i]
 		s := c.byName[d.deeds.names[x.source.box]]
@@ -104,7 +104,7 @@ func (d *deleter) provenOf(c *comparison, t *Target) map[uint32]*deed {
 			proven[x.target.uid] = x
 		}
 	}
-	maps.DeleteFunc(proven, func(uid uint32, _ *deed) bool { return still[uid] })
+	maps.DeleteFunc(proven, func(uid uint64, _ *deed) bool { return still[uid] })
 	return proven
 }
 
@@ -125,7 +125,7 @@ func (d *deleter) into(t *Target) []int {
 }
 
 // key decides on the messages of one key that nobody has claimed.
-func (d *deleter) key(t *Target, group []*entry, proven map[uint32]*deed) error {
+func (d *deleter) key(t *Target, group []*entry, proven map[uint64]*deed) error {
 	var claimed, extra []*entry
 	for _, e := range group {
 		switch x := proven[e.uid]; {
@@ -167,10 +167,10 @@ func (d *deleter) wasMoved(t *Target, e *entry) bool {
 		return false
 	}
 	box, known := d.deeds.numbers[t.Name]
-	return known && d.moved[position{box, t.UIDValidity, e.uid}]
+	return known && d.moved[position{t.UIDValidity, e.uid, box}]
 }
 
-func (d *deleter) delete(t *Target, e *entry, copyOf uint32) {
+func (d *deleter) delete(t *Target, e *entry, copyOf uint64) {
 	d.sum.Deleted++
 	d.plan = append(d.plan, doomed{t, e.uid, copyOf, e.key, e.rung})
 }
@@ -213,7 +213,7 @@ func (d *deleter) earlierThan(t *Target, claimed, extra []*entry) (proven []*ent
 // apart tells whether a message is certainly none of those that were claimed
 // with the same key: it looks otherwise than all of them, or is octet for octet
 // the copy of one, whose UID is returned.
-func (m *matcher) apart(e *entry, claimed []*entry) (twin uint32, sure bool, err error) {
+func (m *matcher) apart(e *entry, claimed []*entry) (twin uint64, sure bool, err error) {
 	var suspects []*entry
 	for _, c := range claimed {
 		if c.claimed == loose || c.claimed == keyAlone || c.date == e.date && c.size == e.size {

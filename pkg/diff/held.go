@@ -99,8 +99,8 @@ type heldPair struct {
 	target   *Target
 	entry    *entry // nil: nothing
 	ordinal  uint32
-	uid      uint32
-	validity uint32
+	uid      uint64
+	validity uint64
 	sum      [sha256.Size]byte
 	key      [16]byte
 	rung     uint8
@@ -172,9 +172,9 @@ func (h *holder) resolved(_ *Target, r *resolution) error {
 }
 
 // mistaken forgets messages whose place another has.
-func (h *holder) mistaken(_ *Target, ordinals []uint32) error {
-	for _, ordinal := range ordinals {
-		if i, ok := h.waiting[ordinal]; ok {
+func (h *holder) mistaken(_ *Target, claimants []claimant) error {
+	for _, c := range claimants {
+		if i, ok := h.waiting[uint32(c)]; ok {
 			h.pairs[i].entry = nil
 		}
 	}
@@ -212,7 +212,7 @@ func (h *holder) prove(pairs []heldPair, w *stream.Writer, sum *Removal) error {
 	if err != nil {
 		return err
 	}
-	taken := map[uint32]bool{}
+	taken := map[uint64]bool{}
 	for i := range pairs {
 		p := &pairs[i]
 		if p.entry == nil || !p.known || taken[p.entry.uid] {

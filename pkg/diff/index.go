@@ -9,11 +9,15 @@ import (
 // entry is one message of the destination.
 type entry struct {
 	evidence
-	claimant uint32 // ordinal of the source message that it was taken for
+	claimant claimant
 	next     uint32 // the next entry of the same bucket, plus one
 	flags    uint16 // index into the set of flag lists
 	claimed  claim
 }
+
+// claimant is the source message that an entry was taken for: its ordinal, or
+// on a pipe its UID.
+type claimant uint64
 
 // claim says what an entry has been taken for.
 type claim uint8

@@ -34,14 +34,14 @@ type ledger struct {
 // place is a source folder as it was in a run.
 type place struct {
 	folder   string
-	validity uint32
+	validity uint64
 }
 
 // carried is where one message of a place went. There may be millions.
 type carried struct {
-	uid              uint32
+	uid              uint64
+	validity, landed uint64 // UIDVALIDITY and UID there
 	target           uint32 // its number
-	validity, landed uint32 // UIDVALIDITY and UID there
 }
 
 // carriedOctets is about what a message takes, with its place among those that
@@ -113,19 +113,19 @@ func (l *ledger) take(x *receipt.Receipt) {
 	if l.size++; l.size%chunkSize == 0 {
 		raiseMemoryGoal(chunkSize * carriedOctets)
 	}
-	at := place{x.Folder, x.UIDValidity}
-	l.places[at] = append(l.places[at], carried{x.UID, number, x.TargetUIDValidity, x.TargetUID})
+	at := place{x.Folder, uint64(x.UIDValidity)}
+	l.places[at] = append(l.places[at], carried{uint64(x.UID), uint64(x.TargetUIDValidity), uint64(x.TargetUID), number})
 }
 
 // landed calls fn with the UIDs that a message went to in a folder, those of
 // later runs first, until fn returns true.
-func (l *ledger) landed(m *stream.Message, t *Target, fn func(uid uint32) bool) {
+func (l *ledger) landed(m *stream.Message, t *Target, fn func(uid uint64) bool) {
 	number, known := l.targets[t.Name]
 	if !known {
 		return
 	}
 	list := l.places[place{m.Folder, m.UIDValidity}]
-	end, _ := slices.BinarySearchFunc(list, uint64(m.UID)+1, func(c carried, uid uint64) int { return cmp.Compare(uint64(c.uid), uid) })
+	end, _ := slices.BinarySearchFunc(list, m.UID+1, func(c carried, uid uint64) int { return cmp.Compare(c.uid, uid) })
 	for i := end - 1; i >= 0 && list[i].uid == m.UID; i-- {
 		if c := list[i]; c.target == number && c.validity == t.UIDValidity && fn(c.landed) {
 			return
@@ -164,7 +164,7 @@ func (c *comparison) reserve(t *Target) {
 	if c.ledger == nil || t.reserved != nil {
 		return
 	}
-	t.reserved = map[uint32]*entry{}
+	t.reserved = map[uint64]*entry{}
 	number, known := c.ledger.targets[t.Name]
 	if !known {
 		return
@@ -188,7 +188,7 @@ func (c *comparison) carried(m *stream.Message, t *Target) (there *entry) {
 	if c.ledger == nil {
 		return nil
 	}
-	c.ledger.landed(m, t, func(uid uint32) bool {
+	c.ledger.landed(m, t, func(uid uint64) bool {
 		if e := t.reserved[uid]; e != nil && e.claimed == reserved {
 			there = e
 		}

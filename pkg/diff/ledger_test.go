@@ -10,6 +10,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -33,7 +34,7 @@ func said(t testing.TB, edit func(*receipt.Begin), all ...receipt.Receipt) strin
 }
 
 // went is the receipt of a message that went from INBOX to INBOX.
-func went(uid, landed uint32) receipt.Receipt {
+func went(uid, landed jsonnum.Uint64) receipt.Receipt {
 	return receipt.Receipt{Result: receipt.Appended, Folder: "INBOX", UIDValidity: 1, UID: uid, Target: "INBOX", TargetUIDValidity: 9, TargetUID: landed}
 }
 
@@ -76,7 +77,7 @@ func TestReceiptsNameWhatIsThere(t *testing.T) {
 	var there []mail
 	for i, m := range source {
 		there = append(there, mail{"rewritten " + m.key + fmt.Sprint(i), "X" + m.octets, 40, "other"})
-		all = append(all, went(uint32(i+1), uint32(i+1)))
+		all = append(all, went(jsonnum.Uint64(i+1), jsonnum.Uint64(i+1)))
 	}
 	other := func(edit func(*receipt.Receipt)) string {
 		list := make([]receipt.Receipt, len(all))

@@ -73,10 +73,10 @@ type matcher struct {
 	strict  bool     // nobody is paired by the key alone
 	group   []*entry // reused
 	flags   flagSets
-	ousted  []uint32 // ordinals, or UIDs, of claimants who have lost their place and were not told
-	alone   []uint32 // of them, those who had it by the key alone
-	roams   bool     // what is missing may be in another folder
-	piped   bool     // a mistaken claimant is known by its UID, its record being gone
+	ousted  []claimant // those who have lost their place and were not told
+	alone   []claimant // of them, those who had it by the key alone
+	roams   bool       // what is missing may be in another folder
+	piped   bool       // a mistaken claimant is known by its UID, its record being gone
 }
 
 // take adds a message of the destination.
@@ -136,9 +136,9 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 }
 
 func (m *matcher) claim(d *entry, by claim, e *evidence, ordinal uint32) {
-	d.claimed, d.claimant = by, ordinal
+	d.claimed, d.claimant = by, claimant(ordinal)
 	if m.piped {
-		d.claimant = e.uid
+		d.claimant = claimant(e.uid)
 	}
 	if !d.has(knownSHA) && e.has(knownSHA) {
 		d.sha = e.sha
@@ -148,11 +148,11 @@ func (m *matcher) claim(d *entry, by claim, e *evidence, ordinal uint32) {
 // resolution is the fate of those who waited, and of messages that had been
 // taken for present before the last evidence came.
 type resolution struct {
-	missing  []uint32 // ordinals, ascending
-	mistaken []uint32 // ordinals, or UIDs, of those taken for present whose place another has
-	alone    []uint32 // of the mistaken, those who were present by the key alone
-	pairs    []pair   // present after all
-	ties     []tie    // of messages without octets
+	missing  []uint32   // ordinals, ascending
+	mistaken []claimant // those taken for present whose place another has
+	alone    []claimant // of the mistaken, those who were present by the key alone
+	pairs    []pair     // present after all
+	ties     []tie      // of messages without octets
 
 	left      []waiter // the missing, where they may be in another folder
 	ambiguous []uint32 // ordinals of the missing that could as well be another of the same key
@@ -334,7 +334,7 @@ func (m *matcher) putOff(ws []waiter, tied []*waiter, contested []*entry, r *res
 		}
 	}
 	for _, d := range contested {
-		if err := there(d.claimant, d, true); err != nil {
+		if err := there(uint32(d.claimant), d, true); err != nil {
 			return err
 		}
 	}
@@ -369,9 +369,9 @@ func contest(ws []waiter, likelies []*entry) []*entry {
 }
 
 // handOver gives entries that were claimed by look to the waiters that they
-// are by their octets. It returns the ordinals of the claimants who lose
+// are by their octets. It returns the claimants who lose
 // them, and of these those who had them by the key alone.
-func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers, alone []uint32) {
+func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers, alone []claimant) {
 	byOctets := map[[16]byte][]*waiter{}
 	for i := range ws {
 		if w := &ws[i]; w.entry == nil {

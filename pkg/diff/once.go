@@ -134,7 +134,7 @@ func (d *direct) resolved(t *Target, r *resolution) error {
 }
 
 // mistaken tells which messages were taken for others; their records are gone.
-func (d *direct) mistaken(t *Target, uids []uint32) error {
+func (d *direct) mistaken(t *Target, uids []claimant) error {
 	s, put := sourceOf(d.toc, t), d.other
 	if s == nil { // it is of a stream that has ended
 		l := d.lateFor(t)
@@ -143,7 +143,7 @@ func (d *direct) mistaken(t *Target, uids []uint32) error {
 		return err
 	}
 	for _, uid := range uids {
-		err := put(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uid, Reason: stream.ReasonAmbiguous, Text: "one message was taken for another before all of the source was read; read it from a file, not from a pipe"})
+		err := put(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uint64(uid), Reason: stream.ReasonAmbiguous, Text: "one message was taken for another before all of the source was read; read it from a file, not from a pipe"})
 		if err != nil {
 			return err
 		}

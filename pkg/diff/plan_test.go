@@ -29,7 +29,7 @@ type mail struct {
 
 func (m mail) String() string { return fmt.Sprintf("%s/%s/%d/%s", m.key, m.octets, m.date, m.received) }
 
-func (m mail) record(uid uint32, folder string) *stream.Message {
+func (m mail) record(uid uint64, folder string) *stream.Message {
 	r := &stream.Message{Folder: folder, UIDValidity: 1, UID: uid, Key: fmt.Sprintf("recipe:%032x", sha256.Sum256([]byte(m.key)))[:39], InternalDate: fmt.Sprintf("2020-01-02T03:04:%02dZ", m.date)}
 	if m.received != "" {
 		r.Received = fmt.Sprintf("%016x", sha256.Sum256([]byte(m.received)))[:16]
@@ -48,9 +48,9 @@ func export(t testing.TB, mails []mail, content stream.Content) []byte {
 		looks[fmt.Sprint(m.date, len(m.octets))]++
 	}
 	must(t, w.Write(&stream.Begin{Content: content, User: "joe", Host: "old", Key: headerkey.Default, Delimiter: "/"}))
-	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint32(len(mails) + 1), Messages: uint32(len(mails)), Octets: -1}))
+	must(t, w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: uint64(len(mails) + 1), Messages: uint32(len(mails)), Octets: -1}))
 	for i, m := range mails {
-		r := m.record(uint32(i+1), "INBOX")
+		r := m.record(uint64(i+1), "INBOX")
 		r.Twin = looks[fmt.Sprint(m.date, len(m.octets))] > 1
 		if content == stream.Headers {
 			r.DropBody()
@@ -81,7 +81,7 @@ type model struct {
 
 func (d *model) Open(headerkey.Recipe) error {
 	if d.target == nil {
-		d.target = &Target{Name: "INBOX", UIDValidity: 9, UIDNext: uint32(len(d.mails) + 1), Messages: uint32(len(d.mails))}
+		d.target = &Target{Name: "INBOX", UIDValidity: 9, UIDNext: uint64(len(d.mails) + 1), Messages: uint32(len(d.mails))}
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {
 		return nil, &Unreadable{d.broken}
 	}
 	for i, m := range d.mails {
-		e := evidenceOf(m.record(uint32(i+1), "INBOX"))
+		e := evidenceOf(m.record(uint64(i+1), "INBOX"))
 		e.received, e.known, e.sha = 0, 0, [16]byte{}
 		add(Entry{Evidence: e})
 	}

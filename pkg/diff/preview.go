@@ -112,7 +112,7 @@ func (s *surveyor) again(*stream.Begin, *stream.Message) error                  
 func (s *surveyor) takenBack(*stream.Failed) error                                  { return nil }
 func (s *surveyor) part(*stream.Body) error                                         { return nil }
 func (s *surveyor) resolved(*Target, *resolution) error                             { return nil }
-func (s *surveyor) mistaken(*Target, []uint32) error                                { return nil }
+func (s *surveyor) mistaken(*Target, []claimant) error                              { return nil }
 func (s *surveyor) rest() error                                                     { return nil }
 func (s *surveyor) other(stream.Record) error                                       { return nil }
 func (s *surveyor) end(*stream.End) error                                           { return nil }

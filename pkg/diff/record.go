@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -16,7 +17,7 @@ import (
 // landing is where a message of the source was found.
 type landing struct {
 	target *Target
-	uid    uint32
+	uid    uint64
 }
 
 // landings returns where the messages of the source were found, by ordinal.
@@ -32,7 +33,7 @@ func (c *comparison) landings() map[uint32]landing {
 		t.match.index.each(func(e *entry) {
 			// One that was taken for another by its key alone proves nothing to later runs.
 			if e.claimed == certain || e.claimed == likely || e.claimed == loose {
-				found[e.claimant] = landing{t, e.uid}
+				found[uint32(e.claimant)] = landing{t, e.uid}
 				if len(found)%chunkSize == 0 {
 					raiseMemoryGoal(chunkSize * doubleOctets)
 				}
@@ -78,8 +79,8 @@ func (r *recorder) message(m *stream.Message, ordinal uint32) error {
 	}
 	r.sums.Present++
 	return r.write(receipt.Receipt{
-		Type: receipt.TypeReceipt, Result: receipt.Present, Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Key: m.Key,
-		Target: at.target.Name, TargetUIDValidity: at.target.UIDValidity, TargetUID: at.uid, Time: now(),
+		Type: receipt.TypeReceipt, Result: receipt.Present, Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Key: m.Key,
+		Target: at.target.Name, TargetUIDValidity: jsonnum.Uint64(at.target.UIDValidity), TargetUID: jsonnum.Uint64(at.uid), Time: now(),
 	})
 }
 

@@ -9,31 +9,32 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Difference is one message, or with UID and TargetUID 0 one folder, that is
 // not the same on both sides.
 type Difference struct {
-	Type         string   `json:"type"` // difference
-	Kind         Kind     `json:"kind"`
-	Folder       string   `json:"folder,omitempty"`
-	UID          uint32   `json:"uid,omitempty"`
-	Target       string   `json:"target,omitempty"`
-	TargetUID    uint32   `json:"target_uid,omitempty"`
-	CopyOf       uint32   `json:"copy_of,omitempty"` // UID of the message of the same folder that it is a copy of
-	Key          string   `json:"key,omitempty"`
-	InternalDate string   `json:"internaldate,omitempty"`
-	Size         int64    `json:"size,omitempty"`
-	TargetSize   int64    `json:"target_size,omitempty"`
-	Differs      []string `json:"differs,omitempty"` // by-key: of size, internaldate and received
-	Flags        []string `json:"flags,omitempty"`
-	TargetDate   string   `json:"target_internaldate,omitempty"`
-	TargetFlags  []string `json:"target_flags,omitempty"`
-	Subject      string   `json:"subject,omitempty"`
-	MessageID    string   `json:"message_id,omitempty"`
-	Reason       string   `json:"reason,omitempty"`
-	Text         string   `json:"text,omitempty"`
+	Type         string         `json:"type"` // difference
+	Kind         Kind           `json:"kind"`
+	Folder       string         `json:"folder,omitempty"`
+	UID          jsonnum.Uint64 `json:"uid,omitempty"`
+	Target       string         `json:"target,omitempty"`
+	TargetUID    jsonnum.Uint64 `json:"target_uid,omitempty"`
+	CopyOf       jsonnum.Uint64 `json:"copy_of,omitempty"` // UID of the message of the same folder that it is a copy of
+	Key          string         `json:"key,omitempty"`
+	InternalDate string         `json:"internaldate,omitempty"`
+	Size         int64          `json:"size,omitempty"`
+	TargetSize   int64          `json:"target_size,omitempty"`
+	Differs      []string       `json:"differs,omitempty"` // by-key: of size, internaldate and received
+	Flags        []string       `json:"flags,omitempty"`
+	TargetDate   string         `json:"target_internaldate,omitempty"`
+	TargetFlags  []string       `json:"target_flags,omitempty"`
+	Subject      string         `json:"subject,omitempty"`
+	MessageID    string         `json:"message_id,omitempty"`
+	Reason       string         `json:"reason,omitempty"`
+	Text         string         `json:"text,omitempty"`
 
 	unknown []string          // items of the source message that are unknown
 	fields  []headerkey.Field // of the key, for an explanation
@@ -237,7 +238,7 @@ func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdi
 }
 
 func describe(m *stream.Message, s *source) *Difference {
-	d := &Difference{Type: "difference", Folder: m.Folder, UID: m.UID, Target: s.target.Name, Key: m.Key, InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags), unknown: slices.Clone(m.Unknown)}
+	d := &Difference{Type: "difference", Folder: m.Folder, UID: jsonnum.Uint64(m.UID), Target: s.target.Name, Key: m.Key, InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags), unknown: slices.Clone(m.Unknown)}
 	d.Subject, d.MessageID = stream.HeaderField(m.Header, "Subject"), stream.HeaderField(m.Header, "Message-ID")
 	return d
 }
@@ -250,7 +251,7 @@ func (r *reporter) tell(sum *Summary, d *Difference, k Kind) error {
 
 // pair tells in what two messages differ that are one.
 func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry, t *Target) error {
-	d.TargetUID = e.uid
+	d.TargetUID = jsonnum.Uint64(e.uid)
 	if err := r.unknown(sum, d, source, e); err != nil {
 		return err
 	}
@@ -280,7 +281,7 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 // was taken for.
 func (r *reporter) byKey(sum *Summary, d *Difference, p pair, at *Target) error {
 	told := *d
-	told.TargetUID, told.TargetSize, told.Differs = p.entry.uid, int64(p.entry.size), p.source.differs(&p.entry.evidence)
+	told.TargetUID, told.TargetSize, told.Differs = jsonnum.Uint64(p.entry.uid), int64(p.entry.size), p.source.differs(&p.entry.evidence)
 	if p.entry.date != 0 {
 		told.TargetDate = time.Unix(int64(p.entry.date), 0).UTC().Format(time.RFC3339)
 	}
@@ -366,15 +367,15 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 	return nil
 }
 
-func (r *reporter) mistaken(t *Target, ordinals []uint32) error {
+func (r *reporter) mistaken(t *Target, claimants []claimant) error {
 	sum := r.folders[t]
-	for _, ordinal := range ordinals {
-		if r.alone[ordinal] {
+	for _, c := range claimants {
+		if r.alone[uint32(c)] {
 			sum.ByKey--
 		}
 	}
-	sum.Present -= int64(len(ordinals))
-	sum.Missing += int64(len(ordinals))
+	sum.Present -= int64(len(claimants))
+	sum.Missing += int64(len(claimants))
 	return nil
 }
 
@@ -399,7 +400,7 @@ func (r *reporter) extra(t *Target, sum *Summary) error {
 		if err != nil || e.claimed != unclaimed {
 			return
 		}
-		d := &Difference{Type: "difference", Target: t.Name, TargetUID: e.uid, Size: int64(e.size), Key: e.keyText()}
+		d := &Difference{Type: "difference", Target: t.Name, TargetUID: jsonnum.Uint64(e.uid), Size: int64(e.size), Key: e.keyText()}
 		if e.date != 0 {
 			d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
 		}
@@ -429,7 +430,7 @@ func (r *reporter) other(rec stream.Record) error {
 		if f.UID != 0 {
 			r.total.Listed++
 		}
-		return r.tell(&r.total, &Difference{Type: "difference", Folder: f.Folder, UID: f.UID, Reason: string(f.Reason), Text: f.Text}, KindFailed)
+		return r.tell(&r.total, &Difference{Type: "difference", Folder: f.Folder, UID: jsonnum.Uint64(f.UID), Reason: string(f.Reason), Text: f.Text}, KindFailed)
 	}
 	return nil
 }
@@ -484,7 +485,7 @@ func (r *reporter) tellDamaged() error {
 		return nil
 	}
 	for _, f := range a.damaged {
-		d := &Difference{Type: "difference", Target: f.Folder, TargetUID: f.UID, Reason: string(f.Reason), Text: "in the destination stream: " + f.Text}
+		d := &Difference{Type: "difference", Target: f.Folder, TargetUID: jsonnum.Uint64(f.UID), Reason: string(f.Reason), Text: "in the destination stream: " + f.Text}
 		if err := r.tell(&r.total, d, KindFailed); err != nil {
 			return err
 		}

@@ -20,18 +20,18 @@ type source struct {
 }
 
 // mistaken takes back that messages are present, some of them by the key alone.
-func (c *comparison) mistaken(t *Target, claimants, alone []uint32) error {
-	countsOf := func(claimant uint32) *stream.End {
+func (c *comparison) mistaken(t *Target, claimants, alone []claimant) error {
+	countsOf := func(who claimant) *stream.End {
 		if c.piped { // it is a UID
-			claimant = c.ordinal
+			return c.countsOf(c.ordinal)
 		}
-		return c.countsOf(claimant)
+		return c.countsOf(uint32(who))
 	}
-	for _, claimant := range claimants {
-		countsOf(claimant).Present--
+	for _, who := range claimants {
+		countsOf(who).Present--
 	}
-	for _, claimant := range alone {
-		counts := countsOf(claimant)
+	for _, who := range alone {
+		counts := countsOf(who)
 		counts.PresentByKey = max(0, counts.PresentByKey-1) // on a pipe, an earlier stream may have counted it
 	}
 	return c.out.mistaken(t, claimants)

@@ -35,7 +35,7 @@ type flagPairs struct {
 }
 
 type flagPair struct {
-	uid  uint32 // 0: none
+	uid  uint64 // 0: none
 	list uint32 // the flags, in lists
 }
 
@@ -74,7 +74,7 @@ func (f *flagPairs) unpair(ordinal uint32) {
 }
 
 // of returns the message that a source message was found to be, and its flags.
-func (f *flagPairs) of(ordinal uint32) (uid uint32, list []string) {
+func (f *flagPairs) of(ordinal uint32) (uid uint64, list []string) {
 	if int(ordinal) >= len(f.pairs) || f.pairs[ordinal].uid == 0 {
 		return 0, nil
 	}

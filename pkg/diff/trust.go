@@ -52,7 +52,7 @@ func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error 
 }
 
 // sameAgain makes sure that messages that have come twice are the same.
-func (a *Account) sameAgain(box *imapconn.Selected, uids []uint32) error {
+func (a *Account) sameAgain(box *imapconn.Selected, uids []uint64) error {
 	for _, uid := range uids {
 		if _, text, err := box.SameEachTime(a.ctx, uid); err != nil || text != "" {
 			return cmp.Or(err, error(&Unreadable{text}))

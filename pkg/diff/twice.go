@@ -69,7 +69,7 @@ func (d *decisions) release() {
 type sourceMessage struct {
 	account       account.Account
 	folder        string
-	validity, uid uint32
+	validity, uid uint64
 }
 
 func identityOf(b *stream.Begin, m *stream.Message) sourceMessage {
@@ -158,10 +158,10 @@ func (d *decisions) resolved(t *Target, r *resolution) error {
 	return nil
 }
 
-func (d *decisions) mistaken(_ *Target, ordinals []uint32) error {
-	for _, o := range ordinals {
-		d.tell(o)
-		d.pairs.unpair(o)
+func (d *decisions) mistaken(_ *Target, claimants []claimant) error {
+	for _, c := range claimants {
+		d.tell(uint32(c))
+		d.pairs.unpair(uint32(c))
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type class struct {
 }
 
 // Add counts a failure. uid 0 is a failure of a whole folder. words may be empty.
-func (c *Classes) Add(reason, folder string, uid uint32, words string) {
+func (c *Classes) Add(reason, folder string, uid uint64, words string) {
 	if c == nil {
 		return
 	}
@@ -75,7 +75,7 @@ func shorten(words string) string {
 	return words[:cut] + "..."
 }
 
-func example(folder string, uid uint32, words string) string {
+func example(folder string, uid uint64, words string) string {
 	text := shorten(folder)
 	if uid != 0 {
 		text += fmt.Sprintf(" UID %d", uid)

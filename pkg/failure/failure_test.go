@@ -14,7 +14,7 @@ func TestLines(t *testing.T) {
 		t.Error("lines where nothing failed")
 	}
 	for i := range 12 {
-		c.Add("refused", "INBOX", uint32(i+7), fmt.Sprintf("[LIMIT] message of %d octets", 1000+i))
+		c.Add("refused", "INBOX", uint64(i+7), fmt.Sprintf("[LIMIT] message of %d octets", 1000+i))
 	}
 	c.Add("empty", "Sent", 3, "")
 	c.Add("empty", "Sent", 4, "")
@@ -43,7 +43,7 @@ func TestLines(t *testing.T) {
 func TestHostileWords(t *testing.T) {
 	var c Classes
 	for i := range 2000 {
-		c.Add("refused", strings.Repeat("ü", 5000), uint32(i), strings.Repeat(string(rune('a'+i%26)), 10+i/26)+strings.Repeat("é\xff", 1000))
+		c.Add("refused", strings.Repeat("ü", 5000), uint64(i), strings.Repeat(string(rune('a'+i%26)), 10+i/26)+strings.Repeat("é\xff", 1000))
 	}
 	if len(c.all) > maxClasses+1 || c.Total() != 2000 {
 		t.Errorf("%d classes of %d", len(c.all), c.Total())

@@ -10,9 +10,9 @@ import (
 // them, octets and all: whoever counts equal messages has to know of all of
 // them, and to tell them apart. A base that is a delta alone does not tell the
 // keys of what it does not mention; these are read.
-func (s *source) alike(base *baseFolder, fresh []want, gone map[uint32]bool) ([]want, error) {
-	byKey := map[uint32][]uint32{}
-	var untold []uint32
+func (s *source) alike(base *baseFolder, fresh []want, gone map[uint64]bool) ([]want, error) {
+	byKey := map[uint32][]uint64{}
+	var untold []uint64
 	if len(fresh) > 0 {
 		for _, h := range base.held {
 			switch {
@@ -27,11 +27,11 @@ func (s *source) alike(base *baseFolder, fresh []want, gone map[uint32]bool) ([]
 	if len(byKey)+len(untold) == 0 {
 		return fresh, nil
 	}
-	ofNew := map[uint32][]uint32{}
-	if err := s.keysOf(uids(fresh), func(uid, key uint32) { ofNew[key] = append(ofNew[key], uid) }); err != nil {
+	ofNew := map[uint32][]uint64{}
+	if err := s.keysOf(uids(fresh), func(uid uint64, key uint32) { ofNew[key] = append(ofNew[key], uid) }); err != nil {
 		return nil, err
 	}
-	if err := s.keysOf(untold, func(uid, key uint32) {
+	if err := s.keysOf(untold, func(uid uint64, key uint32) {
 		if ofNew[key] != nil {
 			byKey[key] = append(byKey[key], uid)
 		}
@@ -51,7 +51,7 @@ func (s *source) alike(base *baseFolder, fresh []want, gone map[uint32]bool) ([]
 }
 
 // keysOf calls fn with the hashes of the keys of messages, in no order.
-func (s *source) keysOf(uids []uint32, fn func(uid, key uint32)) error {
+func (s *source) keysOf(uids []uint64, fn func(uid uint64, key uint32)) error {
 	return keys.Of(s.ctx, s.box, uids, s.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		if id != nil {
 			fn(m.UID, keyHash(id.Key))

@@ -33,8 +33,8 @@ type baseFolder struct {
 // held is a message that the base has.
 type held struct {
 	flags uint64 // hash of them, 0 where they are not known
-	key   uint32 // and of its key
-	uid   uint32
+	uid   uint64
+	key   uint32 // hash of its key
 	gone  bool
 }
 
@@ -169,7 +169,7 @@ func (r *baseReader) vanished(v *stream.Vanished) {
 
 // at returns what the base has of a folder, nil if that is nothing or of another
 // UIDVALIDITY.
-func (b *Base) at(name string, validity uint32) *baseFolder {
+func (b *Base) at(name string, validity uint64) *baseFolder {
 	if b == nil {
 		return nil
 	}
@@ -205,19 +205,19 @@ func (r *baseReader) settle() {
 func byUID(a, b held) int { return cmp.Compare(a.uid, b.uid) }
 
 // find returns where a UID stands, or would.
-func (f *baseFolder) find(uid uint32) (int, bool) {
-	return slices.BinarySearchFunc(f.held, uid, func(h held, uid uint32) int { return cmp.Compare(h.uid, uid) })
+func (f *baseFolder) find(uid uint64) (int, bool) {
+	return slices.BinarySearchFunc(f.held, uid, func(h held, uid uint64) int { return cmp.Compare(h.uid, uid) })
 }
 
 // knows reports whether the base has a message.
-func (f *baseFolder) knows(uid uint32) bool {
+func (f *baseFolder) knows(uid uint64) bool {
 	_, known := f.find(uid)
 	return known
 }
 
 // uids returns the UIDs of its messages as a set.
 func (f *baseFolder) uids() string {
-	uids := make([]uint32, len(f.held))
+	uids := make([]uint64, len(f.held))
 	for i := range f.held {
 		uids[i] = f.held[i].uid
 	}
@@ -226,7 +226,7 @@ func (f *baseFolder) uids() string {
 
 // modseq is its HIGHESTMODSEQ, 0 where that is not known.
 func (f *baseFolder) modseq() uint64 {
-	n, err := strconv.ParseUint(f.entry.HighestModSeq, 10, 63)
+	n, err := strconv.ParseUint(f.entry.HighestModSeq, 10, 64)
 	if err != nil {
 		return 0
 	}

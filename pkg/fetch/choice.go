@@ -48,7 +48,7 @@ func (c *Choice) judge(m search.Message) (verdict, error) {
 }
 
 // skippedRecord names a message that was skipped.
-func (c *Choice) skippedRecord(f string, validity, uid uint32) *stream.Skipped {
+func (c *Choice) skippedRecord(f string, validity, uid uint64) *stream.Skipped {
 	return &stream.Skipped{Folder: f, UIDValidity: validity, UID: uid, Reason: stream.ReasonContent, Text: c.SkipText}
 }
 

@@ -24,12 +24,12 @@ type chooser struct {
 
 	rest    Choice       // what remains to be looked at in the open folder
 	needs   search.Needs // of it
-	largest uint32       // UID of the open folder
+	largest uint64       // UID of the open folder
 }
 
 // list lists the messages of the open folder, and says of each what can be said
 // without its octets.
-func (c *chooser) list(next uint32) ([]want, error) {
+func (c *chooser) list(next uint64) ([]want, error) {
 	found, err := c.ask()
 	if err != nil {
 		return nil, err
@@ -44,11 +44,11 @@ func (c *chooser) list(next uint32) ([]want, error) {
 
 // found is what a server's SEARCH finds in a folder, sorted.
 type found struct {
-	all    []uint32
-	chosen []uint32
+	all    []uint64
+	chosen []uint64
 }
 
-func (f *found) has(uid uint32) bool {
+func (f *found) has(uid uint64) bool {
 	_, ok := slices.BinarySearch(f.chosen, uid)
 	return ok
 }
@@ -113,7 +113,7 @@ func (c *chooser) distrust(why string) {
 }
 
 // glance lists the open folder, and decides by what a listing tells.
-func (c *chooser) glance(next uint32, found *found) ([]want, error) {
+func (c *chooser) glance(next uint64, found *found) ([]want, error) {
 	if c.largest = 0; c.needs.LargestUID {
 		var err error
 		if c.largest, err = c.box.LargestUID(c.ctx); err != nil {
@@ -188,7 +188,7 @@ func (c *chooser) factsOf(it *item) search.Message {
 		FlagsUnknown: it.unknown.Has(imapconn.UnknownFlags), DateUnknown: it.unknown.Has(imapconn.UnknownDate)}
 }
 
-func (c *chooser) skip(uid uint32) item {
+func (c *chooser) skip(uid uint64) item {
 	return item{kind: itemSkipped, uid: uid, text: c.choice.SkipText}
 }
 

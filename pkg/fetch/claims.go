@@ -33,8 +33,8 @@ func (s *source) reconcile(wants []want) ([]want, error) {
 // counted returns the messages that were there when STATUS was asked: those
 // before next, its UIDNEXT, 0 meaning all. UIDNEXT is a claim. What is above it
 // belongs to the next run only if STATUS says now that it has arrived.
-func (s *source) counted(wants []want, next uint32) ([]want, error) {
-	n, _ := slices.BinarySearchFunc(wants, next, func(w want, next uint32) int { return cmp.Compare(w.uid, next) })
+func (s *source) counted(wants []want, next uint64) ([]want, error) {
+	n, _ := slices.BinarySearchFunc(wants, next, func(w want, next uint64) int { return cmp.Compare(w.uid, next) })
 	if next == 0 || n == len(wants) {
 		return wants, nil
 	}

@@ -181,8 +181,8 @@ func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) 
 
 // compare lists what the base does not have, and what it has and the server
 // does not list.
-func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progress) (fresh []want, gone map[uint32]bool, err error) {
-	gone = map[uint32]bool{}
+func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progress) (fresh []want, gone map[uint64]bool, err error) {
+	gone = map[uint64]bool{}
 	if s.chooser == nil && base.whole && f.UIDNext > 0 && base.entry.UIDNext > 0 {
 		if fresh, err = s.listFrom(base, f.UIDNext); err != nil {
 			return nil, nil, err
@@ -221,7 +221,7 @@ func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progres
 
 // listFrom lists the messages of the open folder that the base does not have,
 // from its UIDNEXT to before another.
-func (s *source) listFrom(base *baseFolder, next uint32) ([]want, error) {
+func (s *source) listFrom(base *baseFolder, next uint64) ([]want, error) {
 	var wants []want
 	from := base.entry.UIDNext
 	if from >= next {
@@ -239,14 +239,14 @@ func (s *source) listFrom(base *baseFolder, next uint32) ([]want, error) {
 
 // changed finds the messages of the base whose flags are others now, and makes
 // sure of those that seem to be gone: they are asked for once more.
-func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint32]bool) (changed, gone map[uint32]bool, err error) {
-	changed, gone = map[uint32]bool{}, map[uint32]bool{}
-	see := func(uid uint32, flags []string) {
+func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint64]bool) (changed, gone map[uint64]bool, err error) {
+	changed, gone = map[uint64]bool{}, map[uint64]bool{}
+	see := func(uid uint64, flags []string) {
 		if i, known := base.find(uid); known && base.held[i].flags != flagsHash(flags) {
 			changed[uid] = true
 		}
 	}
-	var ask []uint32
+	var ask []uint64
 	asked, unsaid, err := s.askChanges(f, base, see)
 	if err != nil {
 		return nil, nil, err
@@ -276,7 +276,7 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint32]
 // askChanges lets the server say which flags have changed. It returns false
 // where that is not to be had: all are compared then. Of the messages in unsaid
 // it says that they have changed, and not how; they are sorted.
-func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint32, []string)) (asked bool, unsaid []uint32, err error) {
+func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
 	since := base.modseq()
 	switch {
 	case !s.box.KnowsChanges(), since == 0, s.box.HighestModSeq < since, !base.whole, base.entry.UIDNext == 0:
@@ -297,7 +297,7 @@ func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint32,
 	return true, unsaid, err
 }
 
-func isIn(sorted []uint32, uid uint32) bool {
+func isIn(sorted []uint64, uid uint64) bool {
 	_, found := slices.BinarySearch(sorted, uid)
 	return found
 }

@@ -19,8 +19,8 @@ import (
 // lively is a server with one folder that changes between two connections.
 type lively struct {
 	mu       sync.Mutex
-	validity uint32
-	next     uint32
+	validity uint64
+	next     uint64
 	modseq   uint64
 	mail     []letter
 	name     string // of the folder
@@ -29,13 +29,13 @@ type lively struct {
 	status  string // an item of STATUS beside the usual ones; "" with CONDSTORE: HIGHESTMODSEQ
 	examine string // a code of EXAMINE; "" with CONDSTORE: HIGHESTMODSEQ
 	refuses string // CHANGEDSINCE is answered with this
-	blind   uint32 // a UID that listings and SEARCH do not show
-	broken  uint32 // a UID whose body is not given
+	blind   uint64 // a UID that listings and SEARCH do not show
+	broken  uint64 // a UID whose body is not given
 	server  *imaptest.Script
 }
 
 type letter struct {
-	uid    uint32
+	uid    uint64
 	flags  string
 	modseq uint64
 	id     string
@@ -60,7 +60,7 @@ func (l *lively) append(id string) {
 	l.next++
 }
 
-func (l *lively) flag(uid uint32, flags string) {
+func (l *lively) flag(uid uint64, flags string) {
 	l.modseq++
 	for i := range l.mail {
 		if l.mail[i].uid == uid {
@@ -69,7 +69,7 @@ func (l *lively) flag(uid uint32, flags string) {
 	}
 }
 
-func (l *lively) expunge(uid uint32) {
+func (l *lively) expunge(uid uint64) {
 	l.modseq++
 	l.mail = slices.DeleteFunc(l.mail, func(m letter) bool { return m.uid == uid })
 }
@@ -174,7 +174,7 @@ func (l *lively) fetch(out io.Writer, verb string) {
 }
 
 // within tells whether a UID is in a set.
-func within(set string, uid uint32) bool {
+func within(set string, uid uint64) bool {
 	for piece := range strings.SplitSeq(set, ",") {
 		from, to, ranged := strings.Cut(piece, ":")
 		a, _ := strconv.Atoi(from)
@@ -276,7 +276,7 @@ func TestDelta(t *testing.T) {
 			l.append("others")
 		}, want: append([]string{"vanished INBOX 7"}, all(2)...)},
 		{name: "all are gone", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) {
-			for uid := range uint32(6) {
+			for uid := range uint64(6) {
 				l.expunge(uid + 1)
 			}
 		}, want: []string{"gone 1", "gone 2", "gone 3", "gone 4", "gone 5", "gone 6"}},

@@ -13,7 +13,7 @@ import (
 type place struct {
 	account  account.Account
 	folder   string
-	validity uint32
+	validity uint64
 }
 
 func placeOf(b *stream.Begin, m *stream.Message) place {
@@ -23,7 +23,7 @@ func placeOf(b *stream.Begin, m *stream.Message) place {
 // foresight is what a first pass over an archive has found.
 type foresight struct {
 	accounts map[account.Account]bool
-	largest  map[place]uint32 // UID
+	largest  map[place]uint64 // UID
 	later    index            // flags of the streams after the first: a place in lists
 	lists    [][]string
 	known    map[string]uint32 // lists, by their text
@@ -31,7 +31,7 @@ type foresight struct {
 
 // survey reads an archive to its end, or as far as it is whole.
 func survey(in *stream.Reader) (*foresight, error) {
-	f := &foresight{accounts: map[account.Account]bool{}, largest: map[place]uint32{}, known: map[string]uint32{}}
+	f := &foresight{accounts: map[account.Account]bool{}, largest: map[place]uint64{}, known: map[string]uint32{}}
 	var begin *stream.Begin
 	for streams := 0; ; {
 		rec, err := in.Next()
@@ -84,18 +84,18 @@ type index struct {
 }
 
 type numbers struct {
-	uids   []uint32 // ascending
+	uids   []uint64 // ascending
 	values []uint32
-	late   map[uint32]uint32 // came out of order
+	late   map[uint64]uint32 // came out of order
 }
 
-func (x *index) set(p place, uid, value uint32) {
+func (x *index) set(p place, uid uint64, value uint32) {
 	if x.places == nil {
 		x.places = map[place]*numbers{}
 	}
 	n := x.places[p]
 	if n == nil {
-		n = &numbers{late: map[uint32]uint32{}}
+		n = &numbers{late: map[uint64]uint32{}}
 		x.places[p] = n
 	}
 	if last := len(n.uids) - 1; last < 0 || uid > n.uids[last] {
@@ -107,7 +107,7 @@ func (x *index) set(p place, uid, value uint32) {
 	}
 }
 
-func (x *index) get(p place, uid uint32) (value uint32, ok bool) {
+func (x *index) get(p place, uid uint64) (value uint32, ok bool) {
 	n := x.places[p]
 	if n == nil {
 		return 0, false

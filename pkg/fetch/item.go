@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -14,7 +15,7 @@ type item struct {
 	kind itemKind
 	base *stream.Message // the record of a selection, or nil
 
-	uid   uint32
+	uid   uint64
 	flags []string
 	date  string
 	size  int64
@@ -101,5 +102,5 @@ func (b *batch) keep(octets []byte) []byte {
 
 // sort puts the items into the order of the stream.
 func (b *batch) sort() {
-	slices.SortFunc(b.items, func(x, y item) int { return int(int64(x.uid) - int64(y.uid)) })
+	slices.SortFunc(b.items, func(x, y item) int { return cmp.Compare(x.uid, y.uid) })
 }

@@ -62,7 +62,7 @@ func (s *source) large(w want) error {
 // message is not there and that the batch was handed over.
 func (s *source) flags(it *item, w *want, b *batch) (done bool, err error) {
 	have := false
-	err = s.box.Fetch(s.ctx, []uint32{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0, func(m *imapconn.Message) error {
+	err = s.box.Fetch(s.ctx, []uint64{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0, func(m *imapconn.Message) error {
 		have = m.State == imapconn.Have
 		it.take(m, w)
 		if it.claim = -1; w.claim > 0 {
@@ -84,7 +84,7 @@ func (s *source) flags(it *item, w *want, b *batch) (done bool, err error) {
 }
 
 // measure reads the whole message for its size and key.
-func (s *source) measure(uid uint32, scan *headerkey.Scanner, first []byte) (int64, error) {
+func (s *source) measure(uid uint64, scan *headerkey.Scanner, first []byte) (int64, error) {
 	size := int64(len(first))
 	for n := len(first); n == slabSize; {
 		p, err := s.piece(uid, size)
@@ -98,7 +98,7 @@ func (s *source) measure(uid uint32, scan *headerkey.Scanner, first []byte) (int
 	return size, nil
 }
 
-func (s *source) piece(uid uint32, offset int64) ([]byte, error) {
+func (s *source) piece(uid uint64, offset int64) ([]byte, error) {
 	if err := s.pacer.Wait(s.ctx, s.keep); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // returns the window without what is left out. Of a message that cannot be had
 // the export will tell.
 func (c *chooser) look(wants []want) ([]want, error) {
-	var together, alone []uint32
+	var together, alone []uint64
 	for _, w := range wants {
 		switch {
 		case !w.open:
@@ -43,7 +43,7 @@ func (c *chooser) look(wants []want) ([]want, error) {
 
 // lookTogether decides on messages that are not too large to be read as they
 // come. It returns those that are.
-func (c *chooser) lookTogether(wants []want, uids []uint32) (large []uint32, err error) {
+func (c *chooser) lookTogether(wants []want, uids []uint64) (large []uint64, err error) {
 	items := imapconn.Items{Flags: c.needs.Flags, InternalDate: c.needs.InternalDate, Header: !c.needs.Body, Body: c.needs.Body, Listed: listedSizes(wants)}
 	var failure error
 	err = c.box.Fetch(c.ctx, uids, items, slabSize, func(m *imapconn.Message) error {
@@ -76,10 +76,10 @@ func (c *chooser) settle(w *want, facts search.Message) error {
 }
 
 // lookAlone decides on a message that is read in pieces.
-func (c *chooser) lookAlone(wants []want, uid uint32) error {
+func (c *chooser) lookAlone(wants []want, uid uint64) error {
 	w := &wants[find(wants, uid)]
 	var facts search.Message
-	err := c.box.Fetch(c.ctx, []uint32{uid}, imapconn.Items{Flags: true, InternalDate: true}, 0, func(m *imapconn.Message) error {
+	err := c.box.Fetch(c.ctx, []uint64{uid}, imapconn.Items{Flags: true, InternalDate: true}, 0, func(m *imapconn.Message) error {
 		facts = c.facts(m)
 		facts.Flags = slices.Clone(facts.Flags)
 		return nil
@@ -101,7 +101,7 @@ func (c *chooser) lookAlone(wants []want, uid uint32) error {
 // is at hand.
 type remote struct {
 	source *source
-	uid    uint32
+	uid    uint64
 	at     int64 // where the piece begins
 	piece  []byte
 	read   bool // there is a piece, be it empty

@@ -215,7 +215,7 @@ func (s *accountBodies) flush() error {
 }
 
 // open makes box the folder f. A reason says why its messages cannot be had.
-func (s *accountBodies) open(f *stream.Folder, validity uint32) (stream.Reason, string, error) {
+func (s *accountBodies) open(f *stream.Folder, validity uint64) (stream.Reason, string, error) {
 	if err := s.connect(); err != nil {
 		return "", "", err
 	}

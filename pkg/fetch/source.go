@@ -44,7 +44,7 @@ type source struct {
 	folder   *stream.Folder // that is read now
 	box      *imapconn.Selected
 	claims   *imapconn.Claims // what the server says of the open folder, held against its listing
-	maybe    []uint32         // UIDs that the base has of it
+	maybe    []uint64         // UIDs that the base has of it
 	unstable bool             // its UIDVALIDITY is another at each look
 	chooser  *chooser         // nil: all are taken
 	listed   int64
@@ -156,7 +156,7 @@ func (s *source) hand(it item) error {
 
 // messages exports the messages of the open folder with UIDs before next, 0
 // meaning all, that an earlier run has not done.
-func (s *source) messages(next uint32, done stream.Progress) error {
+func (s *source) messages(next uint64, done stream.Progress) error {
 	// Messages that are done count for who looks like whom.
 	wants, err := s.chosen(next)
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *source) messages(next uint32, done stream.Progress) error {
 
 // chosen lists the messages of the open folder, those that the choice leaves out
 // as far as that can be known among them.
-func (s *source) chosen(next uint32) ([]want, error) {
+func (s *source) chosen(next uint64) ([]want, error) {
 	if s.chooser == nil {
 		return s.list(next, imapconn.Items{InternalDate: true, Size: true}, nil)
 	}
@@ -219,7 +219,7 @@ func (s *source) export(wants []want) error {
 // list learns which messages there are, how large they say they are, and
 // which look like another of the folder from outside. items are what is asked
 // for; see, which may be nil, is shown each message that was listed.
-func (s *source) list(next uint32, items imapconn.Items, see func(*imapconn.Message, *want)) ([]want, error) {
+func (s *source) list(next uint64, items imapconn.Items, see func(*imapconn.Message, *want)) ([]want, error) {
 	var wants []want
 	seed := maphash.MakeSeed()
 	err := s.box.FetchAll(s.ctx, 1, 0, items, 0, func(m *imapconn.Message) error {

@@ -31,7 +31,7 @@ func (s *source) goesOn(f *stream.Folder, done stream.Progress) (bool, error) {
 		return true, nil
 	}
 	same := false
-	err := keys.Of(s.ctx, s.box, []uint32{done.LastUID}, s.recipe, func(_ *imapconn.Message, id *headerkey.Identity) error {
+	err := keys.Of(s.ctx, s.box, []uint64{done.LastUID}, s.recipe, func(_ *imapconn.Message, id *headerkey.Identity) error {
 		same = id != nil && done.LastKey != "" && id.Key == done.LastKey
 		return nil
 	})

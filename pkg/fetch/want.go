@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -10,7 +11,7 @@ import (
 
 // want is a message that is to be fetched.
 type want struct {
-	uid  uint32
+	uid  uint64
 	size int64 // what the server says, or what is known better by now
 	// What the server said of it when it was listed: RFC822.SIZE, 0 or -1 for none,
 	// and INTERNALDATE, see packDate.
@@ -28,8 +29,8 @@ type want struct {
 }
 
 // uids returns the UIDs of the messages that are to be fetched.
-func uids(wants []want) []uint32 {
-	out := make([]uint32, 0, len(wants))
+func uids(wants []want) []uint64 {
+	out := make([]uint64, 0, len(wants))
 	for i := range wants {
 		if !wants[i].skip {
 			out = append(out, wants[i].uid)
@@ -67,7 +68,7 @@ func unpackDate(n int64) string {
 }
 
 // find returns where a UID stands among wants, which are sorted by UID.
-func find(wants []want, uid uint32) int {
-	i, _ := slices.BinarySearchFunc(wants, uid, func(w want, uid uint32) int { return int(int64(w.uid) - int64(uid)) })
+func find(wants []want, uid uint64) int {
+	i, _ := slices.BinarySearchFunc(wants, uid, func(w want, uid uint64) int { return cmp.Compare(w.uid, uid) })
 	return i
 }

@@ -99,7 +99,7 @@ func (s *source) window(wants []want) (int, error) {
 // failRest makes items of those messages that have none, because the folder
 // cannot be read any more.
 func (b *batch) failRest(wants []want, err error) {
-	came := map[uint32]bool{}
+	came := map[uint64]bool{}
 	for i := range b.items {
 		came[b.items[i].uid] = true
 	}
@@ -111,8 +111,8 @@ func (b *batch) failRest(wants []want, err error) {
 }
 
 // listedSizes returns what RFC822.SIZE was when messages were listed.
-func listedSizes(wants []want) func(uint32) int64 {
-	return func(uid uint32) int64 { return wants[find(wants, uid)].claim }
+func listedSizes(wants []want) func(uint64) int64 {
+	return func(uid uint64) int64 { return wants[find(wants, uid)].claim }
 }
 
 // missing makes an item of a message that could not be had.

@@ -14,7 +14,7 @@ const madeUpDomain = "added.imap-pipe.invalid"
 // MakeMessageID makes a Message-ID (RFC 5322 3.6.4) for a message that has
 // none, of where it is: the same at every call, and another for every message
 // of every folder of every account.
-func MakeMessageID(user, host, folder string, uidValidity, uid uint32) string {
+func MakeMessageID(user, host, folder string, uidValidity, uid uint64) string {
 	place := sha256.Sum256([]byte(user + "\x00" + host + "\x00" + folder))
 	return fmt.Sprintf("<%d.%d.%x@%s>", uid, uidValidity, place[:8], madeUpDomain)
 }

@@ -22,7 +22,7 @@ type AppendMessage struct {
 
 // AppendResult is the known fate of one message.
 type AppendResult struct {
-	UIDValidity, UID uint32 // 0 if the server does not tell (RFC 4315)
+	UIDValidity, UID uint64 // 0 if the server does not tell (RFC 4315)
 	// Err is nil if the message was stored. Else it was not stored, for a reason
 	// of its own: an *imap.Error holds the server's refusal, in words that are
 	// not safe to print; ErrEmpty and ErrTooBig mean that it was not even sent.

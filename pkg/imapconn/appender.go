@@ -131,7 +131,7 @@ func (a *appender) stored(list []int, st *status, v *variant) {
 
 // appendUIDs reads [APPENDUID validity set] (RFC 4315) for n messages; nil if
 // it does not fit them.
-func appendUIDs(st *status, n int) (validity uint32, uids []uint32) {
+func appendUIDs(st *status, n int) (validity uint64, uids []uint64) {
 	v, set, ok := strings.Cut(st.args, " ")
 	if st.code != "APPENDUID" || !ok {
 		return 0, nil
@@ -139,7 +139,7 @@ func appendUIDs(st *status, n int) (validity uint32, uids []uint32) {
 	if uids = expandSet(strings.TrimSpace(set), n); len(uids) != n {
 		return 0, nil
 	}
-	return validityOf(v), uids
+	return number64(v), uids
 }
 
 // refused sees to the refusal of messages, of which begun went out, before

@@ -13,8 +13,8 @@ import (
 // Claims is what came of holding what a server says of a mailbox against what
 // it shows: see VIOLATIONS.md.
 type Claims struct {
-	More    []uint32 // UIDs that it shows beside those that were listed, sorted
-	Doubled []uint32 // UIDs that several messages have, sorted: none of them can be named
+	More    []uint64 // UIDs that it shows beside those that were listed, sorted
+	Doubled []uint64 // UIDs that several messages have, sorted: none of them can be named
 	Text    string   // both claims, where they still differ when asked again; else ""
 }
 
@@ -27,11 +27,11 @@ const claimRounds = 3
 // EXISTS, SEARCH, and FETCH by sequence number. It asks nothing where the listing
 // is enough. maybe are UIDs that the mailbox had once, sorted: they are looked up.
 // It resumes.
-func (x *Selected) Reconcile(ctx context.Context, told uint32, uids, maybe []uint32) (*Claims, error) {
+func (x *Selected) Reconcile(ctx context.Context, told uint32, uids, maybe []uint64) (*Claims, error) {
 	if x.doubted == 0 && len(uids) >= int(told) && x.s.selected == x && x.s.c.exists != unknownExists && len(uids) >= int(x.s.c.exists) {
 		return &Claims{}, nil
 	}
-	known := append([]uint32(nil), uids...)
+	known := append([]uint64(nil), uids...)
 	for round := 1; ; round++ {
 		v, shown, err := x.claims(ctx, known, maybe)
 		if err != nil {
@@ -47,8 +47,8 @@ func (x *Selected) Reconcile(ctx context.Context, told uint32, uids, maybe []uin
 }
 
 // without returns those of a sorted list that are not in another.
-func without(list, other []uint32) []uint32 {
-	return slices.DeleteFunc(slices.Clone(list), func(uid uint32) bool {
+func without(list, other []uint64) []uint64 {
+	return slices.DeleteFunc(slices.Clone(list), func(uid uint64) bool {
 		_, ok := slices.BinarySearch(other, uid)
 		return ok
 	})
@@ -56,7 +56,7 @@ func without(list, other []uint32) []uint32 {
 
 // claims asks for all claims once. shown are the UIDs that are known, and those
 // that the server shows. What is not answered claims nothing.
-func (x *Selected) claims(ctx context.Context, known, maybe []uint32) (v *Claims, shown []uint32, err error) {
+func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims, shown []uint64, err error) {
 	told, err := x.Told(ctx)
 	if err != nil && !x.answered(err) {
 		return nil, nil, err
@@ -121,8 +121,8 @@ func (x *Selected) settleView(c *conn) error {
 // census is what FETCH by sequence number shows of a mailbox.
 type census struct {
 	answered bool
-	uids     []uint32 // sorted, each once
-	doubled  []uint32 // those that several messages have, sorted
+	uids     []uint64 // sorted, each once
+	doubled  []uint64 // those that several messages have, sorted
 	zeros    int      // messages whose UID is 0
 }
 
@@ -143,7 +143,7 @@ func (s *census) String() string {
 func (x *Selected) census(ctx context.Context) (s *census, err error) {
 	err = x.do(ctx, func(c *conn) error {
 		s = &census{}
-		by := map[uint32]uint32{} // UIDs, by sequence number
+		by := map[uint32]uint64{} // UIDs, by sequence number
 		expunges := c.expunges
 		_, err := c.run(c.command("FETCH 1:* (UID)"), func(resp *response) error {
 			if resp.typ != "FETCH" {
@@ -210,7 +210,7 @@ func (x *Selected) Contradiction(ctx context.Context) (string, error) {
 // were expunged: the server has said EXPUNGE since the mailbox was opened, or
 // what it shows, others that were asked for included, is as much as EXISTS says.
 // The rest is not accounted for.
-func (x *Selected) expunged(ctx context.Context, uids []uint32, others *uidMarks) (*uidMarks, error) {
+func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks) (*uidMarks, error) {
 	gone := &uidMarks{}
 	if err := x.do(ctx, func(c *conn) error { return x.settleView(c) }); err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func TestCompressed(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			err = x.Fetch(ctx, []uint32{1, 2}, Items{Body: true}, 4<<20, func(m *Message) error {
+			err = x.Fetch(ctx, []uint64{1, 2}, Items{Body: true}, 4<<20, func(m *Message) error {
 				got = append(got, fmt.Sprintf("%x", sha256.Sum256(m.Body)))
 				return nil
 			})

@@ -16,11 +16,11 @@ type Copied struct {
 	// Asked is how many of the messages, from the first on, the command was
 	// about: no more than fit one line.
 	Asked       int
-	UIDValidity uint32 // of the mailbox that they were copied to, 0 if UIDs is nil
+	UIDValidity uint64 // of the mailbox that they were copied to, 0 if UIDs is nil
 	// UIDs are those of the copies by the UIDs of the messages (COPYUID, RFC
 	// 4315): what is missing there was not copied. nil: the server does not tell,
 	// and some may be missing.
-	UIDs map[uint32]uint32
+	UIDs map[uint64]uint64
 }
 
 // Copy copies messages to the mailbox with the given name (as the server spells
@@ -37,7 +37,7 @@ type Copied struct {
 // because the server was busy or the line too long, untouched is asked whether
 // none of the messages are in the mailbox all the same; if some are, the refusal
 // is returned. nil believes every refusal.
-func (x *Selected) Copy(ctx context.Context, uids []uint32, wire string, untouched func() (bool, error)) (*Copied, error) {
+func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string, untouched func() (bool, error)) (*Copied, error) {
 	s := x.s
 	for {
 		if ctx.Err() != nil {
@@ -102,22 +102,22 @@ func (x *Selected) copySet(ctx context.Context, set, wire string) (*status, erro
 
 // copyUIDs reads [COPYUID validity set set] (RFC 4315); nil if it does not fit
 // the messages that were to be copied.
-func copyUIDs(st *status, asked []uint32) (validity uint32, uids map[uint32]uint32) {
+func copyUIDs(st *status, asked []uint64) (validity uint64, uids map[uint64]uint64) {
 	words := strings.Fields(st.args)
-	if st.code != "COPYUID" || len(words) != 3 || validityOf(words[0]) == 0 {
+	if st.code != "COPYUID" || len(words) != 3 || number64(words[0]) == 0 {
 		return 0, nil
 	}
 	from, to := expandSet(words[1], len(asked)), expandSet(words[2], len(asked))
 	if len(from) == 0 || len(from) != len(to) {
 		return 0, nil
 	}
-	uids = make(map[uint32]uint32, len(from))
-	there := map[uint32]bool{}
+	uids = make(map[uint64]uint64, len(from))
+	there := map[uint64]bool{}
 	for i, uid := range from {
 		if _, ours := slices.BinarySearch(asked, uid); !ours || uids[uid] != 0 || there[to[i]] {
 			return 0, nil
 		}
 		uids[uid], there[to[i]] = to[i], true
 	}
-	return validityOf(words[0]), uids
+	return number64(words[0]), uids
 }

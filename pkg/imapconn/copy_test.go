@@ -14,10 +14,10 @@ import (
 func TestCopy(t *testing.T) {
 	opened := rule{when: "EXAMINE", reply: "* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 99] ok\r\n" + ok}
 	answer := func(text string) rule { return rule{when: "UID COPY", reply: "TAG " + text + "\r\n"} }
-	three := []uint32{4, 5, 8}
+	three := []uint64{4, 5, 8}
 	for name, test := range map[string]struct {
 		rules []rule
-		uids  []uint32
+		uids  []uint64
 		sent  string // the sets, blanks between
 		want  string // what came of it
 		code  exit.Code
@@ -101,8 +101,8 @@ func TestCopyShortLines(t *testing.T) {
 		}
 		return ""
 	}
-	var uids []uint32
-	for n := range uint32(500) {
+	var uids []uint64
+	for n := range uint64(500) {
 		uids = append(uids, 1000+2*n)
 	}
 	box, done := server.examine(), 0

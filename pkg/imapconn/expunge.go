@@ -15,7 +15,7 @@ func (s *Session) CanExpungeByUID() bool { return s.Has("UIDPLUS") || s.Has("IMA
 // must be sorted; one that no message has is passed over. The mailbox must have
 // been opened by Select. It resumes. A refusal by the server holds an
 // *imap.Error.
-func (x *Selected) MarkDeleted(ctx context.Context, uids []uint32, on bool) error {
+func (x *Selected) MarkDeleted(ctx context.Context, uids []uint64, on bool) error {
 	action := RemoveFlags
 	if on {
 		action = AddFlags
@@ -26,7 +26,7 @@ func (x *Selected) MarkDeleted(ctx context.Context, uids []uint32, on bool) erro
 // Expunge removes those of the messages with the given UIDs, which must be
 // sorted, that are marked \Deleted, and no others (RFC 4315 section 2.1). It
 // resumes: what is gone already is passed over. See CanExpungeByUID.
-func (x *Selected) Expunge(ctx context.Context, uids []uint32) error {
+func (x *Selected) Expunge(ctx context.Context, uids []uint64) error {
 	return x.refusedExpunge(x.overSets(ctx, uids, "UID EXPUNGE ", func(*command) {}))
 }
 
@@ -45,13 +45,13 @@ func (x *Selected) ExpungeAll(ctx context.Context) error {
 
 // MarkedDeleted returns the UIDs, sorted, of the messages that are marked
 // \Deleted. It resumes.
-func (x *Selected) MarkedDeleted(ctx context.Context) ([]uint32, error) {
+func (x *Selected) MarkedDeleted(ctx context.Context) ([]uint64, error) {
 	return x.Search(ctx, search.Program{{Text: "DELETED"}})
 }
 
 // Remaining returns those of the UIDs, which must be sorted, that the mailbox
 // still has, as far as the server tells. It resumes.
-func (x *Selected) Remaining(ctx context.Context, uids []uint32) (left []uint32, err error) {
+func (x *Selected) Remaining(ctx context.Context, uids []uint64) (left []uint64, err error) {
 	err = x.do(ctx, func(*conn) error {
 		present, err := x.lookUp(ctx, uids)
 		if err != nil {
@@ -74,7 +74,7 @@ func (x *Selected) refusedExpunge(err error) error {
 
 // overSets gives a command for as many messages at a time as fit a line; tail
 // adds what follows the set. It resumes. uids must be sorted.
-func (x *Selected) overSets(ctx context.Context, uids []uint32, text string, tail func(*command)) error {
+func (x *Selected) overSets(ctx context.Context, uids []uint64, text string, tail func(*command)) error {
 	for len(uids) > 0 {
 		set, n := appendSet(nil, uids, x.s.sets.most())
 		err := x.do(ctx, func(c *conn) error {

@@ -24,12 +24,12 @@ func (e *callerError) Error() string { return e.err.Error() }
 // not come even then are Unknown. A body larger than maxBody octets is
 // not kept: Body is nil and Literal its size; FetchPart gets it. A body that is
 // shorter than the server says is asked for again, see shortAnswer.
-func (x *Selected) Fetch(ctx context.Context, uids []uint32, items Items, maxBody int64, fn func(*Message) error) error {
+func (x *Selected) Fetch(ctx context.Context, uids []uint64, items Items, maxBody int64, fn func(*Message) error) error {
 	if !slices.IsSorted(uids) {
 		uids = slices.Clone(uids)
 		slices.Sort(uids)
 	}
-	f := &fetcher{x: x, ctx: ctx, fn: fn, special: map[uint32]special{}}
+	f := &fetcher{x: x, ctx: ctx, fn: fn, special: map[uint64]special{}}
 	f.want = wanted{Items: items, maxBody: maxBody}
 	f.begin(slices.Compact(slices.Clone(uids)))
 	if len(f.uids) > 0 && f.uids[0] == 0 {
@@ -44,7 +44,7 @@ func (x *Selected) Fetch(ctx context.Context, uids []uint32, items Items, maxBod
 }
 
 // begin sets which messages run gets.
-func (f *fetcher) begin(uids []uint32) {
+func (f *fetcher) begin(uids []uint64) {
 	f.uids, f.done, f.next, f.at, f.limit = uids, make([]bool, len(uids)), 0, 0, len(uids)
 }
 
@@ -55,30 +55,30 @@ type fetcher struct {
 	want wanted
 	fn   func(*Message) error
 
-	uids []uint32
+	uids []uint64
 	done []bool
 	next int // all before it are done
 	at   int // where the last one was found
 	told int // how many are done
 
-	buffer []uint32 // of batch
+	buffer []uint64 // of batch
 
 	limit   int                // UIDs a command
-	special map[uint32]special // those that need care
+	special map[uint64]special // those that need care
 	row     int                // messages in a row that ended the connection
 	held    *fetched           // one that came, until what follows shows that it was whole
 	heldAt  int                // its place
 	lookups int                // that ended the connection
 
 	m       fetched
-	parts   map[uint32]*fetched // of messages that came in part, by UID
+	parts   map[uint64]*fetched // of messages that came in part, by UID
 	partial int64               // octets in parts
 	dropped bool                // some of them, for want of room
-	seqs    map[uint32]uint32   // UIDs of parts by message sequence number
+	seqs    map[uint32]uint64   // UIDs of parts by message sequence number
 	orphans map[uint32]*fetched // parts without UID, by sequence number; of a command for one message
 
 	short    []shortAnswer           // messages whose bodies are to be asked for again
-	answered map[uint32]*shortAnswer // those that are asked for now, by UID; nil the first time
+	answered map[uint64]*shortAnswer // those that are asked for now, by UID; nil the first time
 	last     bool                    // they are not asked for again
 }
 
@@ -115,7 +115,7 @@ func (f *fetcher) run() error {
 
 // batch returns the UIDs for the next command: the first that is not done, and
 // as many more as may go with it.
-func (f *fetcher) batch() []uint32 {
+func (f *fetcher) batch() []uint64 {
 	for f.next < len(f.done) && f.done[f.next] {
 		f.next++
 	}
@@ -142,7 +142,7 @@ func (f *fetcher) batch() []uint32 {
 }
 
 // command asks for a batch, or as much of it as fits one command.
-func (f *fetcher) command(batch []uint32) error {
+func (f *fetcher) command(batch []uint64) error {
 	c := f.x.s.c
 	set, n := appendSet([]byte("UID FETCH "), batch, f.x.s.sets.most())
 	batch = batch[:n]
@@ -223,7 +223,7 @@ func (f *fetcher) settleHeld(err error) error {
 }
 
 // suspect has a message asked for alone.
-func (f *fetcher) suspect(uid uint32) {
+func (f *fetcher) suspect(uid uint64) {
 	s := f.special[uid]
 	s.alone = true
 	f.special[uid] = s
@@ -308,7 +308,7 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 
 // find returns the place of a UID among those asked for. They come in order,
 // as a rule.
-func (f *fetcher) find(uid uint32) (int, bool) {
+func (f *fetcher) find(uid uint64) (int, bool) {
 	if f.at < len(f.uids) && f.uids[f.at] == uid {
 		f.at++
 		return f.at - 1, true
@@ -336,13 +336,13 @@ func (f *fetcher) keepPart(seq uint32, m *fetched) {
 	}
 	if f.parts[m.UID] == nil {
 		if f.parts == nil {
-			f.parts = map[uint32]*fetched{}
+			f.parts = map[uint64]*fetched{}
 		}
 		f.parts[m.UID] = m.clone()
 		f.x.s.c.progress()
 	}
 	if f.seqs == nil {
-		f.seqs = map[uint32]uint32{}
+		f.seqs = map[uint32]uint64{}
 	}
 	f.seqs[seq] = m.UID
 }
@@ -399,7 +399,7 @@ func (f *fetcher) deliver(i int, m *Message) error {
 	return nil
 }
 
-func (f *fetcher) fail(uid uint32, reason Reason, text string) error {
+func (f *fetcher) fail(uid uint64, reason Reason, text string) error {
 	return f.tell(&Message{UID: uid, State: Failed, Size: -1, Literal: -1, Reason: reason, Text: serverText(text)})
 }
 

@@ -14,8 +14,8 @@ import (
 
 const ok = "TAG OK\r\n"
 
-func numbers(from, to uint32) []uint32 {
-	var l []uint32
+func numbers(from, to uint64) []uint64 {
+	var l []uint64
 	for u := from; u <= to; u++ {
 		l = append(l, u)
 	}
@@ -94,7 +94,7 @@ func TestFetch(t *testing.T) {
 				x.UIDValidity = 1
 			}
 			var got []string
-			err := x.Fetch(context.Background(), []uint32{1, 2, 3}, test.items, test.max, func(m *Message) error {
+			err := x.Fetch(context.Background(), []uint64{1, 2, 3}, test.items, test.max, func(m *Message) error {
 				got = append(got, show(m))
 				return nil
 			})
@@ -119,7 +119,7 @@ func TestFetchCutEverywhere(t *testing.T) {
 			rule{when: "UID FETCH 1:2", reply: a + b + ok}, rule{when: "UID FETCH 2:3", reply: b + c + ok}, rule{when: "UID FETCH 1,3", reply: a + c + ok},
 			rule{when: "UID FETCH 1 ", reply: a + ok}, rule{when: "UID FETCH 2 ", reply: b + ok}, rule{when: "UID FETCH 3 ", reply: c + ok})
 		var got []string
-		err := s.examine().Fetch(context.Background(), []uint32{3, 1, 2}, Items{Body: true}, 100, func(m *Message) error {
+		err := s.examine().Fetch(context.Background(), []uint64{3, 1, 2}, Items{Body: true}, 100, func(m *Message) error {
 			got = append(got, show(m))
 			return nil
 		})
@@ -153,7 +153,7 @@ func TestValidityStaysChanged(t *testing.T) {
 	x.s.c.close(errors.New("cut"))
 	for range 2 {
 		var got []string
-		err := x.Fetch(context.Background(), []uint32{1}, Items{Body: true}, 9, func(m *Message) error { got = append(got, show(m)); return nil })
+		err := x.Fetch(context.Background(), []uint64{1}, Items{Body: true}, 9, func(m *Message) error { got = append(got, show(m)); return nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -184,7 +184,7 @@ func TestTwoSelected(t *testing.T) {
 	}
 	for range 2 {
 		for _, x := range []*Selected{a, b} {
-			if err := x.Fetch(context.Background(), []uint32{1}, Items{Flags: true}, 0, func(*Message) error { return nil }); err != nil {
+			if err := x.Fetch(context.Background(), []uint64{1}, Items{Flags: true}, 0, func(*Message) error { return nil }); err != nil {
 				t.Error(err)
 			}
 		}
@@ -197,7 +197,7 @@ func TestFetchNothing(t *testing.T) {
 	x := s.examine()
 	var got []string
 	note := func(m *Message) error { got = append(got, show(m)); return nil }
-	if err := errors.Join(x.Fetch(context.Background(), nil, Items{}, 0, note), x.Fetch(context.Background(), []uint32{0}, Items{}, 0, note)); err != nil {
+	if err := errors.Join(x.Fetch(context.Background(), nil, Items{}, 0, note), x.Fetch(context.Background(), []uint64{0}, Items{}, 0, note)); err != nil {
 		t.Error(err)
 	}
 	equalLists(t, got, []string{"0 not-returned 0 is no UID"})
@@ -210,10 +210,10 @@ func TestFetchCallerError(t *testing.T) {
 	s := newScript(t, allCaps, rule{when: "UID FETCH", reply: "* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n" + ok})
 	own := errors.New("mine")
 	x := s.examine()
-	if err := x.Fetch(context.Background(), []uint32{1}, Items{Body: true}, 9, func(*Message) error { return own }); err != own {
+	if err := x.Fetch(context.Background(), []uint64{1}, Items{Body: true}, 9, func(*Message) error { return own }); err != own {
 		t.Error(err)
 	}
-	if err := x.Fetch(context.Background(), []uint32{1}, Items{Body: true}, 9, func(*Message) error { return nil }); err != nil {
+	if err := x.Fetch(context.Background(), []uint64{1}, Items{Body: true}, 9, func(*Message) error { return nil }); err != nil {
 		t.Error("afterwards:", err)
 	}
 }
@@ -224,7 +224,7 @@ func TestFetchCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), 50*time.Millisecond, errors.New("enough"))
 	defer cancel()
 	start := time.Now()
-	err := x.Fetch(ctx, []uint32{1}, Items{Body: true}, 9, func(*Message) error { return nil })
+	err := x.Fetch(ctx, []uint64{1}, Items{Body: true}, 9, func(*Message) error { return nil })
 	if err == nil || err.Error() != "enough" || time.Since(start) > 3*time.Second {
 		t.Error(err, time.Since(start))
 	}
@@ -233,8 +233,8 @@ func TestFetchCancelled(t *testing.T) {
 // TestFetchCommands keeps commands short.
 func TestFetchCommands(t *testing.T) {
 	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* 0 EXISTS\r\n* OK [UIDVALIDITY 9] .\r\n" + ok})
-	var odd []uint32
-	for u := uint32(1_000_000_001); len(odd) < 3000; u += 2 {
+	var odd []uint64
+	for u := uint64(1_000_000_001); len(odd) < 3000; u += 2 {
 		odd = append(odd, u)
 	}
 	n := 0
@@ -260,7 +260,7 @@ func TestFetchAll(t *testing.T) {
 	search := rule{when: "UID SEARCH UID 1:*", reply: "* SEARCH 3  1 2 0 \r\n" + ok}
 	tests := []struct {
 		name     string
-		from, to uint32
+		from, to uint64
 		rules    []rule
 		want     []string
 		searches int

@@ -13,11 +13,11 @@ import (
 // means the last. It is Fetch for who does not know the UIDs, and keeps its
 // promises: what does not come in the one command is listed, and asked for by
 // Fetch. A message that was expunged before it was listed is not reported.
-func (x *Selected) FetchAll(ctx context.Context, from, to uint32, items Items, maxBody int64, fn func(*Message) error) error {
+func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, maxBody int64, fn func(*Message) error) error {
 	f := &fetcher{x: x, ctx: ctx, fn: fn, want: wanted{Items: items, maxBody: maxBody}}
 	from = max(from, 1)
 	if to == 0 {
-		to = 1<<32 - 1
+		to = lastUID
 	}
 	seen := &uidMarks{}
 	complete, err := x.sweep(f, from, to, seen)
@@ -32,17 +32,17 @@ func (x *Selected) FetchAll(ctx context.Context, from, to uint32, items Items, m
 	return x.Fetch(ctx, rest, items, maxBody, fn)
 }
 
-func rangeText(from, to uint32) string {
-	text := strconv.FormatUint(uint64(from), 10) + ":"
-	if to == 1<<32-1 {
+func rangeText(from, to uint64) string {
+	text := strconv.FormatUint(from, 10) + ":"
+	if to == lastUID {
 		return text + "*"
 	}
-	return text + strconv.FormatUint(uint64(to), 10)
+	return text + strconv.FormatUint(to, 10)
 }
 
 // sweep asks for a whole range in one command. complete means that nothing can
 // be missing; an error is one that cannot be mended.
-func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete bool, err error) {
+func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete bool, err error) {
 	changed, err := x.ready(f.ctx)
 	if err != nil || changed {
 		return false, validityError(changed, err)
@@ -77,7 +77,7 @@ func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete 
 	}
 	all := from == 1 && c.expunges == expunges && c.exists != unknownExists
 	switch {
-	case to == 1<<32-1:
+	case to == lastUID:
 		return all && seen.count >= int(c.exists), nil
 	case x.UIDNext > 0 && to >= x.UIDNext-1:
 		return all && seen.count >= int(x.Messages), nil
@@ -86,7 +86,7 @@ func (x *Selected) sweep(f *fetcher, from, to uint32, seen *uidMarks) (complete 
 }
 
 // sweepResponse delivers what is complete. All else will be asked for again.
-func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to uint32, seen *uidMarks) error {
+func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to uint64, seen *uidMarks) error {
 	if err := f.releaseSwept(seen); err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ const maxSilent = 20
 // without them: in one command for all, then for each message and item alone.
 // What does not come then is unknown, and the message is delivered. begun tells
 // that the connection was lost and the batch is to be asked for again.
-func (f *fetcher) complete(uids []uint32) (begun bool, err error) {
+func (f *fetcher) complete(uids []uint64) (begun bool, err error) {
 	need := f.want.items()
-	var some []uint32
+	var some []uint64
 	var lack item
 	for _, uid := range uids {
 		if m := f.parts[uid]; m != nil && m.got|optional&need == m.got|need {
@@ -53,7 +53,7 @@ func (f *fetcher) complete(uids []uint32) (begun bool, err error) {
 }
 
 // askAlone asks for what single messages lack, item by item.
-func (f *fetcher) askAlone(uids []uint32, need item) error {
+func (f *fetcher) askAlone(uids []uint64, need item) error {
 	for _, uid := range uids {
 		m := f.parts[uid]
 		if need&^m.got == 0 || f.x.silent >= maxSilent {
@@ -64,7 +64,7 @@ func (f *fetcher) askAlone(uids []uint32, need item) error {
 			if need&^m.got&one == 0 {
 				continue
 			}
-			if err := f.askItems([]uint32{uid}, one, true); err != nil {
+			if err := f.askItems([]uint64{uid}, one, true); err != nil {
 				return err
 			}
 		}
@@ -78,7 +78,7 @@ func (f *fetcher) askAlone(uids []uint32, need item) error {
 // askItems asks for some items of messages of which parts came, and adds them
 // to these. A refusal is no error: what it is about stays unknown. alone leaves
 // the UID out of what is asked for.
-func (f *fetcher) askItems(uids []uint32, lack item, alone bool) error {
+func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 	c := f.x.s.c
 	if err := c.usable(); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 )
 
 // missing returns those of a batch that are not done.
-func (f *fetcher) missing(batch []uint32) []uint32 {
-	var l []uint32
+func (f *fetcher) missing(batch []uint64) []uint64 {
+	var l []uint64
 	for _, uid := range batch {
 		if i, ok := f.find(uid); ok && !f.done[i] {
 			l = append(l, uid)
@@ -24,7 +24,7 @@ func (f *fetcher) missing(batch []uint32) []uint32 {
 
 // settle decides about what did not come though the command was answered.
 // refusal is the NO or BAD that it was answered with, or nil.
-func (f *fetcher) settle(batch []uint32, refusal error) error {
+func (f *fetcher) settle(batch []uint64, refusal error) error {
 	missing := f.missing(batch)
 	if len(missing) == 0 {
 		return nil
@@ -115,7 +115,7 @@ func (f *fetcher) settle(batch []uint32, refusal error) error {
 
 // verdict decides about a message that was asked for alone and did not come
 // whole, though the server has it.
-func (f *fetcher) verdict(uid uint32, no *imap.Error) error {
+func (f *fetcher) verdict(uid uint64, no *imap.Error) error {
 	if no != nil {
 		if isTemporary(no) {
 			if f.row++; f.row > maxRow {
@@ -140,7 +140,7 @@ func (x *Selected) unreadable(refusal error) error {
 const maxRow = 5
 
 // killed thinks about a connection that was lost while a batch was asked for.
-func (f *fetcher) killed(batch []uint32, progress bool, err error) error {
+func (f *fetcher) killed(batch []uint64, progress bool, err error) error {
 	missing := f.missing(batch)
 	if len(missing) == 0 {
 		return nil
@@ -161,7 +161,7 @@ func (f *fetcher) killed(batch []uint32, progress bool, err error) error {
 	return nil
 }
 
-func (f *fetcher) killedAlone(uid uint32, err error) error {
+func (f *fetcher) killedAlone(uid uint64, err error) error {
 	s := f.special[uid]
 	s.alone = true
 	s.kills++
@@ -186,11 +186,11 @@ func (f *fetcher) killedAlone(uid uint32, err error) error {
 
 // lookUp finds out which messages are still there, by FETCH and by SEARCH: a
 // message is gone if neither knows it, unless neither is answered.
-func (x *Selected) lookUp(ctx context.Context, uids []uint32) (*uidMarks, error) {
+func (x *Selected) lookUp(ctx context.Context, uids []uint64) (*uidMarks, error) {
 	present := &uidMarks{}
 	asked := uids
 	c := x.s.c
-	found := func(uid uint32) {
+	found := func(uid uint64) {
 		if _, ok := slices.BinarySearch(asked, uid); ok && present.add(uid) {
 			c.progress()
 		}

@@ -11,7 +11,7 @@ import (
 
 // otherwise asks in other ways for a message that the server has and did not
 // send when it was asked for alone, before the verdict on it.
-func (f *fetcher) otherwise(uid uint32, no *imap.Error) error {
+func (f *fetcher) otherwise(uid uint64, no *imap.Error) error {
 	m := f.parts[uid]
 	if no == nil && len(f.want.Fields) > 0 && !f.x.wholeHeaders && (m == nil || m.got&gotHeader == 0) {
 		f.x.wholeHeaders = true
@@ -36,7 +36,7 @@ func (f *fetcher) otherwise(uid uint32, no *imap.Error) error {
 // byNumber asks for a message by its sequence number. An answer without a UID is
 // believed if the number is surely the message's: no message was expunged since
 // the server told it, and a body is as long as RFC822.SIZE says.
-func (f *fetcher) byNumber(uid uint32) (done bool, err error) {
+func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
 	c := f.x.s.c
 	if changed, err := f.x.ready(f.ctx); changed || err != nil || f.x.s.c != c {
 		return false, f.lostIsNothing(err)
@@ -95,7 +95,7 @@ func (f *fetcher) lostIsNothing(err error) error {
 
 // sequenceNumber learns the sequence number of a message, 0 if the server does
 // not tell.
-func (x *Selected) sequenceNumber(c *conn, uid uint32) (seq uint32, err error) {
+func (x *Selected) sequenceNumber(c *conn, uid uint64) (seq uint32, err error) {
 	for _, text := range []string{"UID FETCH %d (UID)", "SEARCH UID %d"} {
 		var m fetched
 		_, err = c.run(c.command(fmt.Sprintf(text, uid)), func(resp *response) error {
@@ -107,7 +107,11 @@ func (x *Selected) sequenceNumber(c *conn, uid uint32) (seq uint32, err error) {
 				}
 				return err
 			case "SEARCH":
-				c.searchNumbers(func(n uint32) { seq = n })
+				c.searchNumbers(func(n uint64) {
+					if n <= 1<<32-1 {
+						seq = uint32(n)
+					}
+				})
 			}
 			return nil
 		})
@@ -127,7 +131,7 @@ const (
 
 // inPieces gets a message whose body or header does not come as a whole, piece by
 // piece. With exact, its length must be what RFC822.SIZE says.
-func (f *fetcher) inPieces(uid uint32, exact bool) (done bool, err error) {
+func (f *fetcher) inPieces(uid uint64, exact bool) (done bool, err error) {
 	items := f.want.Items
 	if items.Body == (items.Header || len(items.Fields) > 0) {
 		return false, nil
@@ -136,7 +140,7 @@ func (f *fetcher) inPieces(uid uint32, exact bool) (done bool, err error) {
 	items.Size = items.Size || f.want.Body
 	all := fetched{}
 	all.reset()
-	err = f.x.Fetch(f.ctx, []uint32{uid}, items, 0, func(m *Message) error {
+	err = f.x.Fetch(f.ctx, []uint64{uid}, items, 0, func(m *Message) error {
 		all.Message = *m
 		all.Flags = append([]string(nil), m.Flags...)
 		return nil

@@ -14,7 +14,7 @@ import (
 // PartError says why FetchPart could not get a part of a message. Gone and
 // Failed mean what they mean for a Message.
 type PartError struct {
-	UID    uint32
+	UID    uint64
 	State  State
 	Reason Reason // of State Failed
 	Text   string // the server's own words, not safe to print
@@ -39,7 +39,7 @@ func (e *PartError) Error() string {
 // the whole message: see readWhole. A part that is given a second time with other
 // octets is a Contradiction. The slice is valid until the next call of FetchPart.
 // It resumes. The error is a *PartError if only this message is concerned.
-func (x *Selected) FetchPart(ctx context.Context, uid uint32, offset, count int64) ([]byte, error) {
+func (x *Selected) FetchPart(ctx context.Context, uid uint64, offset, count int64) ([]byte, error) {
 	p := x.partsOf(uid)
 	if p.whole == nil {
 		octets, err := x.assemble(ctx, p, offset, count)
@@ -144,7 +144,7 @@ func (x *Selected) endsAt(ctx context.Context, p *partly, end int64) (bool, erro
 // ReadParts gets a message's body in pieces of size octets, until its end or
 // until fn says that it has enough. Pieces are valid until fn returns. Errors
 // are those of FetchPart.
-func (x *Selected) ReadParts(ctx context.Context, uid uint32, size int64, fn func(piece []byte) (enough bool)) error {
+func (x *Selected) ReadParts(ctx context.Context, uid uint64, size int64, fn func(piece []byte) (enough bool)) error {
 	for at := int64(0); ; {
 		piece, err := x.FetchPart(ctx, uid, at, size)
 		if err != nil || fn(piece) || int64(len(piece)) < size {
@@ -198,7 +198,7 @@ func lossText(err error, c *conn) string {
 }
 
 // partError makes of a refusal that lasts what it means for the message.
-func (x *Selected) partError(uid uint32, err error) error {
+func (x *Selected) partError(uid uint64, err error) error {
 	var no *imap.Error
 	switch {
 	case IsBusy(err):
@@ -254,12 +254,12 @@ func (x *Selected) part(ctx context.Context, p *partly, item string, w *wanted) 
 	case err != nil:
 		return nil, err
 	}
-	present, err := x.lookUp(ctx, []uint32{uid})
+	present, err := x.lookUp(ctx, []uint64{uid})
 	switch {
 	case err != nil:
 		return nil, err
 	case !present.has(uid):
-		gone, err := x.expunged(ctx, []uint32{uid}, present)
+		gone, err := x.expunged(ctx, []uint64{uid}, present)
 		switch {
 		case err != nil:
 			return nil, err

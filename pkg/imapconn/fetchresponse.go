@@ -270,7 +270,7 @@ func (c *conn) sectionFollows() bool {
 func (c *conn) item(m *fetched, w *wanted) error {
 	switch string(c.name) {
 	case "UID":
-		if n, ok := c.number32(); ok {
+		if n, ok := c.uid(); ok {
 			if m.got&gotUID != 0 && n != m.UID {
 				return errMalformed
 			}

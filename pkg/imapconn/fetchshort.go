@@ -13,7 +13,7 @@ import (
 // than half, is a Contradiction; anything else is taken for what the message is,
 // from a server that counts badly.
 type shortAnswer struct {
-	uid   uint32
+	uid   uint64
 	claim int64 // the largest RFC822.SIZE that was said
 	most  int64 // octets of the longest answer
 	sum   [sha256.Size]byte
@@ -110,7 +110,7 @@ func (f *fetcher) isShort(m *Message) bool {
 
 // claimOf returns the largest size that was said of a message before, -1 if none
 // was.
-func (f *fetcher) claimOf(uid uint32) int64 {
+func (f *fetcher) claimOf(uid uint64) int64 {
 	claim := int64(-1)
 	if f.want.Listed != nil {
 		if listed := f.want.Listed(uid); listed > 0 {
@@ -153,8 +153,8 @@ func (f *fetcher) askTwice(some []shortAnswer) (err error) {
 		if len(some) == 0 {
 			return nil
 		}
-		f.last, f.answered, f.short = last, make(map[uint32]*shortAnswer, len(some)), nil
-		uids := make([]uint32, len(some))
+		f.last, f.answered, f.short = last, make(map[uint64]*shortAnswer, len(some)), nil
+		uids := make([]uint64, len(some))
 		for i := range some {
 			uids[i] = some[i].uid
 			f.answered[some[i].uid] = &some[i]
@@ -175,8 +175,8 @@ func (f *fetcher) shortInPieces(some []shortAnswer) (short []shortAnswer, err er
 	for i := range some {
 		a := &some[i]
 		if !isLittle(a.most, a.claim) {
-			f.begin([]uint32{a.uid})
-			f.answered = map[uint32]*shortAnswer{a.uid: a}
+			f.begin([]uint64{a.uid})
+			f.answered = map[uint64]*shortAnswer{a.uid: a}
 			done, err := f.inPieces(a.uid, true)
 			switch {
 			case err != nil:

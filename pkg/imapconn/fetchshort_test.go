@@ -18,7 +18,7 @@ func answerFetch(last int, message func(conn, asked, uid int, command string) st
 			conns++
 			return fmt.Sprintf("* %d EXISTS\r\n* OK [UIDVALIDITY 9] .\r\n* OK [UIDNEXT %d] .\r\n", last, last+1) + ok
 		case strings.HasPrefix(command, "UID SEARCH"):
-			return "* SEARCH " + strings.Trim(fmt.Sprint(numbers(1, uint32(last))), "[]") + "\r\n" + ok
+			return "* SEARCH " + strings.Trim(fmt.Sprint(numbers(1, uint64(last))), "[]") + "\r\n" + ok
 		case !strings.HasPrefix(command, "UID FETCH"):
 			return ""
 		}
@@ -143,10 +143,10 @@ func TestFetchShort(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScript(t, allCaps)
 			s.fn = answerFetch(3, test.message)
-			got := map[uint32]string{}
+			got := map[uint64]string{}
 			items := Items{Body: true}
 			if test.name == "the listing says more" {
-				items.Listed = func(uint32) int64 { return 400 }
+				items.Listed = func(uint64) int64 { return 400 }
 			}
 			err := s.examine().Fetch(context.Background(), numbers(1, 3), items, 1000, func(m *Message) error {
 				if got[m.UID] != "" {
@@ -193,7 +193,7 @@ func TestFetchShortHabit(t *testing.T) {
 	})
 	x := s.examine()
 	came, failed := 0, []string{}
-	for from := uint32(1); from <= 200; from += 20 {
+	for from := uint64(1); from <= 200; from += 20 {
 		err := x.Fetch(context.Background(), numbers(from, from+19), Items{Body: true}, 2000, func(m *Message) error {
 			if came++; m.State != Have {
 				failed = append(failed, show(m))

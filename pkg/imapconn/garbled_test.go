@@ -15,7 +15,7 @@ import (
 // fetchShown fetches messages 1 to 3 and prints what came.
 func fetchShown(t *testing.T, x *Selected, items Items) (got []string) {
 	t.Helper()
-	err := x.Fetch(context.Background(), []uint32{1, 2, 3}, items, 100, func(m *Message) error {
+	err := x.Fetch(context.Background(), []uint64{1, 2, 3}, items, 100, func(m *Message) error {
 		m.Size = -1
 		got = append(got, show(m))
 		return nil

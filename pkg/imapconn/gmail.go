@@ -120,7 +120,7 @@ const labelsTogether = 50
 // away, and one that does not exist is made by the server. uids must be sorted.
 // It resumes. A refusal by the server holds an *imap.Error; a label that cannot
 // be spelt is exit.Partial.
-func (x *Selected) AddGmailLabels(ctx context.Context, uids []uint32, labels []string) error {
+func (x *Selected) AddGmailLabels(ctx context.Context, uids []uint64, labels []string) error {
 	for some := range slices.Chunk(labels, labelsTogether) {
 		wire := make([]string, len(some))
 		for i, label := range some {

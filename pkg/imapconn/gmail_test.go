@@ -40,7 +40,7 @@ func TestGmailFetch(t *testing.T) {
 				t.Fatal("no Gmail")
 			}
 			var got []string
-			err := x.Fetch(context.Background(), []uint32{1}, Items{Flags: true, Body: true, Gmail: true}, 100, func(m *Message) error {
+			err := x.Fetch(context.Background(), []uint64{1}, Items{Flags: true, Body: true, Gmail: true}, 100, func(m *Message) error {
 				labels := "nil"
 				if m.Gmail.Labels != nil {
 					labels = fmt.Sprintf("%q", m.Gmail.Labels)
@@ -62,7 +62,7 @@ func TestGmailNotAskedFor(t *testing.T) {
 	if x.s.HasGmail() {
 		t.Error("Gmail")
 	}
-	err := x.Fetch(context.Background(), []uint32{1}, Items{Flags: true}, 100, func(m *Message) error {
+	err := x.Fetch(context.Background(), []uint64{1}, Items{Flags: true}, 100, func(m *Message) error {
 		if show(m) != "1 x" || m.Gmail.Labels != nil || m.Gmail.MessageID != "" {
 			t.Errorf("%s, %+v", show(m), m.Gmail)
 		}
@@ -82,28 +82,28 @@ func TestAddGmailLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := x.AddGmailLabels(ctx, []uint32{1, 2, 3, 7}, []string{`\Inbox`, "Work", `a "b" \c`, "Übung & so", `\odd one`, "NIL"}); err != nil {
+	if err := x.AddGmailLabels(ctx, []uint64{1, 2, 3, 7}, []string{`\Inbox`, "Work", `a "b" \c`, "Übung & so", `\odd one`, "NIL"}); err != nil {
 		t.Error(err)
 	}
-	if err := x.AddGmailLabels(ctx, []uint32{8}, []string{"again"}); err != nil {
+	if err := x.AddGmailLabels(ctx, []uint64{8}, []string{"again"}); err != nil {
 		t.Error(err)
 	}
 	var no *imap.Error
-	if err := x.AddGmailLabels(ctx, []uint32{9}, []string{"^bad"}); !errors.As(err, &no) || exit.CodeOf(err) != exit.Partial || !strings.Contains(err.Error(), "label messages in folder") {
+	if err := x.AddGmailLabels(ctx, []uint64{9}, []string{"^bad"}); !errors.As(err, &no) || exit.CodeOf(err) != exit.Partial || !strings.Contains(err.Error(), "label messages in folder") {
 		t.Errorf("%v", err)
 	}
 	equalLists(t, s.sent("UID STORE"), []string{
 		`UID STORE 1:3,7 +X-GM-LABELS (\Inbox "Work" "a \"b\" \\c" "&ANw-bung &- so" "\\odd one" "NIL")`,
 		`UID STORE 8 +X-GM-LABELS ("again")`, `UID STORE 8 +X-GM-LABELS ("again")`, `UID STORE 9 +X-GM-LABELS ("^bad")`,
 	})
-	if err := x.AddGmailLabels(ctx, []uint32{1}, []string{"⟦%zz⟧"}); exit.CodeOf(err) != exit.Partial {
+	if err := x.AddGmailLabels(ctx, []uint64{1}, []string{"⟦%zz⟧"}); exit.CodeOf(err) != exit.Partial {
 		t.Errorf("%v", err)
 	}
 	var many []string
 	for i := range 2*labelsTogether + 1 {
 		many = append(many, fmt.Sprint(i))
 	}
-	if err := x.AddGmailLabels(ctx, []uint32{1}, many); err != nil || len(s.sent("UID STORE 1 ")) != 3 {
+	if err := x.AddGmailLabels(ctx, []uint64{1}, many); err != nil || len(s.sent("UID STORE 1 ")) != 3 {
 		t.Errorf("%v, %d commands", err, len(s.sent("UID STORE 1 ")))
 	}
 }

@@ -236,8 +236,8 @@ func TestStatus(t *testing.T) {
 			[]string{"2 3 1 9223372036854775807 5000000000", "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, "6 5 4 0 -1"}},
 		{"one answer is missing", "IMAP4rev1 STATUS=SIZE", []rule{refusal, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 1 UIDNEXT 3)\r\n" + ok}},
 			[]string{"0 3 1 0 -1", "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, `status of folder "a b": the server says OK and nothing else`}},
-		{"too much", "IMAP4rev1 STATUS=SIZE", []rule{refusal, {when: `STATUS "inbox"`, reply: "* STATUS inbox (UIDNEXT 4294967296)\r\n" + ok}, {when: `STATUS "a b"`, reply: "* STATUS {3}\r\na b (UIDNEXT -1\r\n" + ok}},
-			[]string{`status of folder "INBOX": UIDNEXT is 4294967296, more than 32 bits hold`, "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, `status of folder "a b": the answer to STATUS makes no sense`}},
+		{"too much", "IMAP4rev1 STATUS=SIZE", []rule{refusal, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 1 UIDNEXT 18446744073709551616 UIDVALIDITY 3)\r\n" + ok}, {when: `STATUS "a b"`, reply: "* STATUS {3}\r\na b (UIDNEXT -1\r\n" + ok}},
+			[]string{`status of folder "INBOX": UIDNEXT is 18446744073709551616: more than 64 bits`, "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, `status of folder "a b": the answer to STATUS makes no sense`}},
 		{"cut once", "IMAP4rev1", []rule{refusal, {when: `STATUS "inbox"`, close: true, times: 1}, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 3)\r\n" + ok}, {when: `STATUS "a b"`, reply: "* STATUS \"a b\" (MESSAGES 3)\r\n" + ok}},
 			[]string{"0 0 3 0 -1", "0 0 0 0 0", `status of folder "no": the server said NO [NOPERM] no`, "0 0 3 0 -1"}},
 		{"cut at one folder each time", "IMAP4rev1", []rule{{when: `STATUS "no"`, close: true}, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 3)\r\n" + ok}, {when: `STATUS "a b"`, reply: "* STATUS \"a b\" (MESSAGES 4 SIZE 9007199254740992)\r\n" + ok}},
@@ -289,7 +289,7 @@ func TestExamine(t *testing.T) {
 	tests := []struct{ name, reply, want string }{
 		{"usual", "* FLAGS (\\seen b a]c )\r\n* OK [PERMANENTFLAGS (\\Seen a]c \\*)] x\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\n* OK [uidnext 9]x\r\n* OK [HIGHESTMODSEQ 10]\r\nTAG OK [READ-ONLY]\r\n", `{8 9 7 10 -1} [\Seen a]c b] [\Seen a]c] true`},
 		{"no PERMANENTFLAGS, no UIDNEXT", "* FLAGS (\\Seen)\r\n* 7 EXISTS\r\n* OK [UIDVALIDITY 8] x\r\nTAG OK\r\n", `{8 12 7 0 -1} [\Seen] [\Seen] true`},
-		{"no flags to keep", "* OK [PERMANENTFLAGS ()] x\r\n* OK [UIDVALIDITY 99999999999] x\r\n* OK [UIDNEXT 1] x\r\nTAG OK\r\n", `{1595369152 1 0 0 -1} [] [] false`},
+		{"no flags to keep", "* OK [PERMANENTFLAGS ()] x\r\n* OK [UIDVALIDITY 99999999999] x\r\n* OK [UIDNEXT 1] x\r\nTAG OK\r\n", `{99999999999 1 0 0 -1} [] [] false`},
 	}
 	for _, test := range tests {
 		s := newScript(t, allCaps, rule{when: "EXAMINE \"box\"", reply: test.reply}, rule{when: "UID FETCH * (UID)", reply: "* 7 FETCH (UID 11)\r\n" + ok}).open()
@@ -318,7 +318,7 @@ func TestSearch(t *testing.T) {
 	for i := range 200_000 { // more than a line may hold elsewhere
 		fmt.Fprintf(&long, " %d", 1_000_000+i)
 	}
-	x := newScript(t, allCaps, rule{when: "UID SEARCH ALL", reply: "* SEARCH 5  3\r\n* SEARCH 0 4 3\r\n* SEARCH\r\n* SEARCH 99999999999 7\r\n" + ok}, rule{when: "UID SEARCH SEEN", reply: long.String() + "\r\n" + ok},
+	x := newScript(t, allCaps, rule{when: "UID SEARCH ALL", reply: "* SEARCH 5  3\r\n* SEARCH 0 4 3\r\n* SEARCH\r\n* SEARCH 99999999999999999999 7\r\n" + ok}, rule{when: "UID SEARCH SEEN", reply: long.String() + "\r\n" + ok},
 		rule{when: "UID SEARCH BAD", reply: "TAG BAD syntax\r\n"}).examine()
 	program := func(text string) search.Program { return search.Program{{Text: text}} }
 	if uids, err := x.Search(context.Background(), nil); fmt.Sprint(uids) != "[3 4 5 7]" || err != nil {
@@ -359,12 +359,17 @@ func TestSearchInSpans(t *testing.T) {
 	old := maxSpan
 	maxSpan = 10
 	defer func() { maxSpan = old }()
-	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* 9 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 26] x\r\n" + ok},
-		rule{when: "UID SEARCH SEEN UID 1:10", reply: "* SEARCH 3 4\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 11:20", reply: "* SEARCH\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 21:*", reply: "* SEARCH 25 31\r\n" + ok},
+	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* 19 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 1099511627776] x\r\n" + ok},
+		rule{when: "UID SEARCH SEEN UID 1:10", reply: "* SEARCH 1 2 3 4 5\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 11:20", reply: "* SEARCH 11\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 21:40", reply: "* SEARCH\r\n" + ok},
+		rule{when: "UID SEARCH SEEN UID 41:80", reply: "* SEARCH" + strings.Repeat(" 41", maxSearch/2) + "\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 41:50", reply: "* SEARCH 41 42 43 44 45 46 47 48 49 50\r\n" + ok},
+		rule{when: "UID SEARCH SEEN UID", reply: "* SEARCH\r\n" + ok},
 		rule{when: "UID SEARCH UID 5:14", reply: "* SEARCH 7\r\n" + ok}, rule{when: "UID SEARCH UID 15:22", reply: "* SEARCH 20 16\r\n" + ok})
 	x := s.examine()
-	if uids, err := x.Search(context.Background(), search.Program{{Text: "SEEN"}}); fmt.Sprint(uids) != "[3 4 25 31]" || err != nil {
+	if uids, err := x.Search(context.Background(), search.Program{{Text: "SEEN"}}); fmt.Sprint(uids) != "[1 2 3 4 5 11 41 42 43 44 45 46 47 48 49 50]" || err != nil {
 		t.Error(uids, err)
+	}
+	if sent := s.sent("UID SEARCH SEEN"); len(sent) > 50 || !strings.HasSuffix(sent[len(sent)-1], ":*") {
+		t.Error(len(sent), "searches; the last:", sent[len(sent)-1])
 	}
 	if uids, err := x.UIDs(context.Background(), 5, 22); fmt.Sprint(uids) != "[7 16 20]" || err != nil {
 		t.Error(uids, err)
@@ -384,7 +389,7 @@ func TestUIDsWithoutSearch(t *testing.T) {
 		t.Error(uids, err)
 	}
 	x.s.c.exists = 2
-	var got []uint32
+	var got []uint64
 	if err := x.FetchAll(context.Background(), 1, 0, Items{Flags: true}, 0, func(m *Message) error { got = append(got, m.UID); return nil }); err != nil || fmt.Sprint(got) != "[3 7]" {
 		t.Error(got, err)
 	}

@@ -66,7 +66,7 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 // EXAMINE does not say enough either, the mailbox is opened alone: see openOn.
 func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResult, reply reply[opened]) error {
 	x := &reply.value.Selected
-	if reply.err == nil && (!reply.value.counted || x.Messages > 0 && x.UIDNext <= x.Messages) {
+	if reply.err == nil && (!reply.value.counted || x.Messages > 0 && x.UIDNext <= uint64(x.Messages)) {
 		x, reply.err = s.Examine(ctx, box.Wire)
 		if reply.err != nil && isLost(reply.err) && !IsFolder(reply.err) || ctx.Err() != nil {
 			return causeOf(ctx, reply.err)

@@ -12,7 +12,7 @@ import (
 type Extent struct {
 	Octets     int64  // the sum of their RFC822.SIZE
 	Biggest    int64  // of them, in octets
-	BiggestUID uint32 // the first of that size, 0 where there is no message
+	BiggestUID uint64 // the first of that size, 0 where there is no message
 	Oldest     string // INTERNALDATE, RFC 3339 with the server's offset; "" if no message has one
 	Newest     string
 }
@@ -29,7 +29,7 @@ type Measured struct {
 // mailbox for reading. The error is one that does not concern this mailbox alone.
 func (s *Session) Measure(ctx context.Context, box *Mailbox, told uint32) (Measured, error) {
 	var meter Meter
-	var uids []uint32
+	var uids []uint64
 	var claims *Claims
 	x, err := s.Examine(ctx, box.Wire)
 	if err == nil {
@@ -68,7 +68,7 @@ type Meter struct {
 
 // Add takes in a message of so many octets, with its INTERNALDATE in RFC 3339
 // or "".
-func (e *Meter) Add(uid uint32, octets int64, internalDate string) {
+func (e *Meter) Add(uid uint64, octets int64, internalDate string) {
 	octets = max(octets, 0)
 	e.Octets = min(e.Octets+octets, maxSize-1)
 	if octets > e.Biggest || e.BiggestUID == 0 || octets == e.Biggest && uid < e.BiggestUID {

@@ -12,7 +12,7 @@ type Items struct {
 
 	// Listed, which may be nil, returns what RFC822.SIZE was when the message
 	// was listed, in octets, or 0 or less if that is not known. With Body.
-	Listed func(uid uint32) int64
+	Listed func(uid uint64) int64
 }
 
 // State says what became of a message that was asked for.
@@ -71,7 +71,7 @@ func (u Unknown) Has(item Unknown) bool { return u&item != 0 }
 // Message is what FETCH gave. It and its slices are valid until the function
 // that receives it returns; the strings stay valid.
 type Message struct {
-	UID   uint32
+	UID   uint64
 	State State
 
 	Flags        []string // canonical case, sorted, without duplicates and \Recent

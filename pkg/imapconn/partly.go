@@ -7,7 +7,7 @@ import (
 
 // partly is what is known of the message of a mailbox that is read in parts.
 type partly struct {
-	uid        uint32
+	uid        uint64
 	claim      int64 // the largest size that was said of it, -1 if none
 	asked      bool  // RFC822.SIZE was asked for
 	small      bool  // it can be had in small parts only
@@ -28,7 +28,7 @@ var partSeed = maphash.MakeSeed()
 const maxGiven = 4096
 
 // partsOf returns what is known of a message that is read in parts.
-func (x *Selected) partsOf(uid uint32) *partly {
+func (x *Selected) partsOf(uid uint64) *partly {
 	if x.partly.uid != uid || uid == 0 {
 		if x.partly.whole != nil {
 			x.partly.whole.file.Close()
@@ -41,7 +41,7 @@ func (x *Selected) partsOf(uid uint32) *partly {
 // Expect notes a size that is known of a message, from its listing or from a
 // record: FetchPart and ReadParts hold its octets against this and RFC822.SIZE.
 // 0 or less says nothing. It counts until another message is read in parts.
-func (x *Selected) Expect(uid uint32, size int64) {
+func (x *Selected) Expect(uid uint64, size int64) {
 	if size > 0 {
 		p := x.partsOf(uid)
 		p.claim = max(p.claim, size)
@@ -54,7 +54,7 @@ func (x *Selected) sizeOf(ctx context.Context, p *partly) (int64, error) {
 		return p.claim, nil
 	}
 	p.asked = true
-	err := x.Fetch(ctx, []uint32{p.uid}, Items{Size: true}, 0, func(m *Message) error {
+	err := x.Fetch(ctx, []uint64{p.uid}, Items{Size: true}, 0, func(m *Message) error {
 		p.claim = max(p.claim, m.Size)
 		return nil
 	})

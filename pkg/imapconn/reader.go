@@ -277,13 +277,20 @@ func (r *reader) number() (n uint64, ok bool) {
 	start := r.pos
 	ok = true
 	for r.pos < len(r.text) && r.text[r.pos]-'0' <= 9 {
-		if n > (1<<64-10)/10 {
+		digit := uint64(r.text[r.pos] - '0')
+		if n > (1<<64-1-digit)/10 {
 			ok = false
 		}
-		n = n*10 + uint64(r.text[r.pos]-'0')
+		n = n*10 + digit
 		r.pos++
 	}
 	return n, ok && r.pos > start
+}
+
+// uid reads a UID.
+func (r *reader) uid() (uint64, bool) {
+	n, ok := r.number()
+	return n, ok && n < lastUID
 }
 
 // number32 reads a number that must fit 32 bits.

@@ -58,7 +58,7 @@ func FuzzResponses(f *testing.F) {
 			case "STATUS":
 				_, err = c.statusResponse()
 			case "SEARCH":
-				c.searchNumbers(func(uint32) {})
+				c.searchNumbers(func(uint64) {})
 			case "QUOTAROOT":
 				_, err = c.quotaRootResponse()
 			case "QUOTA":
@@ -123,7 +123,7 @@ func TestBounds(t *testing.T) {
 				theirs.Close()
 			}()
 			before := heap()
-			f := &fetcher{x: x, ctx: context.Background(), uids: numbers(1, 3000), done: make([]bool, 3000), limit: 3000, special: map[uint32]special{}, fn: func(*Message) error { return nil }}
+			f := &fetcher{x: x, ctx: context.Background(), uids: numbers(1, 3000), done: make([]bool, 3000), limit: 3000, special: map[uint64]special{}, fn: func(*Message) error { return nil }}
 			f.want = wanted{Items: Items{Header: true, InternalDate: true, Body: true}, maxBody: 1000}
 			err := cmp.Or(f.command(f.batch()), c.err) // of the connection alone: it is asked again on another
 			if code := exit.CodeOf(err); code != test.code {
@@ -243,9 +243,9 @@ func FuzzRFC3339(f *testing.F) {
 
 func TestSets(t *testing.T) {
 	for _, test := range []struct {
-		uids []uint32
+		uids []uint64
 		want string
-	}{{[]uint32{1, 2, 3, 5, 7, 8}, "1:3,5,7:8"}, {[]uint32{4294967294, 4294967295}, "4294967294:4294967295"}, {[]uint32{9}, "9"}, {nil, ""}} {
+	}{{[]uint64{1, 2, 3, 5, 7, 8}, "1:3,5,7:8"}, {[]uint64{4294967294, 4294967295}, "4294967294:4294967295"}, {[]uint64{9}, "9"}, {nil, ""}} {
 		if set, n := appendSet(nil, test.uids, maxSetOctets); string(set) != test.want || n != len(test.uids) {
 			t.Errorf("%s %d", set, n)
 		}
@@ -257,9 +257,9 @@ func FuzzMarks(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 9, 7, 8, 255, 254, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var marks uidMarks
-		known := map[uint32]bool{}
+		known := map[uint64]bool{}
 		for _, x := range b {
-			uid := uint32(x)
+			uid := uint64(x)
 			if x > 200 {
 				uid += 1<<32 - 256 // up to the last UID there is
 			}
@@ -268,8 +268,8 @@ func FuzzMarks(f *testing.F) {
 			}
 			known[uid] = true
 		}
-		for i := range uint32(300) {
-			for _, uid := range []uint32{i, i - 300} {
+		for i := range uint64(300) {
+			for _, uid := range []uint64{i, i - 300} {
 				if marks.has(uid) != known[uid] {
 					t.Fatal(uid)
 				}

@@ -18,7 +18,7 @@ import (
 //
 // A server may know of fewer messages here than it gives to FETCH, and may name
 // UIDs that no message has.
-func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint32, error) {
+func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint64, error) {
 	for _, piece := range program {
 		if !piece.Literal && !isPrintASCII(piece.Text) {
 			return nil, exit.Errorf(exit.Bug, "search: %s is not ASCII, and no literal", quote(piece.Text))
@@ -27,26 +27,26 @@ func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint32
 	if len(program) == 0 {
 		program = search.Program{{Text: "ALL"}}
 	}
-	return x.searchSpans(ctx, program, 1, 1<<32-1)
+	return x.searchSpans(ctx, program, 1, lastUID)
 }
 
 // UIDs returns the UIDs from from to to, both included and 0 being the last,
 // of the messages that the server knows of: by SEARCH or, where that is refused
 // or ends the connection each time, by FETCH. It resumes.
-func (x *Selected) UIDs(ctx context.Context, from, to uint32) ([]uint32, error) {
+func (x *Selected) UIDs(ctx context.Context, from, to uint64) ([]uint64, error) {
 	if to == 0 {
-		to = 1<<32 - 1
+		to = lastUID
 	}
 	uids, err := x.searchSpans(ctx, nil, max(from, 1), to)
 	var no *imap.Error
 	if errors.As(err, &no) || isLost(err) && ctx.Err() == nil {
 		uids, err = x.fetchUIDs(ctx, rangeText(from, to))
 	}
-	return slices.DeleteFunc(uids, func(uid uint32) bool { return uid < from || uid > to }), err
+	return slices.DeleteFunc(uids, func(uid uint64) bool { return uid < from || uid > to }), err
 }
 
 // LargestUID returns the UID of the last message, 0 if there is none. It resumes.
-func (x *Selected) LargestUID(ctx context.Context) (uint32, error) {
+func (x *Selected) LargestUID(ctx context.Context) (uint64, error) {
 	uids, err := x.fetchUIDs(ctx, "*")
 	var no *imap.Error
 	switch {
@@ -59,7 +59,7 @@ func (x *Selected) LargestUID(ctx context.Context) (uint32, error) {
 }
 
 // fetchUIDs returns the UIDs that an answer to FETCH names.
-func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint32, error) {
+func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint64, error) {
 	return x.collect(ctx, "list", func(c *conn, f *found) error {
 		_, err := c.run(c.command("UID FETCH "+set+" (UID)"), func(resp *response) error {
 			if resp.typ != "FETCH" {
@@ -77,7 +77,7 @@ func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint32, error) 
 }
 
 // found is what a server named in answer to one command.
-type found struct{ uids []uint32 }
+type found struct{ uids []uint64 }
 
 // maxFound bounds it.
 const maxFound = 1 << 24
@@ -91,7 +91,7 @@ func (f *found) tooMany() error {
 
 // collect returns the UIDs that ask finds in the folder, sorted. It resumes. An
 // error says what was to be done with the folder.
-func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *found) error) ([]uint32, error) {
+func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *found) error) ([]uint64, error) {
 	var f found
 	err := x.do(ctx, func(c *conn) error {
 		f.uids = f.uids[:0]
@@ -105,18 +105,19 @@ func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *fo
 	return slices.Compact(f.uids), nil
 }
 
-// maxSpan is over how many UIDs one SEARCH goes, so that what it finds fits a
-// line that is believed.
-var maxSpan uint32 = 1 << 20
+// maxSpan is how many messages one SEARCH may find, so that the answer fits a line
+// that is believed.
+var maxSpan uint64 = 1 << 19
 
-// searchSpans searches a range of UIDs, bit by bit if it is long.
-func (x *Selected) searchSpans(ctx context.Context, program search.Program, from, to uint32) ([]uint32, error) {
-	var uids []uint32
-	all := from == 1 && to == 1<<32-1
-	for {
+// searchSpans searches a range of UIDs, bit by bit in a folder of many messages.
+// UIDs may be far apart: a bit that holds few messages is followed by a longer one.
+func (x *Selected) searchSpans(ctx context.Context, program search.Program, from, to uint64) ([]uint64, error) {
+	var uids []uint64
+	all := from == 1 && to == lastUID
+	for span := maxSpan; ; {
 		end := to
-		if known := min(to, max(x.UIDNext, 1)-1); known >= from && known-from >= maxSpan {
-			end = from + maxSpan - 1
+		if known := min(to, max(x.UIDNext, 1)-1); uint64(x.Messages) > maxSpan && known >= from && known-from >= span {
+			end = from + span - 1
 		}
 		found, err := x.search(ctx, func(k *command) {
 			k.program(program)
@@ -124,13 +125,22 @@ func (x *Selected) searchSpans(ctx context.Context, program search.Program, from
 				k.text(" UID " + rangeText(from, end))
 			}
 		})
-		if err != nil {
+		switch {
+		case IsGarbled(err) && span > maxSpan:
+			span = maxSpan
+			continue
+		case err != nil:
 			return nil, err
 		}
 		if uids = append(uids, found...); end == to {
 			return uids, nil
 		}
 		from = end + 1
+		if uint64(len(found)) >= maxSpan/2 {
+			span = maxSpan
+		} else if span < 1<<62 {
+			span *= 2
+		}
 	}
 }
 
@@ -149,7 +159,7 @@ func (k *command) program(program search.Program) {
 }
 
 // search runs UID SEARCH.
-func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint32, error) {
+func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint64, error) {
 	return x.collect(ctx, "search", func(c *conn, f *found) error {
 		c.wide = true
 		defer func() { c.wide = false }()
@@ -158,7 +168,7 @@ func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint3
 		_, err := c.run(k, func(resp *response) error {
 			if resp.typ == "SEARCH" {
 				before := len(f.uids)
-				c.searchNumbers(func(uid uint32) { f.uids = append(f.uids, uid) })
+				c.searchNumbers(func(uid uint64) { f.uids = append(f.uids, uid) })
 				if len(f.uids) > before {
 					c.progress()
 				}
@@ -170,16 +180,16 @@ func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint3
 }
 
 // searchNumbers reads what follows "* SEARCH": numbers, several blanks between
-// them, and what else there may be. 0 is no UID.
-func (c *conn) searchNumbers(found func(uint32)) {
+// them, and what else there may be. 0 is no UID, nor is what has more than 64 bits.
+func (c *conn) searchNumbers(found func(uint64)) {
 	for {
 		c.blanks()
-		n, ok := c.number()
-		if !ok {
+		start := c.pos
+		switch n, ok := c.uid(); {
+		case c.pos == start:
 			return
-		}
-		if n != 0 && n <= 1<<32-1 {
-			found(uint32(n))
+		case ok && n != 0:
+			found(n)
 		}
 	}
 }

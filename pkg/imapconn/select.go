@@ -24,7 +24,7 @@ type Selected struct {
 	command string // SELECT or EXAMINE
 	opened  time.Time
 	doubted int      // answers that came a second time for one UID, or for the UID 0
-	twice   []uint32 // messages that were answered for twice
+	twice   []uint64 // messages that were answered for twice
 	silent  int      // messages for which this server did not give an item though it was asked for that alone
 	givenUp error    // why no message of it is asked for any more, or nil
 
@@ -77,7 +77,7 @@ func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
 			return nil, err
 		}
 	}
-	if x.UIDNext == 0 || x.UIDNext <= x.Messages {
+	if x.UIDNext == 0 || x.UIDNext <= uint64(x.Messages) {
 		return x, x.guessUIDNext(c)
 	}
 	return x, nil
@@ -106,43 +106,24 @@ const unknownExists = 1<<32 - 1
 func (x *Selected) note(st *status) {
 	switch st.code {
 	case "UIDVALIDITY":
-		x.UIDValidity = validityOf(st.args)
+		x.UIDValidity = number64(st.args)
 	case "UIDNEXT":
-		x.UIDNext = number32(st.args)
+		x.UIDNext = number64(st.args)
 	case "HIGHESTMODSEQ":
-		x.HighestModSeq, _ = strconv.ParseUint(st.args, 10, 63)
+		x.HighestModSeq, _ = strconv.ParseUint(st.args, 10, 64)
 	case "PERMANENTFLAGS":
 		x.AnyKeyword = strings.Contains(st.args, `\*`)
 		x.PermanentFlags = flagList([]byte(st.args))
 	}
 }
 
-// validityOf reads a UIDVALIDITY, which is only compared: of one that has more than
-// 32 bits (RFC 3501 2.3.1.1 allows none) a hash of 32 bits takes its place, never
-// 0. Anything that is no number of 64 bits is unknown, 0.
-func validityOf(s string) uint32 {
+// number64 reads a number of 64 bits; anything else is unknown, 0.
+func number64(s string) uint64 {
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
 		return 0
 	}
-	return foldValidity(n)
-}
-
-func foldValidity(n uint64) uint32 {
-	if n <= 1<<32-1 {
-		return uint32(n)
-	}
-	const prime = 0x9E3779B97F4A7C15 // of 2^64 divided by the golden ratio: all bits count
-	return max(uint32(n*prime>>32), 1)
-}
-
-// number32 reads a number of 32 bits; anything else is unknown, 0.
-func number32(s string) uint32 {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil {
-		return 0
-	}
-	return uint32(n)
+	return n
 }
 
 // guessUIDNext is for servers that do not tell, or tell what cannot be: one above
@@ -151,7 +132,7 @@ func (x *Selected) guessUIDNext(c *conn) error {
 	if x.Messages == 0 {
 		return nil
 	}
-	last := uint32(0)
+	last := uint64(0)
 	_, err := c.run(c.command("UID FETCH * (UID)"), func(resp *response) error {
 		if resp.typ != "FETCH" {
 			return nil
@@ -164,7 +145,7 @@ func (x *Selected) guessUIDNext(c *conn) error {
 	if err != nil && c.err != nil {
 		return err
 	}
-	if last > 0 && last < 1<<32-1 {
+	if last > 0 {
 		x.UIDNext = max(x.UIDNext, last+1)
 	}
 	return nil

@@ -52,8 +52,8 @@ func oddUIDs(longest int, refusal string) func(text string) (reply string) {
 // TestLongSets: 20,000 odd UIDs are many commands, none above 8,000 octets, and
 // shorter where a server refuses even that; no message is taken for gone.
 func TestLongSets(t *testing.T) {
-	var uids []uint32
-	for uid := uint32(1); uid <= 40_000; uid += 2 {
+	var uids []uint64
+	for uid := uint64(1); uid <= 40_000; uid += 2 {
 		uids = append(uids, uid)
 	}
 	for _, test := range []struct {

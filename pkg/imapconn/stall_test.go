@@ -61,7 +61,7 @@ func fetchOne(ctx context.Context, s *Session) error {
 	if err != nil {
 		return err
 	}
-	return x.Fetch(ctx, []uint32{1}, Items{Flags: true, Body: true}, 100, func(m *Message) error {
+	return x.Fetch(ctx, []uint64{1}, Items{Flags: true, Body: true}, 100, func(m *Message) error {
 		if m.State != Have {
 			return exit.Errorf(exit.Temporary, "%s", m.Reason)
 		}

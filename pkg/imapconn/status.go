@@ -13,8 +13,8 @@ import (
 
 // Status is what a server tells of a mailbox without its messages.
 type Status struct {
-	UIDValidity   uint32 // 0: UIDs do not persist
-	UIDNext       uint32 // 0: unknown
+	UIDValidity   uint64 // 0: UIDs do not persist
+	UIDNext       uint64 // 0: unknown
 	Messages      uint32
 	HighestModSeq uint64 // 0: no CONDSTORE (RFC 7162)
 	Octets        int64  // the sum of sizes, -1: unknown
@@ -35,7 +35,7 @@ func (r *StatusResult) inDoubt() bool {
 	if r.Err != nil {
 		return !isLost(r.Err)
 	}
-	return r.Messages == 0 || r.UIDValidity == 0 || r.UIDNext <= r.Messages
+	return r.Messages == 0 || r.UIDValidity == 0 || r.UIDNext <= uint64(r.Messages)
 }
 
 // Status asks for the state of mailboxes, many in one round trip. The results
@@ -170,24 +170,29 @@ func lastList(line []byte) int {
 }
 
 func (c *conn) statusItem(line *statusLine, name []byte) error {
+	start := c.pos
 	n, ok := c.number()
+	if !ok && c.pos > start {
+		line.err = fmt.Errorf("%s is %s: more than 64 bits", name, cutText(c.text[start:c.pos]))
+		return nil
+	}
 	if !ok {
 		return c.skipValue()
 	}
-	target := map[string]*uint32{"MESSAGES": &line.Messages, "UIDNEXT": &line.UIDNext, "UIDVALIDITY": &line.UIDValidity}[string(name)]
-	switch {
-	case string(name) == "UIDVALIDITY":
-		line.UIDValidity = foldValidity(n)
-	case target != nil && n > 1<<32-1:
-		line.err = fmt.Errorf("%s is %d, more than 32 bits hold", name, n)
-	case target != nil:
-		*target = uint32(n)
-		line.counted = line.counted || target == &line.Messages
-	case string(name) == "HIGHESTMODSEQ":
+	switch item := string(name); {
+	case item == "MESSAGES" && n > 1<<32-1:
+		line.err = fmt.Errorf("MESSAGES is %d: more than 32 bits", n)
+	case item == "MESSAGES":
+		line.Messages, line.counted = uint32(n), true
+	case item == "UIDNEXT":
+		line.UIDNext = n
+	case item == "UIDVALIDITY":
+		line.UIDValidity = n
+	case item == "HIGHESTMODSEQ":
 		line.HighestModSeq = n
-	case string(name) == "SIZE" && n < maxSize:
+	case item == "SIZE" && n < maxSize:
 		line.Octets = int64(n)
-	case string(name) == "APPENDLIMIT" && n < maxSize:
+	case item == "APPENDLIMIT" && n < maxSize:
 		line.appendLimit = int64(n)
 	}
 	return nil

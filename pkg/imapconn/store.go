@@ -25,7 +25,7 @@ const (
 // are dropped, and so are those that the server refuses, one by one if it
 // refuses them together; dropped names them. A UID that no message has is no
 // error.
-func (x *Selected) Store(ctx context.Context, uids []uint32, action StoreAction, flags []string) (dropped []string, err error) {
+func (x *Selected) Store(ctx context.Context, uids []uint64, action StoreAction, flags []string) (dropped []string, err error) {
 	var send []string
 	for _, f := range flags {
 		if flag, ok := sendable(f); ok {
@@ -59,7 +59,7 @@ func (x *Selected) Store(ctx context.Context, uids []uint32, action StoreAction,
 
 // storeTwice gives a STORE once more that is refused for no reason that it names,
 // for it may pass.
-func (x *Selected) storeTwice(ctx context.Context, uids []uint32, action StoreAction, flags []string) error {
+func (x *Selected) storeTwice(ctx context.Context, uids []uint64, action StoreAction, flags []string) error {
 	err := x.store(ctx, uids, action, flags)
 	var no *imap.Error
 	if errors.As(err, &no) && isFlagRefusal(err) && !(&variant{flags: flags}).isNamed(no) {
@@ -75,7 +75,7 @@ func isFlagRefusal(err error) bool {
 	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !hasCode(no, "NOPERM")
 }
 
-func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction, flags []string) error {
+func (x *Selected) store(ctx context.Context, uids []uint64, action StoreAction, flags []string) error {
 	err := x.storeItem(ctx, uids, func(k *command) {
 		k.text(" " + string(action) + " (" + strings.Join(flags, " ") + ")")
 	})
@@ -84,6 +84,6 @@ func (x *Selected) store(ctx context.Context, uids []uint32, action StoreAction,
 
 // storeItem gives a STORE for messages, of which tail adds what follows the
 // set. It resumes. uids must be sorted.
-func (x *Selected) storeItem(ctx context.Context, uids []uint32, tail func(*command)) error {
+func (x *Selected) storeItem(ctx context.Context, uids []uint64, tail func(*command)) error {
 	return x.overSets(ctx, uids, "UID STORE ", tail)
 }

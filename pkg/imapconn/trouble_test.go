@@ -115,7 +115,7 @@ func checkTrouble(t *testing.T, verb string, trouble rule) {
 		t.Fatal(err)
 	}
 	var got []string
-	if err := x.Fetch(ctx, []uint32{1, 2, 3}, Items{Body: true}, 100, func(m *Message) error { got = append(got, show(m)); return nil }); err != nil {
+	if err := x.Fetch(ctx, []uint64{1, 2, 3}, Items{Body: true}, 100, func(m *Message) error { got = append(got, show(m)); return nil }); err != nil {
 		t.Error(err)
 	}
 	equalLists(t, got, []string{`1 "a"`, `2 "b"`, `3 "c"`})
@@ -210,7 +210,7 @@ func TestTroubleLasts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return x.Fetch(ctx, []uint32{1, 2}, Items{Body: true}, 100, func(m *Message) error { return fmt.Errorf("%d came", m.UID) })
+			return x.Fetch(ctx, []uint64{1, 2}, Items{Body: true}, 100, func(m *Message) error { return fmt.Errorf("%d came", m.UID) })
 		},
 		"UID FETCH 1 (UID BODY.PEEK[]<": func(ctx context.Context, s *Session) error {
 			x, err := s.Examine(ctx, "box")
@@ -240,7 +240,7 @@ func TestTroubleLasts(t *testing.T) {
 			rule{when: "UID FETCH 2:3 (UID)", reply: "* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\nTAG OK\r\n"},
 			rule{when: "UID FETCH 3 (UID RFC822.SIZE BODY", reply: "* 3 FETCH (UID 3 BODY[] {1}\r\nc)\r\nTAG OK\r\n"})
 		var got []string
-		err := server.examine().Fetch(t.Context(), []uint32{1, 2, 3}, Items{Body: true}, 100, func(m *Message) error { got = append(got, show(m)); return nil })
+		err := server.examine().Fetch(t.Context(), []uint64{1, 2, 3}, Items{Body: true}, 100, func(m *Message) error { got = append(got, show(m)); return nil })
 		if err != nil {
 			t.Error(err)
 		}

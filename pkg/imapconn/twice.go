@@ -8,7 +8,7 @@ import (
 )
 
 // noteTwice notes a message that was answered for twice.
-func (x *Selected) noteTwice(uid uint32) {
+func (x *Selected) noteTwice(uid uint64) {
 	if len(x.twice) < maxTwice && !slices.Contains(x.twice, uid) {
 		x.twice = append(x.twice, uid)
 	}
@@ -20,7 +20,7 @@ const maxTwice = 1000
 // Twice returns the UIDs, sorted, of messages whose header or body has come twice
 // from Fetch or FetchAll, and forgets them: SameEachTime tells whether what came
 // was the same.
-func (x *Selected) Twice() []uint32 {
+func (x *Selected) Twice() []uint64 {
 	twice := x.twice
 	x.twice = nil
 	slices.Sort(twice)
@@ -30,7 +30,7 @@ func (x *Selected) Twice() []uint32 {
 // SameEachTime asks for the body of a message alone, and returns the sha256 of
 // its octets if all answers have the same. The text says what differs. It
 // resumes.
-func (x *Selected) SameEachTime(ctx context.Context, uid uint32) (sum [sha256.Size]byte, text string, err error) {
+func (x *Selected) SameEachTime(ctx context.Context, uid uint64) (sum [sha256.Size]byte, text string, err error) {
 	sums := map[[sha256.Size]byte]bool{}
 	want := wanted{Items: Items{Body: true}, maxBody: maxTwiceBody}
 	err = x.do(ctx, func(c *conn) error {

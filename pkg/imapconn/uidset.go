@@ -12,10 +12,15 @@ const (
 	maxSetRanges = 500
 )
 
+// lastUID stands for the last UID of a mailbox, whatever that is. No message has
+// it: a UIDNEXT above it would need more than 64 bits. RFC 3501 has UIDs and
+// UIDVALIDITY of 32 bits; servers that go beyond are taken at their word.
+const lastUID = 1<<64 - 1
+
 // appendSet writes as many of the sorted uids as fit so many octets, as ranges,
 // and returns how many those are.
-func appendSet(set []byte, uids []uint32, most int) (_ []byte, n int) {
-	const longest = len(",4294967295:4294967295")
+func appendSet(set []byte, uids []uint64, most int) (_ []byte, n int) {
+	const longest = len(",18446744073709551615:18446744073709551615")
 	ranges := 0
 	for n < len(uids) && ranges < maxSetRanges && (ranges == 0 || len(set)+longest <= most) {
 		first := n
@@ -24,10 +29,10 @@ func appendSet(set []byte, uids []uint32, most int) (_ []byte, n int) {
 		if ranges > 0 {
 			set = append(set, ',')
 		}
-		set = strconv.AppendUint(set, uint64(uids[first]), 10)
+		set = strconv.AppendUint(set, uids[first], 10)
 		if n-1 > first {
 			set = append(set, ':')
-			set = strconv.AppendUint(set, uint64(uids[n-1]), 10)
+			set = strconv.AppendUint(set, uids[n-1], 10)
 		}
 		ranges++
 	}
@@ -36,17 +41,17 @@ func appendSet(set []byte, uids []uint32, most int) (_ []byte, n int) {
 
 // expandSet reads a set of UIDs that a server gives, in its order, ranges from
 // the lower to the higher; nil if it is none, or has more than most.
-func expandSet(set string, most int) (uids []uint32) {
+func expandSet(set string, most int) (uids []uint64) {
 	for part := range strings.SplitSeq(set, ",") {
 		a, b, isRange := strings.Cut(part, ":")
-		first, last := number32(a), number32(a)
+		first, last := number64(a), number64(a)
 		if isRange {
-			last = number32(b)
+			last = number64(b)
 		}
 		if last < first {
 			first, last = last, first
 		}
-		if first == 0 || int64(last)-int64(first) >= int64(most-len(uids)) {
+		if first == 0 || last == lastUID || last-first >= uint64(most-len(uids)) {
 			return nil
 		}
 		for u := first; ; u++ {
@@ -60,7 +65,7 @@ func expandSet(set string, most int) (uids []uint32) {
 }
 
 // uidRange is an inclusive range.
-type uidRange struct{ first, last uint32 }
+type uidRange struct{ first, last uint64 }
 
 // uidMarks is a set of UIDs that mostly come in ascending order.
 type uidMarks struct {
@@ -69,7 +74,7 @@ type uidMarks struct {
 }
 
 // add marks a UID; it returns false if it was marked before.
-func (s *uidMarks) add(uid uint32) bool {
+func (s *uidMarks) add(uid uint64) bool {
 	i := s.find(uid)
 	if i < len(s.ranges) && s.ranges[i].first <= uid {
 		return false
@@ -93,13 +98,13 @@ func (s *uidMarks) add(uid uint32) bool {
 	return true
 }
 
-func (s *uidMarks) has(uid uint32) bool {
+func (s *uidMarks) has(uid uint64) bool {
 	i := s.find(uid)
 	return i < len(s.ranges) && s.ranges[i].first <= uid
 }
 
 // find returns the first range that does not end before uid.
-func (s *uidMarks) find(uid uint32) int {
+func (s *uidMarks) find(uid uint64) int {
 	low, high := 0, len(s.ranges)
 	if high > 0 && s.ranges[high-1].last < uid { // the common case
 		return high

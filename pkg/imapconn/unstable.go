@@ -38,7 +38,7 @@ func (x *Selected) Current() bool { return x.s.c.err == nil && x.s.selected == x
 
 // UnstableOf asks for the UIDVALIDITY of mailboxes again, more than a second
 // later, and reports of which it is not the one that was told. It resumes.
-func (s *Session) UnstableOf(ctx context.Context, boxes []Mailbox, told []uint32) ([]bool, error) {
+func (s *Session) UnstableOf(ctx context.Context, boxes []Mailbox, told []uint64) ([]bool, error) {
 	if err := s.nap(ctx, nextSecond); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (s *Session) UnstableOf(ctx context.Context, boxes []Mailbox, told []uint32
 // ClockValue reports whether a UIDVALIDITY may be the time of the answer, which
 // was asked for at an instant: in seconds since 1970, or, as Courier has it,
 // since 2001-09-09. It is a hint: clocks differ, and folders are made.
-func ClockValue(validity uint32, asked time.Time) bool {
+func ClockValue(validity uint64, asked time.Time) bool {
 	const ahead = 5 // seconds that the server's clock may be before ours
 	now := asked.Unix()
 	for _, epoch := range []int64{0, 1_000_000_000} {

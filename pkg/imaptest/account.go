@@ -57,14 +57,14 @@ func (a *Account) AddMailbox(name string, attributes ...string) {
 
 // AddMessage stores a message, making the mailbox if need be, and returns its
 // UID. A zero date is the Unix epoch, so that tests stay deterministic.
-func (a *Account) AddMessage(name string, flags []string, date time.Time, octets []byte) uint32 {
+func (a *Account) AddMessage(name string, flags []string, date time.Time, octets []byte) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	box := a.create(name)
 	if date.IsZero() {
 		date = time.Unix(0, 0).UTC()
 	}
-	return box.add(Message{octets, flags, date})
+	return uint64(box.add(Message{octets, flags, date}))
 }
 
 // Fill stores a Spec; paths become names by the server's prefix and delimiter.
@@ -120,7 +120,7 @@ func (a *Account) Messages(name string) []Entry {
 	path := namespace{a.options.Prefix, a.options.Delimiter}.path(box.name)
 	var entries []Entry
 	for _, stored := range box.messages {
-		entry := Message{stored.octets, stored.flags, stored.date}.entry(path, stored.uid)
+		entry := Message{stored.octets, stored.flags, stored.date}.entry(path, uint64(stored.uid))
 		entry.Folder, entry.Octets = box.name, stored.octets
 		entries = append(entries, entry)
 	}
@@ -151,14 +151,14 @@ func (a *Account) Appends() int {
 }
 
 // Expunge removes a message as another client would; false if there is none.
-func (a *Account) Expunge(name string, uid uint32) bool {
+func (a *Account) Expunge(name string, uid uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	box := a.mailboxes[a.canonical(name)]
 	if box == nil {
 		return false
 	}
-	i := box.index(uid)
+	i := box.index(uint32(uid))
 	if i < 0 {
 		return false
 	}
@@ -167,14 +167,14 @@ func (a *Account) Expunge(name string, uid uint32) bool {
 }
 
 // SetFlags replaces a message's flags as another client would.
-func (a *Account) SetFlags(name string, uid uint32, flags ...string) bool {
+func (a *Account) SetFlags(name string, uid uint64, flags ...string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	box := a.mailboxes[a.canonical(name)]
 	if box == nil {
 		return false
 	}
-	i := box.index(uid)
+	i := box.index(uint32(uid))
 	if i < 0 {
 		return false
 	}

@@ -15,7 +15,7 @@ const InternalDateLayout = "_2-Jan-2006 15:04:05 -0700"
 type Entry struct {
 	Folder       string // as the server lists it, decoded to UTF-8
 	Path         string // the same without the namespace's prefix and with "/" between levels
-	UID          uint32
+	UID          uint64
 	SHA256       string    // of BODY[], lower-case hex
 	Size         int64     // octets of BODY[] really received
 	RFC822Size   int64     // what the server says
@@ -161,7 +161,7 @@ func (c *wire) messages(box Mailbox) ([]Entry, error) {
 	if exists == 0 {
 		return nil, nil
 	}
-	found := map[uint32]Entry{}
+	found := map[uint64]Entry{}
 	err = c.stream("UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])", func(line response) error {
 		if line.name != "FETCH" {
 			return nil
@@ -202,8 +202,8 @@ func fetched(line response) (entry Entry, whole bool, err error) {
 		value := items[i+1]
 		switch name := strings.ToUpper(text(items[i])); name {
 		case "UID":
-			uid, bad := strconv.ParseUint(text(value), 10, 32)
-			entry.UID, err = uint32(uid), bad
+			uid, bad := strconv.ParseUint(text(value), 10, 64)
+			entry.UID, err = uid, bad
 		case "FLAGS":
 			for _, flag := range words(value) {
 				if flag != `\Recent` {

@@ -33,7 +33,7 @@ func TestUTF7(t *testing.T) {
 
 func TestDiff(t *testing.T) {
 	date := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
-	entry := func(path, octets string, uid uint32, flags ...string) Entry {
+	entry := func(path, octets string, uid uint64, flags ...string) Entry {
 		return Entry{Path: path, SHA256: Sum([]byte(octets)), Size: int64(len(octets)), Flags: flags, InternalDate: date, UID: uid}
 	}
 	a, b := entry("INBOX", "a", 1, `\Seen`), entry("INBOX", "b", 2)

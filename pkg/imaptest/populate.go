@@ -41,13 +41,13 @@ func (s Spec) Entries() []Entry {
 	var entries []Entry
 	for _, folder := range s.Folders {
 		for i, message := range folder.Messages {
-			entries = append(entries, message.entry(folder.Path, uint32(i+1)))
+			entries = append(entries, message.entry(folder.Path, uint64(i+1)))
 		}
 	}
 	return entries
 }
 
-func (m Message) entry(path string, uid uint32) Entry {
+func (m Message) entry(path string, uid uint64) Entry {
 	return Entry{
 		Folder: path, Path: path, UID: uid,
 		SHA256: Sum(m.Octets), Size: int64(len(m.Octets)), RFC822Size: int64(len(m.Octets)),

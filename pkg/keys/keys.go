@@ -35,7 +35,7 @@ func Items(recipe headerkey.Recipe, further ...string) imapconn.Items {
 // Deepen reads a message from its start until it has the key that the whole of
 // it would give. size is what is known of its size, 0 or less if nothing is. An
 // *imapconn.PartError concerns this message alone.
-func Deepen(ctx context.Context, box *imapconn.Selected, uid uint32, size int64, scan *headerkey.Scanner) (headerkey.Identity, error) {
+func Deepen(ctx context.Context, box *imapconn.Selected, uid uint64, size int64, scan *headerkey.Scanner) (headerkey.Identity, error) {
 	scan.Reset()
 	box.Expect(uid, size)
 	err := box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
@@ -51,7 +51,7 @@ func Deepen(ctx context.Context, box *imapconn.Selected, uid uint32, size int64,
 // Each calls fn for every message with a UID from from to to, 0 being the
 // last. Messages are not in order: those that have to be read for their key
 // come at the end. A message that could not be had has no identity.
-func Each(ctx context.Context, box *imapconn.Selected, from, to uint32, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
+func Each(ctx context.Context, box *imapconn.Selected, from, to uint64, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
 	return each(ctx, box, recipe, fn, func(take func(*imapconn.Message) error) error {
 		return box.FetchAll(ctx, from, to, Items(recipe), 0, take)
 	})
@@ -59,7 +59,7 @@ func Each(ctx context.Context, box *imapconn.Selected, from, to uint32, recipe h
 
 // Of calls fn for each of the messages with the given UIDs, as Each does; one
 // that is not there is Gone and has no identity.
-func Of(ctx context.Context, box *imapconn.Selected, uids []uint32, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
+func Of(ctx context.Context, box *imapconn.Selected, uids []uint64, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
 	return each(ctx, box, recipe, fn, func(take func(*imapconn.Message) error) error {
 		return box.Fetch(ctx, uids, Items(recipe), 0, take)
 	})

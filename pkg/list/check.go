@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -23,13 +24,13 @@ type CheckOptions struct {
 // Finding is a message that an archive lacks, or with UID 0 several of a
 // folder.
 type Finding struct {
-	Type        string `json:"type"` // lost, or failed: lacking since the archive was made
-	Folder      string `json:"folder"`
-	UIDValidity uint32 `json:"uidvalidity,omitempty"`
-	UID         uint32 `json:"uid,omitempty"`
-	Messages    int64  `json:"messages,omitempty"` // of a finding about several
-	Reason      string `json:"reason"`
-	Text        string `json:"text,omitempty"`
+	Type        string         `json:"type"` // lost, or failed: lacking since the archive was made
+	Folder      string         `json:"folder"`
+	UIDValidity jsonnum.Uint64 `json:"uidvalidity,omitempty"`
+	UID         jsonnum.Uint64 `json:"uid,omitempty"`
+	Messages    int64          `json:"messages,omitempty"` // of a finding about several
+	Reason      string         `json:"reason"`
+	Text        string         `json:"text,omitempty"`
 }
 
 // The reasons of lost messages. Those of failed ones are the stream's.
@@ -100,7 +101,7 @@ func (c *checker) placeOf(folder string) place { return place{c.begin.User, c.be
 // presence is what is here of a folder.
 type presence struct {
 	accounted int64 // message, gone and failed records
-	last      uint32
+	last      uint64
 }
 
 func (c *checker) read(in *stream.Reader) error {
@@ -153,7 +154,7 @@ func (c *checker) record(rec stream.Record) error {
 	return nil
 }
 
-func (c *checker) account(folder string, uid uint32) {
+func (c *checker) account(folder string, uid uint64) {
 	if p := c.here[folder]; p != nil {
 		p.accounted++
 		p.last = max(p.last, uid)
@@ -224,7 +225,7 @@ func (c *checker) hashed(m *stream.Message, err error) error {
 
 func (c *checker) lost(m *stream.Message, reason string, err error) error {
 	c.sum.Lost++
-	return c.out.finding(&Finding{Type: "lost", Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: err.Error()})
+	return c.out.finding(&Finding{Type: "lost", Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Reason: reason, Text: err.Error()})
 }
 
 // failed reports what could not be had when the archive was made.
@@ -243,7 +244,7 @@ func (c *checker) failed(f *stream.Failed) error {
 		}
 		c.unsure[c.placeOf(f.Folder)] = true
 	}
-	return c.out.finding(&Finding{Type: "failed", Folder: f.Folder, UIDValidity: f.UIDValidity, UID: f.UID, Reason: string(f.Reason), Text: f.Text})
+	return c.out.finding(&Finding{Type: "failed", Folder: f.Folder, UIDValidity: jsonnum.Uint64(f.UIDValidity), UID: jsonnum.Uint64(f.UID), Reason: string(f.Reason), Text: f.Text})
 }
 
 // rest reports what the table of contents lists and the stream that breaks off
@@ -273,7 +274,7 @@ func (c *checker) rest() error {
 			text = fmt.Sprintf("%d of %d messages, those behind UID %d", n, f.Messages, p.last)
 		}
 		c.sum.Lost += n
-		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: f.UIDValidity, Messages: n, Reason: lostCut, Text: text}); err != nil {
+		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: jsonnum.Uint64(f.UIDValidity), Messages: n, Reason: lostCut, Text: text}); err != nil {
 			return err
 		}
 	}

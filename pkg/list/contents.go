@@ -245,7 +245,7 @@ func (r *reading) status() error {
 // server's clock; others show it when they are opened.
 func (r *reading) unstable() error {
 	var places []int
-	var told []uint32
+	var told []uint64
 	for _, i := range r.open() {
 		f := &r.Entries[i]
 		if f.Messages > 0 && imapconn.ClockValue(f.UIDValidity, r.asked) {

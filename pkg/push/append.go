@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -366,7 +367,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 }
 
 // accept takes note of a message that was appended.
-func (p *pusher) accept(t *target, m *message, uid uint32) {
+func (p *pusher) accept(t *target, m *message, uid uint64) {
 	p.taken |= m.odd
 	p.spent(t, m.Size)
 	p.proof.take(m, uid)
@@ -374,7 +375,7 @@ func (p *pusher) accept(t *target, m *message, uid uint32) {
 
 func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {
 	x := m.receipt(t.name, result)
-	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = r.UIDValidity, r.UID, r.DroppedFlags, r.DroppedDate
+	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = jsonnum.Uint64(r.UIDValidity), jsonnum.Uint64(r.UID), r.DroppedFlags, r.DroppedDate
 	if r.UID == 0 && result == receipt.Appended && x.SentSHA256 == "" {
 		x.SentSHA256 = m.SHA256 // what else tells which message of the key it is
 	}

@@ -43,13 +43,13 @@ type concurrent struct {
 
 // recent is what a run has appended to a folder of late.
 type recent struct {
-	keys, before map[string]uint32 // lowest UID by key, 0: unknown; and those of the batch before
-	uids         map[uint32]bool
+	keys, before map[string]uint64 // lowest UID by key, 0: unknown; and those of the batch before
+	uids         map[uint64]bool
 }
 
-func (r *recent) add(key string, uid uint32) {
+func (r *recent) add(key string, uid uint64) {
 	if r.keys == nil {
-		r.keys, r.uids = map[string]uint32{}, map[uint32]bool{}
+		r.keys, r.uids = map[string]uint64{}, map[uint64]bool{}
 	}
 	if _, known := r.keys[key]; !known {
 		r.keys[key] = uid
@@ -64,7 +64,7 @@ func (r *recent) next() { r.before, r.keys, r.uids = r.keys, nil, nil }
 
 // earlier reports whether a message of that key has been appended, and whether
 // the one with the given UID was there first, or may have been.
-func (r *recent) earlier(key string, uid uint32) (appended, first bool) {
+func (r *recent) earlier(key string, uid uint64) (appended, first bool) {
 	own, appended := r.keys[key]
 	if !appended {
 		own, appended = r.before[key]
@@ -74,7 +74,7 @@ func (r *recent) earlier(key string, uid uint32) (appended, first bool) {
 
 // account notes a message that this run has appended; uid is 0 if the server
 // does not tell.
-func (t *target) account(key string, uid uint32) {
+func (t *target) account(key string, uid uint64) {
 	t.expected++
 	t.recent.add(key, uid)
 	if uid == 0 {

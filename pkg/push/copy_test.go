@@ -22,7 +22,7 @@ func within(t testing.TB, n int, change ...func(*stream.Begin, []*stream.Message
 	begin.Host = "127.0.0.1"
 	var messages []*stream.Message
 	for i, l := range numbered(n) {
-		messages = append(messages, &stream.Message{Folder: "INBOX", UIDValidity: 1001, UID: uint32(i + 1), Target: "Copies", Key: keyOf(t, l), InternalDate: l.arrived().Format("2006-01-02T15:04:05-07:00"), Size: int64(len(l.octets()))})
+		messages = append(messages, &stream.Message{Folder: "INBOX", UIDValidity: 1001, UID: uint64(i + 1), Target: "Copies", Key: keyOf(t, l), InternalDate: l.arrived().Format("2006-01-02T15:04:05-07:00"), Size: int64(len(l.octets()))})
 	}
 	for _, f := range change {
 		f(&begin, messages)
@@ -237,7 +237,7 @@ func TestServerCopyMuch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, account := filled(t, n, o)
 			plan := within(t, n)
-			for uid := uint32(1); uid <= n; uid += 5 {
+			for uid := uint64(1); uid <= n; uid += 5 {
 				account.Expunge("INBOX", uid)
 			}
 			_, receipts, err := copying(t, server.Addr(), plan)

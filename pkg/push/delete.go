@@ -207,7 +207,7 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 }
 
 // present returns the UIDs of those that are there, sorted.
-func (g *group) present() (uids []uint32) {
+func (g *group) present() (uids []uint64) {
 	for _, c := range g.members {
 		if !c.gone {
 			uids = append(uids, c.TargetUID)
@@ -255,7 +255,7 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 	if err != nil {
 		return nil, exit.Errorf(exit.Data, "the plan's key recipe: %g", err)
 	}
-	seen := map[uint32]*sighting{}
+	seen := map[uint64]*sighting{}
 	err = keys.Of(p.desk.ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
 		case m.State == imapconn.Gone:
@@ -295,7 +295,7 @@ func (p *pusher) contradiction(target string, box *imapconn.Selected) (string, e
 type sighting struct{ key, trouble string }
 
 // uids returns those of the messages, with those whose copies they are.
-func (g *group) uids(copies bool) (uids []uint32) {
+func (g *group) uids(copies bool) (uids []uint64) {
 	for _, c := range g.members {
 		uids = append(uids, c.TargetUID)
 		if copies && c.CopyOf != 0 {
@@ -307,8 +307,8 @@ func (g *group) uids(copies bool) (uids []uint32) {
 }
 
 // judge holds each against its record.
-func (g *group) judge(seen map[uint32]*sighting) {
-	listed := map[uint32]bool{}
+func (g *group) judge(seen map[uint64]*sighting) {
+	listed := map[uint64]bool{}
 	for _, c := range g.members {
 		listed[c.TargetUID] = true
 	}

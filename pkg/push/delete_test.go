@@ -76,10 +76,10 @@ func filled(t testing.TB, n int, o imaptest.Options) (*imaptest.Server, *imaptes
 
 // doom asks for the deletion of letter n.
 func doom(t testing.TB, n int) *stream.Delete {
-	return &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uint32(n + 1), Key: keyOf(t, numbered(n + 1)[n])}
+	return &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uint64(n + 1), Key: keyOf(t, numbered(n + 1)[n])}
 }
 
-func uids(account *imaptest.Account, folder string) (list []uint32) {
+func uids(account *imaptest.Account, folder string) (list []uint64) {
 	for _, e := range account.Messages(folder) {
 		list = append(list, e.UID)
 	}
@@ -103,7 +103,7 @@ func TestDelete(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	want := []uint32{1, 3, 5, 6}
+	want := []uint64{1, 3, 5, 6}
 	if got := uids(account, "INBOX"); !slices.Equal(got, want) {
 		t.Errorf("%v is left, want %v", got, want)
 	}
@@ -238,10 +238,10 @@ func TestNoCopyIsTheLast(t *testing.T) {
 		}
 		var records []stream.Record
 		for n := range between + 2 {
-			uid := uint32(n + 1)
-			copyOf := uint32(1)
+			uid := uint64(n + 1)
+			copyOf := uint64(1)
 			if uid == 1 {
-				copyOf = uint32(between + 2)
+				copyOf = uint64(between + 2)
 			}
 			records = append(records, &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uid, Key: keyOf(t, l), CopyOf: copyOf})
 		}
@@ -269,7 +269,7 @@ func TestDeleteMuch(t *testing.T) {
 		}
 		for i := n - 1; i >= 0; i-- {
 			if i%3 != 0 {
-				records = append(records, &stream.Delete{Target: folder, TargetUIDValidity: uint32(1002 + f), TargetUID: uint32(i + 1), Key: keys[i]})
+				records = append(records, &stream.Delete{Target: folder, TargetUIDValidity: uint64(1002 + f), TargetUID: uint64(i + 1), Key: keys[i]})
 			}
 		}
 		records = append(records, records[0])
@@ -280,7 +280,7 @@ func TestDeleteMuch(t *testing.T) {
 	}
 	for _, folder := range []string{"a", "b"} {
 		got := uids(account, folder)
-		if len(got) != n/3 || slices.ContainsFunc(got, func(uid uint32) bool { return uid%3 != 1 }) {
+		if len(got) != n/3 || slices.ContainsFunc(got, func(uid uint64) bool { return uid%3 != 1 }) {
 			t.Errorf("%s: %d are left", folder, len(got))
 		}
 	}

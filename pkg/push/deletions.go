@@ -1,6 +1,7 @@
 package push
 
 import (
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -71,7 +72,7 @@ func (c *deletion) stays(reason, text string) { c.reason, c.text = reason, text 
 type group struct {
 	begin    *stream.Begin
 	target   string
-	validity uint32
+	validity uint64
 	members  []*deletion
 }
 
@@ -116,7 +117,7 @@ func (d *deletions) groups(fn func(*group) error) error {
 // answerDeletion writes the receipt of one message.
 func (p *pusher) answerDeletion(c *deletion, result receipt.Result) error {
 	p.deletions.tell(c.place)
-	x := Receipt{Result: result, Target: c.Target, TargetUIDValidity: c.TargetUIDValidity, TargetUID: c.TargetUID, Key: c.Key, Reason: c.reason, Text: c.text}
+	x := Receipt{Result: result, Target: c.Target, TargetUIDValidity: jsonnum.Uint64(c.TargetUIDValidity), TargetUID: jsonnum.Uint64(c.TargetUID), Key: c.Key, Reason: c.reason, Text: c.text}
 	switch result {
 	case receipt.Deleted:
 		p.receipts.sums.Deleted++

@@ -8,6 +8,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
@@ -70,7 +71,7 @@ func (p *pusher) wanted(t *target, m *message) (send, dropped []string) {
 }
 
 // sentFlags are messages that were appended, by UID, with their flags.
-type sentFlags map[uint32]*flagged
+type sentFlags map[uint64]*flagged
 
 type flagged struct {
 	m    *message
@@ -146,7 +147,7 @@ func (p *pusher) setAgain(t *target, g *storeGroup, sent sentFlags) error {
 	}
 	for _, uid := range g.uids {
 		x := of(&sent[uid].m.Message, t.name, receipt.Flagged)
-		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = p.desk.box.UIDValidity, uid, dropped
+		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(p.desk.box.UIDValidity), jsonnum.Uint64(uid), dropped
 		p.countDropped(dropped)
 		p.lack(t, sent[uid].m, p.desk.box.UIDValidity, uid, dropped)
 		if err := p.receipts.put(x); err != nil {

@@ -21,12 +21,12 @@ import (
 
 // labelled is a message at the destination whose labels are still to be added.
 type labelled struct {
-	uid    uint32
+	uid    uint64
 	labels []string
 }
 
 // remember keeps the labels of a message that is at the destination.
-func (p *pusher) remember(t *target, m *message, uid uint32) {
+func (p *pusher) remember(t *target, m *message, uid uint64) {
 	if !p.opt.GmailLabels || m.GmailLabels == nil {
 		return
 	}
@@ -87,7 +87,7 @@ func (p *pusher) nameLabels() {
 func (p *pusher) label(t *target) error {
 	waiting := p.labels.waiting
 	p.labels.waiting = nil
-	uids := map[string][]uint32{} // by label
+	uids := map[string][]uint64{} // by label
 	var all []string
 	for _, w := range waiting {
 		for _, label := range w.labels {
@@ -118,7 +118,7 @@ func (p *pusher) label(t *target) error {
 }
 
 // addLabels adds labels, one by one where they are refused together.
-func (p *pusher) addLabels(t *target, uids []uint32, labels []string) error {
+func (p *pusher) addLabels(t *target, uids []uint64, labels []string) error {
 	var err error
 	if p.desk.open != t {
 		err = p.desk.selectBox(t)
@@ -148,7 +148,7 @@ func (p *pusher) addLabels(t *target, uids []uint32, labels []string) error {
 }
 
 // some names a few of the UIDs.
-func some(uids []uint32) string {
+func some(uids []uint64) string {
 	const few = 5
 	var words []string
 	for _, uid := range uids[:min(len(uids), few)] {

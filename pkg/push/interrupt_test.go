@@ -36,7 +36,7 @@ func TestInterruptedDeletion(t *testing.T) {
 	server, account := filled(t, n, imaptest.Options{})
 	var records []stream.Record
 	for i, l := range numbered(n) {
-		records = append(records, &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uint32(i + 1), Key: keyOf(t, l)})
+		records = append(records, &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uint64(i + 1), Key: keyOf(t, l)})
 	}
 	host, port, err := net.SplitHostPort(server.Addr())
 	if err != nil {

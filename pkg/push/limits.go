@@ -93,7 +93,7 @@ func (d *desk) keep() {
 func classify(classes *failure.Classes, x *Receipt) {
 	switch {
 	case x.Result == receipt.Rejected, x.Result == receipt.Failed, x.Result == receipt.Skipped && !slices.Contains(noFailures, x.Reason):
-		classes.Add(x.Reason, cmp.Or(x.Folder, x.Target), x.UID, x.Text)
+		classes.Add(x.Reason, cmp.Or(x.Folder, x.Target), uint64(x.UID), x.Text)
 	}
 }
 

@@ -44,7 +44,7 @@ func (d *desk) look(t *target) error {
 
 // hides tells whether the open folder shows nothing where there was something,
 // or where something has come.
-func (d *desk) hides(t *target, from uint32) bool {
+func (d *desk) hides(t *target, from uint64) bool {
 	if d.box.Messages == 0 {
 		return max(d.box.UIDNext, t.next, from) > 1
 	}
@@ -68,7 +68,7 @@ func (d *desk) read(t *target) error {
 
 // readRange takes the messages with UIDs from from to to, 0 being the last, that
 // are not of this run.
-func (d *desk) readRange(t *target, from, to uint32) error {
+func (d *desk) readRange(t *target, from, to uint64) error {
 	next := t.uidNext
 	err := keys.Each(d.ctx, d.box, from, to, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
@@ -98,7 +98,7 @@ func (d *desk) readRange(t *target, from, to uint32) error {
 
 // unknown takes note of a message that came since the plan was made and could
 // not be read. It may be one of the plan, which would be appended again.
-func (t *target) unknown(uid uint32, state imapconn.State, text string) {
+func (t *target) unknown(uid uint64, state imapconn.State, text string) {
 	if state == imapconn.Gone || t.refused != nil {
 		return
 	}

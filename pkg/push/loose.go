@@ -45,9 +45,9 @@ const pieceSize = 1 << 20
 // looseOf reads messages, whose UIDs must be sorted, and tells what each is known
 // by, or with nil why it could not be read. size returns what is known of the size
 // of a message, 0 if nothing is.
-func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint32, size func(uid uint32) int64, tell func(uid uint32, l *loose, state imapconn.State, text string)) error {
+func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint64, size func(uid uint64) int64, tell func(uid uint64, l *loose, state imapconn.State, text string)) error {
 	sum := headerkey.NewDigester()
-	var large []uint32
+	var large []uint64
 	err := box.Fetch(ctx, uids, imapconn.Items{Body: true, Listed: size}, pieceSize, func(m *imapconn.Message) error {
 		switch {
 		case m.State != imapconn.Have:

@@ -10,7 +10,7 @@ import (
 
 // newcomer is a message that came to the folder after the plan was made.
 type newcomer struct {
-	uid   uint32
+	uid   uint64
 	date  int64 // INTERNALDATE in seconds
 	size  int64 // octets, as the server says
 	taken bool
@@ -139,7 +139,7 @@ func (n *newcomer) known() bool { return n.free() && n.loose != nil }
 
 // digests reads the newcomers of some keys for their loose hashes.
 func (d *desk) digests(t *target, keys map[string][]int) error {
-	byUID := map[uint32]*newcomer{}
+	byUID := map[uint64]*newcomer{}
 	for key := range keys {
 		for _, n := range t.newer[key] {
 			if n.free() && n.loose == nil {
@@ -155,7 +155,7 @@ func (d *desk) digests(t *target, keys map[string][]int) error {
 			return err
 		}
 	}
-	return looseOf(d.ctx, d.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32) int64 { return byUID[uid].size }, func(uid uint32, l *loose, state imapconn.State, text string) {
+	return looseOf(d.ctx, d.box, slices.Sorted(maps.Keys(byUID)), func(uid uint64) int64 { return byUID[uid].size }, func(uid uint64, l *loose, state imapconn.State, text string) {
 		n := byUID[uid]
 		switch {
 		case n == nil:

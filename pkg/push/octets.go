@@ -12,7 +12,7 @@ import (
 
 // compareOctets reads the messages whose sha256 the plan knows.
 func (p *pusher) compareOctets(box *imapconn.Selected, g *group) error {
-	want := map[uint32][]*deletion{}
+	want := map[uint64][]*deletion{}
 	for _, c := range g.members {
 		if c.SHA256 != "" && !c.gone && c.reason == "" {
 			want[c.TargetUID] = append(want[c.TargetUID], c)
@@ -21,7 +21,7 @@ func (p *pusher) compareOctets(box *imapconn.Selected, g *group) error {
 	if len(want) == 0 {
 		return nil
 	}
-	var large []uint32
+	var large []uint64
 	err := box.Fetch(p.desk.ctx, slices.Sorted(maps.Keys(want)), imapconn.Items{Body: true}, pieceSize, func(m *imapconn.Message) error {
 		switch {
 		case m.State != imapconn.Have:
@@ -43,7 +43,7 @@ func (p *pusher) compareOctets(box *imapconn.Selected, g *group) error {
 	return err
 }
 
-func (p *pusher) compareLarge(box *imapconn.Selected, uid uint32, all []*deletion) error {
+func (p *pusher) compareLarge(box *imapconn.Selected, uid uint64, all []*deletion) error {
 	sum := sha256.New()
 	err := box.ReadParts(p.desk.ctx, uid, pieceSize, func(piece []byte) bool {
 		sum.Write(piece)

@@ -92,7 +92,7 @@ func TestEmptiedFolder(t *testing.T) {
 	for _, l := range numbered(3) {
 		account.AddMessage("INBOX", nil, l.arrived(), l.octets())
 	}
-	for uid := range uint32(3) {
+	for uid := range uint64(3) {
 		account.Expunge("INBOX", uid+1)
 	}
 	outcome, _, err := carryOut(t, server.Addr(), planFor(t, numbered(5), 1001, 4), Options{})

@@ -36,7 +36,7 @@ type proof struct {
 // specimen is a message that was appended.
 type specimen struct {
 	*message
-	uid uint32 // 0: the server does not tell
+	uid uint64 // 0: the server does not tell
 }
 
 func (p *pusher) newProof() proof {
@@ -55,7 +55,7 @@ func (f *proof) atMost(n int) int {
 	return n
 }
 
-func (f *proof) take(m *message, uid uint32) {
+func (f *proof) take(m *message, uid uint64) {
 	if f.messages > 0 && m.Key != "" {
 		f.messages--
 		f.pending = append(f.pending, specimen{m, uid})
@@ -121,7 +121,7 @@ func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err erro
 	if err := d.selectBox(t); err != nil {
 		return nil, err
 	}
-	from, to := t.uidNext, uint32(0)
+	from, to := t.uidNext, uint64(0)
 	if sent[0].uid != 0 {
 		from, to = sent[0].uid, sent[0].uid
 	}
@@ -130,7 +130,7 @@ func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err erro
 			from, to = min(from, s.uid), max(to, s.uid)
 		}
 	}
-	byUID, byKey := map[uint32]string{}, map[string]int{}
+	byUID, byKey := map[uint64]string{}, map[string]int{}
 	err = keys.Each(d.ctx, d.box, from, to, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		if id != nil && m.UID >= from {
 			byUID[m.UID] = id.Key
@@ -183,7 +183,7 @@ func (d *desk) findings(changed []specimen) (what, other string, err error) {
 }
 
 // headerOf reads the beginning of a message.
-func (d *desk) headerOf(uid uint32) (octets []byte, err error) {
+func (d *desk) headerOf(uid uint64) (octets []byte, err error) {
 	err = d.box.ReadParts(d.ctx, uid, proofHeader, func(piece []byte) bool {
 		octets = append(octets, piece...)
 		return true
@@ -209,7 +209,7 @@ func identify(recipe headerkey.Recipe, octets []byte) headerkey.Identity {
 }
 
 // fieldChange names the first field of the key that is another now.
-func fieldChange(recipe headerkey.Recipe, uid uint32, here, there []byte) string {
+func fieldChange(recipe headerkey.Recipe, uid uint64, here, there []byte) string {
 	fields := func(octets []byte) []headerkey.Field {
 		scan := headerkey.NewScanner(recipe)
 		scan.Write(octets)

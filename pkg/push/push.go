@@ -18,6 +18,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
@@ -233,16 +234,16 @@ func (p *pusher) record(rec stream.Record) error {
 		x.Reason, x.Text = "damaged", r.err.Error()
 		return p.tell(x)
 	case *stream.Failed:
-		x := Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text}
+		x := Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text}
 		if r.UID == 0 {
 			p.keepFlags(r.Folder)
 			return p.tellFolder(x)
 		}
 		return p.tell(x)
 	case *stream.Gone:
-		return p.tell(Receipt{Result: receipt.Gone, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID})
+		return p.tell(Receipt{Result: receipt.Gone, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID)})
 	case *stream.Skipped: // on purpose, and before anything was listed
-		return p.tellFolder(Receipt{Result: receipt.Skipped, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Reason: string(r.Reason), Text: r.Text})
+		return p.tellFolder(Receipt{Result: receipt.Skipped, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text})
 	case *stream.Unknown:
 		return p.tellFolder(Receipt{Result: receipt.Failed, Reason: "unknown-record", Text: fmt.Sprintf("this version cannot carry out a %q record", r.Type)})
 	}

@@ -44,7 +44,7 @@ func numbered(n int) (letters []letter) {
 }
 
 // planFor writes a plan as imap-diff does for a destination that was empty.
-func planFor(t testing.TB, letters []letter, validity, next uint32) []byte {
+func planFor(t testing.TB, letters []letter, validity, next uint64) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{})
@@ -65,7 +65,7 @@ func planFor(t testing.TB, letters []letter, validity, next uint32) []byte {
 	for i, l := range letters {
 		scan := headerkey.NewScanner(recipe)
 		scan.Write(l.octets())
-		m := &stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint32(i + 1), Target: "INBOX", Key: scan.Sum().Key, Flags: []string{`\Seen`}, InternalDate: l.arrived().Format(time.RFC3339), Twin: looks[fmt.Sprint(l.date, len(l.body))] > 1}
+		m := &stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint64(i + 1), Target: "INBOX", Key: scan.Sum().Key, Flags: []string{`\Seen`}, InternalDate: l.arrived().Format(time.RFC3339), Twin: looks[fmt.Sprint(l.date, len(l.body))] > 1}
 		m.SetBody(l.octets())
 		must(w.Write(m))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -97,5 +98,5 @@ func (r *receipts) put(x Receipt) error {
 
 // of begins the receipt of a message.
 func of(m *stream.Message, target string, result receipt.Result) Receipt {
-	return Receipt{Result: result, Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Key: m.Key, Target: target}
+	return Receipt{Result: result, Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Key: m.Key, Target: target}
 }

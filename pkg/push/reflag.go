@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -28,7 +29,8 @@ type reflags struct {
 
 // heldChange is a FlagChange in little room; lists and names are numbers.
 type heldChange struct {
-	folder, validity, uid, target, targetValidity, targetUID, add, remove uint32
+	folder, target, add, remove              uint32
+	validity, uid, targetValidity, targetUID uint64
 }
 
 func (f *reflags) number(name string) uint32 {
@@ -45,8 +47,8 @@ func (f *reflags) number(name string) uint32 {
 
 func (f *reflags) hold(r *stream.FlagChange) {
 	f.held = append(f.held, heldChange{
-		f.number(r.Folder), r.UIDValidity, r.UID, f.number(r.Target), r.TargetUIDValidity, r.TargetUID,
-		f.number(strings.Join(r.Add, "\n")), f.number(strings.Join(r.Remove, "\n")),
+		f.number(r.Folder), f.number(r.Target), f.number(strings.Join(r.Add, "\n")), f.number(strings.Join(r.Remove, "\n")),
+		r.UIDValidity, r.UID, r.TargetUIDValidity, r.TargetUID,
 	})
 }
 
@@ -127,7 +129,7 @@ func (p *pusher) keepFlags(folder string) {
 
 // ofChange begins the receipt of a change of flags.
 func ofChange(r *stream.FlagChange, result receipt.Result) Receipt {
-	return Receipt{Result: result, Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID, Target: r.Target, TargetUIDValidity: r.TargetUIDValidity, TargetUID: r.TargetUID}
+	return Receipt{Result: result, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity), TargetUID: jsonnum.Uint64(r.TargetUID)}
 }
 
 // reflagAll carries out the batch and writes its receipts.
@@ -273,8 +275,8 @@ func (t *target) refuseChanges(p *pusher, changes []*stream.FlagChange, err erro
 }
 
 // flagsOf reads the flags that messages of the open folder have now.
-func (p *pusher) flagsOf(changes []*stream.FlagChange) (have map[uint32][]string, unknown map[uint32]bool, err error) {
-	uids := make([]uint32, len(changes))
+func (p *pusher) flagsOf(changes []*stream.FlagChange) (have map[uint64][]string, unknown map[uint64]bool, err error) {
+	uids := make([]uint64, len(changes))
 	for i, r := range changes {
 		uids[i] = r.TargetUID
 	}
@@ -283,8 +285,8 @@ func (p *pusher) flagsOf(changes []*stream.FlagChange) (have map[uint32][]string
 
 // flagsOf reads flags of messages. Those in unknown are there, and the server does
 // not tell their flags.
-func (d *desk) flagsOf(uids []uint32) (have map[uint32][]string, unknown map[uint32]bool, err error) {
-	have, unknown = make(map[uint32][]string, len(uids)), map[uint32]bool{}
+func (d *desk) flagsOf(uids []uint64) (have map[uint64][]string, unknown map[uint64]bool, err error) {
+	have, unknown = make(map[uint64][]string, len(uids)), map[uint64]bool{}
 	err = d.box.Fetch(d.ctx, uids, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
 		switch {
 		case m.State != imapconn.Have:
@@ -303,11 +305,11 @@ type storeGroups map[string]*storeGroup
 
 type storeGroup struct {
 	flags   []string
-	uids    []uint32
+	uids    []uint64
 	changes []int // which changes they are of
 }
 
-func (g storeGroups) take(list []string, uid uint32, change int) {
+func (g storeGroups) take(list []string, uid uint64, change int) {
 	if len(list) == 0 {
 		return
 	}

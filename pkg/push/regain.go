@@ -6,6 +6,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -31,15 +32,15 @@ const (
 // server refused them, though its folder keeps them.
 type refusedFlags struct {
 	target   *target
-	validity uint32 // of the target
-	uid      uint32 // there, 0: unknown
+	validity uint64 // of the target
+	uid      uint64 // there, 0: unknown
 	source   stream.Message
 	key      string // that it has there
 	flags    []string
 }
 
 // lack notes flags that the server refused. uid is 0 where it did not tell it.
-func (p *pusher) lack(t *target, m *message, validity, uid uint32, refused []string) {
+func (p *pusher) lack(t *target, m *message, validity, uid uint64, refused []string) {
 	keep, _ := t.allowed(refused)
 	if len(keep) == 0 || p.regaining || p.desk.box == nil {
 		return
@@ -118,7 +119,7 @@ func (d *desk) locate(t *target, list []refusedFlags) error {
 	if len(wanted) == 0 || d.box.Messages == 0 {
 		return nil
 	}
-	came := map[string][]uint32{}
+	came := map[string][]uint64{}
 	from := max(t.next, 1)
 	err := keys.Each(d.ctx, d.box, from, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		if m.UID >= from && id != nil && len(wanted[id.Key]) > 0 && len(came[id.Key]) <= len(wanted[id.Key]) {
@@ -138,8 +139,8 @@ func (d *desk) locate(t *target, list []refusedFlags) error {
 
 // regainBatch sets flags of messages in the open folder.
 func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
-	byUID := map[uint32]*refusedFlags{}
-	var uids []uint32
+	byUID := map[uint64]*refusedFlags{}
+	var uids []uint64
 	for i := range list {
 		if r := &list[i]; r.uid != 0 && r.validity == p.desk.box.UIDValidity {
 			byUID[r.uid] = r
@@ -176,7 +177,7 @@ func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
 
 // regainGroup sets flags of messages, of fewer at a time where the server
 // refuses that.
-func (p *pusher) regainGroup(t *target, uids []uint32, list []string, byUID map[uint32]*refusedFlags) error {
+func (p *pusher) regainGroup(t *target, uids []uint64, list []string, byUID map[uint64]*refusedFlags) error {
 	dropped, err := p.desk.box.Store(p.desk.ctx, uids, imapconn.AddFlags, list)
 	if err != nil {
 		if !refused(err) {
@@ -216,6 +217,6 @@ func (p *pusher) regained(t *target, r *refusedFlags, still []string) error {
 		}
 	}
 	x := of(&r.source, t.name, receipt.Flagged)
-	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = r.validity, r.uid, still
+	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(r.validity), jsonnum.Uint64(r.uid), still
 	return p.receipts.put(x)
 }

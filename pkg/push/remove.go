@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -178,7 +179,7 @@ func (p *pusher) remove() error {
 
 // removeOne removes one folder if it is as the plan says.
 func (p *pusher) removeOne(r *stream.Rmdir) (Receipt, error) {
-	x := Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: r.TargetUIDValidity}
+	x := Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity)}
 	box, there := p.desk.boxes[r.Target]
 	if !there {
 		x.Result, x.Reason = receipt.Skipped, "not-there"

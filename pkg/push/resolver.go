@@ -37,8 +37,9 @@ func (p *pusher) patience(ms []*message) time.Duration {
 
 // sight is what two looks must agree on.
 type sight struct {
-	missing           int
-	messages, uidNext uint32
+	missing  int
+	messages uint32
+	uidNext  uint64
 }
 
 // outcome says why it is not known what became of messages.
@@ -126,16 +127,16 @@ func (p *pusher) acknowledge(t *target, m *message, n *newcomer, stored sentFlag
 // doubt is what a late batch would be known by: messages from a UID on that
 // have the keys of some that were sent again, and are none that we know of.
 type doubt struct {
-	from  uint32
+	from  uint64
 	keys  map[string]bool
-	ours  map[uint32]bool
+	ours  map[uint64]bool
 	blind bool // the server does not tell the UIDs of ours
 }
 
 // resend notes that messages will be sent again that may come yet.
 func (t *target) resend(ms []*message) {
 	if t.doubt == nil {
-		t.doubt = &doubt{from: t.uidNext, keys: map[string]bool{}, ours: map[uint32]bool{}}
+		t.doubt = &doubt{from: t.uidNext, keys: map[string]bool{}, ours: map[uint64]bool{}}
 	}
 	for _, m := range ms {
 		t.doubt.keys[m.Key] = true
@@ -143,7 +144,7 @@ func (t *target) resend(ms []*message) {
 }
 
 // stored notes a message that belongs there.
-func (t *target) stored(uid uint32) {
+func (t *target) stored(uid uint64) {
 	if t.doubt != nil {
 		t.doubt.ours[uid] = true
 		t.doubt.blind = t.doubt.blind || uid == 0

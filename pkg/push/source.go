@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,8 +71,8 @@ func (p *pusher) atSource(ms []*message) (there []*message, err error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(there, func(a, b *message) int { return int(int64(a.UID) - int64(b.UID)) })
-	seen := map[uint32]*seenAtSource{}
+	slices.SortFunc(there, func(a, b *message) int { return cmp.Compare(a.UID, b.UID) })
+	seen := map[uint64]*seenAtSource{}
 	err = keys.Of(p.desk.ctx, s.box, uidsOf(there), p.desk.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		x := &seenAtSource{state: m.State, reason: string(m.Reason), text: m.Text, flags: slices.Clone(m.Flags)}
 		if id != nil {
@@ -87,7 +88,7 @@ func (p *pusher) atSource(ms []*message) (there []*message, err error) {
 }
 
 // replaced answers for a message of a folder that is another one now.
-func (p *pusher) replaced(m *message, now uint32) error {
+func (p *pusher) replaced(m *message, now uint64) error {
 	return p.refuseAll([]*message{m}, receipt.Failed, string(stream.ReasonUIDValidity), fmt.Sprintf("the source folder's UIDVALIDITY was %d when it was listed and is %d now", m.UIDValidity, now))
 }
 
@@ -100,7 +101,7 @@ type seenAtSource struct {
 
 // asRecorded returns the messages that are what their records say. The others
 // get receipts.
-func (p *pusher) asRecorded(ms []*message, seen map[uint32]*seenAtSource) (there []*message, err error) {
+func (p *pusher) asRecorded(ms []*message, seen map[uint64]*seenAtSource) (there []*message, err error) {
 	for _, m := range ms {
 		switch x := seen[m.UID]; {
 		case x == nil, x.state == imapconn.Gone:
@@ -152,14 +153,14 @@ func (d *desk) readAtSource(ms []*message) error {
 	if err != nil || s.box == nil {
 		return err
 	}
-	byUID := map[uint32]*message{}
+	byUID := map[uint64]*message{}
 	for _, m := range ms {
 		if m.UIDValidity == s.box.UIDValidity {
 			byUID[m.UID] = m
 		}
 	}
 	d.open = nil // another folder will be
-	err = looseOf(d.ctx, s.box, slices.Sorted(maps.Keys(byUID)), func(uid uint32) int64 { return byUID[uid].Size }, func(uid uint32, l *loose, _ imapconn.State, _ string) {
+	err = looseOf(d.ctx, s.box, slices.Sorted(maps.Keys(byUID)), func(uid uint64) int64 { return byUID[uid].Size }, func(uid uint64, l *loose, _ imapconn.State, _ string) {
 		if m := byUID[uid]; m != nil {
 			m.loose = l
 		}
@@ -170,7 +171,7 @@ func (d *desk) readAtSource(ms []*message) error {
 	return err
 }
 
-func uidsOf(ms []*message) (uids []uint32) {
+func uidsOf(ms []*message) (uids []uint64) {
 	for _, m := range ms {
 		uids = append(uids, m.UID)
 	}

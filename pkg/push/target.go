@@ -24,8 +24,8 @@ import (
 type target struct {
 	name, wire string
 	exists     bool
-	validity   uint32 // that the plan saw, 0: it did not exist
-	next       uint32 // UIDNEXT that the plan saw
+	validity   uint64 // that the plan saw, 0: it did not exist
+	next       uint64 // UIDNEXT that the plan saw
 	refused    error  // why nothing can be appended, or nil
 	rooms      []*room
 	sources    int // folders of plans that go there
@@ -33,10 +33,10 @@ type target struct {
 	wouldMessages, wouldOctets int64 // in a dry run
 
 	opened  bool
-	shown   uint32   // UIDVALIDITY of the folder when it was opened first
+	shown   uint64   // UIDVALIDITY of the folder when it was opened first
 	flags   []string // PERMANENTFLAGS (RFC 9051 section 7.1)
 	anyFlag bool     // and keywords that are new to the folder
-	uidNext uint32   // everything below has been looked at or is ours
+	uidNext uint64   // everything below has been looked at or is ours
 	newer   map[string][]*newcomer
 	ours    map[string]int // appended by this run where the server tells no UIDs
 	ties    map[string]*tied
@@ -45,7 +45,7 @@ type target struct {
 	// What others put there is found by these, see concurrent.go.
 	expected       uint32    // messages, as far as this run knows
 	expunged       int       // since the folder was opened
-	gapFrom, gapTo uint32    // UIDs below uidNext that are not ours, 0: none
+	gapFrom, gapTo uint64    // UIDs below uidNext that are not ours, 0: none
 	blind          bool      // of some of ours the server has told no UID since it was asked for news
 	newsAt         time.Time // when it was
 	recent         recent

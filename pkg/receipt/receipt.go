@@ -3,7 +3,10 @@
 // section 17 of pkg/stream/FORMAT.md.
 package receipt
 
-import "github.com/imap-pipe/imap-pipe/pkg/account"
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+)
 
 // Result says what became of a record of the plan.
 type Result string
@@ -53,32 +56,32 @@ type Begin struct {
 
 // Receipt is the answer to one record of the plan.
 type Receipt struct {
-	Type              string   `json:"type"`
-	Result            Result   `json:"result"`
-	Folder            string   `json:"folder,omitempty"`
-	UIDValidity       uint32   `json:"uidvalidity,omitempty"`
-	UID               uint32   `json:"uid,omitempty"`
-	Key               string   `json:"key,omitempty"`
-	Target            string   `json:"target,omitempty"`
-	TargetUIDValidity uint32   `json:"target_uidvalidity,omitempty"`
-	TargetUID         uint32   `json:"target_uid,omitempty"`
-	Copied            bool     `json:"copied,omitempty"`        // by the server itself (UID COPY)
-	DroppedFlags      []string `json:"dropped_flags,omitempty"` // could not be kept
-	DroppedDate       bool     `json:"dropped_date,omitempty"`  // the server's clock was used
-	Unknown           []string `json:"unknown,omitempty"`       // items that the source does not tell (FORMAT.md, message)
-	Transforms        []string `json:"transforms,omitempty"`    // what was changed in the message
-	SentSHA256        string   `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ or no TargetUID is known
-	SentKey           string   `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
-	BreaksSignature   bool     `json:"breaks_signature,omitempty"`
-	Octets            int64    `json:"octets,omitempty"`       // of a message that was refused
-	Odd               []string `json:"odd,omitempty"`          // what in it servers are known to refuse
-	LongestLine       int64    `json:"longest_line,omitempty"` // of it, in octets
-	Identifier        string   `json:"identifier,omitempty"`   // of a right that was granted
-	Rights            string   `json:"rights,omitempty"`
-	DroppedRights     string   `json:"dropped_rights,omitempty"` // the destination does not know them
-	Reason            string   `json:"reason,omitempty"`
-	Text              string   `json:"text,omitempty"` // the server's own words
-	Time              string   `json:"time"`
+	Type              string         `json:"type"`
+	Result            Result         `json:"result"`
+	Folder            string         `json:"folder,omitempty"`
+	UIDValidity       jsonnum.Uint64 `json:"uidvalidity,omitempty"`
+	UID               jsonnum.Uint64 `json:"uid,omitempty"`
+	Key               string         `json:"key,omitempty"`
+	Target            string         `json:"target,omitempty"`
+	TargetUIDValidity jsonnum.Uint64 `json:"target_uidvalidity,omitempty"`
+	TargetUID         jsonnum.Uint64 `json:"target_uid,omitempty"`
+	Copied            bool           `json:"copied,omitempty"`        // by the server itself (UID COPY)
+	DroppedFlags      []string       `json:"dropped_flags,omitempty"` // could not be kept
+	DroppedDate       bool           `json:"dropped_date,omitempty"`  // the server's clock was used
+	Unknown           []string       `json:"unknown,omitempty"`       // items that the source does not tell (FORMAT.md, message)
+	Transforms        []string       `json:"transforms,omitempty"`    // what was changed in the message
+	SentSHA256        string         `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ or no TargetUID is known
+	SentKey           string         `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
+	BreaksSignature   bool           `json:"breaks_signature,omitempty"`
+	Octets            int64          `json:"octets,omitempty"`       // of a message that was refused
+	Odd               []string       `json:"odd,omitempty"`          // what in it servers are known to refuse
+	LongestLine       int64          `json:"longest_line,omitempty"` // of it, in octets
+	Identifier        string         `json:"identifier,omitempty"`   // of a right that was granted
+	Rights            string         `json:"rights,omitempty"`
+	DroppedRights     string         `json:"dropped_rights,omitempty"` // the destination does not know them
+	Reason            string         `json:"reason,omitempty"`
+	Text              string         `json:"text,omitempty"` // the server's own words
+	Time              string         `json:"time"`
 }
 
 // End ends the receipts of a run. That of a run which was killed is missing.

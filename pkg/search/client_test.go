@@ -75,7 +75,7 @@ func (c *client) run(command search.Program, untagged func(string)) string {
 }
 
 // search returns the UIDs that the server finds.
-func (c *client) search(program search.Program) (uids []uint32) {
+func (c *client) search(program search.Program) (uids []uint64) {
 	c.t.Helper()
 	command := append(search.Program{{Text: "UID SEARCH "}}, program...)
 	if len(program) == 0 {
@@ -91,7 +91,7 @@ func (c *client) search(program search.Program) (uids []uint32) {
 			if err != nil {
 				c.t.Fatal(err)
 			}
-			uids = append(uids, uint32(n))
+			uids = append(uids, uint64(n))
 		}
 	})
 	if !strings.HasPrefix(answer, "OK") {

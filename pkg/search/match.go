@@ -12,8 +12,8 @@ import (
 
 // Message is what Match looks at. What Needs does not name may be left out.
 type Message struct {
-	UID        uint32
-	LargestUID uint32 // of the folder, which * stands for; 0 if it is not known
+	UID        uint64
+	LargestUID uint64 // of the folder, which * stands for; 0 if it is not known
 
 	Flags        []string
 	InternalDate time.Time // with the server's offset; zero if there is none

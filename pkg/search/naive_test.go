@@ -13,8 +13,8 @@ import (
 type naiveServer struct {
 	t       *testing.T
 	zone    *time.Location // in which it takes arrival dates
-	uid     uint32
-	largest uint32
+	uid     uint64
+	largest uint64
 	flags   []string
 	arrived time.Time // zero: it has none, and no date matches
 	size    int       // what it says
@@ -166,7 +166,7 @@ func naiveDay(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 }
 
-func naiveContains(set string, uid, largest uint32) bool {
+func naiveContains(set string, uid, largest uint64) bool {
 	number := func(s string) uint64 {
 		if s == "*" {
 			return uint64(largest)

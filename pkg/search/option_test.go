@@ -76,22 +76,22 @@ func TestDateBefore(t *testing.T) {
 func TestUIDSet(t *testing.T) {
 	for text, want := range map[string]string{
 		"1": "1", "5:1": "1:5", "1:10,20,30:*": "1:10,20,30:*", "*": "*", "*:*": "*", "*:5": "5:*", "3,1,2": "1:3", "1:3,2:9,11": "1:9,11", "1,1,1": "1",
-		"5:10,8:*": "5:*", "1:3,4:*": "1:*", "1:3,5:*": "1:3,5:*", "7:*,5:*,*": "5:*", "4294967295": "4294967295", "1:4294967295": "1:4294967295",
-		"4294967294,*": "4294967294:*", "4294967290:4294967295,4294967291": "4294967290:4294967295",
+		"5:10,8:*": "5:*", "1:3,4:*": "1:*", "1:3,5:*": "1:3,5:*", "7:*,5:*,*": "5:*", "4294967295": "4294967295", "1:18446744073709551614": "1:18446744073709551614",
+		"18446744073709551614,*": "18446744073709551614:*", "4294967290:4294967297,4294967291": "4294967290:4294967297",
 	} {
 		set, err := ParseUIDSet(text)
 		if err != nil || set.String() != want {
 			t.Errorf("%s: %s %v, want %s", text, set, err, want)
 		}
 	}
-	for _, text := range []string{"", "0", "a", "1:", ":1", "1,", ",", "1:0", "0:*", "-1", "+1", "1-2", "1 2", "4294967296", "*1", "**", "1:2:3"} {
+	for _, text := range []string{"", "0", "a", "1:", ":1", "1,", ",", "1:0", "0:*", "-1", "+1", "1-2", "1 2", "18446744073709551615", "18446744073709551616", "*1", "**", "1:2:3"} {
 		if set, err := ParseUIDSet(text); err == nil || exit.CodeOf(err) != exit.Usage {
 			t.Errorf("%q: %s %v", text, set, err)
 		}
 	}
 	for _, test := range []struct {
 		set          string
-		uid, largest uint32
+		uid, largest uint64
 		want         bool
 	}{
 		{"1:10,20", 1, 50, true}, {"1:10,20", 10, 50, true}, {"1:10,20", 11, 50, false}, {"1:10,20", 20, 50, true}, {"1:10,20", 21, 50, false}, {"5:9", 4, 9, false},
@@ -111,10 +111,10 @@ func TestUIDSet(t *testing.T) {
 }
 
 func FuzzUIDSet(f *testing.F) {
-	f.Add("1:10,20,30:*", uint32(5), uint32(9))
-	f.Add("4294967294:*,1", uint32(1<<32-1), uint32(0))
-	f.Add(strings.Repeat("\x8e", 100), uint32(1), uint32(2)) // no character begins anywhere
-	f.Fuzz(func(t *testing.T, text string, uid, largest uint32) {
+	f.Add("1:10,20,30:*", uint64(5), uint64(9))
+	f.Add("4294967294:*,1", uint64(1<<32-1), uint64(0))
+	f.Add(strings.Repeat("\x8e", 100), uint64(1), uint64(2)) // no character begins anywhere
+	f.Fuzz(func(t *testing.T, text string, uid, largest uint64) {
 		set, err := ParseUIDSet(text)
 		if err != nil {
 			return

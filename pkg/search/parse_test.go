@@ -106,7 +106,7 @@ func TestParseRefuses(t *testing.T) {
 		"UID 1:":                             {`column 5: "1:" is no UID`, ""},
 		"UID 1:2:3":                          {`column 5: "1:2:3" is no UID`, ""},
 		"UID 1,,2":                           {`column 5: "" is no UID`, ""},
-		"UID 4294967296":                     {`column 5: "4294967296" is no UID`, ""},
+		"UID 18446744073709551616":           {`column 5: "18446744073709551616" is no UID`, ""},
 		"SINCE":                              {"column 6: SINCE takes a date", ""},
 		"SINCE yesterday":                    {`column 7: "yesterday" is no date`, "31-Jan-2026"},
 		"SINCE 31-Feb-2020":                  {`column 7: "31-Feb-2020" is no date`, ""},

@@ -166,7 +166,7 @@ func (w *world) criteria(depth int) string {
 }
 
 // message makes one message, as we see it and as a server does.
-func (w *world) message(t *testing.T, uid, largest uint32, zone *time.Location) (Message, *naiveServer) {
+func (w *world) message(t *testing.T, uid, largest uint64, zone *time.Location) (Message, *naiveServer) {
 	n := &naiveServer{t: t, zone: zone, uid: uid, largest: largest, arrived: w.instant()}
 	if w.IntN(10) == 0 {
 		n.arrived = time.Time{}
@@ -203,7 +203,7 @@ func checkDivision(t *testing.T, c Criteria, w *world) {
 	t.Helper()
 	zone := time.FixedZone("", worldZones[w.IntN(len(worldZones))])
 	const messages = 6
-	for uid := range uint32(messages) {
+	for uid := range uint64(messages) {
 		m, server := w.message(t, uid+1, messages, zone)
 		want, err := c.Match(m)
 		if err != nil {

@@ -116,7 +116,7 @@ type stored struct {
 }
 
 // populate fills INBOX, and returns what the server keeps by UID.
-func populate(t *testing.T, server *imaptest.Real) map[uint32]stored {
+func populate(t *testing.T, server *imaptest.Real) map[uint64]stored {
 	t.Helper()
 	all := mailbox()
 	folder := imaptest.Folder{Path: "INBOX"}
@@ -137,7 +137,7 @@ func populate(t *testing.T, server *imaptest.Real) map[uint32]stored {
 	if len(all) != len(entries) || len(all) < 250 {
 		t.Fatalf("%d messages, of which the server has %d", len(all), len(entries))
 	}
-	messages := map[uint32]stored{}
+	messages := map[uint64]stored{}
 	for i, e := range entries {
 		messages[e.UID] = stored{all[i].name, search.Message{
 			UID: e.UID, LargestUID: entries[len(entries)-1].UID, Flags: e.Flags, Size: e.RFC822Size, Octets: bytes.NewReader(e.Octets),
@@ -148,7 +148,7 @@ func populate(t *testing.T, server *imaptest.Real) map[uint32]stored {
 }
 
 // chosen returns those of some messages that meet criteria.
-func chosen(t *testing.T, criteria search.Criteria, messages map[uint32]stored, of []uint32) (uids []uint32) {
+func chosen(t *testing.T, criteria search.Criteria, messages map[uint64]stored, of []uint64) (uids []uint64) {
 	t.Helper()
 	for _, uid := range of {
 		ok, err := criteria.Match(messages[uid].message)

@@ -14,10 +14,10 @@ import (
 // the folder, and a range that ends there holds at least that one.
 type UIDSet struct {
 	ranges []uidRange // sorted, apart
-	from   uint32     // from:* ; 0 if there is none, math.MaxUint32 for * alone
+	from   uint64     // from:* ; 0 if there is none, math.MaxUint64 for * alone
 }
 
-type uidRange struct{ first, last uint32 }
+type uidRange struct{ first, last uint64 }
 
 const uidForms = "1:10,20,30:*"
 
@@ -43,7 +43,7 @@ func parseUIDSet(text string) (s UIDSet, bad string) {
 		a, b := parseUID(first), parseUID(last)
 		switch {
 		case first == "*":
-			s.addFrom(math.MaxUint32)
+			s.addFrom(math.MaxUint64)
 		case a > 0 && last == "*":
 			s.addFrom(a)
 		case a > 0 && b > 0:
@@ -57,15 +57,15 @@ func parseUIDSet(text string) (s UIDSet, bad string) {
 }
 
 // parseUID returns 0 for what is no UID.
-func parseUID(s string) uint32 {
-	n, err := strconv.ParseUint(s, 10, 32)
-	if err != nil {
+func parseUID(s string) uint64 {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || n == math.MaxUint64 { // which stands for *
 		return 0
 	}
-	return uint32(n)
+	return n
 }
 
-func (s *UIDSet) addFrom(first uint32) {
+func (s *UIDSet) addFrom(first uint64) {
 	if s.from == 0 || first < s.from {
 		s.from = first
 	}
@@ -91,11 +91,11 @@ func (s *UIDSet) normalise() {
 
 // Contains tells whether the set has a UID of a folder whose largest is largest
 // (0 if that is not known: then * alone is none).
-func (s UIDSet) Contains(uid, largest uint32) bool {
+func (s UIDSet) Contains(uid, largest uint64) bool {
 	if s.from > 0 && (uid >= s.from || uid == largest) {
 		return true
 	}
-	i, found := slices.BinarySearchFunc(s.ranges, uid, func(r uidRange, uid uint32) int { return cmp.Compare(r.first, uid) })
+	i, found := slices.BinarySearchFunc(s.ranges, uid, func(r uidRange, uid uint64) int { return cmp.Compare(r.first, uid) })
 	return found || i > 0 && uid <= s.ranges[i-1].last
 }
 
@@ -104,19 +104,19 @@ func (s UIDSet) String() string {
 	var b []byte
 	for _, r := range s.ranges {
 		b = append(b, ',')
-		b = strconv.AppendUint(b, uint64(r.first), 10)
+		b = strconv.AppendUint(b, r.first, 10)
 		if r.last > r.first {
 			b = append(b, ':')
-			b = strconv.AppendUint(b, uint64(r.last), 10)
+			b = strconv.AppendUint(b, r.last, 10)
 		}
 	}
 	switch s.from {
 	case 0:
-	case math.MaxUint32:
+	case math.MaxUint64:
 		b = append(b, ",*"...)
 	default:
 		b = append(b, ',')
-		b = strconv.AppendUint(b, uint64(s.from), 10)
+		b = strconv.AppendUint(b, s.from, 10)
 		b = append(b, ":*"...)
 	}
 	if len(b) == 0 {

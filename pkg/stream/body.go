@@ -102,7 +102,7 @@ func (m *Message) Check(octets []byte) error {
 // describes. It costs this message and no other.
 type DamageError struct {
 	Folder string
-	UID    uint32
+	UID    uint64
 }
 
 func (e *DamageError) Error() string {

@@ -8,10 +8,10 @@ func (f *fields) message(r *Message) {
 			r.Folder = f.intern(r.Folder)
 			return 0
 		case "uidvalidity":
-			r.UIDValidity = f.num32()
+			r.UIDValidity = f.num64()
 			return 1
 		case "uid":
-			r.UID = f.num32()
+			r.UID = f.num64()
 			return 2
 		case "target":
 			r.Target = f.intern(r.Target)
@@ -117,7 +117,7 @@ func (f *fields) part(r *Body) {
 			r.Folder = f.intern(r.Folder)
 			return 0
 		case "uid":
-			r.UID = f.num32()
+			r.UID = f.num64()
 			return 1
 		case "part":
 			r.Part = int(f.num32())
@@ -141,7 +141,7 @@ func (f *fields) part(r *Body) {
 // between them.
 type place struct {
 	folder, target  string
-	validity, uid   uint32
+	validity, uid   uint64
 	reason, comment string
 }
 
@@ -160,10 +160,10 @@ func (f *fields) place(kind string) (p place) {
 			p.target = f.str()
 			return 1
 		case n == "uidvalidity" && source:
-			p.validity = f.num32()
+			p.validity = f.num64()
 			return 2
 		case n == "uid" && source && !folder:
-			p.uid = f.num32()
+			p.uid = f.num64()
 			return 3
 		case n == "reason" && told:
 			p.reason = f.str()
@@ -195,16 +195,16 @@ func (f *fields) deletion(r *Delete) {
 			r.Target = f.str()
 			return 0
 		case "target_uidvalidity":
-			r.TargetUIDValidity = f.num32()
+			r.TargetUIDValidity = f.num64()
 			return 1
 		case "target_uid":
-			r.TargetUID = f.num32()
+			r.TargetUID = f.num64()
 			return 2
 		case "key":
 			r.Key = f.str()
 			return 3
 		case "copy_of":
-			r.CopyOf = f.num32()
+			r.CopyOf = f.num64()
 			return 4
 		case "sha256":
 			r.SHA256 = f.digest()
@@ -225,10 +225,10 @@ func (f *fields) rmdir(r *Rmdir) {
 			r.Target = f.str()
 			return 0
 		case "target_uidvalidity":
-			r.TargetUIDValidity = f.num32()
+			r.TargetUIDValidity = f.num64()
 			return 1
 		case "target_uidnext":
-			r.TargetUIDNext = f.num32()
+			r.TargetUIDNext = f.num64()
 			return 2
 		case "messages":
 			r.Messages = f.num32()
@@ -249,19 +249,19 @@ func (f *fields) flagChange(r *FlagChange) {
 			r.Folder = f.str()
 			return 0
 		case "uidvalidity":
-			r.UIDValidity = f.num32()
+			r.UIDValidity = f.num64()
 			return 1
 		case "uid":
-			r.UID = f.num32()
+			r.UID = f.num64()
 			return 2
 		case "target":
 			r.Target = f.str()
 			return 3
 		case "target_uidvalidity":
-			r.TargetUIDValidity = f.num32()
+			r.TargetUIDValidity = f.num64()
 			return 4
 		case "target_uid":
-			r.TargetUID = f.num32()
+			r.TargetUID = f.num64()
 			return 5
 		case "add":
 			r.Add = f.list()

@@ -116,10 +116,10 @@ func (f *fields) folder(r *Folder) {
 			r.Subscribed = f.boolean()
 			return 3
 		case "uidvalidity":
-			r.UIDValidity = f.num32()
+			r.UIDValidity = f.num64()
 			return 4
 		case "uidnext":
-			r.UIDNext = f.num32()
+			r.UIDNext = f.num64()
 			return 5
 		case "highestmodseq":
 			r.HighestModSeq = f.str()
@@ -134,10 +134,10 @@ func (f *fields) folder(r *Folder) {
 			r.Target = f.str()
 			return 9
 		case "target_uidvalidity":
-			r.TargetUIDValidity = f.num32()
+			r.TargetUIDValidity = f.num64()
 			return 10
 		case "target_uidnext":
-			r.TargetUIDNext = f.num32()
+			r.TargetUIDNext = f.num64()
 			return 11
 		case "namespace":
 			r.Namespace = f.str()
@@ -146,7 +146,7 @@ func (f *fields) folder(r *Folder) {
 			r.Biggest = f.num()
 			return 13
 		case "biggest_uid":
-			r.BiggestUID = f.num32()
+			r.BiggestUID = f.num64()
 			return 14
 		case "oldest":
 			r.Oldest = f.str()

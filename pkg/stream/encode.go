@@ -88,11 +88,11 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	o.list("attributes", r.Attributes)
 	o.flag("subscribed", r.Subscribed)
 	o.opt("namespace", r.Namespace)
-	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num64("uidvalidity", r.UIDValidity)
 	if r.Unstable {
 		o.flag("uidvalidity_unstable", true)
 	}
-	o.num("uidnext", int64(r.UIDNext))
+	o.num64("uidnext", r.UIDNext)
 	o.opt("highestmodseq", r.HighestModSeq)
 	o.num("messages", int64(r.Messages))
 	o.opt("uids", r.UIDs)
@@ -101,7 +101,7 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	}
 	if r.BiggestUID != 0 {
 		o.num("biggest", r.Biggest)
-		o.num("biggest_uid", int64(r.BiggestUID))
+		o.num64("biggest_uid", r.BiggestUID)
 	}
 	o.opt("oldest", r.Oldest)
 	o.opt("newest", r.Newest)
@@ -117,8 +117,8 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	}
 	o.opt("target", r.Target)
 	if r.Target != "" && r.TargetUIDValidity != 0 {
-		o.num("target_uidvalidity", int64(r.TargetUIDValidity))
-		o.num("target_uidnext", int64(r.TargetUIDNext))
+		o.num64("target_uidvalidity", r.TargetUIDValidity)
+		o.num64("target_uidnext", r.TargetUIDNext)
 	}
 	o.extra(r.Extra)
 	return o.done()
@@ -127,8 +127,8 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 func (r *Message) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "message")
 	o.str("folder", r.Folder)
-	o.num("uidvalidity", int64(r.UIDValidity))
-	o.num("uid", int64(r.UID))
+	o.num64("uidvalidity", r.UIDValidity)
+	o.num64("uid", r.UID)
 	o.opt("change", r.Change)
 	o.opt("target", r.Target)
 	o.str("key", r.Key)
@@ -176,7 +176,7 @@ func (o *object) tie(t *Tie) {
 func (r *Body) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "body")
 	o.str("folder", r.Folder)
-	o.num("uid", int64(r.UID))
+	o.num64("uid", r.UID)
 	o.num("part", int64(r.Part))
 	o.num("parts", int64(r.Parts))
 	o.extra(r.Extra)
@@ -187,8 +187,8 @@ func (r *Body) appendTo(b []byte) ([]byte, int) {
 func (r *Failed) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "failed")
 	o.str("folder", r.Folder)
-	o.optNum("uidvalidity", int64(r.UIDValidity))
-	o.optNum("uid", int64(r.UID))
+	o.optNum64("uidvalidity", r.UIDValidity)
+	o.optNum64("uid", r.UID)
 	o.str("reason", string(r.Reason))
 	o.opt("text", r.Text)
 	o.extra(r.Extra)
@@ -198,8 +198,8 @@ func (r *Failed) appendTo(b []byte) ([]byte, int) {
 func (r *Gone) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "gone")
 	o.str("folder", r.Folder)
-	o.num("uidvalidity", int64(r.UIDValidity))
-	o.num("uid", int64(r.UID))
+	o.num64("uidvalidity", r.UIDValidity)
+	o.num64("uid", r.UID)
 	o.extra(r.Extra)
 	return o.done()
 }
@@ -207,7 +207,7 @@ func (r *Gone) appendTo(b []byte) ([]byte, int) {
 func (r *Vanished) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "vanished")
 	o.str("folder", r.Folder)
-	o.num("uidvalidity", int64(r.UIDValidity))
+	o.num64("uidvalidity", r.UIDValidity)
 	o.extra(r.Extra)
 	return o.done()
 }
@@ -215,8 +215,8 @@ func (r *Vanished) appendTo(b []byte) ([]byte, int) {
 func (r *Skipped) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "skipped")
 	o.str("folder", r.Folder)
-	o.num("uidvalidity", int64(r.UIDValidity))
-	o.num("uid", int64(r.UID))
+	o.num64("uidvalidity", r.UIDValidity)
+	o.num64("uid", r.UID)
 	o.str("reason", string(r.Reason))
 	o.opt("text", r.Text)
 	o.extra(r.Extra)
@@ -242,10 +242,10 @@ func (r *Subscribe) appendTo(b []byte) ([]byte, int) {
 func (r *Delete) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "delete")
 	o.str("target", r.Target)
-	o.num("target_uidvalidity", int64(r.TargetUIDValidity))
-	o.num("target_uid", int64(r.TargetUID))
+	o.num64("target_uidvalidity", r.TargetUIDValidity)
+	o.num64("target_uid", r.TargetUID)
 	o.str("key", r.Key)
-	o.optNum("copy_of", int64(r.CopyOf))
+	o.optNum64("copy_of", r.CopyOf)
 	o.extra(r.Extra)
 	o.opt("sha256", r.SHA256)
 	return o.done()
@@ -254,8 +254,8 @@ func (r *Delete) appendTo(b []byte) ([]byte, int) {
 func (r *Rmdir) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "rmdir")
 	o.str("target", r.Target)
-	o.num("target_uidvalidity", int64(r.TargetUIDValidity))
-	o.num("target_uidnext", int64(r.TargetUIDNext))
+	o.num64("target_uidvalidity", r.TargetUIDValidity)
+	o.num64("target_uidnext", r.TargetUIDNext)
 	o.num("messages", int64(r.Messages))
 	o.extra(r.Extra)
 	return o.done()
@@ -264,11 +264,11 @@ func (r *Rmdir) appendTo(b []byte) ([]byte, int) {
 func (r *FlagChange) appendTo(b []byte) ([]byte, int) {
 	o := open(b, "flags")
 	o.str("folder", r.Folder)
-	o.num("uidvalidity", int64(r.UIDValidity))
-	o.num("uid", int64(r.UID))
+	o.num64("uidvalidity", r.UIDValidity)
+	o.num64("uid", r.UID)
 	o.str("target", r.Target)
-	o.num("target_uidvalidity", int64(r.TargetUIDValidity))
-	o.num("target_uid", int64(r.TargetUID))
+	o.num64("target_uidvalidity", r.TargetUIDValidity)
+	o.num64("target_uid", r.TargetUID)
 	if len(r.Add) > 0 {
 		o.list("add", r.Add)
 	}

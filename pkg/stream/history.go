@@ -23,8 +23,8 @@ type History struct {
 // past is what was said of a folder; streams are counted from 1.
 type past struct {
 	vanished int            // the last stream that says so
-	gone     map[uint32]int // by UID, the last stream that says so
-	flags    map[uint32]change
+	gone     map[uint64]int // by UID, the last stream that says so
+	flags    map[uint64]change
 }
 
 // change is the last word on a message's flags.
@@ -90,18 +90,18 @@ func (h *History) note(b *Begin, stream int, rec Record) {
 		}
 	case *Vanished:
 		p := h.place(b, r.Folder, r.UIDValidity)
-		*p = past{vanished: stream, gone: map[uint32]int{}, flags: map[uint32]change{}}
+		*p = past{vanished: stream, gone: map[uint64]int{}, flags: map[uint64]change{}}
 		if f := h.folder(b, r.Folder); f.stream < stream {
 			f.gone = true
 		}
 	}
 }
 
-func (h *History) place(b *Begin, folder string, validity uint32) *past {
+func (h *History) place(b *Begin, folder string, validity uint64) *past {
 	at := identity{b.Account(), folder, validity}
 	p := h.places[at]
 	if p == nil {
-		p = &past{gone: map[uint32]int{}, flags: map[uint32]change{}}
+		p = &past{gone: map[uint64]int{}, flags: map[uint64]change{}}
 		h.places[at] = p
 	}
 	return p
@@ -139,7 +139,7 @@ type fold struct {
 	at     *past // of the last message
 	where  identity
 	hidden bool   // the last message is left out, and so are its parts
-	open   uint32 // its UID, while parts are to come
+	open   uint64 // its UID, while parts are to come
 }
 
 // record returns a record as it is in the end, or nil for one that is not.

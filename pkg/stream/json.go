@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 )
 
 // The JSON of this file is canonical on the way out, which is what `jq -c .`
@@ -120,6 +122,19 @@ func (o *object) opt(name, v string) {
 func (o *object) num(name string, v int64) {
 	o.name(name)
 	o.b = strconv.AppendInt(o.b, v, 10)
+}
+
+// num64 writes a number of 64 bits, such as a UID.
+func (o *object) num64(name string, v uint64) {
+	o.name(name)
+	o.b = jsonnum.Append(o.b, v)
+}
+
+// optNum64 writes one unless it is zero.
+func (o *object) optNum64(name string, v uint64) {
+	if v != 0 {
+		o.num64(name, v)
+	}
 }
 
 // optNum writes a number unless it is zero.

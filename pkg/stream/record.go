@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 )
 
 // Format is the value of begin's format field, and Version the only value of
@@ -21,7 +22,7 @@ const (
 	MaxContents = 32 << 20 // all folder records of a stream, which every reader holds
 	PartSize    = 1 << 20  // octets of a message in one body part; a larger message has parts
 	maxDepth    = 64       // nesting of JSON values
-	maxNumber   = 1<<53 - 1
+	maxNumber   = jsonnum.Max
 )
 
 // Content says how much of each message a stream carries.
@@ -98,23 +99,23 @@ type Folder struct {
 	Attributes    []string // RFC 9051 section 7.3.1, SPECIAL-USE among them; sorted
 	Subscribed    bool
 	Namespace     string // whose folder it is: "other" or "shared", "" for the account's own
-	UIDValidity   uint32
+	UIDValidity   uint64
 	Unstable      bool   // UIDVALIDITY is another at each look: a UID is trusted together with its key only
-	UIDNext       uint32 // a message at or above it belongs to the next run
+	UIDNext       uint64 // a message at or above it belongs to the next run
 	HighestModSeq string // decimal; a string because it may exceed 2^53
 	Messages      uint32
 	UIDs          string  // in a delta: those that its base has, a set as in ParseUIDs, or ""
 	Octets        int64   // -1: not asked for
 	Biggest       int64   // octets of the largest message, with BiggestUID
-	BiggestUID    uint32  // 0: not asked for, or there is none
+	BiggestUID    uint64  // 0: not asked for, or there is none
 	Oldest        string  // INTERNALDATE of the first message to arrive, RFC 3339, or ""
 	Newest        string  // and of the last
 	ACL           []Grant // sorted by identifier; nil: not asked for
 
 	// In a plan.
 	Target            string // the destination folder
-	TargetUIDValidity uint32 // 0: it does not exist yet
-	TargetUIDNext     uint32
+	TargetUIDValidity uint64 // 0: it does not exist yet
+	TargetUIDNext     uint64
 	Extra             []byte
 }
 
@@ -142,8 +143,8 @@ func (f *Folder) View() int {
 // Message is one message of a folder, with its body where the stream has it.
 type Message struct {
 	Folder       string
-	UIDValidity  uint32
-	UID          uint32
+	UIDValidity  uint64
+	UID          uint64
 	Change       string // in a delta: ChangeFlags for a message that its base has, else ""
 	Target       string // in a plan: the destination folder
 	Key          string
@@ -209,7 +210,7 @@ type Tie struct {
 // Body is one part of a message larger than PartSize.
 type Body struct {
 	Folder string
-	UID    uint32
+	UID    uint64
 	Part   int // from 1
 	Parts  int
 	SHA256 string // in the last part: hex, of the whole message
@@ -252,8 +253,8 @@ const ReasonDouble Reason = "double"
 // Failed is a message, or with UID 0 a folder, that could not be had.
 type Failed struct {
 	Folder      string
-	UIDValidity uint32
-	UID         uint32
+	UIDValidity uint64
+	UID         uint64
 	Reason      Reason
 	Text        string // the server's own words
 	Extra       []byte
@@ -263,8 +264,8 @@ type Failed struct {
 // the base was made.
 type Gone struct {
 	Folder      string
-	UIDValidity uint32
-	UID         uint32
+	UIDValidity uint64
+	UID         uint64
 	Extra       []byte
 }
 
@@ -272,7 +273,7 @@ type Gone struct {
 // and the account has no more: none of its messages is there.
 type Vanished struct {
 	Folder      string
-	UIDValidity uint32
+	UIDValidity uint64
 	Extra       []byte
 }
 
@@ -280,8 +281,8 @@ type Vanished struct {
 // takes a look at its octets to know.
 type Skipped struct {
 	Folder      string
-	UIDValidity uint32
-	UID         uint32
+	UIDValidity uint64
+	UID         uint64
 	Reason      Reason
 	Text        string // for people
 	Extra       []byte
@@ -305,10 +306,10 @@ type Subscribe struct {
 // the one that was seen.
 type Delete struct {
 	Target            string
-	TargetUIDValidity uint32
-	TargetUID         uint32
+	TargetUIDValidity uint64
+	TargetUID         uint64
 	Key               string // of the message that is there
-	CopyOf            uint32 // UID of a message of the same key in the same folder, which must be there and stays; or 0
+	CopyOf            uint64 // UID of a message of the same key in the same folder, which must be there and stays; or 0
 	SHA256            string // hex, of its octets there, or ""
 	Extra             []byte
 }
@@ -317,8 +318,8 @@ type Delete struct {
 // seen.
 type Rmdir struct {
 	Target            string
-	TargetUIDValidity uint32
-	TargetUIDNext     uint32
+	TargetUIDValidity uint64
+	TargetUIDNext     uint64
 	Messages          uint32 // it holds, and they go with it
 	Extra             []byte
 }
@@ -327,11 +328,11 @@ type Rmdir struct {
 // away, for those of its source.
 type FlagChange struct {
 	Folder            string // of the source
-	UIDValidity       uint32
-	UID               uint32
+	UIDValidity       uint64
+	UID               uint64
 	Target            string
-	TargetUIDValidity uint32
-	TargetUID         uint32
+	TargetUIDValidity uint64
+	TargetUID         uint64
 	Add, Remove       []string // sorted; one at least
 	Extra             []byte
 }

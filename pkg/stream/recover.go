@@ -31,7 +31,7 @@ type Recovered struct {
 type Progress struct {
 	Messages int64  // message, gone and failed records
 	Gone     int64  // of these
-	LastUID  uint32 // the highest of them, and of skipped records
+	LastUID  uint64 // the highest of them, and of skipped records
 	LastKey  string // of the message with this UID, "" if none was written
 }
 
@@ -184,7 +184,7 @@ func (c *recovery) note(r Record) {
 	}
 }
 
-func (c *recovery) step(folder string, uid uint32, more Progress) {
+func (c *recovery) step(folder string, uid uint64, more Progress) {
 	p := c.done[folder]
 	if uid >= p.LastUID {
 		p.LastUID, p.LastKey = uid, more.LastKey

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 )
 
 // scanner reads one JSON text. Its first error sticks and ends every loop.
@@ -165,7 +166,22 @@ func (s *scanner) num() int64 {
 	return v
 }
 
-// num32 reads an unsigned number of 32 bits, such as a UID.
+// num64 reads an unsigned number of 64 bits, such as a UID: one from 2^53 on is a
+// string of digits.
+func (s *scanner) num64() uint64 {
+	if s.peek() != '"' {
+		return uint64(s.num())
+	}
+	start := s.i
+	n, ok := jsonnum.Parse(s.token(), true)
+	if !ok && s.err == nil {
+		s.i = start
+		s.syntax()
+	}
+	return n
+}
+
+// num32 reads an unsigned number of 32 bits, such as a count.
 func (s *scanner) num32() uint32 {
 	v := s.num()
 	if v > 1<<32-1 {

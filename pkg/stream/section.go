@@ -52,8 +52,8 @@ type counts struct {
 // parts is where a message with body parts stands.
 type parts struct {
 	folder    string
-	validity  uint32
-	uid       uint32
+	validity  uint64
+	uid       uint64
 	next, all int
 	size      int64
 

@@ -15,20 +15,20 @@ type Seen struct {
 	last    *seenFolder
 	where   identity
 	sum     *[8]byte // of the last message, for when its parts have come
-	fresh   uint32   // its UID, if it had not come before, else 0
+	fresh   uint64   // its UID, if it had not come before, else 0
 }
 
 // identity is what a UID means something in.
 type identity struct {
 	account  account.Account
 	folder   string
-	validity uint32
+	validity uint64
 }
 
 type seenFolder struct {
-	uids []uint32 // ascending
+	uids []uint64 // ascending
 	sums [][8]byte
-	late map[uint32]*[8]byte // came out of order
+	late map[uint64]*[8]byte // came out of order
 }
 
 // Again tells whether a message of the stream that b began has come before.
@@ -43,7 +43,7 @@ func (s *Seen) Again(b *Begin, m *Message) (bool, error) {
 		s.sum = &f.sums[i]
 	} else if s.sum = f.late[m.UID]; s.sum == nil {
 		if f.late == nil {
-			f.late = map[uint32]*[8]byte{}
+			f.late = map[uint64]*[8]byte{}
 		}
 		s.sum, again = &[8]byte{}, false
 		f.late[m.UID] = s.sum
@@ -87,7 +87,7 @@ func (s *Seen) Forget() {
 }
 
 // compare holds a sha256, if there is one, against the one known before.
-func (s *Seen) compare(folder string, uid uint32, digest string) error {
+func (s *Seen) compare(folder string, uid uint64, digest string) error {
 	var sum, unknown [8]byte
 	if len(digest) == 64 {
 		hex.Decode(sum[:], []byte(digest[:16]))

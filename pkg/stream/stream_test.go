@@ -47,7 +47,7 @@ func writeSample(t testing.TB, opt WriterOptions, bodies [][]byte) []byte {
 	must(w.Write(&Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 7, UIDNext: 100, Messages: uint32(len(bodies)), Octets: -1, HighestModSeq: "18446744073709551615"}))
 	must(w.Write(&Folder{Name: "Entwürfe", Delimiter: "/", UIDValidity: 8, UIDNext: 1, Octets: 0}))
 	for i, b := range bodies {
-		m := &Message{Folder: "INBOX", UIDValidity: 7, UID: uint32(i + 1), Key: "recipe:00", Flags: []string{`\Seen`}, InternalDate: "2020-01-02T03:04:05+02:00", Header: []byte(`{"Subject":"hi"}`)}
+		m := &Message{Folder: "INBOX", UIDValidity: 7, UID: uint64(i + 1), Key: "recipe:00", Flags: []string{`\Seen`}, InternalDate: "2020-01-02T03:04:05+02:00", Header: []byte(`{"Subject":"hi"}`)}
 		if len(b) <= PartSize {
 			m.SetBody(b)
 			must(w.Write(m))

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -11,7 +12,7 @@ const maxUIDs = 1 << 23
 
 // FormatUIDs writes ascending UIDs as the sequence-set of RFC 9051 that has
 // the fewest ranges, such as 1:4,7.
-func FormatUIDs(uids []uint32) string {
+func FormatUIDs(uids []uint64) string {
 	var b []byte
 	for i := 0; i < len(uids); {
 		first := uids[i]
@@ -22,35 +23,35 @@ func FormatUIDs(uids []uint32) string {
 		if len(b) > 0 {
 			b = append(b, ',')
 		}
-		if b = strconv.AppendUint(b, uint64(first), 10); last > first {
-			b = strconv.AppendUint(append(b, ':'), uint64(last), 10)
+		if b = strconv.AppendUint(b, first, 10); last > first {
+			b = strconv.AppendUint(append(b, ':'), last, 10)
 		}
 	}
 	return string(b)
 }
 
 // ParseUIDs reads what FormatUIDs writes. An error is damage to the stream.
-func ParseUIDs(text string) ([]uint32, error) {
+func ParseUIDs(text string) ([]uint64, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var uids []uint32
+	var uids []uint64
 	next := uint64(1)
 	for piece := range strings.SplitSeq(text, ",") {
 		from, to, ranged := strings.Cut(piece, ":")
-		first, err := strconv.ParseUint(from, 10, 32)
+		first, err := strconv.ParseUint(from, 10, 64)
 		last := first
 		if err == nil && ranged {
-			last, err = strconv.ParseUint(to, 10, 32)
+			last, err = strconv.ParseUint(to, 10, 64)
 		}
 		switch {
-		case err != nil || first < next || last < first:
+		case err != nil || first < next || last < first || last == math.MaxUint64:
 			return nil, fault(Corrupt, errors.New("the uids of a folder are no ascending set"))
 		case uint64(len(uids))+last-first >= maxUIDs:
 			return nil, fault(Limit, errors.New("a folder whose uids are too many"))
 		}
 		for uid := first; uid <= last; uid++ {
-			uids = append(uids, uint32(uid))
+			uids = append(uids, uid)
 		}
 		next = last + 1
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -141,6 +142,15 @@ func message(uid int, octets string) string {
 	return messageWith("INBOX", 7, uid, len(octets), `,"sha256":"`+sha(octets)+`",`+bodyOf(octets))
 }
 
+// wide returns a message whose UIDVALIDITY has 64 bits.
+func wide(uid uint64, octets string) string {
+	digits := strconv.FormatUint(uid, 10)
+	if uid >= 1<<53 {
+		digits = `"` + digits + `"`
+	}
+	return strings.Replace(message(1, octets), `"uidvalidity":7,"uid":1`, `"uidvalidity":"18446744073709551615","uid":`+digits, 1)
+}
+
 // partsOf returns a message in parts which end at cuts.
 func partsOf(uid int, octets string, cuts ...int) []string {
 	n := len(cuts) + 1
@@ -180,20 +190,22 @@ func hashOf(lines []string) string {
 
 // endOf returns the end record that fits the lines.
 func endOf(lines ...string) string {
-	var emitted, gone, failed, folders, skipped, octets, open, size, unknown, differ int64
+	var emitted, gone, failed, folders, skipped, octets, size, unknown, differ int64
+	open := json.Number("0")
 	for _, l := range lines {
 		var r struct {
-			Type                   string
-			UID, Size, Parts, Part int64
-			Unknown                any
-			Claim                  any `json:"rfc822_size"`
+			Type              string
+			UID               json.Number
+			Size, Parts, Part int64
+			Unknown           any
+			Claim             any `json:"rfc822_size"`
 		}
 		if err := json.Unmarshal([]byte(l), &r); err != nil {
 			panic(err)
 		}
 		switch {
 		case r.Type == "message":
-			emitted, octets, open, size = emitted+1, octets+r.Size, 0, r.Size
+			emitted, octets, open, size = emitted+1, octets+r.Size, "0", r.Size
 			if list, ok := r.Unknown.([]any); ok && len(list) > 0 {
 				unknown++
 			}
@@ -204,19 +216,19 @@ func endOf(lines ...string) string {
 				open = r.UID
 			}
 		case r.Type == "body" && r.Part == r.Parts:
-			open = 0
+			open = "0"
 		case r.Type == "gone":
 			gone++
 		case r.Type == "skipped":
 			skipped++
-		case r.Type == "failed" && r.UID == 0:
+		case r.Type == "failed" && (r.UID == "" || r.UID == "0"):
 			folders++
 		case r.Type == "failed":
 			failed++
 			if open == r.UID {
 				emitted, octets = emitted-1, octets-size
 			}
-			open = 0
+			open = "0"
 		}
 	}
 	more := ""

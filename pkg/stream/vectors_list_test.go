@@ -103,7 +103,12 @@ func (l *list) records() {
 	l.ok("folder-empty", "folders without messages", whole(begin, folderRec("INBOX", 7, 0), folderRec("Entwürfe", 8, 0)))
 	odd := "a\"b\\c\x01\x7f\n€\u202e😀"
 	l.ok("folder-name", "a name with everything that is escaped, and what is not", whole(begin, folderRec(odd, 9, 1), messageWith(odd, 9, 1, 2, `,"sha256":"`+sha("hi")+`","body":"hi"`)), "hi")
-	l.ok("folder-fields", "every field of a folder record", whole(begin, `{"type":"folder","name":"Sent","delimiter":"/","attributes":["\\HasNoChildren","\\Sent"],"subscribed":false,"uidvalidity":4294967295,"uidnext":4294967295,"highestmodseq":"18446744073709551615","messages":0,"octets":9007199254740991}`))
+	l.ok("folder-fields", "every field of a folder record", whole(begin, `{"type":"folder","name":"Sent","delimiter":"/","attributes":["\\HasNoChildren","\\Sent"],"subscribed":false,"uidvalidity":4294967295,"uidnext":9007199254740991,"highestmodseq":"18446744073709551615","messages":0,"octets":9007199254740991}`))
+	l.ok("uid-64-bits", "UIDs and UIDVALIDITY of more than 32 bits: numbers, and from 2^53 on strings", whole(begin,
+		`{"type":"folder","name":"INBOX","delimiter":"/","attributes":[],"subscribed":true,"uidvalidity":"18446744073709551615","uidnext":"18446744073709551615","messages":4}`,
+		wide(1, "one"), wide(1<<32, "two"), wide(1<<53-1, "three"), wide(1<<53, "four"), wide(1<<64-2, "five"),
+		`{"type":"gone","folder":"INBOX","uidvalidity":"18446744073709551615","uid":"18446744073709551613"}`,
+		`{"type":"failed","folder":"INBOX","uidvalidity":"18446744073709551615","uid":"18446744073709551612","reason":"refused"}`), "one", "two", "three", "four", "five")
 	l.ok("folder-surveyed", "a folder of another user, with its sizes and its access control list; one that nobody has rights on", whole(begin,
 		`{"type":"folder","name":"user.ann","delimiter":".","attributes":[],"subscribed":true,"namespace":"other","uidvalidity":7,"uidnext":9,"messages":2,"octets":1200,"biggest":700,"biggest_uid":4,"oldest":"2020-01-02T03:04:05+02:00","newest":"2021-01-02T03:04:05+00:00","acl":{"-bob":"w","ann":"lrswipkxteacd","anyone":"lr"}}`,
 		`{"type":"folder","name":"Public","delimiter":".","attributes":[],"subscribed":false,"namespace":"shared","uidvalidity":7,"uidnext":9,"messages":0,"octets":0,"acl":{}}`))
@@ -375,7 +380,11 @@ func (l *list) values() {
 	bad("number-exponent", "written as such", swap(`"size":3`, `"size":3e0`))
 	bad("number-string", "and no strings", swap(`"size":3`, `"size":"3"`))
 	bad("uid-0", "a UID is not zero", swap(`"uid":1`, `"uid":0`))
-	bad("uid-33-bits", "nor above 32 bits", swap(`"uid":1`, `"uid":4294967296`))
+	bad("uid-above-2-53", "a UID that jq would change is a string", swap(`"uid":1`, `"uid":9007199254740992`))
+	bad("uid-string", "and no other UID is", swap(`"uid":1`, `"uid":"9007199254740991"`))
+	bad("uid-string-zero", "its digits begin with none that is not needed", swap(`"uid":1`, `"uid":"09007199254740992"`))
+	bad("uid-65-bits", "and are no more than 64 bits hold", swap(`"uid":1`, `"uid":"18446744073709551616"`))
+	bad("messages-33-bits", "counts have 32 bits", strings.Replace(folderRec("x", 8, 0), `"messages":0`, `"messages":4294967296`, 1))
 	bad("null", "no known field is null", swap(`"flags":["\\Seen"]`, `"flags":null`))
 	bad("flags-numbers", "flags are strings", swap(`"flags":["\\Seen"]`, `"flags":[1]`))
 	bad("boolean-number", "a boolean is one", swap(`"size":3`, `"size":3,"twin":1`))

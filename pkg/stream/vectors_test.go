@@ -268,7 +268,7 @@ func readState(octets []byte, edited bool) (string, error) {
 	type message struct {
 		account       account.Account
 		folder        string
-		validity, uid uint32
+		validity, uid uint64
 	}
 	flags, since := map[message]string{}, map[message]int{} // the later ones, of which stream
 	streams := 0

@@ -21,7 +21,7 @@ func packed(t *testing.T, n int) []byte {
 	w := NewWriter(&out, WriterOptions{Level: Fastest})
 	records := []Record{&Begin{Content: Headers, Key: "message-id,date"}, &Folder{Name: "INBOX", Messages: uint32(n), Octets: -1}}
 	for i := range n {
-		records = append(records, &Message{Folder: "INBOX", UIDValidity: 1, UID: uint32(i + 1), Key: "recipe:00000000000000000000000000000001", InternalDate: "2020-01-02T03:04:05Z"})
+		records = append(records, &Message{Folder: "INBOX", UIDValidity: 1, UID: uint64(i + 1), Key: "recipe:00000000000000000000000000000001", InternalDate: "2020-01-02T03:04:05Z"})
 	}
 	for _, r := range records {
 		if err := w.Write(r); err != nil {

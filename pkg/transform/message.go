@@ -20,8 +20,8 @@ type Origin struct {
 	User, Host   string // of the source
 	Folder       string
 	Target       string // the destination folder
-	UIDValidity  uint32
-	UID          uint32
+	UIDValidity  uint64
+	UID          uint64
 	InternalDate string // RFC 3339, or ""
 }
 

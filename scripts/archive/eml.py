@@ -1,9 +1,9 @@
 """One file a message, octet by octet, in one directory a folder; index.ndjson beside them says what the octets do not."""
-import json, os, zlib
+import json, os, re, zlib
 
 import line_ends, mail_dates, mail_files, mail_names
 from read_stream import MAX_LINE
-from write_stream import canonical
+from write_stream import canonical, number64
 
 INDEX = "index.ndjson"
 
@@ -28,6 +28,7 @@ class Writer:
         date = mail_dates.seconds(mail_dates.of_record(record))
         mail_files.write(os.path.join(self.root, path), line_ends.chunks(octets), date)
         told = {name: record[name] for name in ("folder", "uidvalidity", "uid", "flags", "internaldate", "size", "rfc822_size", "unknown", "sha256") if name in record}
+        told.update((name, number64(told[name])) for name in ("uidvalidity", "uid"))
         self.index.write(canonical(dict(file=path, **told, header=dict(record.get("header", [])))) + b"\n")
 
     def finish(self):
@@ -60,6 +61,7 @@ def read_index(root):
             for line in iter(lambda: f.readline(MAX_LINE), b""):
                 entry = json.loads(line)
                 if is_sound(entry):
+                    entry.update((name, int(entry[name])) for name in ("uid", "uidvalidity"))
                     index[entry["file"]] = entry
     except (OSError, ValueError, RecursionError):
         pass
@@ -69,7 +71,9 @@ def read_index(root):
 def is_sound(entry):
     """Tells whether a line of the index is one that Writer could have written."""
     def number(name):
-        return isinstance(entry.get(name), int) and 0 < entry[name] < 2**32
+        told = entry.get(name)
+        digits = isinstance(told, str) and re.fullmatch("[1-9][0-9]{15,19}", told)
+        return (type(told) is int or digits) and 0 < int(told) < 2**64 - 1
     def words(name):
         return isinstance(entry.get(name, []), list) and all(isinstance(word, str) for word in entry.get(name, []))
     return isinstance(entry, dict) and isinstance(entry.get("file"), str) and number("uid") and number("uidvalidity") and isinstance(entry.get("size"), int) \

@@ -82,7 +82,7 @@ class Writer:
             if box.keywords:
                 mail_files.write_lines(os.path.join(box.path, "dovecot-keywords"), ("%d %s" % pair for pair in enumerate(box.keywords)))
             uids = sorted(box.uids)
-            if box.uidvalidity and len(dict(uids)) == len(uids):
+            if box.uidvalidity and len(dict(uids)) == len(uids) and max(box.uidvalidity, uids[-1][0] + 2**24) < 2**32:
                 head = "3 V%d N%d" % (box.uidvalidity, uids[-1][0] + 1)
                 mail_files.write_lines(os.path.join(box.path, "dovecot-uidlist"), [head] + ["%d :%s" % pair for pair in uids])
         mail_files.write_lines(os.path.join(self.root, "subscriptions"), self.subscribed)

@@ -11,21 +11,21 @@ the sha256 over their octets in order. It ends with 0 if all are whole and with
 import base64, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile, threading
 
 MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
-# Known fields by type: s string, n number, u 32 bits, h sha256, b boolean, l list of strings, p port, o object, t object of strings.
+# Known fields by type: s string, n number, u 32 bits, i 64 bits (from 2^53 on a string of digits), h sha256, b boolean, l list of strings, p port, o object, t object of strings.
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s port:p prefix:s delimiter:s target_user:s target_host:s target_port:p key:s filters:l labels:t base:s spec:s",
-    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:u uidvalidity_unstable:b uidnext:u highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:u oldest:s newest:s acl:t target:s target_uidvalidity:u target_uidnext:u",
-    "message": "folder:s uidvalidity:u uid:u change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
-    "body": "folder:s uid:u part:u parts:u sha256:h body:s body_base64:s",
-    "failed": "folder:s uidvalidity:u uid:u reason:s text:s",
-    "gone": "folder:s uidvalidity:u uid:u",
-    "vanished": "folder:s uidvalidity:u",
-    "skipped": "folder:s uidvalidity:u uid:u reason:s text:s",
+    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:i uidvalidity_unstable:b uidnext:i highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:i oldest:s newest:s acl:t target:s target_uidvalidity:i target_uidnext:i",
+    "message": "folder:s uidvalidity:i uid:i change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
+    "body": "folder:s uid:i part:u parts:u sha256:h body:s body_base64:s",
+    "failed": "folder:s uidvalidity:i uid:i reason:s text:s",
+    "gone": "folder:s uidvalidity:i uid:i",
+    "vanished": "folder:s uidvalidity:i",
+    "skipped": "folder:s uidvalidity:i uid:i reason:s text:s",
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
-    "delete": "target:s target_uidvalidity:u target_uid:u key:s copy_of:u sha256:h",
-    "rmdir": "target:s target_uidvalidity:u target_uidnext:u messages:u",
-    "flags": "folder:s uidvalidity:u uid:u target:s target_uidvalidity:u target_uid:u add:l remove:l",
+    "delete": "target:s target_uidvalidity:i target_uid:i key:s copy_of:i sha256:h",
+    "rmdir": "target:s target_uidvalidity:i target_uidnext:i messages:u",
+    "flags": "folder:s uidvalidity:i uid:i target:s target_uidvalidity:i target_uid:i add:l remove:l",
     "end": "listed:n present:n present_by_key:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n left_out:n skipped:n flag_changes:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
@@ -105,9 +105,12 @@ def texts(value):
 
 def typed(kind, value):
     """Returns a known field's value, which has the kind."""
-    if kind in "nup":
+    if kind == "i" and is_text(value):
+        need(re.fullmatch("[1-9][0-9]{15,19}", value) and 2**53 <= int(value) < 2**64)
+        return int(value)
+    if kind in "nuip":
         need(isinstance(value, Number) and re.fullmatch("0|[1-9][0-9]{0,15}", value))
-        need((kind == "p") <= int(value) <= {"n": 2**53 - 1, "u": 2**32 - 1, "p": 2**16 - 1}[kind])
+        need((kind == "p") <= int(value) <= {"n": 2**53 - 1, "u": 2**32 - 1, "i": 2**53 - 1, "p": 2**16 - 1}[kind])
         return int(value)
     need({"s": is_text(value), "h": is_text(value) and re.fullmatch("[0-9a-f]{64}", value), "b": isinstance(value, bool), "l": type(value) is list and all(map(is_text, value)), "o": isinstance(value, Pairs),
           "t": isinstance(value, Pairs) and all(is_text(v) for _, v in value)}[kind])

@@ -21,12 +21,12 @@ class Writer:
 
     def folder(self, name, delimiter, subscribed, uidvalidity, uidnext, messages):
         self.write({"type": "folder", "name": name, "delimiter": delimiter, "attributes": [], "subscribed": subscribed,
-                    "uidvalidity": uidvalidity, "uidnext": uidnext, "messages": messages})
+                    "uidvalidity": number64(uidvalidity), "uidnext": number64(uidnext), "messages": messages})
 
     def message(self, folder, uidvalidity, uid, flags, internaldate, unknown, rfc822_size, header, f):
         """Writes a message with that Header, whose octets are those of the file f; rfc822_size is None, or what its server says of its size."""
         size, sha256 = measure(f)
-        record = {"type": "message", "folder": folder, "uidvalidity": uidvalidity, "uid": uid, "key": header.key(f), "flags": sorted(set(flags), key=str.encode),
+        record = {"type": "message", "folder": folder, "uidvalidity": number64(uidvalidity), "uid": number64(uid), "key": header.key(f), "flags": sorted(set(flags), key=str.encode),
                   "internaldate": internaldate, "size": size, "rfc822_size": None if rfc822_size == size else rfc822_size, "unknown": sorted(set(unknown)) or None, "received": header.received_digest(), "header": header.for_people()}
         record = {name: value for name, value in record.items() if value is not None}
         self.counts["emitted"] += 1
@@ -40,13 +40,13 @@ class Writer:
         parts = -(-size // PART)
         self.write(dict(record, parts=parts))
         for part, octets in enumerate(split(f, size), 1):
-            place = {"type": "body", "folder": folder, "uid": uid, "part": part, "parts": parts}
+            place = {"type": "body", "folder": folder, "uid": number64(uid), "part": part, "parts": parts}
             self.write(dict(place, sha256=sha256) if part == parts else place, octets)
 
     def failed(self, folder, uidvalidity, uid, reason, text):
         """Says that a message could not be had, or a folder, where uid is None."""
         self.counts["failed" if uid else "folders_failed"] += 1
-        place = {"uidvalidity": uidvalidity, "uid": uid} if uid else {}
+        place = {"uidvalidity": number64(uidvalidity), "uid": number64(uid)} if uid else {}
         self.write(dict({"type": "failed", "folder": folder}, **place, reason=reason, text=text))
 
     def end(self):
@@ -68,6 +68,11 @@ class Writer:
             line = line[:-1] + b"," + body_member(body) + b"}"
         self.records += 1
         self.out.write(line + b"\n")
+
+
+def number64(n):
+    """Returns what stands for a number of 64 bits: from 2^53 on a string of its digits."""
+    return n if n < 2**53 else str(n)
 
 
 def canonical(value):

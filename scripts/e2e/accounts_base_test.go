@@ -30,7 +30,7 @@ func TestAccountsBase(t *testing.T) {
 		return nil
 	}})
 	old, now := server.Account("ann"), server.Account("ann2")
-	uids := []uint32{}
+	uids := []uint64{}
 	add := func(id, body string) { uids = append(uids, old.AddMessage("INBOX", nil, day(1), letter(id, body))) }
 	for _, id := range []string{"1", "2", "3"} {
 		add(id, "good")

@@ -199,7 +199,7 @@ func TestArchiveListing(t *testing.T) {
 		Name       string
 		Attributes []string
 		Subscribed bool
-		UIDNext    uint32
+		UIDNext    uint64
 		Messages   int64
 		Octets     int64
 	}

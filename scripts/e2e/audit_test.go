@@ -120,7 +120,7 @@ func TestStreamsThatLie(t *testing.T) {
 	b.flip("good", "bad", "second")
 	joe.AddMessage("INBOX", nil, day(4), letter("m4", "fourth\n"))
 	b.sh(`imap-fetch --base bad --level none $SRC -o delta`).wants(0)
-	var uids []uint32
+	var uids []uint64
 	for _, r := range b.rows("delta").of("message") {
 		if r.Body != nil {
 			uids = append(uids, r.UID)

@@ -159,7 +159,7 @@ func TestTwinsAfterTheirBatch(t *testing.T) {
 // finding is a line of a report in NDJSON.
 type finding struct {
 	Type, Kind, Folder, Key                               string
-	UID                                                   uint32
+	UID                                                   uint64
 	Listed, Missing, Extra, Altered, Flags, Date, Present json.RawMessage
 }
 

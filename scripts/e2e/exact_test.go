@@ -126,7 +126,7 @@ func TestReceiptsNameTheRightMessage(t *testing.T) {
 			o := between(t, src, dst).sh(straight).wants(0)
 			type place struct {
 				folder string
-				uid    uint32
+				uid    uint64
 			}
 			sums := func(a account) map[place]string {
 				m := map[place]string{}
@@ -139,8 +139,8 @@ func TestReceiptsNameTheRightMessage(t *testing.T) {
 			for line := range strings.Lines(o.stdout) {
 				var r struct {
 					Result, Folder, Target string
-					UID                    uint32
-					TargetUID              uint32 `json:"target_uid"`
+					UID                    uint64
+					TargetUID              uint64 `json:"target_uid"`
 				}
 				if err := json.Unmarshal([]byte(line), &r); err != nil {
 					t.Fatal(err)

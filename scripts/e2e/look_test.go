@@ -29,7 +29,7 @@ func TestSizes(t *testing.T) {
 			src.fill(t, spec)
 			type sum struct {
 				octets, biggest int64
-				uid             uint32
+				uid             uint64
 				oldest, newest  time.Time
 			}
 			want := map[string]*sum{}

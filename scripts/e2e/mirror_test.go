@@ -34,8 +34,8 @@ func TestMirrorOfAnything(t *testing.T) {
 	for round := range rounds(6, 80) {
 		src, dst := embedded(server, fmt.Sprint("src-", round)), embedded(server, fmt.Sprint("dst-", round))
 		source, target := server.Account(src.user), server.Account(dst.user)
-		arrive := func(a *imaptest.Account, n int) (uids map[string][]uint32) {
-			uids = map[string][]uint32{}
+		arrive := func(a *imaptest.Account, n int) (uids map[string][]uint64) {
+			uids = map[string][]uint64{}
 			for range rnd.IntN(n) {
 				f, m := folders[rnd.IntN(len(folders))], draw(rnd)
 				uids[f] = append(uids[f], a.AddMessage(f, nil, m.InternalDate, m.Octets))
@@ -70,7 +70,7 @@ func TestMirrorOfAnything(t *testing.T) {
 					for _, e := range target.Messages(f) {
 						if rnd.IntN(6) == 0 {
 							target.Expunge(f, e.UID)
-							own[f] = slices.DeleteFunc(own[f], func(uid uint32) bool { return uid == e.UID })
+							own[f] = slices.DeleteFunc(own[f], func(uid uint64) bool { return uid == e.UID })
 						}
 					}
 				}

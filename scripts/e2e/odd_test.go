@@ -299,7 +299,7 @@ func oddMailbox(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		server.Account("joe").AddMessage(folder, m.Flags, date, []byte(m.Octets))
 	case server != nil && args[1] == "expunge":
-		server.Account("joe").Expunge(folder, uint32(uid))
+		server.Account("joe").Expunge(folder, uid)
 	default:
 		ts.Fatalf("%s cannot do that", args[0])
 	}

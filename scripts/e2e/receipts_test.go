@@ -9,7 +9,7 @@ import (
 // receipt is a line of what imap-push writes.
 type receipt struct {
 	Type, Result, Folder, Target, Reason, Text, Key string
-	UID                                             uint32
+	UID                                             uint64
 	DroppedFlags                                    []string `json:"dropped_flags"`
 	Transforms, Odd                                 []string
 	Copied                                          bool

@@ -13,8 +13,8 @@ import (
 // row is a line of a stream, as far as tests look at it.
 type row struct {
 	Type, Folder, Name, Reason, Text, Key, Content, User, Host string
-	UID                                                        uint32
-	UIDValidity, Parts                                         uint32
+	UID                                                        uint64
+	UIDValidity, Parts                                         uint64
 	Size, Messages, Octets                                     int64
 	Flags, Filters                                             []string
 	SHA256, Delimiter, Received                                string

@@ -51,10 +51,10 @@ type listed struct {
 	Attributes            []string
 	Subscribed            bool
 	Namespace             string
-	UIDValidity, UIDNext  uint32
+	UIDValidity, UIDNext  uint64
 	Messages              int
 	Octets, Biggest       *int64
-	BiggestUID            uint32 `json:"biggest_uid"`
+	BiggestUID            uint64 `json:"biggest_uid"`
 	Oldest, Newest        string
 	ACL                   map[string]string
 }
