@@ -4,6 +4,8 @@ import (
 	"os"
 
 	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Command describes one of the commands.
@@ -40,7 +42,7 @@ type state struct {
 	talk    *Talk
 	given   map[string]bool // options of command line, account file and preset, by their first name
 	reached bool            // the command's own action was called
-	greeted bool            // stdout says already that a stream comes
+	greeted *stream.Level   // stdout says already that a stream of this level comes; or nil
 	opened  bool            // a StreamOutput was made: it says in band how it ended
 
 	file    *accountFile // of --account, nil if there is none

@@ -95,6 +95,13 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 			level = stream.Default
 		}
 	}
+	greeted := stateOf(c.App).greeted
+	if !out.stdout {
+		greeted = nil
+	}
+	if greeted != nil && (*greeted == stream.None) != (level == stream.None) {
+		level = *greeted // it cannot be taken back
+	}
 	s := &StreamOutput{out: out, name: c.App.Name, begin: begin}
 	if resume {
 		if err := s.recover(level); err != nil {
@@ -102,7 +109,7 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 			return nil, err
 		}
 	}
-	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), Greeted: stateOf(c.App).greeted && out.stdout, From: s.From, First: first})
+	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), Greeted: greeted != nil, From: s.From, First: first})
 	stateOf(c.App).opened = true
 	return s, nil
 }
@@ -211,18 +218,34 @@ func (s *StreamOutput) abort(err error) {
 
 // greet tells the next command of a pipe that a stream comes, before anything is
 // waited for: if this command is killed now, the input of that one is cut, and
-// not empty. A plain stream has nothing of the kind.
+// not empty.
 func (st *state) greet(args []string) {
-	for i, arg := range args {
-		if arg == "--level=none" || arg == "none" && i > 0 && args[i-1] == "--level" {
-			return
-		}
-	}
 	if !st.pipesStream(args) {
 		return
 	}
-	_, err := os.Stdout.Write(stream.Greeting())
-	st.greeted = err == nil // else the first record finds out
+	level := levelIn(args)
+	if _, err := os.Stdout.Write(stream.Greeting(level)); err == nil { // else the first record finds out
+		st.greeted = &level
+	}
+}
+
+// levelIn returns whether arguments ask for a plain stream, as None or Fastest:
+// the last --level counts.
+func levelIn(args []string) stream.Level {
+	level := stream.Fastest
+	for i, arg := range args {
+		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if name != "level" || name == arg {
+			continue
+		}
+		if !joined && i+1 < len(args) {
+			value = args[i+1]
+		}
+		if level = stream.Fastest; value == "none" {
+			level = stream.None
+		}
+	}
+	return level
 }
 
 // pipesStream reports whether stdout is a pipe that carries a stream.
@@ -240,7 +263,11 @@ func (st *state) abortUnopened(args []string, err error) {
 	if err == nil || st.opened || !st.pipesStream(args) {
 		return
 	}
-	w := stream.NewWriter(os.Stdout, stream.WriterOptions{Level: stream.Fastest})
+	level := stream.Fastest
+	if st.greeted != nil {
+		level = *st.greeted
+	}
+	w := stream.NewWriter(os.Stdout, stream.WriterOptions{Level: level, Greeted: st.greeted != nil})
 	s := StreamOutput{Writer: w, name: st.command.Name, begin: &stream.Begin{Tool: Tool(st.command.Name), Content: stream.Headers}}
 	s.abort(err)
 	w.Close()

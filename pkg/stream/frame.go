@@ -59,6 +59,7 @@ func (l Level) encoder() zstd.EncoderLevel {
 type frame struct {
 	raw    []byte
 	packed []byte
+	said   int // so many of its first octets were written as a greeting
 	err    error
 	done   chan struct{}
 }
@@ -125,7 +126,7 @@ func (f *frames) commit() {
 	for job := range f.queue {
 		<-job.done
 		if err := job.err; err == nil && f.failure() == nil {
-			if _, err = f.out.Write(job.packed); err != nil {
+			if _, err = f.out.Write(job.packed[job.said:]); err != nil {
 				f.fail(err)
 			}
 		} else if err != nil {
@@ -156,6 +157,7 @@ func (f *frames) failure() error {
 func (f *frames) take() *frame {
 	job := <-f.free
 	job.raw, job.err, job.done = job.raw[:0], nil, make(chan struct{})
+	job.said = 0
 	return job
 }
 
@@ -173,18 +175,24 @@ func (f *frames) put(job *frame) {
 // emptyFrame is a frame without records, as zstd(1) makes it of no input.
 var emptyFrame = []byte{0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x00, 0x01, 0x00, 0x00, 0x99, 0xe9, 0xd8, 0x51}
 
-// Greeting returns what a Writer writes to a live reader before anything else.
-func Greeting() []byte { return bytes.Clone(emptyFrame) }
+// opening is how the first record of every stream begins, a begin or an abort.
+const opening = `{"type":"`
 
-// greet writes an empty frame, so that whoever reads from a pipe can tell a
-// stream whose writer died before its first record from an input that holds
-// nothing. Plain records have nothing of the kind.
-func (f *frames) greet() {
-	if f.level == None {
-		return
+// Greeting returns what a Writer of a level writes to a live reader before
+// anything else: a frame without records or, where nothing is compressed, the
+// first octets of the first record.
+func Greeting(level Level) []byte {
+	if level == None {
+		return []byte(opening)
 	}
+	return bytes.Clone(emptyFrame)
+}
+
+// greet writes a greeting, so that whoever reads from a pipe can tell a stream
+// whose writer died before its first record from an input that holds nothing.
+func (f *frames) greet() {
 	job := f.take()
-	job.packed = append(job.packed[:0], emptyFrame...)
+	job.packed = append(job.packed[:0], Greeting(f.level)...)
 	close(job.done)
 	f.queue <- job
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"strings"
@@ -40,22 +41,33 @@ func TestReadErrorKeepsItsCode(t *testing.T) {
 
 // Whoever reads from a pipe learns at once that a stream comes.
 func TestGreeting(t *testing.T) {
-	for level, want := range map[Level]string{None: "", Fastest: string(emptyFrame), Better: string(emptyFrame)} {
+	for level, want := range map[Level]string{None: opening, Fastest: string(emptyFrame), Better: string(emptyFrame)} {
 		r, out := io.Pipe()
 		got := make(chan string)
 		go func() {
-			head, _ := io.ReadAll(io.LimitReader(r, int64(len(emptyFrame))))
+			head, _ := io.ReadAll(io.LimitReader(r, int64(len(Greeting(level)))))
 			got <- string(head)
 		}()
 		w := NewWriter(out, WriterOptions{Level: level, Live: true})
-		if level == None {
-			out.Close()
-		}
 		if head := <-got; head != want {
 			t.Errorf("level %d: %q", level, head)
 		}
 		r.Close()
 		w.Close()
+	}
+	for _, level := range []Level{None, Fastest} {
+		written := func(opt WriterOptions) string {
+			var out bytes.Buffer
+			w := NewWriter(&out, opt)
+			if err := cmp.Or(w.Write(&Begin{Tool: "t", Content: Headers}), w.End(&End{}), w.Close()); err != nil {
+				t.Error(err)
+			}
+			return out.String()
+		}
+		live, greeted := written(WriterOptions{Level: level, Live: true}), written(WriterOptions{Level: level, Greeted: true})
+		if live != string(Greeting(level))+greeted || level == None && live != written(WriterOptions{}) {
+			t.Errorf("level %d: %q and %q", level, live, greeted)
+		}
 	}
 	var file bytes.Buffer
 	NewWriter(&file, WriterOptions{Level: Default}).Close()

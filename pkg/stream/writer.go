@@ -71,6 +71,9 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	if opt.Live && !opt.Greeted {
 		w.frames.greet()
 	}
+	if opt.Level == None && (opt.Live || opt.Greeted) {
+		w.cur.said = len(opening)
+	}
 	if opt.Live {
 		w.timer = time.AfterFunc(time.Hour, w.tick)
 	}

@@ -156,6 +156,23 @@ func (o *outcome) printsNot(text string) *outcome {
 	return o
 }
 
+// TestKilledBeforeItWritesPlain: the same where nothing is compressed. The command
+// is killed when it waits for a FIFO.
+func TestKilledBeforeItWritesPlain(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	server.Account("joe").AddMailbox("INBOX")
+	b := between(t, embedded(server, "joe"), embedded(server, "dst"))
+	b.sh(`mkfifo waits`)
+	for _, waits := range []string{`imap-fetch $SRC --level none --select waits`, `imap-fetch $SRC -level=none --base waits`, `imap-diff $DST --level none --map-file waits`, `imap-diff --level none $DST waits`} {
+		for _, next := range []string{`imap-fetch --select - $SRC -o x --overwrite`, `imap-diff $DST`, `imap-push --unconditional $DST`, `imap-list --check --source -`} {
+			b.sh(`{ ` + waits + ` & p=$!; exec 3>waits; kill -9 $p; } 2>/dev/null </dev/null | ` + next + ` >/dev/null`).wants(65)
+		}
+	}
+	b.sh(`imap-fetch $SRC --level none >plain && imap-fetch $SRC --level none | cmp - plain`).wants(0)
+	b.sh(`imap-fetch $SRC --level none --folder Nowhere --include '(' | imap-diff $DST >/dev/null`).wants(64)
+}
+
 // TestKilledWhileItOpens: a command that dies while it waits, before it
 // has written a record, leaves a stream that is cut, not one that names nothing.
 func TestKilledWhileItOpens(t *testing.T) {
@@ -166,13 +183,17 @@ func TestKilledWhileItOpens(t *testing.T) {
 	b.sh(`mkfifo waits`)
 	for _, waits := range []string{
 		`imap-fetch --account ./waits`, `imap-fetch $SRC --select waits`, `imap-fetch $SRC --base waits`, `imap-fetch $SRC --source waits`, `imap-fetch --source waits`,
-		`imap-fetch $DST --password-command 'sleep 9'`, `imap-diff $DST --map-file waits`, `imap-diff $DST waits`,
+		`imap-fetch $DST --password-command 'echo >waits; sleep 9'`, `imap-diff $DST --map-file waits`, `imap-diff $DST waits`,
 	} {
 		for next, code := range map[string]int{`imap-fetch --select - $SRC -o x --overwrite`: 65, `imap-diff $DST`: 65, `imap-push --unconditional $DST`: 65} {
-			if waits == `imap-fetch $SRC --source waits` {
-				code = 64 // that is a mistake, and says so
+			until := `exec 3>waits` // it waits for the FIFO
+			switch waits {
+			case `imap-fetch $SRC --source waits`:
+				code, until = 64, `wait $p` // that is a mistake, and says so
+			case `imap-fetch $DST --password-command 'echo >waits; sleep 9'`:
+				until = `cat waits`
 			}
-			b.sh(`{ ` + waits + ` & p=$!; sleep 0.3; kill -9 $p 2>/dev/null; } 2>/dev/null </dev/null | ` + next + ` >/dev/null`).wants(code)
+			b.sh(`{ ` + waits + ` & p=$!; ` + until + `; kill -9 $p 2>/dev/null; } 2>/dev/null </dev/null | ` + next + ` >/dev/null`).wants(code)
 		}
 	}
 }
