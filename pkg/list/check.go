@@ -47,10 +47,10 @@ type Verdict struct {
 	Verdict  string `json:"verdict"` // whole, incomplete, damaged, cut or aborted
 	Streams  int    `json:"streams"`
 	Records  int64  `json:"records"`
-	Folders  int    `json:"folders"`
-	Messages int64  `json:"messages"` // each time that one stands here
-	Octets   int64  `json:"octets"`   // of them that were hashed
-	Hashed   int64  `json:"hashed"`   // messages whose octets are those of their sha256
+	Folders  int    `json:"folders"` // this and the next three count each once, in however many streams it stands
+	Messages int64  `json:"messages"`
+	Octets   int64  `json:"octets"` // of them that were hashed
+	Hashed   int64  `json:"hashed"` // messages whose octets are those of their sha256
 	Lost     int64  `json:"lost"`
 	Failed   int64  `json:"failed"`
 	Unknown  int64  `json:"unknown,omitempty"`      // messages whose flags, date or labels the server did not tell
@@ -64,7 +64,7 @@ type Verdict struct {
 // ends in an error with the code exit.Data if anything is, or exit.Partial if a
 // folder could not be read whole when the archive was made.
 func Check(in *stream.Reader, opt CheckOptions, out io.Writer) error {
-	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"}}
+	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"}, listed: map[place]bool{}}
 	err := c.read(in)
 	if err == nil {
 		err = c.out.flush()
@@ -74,10 +74,12 @@ func Check(in *stream.Reader, opt CheckOptions, out io.Writer) error {
 
 // checker goes through an archive once.
 type checker struct {
-	opt  *CheckOptions
-	out  *findings
-	sum  Verdict
-	seen stream.Seen
+	opt    *CheckOptions
+	out    *findings
+	sum    Verdict
+	seen   stream.Seen
+	listed map[place]bool // folders
+	sure   stream.Seen    // messages whose octets were hashed
 
 	begin *stream.Begin // of the stream that is read, nil between two
 	toc   []*stream.Folder
@@ -86,6 +88,7 @@ type checker struct {
 	// contradicted itself, and that no later stream has tried again.
 	unsure map[place]bool
 
+	again  bool            // the message stood in an earlier stream too
 	open   *stream.Message // its parts are under way
 	hash   hash.Hash
 	size   int64
@@ -133,9 +136,13 @@ func (c *checker) record(rec stream.Record) error {
 		c.toc = append(c.toc, r)
 		c.here[r.Name] = &presence{}
 		delete(c.unsure, c.placeOf(r.Name))
-		c.sum.Folders++
+		if p := c.placeOf(r.Name); !c.listed[p] {
+			c.listed[p] = true
+			c.sum.Folders++
+		}
 	case *stream.Vanished:
 		c.seen.Vanish(c.begin, r)
+		c.sure.Vanish(c.begin, r)
 	case *stream.Message:
 		return c.message(r)
 	case *stream.Body:
@@ -162,17 +169,13 @@ func (c *checker) account(folder string, uid uint64) {
 }
 
 func (c *checker) message(m *stream.Message) error {
-	c.sum.Messages++
 	c.opt.Progress.Folder(m.Folder)
 	c.opt.Progress.Add(1, m.Size)
 	c.account(m.Folder, m.UID)
-	if len(m.Unknown) > 0 {
-		c.sum.Unknown++
-	}
-	if m.RFC822Size != nil {
-		c.sum.Differ++
-	}
 	again, conflict := c.seen.Again(c.begin, m)
+	if c.again = again; !again {
+		c.sum.count(m, 1)
+	}
 	if conflict != nil {
 		return c.lost(m, lostConflict, conflict)
 	}
@@ -188,6 +191,17 @@ func (c *checker) message(m *stream.Message) error {
 		return c.lost(m, lostBodiless, errors.New("the record has no body"))
 	}
 	return nil
+}
+
+// count counts a message, or takes it back.
+func (v *Verdict) count(m *stream.Message, n int64) {
+	v.Messages += n
+	if len(m.Unknown) > 0 {
+		v.Unknown += n
+	}
+	if m.RFC822Size != nil {
+		v.Differ += n
+	}
 }
 
 func (c *checker) part(b *stream.Body) error {
@@ -218,8 +232,10 @@ func (c *checker) hashed(m *stream.Message, err error) error {
 	if err != nil {
 		return c.lost(m, lostDamaged, errors.New("the body is not what its size and sha256 say"))
 	}
-	c.sum.Hashed++
-	c.sum.Octets += m.Size
+	if again, _ := c.sure.Again(c.begin, m); !again {
+		c.sum.Hashed++
+		c.sum.Octets += m.Size
+	}
 	return nil
 }
 
@@ -231,9 +247,10 @@ func (c *checker) lost(m *stream.Message, reason string, err error) error {
 // failed reports what could not be had when the archive was made.
 func (c *checker) failed(f *stream.Failed) error {
 	if c.open != nil { // taken back
+		if c.seen.Forget(); !c.again {
+			c.sum.count(c.open, -1)
+		}
 		c.open = nil
-		c.seen.Forget()
-		c.sum.Messages--
 	} else if f.UID != 0 {
 		c.account(f.Folder, f.UID)
 	}
