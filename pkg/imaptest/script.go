@@ -34,6 +34,7 @@ type Script struct {
 	open     map[net.Conn]bool
 	count    int // connections so far
 	other    *scriptView
+	deferred []string
 }
 
 // DefaultScriptCaps is what a Script offers unless it is told otherwise.
@@ -92,6 +93,24 @@ func (r *Reply) Other(command string) string {
 	view := r.script.other
 	r.script.mu.Unlock()
 	return view.answer(&Reply{Tag: "other", Command: command, script: r.script, conn: &scriptConn{view: view}})
+}
+
+// Defer puts the command off until Deferred.
+func (r *Reply) Defer() {
+	r.script.mu.Lock()
+	defer r.script.mu.Unlock()
+	r.script.deferred = append(r.script.deferred, r.Command)
+}
+
+// Deferred carries out what was put off.
+func (r *Reply) Deferred() {
+	r.script.mu.Lock()
+	commands := r.script.deferred
+	r.script.deferred = nil
+	r.script.mu.Unlock()
+	for _, command := range commands {
+		r.Other(command)
+	}
 }
 
 // Write adds octets to the answer as they are.

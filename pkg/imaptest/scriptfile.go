@@ -213,6 +213,10 @@ func (s *Script) player(rule *ScriptRule, block []string) (func(*Reply), error) 
 			steps = append(steps, func(r *Reply) { r.said.WriteString(r.Well()) })
 		case "!perform":
 			steps = append(steps, func(r *Reply) { r.Well() })
+		case "!defer":
+			steps = append(steps, func(r *Reply) { r.Defer() })
+		case "!deferred":
+			steps = append(steps, func(r *Reply) { r.Deferred() })
 		case "!other":
 			steps = append(steps, func(r *Reply) { r.Other(rest) })
 		case "!remember":

@@ -363,6 +363,7 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 			text = "[" + string(no.Code) + "] " + text
 		}
 	}
+	t.rejected(m.Key)
 	return p.refuseAll([]*message{m}, receipt.Rejected, reason, text)
 }
 
@@ -383,7 +384,7 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 		x.Unknown = m.unknown()
 		x.DroppedDate = x.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)
 	}
-	t.stored(r.UID)
+	t.stored(m.Key, r.UID)
 	p.countDropped(r.DroppedFlags)
 	p.remember(t, m, r.UID)
 	p.count(m.Size)

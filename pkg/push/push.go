@@ -127,6 +127,7 @@ type pusher struct {
 	flagWatch
 	proof proof
 	concurrent
+	refusals
 	restraint
 	standing
 	scanner *headerkey.Scanner // of the plan's recipe, or nil

@@ -20,7 +20,21 @@ const (
 	longestPause = time.Minute
 	// doubtLooks is how often the folder is looked at while it moves.
 	doubtLooks = 6
+	// provenRefusals is how often a second look must agree with a refusal before
+	// refusals are believed at the first.
+	provenRefusals = 2
+	// maxDoubts bounds how many refused messages of a folder are remembered.
+	maxDoubts = 10000
 )
+
+// refusals are what this run knows of the server's refusals.
+type refusals struct {
+	proven int  // second looks that agreed with one
+	late   bool // what was refused was stored after the first look
+}
+
+// believed reports whether one look is enough after a refusal.
+func (r *refusals) believed() bool { return !r.late && r.proven >= provenRefusals }
 
 // patience is the pause between two looks for messages whose answer was lost.
 func (p *pusher) patience(ms []*message) time.Duration {
@@ -59,8 +73,9 @@ const (
 // and not answered with OK passes through here before it is sent again, or
 // reported as not stored. After a lost answer, that a message is not there counts
 // only when two looks agree on it, and on all that can be seen of the folder.
-// After a refusal one look is enough, unless the folder has changed. t is refused
-// if the folder cannot be looked at.
+// After a refusal one look is enough, unless the folder has changed: but the first
+// refusals of a run are held to two, and all of a server that was seen to store
+// later. t is refused if the folder cannot be looked at.
 func (p *pusher) resolve(t *target, ms []*message, why outcome) ([]*message, error) {
 	pause := p.patience(ms)
 	stored := sentFlags{}
@@ -77,12 +92,19 @@ func (p *pusher) resolve(t *target, ms []*message, why outcome) ([]*message, err
 			return ms, err
 		}
 		now := sight{len(ms), p.desk.box.Messages, p.desk.box.UIDNext}
-		if len(ms) == 0 || t.refused != nil || why == refusal && t.uidNext == next || n > 0 && now == before {
+		agree := n > 0 && now == before
+		if why == refusal && n > 0 {
+			p.refusals.late = p.refusals.late || now.missing < before.missing
+		}
+		if len(ms) == 0 || t.refused != nil || agree || why == refusal && t.uidNext == next && p.refusals.believed() {
+			if agree && why == refusal {
+				p.refusals.proven++
+			}
 			break
 		}
 		before = now
 	}
-	if why == unanswered && len(ms) > 0 && t.refused == nil {
+	if len(ms) > 0 && t.refused == nil {
 		t.resend(ms)
 	}
 	_, err := p.setMissing(t, stored)
@@ -124,59 +146,79 @@ func (p *pusher) acknowledge(t *target, m *message, n *newcomer, stored sentFlag
 	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid, DroppedFlags: dropped, DroppedDate: redated})
 }
 
-// doubt is what a late batch would be known by: messages from a UID on that
-// have the keys of some that were sent again, and are none that we know of.
+// doubt is what messages would be known by that are stored after all looks:
+// they come from a UID on, have the keys of some that were sent again or
+// reported as refused, and are none that we know of.
 type doubt struct {
-	from  uint64
-	keys  map[string]bool
-	ours  map[uint64]bool
-	blind bool // the server does not tell the UIDs of ours
+	from    uint64
+	keys    map[string]bool
+	refused map[string]int // messages that were reported as refused, by key
+	ours    map[uint64]bool
+	blind   bool // the server does not tell the UIDs of ours
 }
 
-// resend notes that messages will be sent again that may come yet.
+// resend notes messages that are not there, and may come yet.
 func (t *target) resend(ms []*message) {
 	if t.doubt == nil {
-		t.doubt = &doubt{from: t.uidNext, keys: map[string]bool{}, ours: map[uint64]bool{}}
+		t.doubt = &doubt{from: t.uidNext, keys: map[string]bool{}, refused: map[string]int{}, ours: map[uint64]bool{}}
 	}
 	for _, m := range ms {
-		t.doubt.keys[m.Key] = true
+		if len(t.doubt.keys) < maxDoubts {
+			t.doubt.keys[m.Key] = true
+		}
 	}
 }
 
 // stored notes a message that belongs there.
-func (t *target) stored(uid uint64) {
-	if t.doubt != nil {
+func (t *target) stored(key string, uid uint64) {
+	if t.doubt != nil && t.doubt.keys[key] {
 		t.doubt.ours[uid] = true
 		t.doubt.blind = t.doubt.blind || uid == 0
 	}
 }
 
-// suspect looks, at the end of the run, for batches that came late after all:
+// rejected notes a message that is reported as refused.
+func (t *target) rejected(key string) {
+	if t.doubt != nil && t.doubt.keys[key] {
+		t.doubt.refused[key]++
+	}
+}
+
+// suspect looks, at the end of the run, for messages that came late after all:
 // what was sent again is there twice then, and the user is told.
 func (p *pusher) suspect() {
 	for _, t := range p.desk.targets {
 		if t.doubt == nil || t.doubt.blind || t.refused != nil {
 			continue
 		}
-		if n, err := p.desk.strangers(t); err == nil && n > 0 {
-			p.opt.Warn("suspected duplicates: %d messages may be twice in %q, for the server stored them long after the connection was lost; imap-diff --report lists them as extra", n, t.name)
+		twice, late, err := p.desk.strangers(t)
+		if err == nil && twice > 0 {
+			p.opt.Warn("suspected duplicates: %d messages may be twice in %q, for the server stored them long after the connection was lost, or after it refused them; imap-diff --report lists them as extra", twice, t.name)
+		}
+		if err == nil && late > 0 {
+			p.opt.Warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.name, late)
 		}
 	}
 }
 
 // strangers counts the messages that look like some of ours that were sent
-// again, and are not ours.
-func (d *desk) strangers(t *target) (n int, err error) {
+// again, and are not ours, and those that were reported as refused.
+func (d *desk) strangers(t *target) (twice, late int, err error) {
 	if err := d.selectBox(t); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	err = keys.Each(d.ctx, d.box, t.doubt.from, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
-		if m.UID >= t.doubt.from && id != nil && t.doubt.keys[id.Key] && !t.doubt.ours[m.UID] {
-			n++
+		switch {
+		case m.UID < t.doubt.from || id == nil || !t.doubt.keys[id.Key] || t.doubt.ours[m.UID]:
+		case t.doubt.refused[id.Key] > 0:
+			t.doubt.refused[id.Key]--
+			late++
+		default:
+			twice++
 		}
 		return nil
 	})
-	return n, err
+	return twice, late, err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
