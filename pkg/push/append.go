@@ -135,7 +135,7 @@ func (p *pusher) atMost(rest []*message) int {
 	switch {
 	case p.probes:
 		return 1
-	case p.begins && !p.opt.Unconditional && !p.opt.ServerCopy:
+	case p.begins && !p.opt.Unconditional:
 		return min(n, proofMessages)
 	}
 	return n

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,6 +60,37 @@ func TestTwoRunsOfOnePlan(t *testing.T) {
 				t.Errorf("more than %d are there twice", maxDoubled)
 			}
 			b.sh(`imap-diff --report --exit-code $DST mail.zst`).wants(0) // nothing is missing
+		})
+	}
+}
+
+// TestTwoServerCopiesOfOnePlan has two imap-push --server-copy carry out one plan
+// at the same time: no message is missing, and few are there twice.
+func TestTwoServerCopiesOfOnePlan(t *testing.T) {
+	t.Parallel()
+	letters := make([]imaptest.Message, 400)
+	for i := range letters {
+		letters[i].Octets = fmt.Appendf(nil, "Message-ID: <%d@x.example>\r\nSubject: %d\r\n\r\nHi\r\n", i, i)
+	}
+	for name, dst := range map[string]account{
+		"dovecot":  real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe"),
+		"embedded": embedded(imaptest.StartServer(t, imaptest.Options{}), "joe"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dst.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "Work", Messages: letters}, {Path: "Copies"}}})
+			b := newBench(t).with("DST", dst.options())
+			b.sh(`imap-fetch --headers --folder-rec ` + dst.wire(t, "Work") + ` $DST -o mail.zst && imap-diff -o plan.zst --map ` + dst.wire(t, "Work") + `=` + dst.wire(t, "Copies") + ` $DST mail.zst`).wants(0)
+			one := b.start(`imap-push --server-copy $DST plan.zst`)
+			two := b.start(`imap-push --server-copy $DST plan.zst`)
+			if codes := append(one.wait(2*time.Minute), two.wait(2*time.Minute)...); codes[0] != 0 || codes[1] != 0 {
+				t.Errorf("exit codes %v", codes)
+			}
+			doubled := len(dst.dump(t)) - 2*len(letters)
+			t.Logf("%d of %d messages are there twice\n%s%s", doubled, len(letters), one, two)
+			if doubled > maxDoubled {
+				t.Errorf("more than %d are there twice", maxDoubled)
+			}
+			b.sh(`imap-diff --report --exit-code --map ` + dst.wire(t, "Work") + `=` + dst.wire(t, "Copies") + ` $DST mail.zst`).wants(0) // nothing is missing
 		})
 	}
 }
