@@ -3,6 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -39,6 +40,7 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 			asked, names = append(asked, i), append(names, boxes[i].Wire)
 		}
 	}
+	octets := 0
 	replies, err := ask(ctx, s, names, question[[]Grant]{
 		command: func(c *conn, wire string) *command { return c.command("GETACL").astring(wire) },
 		read: func(c *conn, resp *response) (grants []Grant, mine bool, err error) {
@@ -46,6 +48,12 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 				return nil, false, nil
 			}
 			grants, err = c.aclResponse()
+			for _, g := range grants {
+				octets += len(g.Identifier) + len(g.Rights) + 32
+			}
+			if octets > maxACLs {
+				err = &limitError{fmt.Sprintf("access control lists of more than %d octets", maxACLs)}
+			}
 			return grants, true, err
 		},
 	})
@@ -60,6 +68,9 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 	}
 	return results, nil
 }
+
+// maxACLs bounds all access control lists of an account, in octets.
+const maxACLs = 32 << 20
 
 // maxGrants bounds one access control list.
 const maxGrants = 10_000

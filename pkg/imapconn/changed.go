@@ -33,16 +33,15 @@ func (x *Selected) Changed(ctx context.Context, last uint64, since uint64) (chan
 			if m.got&gotUID == 0 || m.UID > last {
 				return nil
 			}
-			if len(changed)+len(unsaid) == maxFound {
-				return &limitError{"too many messages"}
-			}
 			if m.got&gotFlags == 0 {
 				unsaid = append(unsaid, m.UID)
-				return nil
+				return c.tooMany(len(unsaid))
+			}
+			if _, again := changed[m.UID]; !again {
+				c.progress()
 			}
 			changed[m.UID] = intern(lists, m.Flags)
-			c.progress()
-			return nil
+			return c.tooMany(len(changed))
 		})
 		return err
 	})

@@ -153,12 +153,14 @@ func (x *Selected) census(ctx context.Context) (s *census, err error) {
 			if err := c.fetchResponse(&m, &wanted{}); err != nil {
 				return err
 			}
-			if m.got&gotUID == 0 || len(by) == maxFound {
+			if m.got&gotUID == 0 {
 				return nil
 			}
+			if _, again := by[resp.num]; !again {
+				c.progress()
+			}
 			by[resp.num] = m.UID
-			c.progress()
-			return nil
+			return c.tooMany(len(by))
 		})
 		if err != nil && !x.s.isAnswer(err) {
 			return err

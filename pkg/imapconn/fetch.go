@@ -63,12 +63,13 @@ type fetcher struct {
 
 	buffer []uint64 // of batch
 
-	limit   int                // UIDs a command
-	special map[uint64]special // those that need care
-	row     int                // messages in a row that ended the connection
-	held    *fetched           // one that came, until what follows shows that it was whole
-	heldAt  int                // its place
-	lookups int                // that ended the connection
+	limit    int                // UIDs a command
+	special  map[uint64]special // those that need care
+	row      int                // messages in a row that ended the connection
+	held     *fetched           // one that came, until what follows shows that it was whole
+	heldAt   int                // its place
+	lookups  int                // that ended the connection
+	disorder int                // messages that came after one with a higher UID, in a sweep
 
 	m       fetched
 	parts   map[uint64]*fetched // of messages that came in part, by UID

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 // FetchAll gets all messages with UIDs from from to to, both included; to 0
@@ -65,6 +67,8 @@ func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete 
 	switch {
 	case errors.As(err, &own), f.ctx.Err() != nil:
 		return false, err
+	case isLost(err) && seen.count > c.mostFound():
+		return false, x.s.folderError(f.ctx, err, exit.Protocol, "list", x.Wire)
 	case isLost(err):
 		return false, nil // what has not come is asked for otherwise
 	case errors.As(err, &no):
@@ -105,10 +109,28 @@ func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to 
 		return nil
 	}
 	c.progress()
+	if err := f.ordered(seen); err != nil {
+		return err
+	}
 	if f.held = &f.m; c.lits > 0 {
 		return nil // until the next response shows that it was whole
 	}
 	return f.releaseSwept(seen)
+}
+
+// maxDisorder is how many messages may come after one with a higher UID: to keep
+// account of them takes the longer the more there are.
+const maxDisorder = 1 << 14
+
+// ordered reports an answer that names too many messages, or too many out of
+// order. These are asked for otherwise.
+func (f *fetcher) ordered(seen *uidMarks) error {
+	if n := len(seen.ranges); n > 0 && f.m.UID < seen.ranges[n-1].last {
+		if f.disorder++; f.disorder > maxDisorder {
+			return &limitError{"messages in no order"}
+		}
+	}
+	return f.x.s.c.tooMany(seen.count)
 }
 
 // releaseSwept delivers the message that is held, unless it came before.

@@ -60,8 +60,10 @@ func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
 		if f.m.got&gotUID != 0 && f.m.UID != uid {
 			return nil
 		}
+		if f.m.got&^all.got != 0 {
+			c.progress()
+		}
 		all.merge(&f.m)
-		c.progress()
 		return nil
 	})
 	switch {

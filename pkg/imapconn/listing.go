@@ -40,6 +40,8 @@ func (l *listing) room(octets int) error {
 	switch {
 	case len(l.entries)+len(l.subscribed) > 2*maxMailboxes, len(l.entries) > maxMailboxes, len(l.subscribed) > maxMailboxes:
 		return &limitError{fmt.Sprintf("a listing of more than %d folders", maxMailboxes)}
+	case len(l.states) > maxMailboxes:
+		return &limitError{fmt.Sprintf("the STATUS of more than %d folders", maxMailboxes)}
 	case l.octets > maxNameOctets:
 		return &limitError{fmt.Sprintf("a listing with more than %d octets of names", maxNameOctets)}
 	case len(l.unread)+len(l.unreadSubscribed) > maxUnread:
@@ -195,10 +197,16 @@ func (l *listing) response(c *conn, typ string, resp *response) error {
 	switch {
 	case resp.typ == "STATUS":
 		line, err := c.statusResponse()
-		if err == nil && line.err == nil && line.counted && len(l.states) < maxMailboxes {
-			l.states[inboxFold(line.wire)] = line.Status
+		if err != nil || line.err != nil || !line.counted {
+			return err
 		}
-		return err
+		name := inboxFold(line.wire)
+		if _, again := l.states[name]; !again {
+			c.progress()
+			l.octets += len(name)
+		}
+		l.states[name] = line.Status
+		return l.room(0)
 	case resp.typ == typ:
 		return l.entry(c, typ)
 	case resp.typ == "":

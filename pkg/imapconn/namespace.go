@@ -3,6 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -189,6 +190,7 @@ func (c *conn) namespaceList() ([]folder.Namespace, error) {
 		return nil, c.skipValue() // NIL
 	}
 	var list []folder.Namespace
+	octets := 0
 	for len(list) < maxNamespaces {
 		c.blanks()
 		if c.accept(')') {
@@ -201,6 +203,9 @@ func (c *conn) namespaceList() ([]folder.Namespace, error) {
 		if err != nil {
 			return nil, err
 		}
+		if octets += len(prefix); octets > maxName {
+			return nil, &limitError{fmt.Sprintf("namespaces with more than %d octets of names", maxName)}
+		}
 		d := folder.Namespace{Prefix: string(prefix)}
 		if d.Delimiter, err = c.delimiterString(); err != nil {
 			return nil, err
@@ -212,7 +217,7 @@ func (c *conn) namespaceList() ([]folder.Namespace, error) {
 		}
 		list = append(list, d)
 	}
-	return nil, errMalformed
+	return nil, &limitError{fmt.Sprintf("more than %d namespaces of one kind", maxNamespaces)}
 }
 
 // maxNamespaces bounds a list of namespaces.

@@ -84,8 +84,11 @@ func wires(boxes []Mailbox) []string {
 	return list
 }
 
-// maxRoots bounds the quota roots of a server, and the resources of one.
-const maxRoots = 10_000
+// maxRoots bounds the quota roots of a server, maxResources those of one.
+const (
+	maxRoots     = 10_000
+	maxResources = 16
+)
 
 // quotaRootResponse reads what follows "* QUOTAROOT " (RFC 9208 5.2): a mailbox
 // and its roots.
@@ -120,7 +123,7 @@ func (c *conn) quotaResponse(roots map[string]*QuotaRoot) error {
 		if name == "" || !knownUse || !knownLimit {
 			return errMalformed
 		}
-		if used < maxSize/storageUnit && limit < maxSize/storageUnit && len(root.Resources) < maxRoots {
+		if used < maxSize/storageUnit && limit < maxSize/storageUnit && len(root.Resources) < maxResources {
 			root.Resources = append(root.Resources, QuotaResource{name, int64(used), int64(limit)})
 		}
 	}

@@ -68,25 +68,28 @@ func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint64, error) 
 			var m fetched
 			err := c.fetchResponse(&m, &wanted{})
 			if err == nil && m.got&gotUID != 0 {
-				f.uids = append(f.uids, m.UID)
+				f.add(c, m.UID)
 			}
-			return cmp.Or(f.tooMany(), err)
+			return cmp.Or(c.tooMany(len(f.uids)), err)
 		})
 		return err
 	})
 }
 
 // found is what a server named in answer to one command.
-type found struct{ uids []uint64 }
+type found struct {
+	uids []uint64
+	most uint64 // of them
+}
 
-// maxFound bounds it.
-const maxFound = 1 << 24
-
-func (f *found) tooMany() error {
-	if len(f.uids) > maxFound {
-		return &limitError{"too many messages"}
+// add takes a UID. One that is above all before it is progress: whatever else a
+// server sends, it cannot do so for ever.
+func (f *found) add(c *conn, uid uint64) {
+	f.uids = append(f.uids, uid)
+	if uid > f.most {
+		f.most = uid
+		c.progress()
 	}
-	return nil
 }
 
 // collect returns the UIDs that ask finds in the folder, sorted. It resumes. An
@@ -94,7 +97,7 @@ func (f *found) tooMany() error {
 func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *found) error) ([]uint64, error) {
 	var f found
 	err := x.do(ctx, func(c *conn) error {
-		f.uids = f.uids[:0]
+		f.uids, f.most = f.uids[:0], 0
 		return ask(c, &f)
 	})
 	if err != nil {
@@ -167,13 +170,9 @@ func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint6
 		criteria(k)
 		_, err := c.run(k, func(resp *response) error {
 			if resp.typ == "SEARCH" {
-				before := len(f.uids)
-				c.searchNumbers(func(uid uint64) { f.uids = append(f.uids, uid) })
-				if len(f.uids) > before {
-					c.progress()
-				}
+				c.searchNumbers(func(uid uint64) { f.add(c, uid) })
 			}
-			return f.tooMany()
+			return c.tooMany(len(f.uids))
 		})
 		return err
 	})

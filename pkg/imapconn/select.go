@@ -87,8 +87,8 @@ func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
 // FETCH shows.
 func (x *Selected) count(c *conn) error {
 	_, err := c.run(c.command("FETCH 1:* (UID)"), func(resp *response) error {
-		if resp.typ == "FETCH" {
-			x.Messages = max(x.Messages, resp.num)
+		if resp.typ == "FETCH" && resp.num > x.Messages {
+			x.Messages = resp.num
 			c.progress()
 		}
 		return nil

@@ -42,9 +42,12 @@ func (x *Selected) SameEachTime(ctx context.Context, uid uint64) (sum [sha256.Si
 			}
 			err := c.fetchResponse(&m, &want)
 			if err == nil && m.UID == uid && m.got&gotBody != 0 {
-				sum = sha256.Sum256(m.Body)
-				sums[sum] = true
-				c.progress()
+				if sum = sha256.Sum256(m.Body); len(sums) == 0 {
+					c.progress()
+				}
+				if len(sums) < maxBodies {
+					sums[sum] = true
+				}
 			}
 			return err
 		})
@@ -58,6 +61,9 @@ func (x *Selected) SameEachTime(ctx context.Context, uid uint64) (sum [sha256.Si
 	}
 	return sum, text, err
 }
+
+// maxBodies is how many different bodies of one message are counted.
+const maxBodies = 100
 
 // maxTwiceBody is the largest body that is asked for again, in octets.
 const maxTwiceBody = 64 << 20
