@@ -75,7 +75,7 @@ func (c *comparison) merges() bool {
 func (a *aside) write(r stream.Record) error {
 	switch r := r.(type) {
 	case *stream.End:
-		return a.w.End(&stream.End{Plan: true}) // which need not say what was listed
+		return a.w.End(&stream.End{Listed: stream.AsWritten})
 	case *stream.Abort:
 		return a.w.Abort(r)
 	}

@@ -6,11 +6,13 @@ import (
 )
 
 // keyCheck compares the keys of a full stream with its octets. A message whose
-// key is another is given as a failed record. Messages with parts pass.
+// key is another is given as a failed record, one with parts in place of its last
+// part.
 type keyCheck struct {
 	in     records
 	scan   *headerkey.Scanner // nil where there are no octets
 	octets []byte
+	large  *stream.Message // its parts are under way
 }
 
 // Next returns the next record.
@@ -21,32 +23,69 @@ func (k *keyCheck) Next() (stream.Record, error) {
 	}
 	switch r := rec.(type) {
 	case *stream.Begin:
-		k.scan = nil
+		k.scan, k.large = nil, nil
 		// Who compares finds what is wrong with the recipe.
 		if recipe, err := headerkey.ParseRecipe(r.Key); err == nil && r.Content == stream.Full {
 			k.scan = headerkey.NewScanner(recipe)
 		}
 	case *stream.Message:
 		return k.message(r), nil
+	case *stream.Body:
+		return k.part(r), nil
+	case *stream.Failed, *stream.Abort, *stream.End:
+		k.large = nil
 	}
 	return rec, nil
 }
 
 func (k *keyCheck) message(m *stream.Message) stream.Record {
-	if k.scan == nil || !m.HasBody() || m.Key == "" {
+	k.large = nil
+	switch {
+	case k.scan == nil || m.Key == "":
 		return m
-	}
-	fail := func(reason stream.Reason, text string) stream.Record {
-		return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text}
+	case m.Parts > 0:
+		k.large = m.Clone()
+		k.scan.Reset()
+		return m
+	case !m.HasBody():
+		return m
 	}
 	var err error
 	if k.octets, err = m.AppendBody(k.octets[:0]); err != nil {
-		return fail(stream.ReasonDamaged, err.Error())
+		return failed(m, stream.ReasonDamaged, err.Error())
 	}
 	k.scan.Reset()
 	k.scan.Write(k.octets)
 	if key := k.scan.Sum().Key; key != m.Key {
-		return fail(stream.ReasonKey, "the record's key is "+m.Key+", and that of its octets "+key)
+		return otherKey(m, key)
 	}
 	return m
+}
+
+func (k *keyCheck) part(b *stream.Body) stream.Record {
+	m := k.large
+	if m == nil {
+		return b
+	}
+	var err error
+	if k.octets, err = b.AppendOctets(k.octets[:0]); err != nil {
+		return b // CheckBodies has told of it
+	}
+	k.scan.Write(k.octets)
+	if b.Part < b.Parts {
+		return b
+	}
+	k.large = nil
+	if key := k.scan.Sum().Key; key != m.Key {
+		return otherKey(m, key)
+	}
+	return b
+}
+
+func otherKey(m *stream.Message, key string) stream.Record {
+	return failed(m, stream.ReasonKey, "the record's key is "+m.Key+", and that of its octets "+key)
+}
+
+func failed(m *stream.Message, reason stream.Reason, text string) stream.Record {
+	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text}
 }

@@ -22,7 +22,9 @@ type checker struct {
 // the one that does not decode: it costs this message and no other. Who copies
 // bodies into an archive, or says that messages are equal, must call it before
 // the first Next.
-func (r *Reader) CheckBodies() { r.check = &checker{sum: sha256.New()} }
+func (r *Reader) CheckBodies() { r.check = newChecker() }
+
+func newChecker() *checker { return &checker{sum: sha256.New()} }
 
 // record returns what is to be given, nil for a part that is left out.
 func (c *checker) record(rec Record) Record {

@@ -339,7 +339,7 @@ type FlagChange struct {
 
 // End closes a stream that is whole.
 type End struct {
-	Listed  int64 // messages that the producer set out to handle
+	Listed  int64 // messages that the producer set out to handle, or AsWritten
 	Emitted int64 // message records
 	Present int64 // in a plan: already at the destination
 	Missing int64 // in a plan: to be appended

@@ -40,11 +40,12 @@ type Progress struct {
 func (p Progress) LeftOut(there int64) int64 { return max(0, there-(p.Messages-p.Gone)) }
 
 // Recover reads what a Writer left in a file and finds where to go on. A
-// damaged or cut end is left out, to be written again. An error has the code
-// exit.IO.
+// damaged or cut end is left out, to be written again, and so is all from a message
+// on whose octets are not those of its record. Of plain NDJSON nothing else can be
+// checked: only frames have a checksum. An error has the code exit.IO.
 func Recover(f io.Reader, level Level) (*Recovered, error) {
 	in := bufio.NewReaderSize(f, 1<<20)
-	scan := &recovery{section: newSection(false), lines: level == None, found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
+	scan := &recovery{section: newSection(false), check: newChecker(), lines: level == None, found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxLine+frameSize))
 	if err != nil {
 		return nil, err
@@ -80,6 +81,7 @@ func Recover(f io.Reader, level Level) (*Recovered, error) {
 // recovery goes through the frames of a cut file.
 type recovery struct {
 	section *section
+	check   *checker
 	found   *Recovered
 	folders []Folder
 	begin   *Begin
@@ -120,6 +122,9 @@ func (c *recovery) take(plain []byte, packed int64) error {
 		r, err := c.section.line(plain[:i])
 		if err != nil {
 			return err
+		}
+		if f, ok := c.check.record(r).(*Failed); ok && f != r {
+			return errStop // its octets are damaged: it is written again
 		}
 		if _, ok := r.(*Abort); ok {
 			return errAborted

@@ -348,6 +348,9 @@ func (s *section) close(end *End) (Record, error) {
 	c := s.counts
 	fits := end.Hash == hex.EncodeToString(s.hash.Sum(nil)) && end.Records == c.records && end.Emitted == c.emitted &&
 		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && end.Unknown == c.unknown && end.SizesDiffer == c.differ && c.open.all == 0
+	if !s.begin.Plan { // a plan has present ones besides
+		fits = fits && end.Listed == c.emitted+c.gone+c.failed
+	}
 	switch {
 	case !fits && !s.edited:
 		return nil, fault(Edited, errors.New("the counts and hash of the end record do not fit what came before it"))

@@ -249,6 +249,7 @@ func (l *list) edits() {
 		return l.add(name, "edited", comment, octets), l.editedOK(name, comment, octets, bodies)
 	}
 	both("wrong-hash", "the hash of the end record is another", strings.Replace(good, `"hash":"`, `"hash":"0`, 1), "one", "two")
+	both("wrong-listed", "the messages listed are not those that came, failed or went", strings.Replace(good, `"listed":2`, `"listed":3`, 1), "one", "two")
 	both("wrong-count", "a count of the end record is another", strings.Replace(good, `"emitted":2`, `"emitted":3`, 1), "one", "two")
 	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":3,"reason":"content"}`
 	both("wrong-skipped", "skipped records are counted", strings.Replace(whole(begin, inbox, lines[2], lines[3], skip), `"skipped":1`, `"skipped":2`, 1), "one", "two")

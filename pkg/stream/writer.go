@@ -161,6 +161,10 @@ func (w *Writer) Write(r Record) error {
 
 var lineFeed = []byte{'\n'}
 
+// AsWritten is said of End.Listed by who sets out to handle what there is, and
+// hands it on: as many as were written.
+const AsWritten = -1
+
 // End writes the end record; the caller gives what it alone knows.
 func (w *Writer) End(e *End) error {
 	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
@@ -168,6 +172,9 @@ func (w *Writer) End(e *End) error {
 	e.Unknown, e.SizesDiffer = w.counts.unknown, w.counts.differ
 	if e.Plan && e.Missing == 0 {
 		e.Missing = e.Emitted - e.Spare
+	}
+	if e.Listed == AsWritten {
+		e.Listed = e.Emitted + e.Gone + e.Failed
 	}
 	if sum := e.Emitted + e.Gone + e.Failed; !e.Plan && e.Listed != sum {
 		return exit.Errorf(exit.Bug, "%d messages were listed, and the stream accounts for %d", e.Listed, sum)

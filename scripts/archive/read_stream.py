@@ -409,7 +409,8 @@ class Reader:
         need(all(r.get(k) for k in ("folder", "uid", "target", "target_uidvalidity", "target_uid")) and (r.get("add") or r.get("remove")))
 
     def finish(self, r):
-        fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()
+        accounted = sum(self.counts[k] for k in ("emitted", "gone", "failed"))
+        fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and (self.begun.get("plan") or r.get("listed", 0) == accounted) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()
         need(self.edited or fits and not self.open and not self.late, "edited")
         if self.open:
             self.lose()
