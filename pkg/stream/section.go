@@ -112,22 +112,26 @@ type section struct {
 	ended  bool // one stream at least
 	late   bool // this is a delta, and another stream of its account stands before it
 	before before
+	moved  moved
 
-	begin   *Begin
-	folders map[string]int // the table of contents
-	octets  int            // of it
-	at      int            // the folder that the messages have come to, or -1
-	altered bool           // not as the producer wrote it
-	skipped int64          // body parts without their message
-	lost    *Failed        // a message that ended before its last part did
-	hash    hash.Hash
-	counts  counts
+	begin    *Begin
+	folders  map[string]int // the table of contents
+	unstable map[int]bool   // those of it whose UIDVALIDITY is unstable
+	octets   int            // of it
+	at       int            // the folder that the messages have come to, or -1
+	altered  bool           // not as the producer wrote it
+	skipped  int64          // body parts without their message
+	lost     *Failed        // a message that ended before its last part did
+	hash     hash.Hash
+	counts   counts
 
 	msg  Message // reused
 	part Body
 }
 
-func newSection(edited bool) *section { return &section{edited: edited, hash: sha256.New()} }
+func newSection(edited bool) *section {
+	return &section{edited: edited, hash: sha256.New(), moved: moved{}}
+}
 
 // line takes the next line without its line feed. The record is valid until
 // the next call. A nil record without an error is to be passed over.
@@ -285,11 +289,14 @@ func (s *section) order(r Record) (Record, error) {
 	}
 	switch r := r.(type) {
 	case *Begin:
-		s.begin, s.folders, s.octets, s.at, s.altered = r, map[string]int{}, 0, -1, s.edited
+		s.begin, s.folders, s.unstable, s.octets, s.at, s.altered = r, map[string]int{}, map[int]bool{}, 0, -1, s.edited
 		return r, s.continues(r)
 	case *Folder:
 		if _, twice := s.folders[r.Name]; twice || s.at >= 0 {
 			return nil, s.corrupt(fmt.Errorf("folder %s stands twice or after the first message", quote(r.Name)))
+		}
+		if r.Unstable {
+			s.unstable[len(s.folders)] = true
 		}
 		s.folders[r.Name] = len(s.folders)
 	case *Message:
@@ -297,7 +304,11 @@ func (s *section) order(r Record) (Record, error) {
 		if !ok || i < s.at {
 			return nil, s.corrupt(fmt.Errorf("%s UID %d stands outside its folder's turn in the table of contents", quote(r.Folder), r.UID))
 		}
-		s.at = i
+		if err := s.takesTurn(i, r); err != nil {
+			return nil, err
+		}
+	case *Vanished:
+		s.moved.vanish(s.begin, r)
 	}
 	return r, nil
 }
@@ -367,6 +378,6 @@ func (s *section) close(end *End) (Record, error) {
 
 // reset makes ready for the next stream of a concatenation.
 func (s *section) reset() {
-	s.begin, s.folders, s.counts, s.ended = nil, nil, counts{}, true
+	s.begin, s.folders, s.unstable, s.counts, s.ended = nil, nil, nil, counts{}, true
 	s.hash.Reset()
 }

@@ -71,6 +71,17 @@ func (l *list) deltas() {
 	l.ok("delta-vanished", "a folder that is not there any more", full+deltaOf(full, folderRec("Other", 9, 0), vanished), "one", "two", "three").
 		state = []string{}
 	gone := whole(begin, inbox, message(1, "one"), goneRec(3))
+	// A folder that stands in two streams under two UIDVALIDITYs.
+	moving := func(validity int) string {
+		return strings.Replace(folderRec("INBOX", validity, 3), `"uidnext"`, `"uidvalidity_unstable":true,"uidnext"`, 1)
+	}
+	later := whole(begin, moving(8), again(2, "two"))
+	l.add("moved-unstable", "corrupt", "two exports of a folder whose UIDVALIDITY is unstable: each message would count twice", full+later)
+	l.add("moved-unstable-first", "corrupt", "the same, where only the earlier one says so", later+full)
+	l.ok("moved-unstable-delta", "a delta says that the earlier ones have gone", later+deltaOf(later, moving(9), strings.Replace(vanished, ":7", ":8", 1), strings.Replace(again(2, "two"), ":8", ":9", 1)), "two", "two").
+		state = []string{fmt.Sprintf("INBOX\t9\t2\t%s", seen)}
+	l.add("moved-same-first", "corrupt", "a folder with another UIDVALIDITY that begins with the same message", full+whole(begin, folderRec("INBOX", 8, 1), again(1, "one")))
+	l.ok("moved-another-folder", "a folder with another UIDVALIDITY that begins with another message is another folder", full+whole(begin, folderRec("INBOX", 8, 1), again(4, "eins")), "one", "two", "three", "eins")
 	l.ok("gone-is-no-delta", "only a delta takes away", full+gone, "one", "two", "three")
 	big := partsOf(1, strings.Repeat("a", mib+1), mib)
 	large := whole(append([]string{begin, inbox}, big...)...)

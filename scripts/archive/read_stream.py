@@ -192,7 +192,7 @@ class Reader:
     def __init__(self, edited, taker=None):
         self.taker = taker or Taker()
         self.edited, self.begun, self.ended, self.open = edited, None, False, None
-        self.ends, self.accounts, self.deltas, self.state, self.streams = set(), set(), False, {}, 0
+        self.ends, self.accounts, self.deltas, self.state, self.places, self.streams = set(), set(), False, {}, {}, 0
         self.seen, self.sum, self.messages, self.damaged, self.lost, self.strays, self.exit = {}, hashlib.sha256(), 0, 0, 0, 0, 0
 
     def record(self, raw):
@@ -263,7 +263,7 @@ class Reader:
             need(self.edited or r["base"] in self.ends)
         self.deltas = self.deltas or bool(r.get("base") and self.accounts)
         self.accounts.add(whose)
-        self.begun, self.folders, self.contents, self.turn, self.late, self.open = r, {}, 0, 0, False, None
+        self.begun, self.folders, self.unstable, self.contents, self.turn, self.late, self.open = r, {}, set(), 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
         self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets", "unknown", "sizes_differ"), 0)
         self.taker.begin(r)
@@ -273,6 +273,8 @@ class Reader:
     def folder(self, r):
         need(r.get("name") and r["name"] not in self.folders and not self.turned)
         self.folders[r["name"]] = len(self.folders)
+        if r.get("uidvalidity_unstable"):
+            self.unstable.add(r["name"])
         self.taker.folder(r)
 
     def message(self, r):
@@ -283,6 +285,8 @@ class Reader:
         need("change" not in r or r["change"] == "flags")
         turn = self.folders.get(r["folder"], -1)
         need(turn >= self.turn)
+        if turn != self.turn or not self.turned:
+            self.begins(r)
         self.turn, self.turned = turn, True
         self.counts["emitted"] += 1
         self.counts["octets"] += size
@@ -306,6 +310,16 @@ class Reader:
             self.messages += 1
         if not parts:
             self.note(who, r)
+
+    def begins(self, r):
+        """Takes the first message of a folder: one whose messages came under another UIDVALIDITY must not count twice."""
+        place, unstable = account(self.begun) + (r["folder"],), r["folder"] in self.unstable
+        validity, first, was_unstable = self.places.get(place, (r["uidvalidity"], None, False))
+        if validity == r["uidvalidity"]:
+            self.places[place] = validity, first or (r["uid"], r.get("key")), unstable or was_unstable
+            return
+        need(not unstable and not was_unstable and not (r.get("key") and first == (r["uid"], r["key"])))
+        self.places[place] = r["uidvalidity"], (r["uid"], r.get("key")), unstable
 
     def note(self, who, r):
         """Remembers the flags of a message; those that are unknown do not take the place of any."""
@@ -386,6 +400,8 @@ class Reader:
     def vanished(self, r):
         need(r.get("folder") and "uidvalidity" in r)
         place = account(self.begun) + (r["folder"], r["uidvalidity"])
+        if self.places.get(place[:-1], (None,))[0] == r["uidvalidity"]:
+            del self.places[place[:-1]]
         for known in (self.seen, self.state):
             for identity in [i for i in known if i[:5] == place]:
                 del known[identity]
