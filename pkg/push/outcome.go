@@ -76,6 +76,8 @@ func (p *pusher) verdict() error {
 		return short
 	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !p.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
 		return exit.Errorf(exit.Partial, "%s messages and %s folders were not carried over; the receipts name them", thousands(s.Rejected+s.Failed+s.Skipped), thousands(s.Folders))
+	case s.Rekeyed > 0:
+		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the receipts name them", thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
 	}
 	return nil
 }

@@ -8,12 +8,15 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // A server that changes what messages are known by would get all of them again
-// in the next run. So the first that were appended are read back.
+// in the next run. So the first that were appended are read back, and every one
+// that is known by its whole header or text: these change more easily.
 
 const (
 	// proofMessages is how many messages are read back, and proofLooks in how
@@ -29,6 +32,7 @@ const (
 
 // proof is what is still to be read back.
 type proof struct {
+	on              bool
 	messages, looks int
 	pending         []specimen
 }
@@ -43,7 +47,7 @@ func (p *pusher) newProof() proof {
 	if p.opt.AllowRewrite || p.opt.Unconditional || p.opt.DryRun || p.opt.ServerCopy {
 		return proof{}
 	}
-	return proof{messages: proofMessages, looks: proofLooks}
+	return proof{on: true, messages: proofMessages, looks: proofLooks}
 }
 
 // atMost bounds a batch, so that not much has been appended when something
@@ -56,10 +60,17 @@ func (f *proof) atMost(n int) int {
 }
 
 func (f *proof) take(m *message, uid uint64) {
-	if f.messages > 0 && m.Key != "" {
-		f.messages--
-		f.pending = append(f.pending, specimen{m, uid})
+	if !f.on || m.Key == "" || f.messages == 0 && !m.weak() {
+		return
 	}
+	f.messages = max(0, f.messages-1)
+	f.pending = append(f.pending, specimen{m, uid})
+}
+
+// weak reports whether a message has no field that servers leave alone. It is
+// known by its whole header or text.
+func (m *message) weak() bool {
+	return strings.HasPrefix(m.Key, "header:") || strings.HasPrefix(m.Key, "body:")
 }
 
 // proofread reads back what was appended to a folder. The error says that the
@@ -77,8 +88,8 @@ func (p *pusher) proofread(t *target) error {
 	if err != nil {
 		return p.leaveUnread(err)
 	}
-	if changed = p.strong(t, changed); len(changed) == 0 {
-		return nil
+	if changed, err = p.rekeyed(t, changed); err != nil || len(changed) == 0 {
+		return err
 	}
 	what, other, err := p.desk.findings(changed)
 	if err != nil {
@@ -92,20 +103,31 @@ func (p *pusher) proofread(t *target) error {
 		WithHint("%s", hint)
 }
 
-// strong returns the messages whose key is made of fields that servers leave
-// alone. One without any such field is known by its whole header or text, which
-// changes where a server adds a field: that is worth a warning, once.
-func (p *pusher) strong(t *target, changed []specimen) []specimen {
-	all := len(changed)
-	changed = slices.DeleteFunc(changed, func(s specimen) bool {
-		return strings.HasPrefix(s.Key, "header:") || strings.HasPrefix(s.Key, "body:")
-	})
-	if len(changed) < all && !p.warned["fields"] {
-		p.warned["fields"] = true
-		p.opt.Warn("%q: the server adds fields to messages that have none of the key, and these will be appended again by the next run unless imap-diff has --receipts", t.name)
+// rekeyed answers for the weak ones of the messages whose key is another now,
+// and returns the others. The weak ones are few, so that the run goes on.
+func (p *pusher) rekeyed(t *target, changed []specimen) (strong []specimen, err error) {
+	for _, s := range changed {
+		if !s.weak() {
+			strong = append(strong, s)
+			continue
+		}
+		x := s.receipt(t.name, receipt.Rekeyed)
+		x.TargetUID, x.Reason = jsonnum.Uint64(s.uid), "key-changed"
+		if s.uid != 0 {
+			x.TargetUIDValidity = jsonnum.Uint64(p.desk.box.UIDValidity)
+		}
+		if err := p.receipts.message(x, 0); err != nil {
+			return nil, err
+		}
 	}
-	return changed
+	if len(strong) < len(changed) {
+		p.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.name, rekeyedHint))
+	}
+	return strong, p.receipts.flush()
 }
+
+// rekeyedHint is what a user can do about messages with another key.
+const rekeyedHint = "the next run appends them again unless imap-diff has --receipts with the receipts of this run"
 
 // leaveUnread is for what cannot be read back: that proves nothing.
 func (p *pusher) leaveUnread(err error) error {
@@ -121,23 +143,25 @@ func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err erro
 	if err := d.selectBox(t); err != nil {
 		return nil, err
 	}
-	from, to := t.uidNext, uint64(0)
-	if sent[0].uid != 0 {
-		from, to = sent[0].uid, sent[0].uid
-	}
-	for _, s := range sent {
-		if s.uid != 0 {
-			from, to = min(from, s.uid), max(to, s.uid)
-		}
-	}
 	byUID, byKey := map[uint64]string{}, map[string]int{}
-	err = keys.Each(d.ctx, d.box, from, to, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
-		if id != nil && m.UID >= from {
+	take := func(m *imapconn.Message, id *headerkey.Identity) error {
+		if id != nil {
 			byUID[m.UID] = id.Key
 			byKey[id.Key]++
 		}
 		return nil
-	})
+	}
+	var uids []uint64
+	for _, s := range sent {
+		if s.uid != 0 {
+			uids = append(uids, s.uid)
+		}
+	}
+	if slices.Sort(uids); len(uids) == len(sent) {
+		err = keys.Of(d.ctx, d.box, slices.Compact(uids), d.recipe, take)
+	} else {
+		err = keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, take)
+	}
 	for _, s := range sent {
 		key, there := byUID[s.uid]
 		switch {

@@ -77,6 +77,8 @@ func (r *receipts) message(x Receipt, octets int64) error {
 		r.sums.Gone++
 	case receipt.Skipped:
 		r.sums.Skipped++
+	case receipt.Rekeyed:
+		r.sums.Rekeyed++
 	}
 	return r.put(x)
 }

@@ -25,6 +25,7 @@ const (
 	Rejected   Result = "rejected" // the destination refuses it
 	Failed     Result = "failed"   // it could not be had, or its octets are damaged
 	Gone       Result = "gone"     // it was expunged at the source
+	Rekeyed    Result = "rekeyed"  // a message that was appended has another key there
 )
 
 // Format is the value of the format field of a Begin.
@@ -109,6 +110,7 @@ type Sums struct {
 	Flagged  int64 `json:"flagged,omitempty"` // messages whose flags were changed; in no other sum
 	Deleted  int64 `json:"deleted,omitempty"` // messages that were deleted; likewise
 	Unknown  int64 `json:"unknown,omitempty"` // of those appended, with items that the source does not tell
+	Rekeyed  int64 `json:"rekeyed,omitempty"` // of those appended, with another key at the destination
 }
 
 // Total is how many messages have an answer.
