@@ -33,6 +33,7 @@ type Target struct {
 	Name        string
 	Wire        string // the server's own spelling
 	UIDValidity uint64 // 0: it does not exist yet
+	unstable    bool   // it is another at each look
 	UIDNext     uint64 // messages at or above it are not looked at
 	Messages    uint32
 	Attributes  []string

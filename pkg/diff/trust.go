@@ -23,12 +23,27 @@ func (a *Account) examine(t *Target) (*imapconn.Selected, error) {
 	switch {
 	case err != nil:
 		return nil, a.unreadable(err)
-	case box.UIDValidity != t.UIDValidity:
-		return nil, replaced()
 	case box.Messages < t.Messages:
 		return nil, contradiction(t.Messages, box.Messages)
+	case box.UIDValidity != t.UIDValidity:
+		return box, a.unsettled(t, box)
 	}
 	return box, nil
+}
+
+// unsettled makes sure that a folder whose UIDVALIDITY is not the one that was
+// listed has another at each look. Its messages are compared by their keys, as
+// all are. What a plan says of its UIDs is for imap-push to doubt.
+func (a *Account) unsettled(t *Target, box *imapconn.Selected) error {
+	unstable, err := box.Unstable(a.ctx)
+	t.unstable = unstable
+	switch {
+	case err != nil:
+		return a.unreadable(err)
+	case !unstable:
+		return replaced()
+	}
+	return nil
 }
 
 // confirm makes sure that the messages that were read, those below t.UIDNext,
@@ -41,7 +56,7 @@ func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error 
 	if err != nil {
 		return err
 	}
-	if again.UIDValidity != t.UIDValidity {
+	if again.UIDValidity != t.UIDValidity && !t.unstable {
 		return replaced()
 	}
 	arrived := max(now.UIDNext, again.UIDNext, t.UIDNext) - t.UIDNext

@@ -36,6 +36,21 @@ func (x *Selected) Unstable(ctx context.Context) (bool, error) {
 // has not been lost.
 func (x *Selected) Current() bool { return x.s.c.err == nil && x.s.selected == x }
 
+// Settling asks for the UIDVALIDITY of a mailbox that is about to be selected.
+// Where it is not the one that is known, the next second of the server's clock
+// is waited for, so that SELECT cannot show it again by chance. It resumes.
+func (s *Session) Settling(ctx context.Context, box Mailbox, known uint64) (told uint64, err error) {
+	box.state = nil
+	results, err := s.Status(ctx, []Mailbox{box}, false)
+	if err != nil || results[0].Err != nil {
+		return 0, err
+	}
+	if told = results[0].UIDValidity; told != known {
+		err = s.nap(ctx, nextSecond)
+	}
+	return told, err
+}
+
 // UnstableOf asks for the UIDVALIDITY of mailboxes again, more than a second
 // later, and reports of which it is not the one that was told. It resumes.
 func (s *Session) UnstableOf(ctx context.Context, boxes []Mailbox, told []uint64) ([]bool, error) {

@@ -53,6 +53,9 @@ func (p *pusher) deliver(t *target, w *work) error {
 		return p.refuseAll(w.messages, receipt.Rejected, "no-folder", t.refused.Error())
 	}
 	messages, err := p.transform(t, w)
+	if err == nil {
+		messages, err = p.unclear(t, messages)
+	}
 	if err != nil {
 		return err
 	}

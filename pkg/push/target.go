@@ -40,7 +40,8 @@ type target struct {
 	newer   map[string][]*newcomer
 	ours    map[string]int // appended by this run where the server tells no UIDs
 	ties    map[string]*tied
-	doubt   *doubt // about messages that were sent again, or nil
+	doubt   *doubt          // about messages that were sent again, or nil
+	unclear map[string]bool // keys of what is there in a folder that settled, see settled.go
 
 	// What others put there is found by these, see concurrent.go.
 	expected       uint32    // messages, as far as this run knows
@@ -277,15 +278,24 @@ func (d *desk) prepare(t *target, look bool) error {
 			return nil
 		}
 	}
-	if err := d.selectBox(t); err != nil {
+	told, err := d.toldBefore(t)
+	if err == nil {
+		err = d.selectBox(t)
+	}
+	if err != nil {
 		return t.refuse(err)
 	}
 	t.opened, t.flags, t.anyFlag = true, d.box.PermanentFlags, d.box.AnyKeyword
 	t.newer = map[string][]*newcomer{}
 	from := max(t.next, 1)
+	settled, err := d.settled(t, told)
 	switch {
+	case err != nil:
+		return t.refuse(err)
+	case settled && look:
+		return t.refuse(d.lookAnew(t))
 	case t.replaced(d.box):
-		t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan", t.validity, d.box.UIDValidity)
+		t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan (run the same pipeline again)", t.validity, d.box.UIDValidity)
 		return nil
 	case !look:
 		t.uidNext = max(d.box.UIDNext, 1)
