@@ -212,3 +212,33 @@ func TestCheckOfFailures(t *testing.T) {
 		t.Errorf("%v, %+v, %+v", err, v, findings)
 	}
 }
+
+// An account is user, host and port: what failed at one is not tried again by
+// a stream of the other.
+func TestCheckOfTwoTunnels(t *testing.T) {
+	of := func(port int, failed bool) []byte {
+		var out bytes.Buffer
+		w := stream.NewWriter(&out, stream.WriterOptions{})
+		records := []stream.Record{&stream.Begin{Content: stream.Full, User: "joe", Host: "localhost", Port: port, Key: headerkey.Default}, &stream.Folder{Name: "Work", Octets: -1}}
+		if failed {
+			records = append(records, &stream.Failed{Folder: "Work", Reason: stream.ReasonRefused})
+		}
+		for _, r := range records {
+			if err := w.Write(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.End(&stream.End{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	for port, want := range map[int]string{1143: "whole", 2143: "incomplete"} {
+		if v, _, _ := verdict(t, slices.Concat(of(1143, true), of(port, false))); v.Verdict != want {
+			t.Errorf("port %d after 1143, where a folder failed: %s, want %s", port, v.Verdict, want)
+		}
+	}
+}

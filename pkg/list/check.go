@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
@@ -97,9 +98,12 @@ type checker struct {
 }
 
 // place is a folder of an account.
-type place struct{ user, host, folder string }
+type place struct {
+	account account.Account
+	folder  string
+}
 
-func (c *checker) placeOf(folder string) place { return place{c.begin.User, c.begin.Host, folder} }
+func (c *checker) placeOf(folder string) place { return place{c.begin.Account(), folder} }
 
 // presence is what is here of a folder.
 type presence struct {
