@@ -75,8 +75,10 @@ func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
 			return release, exit.Errorf(exit.Usage, "--%s has no place beside --delete-extra", other)
 		}
 	}
-	if name := c.String("receipts"); name != "" && *choice == extraProven && !slices.Contains(proofs, name) { // what counts as present came from the source
-		proofs = append(proofs, name)
+	for _, name := range c.StringSlice("receipts") { // what counts as present came from the source
+		if *choice == extraProven && !slices.Contains(proofs, name) {
+			proofs = append(proofs, name)
+		}
 	}
 	switch {
 	case c.NArg() > 1:

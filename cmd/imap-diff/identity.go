@@ -26,7 +26,7 @@ func identityFlags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one of several copies of a message in a folder, the first"},
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
 		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
-		&ucli.StringFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it"},
+		&ucli.StringSliceFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it; repeatable, the oldest first"},
 		&ucli.StringFlag{Name: "record", Category: identity, Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
 	}
 }
@@ -74,22 +74,48 @@ func receipts(c *ucli.Context, opt *diff.Options) error {
 	if !cli.Given(c, "receipts") {
 		return nil
 	}
-	name := c.String("receipts")
-	open := func() (*os.File, error) {
+	names := c.StringSlice("receipts")
+	for _, name := range names {
+		switch in, err := os.Stat(name); {
+		case err != nil:
+			return noReceipts(err)
+		case in.IsDir():
+			return exit.Errorf(exit.NoInput, "--receipts: %s is a directory", cli.Safe(name))
+		}
+	}
+	opt.Receipts = &diff.Receipts{Open: func() (io.ReadCloser, error) { return openAll(names) }}
+	return nil
+}
+
+// noReceipts is the error of a file of receipts that cannot be opened.
+func noReceipts(err error) error {
+	return exit.Errorf(exit.NoInput, "--receipts: %w", err).WithHint("before the first run, touch the file")
+}
+
+// joined are files that are read one after the other.
+type joined struct {
+	io.Reader
+	files []*os.File
+}
+
+func openAll(names []string) (*joined, error) {
+	j := &joined{}
+	var readers []io.Reader
+	for _, name := range names {
 		in, err := os.Open(name)
 		if err != nil {
-			return nil, exit.Errorf(exit.NoInput, "--receipts: %w", err).WithHint("before the first run, touch the file")
+			j.Close()
+			return nil, noReceipts(err)
 		}
-		return in, nil
+		j.files, readers = append(j.files, in), append(readers, in)
 	}
-	in, err := os.Stat(name)
-	switch {
-	case err != nil:
-		_, err = open()
-		return err
-	case in.IsDir():
-		return exit.Errorf(exit.NoInput, "--receipts: %s is a directory", cli.Safe(name))
+	j.Reader = io.MultiReader(readers...)
+	return j, nil
+}
+
+func (j *joined) Close() (err error) {
+	for _, in := range j.files {
+		err = errors.Join(err, in.Close())
 	}
-	opt.Receipts = &diff.Receipts{Open: func() (io.ReadCloser, error) { return open() }}
-	return nil
+	return err
 }

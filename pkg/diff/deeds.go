@@ -102,6 +102,9 @@ func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 			return nil, err
 		}
 	}
+	// A receipt that stands twice, as in two copies of a file, is one.
+	slices.SortFunc(d.all, func(a, b deed) int { return cmp.Or(a.source.compare(b.source), a.target.compare(b.target)) })
+	d.all = slices.Compact(d.all)
 	if d.runs == 0 {
 		return nil, exit.Errorf(exit.NoInput, "the receipts tell of no run into the account of %s", destination.Words()).WithHint("name the account as imap-push was told it")
 	}

@@ -21,8 +21,8 @@ type Deletions struct {
 	Earlier  []*stream.Reader // earlier streams of this source
 }
 
-// AddProof takes receipts or an earlier stream, whichever it is. Receipts can be
-// given once.
+// AddProof takes receipts or an earlier stream, whichever it is. Receipts that are
+// given several times count together.
 func (d *Deletions) AddProof(in io.Reader) error {
 	b := bufio.NewReader(in)
 	head, err := b.Peek(1)
@@ -31,9 +31,10 @@ func (d *Deletions) AddProof(in io.Reader) error {
 	}
 	if line, _ := b.Peek(len(receiptsOpening)); string(line) == receiptsOpening || len(head) == 0 {
 		if d.Receipts != nil {
-			return exit.Errorf(exit.Usage, "receipts are given twice").WithHint("put them into one file, one after the other")
+			d.Receipts = io.MultiReader(d.Receipts, b)
+		} else {
+			d.Receipts = b
 		}
-		d.Receipts = b
 		return nil
 	}
 	earlier := stream.NewReader(b, false)
