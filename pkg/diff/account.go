@@ -134,7 +134,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 			lost = &Unreadable{"a message in it cannot be read: " + string(m.Reason) + " " + m.Text}
 		default:
 			e := Entry{Flags: m.Flags, FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags)}
-			e.Evidence = evidence{uid: m.UID, date: seconds(m.InternalDate), size: uint32(max(0, min(m.Size, 1<<32-1)))}
+			e.Evidence = evidence{packedUID: packUID(m.UID), date: seconds(m.InternalDate), size: uint32(max(0, min(m.Size, 1<<32-1)))}
 			if m.Unknown.Has(imapconn.UnknownDate) {
 				e.Evidence.known |= dateUnknown
 			}
@@ -228,8 +228,8 @@ func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
 	if err := p.open(); err != nil {
 		return false, err
 	}
-	p.box.Expect(d.uid, int64(d.size))
-	err := p.box.ReadParts(p.a.ctx, d.uid, bodyLimit, func(piece []byte) bool {
+	p.box.Expect(d.uid(), int64(d.size))
+	err := p.box.ReadParts(p.a.ctx, d.uid(), bodyLimit, func(piece []byte) bool {
 		to.Write(piece)
 		return false
 	})
@@ -266,7 +266,7 @@ func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items i
 	byUID := map[uint64]*entry{}
 	for _, d := range entries {
 		if !known(d) {
-			byUID[d.uid] = d
+			byUID[d.uid()] = d
 		}
 	}
 	if len(byUID) == 0 {

@@ -33,7 +33,7 @@ func (h *hidden) received(es []*entry) error {
 		h.asked++
 	}
 	for _, e := range es {
-		e.received = h.all[e.uid].received
+		e.received = h.all[e.uid()].received
 		e.known |= askedReceived
 	}
 	return nil
@@ -41,7 +41,7 @@ func (h *hidden) received(es []*entry) error {
 
 func (h *hidden) digest(es []*entry) error {
 	for _, e := range es {
-		if x := h.all[e.uid]; x.has(knownSHA) {
+		if x := h.all[e.uid()]; x.has(knownSHA) {
 			e.sha = x.sha
 			e.known |= knownSHA
 		}
@@ -62,8 +62,8 @@ func matched(t *testing.T, source, dest []evidence, strict, server bool) (fates 
 		m.prover = h
 	}
 	for i, e := range dest {
-		e.uid = uint64(i + 1)
-		h.all[e.uid] = e
+		e.packedUID = packUID(uint64(i + 1))
+		h.all[e.uid()] = e
 		if server {
 			e.received, e.sha, e.known = 0, [16]byte{}, 0
 		}
@@ -74,7 +74,7 @@ func matched(t *testing.T, source, dest []evidence, strict, server bool) (fates 
 		v, d := m.decide(e, uint32(i), true)
 		switch v {
 		case present:
-			fates[i] = fmt.Sprint(d.uid)
+			fates[i] = fmt.Sprint(d.uid())
 		case missing:
 			fates[i] = "0"
 		}
@@ -82,7 +82,7 @@ func matched(t *testing.T, source, dest []evidence, strict, server bool) (fates 
 	r, err := m.resolve()
 	must(t, err)
 	for _, p := range r.pairs {
-		fates[p.ordinal] = fmt.Sprint(p.entry.uid)
+		fates[p.ordinal] = fmt.Sprint(p.entry.uid())
 		if p.keyAlone {
 			fates[p.ordinal] += "k"
 		}

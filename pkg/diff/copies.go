@@ -47,7 +47,7 @@ type copied struct {
 // List tells of each copy.
 func (c *Copies) List(out Printer) error {
 	return c.each(func(t *Target, match *matcher, x *copied) error {
-		d := &Difference{Type: "difference", Kind: KindCopy, Target: t.Name, TargetUID: jsonnum.Uint64(x.uid), CopyOf: jsonnum.Uint64(x.of), Size: int64(x.size), Key: x.keyText()}
+		d := &Difference{Type: "difference", Kind: KindCopy, Target: t.Name, TargetUID: jsonnum.Uint64(x.uid()), CopyOf: jsonnum.Uint64(x.of), Size: int64(x.size), Key: x.keyText()}
 		if x.date != 0 {
 			d.TargetDate = time.Unix(int64(x.date), 0).UTC().Format(time.RFC3339)
 		}
@@ -86,12 +86,12 @@ func (c *Copies) Plan(w *stream.Writer) error {
 	err := c.each(func(t *Target, _ *matcher, x *copied) error {
 		if len(x.lost) > 0 {
 			end.FlagChanges++
-			err := w.Write(&stream.FlagChange{Folder: t.Name, UIDValidity: t.UIDValidity, UID: x.uid, Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.of, Add: x.lost})
+			err := w.Write(&stream.FlagChange{Folder: t.Name, UIDValidity: t.UIDValidity, UID: x.uid(), Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.of, Add: x.lost})
 			if err != nil {
 				return err
 			}
 		}
-		return w.Write(&stream.Delete{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.uid, Key: x.keyText(), CopyOf: x.of, SHA256: hex.EncodeToString(x.sum[:])})
+		return w.Write(&stream.Delete{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.uid(), Key: x.keyText(), CopyOf: x.of, SHA256: hex.EncodeToString(x.sum[:])})
 	})
 	if err != nil {
 		return err
@@ -171,9 +171,9 @@ func copiesIn(match *matcher) ([]copied, error) {
 	}
 	stays := map[octets]*entry{}
 	var found []copied
-	slices.SortFunc(twins, func(a, b *entry) int { return cmp.Compare(a.uid, b.uid) })
+	slices.SortFunc(twins, func(a, b *entry) int { return cmp.Compare(a.uid(), b.uid()) })
 	classOf := func(e *entry) (o octets, ok bool) {
-		sum, read := sums[e.uid]
+		sum, read := sums[e.uid()]
 		return octets{sum, e.rung, e.key}, read && e.keyText() != ""
 	}
 	for _, e := range twins {
@@ -186,7 +186,7 @@ func copiesIn(match *matcher) ([]copied, error) {
 		o, ok := classOf(e)
 		// Whose flags are unknown stays: they would go with it, or for it.
 		if stay := stays[o]; ok && stay != e && e.flags != unknownFlags && stay.flags != unknownFlags {
-			found = append(found, copied{e, stay.uid, o.sum, match.lost(e, stay)})
+			found = append(found, copied{e, stay.uid(), o.sum, match.lost(e, stay)})
 		}
 	}
 	return found, nil
@@ -216,7 +216,7 @@ func (p *accountProver) sums(entries []*entry) (map[uint64][sha256.Size]byte, er
 			large = append(large, e)
 			return nil
 		}
-		sums[e.uid] = sha256.Sum256(m.Body)
+		sums[e.uid()] = sha256.Sum256(m.Body)
 		return nil
 	})
 	h := sha256.New()
@@ -227,7 +227,7 @@ func (p *accountProver) sums(entries []*entry) (map[uint64][sha256.Size]byte, er
 		h.Reset()
 		var read bool
 		if read, err = p.read(e, h); read {
-			sums[e.uid] = [sha256.Size]byte(h.Sum(nil))
+			sums[e.uid()] = [sha256.Size]byte(h.Sum(nil))
 		}
 	}
 	return sums, err

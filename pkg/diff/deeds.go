@@ -273,12 +273,12 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err e
 			continue
 		}
 		for _, e := range match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt) {
-			whose, known := taken[e.uid]
+			whose, known := taken[e.uid()]
 			told := x.target.uid != 0
-			if told && e.uid != x.target.uid || known && !(told && whose == x.source) || !told && !x.sentAs(e) {
+			if told && e.uid() != x.target.uid || known && !(told && whose == x.source) || !told && !x.sentAs(e) {
 				continue
 			}
-			taken[e.uid] = x.source
+			taken[e.uid()] = x.source
 			there = append(there, x)
 			break
 		}

@@ -35,7 +35,7 @@ func TestConfirm(t *testing.T) {
 		a := NewArchive(nil, nil)
 		a.folder(&stream.Folder{Name: "INBOX", UIDValidity: 7, UIDNext: 100})
 		for _, uid := range uids {
-			e := Entry{Evidence: evidence{uid: uid}}
+			e := Entry{Evidence: evidence{packedUID: packUID(uid)}}
 			e.Evidence.setKey(key)
 			e.Evidence.setSHA(octetsOf(uid))
 			a.targets[0].add(e)

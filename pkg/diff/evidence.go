@@ -22,10 +22,18 @@ type evidence struct {
 	received uint32   // digest of the Received lines, 0 if not known
 	date     uint32   // INTERNALDATE in seconds since 1970, 0 if not known
 	size     uint32   // octets, at most 2^32-1; 0 if not known
-	uid      uint64
-	rung     uint8 // of the key's ladder
-	known    uint8
+	packedUID
+	rung  uint8 // of the key's ladder
+	known uint8
 }
+
+// packedUID is a UID in 8 octets at a place that is a multiple of 4: a uint64
+// would make each entry 4 octets larger.
+type packedUID struct{ low, high uint32 }
+
+func packUID(uid uint64) packedUID { return packedUID{uint32(uid), uint32(uid >> 32)} }
+
+func (p packedUID) uid() uint64 { return uint64(p.high)<<32 | uint64(p.low) }
 
 const (
 	knownSHA uint8 = 1 << iota
@@ -36,7 +44,7 @@ const (
 
 // evidenceOf packs a message record.
 func evidenceOf(m *stream.Message) evidence {
-	e := evidence{uid: m.UID, date: seconds(m.InternalDate), size: uint32(min(m.Size, 1<<32-1))}
+	e := evidence{packedUID: packUID(m.UID), date: seconds(m.InternalDate), size: uint32(min(m.Size, 1<<32-1))}
 	e.setKey(m.Key)
 	e.setReceived(m.Received)
 	e.setSHA(m.SHA256)

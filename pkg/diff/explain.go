@@ -95,7 +95,7 @@ func (r *reporter) explain() error {
 		if e == nil {
 			continue
 		}
-		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: jsonnum.Uint64(e.uid), Same: same, Key: p.d.Key, Fields: []NearField{}}
+		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: jsonnum.Uint64(e.uid()), Same: same, Key: p.d.Key, Fields: []NearField{}}
 		if reads, ok := p.target.match.prover.(explainer); ok {
 			key, fields, err := reads.explain(e)
 			if err != nil {

@@ -128,7 +128,7 @@ func (d *deleter) into(t *Target) []int {
 func (d *deleter) key(t *Target, group []*entry, proven map[uint64]*deed) error {
 	var claimed, extra []*entry
 	for _, e := range group {
-		switch x := proven[e.uid]; {
+		switch x := proven[e.uid()]; {
 		case e.claimed != unclaimed:
 			claimed = append(claimed, e)
 		case d.wasMoved(t, e):
@@ -167,12 +167,12 @@ func (d *deleter) wasMoved(t *Target, e *entry) bool {
 		return false
 	}
 	box, known := d.deeds.numbers[t.Name]
-	return known && d.moved[position{t.UIDValidity, e.uid, box}]
+	return known && d.moved[position{t.UIDValidity, e.uid(), box}]
 }
 
 func (d *deleter) delete(t *Target, e *entry, copyOf uint64) {
 	d.sum.Deleted++
-	d.plan = append(d.plan, doomed{t, e.uid, copyOf, e.key, e.rung})
+	d.plan = append(d.plan, doomed{t, e.uid(), copyOf, e.key, e.rung})
 }
 
 // earlierThan returns those that an earlier stream proves to have come from
@@ -231,7 +231,7 @@ func (m *matcher) apart(e *entry, claimed []*entry) (twin uint64, sure bool, err
 	}
 	for _, c := range suspects {
 		if c.bothSHA(&e.evidence) && c.sha == e.sha {
-			return c.uid, true, nil
+			return c.uid(), true, nil
 		}
 	}
 	return 0, false, nil

@@ -63,7 +63,7 @@ func (h *holder) itself(sameName bool) bool {
 			continue
 		}
 		pairs[p.target]++
-		if p.validity == p.target.UIDValidity && p.uid == p.entry.uid && p.target.UIDNext >= p.source.UIDNext {
+		if p.validity == p.target.UIDValidity && p.uid == p.entry.uid() && p.target.UIDNext >= p.source.UIDNext {
 			if sameName && p.source.Name == p.target.Name {
 				return true
 			}
@@ -215,14 +215,14 @@ func (h *holder) prove(pairs []heldPair, w *stream.Writer, sum *Removal) error {
 	taken := map[uint64]bool{}
 	for i := range pairs {
 		p := &pairs[i]
-		if p.entry == nil || !p.known || taken[p.entry.uid] {
+		if p.entry == nil || !p.known || taken[p.entry.uid()] {
 			continue
 		}
 		e := evidence{key: p.key, rung: p.rung}
-		if there, read := sums[p.entry.uid]; !read || there != p.sum || e.keyText() == "" {
+		if there, read := sums[p.entry.uid()]; !read || there != p.sum || e.keyText() == "" {
 			continue
 		}
-		taken[p.entry.uid] = true
+		taken[p.entry.uid()] = true
 		sum.Deleted++
 		d := &stream.Delete{Target: p.source.Name, TargetUIDValidity: p.validity, TargetUID: p.uid, Key: e.keyText(), SHA256: hex.EncodeToString(p.sum[:])}
 		if err := w.Write(d); err != nil {

@@ -9,15 +9,11 @@ import (
 // entry is one message of the destination.
 type entry struct {
 	evidence
-	claimant claimant
+	claimant uint32 // see matcher.claimant
 	next     uint32 // the next entry of the same bucket, plus one
 	flags    uint16 // index into the set of flag lists
 	claimed  claim
 }
-
-// claimant is the source message that an entry was taken for: its ordinal, or
-// on a pipe its UID.
-type claimant uint64
 
 // claim says what an entry has been taken for.
 type claim uint8
@@ -46,7 +42,7 @@ func raiseMemoryGoal(octets int64) {
 	}
 }
 
-// index holds the messages of one destination folder, about 64 octets each.
+// index holds the messages of one destination folder, about 68 octets each.
 type index struct {
 	chunks  [][]entry
 	n       int

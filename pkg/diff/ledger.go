@@ -24,14 +24,14 @@ type Receipts struct {
 // ledger tells where the messages of one account went in another.
 type ledger struct {
 	places  map[place][]carried // sorted by UID, those of later runs behind
-	targets map[string]uint32   // a number for each destination folder
+	targets map[place]uint32    // a number for each destination folder
 	blind   int                 // messages of which the destination told no UID
 	runs    int                 // between the two accounts
 	others  int                 // between others
 	size    int                 // messages
 }
 
-// place is a source folder as it was in a run.
+// place is a folder as it was in a run.
 type place struct {
 	folder   string
 	validity uint64
@@ -39,9 +39,9 @@ type place struct {
 
 // carried is where one message of a place went. There may be millions.
 type carried struct {
-	uid              uint64
-	validity, landed uint64 // UIDVALIDITY and UID there
-	target           uint32 // its number
+	uid    uint64
+	landed uint64 // UID there
+	target uint32 // the number of the folder there
 }
 
 // carriedOctets is about what a message takes, with its place among those that
@@ -58,7 +58,7 @@ func (r *Receipts) between(source, destination account.Account) (*ledger, error)
 		return nil, err
 	}
 	defer in.Close()
-	l := &ledger{places: map[place][]carried{}, targets: map[string]uint32{}}
+	l := &ledger{places: map[place][]carried{}, targets: map[place]uint32{}}
 	if err := l.read(receipt.NewReader(in), source, destination); err != nil {
 		return nil, err
 	}
@@ -105,29 +105,30 @@ func (l *ledger) take(x *receipt.Receipt) {
 		}
 		return
 	}
-	number, known := l.targets[x.Target]
+	to := place{x.Target, uint64(x.TargetUIDValidity)}
+	number, known := l.targets[to]
 	if !known {
 		number = uint32(len(l.targets))
-		l.targets[x.Target] = number
+		l.targets[to] = number
 	}
 	if l.size++; l.size%chunkSize == 0 {
 		raiseMemoryGoal(chunkSize * carriedOctets)
 	}
 	at := place{x.Folder, uint64(x.UIDValidity)}
-	l.places[at] = append(l.places[at], carried{uint64(x.UID), uint64(x.TargetUIDValidity), uint64(x.TargetUID), number})
+	l.places[at] = append(l.places[at], carried{uint64(x.UID), uint64(x.TargetUID), number})
 }
 
 // landed calls fn with the UIDs that a message went to in a folder, those of
 // later runs first, until fn returns true.
 func (l *ledger) landed(m *stream.Message, t *Target, fn func(uid uint64) bool) {
-	number, known := l.targets[t.Name]
+	number, known := l.targets[place{t.Name, t.UIDValidity}]
 	if !known {
 		return
 	}
 	list := l.places[place{m.Folder, m.UIDValidity}]
 	end, _ := slices.BinarySearchFunc(list, m.UID+1, func(c carried, uid uint64) int { return cmp.Compare(c.uid, uid) })
 	for i := end - 1; i >= 0 && list[i].uid == m.UID; i-- {
-		if c := list[i]; c.target == number && c.validity == t.UIDValidity && fn(c.landed) {
+		if c := list[i]; c.target == number && fn(c.landed) {
 			return
 		}
 	}
@@ -165,20 +166,20 @@ func (c *comparison) reserve(t *Target) {
 		return
 	}
 	t.reserved = map[uint64]*entry{}
-	number, known := c.ledger.targets[t.Name]
+	number, known := c.ledger.targets[place{t.Name, t.UIDValidity}]
 	if !known {
 		return
 	}
 	for _, s := range c.toc {
 		for _, x := range c.ledger.places[place{s.Name, s.UIDValidity}] {
-			if x.target == number && x.validity == t.UIDValidity {
+			if x.target == number {
 				t.reserved[x.landed] = nil
 			}
 		}
 	}
 	t.match.index.each(func(e *entry) {
-		if _, wanted := t.reserved[e.uid]; wanted && e.claimed == unclaimed {
-			e.claimed, t.reserved[e.uid] = reserved, e
+		if _, wanted := t.reserved[e.uid()]; wanted && e.claimed == unclaimed {
+			e.claimed, t.reserved[e.uid()] = reserved, e
 		}
 	})
 }

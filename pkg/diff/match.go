@@ -77,6 +77,7 @@ type matcher struct {
 	alone   []claimant // of them, those who had it by the key alone
 	roams   bool       // what is missing may be in another folder
 	piped   bool       // a mistaken claimant is known by its UID, its record being gone
+	wide    []uint64   // UIDs of claimants, see number
 }
 
 // take adds a message of the destination.
@@ -117,9 +118,9 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 		}
 	}
 	if held != nil && look == nil && hasty {
-		m.ousted = append(m.ousted, held.claimant)
+		m.ousted = append(m.ousted, m.claimant(held))
 		if held.claimed == keyAlone {
-			m.alone = append(m.alone, held.claimant)
+			m.alone = append(m.alone, m.claimant(held))
 		}
 		m.claim(held, likely, &e, ordinal)
 		return present, held
@@ -136,13 +137,37 @@ func (m *matcher) decide(e evidence, ordinal uint32, hasty bool) (verdict, *entr
 }
 
 func (m *matcher) claim(d *entry, by claim, e *evidence, ordinal uint32) {
-	d.claimed, d.claimant = by, claimant(ordinal)
+	d.claimed, d.claimant = by, ordinal
 	if m.piped {
-		d.claimant = claimant(e.uid)
+		d.claimant = m.number(e.uid())
 	}
 	if !d.has(knownSHA) && e.has(knownSHA) {
 		d.sha = e.sha
 	}
+}
+
+// claimant is the source message that an entry was taken for: its ordinal, or
+// on a pipe its UID.
+type claimant uint64
+
+// isWide marks a number that stands for a UID that has too many bits.
+const isWide = 1 << 31
+
+// number returns what stands for a UID in an entry.
+func (m *matcher) number(uid uint64) uint32 {
+	if uid < isWide {
+		return uint32(uid)
+	}
+	m.wide = append(m.wide, uid)
+	return isWide | uint32(len(m.wide)-1)
+}
+
+// claimant returns who has an entry.
+func (m *matcher) claimant(d *entry) claimant {
+	if m.piped && d.claimant&isWide != 0 {
+		return claimant(m.wide[d.claimant&^isWide])
+	}
+	return claimant(d.claimant)
 }
 
 // resolution is the fate of those who waited, and of messages that had been
@@ -282,7 +307,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 			return err
 		}
 		assign(ws, free, m.strict) // who is left over is another now
-		losers, alone := handOver(ws, contested, claimants)
+		losers, alone := m.handOver(ws, contested, claimants)
 		r.mistaken, r.alone = append(r.mistaken, losers...), append(r.alone, alone...)
 		tied, contested = assign(ws, free, m.strict), nil
 	case proof && m.piped && len(tied) == 0: // those who claimed what is contested are gone
@@ -334,7 +359,7 @@ func (m *matcher) putOff(ws []waiter, tied []*waiter, contested []*entry, r *res
 		}
 	}
 	for _, d := range contested {
-		if err := there(uint32(d.claimant), d, true); err != nil {
+		if err := there(d.claimant, d, true); err != nil {
 			return err
 		}
 	}
@@ -371,7 +396,7 @@ func contest(ws []waiter, likelies []*entry) []*entry {
 // handOver gives entries that were claimed by look to the waiters that they
 // are by their octets. It returns the claimants who lose
 // them, and of these those who had them by the key alone.
-func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers, alone []claimant) {
+func (m *matcher) handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers, alone []claimant) {
 	byOctets := map[[16]byte][]*waiter{}
 	for i := range ws {
 		if w := &ws[i]; w.entry == nil {
@@ -382,9 +407,9 @@ func handOver(ws []waiter, contested []*entry, claimants [][16]byte) (losers, al
 		if rightful := byOctets[d.sha]; d.has(knownSHA) && d.sha != claimants[i] && len(rightful) > 0 {
 			rightful[0].entry, rightful[0].by, rightful[0].proven = d, allTraits, true
 			byOctets[d.sha] = rightful[1:]
-			losers = append(losers, d.claimant)
+			losers = append(losers, m.claimant(d))
 			if d.claimed == keyAlone {
-				alone = append(alone, d.claimant)
+				alone = append(alone, m.claimant(d))
 			}
 		}
 	}

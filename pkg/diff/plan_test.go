@@ -104,7 +104,7 @@ func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {
 
 func (d *model) received(es []*entry) error {
 	for _, e := range es {
-		e.setReceived(d.mails[e.uid-1].record(1, "INBOX").Received)
+		e.setReceived(d.mails[e.uid()-1].record(1, "INBOX").Received)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (d *model) received(es []*entry) error {
 func (d *model) digest(es []*entry) error {
 	for _, e := range es {
 		d.bodies++
-		e.setSHA(d.mails[e.uid-1].record(1, "INBOX").SHA256)
+		e.setSHA(d.mails[e.uid()-1].record(1, "INBOX").SHA256)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (d *model) digest(es []*entry) error {
 func (d *model) loose(es []*entry) ([]string, error) {
 	out := []string{}
 	for _, e := range es {
-		out = append(out, d.mails[e.uid-1].octets)
+		out = append(out, d.mails[e.uid()-1].octets)
 	}
 	return out, nil
 }

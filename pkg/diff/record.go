@@ -33,7 +33,7 @@ func (c *comparison) landings() map[uint32]landing {
 		t.match.index.each(func(e *entry) {
 			// One that was taken for another by its key alone proves nothing to later runs.
 			if e.claimed == certain || e.claimed == likely || e.claimed == loose {
-				found[uint32(e.claimant)] = landing{t, e.uid}
+				found[e.claimant] = landing{t, e.uid()}
 				if len(found)%chunkSize == 0 {
 					raiseMemoryGoal(chunkSize * doubleOctets)
 				}

@@ -251,7 +251,7 @@ func (r *reporter) tell(sum *Summary, d *Difference, k Kind) error {
 
 // pair tells in what two messages differ that are one.
 func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry, t *Target) error {
-	d.TargetUID = jsonnum.Uint64(e.uid)
+	d.TargetUID = jsonnum.Uint64(e.uid())
 	if err := r.unknown(sum, d, source, e); err != nil {
 		return err
 	}
@@ -281,7 +281,7 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 // was taken for.
 func (r *reporter) byKey(sum *Summary, d *Difference, p pair, at *Target) error {
 	told := *d
-	told.TargetUID, told.TargetSize, told.Differs = jsonnum.Uint64(p.entry.uid), int64(p.entry.size), p.source.differs(&p.entry.evidence)
+	told.TargetUID, told.TargetSize, told.Differs = jsonnum.Uint64(p.entry.uid()), int64(p.entry.size), p.source.differs(&p.entry.evidence)
 	if p.entry.date != 0 {
 		told.TargetDate = time.Unix(int64(p.entry.date), 0).UTC().Format(time.RFC3339)
 	}
@@ -400,7 +400,7 @@ func (r *reporter) extra(t *Target, sum *Summary) error {
 		if err != nil || e.claimed != unclaimed {
 			return
 		}
-		d := &Difference{Type: "difference", Target: t.Name, TargetUID: jsonnum.Uint64(e.uid), Size: int64(e.size), Key: e.keyText()}
+		d := &Difference{Type: "difference", Target: t.Name, TargetUID: jsonnum.Uint64(e.uid()), Size: int64(e.size), Key: e.keyText()}
 		if e.date != 0 {
 			d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
 		}

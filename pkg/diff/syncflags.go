@@ -24,7 +24,7 @@ const (
 func (s SyncFlags) on() bool { return s == SyncAdd || s == SyncExact }
 
 // flagPairs remembers, for each source message that is at the destination,
-// which one it is there and the flags of that: eight octets a message. The
+// which one it is there and the flags of that: 12 octets a message. The
 // source's flags are those of the second reading, by when all are known.
 type flagPairs struct {
 	pairs []flagPair // by ordinal
@@ -35,8 +35,8 @@ type flagPairs struct {
 }
 
 type flagPair struct {
-	uid  uint64 // 0: none
-	list uint32 // the flags, in lists
+	packedUID        // 0: none
+	list      uint32 // the flags, in lists
 }
 
 func (f *flagPairs) pair(ordinal uint32, t *Target, e *entry) {
@@ -55,7 +55,7 @@ func (f *flagPairs) pair(ordinal uint32, t *Target, e *entry) {
 	if need := int(ordinal) + 1 - len(f.pairs); need > 0 {
 		f.pairs = append(f.pairs, make([]flagPair, need)...)
 	}
-	f.pairs[ordinal] = flagPair{e.uid, n}
+	f.pairs[ordinal] = flagPair{e.packedUID, n}
 	delete(f.elsewhere, ordinal)
 }
 
@@ -75,11 +75,11 @@ func (f *flagPairs) unpair(ordinal uint32) {
 
 // of returns the message that a source message was found to be, and its flags.
 func (f *flagPairs) of(ordinal uint32) (uid uint64, list []string) {
-	if int(ordinal) >= len(f.pairs) || f.pairs[ordinal].uid == 0 {
+	if int(ordinal) >= len(f.pairs) || f.pairs[ordinal].uid() == 0 {
 		return 0, nil
 	}
 	p := f.pairs[ordinal]
-	return p.uid, strings.Fields(f.lists[p.list])
+	return p.uid(), strings.Fields(f.lists[p.list])
 }
 
 // syncFlags writes what is to be changed for a message that is there.

@@ -84,7 +84,7 @@ type index struct {
 }
 
 type numbers struct {
-	uids   []uint64 // ascending
+	uids   stream.UIDList
 	values []uint32
 	late   map[uint64]uint32 // came out of order
 }
@@ -98,9 +98,10 @@ func (x *index) set(p place, uid uint64, value uint32) {
 		n = &numbers{late: map[uint64]uint32{}}
 		x.places[p] = n
 	}
-	if last := len(n.uids) - 1; last < 0 || uid > n.uids[last] {
-		n.uids, n.values = append(n.uids, uid), append(n.values, value)
-	} else if i, found := slices.BinarySearch(n.uids, uid); found {
+	if n.uids.Len() == 0 || uid > n.uids.Last() {
+		n.uids.Append(uid)
+		n.values = append(n.values, value)
+	} else if i, found := n.uids.Find(uid); found {
 		n.values[i] = value
 	} else {
 		n.late[uid] = value
@@ -112,7 +113,7 @@ func (x *index) get(p place, uid uint64) (value uint32, ok bool) {
 	if n == nil {
 		return 0, false
 	}
-	if i, found := slices.BinarySearch(n.uids, uid); found {
+	if i, found := n.uids.Find(uid); found {
 		return n.values[i], true
 	}
 	value, ok = n.late[uid]

@@ -3,7 +3,6 @@ package stream
 import (
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 )
@@ -26,7 +25,7 @@ type identity struct {
 }
 
 type seenFolder struct {
-	uids []uint64 // ascending
+	uids UIDList
 	sums [][8]byte
 	late map[uint64]*[8]byte // came out of order
 }
@@ -36,10 +35,11 @@ type seenFolder struct {
 func (s *Seen) Again(b *Begin, m *Message) (bool, error) {
 	f := s.folder(identity{b.Account(), m.Folder, m.UIDValidity})
 	again := true
-	if n := len(f.uids); n == 0 || m.UID > f.uids[n-1] {
-		f.uids, f.sums = append(f.uids, m.UID), append(f.sums, [8]byte{})
+	if n := f.uids.Len(); n == 0 || m.UID > f.uids.Last() {
+		f.uids.Append(m.UID)
+		f.sums = append(f.sums, [8]byte{})
 		s.sum, again = &f.sums[n], false
-	} else if i, found := slices.BinarySearch(f.uids, m.UID); found {
+	} else if i, found := f.uids.Find(m.UID); found {
 		s.sum = &f.sums[i]
 	} else if s.sum = f.late[m.UID]; s.sum == nil {
 		if f.late == nil {
@@ -80,8 +80,8 @@ func (s *Seen) Forget() {
 	if f.late[s.fresh] != nil {
 		delete(f.late, s.fresh)
 	} else {
-		n := len(f.uids) - 1
-		f.uids, f.sums = f.uids[:n], f.sums[:n]
+		f.uids.DropLast()
+		f.sums = f.sums[:f.uids.Len()]
 	}
 	s.fresh, s.sum = 0, nil
 }

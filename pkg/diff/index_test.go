@@ -1,0 +1,36 @@
+package diff
+
+import (
+	"testing"
+	"unsafe"
+)
+
+// Millions of entries are held at once.
+func TestEntrySize(t *testing.T) {
+	if size := unsafe.Sizeof(entry{}); size > 68 {
+		t.Errorf("an entry takes %d octets", size)
+	}
+}
+
+// On a pipe a claimant is known by its UID, however long that is.
+func TestClaimantOnPipe(t *testing.T) {
+	m := &matcher{piped: true}
+	var entries []entry
+	uids := []uint64{1, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1<<64 - 2, 7}
+	for i, uid := range uids {
+		var d entry
+		m.claim(&d, likely, &evidence{packedUID: packUID(uid)}, uint32(i))
+		entries = append(entries, d)
+	}
+	for i, uid := range uids {
+		if got := m.claimant(&entries[i]); uint64(got) != uid {
+			t.Errorf("%d is taken for %d", uid, got)
+		}
+	}
+	m.piped = false
+	var d entry
+	m.claim(&d, likely, &evidence{packedUID: packUID(5)}, 1<<31+9)
+	if m.claimant(&d) != 1<<31+9 {
+		t.Error(m.claimant(&d))
+	}
+}
