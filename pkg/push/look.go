@@ -60,8 +60,13 @@ func (d *desk) read(t *target) error {
 		}
 	}
 	t.gapFrom, t.gapTo, t.blind = 0, 0, false
-	if d.box.Messages == 0 || d.box.UIDNext != 0 && d.box.UIDNext <= t.uidNext {
+	if d.box.Messages == 0 {
 		return nil
+	}
+	if d.box.UIDNext != 0 && d.box.UIDNext <= t.uidNext { // so it says
+		if last, err := d.box.LargestUID(d.ctx); err != nil || last < t.uidNext {
+			return err
+		}
 	}
 	return d.readRange(t, t.uidNext, 0)
 }
