@@ -190,22 +190,22 @@ func (s *census) sort(still bool) {
 	s.uids, s.doubled = slices.Compact(s.uids[s.zeros:]), slices.Compact(s.doubled)
 }
 
-// Contradiction says in what the claims of a server about the mailbox differ, ""
-// if they do not. It resumes.
-func (x *Selected) Contradiction(ctx context.Context) (string, error) {
+// Holds counts the messages that the mailbox shows in one way or another, and says
+// in what the claims of its server about it differ, "" if they do not. It resumes.
+func (x *Selected) Holds(ctx context.Context) (shown int, contradiction string, err error) {
 	told, err := x.Told(ctx)
 	if err != nil && !x.answered(err) {
-		return "", err
+		return 0, "", err
 	}
 	uids, err := x.fetchUIDs(ctx, "1:*")
 	if err != nil && !x.answered(err) {
-		return "", err
+		return 0, "", err
 	}
 	v, err := x.Reconcile(ctx, told.Messages, uids, nil)
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
-	return v.Text, nil
+	return len(uids) + len(v.More), v.Text, nil
 }
 
 // expunged returns those of the UIDs, which neither FETCH nor SEARCH knows, that

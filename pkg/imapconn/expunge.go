@@ -2,6 +2,7 @@ package imapconn
 
 import (
 	"context"
+	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
@@ -44,9 +45,22 @@ func (x *Selected) ExpungeAll(ctx context.Context) error {
 }
 
 // MarkedDeleted returns the UIDs, sorted, of the messages that are marked
-// \Deleted. It resumes.
-func (x *Selected) MarkedDeleted(ctx context.Context) ([]uint64, error) {
-	return x.Search(ctx, search.Program{{Text: "DELETED"}})
+// \Deleted, as SEARCH or FETCH has it. sure is false where the server does not tell
+// the flags of all. It resumes.
+func (x *Selected) MarkedDeleted(ctx context.Context) (marked []uint64, sure bool, err error) {
+	if marked, err = x.Search(ctx, search.Program{{Text: "DELETED"}}); err != nil {
+		return nil, false, err
+	}
+	sure = true
+	err = x.FetchAll(ctx, 1, 0, Items{Flags: true}, 0, func(m *Message) error {
+		sure = sure && m.State != Failed && !m.Unknown.Has(UnknownFlags)
+		if m.State == Have && containsFold(m.Flags, `\Deleted`) {
+			marked = append(marked, m.UID)
+		}
+		return nil
+	})
+	slices.Sort(marked)
+	return slices.Compact(marked), sure, err
 }
 
 // Remaining returns those of the UIDs, which must be sorted, that the mailbox

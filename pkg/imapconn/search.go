@@ -1,7 +1,6 @@
 package imapconn
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -58,7 +57,8 @@ func (x *Selected) LargestUID(ctx context.Context) (uint64, error) {
 	return uids[len(uids)-1], nil
 }
 
-// fetchUIDs returns the UIDs that an answer to FETCH names.
+// fetchUIDs returns the UIDs that an answer to FETCH names. Those that do not rise
+// are a reason to ask in other ways too: see Reconcile.
 func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint64, error) {
 	return x.collect(ctx, "list", func(c *conn, f *found) error {
 		_, err := c.run(c.command("UID FETCH "+set+" (UID)"), func(resp *response) error {
@@ -67,10 +67,16 @@ func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint64, error) 
 			}
 			var m fetched
 			err := c.fetchResponse(&m, &wanted{})
-			if err == nil && m.got&gotUID != 0 {
+			if err != nil || m.got&gotUID == 0 {
+				return err
+			}
+			if m.UID <= f.most {
+				x.doubted++
+			}
+			if m.UID != 0 {
 				f.add(c, m.UID)
 			}
-			return cmp.Or(c.tooMany(len(f.uids)), err)
+			return c.tooMany(len(f.uids))
 		})
 		return err
 	})

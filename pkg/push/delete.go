@@ -269,6 +269,9 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 	if err != nil {
 		return nil, err
 	}
+	for _, uid := range box.Twice() {
+		seen[uid] = &sighting{trouble: "several messages have this UID"}
+	}
 	g.judge(seen)
 	return box, p.guardMarked(box, g)
 }
@@ -280,7 +283,7 @@ func (p *pusher) contradiction(target string, box *imapconn.Selected) (string, e
 	if known {
 		return why, nil
 	}
-	why, err := box.Contradiction(p.desk.ctx)
+	_, why, err := box.Holds(p.desk.ctx)
 	if err != nil {
 		return "", err
 	}
@@ -333,9 +336,13 @@ func (p *pusher) guardMarked(box *imapconn.Selected, g *group) error {
 	if p.desk.session.CanExpungeByUID() {
 		return nil
 	}
-	marked, err := box.MarkedDeleted(p.desk.ctx)
+	marked, sure, err := box.MarkedDeleted(p.desk.ctx)
 	if err != nil {
 		return err
+	}
+	if !sure {
+		g.stay("flags-unknown", "the server does not tell which messages are marked \\Deleted, and EXPUNGE would remove them all")
+		return nil
 	}
 	ours := g.uids(false)
 	for _, uid := range marked {

@@ -236,6 +236,29 @@ func (d *desk) keeps(box imapconn.Mailbox, r *stream.Rmdir) (why string, err err
 	case s.UIDNext != r.TargetUIDNext || s.Messages != r.Messages:
 		return fmt.Sprintf("it held %d messages when the plan was made, with UIDNEXT %d; now it is %d, with %d", r.Messages, r.TargetUIDNext, s.Messages, s.UIDNext), nil
 	}
+	return d.shows(box, r)
+}
+
+// shows says why a folder is not to be removed though its STATUS is as the plan
+// saw it: it shows other messages than that.
+func (d *desk) shows(box imapconn.Mailbox, r *stream.Rmdir) (why string, err error) {
+	d.open = nil // another folder will be
+	opened, err := d.session.Examine(d.ctx, box.Wire)
+	if refused(err) {
+		return err.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	shown, why, err := opened.Holds(d.ctx)
+	switch {
+	case refused(err) || exit.CodeOf(err) == exit.Partial:
+		return err.Error(), nil
+	case err != nil || why != "":
+		return why, err
+	case shown != int(r.Messages):
+		return fmt.Sprintf("its STATUS says that it holds %d messages, and it shows %d", r.Messages, shown), nil
+	}
 	return "", nil
 }
 
