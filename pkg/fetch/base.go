@@ -224,13 +224,19 @@ func (f *baseFolder) uids() string {
 	return stream.FormatUIDs(uids)
 }
 
-// modseq is its HIGHESTMODSEQ, 0 where that is not known.
-func (f *baseFolder) modseq() uint64 {
-	n, err := strconv.ParseUint(f.entry.HighestModSeq, 10, 64)
+// modSeq is the HIGHESTMODSEQ of a folder, 0 where that is not known.
+func modSeq(f *stream.Folder) uint64 {
+	n, err := strconv.ParseUint(f.HighestModSeq, 10, 63)
 	if err != nil {
 		return 0
 	}
 	return n
+}
+
+// sameAs reports whether a folder looks from outside as the base says.
+func (f *baseFolder) sameAs(now *stream.Folder) bool {
+	was := &f.entry
+	return now.UIDNext != 0 && now.UIDNext == was.UIDNext && now.Messages == was.Messages && now.HighestModSeq != "" && now.HighestModSeq == was.HighestModSeq
 }
 
 // goesOn tells whether what was known of the folder holds still: it is the same,

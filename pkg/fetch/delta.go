@@ -3,6 +3,7 @@ package fetch
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
@@ -77,30 +78,61 @@ func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces fold
 	return vanished
 }
 
-// lookBehind opens the folders whose STATUS is behind what the base says of them:
-// UIDNEXT never falls, unless the folder is another by now or STATUS is stale.
+// lookBehind opens the folders of which STATUS says what the base says of them, or
+// that UIDNEXT has fallen: it may be stale. They are opened many at a time.
 func (e *export) lookBehind(contents *list.Contents) error {
+	var entries []*list.Entry
+	var boxes []imapconn.Mailbox
+	var results []imapconn.StatusResult
 	for i := range contents.Entries {
 		now := &contents.Entries[i]
 		base := e.opt.Base.at(now.Name, now.UIDValidity)
-		if base == nil || now.Left != "" || now.Failed != "" || !now.HoldsMessages() || base.goesOn(&now.Folder) {
+		if base == nil || now.Left != "" || now.Failed != "" || !now.HoldsMessages() || base.goesOn(&now.Folder) && !base.sameAs(&now.Folder) {
 			continue
 		}
 		wire, err := folder.ToWire(now.Name)
 		if err != nil {
 			return err
 		}
-		box, err := e.session.Examine(e.ctx, wire)
-		switch {
-		case refused(err):
+		entries, boxes = append(entries, now), append(boxes, imapconn.Mailbox{Name: now.Name, Wire: wire})
+		told := imapconn.Status{UIDValidity: now.UIDValidity, UIDNext: now.UIDNext, Messages: now.Messages, HighestModSeq: modSeq(&now.Folder), Octets: now.Octets}
+		results = append(results, imapconn.StatusResult{Status: told})
+	}
+	if err := e.session.LookInto(e.ctx, boxes, results); err != nil {
+		return err
+	}
+	for i, now := range entries {
+		r := &results[i]
+		if r.Err != nil || r.UIDValidity != now.UIDValidity {
 			continue // its export will tell
-		case err != nil:
+		}
+		if err := e.lookAbove(now, boxes[i].Wire, r); err != nil {
 			return err
-		case box.UIDValidity == now.UIDValidity && box.UIDNext > now.UIDNext:
-			now.UIDNext, now.Messages = box.UIDNext, max(now.Messages, box.Messages)
+		}
+		now.UIDNext, now.Messages = r.UIDNext, r.Messages
+		if r.HighestModSeq > modSeq(&now.Folder) {
+			now.HighestModSeq = strconv.FormatUint(r.HighestModSeq, 10)
 		}
 	}
 	return nil
+}
+
+// lookAbove looks for messages at or above a UIDNEXT that is below that of the base:
+// it is too low if there are any.
+func (e *export) lookAbove(now *list.Entry, wire string, r *imapconn.StatusResult) error {
+	if r.UIDNext >= e.opt.Base.at(now.Name, now.UIDValidity).entry.UIDNext || r.UIDNext == 0 {
+		return nil
+	}
+	box, err := e.session.Examine(e.ctx, wire)
+	var last uint64
+	if err == nil {
+		last, err = box.LargestUID(e.ctx)
+	}
+	if folderReason(err) != "" {
+		return nil // its export will tell
+	}
+	r.UIDNext = max(r.UIDNext, last+1)
+	return err
 }
 
 // update reads what is new or changed of a folder that the base has, as far as
@@ -123,9 +155,7 @@ func (s *source) update(f *stream.Folder, base *baseFolder, done stream.Progress
 // unchanged tells whether the listing of the account shows that a folder is as
 // the base has it.
 func (s *source) unchanged(f *stream.Folder, base *baseFolder) bool {
-	was := &base.entry
-	same := base.whole && f.UIDNext != 0 && f.UIDNext == was.UIDNext && f.Messages == was.Messages &&
-		f.HighestModSeq != "" && f.HighestModSeq == was.HighestModSeq
+	same := base.whole && base.sameAs(f)
 	if s.chooser != nil {
 		return same && slices.Equal(s.opt.Filters, s.opt.Base.filters)
 	}
@@ -277,7 +307,7 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint64]
 // where that is not to be had: all are compared then. Of the messages in unsaid
 // it says that they have changed, and not how; they are sorted.
 func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
-	since := base.modseq()
+	since := modSeq(&base.entry)
 	switch {
 	case !s.box.KnowsChanges(), since == 0, s.box.HighestModSeq < since, !base.whole, base.entry.UIDNext == 0:
 		return false, nil, nil

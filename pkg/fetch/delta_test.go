@@ -255,7 +255,7 @@ func TestDelta(t *testing.T) {
 		asked  string // among the commands of the second run
 		never  string // and not
 	}{
-		{name: "nothing new", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(*lively) {}, never: "EXAMINE"},
+		{name: "nothing new", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(*lively) {}, asked: "EXAMINE", never: "UID FETCH"},
 		{name: "nothing new, no CONDSTORE", change: func(*lively) {}, asked: "EXAMINE", never: "BODY"},
 		{name: "CONDSTORE", before: func(l *lively) { l.caps = "CONDSTORE" }, change: live, want: lived, asked: "CHANGEDSINCE 16", never: "UID FETCH 1,4:6 "},
 		{name: "flags alone", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.flag(5, `\Flagged`) }, want: []string{`flags 5 \Flagged`}, never: "SEARCH"},

@@ -25,8 +25,15 @@ func (o *opened) take(c *conn, resp *response) {
 	}
 }
 
+// LookInto opens mailboxes by EXAMINE, many in one round trip, and completes what
+// STATUS has said of them: the larger number counts. No mailbox is selected then. It
+// resumes.
+func (s *Session) LookInto(ctx context.Context, boxes []Mailbox, results []StatusResult) error {
+	return s.lookInto(ctx, boxes, results, func(*StatusResult) bool { return true })
+}
+
 // lookInto opens the mailboxes whose STATUS is in doubt, and completes results.
-func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []StatusResult) error {
+func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []StatusResult, inDoubt func(*StatusResult) bool) error {
 	var places []int
 	var wires []string
 	asked := 0
@@ -34,7 +41,7 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 		if !boxes[i].Selectable() {
 			continue
 		}
-		if asked++; results[i].inDoubt() {
+		if asked++; inDoubt(&results[i]) {
 			places, wires = append(places, i), append(wires, boxes[i].Wire)
 		}
 	}

@@ -47,7 +47,7 @@ func (r *StatusResult) inDoubt() bool {
 func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]StatusResult, error) {
 	results, err := s.told(ctx, boxes, sizes)
 	if err == nil {
-		err = s.lookInto(ctx, boxes, results)
+		err = s.lookInto(ctx, boxes, results, (*StatusResult).inDoubt)
 	}
 	if err != nil {
 		return nil, err
