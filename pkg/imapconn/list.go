@@ -195,8 +195,9 @@ func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Space
 	for _, e := range subscribed {
 		subs[inboxFold(e.wire)] = true
 	}
-	seen := map[string]int{}
-	var boxes []Mailbox
+	seen := make(map[string]int, len(entries))
+	boxes := make([]Mailbox, 0, len(entries))
+	lists := map[string][]string{} // of attributes
 	for _, e := range entries {
 		key := inboxFold(e.wire)
 		space := s.spaces.space(e.wire)
@@ -211,7 +212,7 @@ func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Space
 				box.Attributes = append(box.Attributes, a)
 			}
 		}
-		box.Attributes = tidy(box.Attributes)
+		box.Attributes = slices.Clip(intern(lists, tidy(box.Attributes)))
 		if i, again := seen[key]; again {
 			boxes[i].join(&box)
 			continue

@@ -9,15 +9,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
 // Bounds of a listing. An account of 100,000 folders is within them.
+var (
+	maxMailboxes  = 1 << 17
+	maxNameOctets = 12 << 20 // of names and attributes
+)
+
 const (
-	maxMailboxes   = 1 << 17
-	maxNameOctets  = 16 << 20 // of names and attributes
-	maxUnread      = 1000     // entries that cannot be read
-	maxLevelsAsked = 1000     // folders that are asked for what is below them, one by one
+	maxUnread      = 1000 // entries that cannot be read
+	maxLevelsAsked = 1000 // folders that are asked for what is below them, one by one
 )
 
 // listing is what LIST and LSUB said, in as many commands as were needed.
@@ -29,25 +33,34 @@ type listing struct {
 
 	unreadSubscribed []misread // of LSUB
 
-	octets int // of names and attributes
+	octets     int                 // of names and attributes
+	attributes map[string][]string // lists of them: few are different
+	delimiter  string              // of the last entry
 }
 
-func newListing() *listing { return &listing{states: map[string]Status{}} }
+func newListing() *listing {
+	return &listing{states: map[string]Status{}, attributes: map[string][]string{}}
+}
 
 // room reports whether l may grow by so many octets.
 func (l *listing) room(octets int) error {
 	l.octets += octets
 	switch {
 	case len(l.entries)+len(l.subscribed) > 2*maxMailboxes, len(l.entries) > maxMailboxes, len(l.subscribed) > maxMailboxes:
-		return &limitError{fmt.Sprintf("a listing of more than %d folders", maxMailboxes)}
+		return tooMuch("a listing of more than %d folders", maxMailboxes)
 	case len(l.states) > maxMailboxes:
-		return &limitError{fmt.Sprintf("the STATUS of more than %d folders", maxMailboxes)}
+		return tooMuch("the STATUS of more than %d folders", maxMailboxes)
 	case l.octets > maxNameOctets:
-		return &limitError{fmt.Sprintf("a listing with more than %d octets of names", maxNameOctets)}
+		return tooMuch("a listing with more than %d octets of names", maxNameOctets)
 	case len(l.unread)+len(l.unreadSubscribed) > maxUnread:
 		return &limitError{fmt.Sprintf("a listing of which more than %d entries cannot be read", maxUnread)}
 	}
 	return nil
+}
+
+// tooMuch is the error of a listing that would be as long on another connection.
+func tooMuch(format string, most int) error {
+	return exit.Wrap(exit.Protocol, &limitError{fmt.Sprintf(format, most)})
 }
 
 // namesOf asks for the folders of spaces. Where an entry of the answer cannot be
@@ -231,6 +244,11 @@ func (l *listing) entry(c *conn, typ string) error {
 		return err
 	}
 	c.progress()
+	entry.attributes = intern(l.attributes, entry.attributes)
+	if entry.delimiter == l.delimiter {
+		entry.delimiter = l.delimiter // one string for all
+	}
+	l.delimiter = entry.delimiter
 	octets := len(entry.wire)
 	for _, a := range entry.attributes {
 		octets += len(a)

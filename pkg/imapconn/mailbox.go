@@ -32,7 +32,7 @@ func (m *Mailbox) join(o *Mailbox) {
 		if m.Selectable() {
 			mere = o
 		}
-		mere.Attributes = slices.DeleteFunc(mere.Attributes, isLevel)
+		mere.Attributes = slices.DeleteFunc(slices.Clone(mere.Attributes), isLevel)
 	}
 	m.Attributes = tidy(append(m.Attributes, o.Attributes...))
 	m.Subscribed = m.Subscribed || o.Subscribed
