@@ -70,13 +70,13 @@ def read_index(root):
 
 def is_sound(entry):
     """Tells whether a line of the index is one that Writer could have written."""
-    def number(name):
+    def number(name, most):
         told = entry.get(name)
         digits = isinstance(told, str) and re.fullmatch("[1-9][0-9]{15,19}", told)
-        return (type(told) is int or digits) and 0 < int(told) < 2**64 - 1
+        return (type(told) is int or digits) and 0 < int(told) <= most
     def words(name):
         return isinstance(entry.get(name, []), list) and all(isinstance(word, str) for word in entry.get(name, []))
-    return isinstance(entry, dict) and isinstance(entry.get("file"), str) and number("uid") and number("uidvalidity") and isinstance(entry.get("size"), int) \
+    return isinstance(entry, dict) and isinstance(entry.get("file"), str) and number("uid", 2**64 - 2) and number("uidvalidity", 2**64 - 1) and isinstance(entry.get("size"), int) \
         and words("flags") and words("unknown") and isinstance(entry.get("internaldate", ""), str) \
         and isinstance(entry.get("rfc822_size", 0), int) and 0 <= entry.get("rfc822_size", 0) < 2**53
 

@@ -38,6 +38,26 @@ var fileFormats = []struct{ format, there, back string }{
 	{"eml", "", ""},
 }
 
+// TestMailFilesWideUIDs: UIDs of 64 bits stay where the files have a place for them;
+// a dovecot-uidlist has none, and the messages are kept.
+func TestMailFilesWideUIDs(t *testing.T) {
+	t.Parallel()
+	vector, err := filepath.Abs("../../pkg/stream/testdata/vectors/uid-64-bits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t).with("VECTOR", vector).withTools()
+	b.sh(`sed '1,/^$/d' $VECTOR >mail`).wants(0)
+	uids := func(file string) string {
+		return b.sh(`jq -r 'select(.type == "message") | "\(.uidvalidity) \(.uid)"' ` + file).wants(0).stdout
+	}
+	b.sh(`$TOOLS/stream-to-mail eml mail eml; $TOOLS/mail-to-stream eml eml >eml.back && imap-list --source eml.back --check`).wants(0)
+	if want, got := uids("mail"), uids("eml.back"); got != want || !strings.Contains(want, "18446744073709551615 9007199254740992\n") {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	b.sh(`$TOOLS/stream-to-mail maildir mail maildir; $TOOLS/mail-to-stream maildir maildir >maildir.back && imap-list --source maildir.back --check && ! test -e maildir/dovecot-uidlist`).wants(0).says("5 messages")
+}
+
 // TestMailFilesKeepOctets: an archive that went through files is the same
 // archive: folders, octets, flags, dates, keys.
 func TestMailFilesKeepOctets(t *testing.T) {
