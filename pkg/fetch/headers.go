@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"slices"
+
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 )
@@ -56,15 +58,31 @@ func (s *source) headers(wants []want) error {
 		}
 	}
 	b.sort()
-	for i := range b.items {
-		if it := &b.items[i]; it.kind == itemMessage && it.identity == nil {
-			_, err := keys.Deepen(s.ctx, s.box, it.uid, it.size, s.scan)
-			if err == nil {
-				it.identity = identityOf(s.scan)
-			} else if err = it.lost(err); err != nil {
-				return err
-			}
-		}
+	if err := s.deepen(b); err != nil {
+		return err
 	}
 	return s.give(b)
+}
+
+// deepen reads the messages of a batch whose key is not known yet. The items are
+// sorted.
+func (s *source) deepen(b *batch) error {
+	var some []*item
+	var uids []uint64
+	for i := range b.items {
+		if it := &b.items[i]; it.kind == itemMessage && it.identity == nil {
+			some, uids = append(some, it), append(uids, it.uid)
+		}
+	}
+	of := func(uid uint64) *item {
+		i, _ := slices.BinarySearch(uids, uid)
+		return some[i]
+	}
+	return keys.DeepenAll(s.ctx, s.box, uids, func(uid uint64) int64 { return of(uid).size }, s.scan, func(uid uint64, err error) error {
+		if err != nil {
+			return of(uid).lost(err)
+		}
+		of(uid).identity = identityOf(s.scan)
+		return nil
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -31,6 +32,9 @@ func (x *Selected) Fetch(ctx context.Context, uids []uint64, items Items, maxBod
 	}
 	f := &fetcher{x: x, ctx: ctx, fn: fn, special: map[uint64]special{}}
 	f.want = wanted{Items: items, maxBody: maxBody}
+	if items.Start > 0 {
+		f.want.partial, f.want.maxBody = true, items.Start
+	}
 	f.begin(slices.Compact(slices.Clone(uids)))
 	if len(f.uids) > 0 && f.uids[0] == 0 {
 		if err := f.fail(0, NotReturned, "0 is no UID"); err != nil {
@@ -251,8 +255,11 @@ func (w *wanted) request() string {
 	case len(w.Fields) > 0:
 		items = append(items, "BODY.PEEK[HEADER.FIELDS ("+strings.ToUpper(strings.Join(w.Fields, " "))+")]")
 	}
-	if w.Body {
+	switch {
+	case w.Body:
 		items = append(items, "BODY.PEEK[]")
+	case w.Start > 0:
+		items = append(items, "BODY.PEEK[]<0."+strconv.FormatInt(w.Start, 10)+">")
 	}
 	return " (" + strings.Join(items, " ") + ")"
 }

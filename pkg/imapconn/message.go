@@ -8,6 +8,7 @@ type Items struct {
 	Header       bool     // BODY.PEEK[HEADER]
 	Fields       []string // BODY.PEEK[HEADER.FIELDS (...)], when Header is not set
 	Body         bool     // BODY.PEEK[]
+	Start        int64    // so many octets from the first on, in Body; without Items.Body
 	Gmail        bool     // labels and numbers, where Session.HasGmail
 
 	// Listed, which may be nil, returns what RFC822.SIZE was when the message

@@ -3,6 +3,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -48,6 +49,56 @@ func Deepen(ctx context.Context, box *imapconn.Selected, uid uint64, size int64,
 	return scan.Sum(), nil
 }
 
+// startSize is how much is asked for, of many messages together, to see whether
+// their headers end in it, in octets.
+const startSize = 8 << 10
+
+// DeepenAll is Deepen for messages with the given UIDs, which must be sorted: what
+// their first octets do not tell is read one by one. When fn is called for a
+// message, scan has read it, unless there is an error. size is what is known of a
+// message's size.
+func DeepenAll(ctx context.Context, box *imapconn.Selected, uids []uint64, size func(uid uint64) int64, scan *headerkey.Scanner, fn func(uid uint64, err error) error) error {
+	var rest []uint64
+	came := 0
+	take := func(m *imapconn.Message) error {
+		scan.Reset()
+		scan.Write(m.Body)
+		whole := int64(len(m.Body)) == m.Size && m.Size >= size(m.UID)
+		switch {
+		case m.State == imapconn.Gone:
+			return fn(m.UID, &imapconn.PartError{UID: m.UID, State: imapconn.Gone})
+		case m.State == imapconn.Have:
+			came++
+		}
+		if m.State == imapconn.Have && (whole || scan.HeaderDone() && !scan.NeedsBody()) {
+			return fn(m.UID, nil)
+		}
+		rest = append(rest, m.UID)
+		return nil
+	}
+	// A server that gives the first few of them not so is not asked so for more.
+	n := min(len(uids), 20)
+	err := box.Fetch(ctx, uids[:n], imapconn.Items{Size: true, Start: startSize}, 0, take)
+	switch {
+	case err != nil:
+	case came == 0:
+		rest = append(rest, uids[n:]...)
+	default:
+		err = box.Fetch(ctx, uids[n:], imapconn.Items{Size: true, Start: startSize}, 0, take)
+	}
+	for _, uid := range rest {
+		if err != nil {
+			break
+		}
+		_, err = Deepen(ctx, box, uid, size(uid), scan)
+		var one *imapconn.PartError
+		if err == nil || errors.As(err, &one) {
+			err = fn(uid, err)
+		}
+	}
+	return err
+}
+
 // Each calls fn for every message with a UID from from to to, 0 being the
 // last. Messages are not in order: those that have to be read for their key
 // come at the end. A message that could not be had has no identity.
@@ -86,20 +137,25 @@ func each(ctx context.Context, box *imapconn.Selected, recipe headerkey.Recipe, 
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(incomplete, func(a, b imapconn.Message) int { return cmp.Compare(a.UID, b.UID) })
+	uids := make([]uint64, len(incomplete))
 	for i := range incomplete {
-		m := &incomplete[i]
-		id, err := Deepen(ctx, box, m.UID, m.Size, scan)
-		var one *imapconn.PartError
-		switch {
-		case errors.As(err, &one):
-			m.State, m.Reason, m.Text = one.State, one.Reason, one.Text
-			err = fn(m, nil)
-		case err == nil:
-			err = fn(m, &id)
-		}
-		if err != nil {
-			return err
-		}
+		uids[i] = incomplete[i].UID
 	}
-	return nil
+	of := func(uid uint64) *imapconn.Message {
+		i, _ := slices.BinarySearch(uids, uid)
+		return &incomplete[i]
+	}
+	return DeepenAll(ctx, box, uids, func(uid uint64) int64 { return of(uid).Size }, scan, func(uid uint64, err error) error {
+		m := of(uid)
+		if err == nil {
+			id := scan.Sum()
+			return fn(m, &id)
+		}
+		var one *imapconn.PartError
+		if errors.As(err, &one) {
+			m.State, m.Reason, m.Text = one.State, one.Reason, one.Text
+		}
+		return fn(m, nil)
+	})
 }
