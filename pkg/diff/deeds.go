@@ -233,7 +233,7 @@ func (d *deeds) keepDoubted() int {
 // key alone proves nothing. One message of the destination stands for one of the
 // source.
 func (d *deeds) confirm(dest Destination) error {
-	byTarget := targetsByName(dest.Folders())
+	byTarget := targetsByName(dest.Folders(), dest.Namespace().Delimiter)
 	slices.SortFunc(d.all, func(a, b deed) int {
 		// Of those that a UID is known of first: what is left is for the others.
 		return cmp.Or(cmp.Compare(a.target.box, b.target.box), -cmp.Compare(a.target.uid, b.target.uid), a.source.compare(b.source))

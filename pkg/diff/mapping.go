@@ -21,7 +21,7 @@ func (c *comparison) mapFolders() (*folder.Table, error) {
 	for _, t := range c.dest.Folders() {
 		t.sources = 0
 	}
-	existing := targetsByName(c.dest.Folders())
+	existing := targetsByName(c.dest.Folders(), c.dest.Namespace().Delimiter)
 	for _, m := range table.Mappings {
 		s := c.byName[m.Source]
 		s.by, s.note = m.By, m.Note
@@ -62,10 +62,12 @@ func (c *comparison) tell(table *folder.Table) {
 }
 
 // targetsByName finds a folder by its name and by what that reads as.
-func targetsByName(targets []*Target) map[string]*Target {
+func targetsByName(targets []*Target, delimiter string) map[string]*Target {
 	existing := map[string]*Target{}
 	for _, t := range slices.Backward(targets) {
-		existing[folder.Plain(t.Name)] = t
+		if alias := folder.Alias(t.Name, delimiter); alias != "" {
+			existing[alias] = t
+		}
 	}
 	for _, t := range targets {
 		existing[t.Name] = t

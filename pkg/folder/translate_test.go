@@ -86,6 +86,8 @@ func TestTranslateOneWay(t *testing.T) {
 		{"R⟦&⟧D", slash, dot, "R&D", "modified UTF-7"},
 		{"caf⟦%E9⟧", slash, dot, "caf%E9", "modified UTF-7"},
 		{"⟦&Привет мир⟧", slash, dot, "Привет мир", "modified UTF-7"},
+		{"⟦&a%2Eb%2Fc⟧", slash, dot, "a_b/c", "parts levels"},
+		{"⟦&a%2Eb%2Fc⟧", slash, slash, "a.b_c", "parts levels"},
 		{"⟦&a⟧.b", slash, dot, "a_b", "parts levels"},
 	} {
 		got, note := translate(c.name, c.from, c.to)

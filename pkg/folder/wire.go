@@ -14,12 +14,13 @@ import (
 //
 //	⟦ü⟧     characters sent as raw UTF-8
 //	⟦&a b⟧  one base64 run that should not have been one
+//	⟦&a%2Fb⟧ in it, what may be a delimiter: a hexadecimal octet
 //	⟦&⟧     an "&" that begins nothing
 //	⟦%E9⟧   octets in hexadecimal: not UTF-8, or a raw control character
 //	⟦⟦⟧     the opening bracket itself, in a canonical name
 //
-// The brackets hold no ASCII punctuation but the "&" or "%" they begin with,
-// so that a name splits at its delimiter where its wire form does.
+// The brackets hold nothing that may be a delimiter, so that a name splits at its
+// delimiter where its wire form does.
 const (
 	opening = "⟦"
 	closing = "⟧"
@@ -71,24 +72,43 @@ func writeAmpersand(name *strings.Builder, s string, shifted bool) (size int, sh
 		name.WriteString(opening + "&" + closing)
 		return 1, false
 	}
-	name.WriteString(opening + "&" + text + closing)
+	name.WriteString(opening + "&")
+	for i := range len(text) {
+		if strings.IndexByte(delimiters, text[i]) >= 0 {
+			fmt.Fprintf(name, "%%%02X", text[i])
+		} else {
+			name.WriteByte(text[i])
+		}
+	}
+	name.WriteString(closing)
 	return size, false
 }
 
-// isQuiet tells the text that may stand in brackets: no ASCII punctuation,
-// which could be a delimiter, and no bracket.
-func isQuiet(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; isPrintable(c) && c != ' ' && !isAlphanumeric(c) {
-			return false
-		}
+// delimiters are the characters that servers have between levels, and the one
+// that escapes them.
+const delimiters = `/.\^:|~#$!%`
+
+// unescapeDelimiters is the inverse of what writeAmpersand does to text.
+func unescapeDelimiters(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
 	}
-	return !strings.ContainsAny(text, opening+closing)
+	var plain strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if octet, err := hex.DecodeString(text[i+1 : i+3]); err == nil {
+				plain.WriteByte(octet[0])
+				i += 2
+				continue
+			}
+		}
+		plain.WriteByte(text[i])
+	}
+	return plain.String()
 }
 
-func isAlphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-}
+// isQuiet tells the text that may stand in brackets: it has none itself.
+func isQuiet(text string) bool { return !strings.ContainsAny(text, opening+closing) }
 
 // writeRaw writes the run of raw characters, or of raw octets, that s begins
 // with, and returns its length.
@@ -166,6 +186,16 @@ func Plain(name string) string {
 	return plain.String()
 }
 
+// Alias returns Plain for a folder that can be found by it: "" where a level of it
+// reads as several.
+func Alias(name, delimiter string) string {
+	plain := Plain(name)
+	if delimiter != "" && strings.Count(plain, delimiter) != strings.Count(name, delimiter) {
+		return ""
+	}
+	return plain
+}
+
 type partKind uint8
 
 const (
@@ -233,7 +263,7 @@ func bracketed(inside string) part {
 	case inside == opening:
 		return part{partText, opening}
 	case strings.HasPrefix(inside, "&"):
-		return part{partShift, inside[1:]}
+		return part{partShift, unescapeDelimiters(inside[1:])}
 	case strings.HasPrefix(inside, "%"):
 		return part{partOctet, inside[1:]}
 	}

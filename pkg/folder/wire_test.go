@@ -38,7 +38,13 @@ func TestFromWire(t *testing.T) {
 		{"&AGE-", "⟦&a⟧", "a"},
 		{"&AOk-&AOo-", "é⟦&ê⟧", "éê"},
 		{"&AOk-&AOo-&AOs-", "é⟦&ê⟧ë", "éêë"},
-		{"&AC8-", "⟦&⟧AC8-", "&AC8-"}, // "/" in base64 is no delimiter
+		{"&AC8-", "⟦&%2F⟧", "/"}, // "/" in base64 is no delimiter
+		{"&BBAEMQQyACYEMwQ0BDU-", "⟦&Абв&где⟧", "Абв&где"},
+		{"&BBAEMQQy-&-&BDMENAQ1-", "Абв&где", "Абв&где"},
+		{"&BBAEMQQyAC4AIAQzBDQENQ-", "⟦&Абв%2E где⟧", "Абв. где"},
+		{"&BBAAJQA-", "⟦&⟧BBAAJQA-", "&BBAAJQA-"},
+		{"&BBAAJQ-", "⟦&А%25⟧", "А%"},
+		{"&BBAAKAAtACk-", "⟦&А(-)⟧", "А(-)"},
 		{"&AOk-&J+Y-", "é⟦&⟧J+Y-", "é&J+Y-"},
 		{"&2D0-", "⟦&⟧2D0-", "&2D0-"},
 		{"&AOl-", "⟦&⟧AOl-", "&AOl-"},
@@ -57,7 +63,7 @@ func TestFromWire(t *testing.T) {
 }
 
 func TestToWireRefuses(t *testing.T) {
-	for _, name := range []string{"\xff", "⟦ü⟧\xff", "⟦", "a⟦b", "⟦⟧", "⟦a⟧", "⟦%⟧", "⟦%4⟧", "⟦%41⟧", "⟦%e9⟧", "⟦%ZZ⟧", "⟦&⟧AOk-", "⟦&⟧-", "⟦&é⟧", "⟦ü⟧⟦ö⟧", "⟦%C3BC⟧", "⟦&a/b⟧"} {
+	for _, name := range []string{"\xff", "⟦ü⟧\xff", "⟦", "a⟦b", "⟦⟧", "⟦a⟧", "⟦%⟧", "⟦%4⟧", "⟦%41⟧", "⟦%e9⟧", "⟦%ZZ⟧", "⟦&⟧AOk-", "⟦&⟧-", "⟦&é⟧", "⟦ü⟧⟦ö⟧", "⟦%C3BC⟧", "⟦&a/b⟧", "⟦&a.⟧", "⟦&a%⟧", "⟦&a%2f⟧", "⟦&a%41⟧"} {
 		if wire, err := ToWire(name); err == nil {
 			t.Errorf("ToWire(%q) = %q, no error; FromWire gives %q", name, wire, FromWire(wire))
 		}

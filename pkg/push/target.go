@@ -164,7 +164,9 @@ func (d *desk) list(spaces folder.Spaces) error {
 		return b.Unread != ""
 	})
 	for _, b := range slices.Backward(boxes) {
-		d.boxes[folder.Plain(b.Name)] = b
+		if alias := folder.Alias(b.Name, b.Delimiter); alias != "" {
+			d.boxes[alias] = b
+		}
 	}
 	for _, b := range boxes {
 		d.boxes[b.Name] = b
