@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/emersion/go-imap/v2"
@@ -153,7 +154,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 	if err != nil {
 		return nil, a.unreadable(err)
 	}
-	return &accountProver{a, t, box}, lost
+	return &accountProver{a: a, t: t, box: box}, lost
 }
 
 // unreadable tells what concerns one folder from a lost connection.
@@ -170,6 +171,8 @@ type accountProver struct {
 	a   *Account
 	t   *Target
 	box *imapconn.Selected
+
+	lost bool // the folder is not there any more, or is another
 }
 
 // bodyLimit is the largest body that is read in one piece, in octets.
@@ -225,7 +228,7 @@ func (p *accountProver) loose(entries []*entry) ([]string, error) {
 // read writes the octets of a message, in pieces. What cannot be read proves
 // nothing, and is no error.
 func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
-	if err := p.open(); err != nil {
+	if there, err := p.open(); err != nil || !there {
 		return false, err
 	}
 	p.box.Expect(d.uid(), int64(d.size))
@@ -237,14 +240,39 @@ func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
 	if errors.As(err, &one) {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil, p.lose(err)
 }
 
-// open makes sure that the folder is the open one: another may have been
-// looked at meanwhile.
-func (p *accountProver) open() (err error) {
-	p.box, err = p.a.session.Examine(p.a.ctx, p.t.Wire)
-	return err
+// open makes sure that the folder is the open one: another may have been looked at
+// meanwhile. It returns false where the folder is not there any more, or is
+// another: nothing of it can be read, and what cannot be read proves nothing.
+func (p *accountProver) open() (bool, error) {
+	if p.lost {
+		return false, nil
+	}
+	box, err := p.a.session.Examine(p.a.ctx, p.t.Wire)
+	if err == nil && box.UIDValidity != p.t.UIDValidity && !p.t.unstable {
+		err = replaced()
+	}
+	if err != nil {
+		return false, p.lose(err)
+	}
+	p.box = box
+	return true, nil
+}
+
+// lose notes that the folder cannot be read any more, if err is about this folder
+// alone. Any other error is returned.
+func (p *accountProver) lose(err error) error {
+	err = p.a.unreadable(err)
+	var no *Unreadable
+	if !errors.As(err, &no) {
+		return err
+	}
+	if p.lost = true; p.a.conn.Warn != nil {
+		p.a.conn.Warn(fmt.Sprintf("%s cannot be read any more, and what looks alike in it is told apart by what was read before: %s", folder.Quote(p.t.Name), no.Text))
+	}
+	return nil
 }
 
 func (e *evidence) setOctets(sum [sha256.Size]byte) {
@@ -272,14 +300,14 @@ func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items i
 	if len(byUID) == 0 {
 		return nil
 	}
-	if err := p.open(); err != nil {
+	if there, err := p.open(); err != nil || !there {
 		return err
 	}
 	items.Listed = func(uid uint64) int64 { return int64(byUID[uid].size) }
-	return p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
+	return p.lose(p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
 		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
 			return fn(d, m)
 		}
 		return nil
-	})
+	}))
 }
