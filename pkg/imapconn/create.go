@@ -22,11 +22,17 @@ func (s *Session) Create(ctx context.Context, name string) error {
 	if !utf8.ValidString(name) { // imapclient would send another name
 		return exit.Errorf(exit.Usage, "create folder %s: the name is not UTF-8", quote(name))
 	}
-	err := s.catalogue(ctx, func(client *imapclient.Client) error { return client.Create(name, nil).Wait() })
-	var no *imap.Error
-	if errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) {
-		if hasCode(no, "ALREADYEXISTS") || s.exists(ctx, name) {
-			return ErrExists
+	var err error
+	for range 2 { // a refusal may pass
+		err = s.catalogue(ctx, func(client *imapclient.Client) error { return client.Create(name, nil).Wait() })
+		var no *imap.Error
+		if errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) {
+			if hasCode(no, "ALREADYEXISTS") || s.exists(ctx, name) {
+				return ErrExists
+			}
+		}
+		if !isUnexplained(err) {
+			break
 		}
 	}
 	return refused(err, exit.CantCreate, "create folder %s", quote(name))
@@ -66,7 +72,7 @@ func (s *Session) exists(ctx context.Context, name string) bool {
 // Subscribe adds a mailbox to the subscriptions; wire is its name as the server
 // spells it. It resumes.
 func (s *Session) Subscribe(ctx context.Context, wire string) error {
-	err := s.do(ctx, func(c *conn) error {
+	err := s.doAgain(ctx, func(c *conn) error {
 		_, err := c.run(c.command("SUBSCRIBE").astring(wire), nil)
 		return err
 	})

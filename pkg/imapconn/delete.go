@@ -24,7 +24,11 @@ func (s *Session) Delete(ctx context.Context, wire string) error {
 		return err
 	}
 	defer c.watch(ctx)()
-	if _, err := c.run(c.command("DELETE").astring(wire), nil); err != nil {
+	_, err = c.run(c.command("DELETE").astring(wire), nil)
+	if c.err == nil && isUnexplained(err) { // it may pass
+		_, err = c.run(c.command("DELETE").astring(wire), nil)
+	}
+	if err != nil {
 		return causeOf(ctx, exit.Wrap(exit.Temporary, refused(err, exit.Partial, "remove folder %s", quote(folder.FromWire(wire)))))
 	}
 	_, err = c.run(c.command("UNSUBSCRIBE").astring(wire), nil)

@@ -21,14 +21,18 @@ func (x *Selected) MarkDeleted(ctx context.Context, uids []uint64, on bool) erro
 	if on {
 		action = AddFlags
 	}
-	return x.store(ctx, uids, action, []string{`\Deleted`})
+	return x.storeTwice(ctx, uids, action, []string{`\Deleted`})
 }
 
 // Expunge removes those of the messages with the given UIDs, which must be
 // sorted, that are marked \Deleted, and no others (RFC 4315 section 2.1). It
 // resumes: what is gone already is passed over. See CanExpungeByUID.
 func (x *Selected) Expunge(ctx context.Context, uids []uint64) error {
-	return x.refusedExpunge(x.overSets(ctx, uids, "UID EXPUNGE ", func(*command) {}))
+	err := x.overSets(ctx, uids, "UID EXPUNGE ", func(*command) {})
+	if isUnexplained(err) { // it may pass
+		err = x.overSets(ctx, uids, "UID EXPUNGE ", func(*command) {})
+	}
+	return x.refusedExpunge(err)
 }
 
 // ExpungeAll removes all messages that are marked \Deleted, whoever has marked

@@ -76,19 +76,35 @@ func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn
 		switch why := unfit(g); {
 		case why != "":
 			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", why
+			err = p.tellFolder(x)
 		case have.Err != nil:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", have.Err.Error()
-		default:
-			err = p.grant(&x, box, has[g.Identifier])
-		}
-		if err == nil {
 			err = p.tellFolder(x)
+		default:
+			err = p.grantTold(x, box, has[g.Identifier])
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// grantTold grants the rights of x, and writes the receipt, or keeps it until the end
+// of the run if the server refuses.
+func (p *pusher) grantTold(x Receipt, box *imapconn.Mailbox, has string) error {
+	answer := x
+	if err := p.grant(&answer, box, has); err != nil {
+		return err
+	}
+	if answer.Result != receipt.Rejected {
+		return p.tellFolder(answer)
+	}
+	return p.refusedOnce(answer, func() (Receipt, error) {
+		again := x
+		err := p.grant(&again, box, has)
+		return again, err
+	})
 }
 
 // grant adds what an identifier lacks of the rights of x.

@@ -73,14 +73,10 @@ func (p *pusher) folders() error {
 		return err
 	}
 	for len(p.later) > 0 {
-		x, err := p.subscribe(p.later[0].(*stream.Subscribe))
-		if err == nil {
-			p.later = p.later[1:]
-			err = p.tellFolder(x)
-		}
-		if err != nil {
+		if err := p.subscribeTold(p.later[0].(*stream.Subscribe)); err != nil {
 			return err
 		}
+		p.later = p.later[1:]
 	}
 	return p.dress()
 }
@@ -177,11 +173,7 @@ func (p *pusher) dress() error {
 		return err
 	}
 	for _, r := range p.subscriptions() {
-		x, err := p.subscribe(r)
-		if err == nil {
-			err = p.tellFolder(x)
-		}
-		if err != nil {
+		if err := p.subscribeTold(r); err != nil {
 			return err
 		}
 	}

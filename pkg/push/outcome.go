@@ -48,6 +48,9 @@ func (p *pusher) close(e *stream.End) error {
 	if err := p.reflagAll(); err != nil {
 		return err
 	}
+	if err := p.tryAgain(); err != nil {
+		return err
+	}
 	p.ended, p.planned = true, e.Hash
 	p.pass(p.total)
 	p.listed += e.Listed
@@ -85,6 +88,9 @@ func (p *pusher) verdict() error {
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
 	const notWhole = "the plan was not read to a good end, or what comes before failed"
+	if told := p.tellRefused(); err == nil {
+		err = told
+	}
 	if skipErr := p.skipLater("not-whole", notWhole); err == nil {
 		err = skipErr
 	}

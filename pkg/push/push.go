@@ -106,6 +106,7 @@ type pusher struct {
 	settled   bool            // the table of contents is complete
 	begun     bool            // receipts have begun
 	later     []stream.Record // folders to create and subscribe before the first message
+	attempts  []attempt       // what was refused, and is tried again
 	deletions deletions
 	removals  []*stream.Rmdir   // folders to remove once all of the plan has been read
 	weighed   bool              // it is known whether that is too much

@@ -33,6 +33,19 @@ func (p *pusher) subscriptions() (list []*stream.Subscribe) {
 	return list
 }
 
+// subscribeTold subscribes, and writes the receipt, or keeps it until the end of the
+// run if the server refuses.
+func (p *pusher) subscribeTold(r *stream.Subscribe) error {
+	x, err := p.subscribe(r)
+	if err != nil {
+		return err
+	}
+	if x.Result == receipt.Rejected {
+		return p.refusedOnce(x, func() (Receipt, error) { return p.subscribe(r) })
+	}
+	return p.tellFolder(x)
+}
+
 func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
 	x := Receipt{Result: receipt.Subscribed, Folder: r.Folder, Target: r.Target}
 	p.subscribed[r.Target] = true
