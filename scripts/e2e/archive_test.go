@@ -270,6 +270,7 @@ func TestArchiveCheck(t *testing.T) {
 // TestArchiveMemory: neither an archive nor a choice takes more memory than
 // messages do.
 func TestArchiveMemory(t *testing.T) {
+	t.Parallel()
 	size := 100 << 20
 	if long() {
 		size = 1 << 30

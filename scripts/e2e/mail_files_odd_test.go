@@ -211,6 +211,7 @@ func TestMailFilesUnknown(t *testing.T) {
 
 // TestMailFilesMemory: neither command holds a message.
 func TestMailFilesMemory(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIPPED: it takes Linux to limit the memory of a process")
 	}

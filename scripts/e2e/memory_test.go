@@ -69,6 +69,7 @@ func huge(n int) []byte {
 
 // TestMemory moves one huge message, and many small ones.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	size := 200 << 20
 	if long() {
 		size = 1 << 30
@@ -102,6 +103,7 @@ func TestMemory(t *testing.T) {
 
 // TestMemoryOnDovecot does it with real servers, in the straight-through form.
 func TestMemoryOnDovecot(t *testing.T) {
+	t.Parallel()
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	src, dst := real(r, "src"), real(r, "dst")
 	src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: []imaptest.Message{{Octets: huge(80 << 20), InternalDate: day(0)}}}}})
@@ -177,6 +179,7 @@ func oneFrame(t *testing.T, stream []byte) []byte {
 // TestMemoryOfIndex compares streams of many messages: 64 MiB, and 64 octets
 // for each message of the destination.
 func TestMemoryOfIndex(t *testing.T) {
+	t.Parallel()
 	const messages = 400_000
 	b := newBench(t)
 	b.write("monday", manifest(t, 0, messages))
@@ -202,6 +205,7 @@ func TestMemoryOfIndex(t *testing.T) {
 
 // TestMemoryOfAccountIndex does it with an account.
 func TestMemoryOfAccountIndex(t *testing.T) {
+	t.Parallel()
 	const messages = 300_000
 	server := imaptest.StartServer(t, imaptest.Options{})
 	for i := range messages {
@@ -219,6 +223,7 @@ func TestMemoryOfAccountIndex(t *testing.T) {
 // TestMemoryOfIdentity: what else imap-diff remembers of messages takes about as
 // much again.
 func TestMemoryOfIdentity(t *testing.T) {
+	t.Parallel()
 	const messages = 200_000
 	b := newBench(t)
 	b.write("monday", manifest(t, 0, messages))

@@ -28,6 +28,7 @@ const oddFolder = "../../pkg/imaptest/odd"
 // TestOddServers plays the catalogue of odd servers: each file says what a
 // server does, and what the four commands must make of it.
 func TestOddServers(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob(oddFolder + "/*" + *oddFlag + "*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)

@@ -9,6 +9,7 @@ import (
 // TestLargeOverTLS: a message of 100 MiB over TLS at both ends takes no more
 // memory than another.
 func TestLargeOverTLS(t *testing.T) {
+	t.Parallel()
 	certificate, err := imaptest.NewCertificate("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
