@@ -1,5 +1,7 @@
 package imapconn
 
+import "strings"
+
 // maxWords bounds how many words are remembered of a server.
 const maxWords = 1000
 
@@ -52,10 +54,12 @@ func (w *appendWords) isPlainName(wire string) bool {
 	return isQuotable(wire) && (isSimpleName(wire) || w.taken[quotedName(wire)])
 }
 
-// isSimpleName reports whether a quoted name needs no escapes.
+// isSimpleName reports whether a name, quoted, is one that every server
+// understands: letters, digits and what stands in names everywhere.
 func isSimpleName(wire string) bool {
-	for i := range len(wire) {
-		if wire[i] == '"' || wire[i] == '\\' {
+	for _, c := range []byte(wire) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && !strings.ContainsRune(" &+,-./_", rune(c)) {
 			return false
 		}
 	}
