@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -74,11 +75,23 @@ type fetched struct {
 	body   []byte
 
 	swallowed bool // the body looks as if it held answers of the server
+	clash     item // came twice in one response, with other values
 }
 
 func (m *fetched) reset() {
 	m.Message = Message{Flags: m.Flags[:0], Size: -1, Literal: -1}
-	m.got, m.swallowed = 0, false
+	m.got, m.swallowed, m.clash = 0, false, 0
+}
+
+// dropClashes makes items that came twice with other values such as did not come.
+func (m *fetched) dropClashes() {
+	if m.clash&gotFlags != 0 {
+		m.Flags = m.Flags[:0]
+	}
+	if m.clash&gotDate != 0 {
+		m.InternalDate = ""
+	}
+	m.got &^= m.clash
 }
 
 // merge takes over what n has and m has not.
@@ -121,6 +134,7 @@ func (m *fetched) merge(n *fetched) {
 func (c *conn) fetchResponse(m *fetched, w *wanted) error {
 	before := c.lits
 	err := c.fetchItems(m, w)
+	m.dropClashes()
 	if m.got&(gotBody|gotRange) == gotRange {
 		m.fromRange()
 	}
@@ -284,6 +298,9 @@ func (c *conn) item(m *fetched, w *wanted) error {
 	case "INTERNALDATE":
 		s, _, err := c.str(maxName)
 		if date := rfc3339(s); err == nil && date != "" {
+			if m.got&gotDate != 0 && m.InternalDate != date {
+				m.clash |= gotDate
+			}
 			m.InternalDate = date
 			m.got |= gotDate
 		}
@@ -442,11 +459,18 @@ func (c *conn) flags(m *fetched) error {
 	if !c.accept('(') {
 		return c.skipValue() // NIL was seen
 	}
+	var before []string
+	if m.got&gotFlags != 0 {
+		before = slices.Clone(m.Flags)
+	}
 	m.Flags = m.Flags[:0]
 	for {
 		c.blanks()
 		switch {
 		case c.accept(')'):
+			if m.got&gotFlags != 0 && !slices.Equal(before, m.Flags) {
+				m.clash |= gotFlags
+			}
 			m.got |= gotFlags
 			return nil
 		case c.pos >= len(c.text) || c.isLiteral():
