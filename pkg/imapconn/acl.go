@@ -149,7 +149,7 @@ func (s *Session) GrantableRights(ctx context.Context, box *Mailbox, identifier 
 // Do not grant anything to the user who is logged in, nor to Dovecot's "owner":
 // Dovecot takes that for all the rights that he shall have.
 func (s *Session) Grant(ctx context.Context, box *Mailbox, g Grant) error {
-	err := s.doAgain(ctx, func(c *conn) error {
+	err := s.do(ctx, func(c *conn) error {
 		_, err := c.run(c.command("SETACL").astring(box.Wire).astring(g.Identifier).astring("+"+g.Rights), nil)
 		return err
 	})

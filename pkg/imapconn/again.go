@@ -1,7 +1,6 @@
 package imapconn
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -17,13 +16,4 @@ var explained = []string{"ALREADYEXISTS", "AUTHORIZATIONFAILED", "CANNOT", "CLIE
 func isUnexplained(err error) bool {
 	var no *imap.Error
 	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !slices.Contains(explained, strings.ToUpper(string(no.Code)))
-}
-
-// doAgain is do, and gives a command once more that is refused without a reason.
-func (s *Session) doAgain(ctx context.Context, f func(*conn) error) error {
-	err := s.do(ctx, f)
-	if isUnexplained(err) {
-		err = s.do(ctx, f)
-	}
-	return err
 }

@@ -72,7 +72,7 @@ func (s *Session) exists(ctx context.Context, name string) bool {
 // Subscribe adds a mailbox to the subscriptions; wire is its name as the server
 // spells it. It resumes.
 func (s *Session) Subscribe(ctx context.Context, wire string) error {
-	err := s.doAgain(ctx, func(c *conn) error {
+	err := s.do(ctx, func(c *conn) error {
 		_, err := c.run(c.command("SUBSCRIBE").astring(wire), nil)
 		return err
 	})
