@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -41,6 +43,7 @@ type Output struct {
 	name   string   // for messages
 	target string   // the path to open: of the FILE itself, symlinks followed
 	whole  bool     // written as target.partial and renamed
+	half   []byte   // the beginning of a character that a terminal is not shown yet
 	stdout bool     // Commit and Abort close os.Stdout too
 	file   *os.File // nil until opened
 	began  bool     // a Write or TruncateTo took place
@@ -158,12 +161,8 @@ func (o *Output) Write(p []byte) (int, error) {
 		o.file.SetWriteDeadline(time.Now().Add(grace))
 	}
 	shown := p
-	if o.IsTerminal() { // what is JSON stays the same JSON
-		lines := strings.Split(string(p), "\n")
-		for i := range lines {
-			lines[i] = text.SafeJSON(lines[i])
-		}
-		shown = []byte(strings.Join(lines, "\n"))
+	if o.IsTerminal() {
+		shown = o.harmless(p)
 	}
 	n, err := o.file.Write(shown)
 	if err != nil {
@@ -171,6 +170,27 @@ func (o *Output) Write(p []byte) (int, error) {
 		return min(n, len(p)), o.err
 	}
 	return len(p), nil
+}
+
+// harmless returns what a terminal is shown of p. What is JSON stays the same
+// JSON. The beginning of a character waits for its rest.
+func (o *Output) harmless(p []byte) []byte {
+	p = append(o.half, p...)
+	whole := len(p)
+	for i := 1; i < utf8.UTFMax && i <= len(p); i++ {
+		if last := p[len(p)-i:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				whole -= i
+			}
+			break
+		}
+	}
+	o.half = slices.Clone(p[whole:])
+	lines := strings.Split(string(p[:whole]), "\n")
+	for i := range lines {
+		lines[i] = text.SafeJSON(lines[i])
+	}
+	return []byte(strings.Join(lines, "\n"))
 }
 
 // begin opens the output where that has not happened, for writing from start.

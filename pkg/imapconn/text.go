@@ -1,9 +1,10 @@
 package imapconn
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // maxText bounds what is kept of a server's words.
@@ -22,27 +23,8 @@ func serverText(s string) string {
 	return s
 }
 
-// printable escapes what is not graphic (controls, bidi overrides, invalid
-// UTF-8), for terminals and traces.
-func printable(s string) string {
-	if isPrintASCII(s) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		_, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i])|0x100, 16)[1:])
-		case strconv.IsGraphic(r):
-			b.WriteRune(r)
-		default:
-			q := strconv.QuoteRune(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
+// printable is text.Safe, for messages and traces.
+func printable(s string) string { return safe.Safe(s) }
 
 func isPrintASCII(s string) bool {
 	for i := range len(s) {
