@@ -361,7 +361,7 @@ func TestStatesWithTheListing(t *testing.T) {
 
 func TestOverQuota(t *testing.T) {
 	for reply, full := range map[string]bool{
-		"NO [OVERQUOTA] no": true, "NO Over quota": true, "NO [ALERT] Quota exceeded (mailbox for user is full)": true, "NO [overquota] x": true, "NO Mailbox is full": true,
+		"NO [OVERQUOTA] no": true, "NO Over quota": true, "NO [ALERT] Quota exceeded (mailbox for user is full)": true, "NO [overquota] x": true, "NO Mailbox is full": true, "NO [ALERT] You exceeded your mail quota.": true,
 		"NO [LIMIT] Quota exceeded for this message": false, "NO [TOOBIG] over quota": false, "NO no": false, "NO [NOPERM] over quota": false,
 	} {
 		for _, caps := range []string{"IMAP4rev1 MULTIAPPEND LITERAL+", "IMAP4rev1 LITERAL+", "IMAP4rev1"} {

@@ -64,7 +64,7 @@ func isLost(err error) bool {
 
 // overQuota are words for a quota that is used up, of servers that have no code
 // for it.
-var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds quota", "exceeded quota", "exceeded your quota", "quota is full", "mailbox full", "mailbox is full"}
+var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds quota", "exceeded quota", "exceeded your quota", "exceeded your mail quota", "quota is full", "mailbox full", "mailbox is full"}
 
 // isOverQuota tells a refusal because the mailbox is full (RFC 5530).
 func isOverQuota(err *imap.Error) bool {

@@ -46,15 +46,6 @@ func neverSelected(t *testing.T, r *imaptest.Real, user string, n int) account {
 	return a
 }
 
-// opened is an account of Courier whose INBOX has been SELECTed once, so that
-// it has its UIDVALIDITY.
-func opened(t *testing.T, r *imaptest.Real, user string) account {
-	t.Helper()
-	a := real(r, user)
-	a.tell(t, "SELECT INBOX")
-	return a
-}
-
 // TestCourierNeverSelected: what a POP3 user has is moved, by the straight
 // pipeline, by way of a file, as a delta, and after a cut, and the folder still
 // has no UIDs of its own.
@@ -129,7 +120,7 @@ func TestCourier(t *testing.T) {
 
 	for name, script := range map[string]string{"straight": straight, "offline": offline} {
 		t.Run("to-"+name, func(t *testing.T) {
-			dst := opened(t, courier, name)
+			dst := real(courier, name)
 			b := between(t, src, dst)
 			b.sh(script).wants(0)
 			same(t, want, dst.dump(t))
@@ -152,7 +143,9 @@ func TestCourier(t *testing.T) {
 		dst := real(courier, "straight")
 		dst.one(t, imaptest.Generate(12, 3)...)
 		b := between(t, src, dst)
-		b.sh(`imap-fetch $SRC -o src.zst && imap-diff --delete-extra=all $DST src.zst | imap-push --allow delete $DST`).wants(0)
+		b.sh(`imap-fetch $SRC -o src.zst && imap-diff --delete-extra=all $DST src.zst | imap-push $DST`).wants(3).says("--allow delete")
+		b.sh(`imap-diff --delete-extra=all $DST src.zst | imap-push --allow delete --max-delete 2 $DST`).wants(3).says("not removed")
+		b.sh(`imap-diff --delete-extra=all $DST src.zst | imap-push --allow delete $DST`).wants(0).says("3 deleted")
 		same(t, want, dst.dump(t))
 	})
 }
@@ -167,7 +160,7 @@ func TestCourierConnections(t *testing.T) {
 	var accounts []account
 	var wants [][]imaptest.Entry
 	for i := range 3 {
-		src, dst := real(dovecot, fmt.Sprint("src", i)), opened(t, courier, fmt.Sprint("dst", i))
+		src, dst := real(dovecot, fmt.Sprint("src", i)), real(courier, fmt.Sprint("dst", i))
 		src.fill(t, imaptest.ForCourier(imaptest.Spread(imaptest.Generate(uint64(20+i), 40))))
 		benches, accounts, wants = append(benches, between(t, src, dst)), append(accounts, dst), append(wants, src.dump(t))
 	}
@@ -221,7 +214,7 @@ func TestCourierKilled(t *testing.T) {
 	for round := range rounds(1, 20) {
 		stage := 3 - round%4
 		t.Run(fmt.Sprint(stage, "-", round), func(t *testing.T) {
-			dst := opened(t, courier, fmt.Sprint("killed", round))
+			dst := real(courier, fmt.Sprint("killed", round))
 			b := between(t, src, dst)
 			s := b.start(straightStages...)
 			time.Sleep(time.Duration(rnd.Int64N(int64(4 * time.Second))))
@@ -231,7 +224,7 @@ func TestCourierKilled(t *testing.T) {
 			b.ends(t, codes[3], s, want, dst)
 		})
 		t.Run(fmt.Sprint("cut-", round), func(t *testing.T) {
-			dst := opened(t, courier, fmt.Sprint("cut", round))
+			dst := real(courier, fmt.Sprint("cut", round))
 			rule := imaptest.CutAfter(imaptest.ToServer, 1000+rnd.Int64N(900_000))
 			proxy := imaptest.NewFaultProxy(t, dst.addr, rule)
 			b := between(t, src, dst).with("PROXY", dst.by(proxy.Addr()).options())
@@ -240,4 +233,102 @@ func TestCourierKilled(t *testing.T) {
 			b.ends(t, run.exit, run, want, dst)
 		})
 	}
+}
+
+// TestCourierFilled: a destination that a delivery agent has filled, and that
+// nobody has opened, has another UIDVALIDITY at each look. It is compared by
+// keys, and what it lacks is appended.
+func TestCourierFilled(t *testing.T) {
+	t.Parallel()
+	courier := imaptest.StartCourier(t, imaptest.CourierOptions{})
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	for _, script := range []string{straight, offline} {
+		name := map[bool]string{true: "straight", false: "offline"}[script == straight]
+		t.Run(name, func(t *testing.T) {
+			src, dst := real(dovecot, "src-"+name), neverSelected(t, courier, name, 3)
+			src.one(t, imaptest.Generate(31, 5)...)
+			b := between(t, src, dst)
+			b.sh(script).wants(0).appended(5)
+			if n := len(dst.dump(t)); n != 8 {
+				t.Errorf("%d messages instead of 8", n)
+			}
+			b.sh(script).wants(0).appended(0)
+		})
+	}
+}
+
+// TestCourierLarge: a message of 20 MB goes to Courier and comes back.
+func TestCourierLarge(t *testing.T) {
+	t.Parallel()
+	courier := imaptest.StartCourier(t, imaptest.CourierOptions{})
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	src, dst, back := real(dovecot, "src"), real(courier, "large"), real(dovecot, "back")
+	src.one(t, imaptest.Message{Octets: letter("large", strings.Repeat(strings.Repeat("x", 70)+"\r\n", 20<<20/72))})
+	want := src.dump(t)
+	b := between(t, src, dst)
+	b.sh(straight).wants(0).appended(1)
+	same(t, want, dst.dump(t))
+	between(t, dst, back).sh(straight).wants(0).appended(1)
+	same(t, want, back.dump(t))
+	b.sh(straight).wants(0).appended(0)
+}
+
+// TestCourierQuota: a Maildir quota ends the run with 73, and the rest arrives
+// once there is room.
+func TestCourierQuota(t *testing.T) {
+	t.Parallel()
+	courier := imaptest.StartCourier(t, imaptest.CourierOptions{})
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	src, dst := real(dovecot, "src"), real(courier, "full")
+	src.one(t, imaptest.Generate(41, 12)...)
+	dst.folders(t) // makes the Maildir
+	file := filepath.Join(courier.Dir, "mail/full/Maildir/maildirsize")
+	quota := func(messages int) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(fmt.Sprintf("100000000S,%dC\n           0           0\n", messages)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quota(5)
+	b := between(t, src, dst)
+	b.sh(straight).wants(73)
+	if n := len(dst.dump(t)); n > 5 {
+		t.Errorf("%d messages above a quota of 5", n)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	b.sh(straight).wants(0)
+	same(t, src.dump(t), dst.dump(t))
+	b.sh(straight).wants(0).appended(0)
+}
+
+// TestCourierNames: Courier has all folders below INBOX, and a dot between the
+// levels; names that hold dots, spaces and other letters come back as they were.
+func TestCourierNames(t *testing.T) {
+	t.Parallel()
+	courier := imaptest.StartCourier(t, imaptest.CourierOptions{})
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	src, dst, back := real(dovecot, "src"), real(courier, "names"), real(dovecot, "back")
+	var folders []imaptest.Folder
+	for i, path := range []string{"Work", "Work/2020", "Work/2020/Größe", "Two words", "inbox2", "INBOX2/x"} {
+		folders = append(folders, imaptest.Folder{Path: path, Subscribed: i%2 == 0, Messages: imaptest.Generate(uint64(50+i), 2)})
+	}
+	src.fill(t, imaptest.Spec{Folders: folders})
+	b := between(t, src, dst)
+	b.sh(straight).wants(0).appended(12)
+	b.sh(`imap-fetch $SRC | imap-diff --report --exit-code $DST`).wants(0)
+	b.sh(straight).wants(0).appended(0)
+	between(t, dst, back).sh(straight).wants(0).appended(12)
+	same(t, src.dump(t), back.dump(t))
+
+	// A dot within a name cannot be kept: it is another character there.
+	dots := embedded(imaptest.StartServer(t, imaptest.Options{}), "joe")
+	dots.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "v1.2", Messages: imaptest.Generate(60, 2)}}})
+	b = between(t, dots, real(courier, "dots"))
+	b.sh(straight).wants(0).appended(2)
+	b.sh(straight).wants(0).appended(0)
 }
