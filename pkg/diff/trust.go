@@ -60,7 +60,7 @@ func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error 
 		return replaced()
 	}
 	arrived := max(now.UIDNext, again.UIDNext, t.UIDNext) - t.UIDNext
-	if int64(now.Messages) > int64(read)+int64(arrived) {
+	if now.Messages > read && uint64(now.Messages-read) > arrived {
 		return contradiction(now.Messages, read)
 	}
 	return nil

@@ -217,7 +217,7 @@ func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progres
 		if fresh, err = s.listFrom(base, f.UIDNext); err != nil {
 			return nil, nil, err
 		}
-		came := int64(len(fresh)) == int64(f.UIDNext)-int64(base.entry.UIDNext)
+		came := uint64(len(fresh)) == f.UIDNext-base.entry.UIDNext
 		if came && s.box.UIDNext == f.UIDNext && int(s.box.Messages) == len(base.held)+len(fresh) {
 			return fresh, gone, nil
 		}

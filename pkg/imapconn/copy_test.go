@@ -23,12 +23,13 @@ func TestCopy(t *testing.T) {
 		code  exit.Code
 	}{
 		"told":                          {[]rule{answer("OK [COPYUID 11 4:5,8 20:21,30] done")}, three, "4:5,8", "3 of 11: map[4:20 5:21 8:30]", exit.OK},
+		"numbers of 64 bits":            {[]rule{answer("OK [COPYUID 18446744073709551615 4294967296:4294967297,9223372036854775808 1099511627776:1099511627778] done")}, []uint64{1 << 32, 1<<32 + 1, 1 << 63}, "4294967296:4294967297,9223372036854775808", "3 of 18446744073709551615: map[4294967296:1099511627776 4294967297:1099511627777 9223372036854775808:1099511627778]", exit.OK},
 		"in another order":              {[]rule{answer("OK [COPYUID 11 8,4:5 20:22] done")}, three, "4:5,8", "3 of 11: map[4:21 5:22 8:20]", exit.OK},
 		"a range backwards":             {[]rule{answer("OK [COPYUID 11 5:4,8 22:20] done")}, three, "4:5,8", "3 of 11: map[4:20 5:21 8:22]", exit.OK},
 		"one was not there":             {[]rule{answer("OK [COPYUID 11 4,8 20:21] done")}, three, "4:5,8", "3 of 11: map[4:20 8:21]", exit.OK},
 		"not told":                      {[]rule{answer("OK done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},
 		"one that was not asked for":    {[]rule{answer("OK [COPYUID 11 4:6 20:22] done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},
-		"more than was asked for":       {[]rule{answer("OK [COPYUID 11 1:4294967295 1:4294967295] done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},
+		"more than was asked for":       {[]rule{answer("OK [COPYUID 11 1:18446744073709551614 1:18446744073709551614] done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},
 		"one twice":                     {[]rule{answer("OK [COPYUID 11 4,4,5 20:22] done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},
 		"two in one place":              {[]rule{answer("OK [COPYUID 11 4:5,8 20,20,21] done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},
 		"sets that do not fit":          {[]rule{answer("OK [COPYUID 11 4:5,8 20:21] done")}, three, "4:5,8", "3 of 0: map[]", exit.OK},

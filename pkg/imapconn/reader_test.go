@@ -245,7 +245,7 @@ func TestSets(t *testing.T) {
 	for _, test := range []struct {
 		uids []uint64
 		want string
-	}{{[]uint64{1, 2, 3, 5, 7, 8}, "1:3,5,7:8"}, {[]uint64{4294967294, 4294967295}, "4294967294:4294967295"}, {[]uint64{9}, "9"}, {nil, ""}} {
+	}{{[]uint64{1, 2, 3, 5, 7, 8}, "1:3,5,7:8"}, {[]uint64{4294967294, 4294967295}, "4294967294:4294967295"}, {[]uint64{1<<32 - 1, 1 << 32, 1 << 40, 1<<64 - 3, 1<<64 - 2}, "4294967295:4294967296,1099511627776,18446744073709551613:18446744073709551614"}, {[]uint64{9}, "9"}, {nil, ""}} {
 		if set, n := appendSet(nil, test.uids, maxSetOctets); string(set) != test.want || n != len(test.uids) {
 			t.Errorf("%s %d", set, n)
 		}
@@ -261,7 +261,7 @@ func FuzzMarks(f *testing.F) {
 		for _, x := range b {
 			uid := uint64(x)
 			if x > 200 {
-				uid += 1<<32 - 256 // up to the last UID there is
+				uid += 1<<64 - 256 // up to the last UID there is
 			}
 			if marks.add(uid) == known[uid] {
 				t.Fatal(uid)
