@@ -40,6 +40,9 @@ func (a *Archive) Account() account.Account {
 
 // Namespace returns the personal namespace of the account that it is of.
 func (a *Archive) Namespace() folder.Namespace {
+	if a.begin == nil {
+		return folder.Namespace{}
+	}
 	return folder.Namespace{Prefix: a.begin.Prefix, Delimiter: a.begin.Delimiter}
 }
 
