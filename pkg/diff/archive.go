@@ -38,7 +38,8 @@ func (a *Archive) Account() account.Account {
 	return a.begin.Account()
 }
 
-// Namespace returns the personal namespace of the account that it is of.
+// Namespace returns the personal namespace of the account. It is empty before the
+// stream is opened.
 func (a *Archive) Namespace() folder.Namespace {
 	if a.begin == nil {
 		return folder.Namespace{}
