@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,8 +151,24 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 	if err != nil {
 		return err
 	}
-	opt.Trace = f
+	opt.Trace = &traceFile{WriteCloser: f, warn: TalkOf(c).Warn}
 	return nil
+}
+
+// traceFile is a trace that warns once when it cannot be written. The run goes on.
+type traceFile struct {
+	io.WriteCloser
+	warn   func(format string, args ...any)
+	failed bool
+}
+
+func (t *traceFile) Write(p []byte) (int, error) {
+	n, err := t.WriteCloser.Write(p)
+	if err != nil && !t.failed {
+		t.failed = true
+		t.warn("the --trace is not complete: %v", err)
+	}
+	return n, err
 }
 
 // traceTalk prints the trace on stderr, where a terminal may be. Each Write is

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"syscall"
 	"testing"
@@ -181,5 +182,19 @@ func TestFullDisk(t *testing.T) {
 		b.sh(`imap-fetch $SRC | imap-diff $DST | imap-push $DST >/dev/full`).wants(74)
 		b.sh(straight).wants(0)
 		equal(t, embedded(server, "src"), embedded(server, "dst"))
+	})
+	t.Run("rejects", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.env = maps.Clone(b.env)
+		b.env["DST"] = embedded(server, "other").options()
+		b.sh(`imap-fetch $SRC | imap-diff $DST | imap-push --max-bytes 1 --rejects /dev/full $DST >receipts`).wants(74)
+		b.sh(straight).wants(0)
+		equal(t, embedded(server, "src"), embedded(server, "other"))
+	})
+	t.Run("trace", func(t *testing.T) {
+		b := *b
+		b.t = t
+		b.sh(`imap-list --trace /dev/full $SRC`).wants(0).says("no space left")
 	})
 }
