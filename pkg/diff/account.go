@@ -25,6 +25,7 @@ type Account struct {
 	recipe  headerkey.Recipe
 	session *imapconn.Session
 	targets []*Target
+	levels  []*Target // they cannot be opened
 }
 
 // NewAccount makes a Destination of an account. It connects when it is opened.
@@ -40,6 +41,9 @@ func (a *Account) Namespace() folder.Namespace { return a.session.Namespace() }
 
 // Folders returns the folders that can be opened.
 func (a *Account) Folders() []*Target { return a.targets }
+
+// Levels returns the folders that cannot be opened.
+func (a *Account) Levels() []*Target { return a.levels }
 
 // Close logs out.
 func (a *Account) Close() {
@@ -74,6 +78,8 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 			a.targets = append(a.targets, &Target{Name: b.Name, Wire: b.Wire, Unreadable: b.Unread})
 		case b.Selectable():
 			open = append(open, b)
+		default:
+			a.levels = append(a.levels, &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes, Subscribed: b.Subscribed})
 		}
 	}
 	results, err := a.session.Status(a.ctx, open, false)

@@ -50,6 +50,9 @@ func (a *Archive) Namespace() folder.Namespace {
 // Folders returns the folders of the stream.
 func (a *Archive) Folders() []*Target { return a.targets }
 
+// Levels returns none: Folders has all.
+func (a *Archive) Levels() []*Target { return nil }
+
 // FoldsCase knows that a stream tells all names apart.
 func (a *Archive) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
 

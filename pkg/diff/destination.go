@@ -19,6 +19,9 @@ type Destination interface {
 	Namespace() folder.Namespace
 	// Folders returns the folders that can hold messages.
 	Folders() []*Target
+	// Levels returns folders that cannot hold messages, as far as Folders does
+	// not.
+	Levels() []*Target
 	// FoldsCase tells whether names that differ in case alone are one folder
 	// there.
 	FoldsCase() (folder.CaseSense, error)

@@ -41,6 +41,9 @@ func (c *comparison) tell(table *folder.Table) {
 	for _, text := range table.Warnings {
 		c.opt.Warn("%s", text)
 	}
+	if lost := c.lostSubscriptions(table); len(lost) > 0 {
+		c.opt.Warn("subscriptions not copied, because the source folder cannot hold messages: %d, the first of %s", len(lost), folder.Quote(lost[0]))
+	}
 	var total int64
 	for _, s := range c.toc {
 		if s.target == nil {
@@ -59,6 +62,20 @@ func (c *comparison) tell(table *folder.Table) {
 		begin.Filters = append(slices.Clone(begin.Filters), table.Filters...)
 		c.begin = &begin
 	}
+}
+
+// lostSubscriptions returns the subscribed folders of the source that cannot hold
+// messages, and are not subscribed at the destination. No plan creates them, so
+// no plan subscribes to them.
+func (c *comparison) lostSubscriptions(table *folder.Table) (names []string) {
+	existing := targetsByName(slices.Concat(c.dest.Folders(), c.dest.Levels()), c.dest.Namespace().Delimiter)
+	for _, m := range table.Levels {
+		t := existing[m.Target]
+		if m.Target != "" && c.byName[m.Source].Subscribed && (t == nil || !t.Subscribed) {
+			names = append(names, m.Source)
+		}
+	}
+	return names
 }
 
 // targetsByName finds a folder by its name and by what that reads as.

@@ -88,6 +88,7 @@ func (d *model) Open(headerkey.Recipe) error {
 func (d *model) Account() account.Account             { return account.Of("joe", "new", 0) }
 func (d *model) Namespace() folder.Namespace          { return folder.Namespace{Delimiter: "/"} }
 func (d *model) Folders() []*Target                   { return []*Target{d.target} }
+func (d *model) Levels() []*Target                    { return nil }
 func (d *model) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
 func (d *model) Close()                               {}
 func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {

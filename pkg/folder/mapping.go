@@ -80,6 +80,7 @@ type Mapping struct {
 // Table is what Rules make of all folders of a source.
 type Table struct {
 	Mappings []Mapping // of the folders that can hold messages, in their order
+	Levels   []Mapping // of those that cannot
 	Warnings []string  // safe to print
 	Filters  []string  // what was left out, as a stream names it
 }
@@ -98,7 +99,9 @@ func (r *Rules) Map(sources []Source, prefix string, to Destination) (*Table, er
 	}
 	for i, s := range sources {
 		mapping := m.place(i)
-		if !s.Level {
+		if s.Level {
+			m.table.Levels = append(m.table.Levels, mapping)
+		} else {
 			m.table.Mappings = append(m.table.Mappings, mapping)
 		}
 	}
