@@ -217,6 +217,9 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 			return nil, nil, err
 		}
 		account := diff.NewAccount(c.Context, conn)
+		if c.Bool("report") || c.Bool("extra") {
+			account.ReadNewest()
+		}
 		return account, account.Close, nil
 	}
 	if name := cli.ConnectionGiven(c); name != "" {

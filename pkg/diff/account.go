@@ -26,12 +26,18 @@ type Account struct {
 	session *imapconn.Session
 	targets []*Target
 	levels  []*Target // they cannot be opened
+	newest  bool      // no plan says up to where the folders were read
 }
 
 // NewAccount makes a Destination of an account. It connects when it is opened.
 func NewAccount(ctx context.Context, conn imapconn.Options) *Account {
 	return &Account{ctx: ctx, conn: conn}
 }
+
+// ReadNewest makes Load read what a folder shows when it is opened, whatever its
+// STATUS was. It is for reports alone: imap-push itself looks for messages at or
+// above the UIDNEXT that a plan names, so a plan must not count them.
+func (a *Account) ReadNewest() { a.newest = true }
 
 // Account returns who and where it is.
 func (a *Account) Account() account.Account { return a.conn.Account() }
@@ -125,12 +131,15 @@ func (a *Account) guessNext(t *Target) error {
 
 // Load reads the keys of a folder.
 func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
-	if t.UIDNext == 1 {
+	if t.UIDNext == 1 && !a.newest {
 		return nil, nil // nothing has ever been there
 	}
 	box, err := a.examine(t)
 	if err != nil {
 		return nil, err
+	}
+	if a.newest {
+		t.UIDNext, t.Messages = max(t.UIDNext, box.UIDNext), max(t.Messages, box.Messages)
 	}
 	read := uint32(0)
 	var lost error
