@@ -30,12 +30,16 @@ func (s *source) reconcile(wants []want) ([]want, error) {
 	}), nil
 }
 
-// counted returns the messages that were there when STATUS was asked: those
-// before next, its UIDNEXT, 0 meaning all. UIDNEXT is a claim. What is above it
-// belongs to the next run only if STATUS says now that it has arrived.
+// counted returns the messages that were there when STATUS was asked or the folder
+// was opened. next is the UIDNEXT of STATUS, 0 meaning all. UIDNEXT is a claim, and
+// STATUS may be behind until the folder is opened: what is above it belongs to the
+// next run only if EXAMINE did not have it, and STATUS says now that it has arrived.
 func (s *source) counted(wants []want, next uint64) ([]want, error) {
-	n, _ := slices.BinarySearchFunc(wants, next, func(w want, next uint64) int { return cmp.Compare(w.uid, next) })
-	if next == 0 || n == len(wants) {
+	if next == 0 || len(wants) <= int(s.box.Messages) {
+		return wants, nil
+	}
+	n, _ := slices.BinarySearchFunc(wants, max(next, s.box.UIDNext), func(w want, next uint64) int { return cmp.Compare(w.uid, next) })
+	if n == len(wants) {
 		return wants, nil
 	}
 	now, err := s.box.Told(s.ctx)
