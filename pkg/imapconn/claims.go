@@ -210,15 +210,26 @@ func (x *Selected) Holds(ctx context.Context) (shown int, contradiction string, 
 
 // expunged returns those of the UIDs, which neither FETCH nor SEARCH knows, that
 // were expunged: the server has said EXPUNGE since the mailbox was opened, or
-// what it shows, others that were asked for included, is as much as EXISTS says.
-// The rest is not accounted for.
+// what it shows, others that were asked for included, is as much as EXISTS and
+// STATUS say. EXISTS alone is not believed: a connection that was made anew may
+// say 0 of a folder that STATUS counts. The rest is not accounted for.
 func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks) (*uidMarks, error) {
 	gone := &uidMarks{}
 	if err := x.do(ctx, func(c *conn) error { return x.settleView(c) }); err != nil {
 		return nil, err
 	}
 	credit := x.s.c.expunges - x.s.c.gone
-	if credit < len(uids) && x.s.c.exists != unknownExists && x.s.c.exists > 0 {
+	counted := 0
+	if credit < len(uids) {
+		told, err := x.Told(ctx)
+		if err != nil && !x.answered(err) {
+			return nil, err
+		}
+		if counted = int(told.Messages); x.s.c.exists != unknownExists {
+			counted = max(counted, int(x.s.c.exists))
+		}
+	}
+	if counted > 0 {
 		seen, err := x.census(ctx)
 		if err != nil {
 			return nil, err
@@ -229,7 +240,7 @@ func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks
 				shown++
 			}
 		}
-		if !seen.answered || shown < int(x.s.c.exists) {
+		if !seen.answered || shown < counted {
 			uids = uids[:max(credit, 0)]
 		}
 		uids = without(uids, seen.uids)

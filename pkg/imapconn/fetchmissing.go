@@ -3,7 +3,6 @@ package imapconn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -91,8 +90,7 @@ func (f *fetcher) settle(batch []uint64, refusal error) error {
 			}
 			continue
 		case s.hidden: // on a new connection too
-			text := fmt.Sprintf("neither FETCH nor SEARCH knows the message, and EXISTS still counts it: %d messages", f.x.s.c.exists)
-			if err := f.fail(uid, Contradiction, text); err != nil {
+			if err := f.fail(uid, Contradiction, "neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"); err != nil {
 				return err
 			}
 			continue

@@ -266,7 +266,7 @@ func (x *Selected) part(ctx context.Context, p *partly, item string, w *wanted) 
 		case gone.has(uid):
 			return nil, &PartError{UID: uid, State: Gone}
 		}
-		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: "neither FETCH nor SEARCH knows the message, and EXISTS still counts it"}
+		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: "neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"}
 	}
 	return nil, &PartError{UID: uid, State: Failed, Reason: NotReturned}
 }
