@@ -464,10 +464,14 @@ func (c *conn) flags(m *fetched) error {
 		before = slices.Clone(m.Flags)
 	}
 	m.Flags = m.Flags[:0]
+	garbled := false
 	for {
 		c.blanks()
 		switch {
 		case c.accept(')'):
+			if garbled && len(m.Flags) == 0 { // something was said, and nobody knows what
+				m.clash |= gotFlags
+			}
 			if m.got&gotFlags != 0 && !slices.Equal(before, m.Flags) {
 				m.clash |= gotFlags
 			}
@@ -479,10 +483,19 @@ func (c *conn) flags(m *fetched) error {
 			continue
 		}
 		w := c.word()
+		if isNoFlag(w) {
+			garbled = true
+			continue
+		}
 		if len(m.Flags) < maxFlags {
 			m.Flags = insertFlag(m.Flags, c.flag(w))
 		}
 	}
+}
+
+// isNoFlag reports whether a word in a list of flags stands for none.
+func isNoFlag(w []byte) bool {
+	return len(bytes.Trim(w, `"\`)) == 0 || bytes.EqualFold(w, []byte("NIL"))
 }
 
 // flag returns the canonical form of a flag. Few different ones exist, so they
@@ -494,7 +507,11 @@ func (c *conn) flag(w []byte) string {
 	if c.known == nil || len(c.known) > 4096 {
 		c.known = map[string]string{}
 	}
-	f := canonicalFlag(strings.Trim(string(w), `"`))
+	text := strings.Trim(string(w), `"`)
+	if len(text) < len(w) { // quoted: "\\Seen"
+		text = strings.ReplaceAll(text, `\\`, `\`)
+	}
+	f := canonicalFlag(text)
 	c.known[string(w)] = f
 	return f
 }
