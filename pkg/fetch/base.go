@@ -28,6 +28,8 @@ type baseFolder struct {
 	entry stream.Folder // the newest
 	held  []held        // ascending by UID, once the base was read
 	whole bool          // nothing of it failed when it was looked at last
+
+	doubted bool // STATUS says that it is as it was, and EXAMINE does not
 }
 
 // held is a message that the base has.

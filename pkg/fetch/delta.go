@@ -104,7 +104,8 @@ func (e *export) lookBehind(contents *list.Contents) error {
 	for i, now := range entries {
 		r := &results[i]
 		if r.Err != nil || r.UIDValidity != now.UIDValidity {
-			continue // its export will tell
+			e.opt.Base.at(now.Name, now.UIDValidity).doubted = true // its export will tell why
+			continue
 		}
 		if err := e.lookAbove(now, boxes[i].Wire, r); err != nil {
 			return err
@@ -155,7 +156,7 @@ func (s *source) update(f *stream.Folder, base *baseFolder, done stream.Progress
 // unchanged tells whether the listing of the account shows that a folder is as
 // the base has it.
 func (s *source) unchanged(f *stream.Folder, base *baseFolder) bool {
-	same := base.whole && base.sameAs(f)
+	same := base.whole && !base.doubted && base.sameAs(f)
 	if s.chooser != nil {
 		return same && slices.Equal(s.opt.Filters, s.opt.Base.filters)
 	}

@@ -26,7 +26,7 @@ func (x *Selected) affirm(ctx context.Context) error {
 
 // affirmed is affirm for who has asked for the STATUS, which was told or err.
 func (x *Selected) affirmed(ctx context.Context, told Status, err error) error {
-	if err == nil && (told.UIDValidity == 0 || told.UIDValidity == x.UIDValidity) {
+	if err == nil && told.UIDValidity == x.UIDValidity && told.UIDValidity != 0 {
 		return nil
 	}
 	again, err := x.s.open(ctx, x.command, x.Wire)

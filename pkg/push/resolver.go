@@ -147,12 +147,12 @@ func (p *pusher) acknowledge(t *target, m *message, n *newcomer, stored sentFlag
 }
 
 // doubt is what messages would be known by that are stored after all looks:
-// they come from a UID on, have the keys of some that were sent again or
-// reported as refused, and are none that we know of.
+// they have the key of one that was sent again or reported as refused, a UID at
+// or above the UIDNEXT at that time, and are none that we know of.
 type doubt struct {
-	from    uint64
-	keys    map[string]bool
-	refused map[string]int // messages that were reported as refused, by key
+	from    uint64            // the lowest such UID
+	keys    map[string]uint64 // the UIDNEXT, by key
+	refused map[string]int    // messages that were reported as refused, by key
 	ours    map[uint64]bool
 	blind   bool // the server does not tell the UIDs of ours
 }
@@ -160,18 +160,18 @@ type doubt struct {
 // resend notes messages that are not there, and may come yet.
 func (t *target) resend(ms []*message) {
 	if t.doubt == nil {
-		t.doubt = &doubt{from: t.uidNext, keys: map[string]bool{}, refused: map[string]int{}, ours: map[uint64]bool{}}
+		t.doubt = &doubt{from: t.uidNext, keys: map[string]uint64{}, refused: map[string]int{}, ours: map[uint64]bool{}}
 	}
 	for _, m := range ms {
-		if len(t.doubt.keys) < maxDoubts {
-			t.doubt.keys[m.Key] = true
+		if t.doubt.keys[m.Key] == 0 && len(t.doubt.keys) < maxDoubts {
+			t.doubt.keys[m.Key] = t.uidNext
 		}
 	}
 }
 
 // stored notes a message that belongs there.
 func (t *target) stored(key string, uid uint64) {
-	if t.doubt != nil && t.doubt.keys[key] {
+	if t.doubt != nil && t.doubt.keys[key] > 0 {
 		t.doubt.ours[uid] = true
 		t.doubt.blind = t.doubt.blind || uid == 0
 	}
@@ -179,7 +179,7 @@ func (t *target) stored(key string, uid uint64) {
 
 // rejected notes a message that is reported as refused.
 func (t *target) rejected(key string) {
-	if t.doubt != nil && t.doubt.keys[key] {
+	if t.doubt != nil && t.doubt.keys[key] > 0 {
 		t.doubt.refused[key]++
 	}
 }
@@ -209,7 +209,7 @@ func (d *desk) strangers(t *target) (twice, late int, err error) {
 	}
 	err = keys.Each(d.ctx, d.box, t.doubt.from, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
-		case m.UID < t.doubt.from || id == nil || !t.doubt.keys[id.Key] || t.doubt.ours[m.UID]:
+		case id == nil || t.doubt.keys[id.Key] == 0 || m.UID < t.doubt.keys[id.Key] || t.doubt.ours[m.UID]:
 		case t.doubt.refused[id.Key] > 0:
 			t.doubt.refused[id.Key]--
 			late++
