@@ -130,7 +130,7 @@ func (a *appender) stored(list []int, st *status, v *variant) {
 }
 
 // appendUIDs reads [APPENDUID validity set] (RFC 4315) for n messages; nil if
-// it does not fit them.
+// it does not fit them: UIDs rise in the order of the messages.
 func appendUIDs(st *status, n int) (validity uint64, uids []uint64) {
 	v, set, ok := strings.Cut(st.args, " ")
 	if st.code != "APPENDUID" || !ok {
@@ -138,6 +138,11 @@ func appendUIDs(st *status, n int) (validity uint64, uids []uint64) {
 	}
 	if uids = expandSet(strings.TrimSpace(set), n); len(uids) != n {
 		return 0, nil
+	}
+	for i := range uids[1:] {
+		if uids[i] >= uids[i+1] {
+			return 0, nil
+		}
 	}
 	return number64(v), uids
 }
@@ -224,6 +229,9 @@ func (a *appender) alone(i int, t *choices) error {
 	for {
 		v, ok := t.next()
 		if !ok {
+			if isBad(t.final) {
+				a.s.caution = max(a.s.caution, 1) // the next waits for consent, too
+			}
 			a.reject(i, t.final)
 			return nil
 		}

@@ -112,10 +112,14 @@ func (p *pusher) sendAll(t *target, rest []*message) (err error) {
 			}
 			continue
 		}
+		t.batch, t.batchFrom = nil, t.uidNext
 		if err := p.append(t, rest[:n]); err != nil {
 			return err
 		}
 		if err := p.proofread(t); err != nil {
+			return err
+		}
+		if err := p.unstored(t); err != nil {
 			return err
 		}
 		if err := p.appended(t); err != nil {
@@ -201,12 +205,19 @@ func (p *pusher) append(t *target, ms []*message) error {
 			missing++
 			done, err := p.recreate(t, slices.Concat(rest, tail))
 			if errors.Is(err, imapconn.ErrExists) { // it was not missing: the refusal says nothing
-				rest, err = p.resolve(t, rest, refusal)
+				before := len(rest)
+				if rest, err = p.resolve(t, rest, refusal); len(rest) < before {
+					missing = 0
+				}
 			}
 			if done || err != nil {
 				return err
 			}
 		case errors.Is(err, imapconn.ErrNoMailbox):
+			var failed error
+			if rest, failed = p.resolve(t, rest, refusal); failed != nil {
+				return failed
+			}
 			return p.refuseAll(slices.Concat(rest, tail), receipt.Rejected, "no-folder", err.Error())
 		case exit.CodeOf(err) == exit.CantCreate:
 			p.overQuota(t, err)
@@ -333,8 +344,12 @@ func (p *pusher) missing(t *target, ms []*message, refused []int) (missing []int
 }
 
 // checkPlace takes away the UID of a message that the server says is in another
-// folder than it was told: in this one it is another message's, or nobody's.
+// folder than it was told, or that is below one that this run has seen there: in
+// this folder it is another message's, or nobody's.
 func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
+	if r.UID < t.uidNext {
+		r.UIDValidity, r.UID = 0, 0
+	}
 	if box := p.desk.box; r.UID != 0 && box != nil && r.UIDValidity != box.UIDValidity {
 		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.name, r.UIDValidity, box.UIDValidity))
 		r.UIDValidity, r.UID = 0, 0
@@ -349,6 +364,7 @@ const refusedByServer = "refused"
 func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 	if r.Err == nil {
 		t.account(m.Key, r.UID)
+		t.batch = append(t.batch, specimen{m, r.UID})
 		p.accept(t, m, r.UID)
 		return p.stored(t, m, receipt.Appended, r)
 	}

@@ -156,6 +156,13 @@ func (p *pusher) copied(t *target, ms []*message, said *imapconn.Copied) (rest [
 		}
 	} else if rest, err = p.acknowledged(t, ms, said); err != nil {
 		return slices.Concat(rest, unasked), err
+	} else if len(rest) > 0 { // COPYUID may name too few
+		if rest, err = p.resolve(t, rest, refusal); err != nil {
+			return slices.Concat(rest, unasked), err
+		}
+		if t.refused != nil {
+			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error())
+		}
 	}
 	if rest, err = p.again(rest); err != nil {
 		return nil, err

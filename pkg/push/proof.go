@@ -164,6 +164,7 @@ func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err erro
 	}
 	for _, s := range sent {
 		key, there := byUID[s.uid]
+		t.doubted = t.doubted || s.uid != 0 && !there || s.uid == 0 && len(byUID) < len(sent)
 		switch {
 		case s.uid != 0 && there && key != s.Key:
 			changed = append(changed, s)

@@ -83,6 +83,14 @@ func (r *receipts) message(x Receipt, octets int64) error {
 	return r.put(x)
 }
 
+// retract adds the receipt of a message that was counted as appended, and is not
+// there.
+func (r *receipts) retract(x Receipt, octets int64) error {
+	r.sums.Appended--
+	r.sums.Octets -= octets
+	return r.message(x, 0)
+}
+
 // folder counts and adds the receipt of what concerns a folder.
 func (r *receipts) folder(x Receipt) error {
 	if x.Result == receipt.Rejected || x.Result == receipt.Failed {

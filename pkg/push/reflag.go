@@ -240,6 +240,9 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 	if err != nil {
 		return t.refuseChanges(p, changes, err)
 	}
+	if err := p.unchanged(changes, answers, additions, removals); err != nil {
+		return t.refuseChanges(p, changes, err)
+	}
 	for i, x := range answers {
 		p.countDropped(x.DroppedFlags)
 		r := changes[i]
@@ -262,6 +265,32 @@ func (p *pusher) storeGroups(action imapconn.StoreAction, groups storeGroups, an
 			answers[i].DroppedFlags = append(slices.Clone(answers[i].DroppedFlags), dropped...)
 		}
 	}
+	return nil
+}
+
+// unchanged finds the changes that the server has answered with OK and not made,
+// or not wholly.
+func (p *pusher) unchanged(changes []*stream.FlagChange, answers []Receipt, additions, removals storeGroups) error {
+	if len(additions)+len(removals) == 0 {
+		return nil
+	}
+	have, _, err := p.flagsOf(changes)
+	if err != nil {
+		return err
+	}
+	check := func(groups storeGroups, left func(asked, now []string) []string) {
+		for _, g := range groups {
+			for _, i := range g.changes {
+				now, told := have[changes[i].TargetUID]
+				if told && len(left(flags.Without(g.flags, answers[i].DroppedFlags), now)) > 0 {
+					x := &answers[i]
+					x.Result, x.Reason, x.Text = receipt.Rejected, "flags", "the server says that it has changed the flags, and has not"
+				}
+			}
+		}
+	}
+	check(additions, flags.Without)
+	check(removals, func(asked, now []string) []string { return flags.Without(asked, flags.Without(asked, now)) })
 	return nil
 }
 

@@ -43,6 +43,11 @@ type target struct {
 	doubt   *doubt          // about messages that were sent again, or nil
 	unclear map[string]bool // keys of what is there in a folder that settled, see settled.go
 
+	// What the server says that it has stored of the last batch, see unstored.go.
+	batch     []specimen
+	batchFrom uint64 // what is below was there before it
+	doubted   bool   // one that was read back is not there
+
 	// What others put there is found by these, see concurrent.go.
 	expected       uint32    // messages, as far as this run knows
 	expunged       int       // since the folder was opened
@@ -300,7 +305,7 @@ func (d *desk) prepare(t *target, look bool) error {
 		t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan (run the same pipeline again)", t.validity, d.box.UIDValidity)
 		return nil
 	case !look:
-		t.uidNext = max(d.box.UIDNext, 1)
+		t.uidNext, t.expected = max(d.box.UIDNext, 1), d.box.Messages
 		return nil
 	case t.validity != 0 && t.next == 0:
 		t.refused = fmt.Errorf("the plan does not say which of its messages imap-diff has seen: make a new plan")
