@@ -25,8 +25,9 @@ type Account struct {
 	recipe  headerkey.Recipe
 	session *imapconn.Session
 	targets []*Target
-	levels  []*Target // they cannot be opened
-	newest  bool      // no plan says up to where the folders were read
+	levels  []*Target       // they cannot be opened
+	newest  bool            // no plan says up to where the folders were read
+	sought  map[string]bool // see Seek
 }
 
 // NewAccount makes a Destination of an account. It connects when it is opened.
@@ -88,6 +89,11 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 			a.levels = append(a.levels, &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes, Subscribed: b.Subscribed})
 		}
 	}
+	return a.states(open)
+}
+
+// states adds folders with their status.
+func (a *Account) states(open []imapconn.Mailbox) error {
 	results, err := a.session.Status(a.ctx, open, false)
 	if err != nil {
 		return err
@@ -107,6 +113,49 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 		a.targets = append(a.targets, t)
 	}
 	return nil
+}
+
+// Seek asks for folders that LIST leaves out.
+func (a *Account) Seek(names []string) (added bool, err error) {
+	if a.sought == nil {
+		a.sought = map[string]bool{}
+	}
+	var wires []string
+	for _, name := range names {
+		wire, err := folder.EncodeUTF7(folder.Plain(name))
+		if err == nil && !a.sought[wire] { // imap-push says why it cannot be made
+			a.sought[wire] = true
+			wires = append(wires, wire)
+		}
+	}
+	if len(wires) == 0 {
+		return false, nil
+	}
+	var listed []imapconn.Mailbox
+	for _, t := range a.targets {
+		listed = append(listed, imapconn.Mailbox{Name: t.Name, Wire: t.Wire, Unread: t.Unreadable})
+	}
+	answers, err := a.session.Unlisted(a.ctx, wires, listed)
+	if err != nil {
+		return false, err
+	}
+	var open []imapconn.Mailbox
+	for i, answer := range answers {
+		box := a.session.Mailbox(wires[i])
+		switch {
+		case answer.Err != nil && a.conn.Warn != nil: // imap-push creates it, and looks into it
+			a.conn.Warn("at the destination: " + answer.Err.Error())
+		case answer.There:
+			open = append(open, box)
+		}
+	}
+	if len(open) == 0 {
+		return false, nil
+	}
+	if a.conn.Warn != nil {
+		a.conn.Warn(fmt.Sprintf("the destination does not list %d folders that it opens; they are compared as all others: the first is %s", len(open), folder.Quote(open[0].Name)))
+	}
+	return true, a.states(open)
 }
 
 // guessNext asks a server whose STATUS tells no UIDNEXT by opening the folder:

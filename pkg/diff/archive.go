@@ -53,6 +53,9 @@ func (a *Archive) Folders() []*Target { return a.targets }
 // Levels returns none: Folders has all.
 func (a *Archive) Levels() []*Target { return nil }
 
+// Seek adds nothing: a stream names all folders that it has.
+func (a *Archive) Seek([]string) (bool, error) { return false, nil }
+
 // FoldsCase knows that a stream tells all names apart.
 func (a *Archive) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
 

@@ -22,6 +22,9 @@ type Destination interface {
 	// Levels returns folders that cannot hold messages, as far as Folders does
 	// not.
 	Levels() []*Target
+	// Seek asks for folders that Folders lacks, by their names, and adds those that
+	// can be opened. It tells whether it has added any.
+	Seek(names []string) (bool, error)
 	// FoldsCase tells whether names that differ in case alone are one folder
 	// there.
 	FoldsCase() (folder.CaseSense, error)

@@ -18,6 +18,13 @@ func (c *comparison) mapFolders() (*folder.Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	added, err := c.dest.Seek(c.unlisted(table))
+	if added && err == nil {
+		table, err = c.opt.Mapping.Map(sources, c.begin.Prefix, destinationOf(c.dest))
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, t := range c.dest.Folders() {
 		t.sources = 0
 	}
@@ -34,6 +41,18 @@ func (c *comparison) mapFolders() (*folder.Table, error) {
 		}
 	}
 	return table, nil
+}
+
+// unlisted are the targets of messages that the destination does not list. It may
+// have them all the same, and what is in them must not be appended again.
+func (c *comparison) unlisted(table *folder.Table) (names []string) {
+	existing := targetsByName(c.dest.Folders(), c.dest.Namespace().Delimiter)
+	for _, m := range table.Mappings {
+		if m.Target != "" && existing[m.Target] == nil && c.byName[m.Source].HoldsMessages() {
+			names = append(names, m.Target)
+		}
+	}
+	return names
 }
 
 // tell says what is odd about the mapping, and notes what it leaves out.

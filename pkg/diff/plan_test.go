@@ -89,6 +89,7 @@ func (d *model) Account() account.Account             { return account.Of("joe",
 func (d *model) Namespace() folder.Namespace          { return folder.Namespace{Delimiter: "/"} }
 func (d *model) Folders() []*Target                   { return []*Target{d.target} }
 func (d *model) Levels() []*Target                    { return nil }
+func (d *model) Seek([]string) (bool, error)          { return false, nil }
 func (d *model) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
 func (d *model) Close()                               {}
 func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {

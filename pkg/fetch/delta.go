@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +44,8 @@ const (
 
 // compare says in the table of contents which UIDs the base has, and returns
 // the folders of the base that are there no more, or are others now. Where the
-// listing cannot be read as a whole none is known to be gone.
+// listing cannot be read as a whole none is known to be gone; neither is one of
+// which the server does not say that it does not exist.
 func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces folder.Spaces) (vanished []stream.Vanished) {
 	if b == nil {
 		return nil
@@ -63,10 +65,16 @@ func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces fold
 	for i := range contents.Entries {
 		here[contents.Entries[i].Name] = &contents.Entries[i]
 	}
+	unclear := map[string]bool{}
+	for i := range contents.Failed {
+		unclear[contents.Failed[i].Folder] = true
+	}
 	for name, base := range b.folders {
 		now := here[name]
 		space, _ := folder.ParseSpace(base.entry.Namespace)
 		switch {
+		case unclear[name]:
+			continue
 		case now == nil && spaces.Has(space) && !contents.Hidden:
 		case now != nil && now.Left == "" && now.Failed == "" && !base.goesOn(&now.Folder) && (base.entry.HoldsMessages() || now.HoldsMessages()):
 		default:
@@ -76,6 +84,21 @@ func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces fold
 	}
 	slices.SortFunc(vanished, func(a, b stream.Vanished) int { return strings.Compare(a.Folder, b.Folder) })
 	return vanished
+}
+
+// known are the folders of the base that a listing of these namespaces should
+// have, in order.
+func (b *Base) known(spaces folder.Spaces) (known []list.Known) {
+	if b == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.folders)) {
+		entry := &b.folders[name].entry
+		if space, _ := folder.ParseSpace(entry.Namespace); spaces.Has(space) {
+			known = append(known, list.Known{Name: name, Level: !entry.HoldsMessages()})
+		}
+	}
+	return known
 }
 
 // lookBehind opens the folders of which STATUS says what the base says of them, or

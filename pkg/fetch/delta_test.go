@@ -109,6 +109,8 @@ func (l *lively) answer(out io.Writer, command string) string {
 		fmt.Fprintf(out, "* LIST (\\Noselect) \"/\" \"\"\r\n")
 	case strings.HasPrefix(verb, "LIST"), strings.HasPrefix(verb, "LSUB"):
 		fmt.Fprintf(out, "* %s () \"/\" %s\r\n", verb[:4], l.name)
+	case (strings.HasPrefix(verb, "STATUS") || strings.HasPrefix(verb, "EXAMINE")) && !strings.Contains(command, `"`+l.name+`"`):
+		return "NO no such folder"
 	case strings.HasPrefix(verb, "STATUS"):
 		switch {
 		case l.status != "":

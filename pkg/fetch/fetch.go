@@ -120,7 +120,7 @@ type export struct {
 
 // contents writes begin and the table of contents.
 func (e *export) contents(begin *stream.Begin) error {
-	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL})
+	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL, Known: e.opt.Base.known(e.opt.Folders.Spaces)})
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,10 @@ type Choice struct {
 
 // Missing is a name that was asked for and is not there. Text goes on after "the
 // account has": it tells what is near.
-type Missing struct{ Name, Text string }
+type Missing struct {
+	Name, Text string
+	Several    bool // folders have such a name
+}
 
 // Choose applies the selection to all folders of an account.
 func (s Selection) Choose(all []Candidate) Choice {
@@ -147,7 +150,7 @@ func (c *chooser) mark(chosen map[string]bool, asked string, found []string) {
 	if len(found) > 1 {
 		text = fmt.Sprintf("several folders like it, %q and %q among them: give the name as it is listed", found[0], found[1])
 	}
-	c.missing = append(c.missing, Missing{asked, text})
+	c.missing = append(c.missing, Missing{asked, text, len(found) > 1})
 }
 
 // hint says what a name might have meant, or nothing.

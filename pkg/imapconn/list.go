@@ -57,7 +57,7 @@ func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail
 	for _, bad := range l.unreadSubscribed {
 		s.o.warn("a subscription in the server's listing cannot be read: " + quote(bad.line))
 	}
-	sortMailboxes(boxes)
+	SortMailboxes(boxes)
 	return boxes, nil
 }
 
@@ -73,7 +73,7 @@ func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Ma
 		return nil, during(err, "list the subscriptions of %s", s.who())
 	}
 	boxes := append(s.mailboxes(slices.Concat(l.entries, l.subscribed), nil, spaces), s.unread(slices.Concat(l.unread, l.unreadSubscribed), spaces)...)
-	sortMailboxes(boxes)
+	SortMailboxes(boxes)
 	return boxes, nil
 }
 
@@ -237,7 +237,8 @@ func inboxFold(wire string) string {
 	return wire
 }
 
-func sortMailboxes(boxes []Mailbox) {
+// SortMailboxes puts mailboxes in the order of List.
+func SortMailboxes(boxes []Mailbox) {
 	sort.Slice(boxes, func(i, j int) bool {
 		a, b := boxes[i].Name, boxes[j].Name
 		if (a == "INBOX") != (b == "INBOX") {

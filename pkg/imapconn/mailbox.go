@@ -23,6 +23,14 @@ type Mailbox struct {
 	level bool    // it was also listed as one that cannot be selected
 }
 
+// Mailbox returns a mailbox that was not listed; wire is how the server spells it.
+func (s *Session) Mailbox(wire string) Mailbox {
+	return Mailbox{Name: mailboxName(wire), Wire: wire, Delimiter: s.spaces.personal.Delimiter, Space: s.spaces.space(wire)}
+}
+
+// Open says of a mailbox that was listed as a level that it can be opened.
+func (m *Mailbox) Open() { m.Attributes = slices.DeleteFunc(slices.Clone(m.Attributes), isLevel) }
+
 // join takes over what another entry of the same name says. One that can be
 // selected outweighs one that cannot.
 func (m *Mailbox) join(o *Mailbox) {

@@ -21,7 +21,15 @@ type Request struct {
 	Folders  folder.Selection
 	Sizes    bool // the octets of each, its largest message, and when its mail arrived
 	ACL      bool // who may do what with each
+	Known    []Known
 	Progress progress.Counter
+}
+
+// Known is a folder that was there earlier. If LIST leaves it out, it is asked
+// for by its name.
+type Known struct {
+	Name  string
+	Level bool // it held no messages then
 }
 
 // Entry is a folder of an account.
@@ -58,7 +66,7 @@ func (c *Contents) Folders() []stream.Folder {
 // but their line in the listing. A selection that takes no folder, none of which
 // failed, is exit.NoInput.
 func Read(ctx context.Context, session *imapconn.Session, request Request) (*Contents, error) {
-	r := &reading{ctx: ctx, session: session, Request: request, asked: time.Now()}
+	r := &reading{ctx: ctx, session: session, Request: request, asked: time.Now(), failed: map[string]bool{}}
 	if err := r.choose(); err != nil {
 		return nil, err
 	}
@@ -86,9 +94,11 @@ type reading struct {
 	session *imapconn.Session
 	Request
 	Contents
-	boxes []imapconn.Mailbox // as listed, one for each of Entries
-	taken []int              // of them
-	asked time.Time          // no state was asked for before
+	boxes  []imapconn.Mailbox // as listed, and what LIST leaves out; one for each of Entries
+	taken  []int              // of them
+	added  []string           // folders that LIST leaves out, and that can be opened
+	failed map[string]bool    // the folders of Failed
+	asked  time.Time          // no state was asked for before
 }
 
 // choose lists the folders and applies the selection.
@@ -100,15 +110,26 @@ func (r *reading) choose() (err error) {
 	if len(r.boxes) == 0 && !r.Hidden {
 		return exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
 	}
-	all := make([]folder.Candidate, len(r.boxes))
-	for i, b := range r.boxes {
-		all[i] = folder.Candidate{Name: b.Name, Delimiter: b.Delimiter, Subscribed: b.Subscribed, Mere: !b.Selectable(), Space: b.Space}
+	if err := r.known(); err != nil {
+		return err
 	}
-	choice := r.Request.Folders.Choose(all)
+	if err := r.lostSubscriptions(); err != nil {
+		return err
+	}
+	choice := r.Request.Folders.Choose(r.candidates())
+	found, err := r.missing(choice.Missing)
+	if err != nil {
+		return err
+	}
+	if found {
+		choice = r.Request.Folders.Choose(r.candidates())
+	}
 	for _, m := range choice.Missing {
-		r.fail(m.Name, stream.ReasonNoFolder, "the account has "+m.Text)
+		if !r.failed[m.Name] {
+			r.fail(m.Name, stream.ReasonNoFolder, "the account has "+m.Text)
+		}
 	}
-	r.Notes = choice.Idle
+	r.Notes = append(choice.Idle, r.unlistedNote()...)
 	r.Entries = make([]Entry, len(r.boxes))
 	for i := range r.boxes {
 		r.Entries[i] = Entry{Folder: record(&r.boxes[i]), Left: choice.Left[i]}
@@ -116,7 +137,15 @@ func (r *reading) choose() (err error) {
 			r.taken = append(r.taken, i)
 		}
 	}
-	return r.lostSubscriptions()
+	return nil
+}
+
+func (r *reading) candidates() []folder.Candidate {
+	all := make([]folder.Candidate, len(r.boxes))
+	for i, b := range r.boxes {
+		all[i] = folder.Candidate{Name: b.Name, Delimiter: b.Delimiter, Subscribed: b.Subscribed, Mere: !b.Selectable(), Space: b.Space}
+	}
+	return all
 }
 
 // setAside takes out the entries of the listing that cannot be read. Each is a
@@ -154,34 +183,8 @@ func (r *reading) detail() imapconn.Detail {
 }
 
 func (r *reading) fail(name string, reason stream.Reason, text string) {
+	r.failed[name] = true
 	r.Failed = append(r.Failed, stream.Failed{Folder: name, Reason: reason, Text: text})
-}
-
-// lostSubscriptions finds names that are subscribed and not there: who chooses
-// folders by their subscription is missing them.
-func (r *reading) lostSubscriptions() error {
-	s := r.Request.Folders
-	if !s.Subscribed {
-		return nil
-	}
-	subscribed, err := r.session.Subscriptions(r.ctx, s.Spaces)
-	if err != nil {
-		return err
-	}
-	there := map[string]bool{}
-	for _, b := range r.boxes {
-		there[b.Name] = true
-	}
-	for _, b := range subscribed {
-		if b.Unread != "" {
-			r.fail(b.Name, stream.ReasonUnreadable, b.Unread)
-			continue
-		}
-		if !there[b.Name] && !s.Excludes(b.Name, b.Delimiter) {
-			r.fail(b.Name, stream.ReasonNoFolder, "it is subscribed, and the account has no such folder")
-		}
-	}
-	return nil
 }
 
 // Candidate is a folder of a stream, to be chosen or not.

@@ -87,6 +87,9 @@ func (p *pusher) createAll() error {
 	var answers []Receipt
 	var err error
 	before := p.desk.boxes
+	if err := p.seekAll(); err != nil {
+		return err
+	}
 	for i, rec := range p.later {
 		r, ok := rec.(*stream.Create)
 		if !ok {
@@ -110,6 +113,17 @@ func (p *pusher) createAll() error {
 		}
 	}
 	return err
+}
+
+// seekAll asks for the folders that are to be created: LIST may leave them out.
+func (p *pusher) seekAll() error {
+	var targets []*target
+	for _, rec := range p.later {
+		if r, ok := rec.(*stream.Create); ok {
+			targets = append(targets, p.desk.target(r.Target))
+		}
+	}
+	return p.desk.seek(targets)
 }
 
 // confirm looks whether the folders that the server says it has created are

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ import (
 type target struct {
 	name, wire string
 	exists     bool
+	sought     bool   // LIST leaves it out, and it was asked for by its name
 	validity   uint64 // that the plan saw, 0: it did not exist
 	next       uint64 // UIDNEXT that the plan saw
 	refused    error  // why nothing can be appended, or nil
@@ -218,6 +220,36 @@ func (p *pusher) goal(f *stream.Folder) *target {
 	return nil
 }
 
+// seek asks for folders that LIST leaves out before they are created: what they
+// hold must not be appended again. Of the others CREATE tells.
+func (d *desk) seek(targets []*target) error {
+	var asked []*target
+	var wires []string
+	for _, t := range targets {
+		if t.exists || t.sought || t.refused != nil {
+			continue
+		}
+		if wire, err := d.spelling(t); err == nil {
+			t.sought = true
+			asked, wires = append(asked, t), append(wires, wire)
+		}
+	}
+	if len(wires) == 0 {
+		return nil
+	}
+	answers, err := d.session.Unlisted(d.ctx, wires, slices.Collect(maps.Values(d.boxes)))
+	if err != nil {
+		return err
+	}
+	for i, t := range asked {
+		if answers[i].There {
+			t.wire, t.exists = wires[i], true
+		}
+	}
+	d.open = nil // another folder was opened
+	return nil
+}
+
 // create makes a folder. A server that insists on it gets the levels above
 // first.
 func (d *desk) create(t *target) error {
@@ -276,6 +308,11 @@ func refused(err error) bool {
 func (d *desk) prepare(t *target, look bool) error {
 	if t.opened || t.refused != nil {
 		return nil
+	}
+	if !t.exists {
+		if err := d.seek([]*target{t}); err != nil {
+			return err
+		}
 	}
 	if !t.exists {
 		if err := d.create(t); err != nil && !errors.Is(err, imapconn.ErrExists) {
