@@ -22,12 +22,16 @@ type Archive struct {
 	byName  map[string]*Target
 	repeats *Repeats
 	damaged []stream.Failed // messages whose octets are not those of their records
+
+	// failed is what the stream says that it lacks, by folder and UID (0: the
+	// folder), as far as no later stream has it.
+	failed map[string]map[uint64]stream.Failed
 }
 
 // NewArchive makes a Destination of a stream. It is read when it is opened.
 // repeats are those of a concatenation, or nil.
 func NewArchive(in *stream.Reader, repeats *Repeats) *Archive {
-	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats}
+	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats, failed: map[string]map[uint64]stream.Failed{}}
 }
 
 // Account returns whose messages the stream holds; nothing before it is opened.
@@ -91,6 +95,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 				return err
 			}
 			a.repeats.settle(a.begin, r)
+			delete(a.failed[r.Folder], r.UID)
 			t := a.byName[r.Folder]
 			switch {
 			case again || t == nil:
@@ -111,9 +116,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 				large = nil
 			}
 		case *stream.Failed:
-			if r.Reason == stream.ReasonDamaged {
-				a.damaged = append(a.damaged, *r)
-			}
+			a.lacks(r)
 			if large != nil { // it takes back the message whose parts were under way
 				large = nil
 				seen.Forget()
@@ -124,6 +127,28 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 	}
 }
 
+// lacks notes a failed record.
+func (a *Archive) lacks(r *stream.Failed) {
+	if r.Reason == stream.ReasonDamaged {
+		a.damaged = append(a.damaged, *r)
+		return
+	}
+	if a.failed[r.Folder] == nil {
+		a.failed[r.Folder] = map[uint64]stream.Failed{}
+	}
+	a.failed[r.Folder][r.UID] = *r
+}
+
+// lacking returns the failed records that no later stream makes good, in order.
+func (a *Archive) lacking() (all []stream.Failed) {
+	for _, name := range slices.Sorted(maps.Keys(a.failed)) {
+		for _, uid := range sortedUIDs(a.failed[name]) {
+			all = append(all, a.failed[name][uid])
+		}
+	}
+	return slices.Concat(a.damaged, all)
+}
+
 func (t *Target) add(e Entry) {
 	t.match.take(e)
 	t.Messages++
@@ -132,6 +157,9 @@ func (t *Target) add(e Entry) {
 // folder takes an entry of the table of contents; a later stream of a
 // concatenation adds to it.
 func (a *Archive) folder(r *stream.Folder) {
+	if len(a.begin.Filters) == 0 {
+		delete(a.failed, r.Name) // it was tried again
+	}
 	t := a.byName[r.Name]
 	if t == nil {
 		t = &Target{Name: r.Name, match: &matcher{}}

@@ -422,6 +422,25 @@ func TestArchiveAgainstArchive(t *testing.T) {
 	}
 }
 
+// What a stream has failed records of is not equal to anything, on either side.
+func TestReportOfFailures(t *testing.T) {
+	whole := export(t, universe, stream.Full)
+	for _, record := range []string{`{"type":"failed","folder":"INBOX","uidvalidity":7,"uid":99,"reason":"refused","text":"no"}`, `{"type":"failed","folder":"Other","reason":"refused","text":"no"}`} {
+		at := bytes.LastIndex(whole, []byte(`{"type":"end"`))
+		lacks := slices.Concat(whole[:at], []byte(record+"\n"), whole[at:])
+		for _, test := range []struct {
+			source, against []byte
+			failed          int64
+		}{{whole, lacks, 1}, {lacks, whole, 1}, {whole, whole, 0}} {
+			in, against := stream.NewReader(bytes.NewReader(test.source), true), stream.NewReader(bytes.NewReader(test.against), true)
+			sum, err := Report(t.Context(), Options{Edited: true, Warn: t.Logf, Progress: progress.None{}}, in, NewArchive(against, nil), NewText(io.Discard, func(s string) string { return s }))
+			if sum == nil || sum.Failed != test.failed || sum.Equal() != (test.failed == 0) || (exit.CodeOf(err) == exit.Partial) != (test.failed > 0) {
+				t.Errorf("%s: %+v, %v", record, sum, err)
+			}
+		}
+	}
+}
+
 // broken writes a stream whose large message fails half way.
 func broken(t testing.TB) []byte {
 	t.Helper()

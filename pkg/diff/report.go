@@ -456,7 +456,7 @@ func (r *reporter) finish() error {
 	if err := r.readBatch(); err != nil {
 		return err
 	}
-	if err := r.tellDamaged(); err != nil {
+	if err := r.tellLacking(); err != nil {
 		return err
 	}
 	for _, t := range r.order {
@@ -477,14 +477,15 @@ func (r *reporter) finish() error {
 	return r.out.Total(&r.total)
 }
 
-// tellDamaged names the messages of a destination stream that count as missing
-// because their octets are damaged.
-func (r *reporter) tellDamaged() error {
+// tellLacking names what a destination stream lacks: messages that count as missing
+// because their octets are damaged, and what it has failed records of. Nobody knows
+// whether that is equal.
+func (r *reporter) tellLacking() error {
 	a, ok := r.dest.(*Archive)
 	if !ok {
 		return nil
 	}
-	for _, f := range a.damaged {
+	for _, f := range a.lacking() {
 		d := &Difference{Type: "difference", Target: f.Folder, TargetUID: jsonnum.Uint64(f.UID), Reason: string(f.Reason), Text: "in the destination stream: " + f.Text}
 		if err := r.tell(&r.total, d, KindFailed); err != nil {
 			return err
