@@ -2,7 +2,7 @@
 
 Both can be undone, and no name leads out of the folder that it is put into.
 """
-import base64, itertools, re, urllib.parse
+import base64, itertools, re, unicodedata, urllib.parse
 
 DELIMITERS = "/.^|\\~"
 
@@ -86,10 +86,15 @@ def of_maildir_folder(path):
     return [from_modified_utf7(level) for level in path[1:].split(".")]
 
 
+def unsafe(c):
+    """Tells what a file's name cannot have anywhere, and what acts on a terminal: controls,
+    separators of lines, invisible characters that turn the direction of text."""
+    return c in '"%*/:<>?\\|' or c not in "\u200c\u200d" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")
+
+
 def escaped(segment):
-    """Returns a level as the name of a file anywhere: what is unsafe in one is %XX."""
-    unsafe = '"%*/:<>?\\|\x7f'
-    text = "".join("".join("%%%02X" % o for o in c.encode()) if c < " " or c in unsafe else c for c in segment)
+    """Returns a level as the name of a file anywhere: what is unsafe in one, or for a terminal, is %XX."""
+    text = "".join("".join("%%%02X" % o for o in c.encode()) if unsafe(c) else c for c in segment)
     if text.startswith(".") or re.search(r"\.(mbox|eml|ndjson|sbd|msf)$", text, re.I):
         text = text.replace(".", "%2E")
     return re.sub("[. ]$", lambda last: "%%%02X" % ord(last[0]), text)

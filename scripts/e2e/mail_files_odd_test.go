@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // editedStream makes a stream of records, without counts and hash.
@@ -32,15 +34,16 @@ func folderRecord(name, delimiter string) map[string]any {
 	return map[string]any{"type": "folder", "name": name, "delimiter": delimiter, "subscribed": true, "uidvalidity": 7}
 }
 
-func messageRecord(folder string, uid int, text string, flags ...string) map[string]any {
+func messageRecord(folder string, uid int, body string, flags ...string) map[string]any {
 	return map[string]any{"type": "message", "folder": folder, "uidvalidity": 7, "uid": uid, "flags": append([]string{}, flags...), "internaldate": "2020-01-02T03:04:05+02:00",
-		"size": len(text), "sha256": imaptest.Sum([]byte(text)), "body": text}
+		"size": len(body), "sha256": imaptest.Sum([]byte(body)), "body": body}
 }
 
 // hostileNames are folders that would lead out of a directory, or mean
 // something in one.
 var hostileNames = []string{"..", ".", "../../up", "/etc", "cur", "new", "tmp/cur", ".hidden", "a.b", "a.b.mbox", "a", "A", "nul\x00", "new\nline", "esc\x1b[31m", "back\\slash", "100%41", "&", "&AC8-", "メール",
-	"1.0000000001.eml", "index.ndjson", "mbox", "dot.", "blank ", " blank", "~", "-o"}
+	"1.0000000001.eml", "index.ndjson", "mbox", "dot.", "blank ", " blank", "~", "-o",
+	"csi\u009b31m", "del\x7f", "\u202egnp.exe", "\u2066turned\u2069", "line\u2028end"}
 
 // TestMailFilesHostile: no name leads out of the directory, each comes back as
 // it was, and what cannot be written is named.
@@ -77,6 +80,12 @@ func TestMailFilesHostile(t *testing.T) {
 			if up, _ := filepath.Glob(b.path(fmt.Sprint("in", i)) + "/*"); len(entries) != 1 || len(up) != 1 {
 				t.Errorf("%q %q", entries, up)
 			}
+			filepath.WalkDir(b.path(fmt.Sprint("in", i)), func(path string, _ fs.DirEntry, err error) error {
+				if name := filepath.Base(path); err != nil || text.Safe(name) != name {
+					t.Errorf("%v %q", err, name)
+				}
+				return nil
+			})
 			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F in$N/side/files >back$N && imap-list --source back$N --check`).wants(0)
 			sums := map[string]string{}
 			for _, r := range b.rows(fmt.Sprint("back", i)).of("message") {
