@@ -73,6 +73,10 @@ func differentParts(p *partly, offset int64) error {
 	return &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: fmt.Sprintf("the server gives the octets from %d on differently each time", offset)}
 }
 
+// maxDoubts is how often a server may give an empty part at one octet, and more
+// when it is asked again.
+const maxDoubts = 3
+
 // assemble puts octets of a message together from as many answers as it takes.
 func (x *Selected) assemble(ctx context.Context, p *partly, offset, count int64) ([]byte, error) {
 	most := count
@@ -80,6 +84,7 @@ func (x *Selected) assemble(ctx context.Context, p *partly, offset, count int64)
 		most = min(count, minPart)
 	}
 	var all []byte
+	doubts := 0 // times that the message did not end where an empty part said so
 	for ended := false; ; {
 		at := int64(len(all))
 		piece, err := x.fetchPart(ctx, p, offset+at, min(most, count-at))
@@ -95,13 +100,18 @@ func (x *Selected) assemble(ctx context.Context, p *partly, offset, count int64)
 		}
 		all = append(all, piece...)
 		if len(piece) > 0 && int64(len(all)) < count {
+			doubts = 0
 			continue
 		}
 		if int64(len(all)) < count && !ended {
 			if ended, err = x.endsAt(ctx, p, offset+int64(len(all))); err != nil || p.whole != nil {
 				return nil, err
-			} else if !ended {
-				continue // the server gives more now
+			} else if !ended { // the server gives more now, or in small parts only
+				if doubts++; doubts == maxDoubts {
+					return nil, &PartError{UID: p.uid, State: Failed, Reason: NotReturned, Text: fmt.Sprintf("the server gives the octets from %d on only now and then", offset+int64(len(all)))}
+				}
+				most, p.small = min(count, minPart), true
+				continue
 			}
 		}
 		return all, nil
