@@ -59,7 +59,12 @@ func (s *source) headers(wants []want) error {
 	}
 	b.sort()
 	if err := s.deepen(b); err != nil {
-		return err
+		if folderReason(err) == "" {
+			return err
+		}
+		b.items = slices.DeleteFunc(b.items, func(it item) bool { return it.kind == itemMessage && it.identity == nil })
+		b.failRest(wants, err)
+		b.sort()
 	}
 	return s.give(b)
 }

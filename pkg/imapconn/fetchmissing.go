@@ -174,6 +174,9 @@ func (f *fetcher) killedAlone(uid uint64, err error) error {
 	if done, err := f.inPieces(uid, IsGarbled(err)); done || err != nil {
 		return err
 	}
+	if f.want.Start > 0 { // they may come whole
+		return f.fail(uid, reason, text)
+	}
 	if f.row++; f.row > maxRow {
 		err = exit.Wrap(exit.Temporary, err)
 		f.x.givenUp = f.x.s.folderError(f.ctx, err, exit.Temporary, "read", f.x.Wire)

@@ -77,7 +77,7 @@ func DeepenAll(ctx context.Context, box *imapconn.Selected, uids []uint64, size 
 		return nil
 	}
 	// A server that gives the first few of them not so is not asked so for more.
-	n := min(len(uids), 20)
+	n := min(len(uids), 3)
 	err := box.Fetch(ctx, uids[:n], imapconn.Items{Size: true, Start: startSize}, 0, take)
 	switch {
 	case err != nil:
