@@ -200,9 +200,16 @@ func (s *source) export(wants []want) error {
 	}
 	for w := range slices.Chunk(wants, windowHeaders) {
 		if s.chooser != nil {
+			all := w
 			var err error
 			if w, err = s.chooser.look(w); err != nil {
-				return err
+				if folderReason(err) == "" {
+					return err
+				}
+				if err := s.failAll(all, err); err != nil {
+					return err
+				}
+				continue
 			}
 		}
 		read := s.fetch

@@ -96,6 +96,20 @@ func (s *source) window(wants []want) (int, error) {
 	return done, over
 }
 
+// failAll hands over that none of some messages can be had, because the folder
+// cannot be read any more. What was decided on some of them counts no more.
+func (s *source) failAll(wants []want, err error) error {
+	b, takeErr := s.take()
+	if takeErr != nil {
+		return takeErr
+	}
+	for i := range wants {
+		wants[i].skip = false
+	}
+	b.failRest(wants, err)
+	return s.give(b)
+}
+
 // failRest makes items of those messages that have none, because the folder
 // cannot be read any more.
 func (b *batch) failRest(wants []want, err error) {
