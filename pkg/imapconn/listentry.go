@@ -12,6 +12,15 @@ type listEntry struct {
 	wire       string
 }
 
+// octets is how much of a listing an entry takes.
+func (e *listEntry) octets() int {
+	n := len(e.wire)
+	for _, a := range e.attributes {
+		n += len(a)
+	}
+	return n
+}
+
 // misread is an entry of a listing that cannot be read, or not for certain. A
 // folder may be missing for it.
 type misread struct {

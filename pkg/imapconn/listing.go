@@ -67,7 +67,7 @@ func tooMuch(format string, most int) error {
 // read it asks in other ways, each on a new connection: what one of them shows
 // is there. What no way shows for certain stays unread.
 func (s *Session) namesOf(ctx context.Context, spaces folder.Spaces, detail Detail) (*listing, error) {
-	all := newListing()
+	all, promised := newListing(), 0
 	for i, way := range []listWay{s.everything(detail), s.plainly, s.levels} {
 		if i > 0 {
 			s.Close()
@@ -86,7 +86,8 @@ func (s *Session) namesOf(ctx context.Context, spaces folder.Spaces, detail Deta
 		if err := all.join(l); err != nil {
 			return nil, err
 		}
-		if len(l.unread) == 0 && l.shows(all) {
+		promised = max(promised, l.promised())
+		if len(all.unread) == 0 || l.settles(all, promised) {
 			all.unread = nil
 			return all, nil
 		}
@@ -94,39 +95,82 @@ func (s *Session) namesOf(ctx context.Context, spaces folder.Spaces, detail Deta
 	return all, s.do(ctx, func(c *conn) error { return s.settleUnread(c, all) })
 }
 
-// shows reports whether l has all that another listing has.
-func (l *listing) shows(o *listing) bool {
-	known := l.names()
-	return !slices.ContainsFunc(o.entries, func(e listEntry) bool { return !known[e.wire] })
+// promised is how many folders l speaks of, those that cannot be read too. Two
+// entries without a name are two folders.
+func (l *listing) promised() int {
+	names, nameless := l.names(), 0
+	for _, bad := range l.unread {
+		if bad.wire == "" {
+			nameless++
+		} else {
+			names[inboxFold(bad.wire)] = true
+		}
+	}
+	return len(names) + nameless
 }
 
-func (l *listing) names() map[string]bool {
-	known := make(map[string]bool, len(l.entries))
-	for i := range l.entries {
-		known[l.entries[i].wire] = true
+// settles reports whether l can be read as a whole, and shows all that any way
+// showed: every name, the subscribed ones too, and as many folders as promised.
+// A way that merely leaves out an entry does not settle it.
+func (l *listing) settles(all *listing, promised int) bool {
+	known := l.names()
+	if len(l.unread) > 0 || len(known) < promised {
+		return false
+	}
+	hidden := func(e listEntry) bool { return !known[inboxFold(e.wire)] }
+	return !slices.ContainsFunc(all.entries, hidden) && !slices.ContainsFunc(all.subscribed, hidden) &&
+		!slices.ContainsFunc(all.unread, func(bad misread) bool { return bad.wire != "" && !known[inboxFold(bad.wire)] })
+}
+
+func (l *listing) names() map[string]bool { return namesIn(l.entries) }
+
+func namesIn(entries []listEntry) map[string]bool {
+	known := make(map[string]bool, len(entries))
+	for i := range entries {
+		known[inboxFold(entries[i].wire)] = true
 	}
 	return known
 }
 
-// join takes over what another listing says.
+// join takes over what another listing says, and counts only what is new.
 func (l *listing) join(o *listing) error {
 	if len(l.entries)+len(l.unread) == 0 {
 		*l = *o
 		return nil
 	}
-	known := l.names()
-	for _, e := range o.entries {
-		if !known[e.wire] {
-			l.entries = append(l.entries, e)
+	octets := 0
+	add := func(to *[]listEntry, from []listEntry) {
+		known := namesIn(*to)
+		for _, e := range from {
+			if !known[inboxFold(e.wire)] {
+				*to = append(*to, e)
+				octets += e.octets()
+			}
 		}
 	}
-	l.subscribed = append(l.subscribed, o.subscribed...)
-	l.unread = append(l.unread, o.unread...)
-	l.unreadSubscribed = append(l.unreadSubscribed, o.unreadSubscribed...)
+	add(&l.entries, o.entries)
+	add(&l.subscribed, o.subscribed)
+	miss := func(to *[]misread, from []misread) {
+		known := map[string]bool{}
+		for _, bad := range *to {
+			known[bad.line] = true
+		}
+		for _, bad := range from {
+			if !known[bad.line] {
+				*to = append(*to, bad)
+				octets += len(bad.line) + len(bad.wire)
+			}
+		}
+	}
+	miss(&l.unread, o.unread)
+	miss(&l.unreadSubscribed, o.unreadSubscribed)
 	if len(l.states) == 0 {
 		l.states = o.states
+		for name := range o.states {
+			octets += len(name)
+		}
 	}
-	return l.room(o.octets)
+	return l.room(octets)
 }
 
 // levels asks level by level.
@@ -160,14 +204,14 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 	there := l.names()
 	var left []misread
 	for _, bad := range l.unread {
-		if bad.wire != "" && there[bad.wire] || slices.ContainsFunc(left, func(o misread) bool { return o.line == bad.line }) {
+		if bad.wire != "" && there[inboxFold(bad.wire)] || slices.ContainsFunc(left, func(o misread) bool { return o.line == bad.line }) {
 			continue
 		}
 		if bad.wire != "" {
 			_, err := s.openOn(c, "EXAMINE", bad.wire)
 			s.selected = nil
 			if err == nil {
-				there[bad.wire] = true
+				there[inboxFold(bad.wire)] = true
 				l.entries = append(l.entries, listEntry{wire: bad.wire, delimiter: bad.delimiter})
 				continue
 			}
@@ -249,16 +293,12 @@ func (l *listing) entry(c *conn, typ string) error {
 		entry.delimiter = l.delimiter // one string for all
 	}
 	l.delimiter = entry.delimiter
-	octets := len(entry.wire)
-	for _, a := range entry.attributes {
-		octets += len(a)
-	}
 	if typ == "LSUB" {
 		l.subscribed = append(l.subscribed, entry)
 	} else {
 		l.entries = append(l.entries, entry)
 	}
-	return l.room(octets)
+	return l.room(entry.octets())
 }
 
 // swallowed takes the lines that stood in a literal that was longer than the

@@ -36,6 +36,7 @@ func TestListBounds(t *testing.T) {
 		want                    string
 	}{
 		{"as many as may be", "", "LIST", lines(`* LIST () "/" a%d`, 1000), list, ""},
+		{"each way counts once", "", "L", lines(`* LIST (\HasNoChildren) "/" a%d`, 900) + lines(`* LSUB () "/" a%d`, 900) + "* LIST () \"/\"\r\n", list, ""},
 		{"folders", "", "LIST", lines(`* LIST () "/" a%d`, 1001), list, "more than 1000 folders"},
 		{"names", "", "LIST", lines(`* LIST () "/" `+strings.Repeat("n", 1000)+"%d", 100), list, "more than 100000 octets"},
 		{"attributes", "", "LIST", lines(`* LIST (\`+strings.Repeat("n", 1000)+`) "/" a%d`, 100), list, "more than 100000 octets"},
