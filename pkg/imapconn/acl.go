@@ -3,7 +3,6 @@ package imapconn
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -40,7 +39,7 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 			asked, names = append(asked, i), append(names, boxes[i].Wire)
 		}
 	}
-	octets := 0
+	octets, kept := 0, 0
 	replies, err := ask(ctx, s, names, question[[]Grant]{
 		command: func(c *conn, wire string) *command { return c.command("GETACL").astring(wire) },
 		read: func(c *conn, resp *response) (grants []Grant, mine bool, err error) {
@@ -52,10 +51,12 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 				octets += len(g.Identifier) + len(g.Rights) + 32
 			}
 			if octets > maxACLs {
-				err = &limitError{fmt.Sprintf("access control lists of more than %d octets", maxACLs)}
+				err = tooMuch("access control lists of more than %d octets", maxACLs)
 			}
 			return grants, true, err
 		},
+		undo: func() { octets = kept },
+		keep: func() { kept = octets },
 	})
 	if err != nil {
 		return nil, refused(err, exit.Partial, "access control lists")
@@ -70,7 +71,7 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 }
 
 // maxACLs bounds all access control lists of an account, in octets.
-const maxACLs = 32 << 20
+var maxACLs = 32 << 20
 
 // maxGrants bounds one access control list.
 const maxGrants = 10_000

@@ -26,7 +26,10 @@ type question[T any] struct {
 	// gather, if set, takes the place of read: it adds what a response says to
 	// the value.
 	gather func(c *conn, resp *response, value *T)
-	others int // mailboxes about which the server has just answered
+	// undo and keep, if set, are told that the answers since the last keep do not
+	// count, for the same is asked again, or that they do.
+	undo, keep func()
+	others     int // mailboxes about which the server has just answered
 }
 
 // reply is what a server answered about one mailbox, or why nothing: an
@@ -55,6 +58,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 			to = window(wires, from)
 		}
 		err := s.do(ctx, func(c *conn) error {
+			told(q.undo)
 			if err := q.ask(c, wires[from:to], replies[from:to]); err != nil {
 				return err
 			}
@@ -63,6 +67,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		var no *imap.Error
 		switch {
 		case err == nil, errors.As(err, &no) && !IsBusy(err):
+			told(q.keep)
 		case !isLost(err) || errors.Is(err, errAway) || ctx.Err() != nil:
 			return nil, refused(err, exit.Temporary, "ask about %d folders", to-from)
 		case to-from > 1: // which of them is it?
@@ -78,6 +83,12 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		from = to
 	}
 	return replies, nil
+}
+
+func told(f func()) {
+	if f != nil {
+		f()
+	}
 }
 
 // passing returns the first refusal that may be another answer in a while.
@@ -112,6 +123,7 @@ func (q *question[T]) ask(c *conn, wires []string, replies []reply[T]) error {
 		if ok || err != nil {
 			return err
 		}
+		told(q.undo)
 	}
 	for i, wire := range wires {
 		var came []reply[T]

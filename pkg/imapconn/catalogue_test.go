@@ -189,6 +189,22 @@ func TestAskedApart(t *testing.T) {
 	}
 }
 
+// TestACLBounds: what is asked for again counts once; too much of it is not asked
+// for again.
+func TestACLBounds(t *testing.T) {
+	defer func(n int) { maxACLs = n }(maxACLs)
+	maxACLs = 100 // a grant takes 36 octets
+	answer := func(n int) string { return "* ACL a" + strings.Repeat(" joe l", n) + "\r\n" }
+	again := newScript(t, "IMAP4rev1 ACL", rule{when: `GETACL "a"`, times: 1, reply: answer(2), close: true}, rule{when: "GETACL", reply: answer(1) + ok})
+	if results, err := again.open().ACLs(context.Background(), boxesOf("a", "b")); err != nil || fmt.Sprint(results) != "[{[{joe l}] <nil>} {[{joe l}] <nil>}]" {
+		t.Error(results, err)
+	}
+	much := newScript(t, "IMAP4rev1 ACL", rule{when: "GETACL", reply: answer(2) + ok})
+	if _, err := much.open().ACLs(context.Background(), boxesOf("a", "b")); exit.CodeOf(err) != exit.Protocol || !strings.Contains(err.Error(), "more than 100 octets") || len(much.conns) != 1 {
+		t.Error(err, len(much.conns))
+	}
+}
+
 // TestFatalFolders: a few folders at which the connection ends cost themselves;
 // more are an outage.
 func TestFatalFolders(t *testing.T) {
