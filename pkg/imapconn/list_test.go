@@ -362,7 +362,7 @@ func TestSearchInSpans(t *testing.T) {
 	s := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* 19 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n* OK [UIDNEXT 1099511627776] x\r\n" + ok},
 		rule{when: "UID SEARCH SEEN UID 1:10", reply: "* SEARCH 1 2 3 4 5\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 11:20", reply: "* SEARCH 11\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 21:40", reply: "* SEARCH\r\n" + ok},
 		rule{when: "UID SEARCH SEEN UID 41:80", reply: "* SEARCH" + strings.Repeat(" 41", maxSearch/2) + "\r\n" + ok}, rule{when: "UID SEARCH SEEN UID 41:50", reply: "* SEARCH 41 42 43 44 45 46 47 48 49 50\r\n" + ok},
-		rule{when: "UID SEARCH SEEN UID", reply: "* SEARCH\r\n" + ok},
+		rule{when: "UID SEARCH SEEN UID", reply: "* SEARCH 50\r\n" + ok}, // n:* with nothing above n
 		rule{when: "UID SEARCH UID 5:14", reply: "* SEARCH 7\r\n" + ok}, rule{when: "UID SEARCH UID 15:22", reply: "* SEARCH 20 16\r\n" + ok})
 	x := s.examine()
 	if uids, err := x.Search(context.Background(), search.Program{{Text: "SEEN"}}); fmt.Sprint(uids) != "[1 2 3 4 5 11 41 42 43 44 45 46 47 48 49 50]" || err != nil {

@@ -120,6 +120,7 @@ var maxSpan uint64 = 1 << 19
 
 // searchSpans searches a range of UIDs, bit by bit in a folder of many messages.
 // UIDs may be far apart: a bit that holds few messages is followed by a longer one.
+// The last bit ends with *: where nothing is above, it finds the last message again.
 func (x *Selected) searchSpans(ctx context.Context, program search.Program, from, to uint64) ([]uint64, error) {
 	var uids []uint64
 	all := from == 1 && to == lastUID
@@ -142,7 +143,8 @@ func (x *Selected) searchSpans(ctx context.Context, program search.Program, from
 			return nil, err
 		}
 		if uids = append(uids, found...); end == to {
-			return uids, nil
+			slices.Sort(uids)
+			return slices.Compact(uids), nil
 		}
 		from = end + 1
 		if uint64(len(found)) >= maxSpan/2 {
