@@ -33,6 +33,7 @@ func TestConfirm(t *testing.T) {
 	const key = "recipe:0123456789abcdef0123456789abcdef"
 	shown := func(uids ...uint64) *Archive {
 		a := NewArchive(nil, nil)
+		a.begin = &stream.Begin{}
 		a.folder(&stream.Folder{Name: "INBOX", UIDValidity: 7, UIDNext: 100})
 		for _, uid := range uids {
 			e := Entry{Evidence: evidence{packedUID: packUID(uid)}}
