@@ -55,6 +55,7 @@ func TestOddServers(t *testing.T) {
 type oddCase struct {
 	t       testing.TB
 	scripts map[string]*imaptest.Script
+	started []*imaptest.Script // in order: of several messages of one name, the first counts
 	servers map[string]*imaptest.Server
 	known   map[[32]byte]knownMessage // by sha256
 }
@@ -89,7 +90,7 @@ func oddStart(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	script.Start(o.t)
-	o.scripts[args[0]] = script
+	o.scripts[args[0]], o.started = script, append(o.started, script)
 	ts.Setenv(args[0], account{script.Addr(), "joe"}.options())
 }
 
@@ -124,7 +125,7 @@ func oddGood(ts *testscript.TestScript, neg bool, args []string) {
 
 // message is the one that an odd server has at that place, or would have.
 func (o *oddCase) message(folder string, uid uint64) *imaptest.ScriptMessage {
-	for _, script := range o.scripts {
+	for _, script := range o.started {
 		for _, m := range script.Store.Messages(folder) {
 			if m.UID == uid {
 				return &m
