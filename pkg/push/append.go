@@ -347,11 +347,11 @@ func (p *pusher) missing(t *target, ms []*message, refused []int) (missing []int
 // folder than it was told, or that is below one that this run has seen there: in
 // this folder it is another message's, or nobody's.
 func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
-	if r.UID < t.uidNext {
-		r.UIDValidity, r.UID = 0, 0
-	}
 	if box := p.desk.box; r.UID != 0 && box != nil && r.UIDValidity != box.UIDValidity {
 		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.name, r.UIDValidity, box.UIDValidity))
+		r.UIDValidity, r.UID = 0, 0
+	}
+	if r.UID < t.uidNext {
 		r.UIDValidity, r.UID = 0, 0
 	}
 }
