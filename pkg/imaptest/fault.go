@@ -19,8 +19,9 @@ type FaultProxy struct {
 	done     chan struct{}
 	running  sync.WaitGroup
 
-	lieMu sync.Mutex
-	lie   func(line string) string
+	lieMu     sync.Mutex
+	lie       func(line string) string
+	interrupt *interrupt
 
 	mu          sync.Mutex
 	rules       []Rule
@@ -254,6 +255,9 @@ func (l *link) carry(direction Direction, octets []byte, to *net.TCPConn) (int, 
 	l.talkMu.Unlock()
 	unit := octets[:n]
 	if line {
+		if direction == ToServer {
+			l.proxy.before(unit)
+		}
 		if unit = l.said(direction, unit); !l.allowLine(direction, unit) {
 			return 0, errBroken
 		}

@@ -1,14 +1,8 @@
 package e2e
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
-	"regexp"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -18,51 +12,14 @@ import (
 // before the server gets the first command that matches (without its tag).
 func (a account) interrupted(t testing.TB, pattern string, act func()) account {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	command, once := regexp.MustCompile("^[^ ]+ (?i:"+pattern+")"), &sync.Once{}
-	var fired atomic.Bool
+	proxy := imaptest.NewFaultProxy(t, a.addr)
+	done := proxy.Interrupt(pattern, act)
 	t.Cleanup(func() {
-		listener.Close()
-		if !fired.Load() {
+		if !done() {
 			t.Errorf("no command matches %s", pattern)
 		}
 	})
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", a.addr)
-			if err != nil {
-				client.Close()
-				return
-			}
-			go func() {
-				io.Copy(client, server)
-				client.Close()
-			}()
-			go func() {
-				defer server.Close()
-				for in := bufio.NewReader(client); ; {
-					line, err := in.ReadString('\n')
-					if command.MatchString(line) {
-						once.Do(func() {
-							fired.Store(true)
-							act()
-						})
-					}
-					if _, failed := io.WriteString(server, line); failed != nil || err != nil {
-						return
-					}
-				}
-			}()
-		}
-	}()
-	return a.by(listener.Addr().String())
+	return a.by(proxy.Addr())
 }
 
 // wire spells a folder as the account's server does.
