@@ -61,10 +61,13 @@ func (r *reading) lostSubscriptions() error {
 			names = append(names, b.Name)
 		}
 	}
-	if _, err := r.ask(names); err != nil {
+	found, err := r.ask(names)
+	if err != nil {
 		return err
 	}
-	listed = r.byName()
+	if found {
+		listed = r.byName()
+	}
 	for _, name := range names {
 		if i, there := listed[name]; there {
 			r.boxes[i].Subscribed = true
@@ -87,6 +90,9 @@ func (r *reading) byName() map[string]int {
 // ask adds those of the folders that can be opened, and tells whether there are
 // any. The others are not there, or have failed.
 func (r *reading) ask(names []string) (found bool, err error) {
+	if len(names) == 0 {
+		return false, nil
+	}
 	var wires []string
 	for _, name := range names {
 		if wire, err := folder.ToWire(name); err == nil { // no server has any other

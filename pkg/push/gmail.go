@@ -152,7 +152,7 @@ func some(uids []uint64) string {
 	const few = 5
 	var words []string
 	for _, uid := range uids[:min(len(uids), few)] {
-		words = append(words, strconv.FormatUint(uint64(uid), 10))
+		words = append(words, strconv.FormatUint(uid, 10))
 	}
 	text := strings.Join(words, ", ")
 	if n := len(uids) - few; n > 0 {

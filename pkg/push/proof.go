@@ -43,6 +43,19 @@ type specimen struct {
 	uid uint64 // 0: the server does not tell
 }
 
+// toldUIDs returns the UIDs that the server has told of messages, in order and each
+// once, and whether it has told those of all.
+func toldUIDs(sent []specimen) (uids []uint64, all bool) {
+	for _, s := range sent {
+		if s.uid != 0 {
+			uids = append(uids, s.uid)
+		}
+	}
+	all = len(uids) == len(sent)
+	slices.Sort(uids)
+	return slices.Compact(uids), all
+}
+
 func (p *pusher) newProof() proof {
 	if p.opt.AllowRewrite || p.opt.Unconditional || p.opt.DryRun || p.opt.ServerCopy {
 		return proof{}
@@ -151,14 +164,8 @@ func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err erro
 		}
 		return nil
 	}
-	var uids []uint64
-	for _, s := range sent {
-		if s.uid != 0 {
-			uids = append(uids, s.uid)
-		}
-	}
-	if slices.Sort(uids); len(uids) == len(sent) {
-		err = keys.Of(d.ctx, d.box, slices.Compact(uids), d.recipe, take)
+	if uids, all := toldUIDs(sent); all {
+		err = keys.Of(d.ctx, d.box, uids, d.recipe, take)
 	} else {
 		err = keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, take)
 	}

@@ -82,41 +82,18 @@ func (d *desk) short(t *target) (bool, error) {
 // none has the UID that the server has told, and none that came has the key. moved
 // are those that have another UID than the server has told.
 func (d *desk) absent(t *target, batch []specimen) (missing, moved []specimen, err error) {
-	d.open = nil
-	if err := d.selectBox(t); err != nil {
-		return nil, nil, err
-	}
-	there := map[uint64]string{} // keys of what was found, "" if it cannot be read
-	take := func(m *imapconn.Message, id *headerkey.Identity) error {
-		switch {
-		case id != nil:
-			there[m.UID] = id.Key
-		case m.State != imapconn.Gone:
-			there[m.UID] = ""
-		}
-		return nil
-	}
-	var uids []uint64
-	for _, s := range batch {
-		if s.uid != 0 {
-			uids = append(uids, s.uid)
-		}
-	}
-	slices.Sort(uids)
-	if err = keys.Of(d.ctx, d.box, slices.Compact(uids), d.recipe, take); err == nil {
-		err = keys.Each(d.ctx, d.box, t.batchFrom, 0, d.recipe, take)
-	}
+	there, err := d.keysOf(t, batch)
 	if err != nil {
 		return nil, nil, err
 	}
 	var rest []specimen
-	byKey := map[string][]uint64{}
 	for _, s := range batch {
 		if _, found := there[s.uid]; !found {
 			rest = append(rest, s)
 		}
 		delete(there, s.uid)
 	}
+	byKey := map[string][]uint64{}
 	for _, uid := range slices.Sorted(maps.Keys(there)) {
 		if key := there[uid]; uid >= t.batchFrom {
 			byKey[key] = append(byKey[key], uid)
@@ -140,4 +117,28 @@ func (d *desk) absent(t *target, batch []specimen) (missing, moved []specimen, e
 	// What the server has told of UIDs says nothing of what has come.
 	t.uidNext, t.gapFrom, t.gapTo = t.batchFrom, 0, 0
 	return missing, moved, d.readRange(t, t.batchFrom, 0)
+}
+
+// keysOf opens a folder anew and returns the keys of what came since the batch, and
+// of what the server has told the UIDs of: "" where a message cannot be read.
+func (d *desk) keysOf(t *target, batch []specimen) (there map[uint64]string, err error) {
+	d.open = nil
+	if err := d.selectBox(t); err != nil {
+		return nil, err
+	}
+	there = map[uint64]string{}
+	take := func(m *imapconn.Message, id *headerkey.Identity) error {
+		switch {
+		case id != nil:
+			there[m.UID] = id.Key
+		case m.State != imapconn.Gone:
+			there[m.UID] = ""
+		}
+		return nil
+	}
+	uids, _ := toldUIDs(batch)
+	if err = keys.Of(d.ctx, d.box, uids, d.recipe, take); err == nil {
+		err = keys.Each(d.ctx, d.box, t.batchFrom, 0, d.recipe, take)
+	}
+	return there, err
 }

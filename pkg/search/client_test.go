@@ -91,7 +91,7 @@ func (c *client) search(program search.Program) (uids []uint64) {
 			if err != nil {
 				c.t.Fatal(err)
 			}
-			uids = append(uids, uint64(n))
+			uids = append(uids, n)
 		}
 	})
 	if !strings.HasPrefix(answer, "OK") {

@@ -169,7 +169,7 @@ func naiveDay(t time.Time) time.Time {
 func naiveContains(set string, uid, largest uint64) bool {
 	number := func(s string) uint64 {
 		if s == "*" {
-			return uint64(largest)
+			return largest
 		}
 		n, _ := strconv.ParseUint(s, 10, 64)
 		return n
@@ -177,7 +177,7 @@ func naiveContains(set string, uid, largest uint64) bool {
 	for _, part := range strings.Split(set, ",") {
 		ends := strings.Split(part, ":")
 		a, b := number(ends[0]), number(ends[len(ends)-1])
-		if min(a, b) <= uint64(uid) && uint64(uid) <= max(a, b) {
+		if min(a, b) <= uid && uid <= max(a, b) {
 			return true
 		}
 	}

@@ -15,7 +15,7 @@ func (identity) decode(chunk []byte) []byte { return chunk }
 // base64Decoder passes over all that is no digit; padding ends a quantum.
 type base64Decoder struct {
 	out  []byte
-	bits uint64
+	bits uint32
 	n    uint // how many of bits count
 }
 
@@ -36,7 +36,7 @@ func (d *base64Decoder) decode(chunk []byte) []byte {
 		if digit < 0 {
 			continue
 		}
-		d.bits = d.bits<<6 | uint64(digit)
+		d.bits = d.bits<<6 | uint32(digit)
 		if d.n += 6; d.n >= 8 {
 			d.n -= 8
 			d.out = append(d.out, byte(d.bits>>d.n))

@@ -160,7 +160,7 @@ func (p *pipe) run(ctx context.Context, in io.Reader, out *pipeOutput, from *Ori
 	defer cancel()
 	cmd := exec.CommandContext(running, "sh", "-c", p.command)
 	cmd.Env = append(p.env[:len(p.env):len(p.env)], "IMAP_FOLDER="+harmless(from.Folder), "IMAP_TARGET="+harmless(from.Target),
-		"IMAP_UIDVALIDITY="+strconv.FormatUint(uint64(from.UIDValidity), 10), "IMAP_UID="+strconv.FormatUint(uint64(from.UID), 10))
+		"IMAP_UIDVALIDITY="+strconv.FormatUint(from.UIDValidity, 10), "IMAP_UID="+strconv.FormatUint(from.UID, 10))
 	said := &beginning{}
 	source := &sourceReader{r: in}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = source, out, said, pipeGrace

@@ -96,7 +96,7 @@ func (s stand) of(placeholder string) string {
 	case "target":
 		return harmless(s.Target)
 	case "uid":
-		return strconv.FormatUint(uint64(s.UID), 10)
+		return strconv.FormatUint(s.UID, 10)
 	case "user":
 		return harmless(s.User)
 	case "host":

@@ -218,7 +218,7 @@ func (w *world) subscribed(t *testing.T, dst account, noFolder string) {
 	}
 }
 
-func number(uid uint64) string { return strconv.FormatUint(uint64(uid), 10) }
+func number(uid uint64) string { return strconv.FormatUint(uid, 10) }
 
 var pipelines = map[string]string{"straight": straight, "offline": offline}
 
