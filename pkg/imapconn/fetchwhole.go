@@ -109,6 +109,11 @@ func (x *Selected) readWhole(ctx context.Context, p *partly) error {
 	}
 	p.wholeTried = true
 	var before *wholeFile
+	defer func() {
+		if before != nil && before != p.whole {
+			before.file.Close()
+		}
+	}()
 	for _, anew := range []bool{false, true} {
 		if anew {
 			x.s.Close()
@@ -122,6 +127,9 @@ func (x *Selected) readWhole(ctx context.Context, p *partly) error {
 			return x.partError(p.uid, err)
 		}
 		again := before != nil && before.sum == w.sum && !contradicts(w.octets, claim) && w.octets%minPart != 0
+		if before != nil {
+			before.file.Close() // its hash was enough
+		}
 		if before = w; w.octets < claim && !again {
 			continue
 		}
