@@ -26,7 +26,7 @@ func identityFlags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one of several copies of a message in a folder, the first"},
 		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
 		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
-		&ucli.StringSliceFlag{Name: "receipts", Category: identity, Usage: "`FILE`: of imap-push: what an earlier run carried over is present while it is there, whatever the server made of it; repeatable, the oldest first"},
+		&ucli.StringSliceFlag{Name: "receipts", Category: identity, Usage: "`FILE`: receipts of earlier runs: a message listed there counts as present while it exists, even if the server rewrote it; repeatable, oldest first"},
 		&ucli.StringFlag{Name: "record", Category: identity, Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
 	}
 }
