@@ -339,20 +339,20 @@ func TestStatesWithTheListing(t *testing.T) {
 	const caps = "IMAP4rev1 LIST-EXTENDED LIST-STATUS STATUS=SIZE CONDSTORE"
 	names := "* LIST (\\Subscribed) \"/\" a\r\n* LIST () \"/\" inbox\r\n* LIST () \"/\" no\r\n* LIST () \"/\" b\r\n* LIST (\\Noselect) \"/\" level\r\n"
 	states := "* STATUS a (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 HIGHESTMODSEQ 4 SIZE 5)\r\n* STATUS INBOX (MESSAGES 6 SIZE 7)\r\n* STATUS b (UIDVALIDITY 99999999999)\r\n* STATUS x (MESSAGES\r\n"
-	asked := []rule{{when: `STATUS "no"`, reply: "TAG NO closed\r\n"}, {when: `STATUS "b"`, reply: "* STATUS b (MESSAGES 8)\r\n" + ok},
+	asked := []rule{{when: `STATUS "no"`, reply: "TAG NO closed\r\n"}, {when: `STATUS "level"`, reply: "TAG NO a level\r\n"}, {when: `STATUS "b"`, reply: "* STATUS b (MESSAGES 8)\r\n" + ok},
 		{when: `STATUS "a"`, reply: "* STATUS a (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 3 HIGHESTMODSEQ 4 SIZE 5)\r\n" + ok}, {when: `STATUS "inbox"`, reply: "* STATUS inbox (MESSAGES 6 SIZE 7)\r\n" + ok}}
 	plain := rule{when: `LIST "" "*" RETURN (SUBSCRIBED)`, reply: names + ok}
 	for _, c := range []struct {
 		name   string
 		detail Detail
 		rules  []rule
-		sent   int // STATUS commands
+		sent   int // STATUS commands, one of them for the level
 	}{
-		{"together", Sizes, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE))`, reply: names + states + ok}}, 2},
-		{"sizes are missing", States, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))`, reply: strings.ReplaceAll(names+states, " SIZE", " X") + ok}}, 4},
-		{"refused", Sizes, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS`, reply: "TAG BAD what\r\n"}, plain}, 4},
-		{"the connection is lost over it", Sizes, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS`, close: true}, plain}, 4},
-		{"not wanted", NoDetail, []rule{plain}, 4},
+		{"together", Sizes, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ SIZE))`, reply: names + states + ok}}, 3},
+		{"sizes are missing", States, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ))`, reply: strings.ReplaceAll(names+states, " SIZE", " X") + ok}}, 5},
+		{"refused", Sizes, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS`, reply: "TAG BAD what\r\n"}, plain}, 5},
+		{"the connection is lost over it", Sizes, []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED STATUS`, close: true}, plain}, 5},
+		{"not wanted", NoDetail, []rule{plain}, 5},
 	} {
 		server := newScript(t, caps, append(c.rules, asked...)...)
 		s := server.open()

@@ -40,8 +40,14 @@ func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail
 	if err != nil {
 		return nil, during(err, "list the folders of %s", s.who())
 	}
+	if err := s.descend(ctx, spaces, l); err != nil {
+		return nil, during(err, "list the folders of %s", s.who())
+	}
 	boxes := s.mailboxes(l.entries, l.subscribed, keep)
 	if err := s.do(ctx, func(c *conn) error { return s.settleLevels(c, boxes) }); err != nil {
+		return nil, during(err, "list the folders of %s", s.who())
+	}
+	if boxes, err = s.withHidden(ctx, spaces, boxes, l.subscribed); err != nil {
 		return nil, during(err, "list the folders of %s", s.who())
 	}
 	for i := range boxes {
@@ -112,7 +118,7 @@ func (s *Session) everything(detail Detail) listWay {
 		list := s.returnOptions(c, detail)
 		for i, options := range list {
 			before := *l
-			err := s.listing(c, "LIST", c.command(`LIST ""`).astring(prefix+"*").text(" RETURN ("+options+")"), l)
+			err := s.extended(c, prefix, options, l)
 			if c.err == nil {
 				s.fatalStates = false
 			}
@@ -126,12 +132,28 @@ func (s *Session) everything(detail Detail) listWay {
 	}
 }
 
+// extended lists, and asks for the subscriptions in the same round trip: what is
+// subscribed and not listed may be a folder all the same.
+func (s *Session) extended(c *conn, prefix, options string, l *listing) error {
+	answers, lost := s.listings(c, []listQuestion{
+		folders(c.command(`LIST ""`).astring(prefix + "*").text(" RETURN (" + options + ")")),
+		subscribed(c.command(`LIST (SUBSCRIBED) ""`).astring(prefix+"*"), "LIST"),
+	}, l)
+	if lost != nil {
+		return lost
+	}
+	if answers[0] == nil && !s.isAnswer(answers[1]) {
+		return answers[1]
+	}
+	return answers[0]
+}
+
 // plainly lists without asking for more than names.
 func (s *Session) plainly(c *conn, prefix string, l *listing) error {
-	if err := s.listing(c, "LIST", c.command(`LIST ""`).astring(prefix+"*"), l); err != nil {
+	if err := s.listing(c, folders(c.command(`LIST ""`).astring(prefix+"*")), l); err != nil {
 		return err
 	}
-	err := s.listing(c, "LSUB", c.command(`LSUB ""`).astring(prefix+"*"), l)
+	err := s.listing(c, subscribed(c.command(`LSUB ""`).astring(prefix+"*"), "LSUB"), l)
 	if s.isAnswer(err) {
 		return nil
 	}
@@ -179,13 +201,13 @@ func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
 func (s *Session) subscriptions(c *conn, l *listing) error {
 	if c.caps.has("LIST-EXTENDED") {
 		before := *l
-		err := s.listing(c, "LIST", c.command(`LIST (SUBSCRIBED) "" "*"`), l)
+		err := s.listing(c, subscribed(c.command(`LIST (SUBSCRIBED) "" "*"`), "LIST"), l)
 		if !s.isAnswer(err) {
 			return err
 		}
 		*l = before
 	}
-	return s.listing(c, "LSUB", c.command(`LSUB "" "*"`), l)
+	return s.listing(c, subscribed(c.command(`LSUB "" "*"`), "LSUB"), l)
 }
 
 // mailboxes makes one Mailbox of every name in spaces. Of a name that stands

@@ -43,11 +43,13 @@ func TestList(t *testing.T) {
 		want  []string
 	}{
 		{"extended", "IMAP4rev1 LIST-EXTENDED SPECIAL-USE", []rule{{when: `LIST "" "*" RETURN (SUBSCRIBED SPECIAL-USE)`, reply: `* LIST (\Subscribed \HasNoChildren \sent) "/" Sent` + "\r\n" + `* LIST (\NOSELECT) "/" "a/b"` + "\r\n" +
-			`* LIST () "/" inbox` + "\r\n" + `* LIST () "/" c ("CHILDINFO" ("SUBSCRIBED"))` + "\r\n* list (\\hasnochildren \\HasNoChildren ) \"/\" &AOk-\r\n" + ok}},
+			`* LIST () "/" inbox` + "\r\n" + `* LIST () "/" c ("CHILDINFO" ("SUBSCRIBED"))` + "\r\n* list (\\hasnochildren \\HasNoChildren ) \"/\" &AOk-\r\n" + ok},
+			{when: `STATUS "a/b"`, reply: "TAG NO a level\r\n"}},
 			[]string{`INBOX "inbox" "/"`, `Sent "Sent" "/" \HasNoChildren,\Sent +`, `a/b "a/b" "/" \Noselect -`, `c "c" "/"`, `é "&AOk-" "/" \HasNoChildren`}},
 		{"extended refused", "IMAP4rev1 LIST-EXTENDED", []rule{{when: `LIST "" "*" RETURN`, reply: "TAG BAD what\r\n"}, {when: `LIST "" "*"`, reply: "* LIST () NIL a\r\n" + ok}, {when: "LSUB", reply: "* LSUB () NIL a\r\n" + ok}},
 			[]string{`a "a" "" +`}},
-		{"LSUB", "IMAP4rev1", []rule{{when: `LIST "" "*"`, reply: "* LIST () \".\" INBOX\r\n* LIST () \".\" b\r\n* LIST () \".\" a\r\n" + ok}, {when: "LSUB", reply: "* LSUB () \".\" Inbox\r\n* LSUB () \".\" a\r\n* LSUB () \".\" gone\r\n" + ok}},
+		{"LSUB", "IMAP4rev1", []rule{{when: `LIST "" "*"`, reply: "* LIST () \".\" INBOX\r\n* LIST () \".\" b\r\n* LIST () \".\" a\r\n" + ok}, {when: "LSUB", reply: "* LSUB () \".\" Inbox\r\n* LSUB () \".\" a\r\n* LSUB () \".\" gone\r\n" + ok},
+			{when: `STATUS "gone"`, reply: "TAG NO there is none\r\n"}},
 			[]string{`INBOX "INBOX" "." +`, `a "a" "." +`, `b "b" "."`}},
 		{"LSUB refused", "IMAP4rev1", append(plain("* LIST () \".\" a\r\n"), rule{when: "LSUB", reply: "TAG NO\r\n"}), []string{`a "a" "."`}},
 		{"hostile", "IMAP4rev1", plain("* LIST (\\X\r\n* LIST\r\n* LIST ()\r\n* LIST () \"/\"\r\n* LIST () \"/\" \"\"\r\n* LIST () nil plain \r\n* LIST () \"\" two words\r\n* LIST () \"\\\\\" \"q\\\"\\\\\"\r\n* LIST () \"/\" {3}\r\nl(t\r\n" +

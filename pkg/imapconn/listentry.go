@@ -25,6 +25,7 @@ func (e *listEntry) octets() int {
 // folder may be missing for it.
 type misread struct {
 	line      string // what came
+	why       string // what is wrong, where it is not that line
 	wire      string // the name, as far as it can be seen; "" if it cannot
 	delimiter string
 	// swallowed are the lines that stood in a literal which was longer than the

@@ -2,6 +2,7 @@ package imapconn
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,7 @@ var (
 	maxNameOctets = 12 << 20 // of names and attributes
 )
 
-const (
-	maxUnread      = 1000 // entries that cannot be read
-	maxLevelsAsked = 1000 // folders that are asked for what is below them, one by one
-)
+const maxUnread = 1000 // entries that cannot be read
 
 // listing is what LIST and LSUB said, in as many commands as were needed.
 type listing struct {
@@ -173,31 +171,6 @@ func (l *listing) join(o *listing) error {
 	return l.room(octets)
 }
 
-// levels asks level by level.
-func (s *Session) levels(c *conn, prefix string, l *listing) error {
-	asked := map[string]bool{}
-	for next := []string{prefix}; len(next) > 0; {
-		from := len(l.entries)
-		p := next[0]
-		next = next[1:]
-		if asked[p] {
-			continue
-		}
-		if asked[p] = true; len(asked) > maxLevelsAsked {
-			return &limitError{fmt.Sprintf("a listing that cannot be read, of more than %d folders with others below them", maxLevelsAsked)}
-		}
-		if err := s.listing(c, "LIST", c.command(`LIST ""`).astring(p+"%"), l); err != nil {
-			return err
-		}
-		for _, e := range l.entries[from:] {
-			if e.delimiter != "" && !containsFold(e.attributes, `\HasNoChildren`) && !containsFold(e.attributes, `\Noinferiors`) {
-				next = append(next, e.wire+e.delimiter)
-			}
-		}
-	}
-	return nil
-}
-
 // settleUnread decides about what no way showed for certain. A folder that can
 // be opened is there.
 func (s *Session) settleUnread(c *conn, l *listing) error {
@@ -235,22 +208,84 @@ func (s *Session) unread(list []misread, spaces folder.Spaces) (boxes []Mailbox)
 		if !spaces.Has(box.Space) {
 			continue
 		}
-		box.Unread = "the server lists a folder in a way that cannot be read: " + quote(bad.line)
+		box.Unread = cmp.Or(bad.why, "the server lists a folder in a way that cannot be read: "+quote(bad.line))
 		boxes = append(boxes, box)
 	}
 	return boxes
 }
 
-// listing runs a command, and adds to l the responses of one type, and what
+// listQuestion is a command that lists folders.
+type listQuestion struct {
+	*command
+	typ        string // of the responses
+	subscribed bool   // they are subscriptions
+}
+
+// folders is a question for folders.
+func folders(k *command) listQuestion { return listQuestion{command: k, typ: "LIST"} }
+
+// subscribed is a question for subscriptions: LSUB, or LIST (SUBSCRIBED).
+func subscribed(k *command, typ string) listQuestion { return listQuestion{k, typ, true} }
+
+// listing asks, and adds to l the responses of the question's type, and what
 // STATUS responses say.
-func (s *Session) listing(c *conn, typ string, command *command, l *listing) error {
-	c.strayed = func() { l.suspect(c, typ) }
-	defer func() { c.strayed = nil }()
-	_, err := c.run(command, func(resp *response) error { return l.response(c, typ, resp) })
+func (s *Session) listing(c *conn, q listQuestion, l *listing) error {
+	defer l.listen(c, &q)()
+	_, err := c.run(q.command, func(resp *response) error { return l.response(c, &q, resp) })
 	return err
 }
 
-func (l *listing) response(c *conn, typ string, resp *response) error {
+// listings asks several questions in one round trip. The errors are their
+// answers, as far as the connection lasts: lost is what ended it.
+func (s *Session) listings(c *conn, questions []listQuestion, l *listing) (answers []error, lost error) {
+	together := len(questions) > 1
+	for _, q := range questions {
+		together = together && len(q.stops) == 0
+	}
+	if together {
+		if err := c.usable(); err != nil {
+			return nil, err
+		}
+		var all []byte
+		for _, q := range questions {
+			c.traceCommand(q.text("\r\n"))
+			all = append(all, q.octet...)
+		}
+		if err := c.write(all); err != nil {
+			return nil, err
+		}
+	}
+	for _, q := range questions {
+		var err error
+		if together {
+			err = s.answer(c, q, l)
+		} else {
+			err = s.listing(c, q, l)
+		}
+		if err != nil && c.err != nil {
+			return nil, err
+		}
+		answers = append(answers, err)
+	}
+	c.touch()
+	return answers, nil
+}
+
+// answer reads the answer to a question that was sent.
+func (s *Session) answer(c *conn, q listQuestion, l *listing) error {
+	defer l.listen(c, &q)()
+	_, err := c.until(q.tag, false, func(resp *response) error { return l.response(c, &q, resp) })
+	return err
+}
+
+// listen makes l take note of lines that may be entries, until the function that
+// it returns is called.
+func (l *listing) listen(c *conn, q *listQuestion) (end func()) {
+	c.strayed = func() { l.suspect(c, q) }
+	return func() { c.strayed = nil }
+}
+
+func (l *listing) response(c *conn, q *listQuestion, resp *response) error {
 	switch {
 	case resp.typ == "STATUS":
 		line, err := c.statusResponse()
@@ -264,26 +299,26 @@ func (l *listing) response(c *conn, typ string, resp *response) error {
 		}
 		l.states[name] = line.Status
 		return l.room(0)
-	case resp.typ == typ:
-		return l.entry(c, typ)
+	case resp.typ == q.typ:
+		return l.entry(c, q)
 	case resp.typ == "":
-		l.suspect(c, typ)
+		l.suspect(c, q)
 		return l.room(0)
 	}
 	return nil
 }
 
-func (l *listing) entry(c *conn, typ string) error {
+func (l *listing) entry(c *conn, q *listQuestion) error {
 	entry, err := c.listEntry()
 	var bad *misread
 	switch {
 	case errors.As(err, &bad):
 		bad.delimiter = entry.delimiter
-		l.miss(*bad, typ)
+		l.miss(*bad, q)
 		if err := l.room(len(bad.line) + len(bad.wire)); err != nil {
 			return err
 		}
-		return l.swallowed(c, typ, bad.swallowed)
+		return l.swallowed(c, q, bad.swallowed)
 	case err != nil:
 		return err
 	}
@@ -293,7 +328,7 @@ func (l *listing) entry(c *conn, typ string) error {
 		entry.delimiter = l.delimiter // one string for all
 	}
 	l.delimiter = entry.delimiter
-	if typ == "LSUB" {
+	if q.subscribed {
 		l.subscribed = append(l.subscribed, entry)
 	} else {
 		l.entries = append(l.entries, entry)
@@ -303,7 +338,7 @@ func (l *listing) entry(c *conn, typ string) error {
 
 // swallowed takes the lines that stood in a literal that was longer than the
 // name; the current line is the rest of the last one.
-func (l *listing) swallowed(c *conn, typ string, lines []string) error {
+func (l *listing) swallowed(c *conn, q *listQuestion, lines []string) error {
 	lit := c.lit
 	rest := string(c.text)
 	for i, line := range lines {
@@ -321,7 +356,7 @@ func (l *listing) swallowed(c *conn, typ string, lines []string) error {
 			err = &limitError{"a literal that is longer than the name of a folder"}
 		}
 		if err == nil {
-			err = l.response(c, typ, &resp)
+			err = l.response(c, q, &resp)
 		}
 		if err != nil && !errors.Is(err, errMalformed) {
 			return err
@@ -334,14 +369,14 @@ func (l *listing) swallowed(c *conn, typ string, lines []string) error {
 var entryLike = regexp.MustCompile(`(?i)\([^()]*\)\s+("[^"]{0,2}"|NIL)\s+\S`)
 
 // suspect notes a line that is none that we know, and may be an entry.
-func (l *listing) suspect(c *conn, typ string) {
+func (l *listing) suspect(c *conn, q *listQuestion) {
 	if entryLike.Match(c.text) {
-		l.miss(misread{line: string(c.text[:min(len(c.text), shownOctets)])}, typ)
+		l.miss(misread{line: string(c.text[:min(len(c.text), shownOctets)])}, q)
 	}
 }
 
-func (l *listing) miss(bad misread, typ string) {
-	if typ == "LSUB" {
+func (l *listing) miss(bad misread, q *listQuestion) {
+	if q.subscribed {
 		l.unreadSubscribed = append(l.unreadSubscribed, bad)
 	} else {
 		l.unread = append(l.unread, bad)

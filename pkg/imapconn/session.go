@@ -34,6 +34,7 @@ type Session struct {
 	sizes       sizeHabit
 
 	delays []time.Duration // before attempts to connect again
+	warned map[string]bool // what was said by warnOnce
 }
 
 // Open connects and logs in. Errors carry an exit code: those of Options.Check,
@@ -209,4 +210,16 @@ func (s *Session) do(ctx context.Context, f func(*conn) error) error {
 		}
 	}
 	return exit.Wrap(exit.Temporary, err)
+}
+
+// warnOnce warns of something that each listing would find again.
+func (s *Session) warnOnce(text string) {
+	if s.warned[text] {
+		return
+	}
+	if s.warned == nil {
+		s.warned = map[string]bool{}
+	}
+	s.warned[text] = true
+	s.o.warn(text)
 }

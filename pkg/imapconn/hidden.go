@@ -1,0 +1,192 @@
+package imapconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
+)
+
+// hidden is a name that the listing gives as a mere level, or that is subscribed
+// and not listed. If it holds mail, it is a folder all the same.
+type hidden struct {
+	place   int // of a level among the mailboxes; -1: it is not listed
+	wire    string
+	holds   bool
+	doubted error // why nobody knows whether it is a folder, or nil
+}
+
+// withHidden completes a listing by the folders that it hides. They are asked for
+// with STATUS, all in one round trip, and with EXAMINE if that is not refused.
+// There is no folder if STATUS says NO, if EXAMINE is refused, or if neither of them
+// counts a message. It resumes.
+func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []Mailbox, subscribed []listEntry) ([]Mailbox, error) {
+	list := s.suspects(spaces, boxes, subscribed)
+	if len(list) == 0 {
+		return boxes, nil
+	}
+	if err := s.lookForMail(ctx, list, len(boxes)-len(list)); err != nil {
+		return nil, err
+	}
+	if err := s.dropAliases(ctx, list, boxes); err != nil {
+		return nil, err
+	}
+	var levels, unlisted []string
+	for _, h := range list {
+		name := mailboxName(h.wire)
+		switch {
+		case h.doubted != nil:
+			box := s.Mailbox(h.wire)
+			box.Unread = fmt.Sprintf("the server does not list the folder %s as one that can be opened, and does not say that it is none: %s", quote(name), printable(h.doubted.Error()))
+			boxes = append(boxes, box)
+		case !h.holds:
+		case h.place >= 0:
+			boxes[h.place].Open()
+			levels = append(levels, name)
+		default:
+			box := s.Mailbox(h.wire)
+			box.Subscribed = true
+			boxes = append(boxes, box)
+			unlisted = append(unlisted, name)
+		}
+	}
+	s.warnHidden("as mere levels, though they hold mail", levels)
+	s.warnHidden("not at all, though they are subscribed and hold mail", unlisted)
+	return boxes, nil
+}
+
+// suspects are the levels of a listing, and the subscriptions that it does not have.
+// A level that EXAMINE has just refused is none of them.
+func (s *Session) suspects(spaces folder.Spaces, boxes []Mailbox, subscribed []listEntry) (list []hidden) {
+	names := make(map[string]bool, len(boxes))
+	for i := range boxes {
+		b := &boxes[i]
+		names[b.Name] = true
+		if !b.Selectable() && !b.level && spaces.Has(b.Space) {
+			list = append(list, hidden{place: i, wire: b.Wire})
+		}
+	}
+	for _, e := range subscribed {
+		name := mailboxName(e.wire)
+		if bare := strings.TrimSuffix(name, e.delimiter); bare == "" || names[name] || names[bare] || !spaces.Has(s.spaces.space(e.wire)) {
+			continue
+		}
+		names[name] = true
+		list = append(list, hidden{place: -1, wire: e.wire})
+	}
+	return list
+}
+
+// lookForMail asks which of them hold mail. others is how many other mailboxes the
+// server has just told of.
+func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) error {
+	wires := make([]string, len(list))
+	for i := range list {
+		wires[i] = list[i].wire
+	}
+	states, err := ask(ctx, s, wires, question[statusLine]{
+		command: func(c *conn, wire string) *command { return c.statusCommand(wire, false) },
+		read:    (*conn).readStatus,
+		others:  others,
+	})
+	if err != nil {
+		return err
+	}
+	var places []int
+	var left []string
+	for i := range list {
+		switch err := states[i].err; {
+		case isNo(err):
+		case err != nil && isLost(err):
+			list[i].doubted = err
+		default:
+			places, left = append(places, i), append(left, wires[i])
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	s.selected = nil // another mailbox will be
+	replies, err := ask(ctx, s, left, question[opened]{
+		command: func(c *conn, wire string) *command {
+			c.entered = true
+			return c.command("EXAMINE").astring(wire)
+		},
+		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
+		others: others + len(wires) - len(left),
+	})
+	s.selected = nil
+	if err != nil {
+		return err
+	}
+	for k, i := range places {
+		h, o := &list[i], replies[k]
+		if o.err == nil && !o.value.counted { // opened alone, what FETCH shows is counted
+			x, err := s.Examine(ctx, h.wire)
+			if ctx.Err() != nil {
+				return err
+			}
+			if o.err = err; err == nil {
+				o.value.Selected = *x
+			}
+		}
+		h.settle(&states[i], &o)
+	}
+	s.selected = nil
+	return nil
+}
+
+// settle makes one of what STATUS, which is not refused, and EXAMINE say.
+func (h *hidden) settle(state *reply[statusLine], o *reply[opened]) {
+	told := state.err == nil && state.value.err == nil && state.value.Messages > 0
+	switch {
+	case o.err == nil:
+		h.holds = told || o.value.Messages > 0
+	case isLost(o.err), h.place < 0 && (told || !isNo(o.err)):
+		h.doubted = o.err
+	}
+}
+
+// isNo reports whether a server has refused with NO.
+func isNo(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo
+}
+
+// dropAliases finds names that are another name of a folder that is listed.
+func (s *Session) dropAliases(ctx context.Context, list []hidden, boxes []Mailbox) error {
+	var places []int
+	var wires []string
+	var answers []Unlisted
+	for i, h := range list {
+		if h.holds && h.place < 0 {
+			places, wires, answers = append(places, i), append(wires, h.wire), append(answers, Unlisted{There: true})
+		}
+	}
+	if err := s.sameAsListed(ctx, wires, answers, boxes); err != nil {
+		return err
+	}
+	for k, i := range places {
+		list[i].holds, list[i].doubted = answers[k].There, answers[k].Err
+	}
+	return nil
+}
+
+// warnHidden warns of folders, if there are any.
+func (s *Session) warnHidden(how string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	slices.Sort(names)
+	const shown = 5
+	text := strings.Join(names[:min(shown, len(names))], ", ")
+	if len(names) > shown {
+		text += ", ..."
+	}
+	s.warnOnce(fmt.Sprintf("%s lists some folders %s; they are taken as all others (%d): %s", printable(s.o.Host), how, len(names), printable(text)))
+}
