@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -218,7 +219,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 	if err != nil {
 		return nil, a.unreadable(err)
 	}
-	return &accountProver{a: a, t: t, box: box}, lost
+	return &accountProver{a: a, t: t, loaded: box, box: box}, lost
 }
 
 // unreadable tells what concerns one folder from a lost connection.
@@ -232,9 +233,10 @@ func (a *Account) unreadable(err error) error {
 
 // accountProver reads more of the messages in one folder.
 type accountProver struct {
-	a   *Account
-	t   *Target
-	box *imapconn.Selected
+	a      *Account
+	t      *Target
+	loaded *imapconn.Selected // that the entries were read from
+	box    *imapconn.Selected
 
 	lost bool // the folder is not there any more, or is another
 }
@@ -292,7 +294,7 @@ func (p *accountProver) loose(entries []*entry) ([]string, error) {
 // read writes the octets of a message, in pieces. What cannot be read proves
 // nothing, and is no error.
 func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
-	if there, err := p.open(); err != nil || !there {
+	if known, err := p.open([]*entry{d}); err != nil || len(known) == 0 {
 		return false, err
 	}
 	p.box.Expect(d.uid(), int64(d.size))
@@ -308,21 +310,52 @@ func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
 }
 
 // open makes sure that the folder is the open one: another may have been looked at
-// meanwhile. It returns false where the folder is not there any more, or is
-// another: nothing of it can be read, and what cannot be read proves nothing.
-func (p *accountProver) open() (bool, error) {
+// meanwhile. It returns those of the entries that can be asked for by their UIDs,
+// nil where the folder is not there any more, or is another: what cannot be read
+// proves nothing.
+func (p *accountProver) open(entries []*entry) ([]*entry, error) {
 	if p.lost {
-		return false, nil
+		return nil, nil
+	}
+	if p.t.unstable && p.loaded.Current() {
+		return entries, nil
 	}
 	box, err := p.a.session.Examine(p.a.ctx, p.t.Wire)
 	if err == nil && box.UIDValidity != p.t.UIDValidity && !p.t.unstable {
 		err = replaced()
 	}
 	if err != nil {
-		return false, p.lose(err)
+		return nil, p.lose(err)
 	}
-	p.box = box
-	return true, nil
+	if p.box = box; !p.t.unstable {
+		return entries, nil
+	}
+	return p.recognized(entries)
+}
+
+// recognized returns those of the entries whose UIDs have the keys that they had.
+// The UIDVALIDITY of the folder is another at each look, so that it does not tell
+// whether the UIDs are those of the same messages.
+func (p *accountProver) recognized(entries []*entry) (known []*entry, err error) {
+	byUID := map[uint64]*entry{}
+	for _, d := range entries {
+		byUID[d.uid()] = d
+	}
+	err = keys.Of(p.a.ctx, p.box, sortedUIDs(byUID), p.a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+		if id == nil {
+			return nil
+		}
+		var seen evidence
+		seen.setKey(id.Key)
+		if d := byUID[m.UID]; d.key == seen.key && d.rung == seen.rung {
+			known = append(known, d)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, p.lose(err)
+	}
+	return known, nil
 }
 
 // lose notes that the folder cannot be read any more, if err is about this folder
@@ -355,17 +388,17 @@ func (p *accountProver) digestLarge(d *entry) error {
 
 // fetch asks for items of those entries that are not known yet.
 func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items imapconn.Items, fn func(*entry, *imapconn.Message) error) error {
-	byUID := map[uint64]*entry{}
-	for _, d := range entries {
-		if !known(d) {
-			byUID[d.uid()] = d
-		}
-	}
-	if len(byUID) == 0 {
+	entries = slices.DeleteFunc(slices.Clone(entries), known)
+	if len(entries) == 0 {
 		return nil
 	}
-	if there, err := p.open(); err != nil || !there {
+	entries, err := p.open(entries)
+	if err != nil || len(entries) == 0 {
 		return err
+	}
+	byUID := map[uint64]*entry{}
+	for _, d := range entries {
+		byUID[d.uid()] = d
 	}
 	items.Listed = func(uid uint64) int64 { return int64(byUID[uid].size) }
 	return p.lose(p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
