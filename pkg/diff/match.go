@@ -309,7 +309,12 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		assign(ws, free, m.strict) // who is left over is another now
 		losers, alone := m.handOver(ws, contested, claimants)
 		r.mistaken, r.alone = append(r.mistaken, losers...), append(r.alone, alone...)
-		tied, contested = assign(ws, free, m.strict), nil
+		tied, contested = m.unread(ws, assign(ws, free, m.strict), contested)
+		if len(tied)+len(contested) > 0 {
+			if err := m.putOff(ws, tied, contested, r); err != nil {
+				return err
+			}
+		}
 	case proof && m.piped && len(tied) == 0: // those who claimed what is contested are gone
 	case proof && m.piped:
 		if err := m.putOff(ws, tied, nil, r); err != nil {
@@ -336,6 +341,16 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		}
 	}
 	return nil
+}
+
+// unread returns those of the tied and of the contested whose octets at the
+// destination could not be read: who is left over may be the message there.
+func (m *matcher) unread(ws []waiter, tied []*waiter, contested []*entry) ([]*waiter, []*entry) {
+	tied = slices.DeleteFunc(tied, func(w *waiter) bool { return w.entry.has(knownSHA) })
+	if m.piped { // those who claimed what is contested are gone
+		return tied, nil
+	}
+	return tied, contest(ws, slices.DeleteFunc(contested, func(d *entry) bool { return d.has(knownSHA) }))
 }
 
 // putOff leaves the choice between those who are tied, or have claimed what is
