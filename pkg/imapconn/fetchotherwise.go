@@ -154,7 +154,9 @@ func (f *fetcher) inPieces(uid uint64, exact bool) (done bool, err error) {
 		all.Size = max(all.Size, f.claimOf(uid))
 	}
 	f.x.Expect(uid, all.Size)
-	f.x.partsOf(uid).wholeTried = true // it was asked for whole
+	if f.want.Body {
+		f.x.partsOf(uid).wholeTried = true // it was asked for whole
+	}
 	switch {
 	case !f.want.Body:
 		err = f.headerPieces(&all)
@@ -205,7 +207,9 @@ func (f *fetcher) bodyPieces(m *fetched, exact bool) error {
 	case m.Size >= 0 && (exact && m.Size != m.Literal || contradicts(m.Literal, m.Size)):
 		return &PartError{UID: m.UID, State: Failed, Reason: Unreadable}
 	default:
-		m.Body = m.body
+		if m.Body = m.body; f.answered[m.UID] != nil && m.Size == m.Literal {
+			f.x.s.sizes.mended()
+		}
 	}
 	return nil
 }

@@ -182,7 +182,6 @@ func (f *fetcher) shortInPieces(some []shortAnswer) (short []shortAnswer, err er
 			case err != nil:
 				return nil, err
 			case done:
-				f.x.s.sizes.mended()
 				continue
 			}
 		}

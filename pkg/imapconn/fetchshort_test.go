@@ -215,6 +215,70 @@ func TestFetchShortHabit(t *testing.T) {
 	}
 }
 
+// TestFetchShortHabitKept: a short message speaks against the habit of a server
+// only if it has come whole.
+func TestFetchShortHabitKept(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		size      int
+		want      string
+		confirmed int
+	}{
+		{"gone", 1050, "4 gone", believed},
+		{"too large for one piece", 3000, "4 3000 {3000}", believed},
+		{"whole in pieces", 60, "4 60 \"" + strings.Repeat("x", 60) + "\"", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newScript(t, allCaps)
+			gone := false
+			usual := answerFetch(5, func(_, _, uid int, _ string) string {
+				if uid == 4 {
+					return bodyText(test.size, strings.Repeat("x", 21))
+				}
+				return bodyText(1050, strings.Repeat("x", 1000))
+			})
+			s.fn = func(command string) string {
+				switch part := strings.HasPrefix(command, "UID FETCH 4 ") && strings.Contains(command, "<"); {
+				case part && test.size == 60 && strings.Contains(command, "<0."):
+					return fmt.Sprintf("* 4 FETCH (UID 4 RFC822.SIZE 60 BODY[]<0> {60}\r\n%s)\r\n", strings.Repeat("x", 60)) + ok
+				case part && test.size == 60:
+					return `* 4 FETCH (UID 4 BODY[]<60> "")` + "\r\n" + ok
+				case part:
+					gone = true
+					return "* 4 EXPUNGE\r\n" + ok
+				case gone && strings.HasPrefix(command, "UID FETCH 4 "):
+					return ok
+				case gone && strings.HasPrefix(command, "UID SEARCH"):
+					return "* SEARCH 1 2 3 5\r\n" + ok
+				}
+				return usual(command)
+			}
+			x := s.examine()
+			var got []string
+			fetch := func(uids []uint64) {
+				err := x.Fetch(context.Background(), uids, Items{Body: true}, 2000, func(m *Message) error {
+					if m.UID == 4 {
+						got = append(got, show(m))
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			fetch(numbers(1, 3))
+			if n := x.s.sizes.confirmed; n != believed {
+				t.Fatalf("%d confirmed before", n)
+			}
+			fetch([]uint64{4})
+			equalLists(t, got, []string{test.want})
+			if n := x.s.sizes.confirmed; n != test.confirmed {
+				t.Errorf("%d confirmed, want %d", n, test.confirmed)
+			}
+		})
+	}
+}
+
 // TestFetchItems has what servers leave out of an answer.
 func TestFetchItems(t *testing.T) {
 	const flags, date, size = `FLAGS (\Seen)`, `INTERNALDATE "02-Jan-2023 10:00:00 +0000"`, "RFC822.SIZE 3"
