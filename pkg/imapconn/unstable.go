@@ -78,9 +78,9 @@ func (s *Session) UnstableOf(ctx context.Context, boxes []Mailbox, told []uint64
 // since 2001-09-09. It is a hint: clocks differ, and folders are made.
 func ClockValue(validity uint64, asked time.Time) bool {
 	const ahead = 5 // seconds that the server's clock may be before ours
-	now := asked.Unix()
-	for _, epoch := range []int64{0, 1_000_000_000} {
-		if late := int64(validity) - (now - epoch); late >= 0 && late <= ahead {
+	now := uint64(max(asked.Unix(), 1_000_000_000))
+	for _, epoch := range []uint64{0, 1_000_000_000} {
+		if from := now - epoch; from <= validity && validity-from <= ahead {
 			return true
 		}
 	}
