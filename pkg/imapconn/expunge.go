@@ -49,11 +49,21 @@ func (x *Selected) ExpungeAll(ctx context.Context) error {
 }
 
 // MarkedDeleted returns the UIDs, sorted, of the messages that are marked
-// \Deleted, as SEARCH or FETCH has it. sure is false where the server does not tell
-// the flags of all. It resumes.
-func (x *Selected) MarkedDeleted(ctx context.Context) (marked []uint64, sure bool, err error) {
+// \Deleted, as SEARCH or FETCH has it. known are those, sorted, that this session
+// has marked: a SEARCH that finds all of them is believed, so that the flags of the
+// whole mailbox need not be fetched; without any it is not. sure is false where the
+// server does not tell the flags of all. It resumes.
+func (x *Selected) MarkedDeleted(ctx context.Context, known []uint64) (marked []uint64, sure bool, err error) {
 	if marked, err = x.Search(ctx, search.Program{{Text: "DELETED"}}); err != nil {
 		return nil, false, err
+	}
+	slices.Sort(marked)
+	missed := func(uid uint64) bool {
+		_, found := slices.BinarySearch(marked, uid)
+		return !found
+	}
+	if len(known) > 0 && !slices.ContainsFunc(known, missed) {
+		return slices.Compact(marked), true, nil
 	}
 	sure = true
 	err = x.FetchAll(ctx, 1, 0, Items{Flags: true}, 0, func(m *Message) error {

@@ -335,8 +335,9 @@ func (v *scriptView) messages(command string, w []string) (said, status string) 
 	case "SEARCH":
 		said = "* SEARCH"
 		set := regexp.MustCompile(`UID ([\d:*,]+)`).FindStringSubmatch(command)
+		deleted := slices.ContainsFunc(w, func(key string) bool { return strings.EqualFold(key, "DELETED") })
 		for i, m := range v.shown {
-			if set != nil && !inSet(set[1], m.UID, v.last()) {
+			if set != nil && !inSet(set[1], m.UID, v.last()) || deleted && !slices.Contains(m.Flags, `\Deleted`) {
 				continue
 			}
 			if uid {

@@ -81,7 +81,7 @@ func (p *pusher) stranger() (why string) {
 // inspect looks at all of them, counts those that are there, and writes the
 // receipts of those that are not as the plan says. agree is false if any is.
 func (p *pusher) inspect() (there int64, agree bool, err error) {
-	agree = true
+	agree, p.marked = true, map[string]marks{}
 	err = p.deletions.groups(func(g *group) error {
 		box, err := p.visit(g, p.desk.session.Examine)
 		if err == nil && box != nil {
@@ -108,6 +108,7 @@ func (p *pusher) inspect() (there int64, agree bool, err error) {
 
 // execute deletes them until one is not as the plan says.
 func (p *pusher) execute() (agree bool, err error) {
+	p.marked = map[string]marks{}
 	errDisagree := errors.New("not as the plan says")
 	err = p.deletions.groups(func(g *group) error {
 		box, err := p.visit(g, p.desk.session.Select)
@@ -177,7 +178,7 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 	case p.desk.session.CanExpungeByUID():
 		err = box.Expunge(ctx, uids)
 	default:
-		err = box.ExpungeAll(ctx)
+		err = p.expungeMarked(box, g, uids)
 	}
 	if err != nil && !refused(err) && exit.CodeOf(err) != exit.Temporary {
 		return err
@@ -196,7 +197,7 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 		why = err.Error()
 	}
 	for _, c := range g.members {
-		if _, there := slices.BinarySearch(left, c.TargetUID); there {
+		if _, there := slices.BinarySearch(left, c.TargetUID); there && c.reason == "" {
 			c.stays("refused", why)
 		}
 	}
@@ -330,26 +331,57 @@ func (g *group) judge(seen map[uint64]*sighting) {
 	}
 }
 
+// marks are the messages of a folder that are marked \Deleted.
+type marks struct {
+	uids []uint64 // sorted
+	sure bool     // the server tells the flags of all messages
+}
+
 // guardMarked keeps a folder as it is where EXPUNGE would take messages with
-// it that somebody else has marked.
+// it that somebody else has marked. The flags of a folder are read once in
+// inspect and once in execute, before its first batch: see expungeMarked.
 func (p *pusher) guardMarked(box *imapconn.Selected, g *group) error {
 	if p.desk.session.CanExpungeByUID() {
 		return nil
 	}
-	marked, sure, err := box.MarkedDeleted(p.desk.ctx)
-	if err != nil {
-		return err
+	m, known := p.marked[g.target]
+	if !known {
+		var err error
+		if m.uids, m.sure, err = box.MarkedDeleted(p.desk.ctx, nil); err != nil {
+			return err
+		}
+		p.marked[g.target] = m
 	}
-	if !sure {
+	m.guard(g)
+	return nil
+}
+
+// guard keeps the messages of a group where EXPUNGE would remove others.
+func (m *marks) guard(g *group) {
+	if !m.sure {
 		g.stay("flags-unknown", "the server does not tell which messages are marked \\Deleted, and EXPUNGE would remove them all")
-		return nil
+		return
 	}
 	ours := g.uids(false)
-	for _, uid := range marked {
+	for _, uid := range m.uids {
 		if _, mine := slices.BinarySearch(ours, uid); !mine {
 			g.stay("others-deleted", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE would remove it too", uid))
-			return nil
+			return
 		}
 	}
-	return nil
+}
+
+// expungeMarked removes the messages of a group, which are marked, unless somebody
+// else has marked others meanwhile.
+func (p *pusher) expungeMarked(box *imapconn.Selected, g *group, uids []uint64) error {
+	var m marks
+	var err error
+	if m.uids, m.sure, err = box.MarkedDeleted(p.desk.ctx, uids); err != nil {
+		return err
+	}
+	if m.guard(g); g.blocked() {
+		return nil
+	}
+	p.marked[g.target] = marks{sure: true}
+	return box.ExpungeAll(p.desk.ctx)
 }

@@ -3,6 +3,7 @@ package push
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -296,6 +297,34 @@ func TestFullExpunge(t *testing.T) {
 	plan := deletionPlan(t, forJoe, doom(t, 1), doom(t, 3))
 	if outcome, _, err := carryOut(t, server.Addr(), plan, opt); err != nil || outcome.Deleted != 2 || fmt.Sprint(uids(account, "INBOX")) != "[1 3 5 6]" {
 		t.Errorf("%s, %v: %v", outcome, err, uids(account, "INBOX"))
+	}
+}
+
+// Without UIDPLUS the flags of a folder are read twice in all, however many
+// batches there are.
+func TestFullExpungeOfMany(t *testing.T) {
+	const n = 3 * deletionBatch
+	server, account := filled(t, n+1, withoutUIDPlus)
+	line := imaptest.NewFaultProxy(t, server.Addr())
+	flags := 0
+	isFlags := regexp.MustCompile(`^\* \d+ FETCH \(UID \d+ FLAGS \([^)]*\)\)`)
+	line.Rewrite(func(l string) string {
+		if isFlags.MatchString(l) {
+			flags++
+		}
+		return l
+	})
+	var records []stream.Record
+	for i, l := range numbered(n) {
+		records = append(records, &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uint64(i + 1), Key: keyOf(t, l)})
+	}
+	opt := Options{AllowDelete: true, FullExpunge: true, MaxDelete: anyShare(t)}
+	outcome, _, err := carryOut(t, line.Addr(), deletionPlan(t, forJoe, records...), opt)
+	if err != nil || outcome.Deleted != n || fmt.Sprint(uids(account, "INBOX")) != fmt.Sprint([]int{n + 1}) {
+		t.Errorf("%s, %v", outcome, err)
+	}
+	if flags < 2 || flags > 2*(n+1)+n {
+		t.Errorf("%d answers with flags for %d messages", flags, n)
 	}
 }
 

@@ -143,6 +143,7 @@ type pusher struct {
 	// contradictions are what servers contradict themselves in, by the folder of
 	// the destination; "": in nothing.
 	contradictions map[string]string
+	marked         map[string]marks // by folder, where single messages cannot be expunged
 	labels         struct {
 		names   map[string]string // of the source's folders at the destination
 		waiting []labelled        // of the target that is filled
