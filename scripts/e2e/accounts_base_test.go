@@ -13,7 +13,7 @@ import (
 // code, and what imap-push added up to.
 func (b *bench) sum(code int, options, want string) {
 	b.t.Helper()
-	o := b.sh(`"$MIGRATE" ` + options + ` accounts.csv`).wantsAccounts(code).stands(code)
+	o := b.sh(`"$MIGRATE" --row 1 ` + options + ` accounts.csv`).wantsAccounts(code).stands(code)
 	if lines, _ := o.summary(); !strings.HasSuffix(lines[0].sum, ": "+want) {
 		b.t.Errorf("%s: %q, want %q\n%s", options, lines[0].sum, want, b.read("accounts.state/accounts/"+lines[0].id+"/log"))
 	}
@@ -88,14 +88,14 @@ func TestAccountsFlags(t *testing.T) {
 			old, now := server.Account("ann"), server.Account("ann2")
 			uid := old.AddMessage("INBOX", nil, day(1), letter("1", "text"))
 			b := many(t, newList().add(embedded(server, "ann"), embedded(server, "ann2")))
-			b.sh(`"$MIGRATE" --phase presync accounts.csv`).wantsAccounts(0)
+			b.sh(`"$MIGRATE" --row 1 --phase presync accounts.csv`).wantsAccounts(0)
 			old.SetFlags("INBOX", uid, `\Seen`)
 			now.SetFlags("INBOX", now.Messages("INBOX")[0].UID, `\Answered`)
-			b.sh(`"$MIGRATE" --phase delta accounts.csv`).wantsAccounts(0)
+			b.sh(`"$MIGRATE" --row 1 --phase delta accounts.csv`).wantsAccounts(0)
 			if got := strings.Join(now.Messages("INBOX")[0].Flags, " "); got != `\Answered` {
 				t.Errorf("after delta the flags are %s", got)
 			}
-			b.sh(`"$MIGRATE" ` + c.options + ` --phase final --phase verify accounts.csv`).wantsAccounts(0)
+			b.sh(`"$MIGRATE" --row 1 ` + c.options + ` --phase final --phase verify accounts.csv`).wantsAccounts(0)
 			if got := strings.Join(now.Messages("INBOX")[0].Flags, " "); got != c.want {
 				t.Errorf("after final the flags are %s, want %s", got, c.want)
 			}
@@ -112,13 +112,13 @@ func TestAccountsLiveOn(t *testing.T) {
 		h := newHistory(t, src)
 		h.begin()
 		b := many(t, newList().add(src, account{src.addr, restored[0]}))
-		b.sh(`"$MIGRATE" --phase presync accounts.csv`).wantsAccounts(0)
-		for range rounds(3, 10) {
+		b.sh(`"$MIGRATE" --row 1 --phase presync accounts.csv`).wantsAccounts(0)
+		for range rounds(2, 10) {
 			var did []string
 			for range 1 + h.rnd.IntN(8) {
 				did = append(did, h.step())
 			}
-			if o := b.sh(`"$MIGRATE" --phase delta --phase verify accounts.csv`).wantsAccounts(0); strings.Contains(o.stdout+o.stderr, "not kept") {
+			if o := b.sh(`"$MIGRATE" --row 1 --phase delta --phase verify accounts.csv`).wantsAccounts(0); strings.Contains(o.stdout+o.stderr, "not kept") {
 				t.Errorf("verify, which reads nothing to keep, says that it is not kept: %s", o)
 			}
 			b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
@@ -126,7 +126,7 @@ func TestAccountsLiveOn(t *testing.T) {
 				t.Fatal(strings.Join(did, "\n"))
 			}
 		}
-		o := b.sh(`"$MIGRATE" --phase final accounts.csv`).wantsAccounts(0)
+		o := b.sh(`"$MIGRATE" --row 1 --phase final accounts.csv`).wantsAccounts(0)
 		if lines, _ := o.summary(); !strings.Contains(lines[0].sum, " + 0 appended + ") {
 			t.Errorf("final finds something: %+v", lines[0])
 		}

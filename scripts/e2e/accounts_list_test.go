@@ -38,11 +38,11 @@ func TestAccountsHostileNames(t *testing.T) {
 	codes := make([]int, len(hostileUsers))
 	state := b.path(`a state; touch HACKED; $(touch HACKED) "'{1}`)
 	b = b.with("STATE", state).with("PARALLEL_SSH", b.path("far")).with("FAR_LOG", b.path("far.log"))
-	b.sh(`chmod +x far; "$MIGRATE" --phase presync --phase verify --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
+	b.sh(`chmod +x far; "$MIGRATE" --phase presync --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
 	for _, name := range hostileUsers {
 		same(t, old.Account(name).Entries(), now.Account(name).Entries())
 	}
-	b.sh(`"$MIGRATE" --phase final --phase verify --ssh one --ssh two --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
+	b.sh(`"$MIGRATE" --phase verify --ssh one --ssh two --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
 	if log := string(b.read("far.log")); !strings.Contains(log, "one\n") || !strings.Contains(log, "two\n") {
 		t.Errorf("nothing went by ssh: %q", log)
 	}

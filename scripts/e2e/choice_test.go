@@ -478,7 +478,7 @@ func TestChoiceContinued(t *testing.T) {
 			rest = rest[:bytes.LastIndex(rest, []byte(`"hash"`))]
 			return append(begin[:0:0], rest...)
 		}
-		for range rounds(4, 20) {
+		for range rounds(2, 20) {
 			at := rnd.IntN(len(whole))
 			b.sh(`rm mail`).wants(0)
 			b.write("mail.partial", whole[:at])

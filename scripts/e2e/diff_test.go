@@ -62,13 +62,13 @@ func TestTwins(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	var all []imaptest.Message
-	for _, text := range []string{"one\n", "two\n", "six\n", "ten\n"} {
+	for _, text := range []string{"one\n", "two\n", "six\n"} {
 		all = append(all, imaptest.Message{Octets: letter("twins", text), InternalDate: day(1)})
 	}
 	src := letters(server, "src", all...)
 	for form := range forms {
 		for set := range 1 << len(all) {
-			t.Run(fmt.Sprintf("%s, %04b", form, set), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %03b", form, set), func(t *testing.T) {
 				var some []imaptest.Message
 				for i, m := range all {
 					if set>>i&1 == 1 {
@@ -87,7 +87,7 @@ func TestRandomMultisets(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	rnd := random(t)
-	for round := range rounds(15, 200) {
+	for round := range rounds(7, 200) {
 		var all, some []imaptest.Message
 		for range 2 + rnd.IntN(14) {
 			all = append(all, draw(rnd))

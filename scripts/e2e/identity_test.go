@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math/bits"
 	"regexp"
 	"slices"
 	"testing"
@@ -183,10 +184,13 @@ func TestEveryStart(t *testing.T) {
 		{Octets: []byte("\r\nno header at all\r\n"), InternalDate: day(3)},
 	}
 	src := letters(server, "src", all...)
-	for _, form := range []string{"file", "straight"} {
+	for i, form := range []string{"file", "straight"} {
 		for set := range 1 << len(all) {
 			if equals := set & 7; equals&(equals+1) != 0 {
 				continue // as many of the equal ones as another set has
+			}
+			if !long() && bits.OnesCount(uint(set))%2 == i {
+				continue // the other form takes it
 			}
 			t.Run(fmt.Sprintf("%s, %06b", form, set), func(t *testing.T) {
 				var some []imaptest.Message

@@ -139,7 +139,7 @@ func TestCompressedLineBreaks(t *testing.T) {
 	src := real(r, "src")
 	src.fill(t, mail(200))
 	rnd := random(t)
-	for round := range rounds(4, 20) {
+	for round := range rounds(2, 20) {
 		rule := imaptest.CutAfter(imaptest.ToServer, 1+rnd.Int64N(150_000))
 		if round%2 == 1 {
 			rule = imaptest.CutAfter(imaptest.ToClient, 1+rnd.Int64N(4_000))

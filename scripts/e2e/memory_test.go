@@ -70,7 +70,7 @@ func huge(n int) []byte {
 // TestMemory moves one huge message, and many small ones.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	size := 200 << 20
+	size := 100 << 20
 	if long() {
 		size = 1 << 30
 	}
@@ -180,7 +180,7 @@ func oneFrame(t *testing.T, stream []byte) []byte {
 // for each message of the destination.
 func TestMemoryOfIndex(t *testing.T) {
 	t.Parallel()
-	const messages = 400_000
+	messages := rounds(200_000, 400_000)
 	b := newBench(t)
 	b.write("monday", manifest(t, 0, messages))
 	b.write("other", manifest(t, messages, messages))
@@ -206,7 +206,7 @@ func TestMemoryOfIndex(t *testing.T) {
 // TestMemoryOfAccountIndex does it with an account.
 func TestMemoryOfAccountIndex(t *testing.T) {
 	t.Parallel()
-	const messages = 300_000
+	messages := rounds(150_000, 300_000)
 	server := imaptest.StartServer(t, imaptest.Options{})
 	for i := range messages {
 		server.Account("dst").AddMessage("INBOX", nil, day(0).Add(time.Duration(i)*time.Second), fmt.Appendf(nil, "Message-ID: <%d@example.net>\r\nDate: Mon, 01 Jan 2007 00:02:38 +0000\r\n\r\nx\r\n", i))
@@ -224,7 +224,7 @@ func TestMemoryOfAccountIndex(t *testing.T) {
 // much again.
 func TestMemoryOfIdentity(t *testing.T) {
 	t.Parallel()
-	const messages = 200_000
+	messages := rounds(100_000, 200_000)
 	b := newBench(t)
 	b.write("monday", manifest(t, 0, messages))
 	b.write("other", manifest(t, messages, messages))

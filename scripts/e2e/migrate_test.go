@@ -224,7 +224,7 @@ var pipelines = map[string]string{"straight": straight, "offline": offline}
 
 func TestDovecotToDovecot(t *testing.T) {
 	t.Parallel()
-	w := dovecotWorld(t, 2000)
+	w := dovecotWorld(t, 800)
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	for name, script := range pipelines {
 		t.Run(name, func(t *testing.T) { w.goes(t, real(r, name), script, ofDovecot, "") })
@@ -233,7 +233,7 @@ func TestDovecotToDovecot(t *testing.T) {
 
 func TestDovecotToCyrus(t *testing.T) {
 	t.Parallel()
-	w := dovecotWorld(t, 2000)
+	w := dovecotWorld(t, 800)
 	r := imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"straight", "offline"}})
 	for name, script := range pipelines {
 		t.Run(name, func(t *testing.T) { w.goes(t, real(r, name), script, ofCyrus, quotedPath) })
