@@ -21,7 +21,7 @@ import (
 // memoryGoal, in octets, is where the collector begins to work harder. Whoever
 // keeps more than buffers raises it: see diff's index.
 const (
-	gcPercent  = 20
+	gcPercent  = 100
 	memoryGoal = 44 << 20
 )
 

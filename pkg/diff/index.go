@@ -32,7 +32,7 @@ const (
 const chunkSize = 1 << 13
 
 // entryOctets is about what a message takes, with its buckets.
-const entryOctets = 80
+const entryOctets = 72
 
 // raiseMemoryGoal tells the collector that so much more is going to stay in
 // use, where it was given a limit.
