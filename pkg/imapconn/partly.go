@@ -12,15 +12,19 @@ type partly struct {
 	asked      bool  // RFC822.SIZE was asked for
 	small      bool  // it can be had in small parts only
 	given      []givenPart
-	whole      *wholeFile // it could be had whole only, and is here
+	places     map[partPlace]int // of those in given
+	whole      *wholeFile        // it could be had whole only, and is here
 	wholeTried bool
 }
 
 // givenPart is a part that was given to who asked for it.
 type givenPart struct {
-	offset, count int64
-	hash          uint64
+	partPlace
+	hash uint64
 }
+
+// partPlace is where a part is in its message, in bytes.
+type partPlace struct{ offset, count int64 }
 
 var partSeed = maphash.MakeSeed()
 
@@ -64,14 +68,16 @@ func (x *Selected) sizeOf(ctx context.Context, p *partly) (int64, error) {
 // give notes a part that is given, and reports whether it is the same as when it
 // was given before.
 func (p *partly) give(offset int64, octets []byte) bool {
-	part := givenPart{offset, int64(len(octets)), maphash.Bytes(partSeed, octets)}
-	for _, g := range p.given {
-		if g.offset == part.offset && g.count == part.count {
-			return g.hash == part.hash
-		}
+	place, hash := partPlace{offset, int64(len(octets))}, maphash.Bytes(partSeed, octets)
+	if i, again := p.places[place]; again {
+		return p.given[i].hash == hash
 	}
 	if len(p.given) < maxGiven {
-		p.given = append(p.given, part)
+		if p.places == nil {
+			p.places = map[partPlace]int{}
+		}
+		p.places[place] = len(p.given)
+		p.given = append(p.given, givenPart{place, hash})
 	}
 	return true
 }
