@@ -123,7 +123,7 @@ func (a *Account) Seek(names []string) (added bool, err error) {
 	}
 	var wires []string
 	for _, name := range names {
-		wire, err := folder.EncodeUTF7(folder.Plain(name))
+		wire, err := folder.WireToCreate(name)
 		if err == nil && !a.sought[wire] { // imap-push says why it cannot be made
 			a.sought[wire] = true
 			wires = append(wires, wire)

@@ -186,6 +186,11 @@ func Plain(name string) string {
 	return plain.String()
 }
 
+// WireToCreate returns how a server spells a folder that is created by name: Plain
+// in modified UTF-7. A destination is asked for a folder by this spelling, a source
+// by ToWire: what is odd in a name is how the source spells it.
+func WireToCreate(name string) (string, error) { return EncodeUTF7(Plain(name)) }
+
 // Alias returns Plain for a folder that can be found by it: "" where a level of it
 // reads as several.
 func Alias(name, delimiter string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
@@ -100,10 +101,9 @@ func isPlainNo(err error) bool {
 // only the UIDVALIDITY is the same nobody knows, and neither where the levels are
 // no prefix: many servers give one UIDVALIDITY to several folders.
 func (s *Session) sameAsListed(ctx context.Context, wires []string, answers []Unlisted, listed []Mailbox) error {
-	var byName map[string]*Mailbox
-	var places []int
+	var byName map[string][]*Mailbox
+	var rivals []rival
 	var pairs []Mailbox
-	var prefixed []bool
 	for i := range answers {
 		if !answers[i].There {
 			continue
@@ -111,49 +111,69 @@ func (s *Session) sameAsListed(ctx context.Context, wires []string, answers []Un
 		if byName == nil {
 			byName = s.byRelativeName(listed)
 		}
-		if b, prefix := s.related(byName, wires[i]); b != nil {
-			places, prefixed = append(places, i), append(prefixed, prefix)
+		boxes, prefix := s.related(byName, wires[i])
+		if len(boxes) > maxRelated {
+			answers[i].doubt(wires[i], fmt.Errorf("it may be one of %d folders with such a name: the first is %s", len(boxes), quote(boxes[0].Name)))
+			continue
+		}
+		for _, b := range boxes {
+			rivals = append(rivals, rival{i, b, prefix})
 			pairs = append(pairs, Mailbox{Name: mailboxName(wires[i]), Wire: wires[i]}, Mailbox{Name: b.Name, Wire: b.Wire})
 		}
 	}
-	if len(places) == 0 {
+	if len(rivals) == 0 {
 		return nil
 	}
 	states, err := s.Status(ctx, pairs, false)
 	if err != nil {
 		return err
 	}
-	for k, i := range places {
+	same := make([]bool, len(wires))
+	for k, r := range rivals {
 		a, b := &states[2*k], &states[2*k+1]
 		switch {
-		case a.Err != nil || b.Err != nil || a.UIDValidity != b.UIDValidity || a.UIDValidity == 0:
-		case prefixed[k] && a.UIDNext == b.UIDNext && a.Messages == b.Messages:
-			answers[i] = Unlisted{}
-		default:
-			answers[i].doubt(wires[i], fmt.Errorf("it may be %s", quote(pairs[2*k+1].Name)))
+		case same[r.place] || a.Err != nil || b.Err != nil || a.UIDValidity != b.UIDValidity || a.UIDValidity == 0:
+		case r.prefix && a.UIDNext == b.UIDNext && a.Messages == b.Messages:
+			same[r.place], answers[r.place] = true, Unlisted{}
+		case answers[r.place].Err == nil:
+			answers[r.place].doubt(wires[r.place], fmt.Errorf("it may be %s", quote(r.box.Name)))
 		}
 	}
 	return nil
 }
 
-// byRelativeName has the mailboxes by their folded names without the prefix.
-func (s *Session) byRelativeName(listed []Mailbox) map[string]*Mailbox {
-	byName := make(map[string]*Mailbox, len(listed))
+// rival is a listed mailbox that one that was asked for may be.
+type rival struct {
+	place  int // of the one that was asked for
+	box    *Mailbox
+	prefix bool // see related
+}
+
+// maxRelated is how many listed mailboxes one that was asked for is compared with:
+// those whose names differ in case, or in how accents are written.
+const maxRelated = 16
+
+// byRelativeName has the mailboxes by their folded names without the prefix, in
+// the order in which they are listed.
+func (s *Session) byRelativeName(listed []Mailbox) map[string][]*Mailbox {
+	byName := make(map[string][]*Mailbox, len(listed))
 	for i := range listed {
 		if b := &listed[i]; b.Unread == "" && b.Selectable() {
-			byName[foldName(strings.TrimPrefix(b.Name, s.spaces.personal.Prefix))] = b
+			name := foldName(strings.TrimPrefix(b.Name, s.spaces.personal.Prefix))
+			byName[name] = append(byName[name], b)
 		}
 	}
 	return byName
 }
 
-// related returns a listed mailbox that may be the one of this spelling, or nil.
+// related returns the listed mailboxes that may be the one of this spelling.
 // prefix tells whether no levels stand in front of its name but what is a prefix.
-func (s *Session) related(byName map[string]*Mailbox, wire string) (b *Mailbox, prefix bool) {
+func (s *Session) related(byName map[string][]*Mailbox, wire string) (boxes []*Mailbox, prefix bool) {
 	prefix = true
 	for name := mailboxName(wire); ; {
-		if b := byName[foldName(name)]; b != nil && b.Wire != wire {
-			return b, prefix
+		isOther := func(b *Mailbox) bool { return b.Wire != wire }
+		if boxes := byName[foldName(name)]; slices.ContainsFunc(boxes, isOther) {
+			return slices.DeleteFunc(slices.Clone(boxes), func(b *Mailbox) bool { return !isOther(b) }), prefix
 		}
 		level, below, found := strings.Cut(name, s.spaces.personal.Delimiter)
 		if level == "" || !found {

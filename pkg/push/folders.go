@@ -3,6 +3,7 @@ package push
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,7 +41,7 @@ func (p *pusher) translate() error {
 		sources = append(sources, folder.Source{Name: f.Name, Delimiter: f.Delimiter, Level: !f.HoldsMessages()})
 	}
 	to := folder.Destination{Namespace: p.desk.session.Namespace()}
-	for name := range p.desk.boxes {
+	for _, name := range slices.Sorted(maps.Keys(p.desk.boxes)) {
 		to.Folders = append(to.Folders, folder.Existing{Name: name})
 	}
 	table, err := (&folder.Rules{}).Map(sources, p.begin.Prefix, to)

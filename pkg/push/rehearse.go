@@ -72,7 +72,7 @@ func (p *pusher) rehearse(ms []*message) error {
 // rehearseName checks the name of a folder that would be created.
 func (p *pusher) rehearseName(x Receipt) (Receipt, error) {
 	x.Result, x.Reason = receipt.Skipped, "dry-run"
-	if _, err := folder.EncodeUTF7(folder.Plain(x.Target)); err != nil {
+	if _, err := folder.WireToCreate(x.Target); err != nil {
 		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
 	}
 	return x, nil

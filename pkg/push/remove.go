@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -115,13 +114,8 @@ func (p *pusher) excess(messages int64) (why string, err error) {
 
 // holds returns how many messages the account holds.
 func (d *desk) holds() (messages int64, err error) {
-	byWire := map[string]imapconn.Mailbox{}
-	for _, box := range d.boxes {
-		if box.Selectable() {
-			byWire[box.Wire] = box
-		}
-	}
-	all, err := d.session.Status(d.ctx, slices.Collect(maps.Values(byWire)), false)
+	open := slices.DeleteFunc(slices.Clone(d.listed), func(box imapconn.Mailbox) bool { return !box.Selectable() })
+	all, err := d.session.Status(d.ctx, open, false)
 	for _, s := range all {
 		if s.Err == nil {
 			messages += int64(s.Messages)
@@ -269,4 +263,5 @@ func (d *desk) forget(box imapconn.Mailbox) {
 			delete(d.boxes, name)
 		}
 	}
+	d.listed = slices.DeleteFunc(d.listed, func(other imapconn.Mailbox) bool { return other.Wire == box.Wire })
 }

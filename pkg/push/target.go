@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,6 +138,7 @@ type desk struct {
 	session *imapconn.Session
 	recipe  headerkey.Recipe
 	boxes   map[string]imapconn.Mailbox // that exist, by name
+	listed  []imapconn.Mailbox          // each of them once, as LIST has them
 	hidden  string                      // what the listing has that cannot be read, or ""
 	targets map[string]*target
 	box     *imapconn.Selected
@@ -170,6 +170,7 @@ func (d *desk) list(spaces folder.Spaces) error {
 		d.hidden = cmp.Or(d.hidden, b.Unread)
 		return b.Unread != ""
 	})
+	d.listed = boxes
 	for _, b := range slices.Backward(boxes) {
 		if alias := folder.Alias(b.Name, b.Delimiter); alias != "" {
 			d.boxes[alias] = b
@@ -237,7 +238,7 @@ func (d *desk) seek(targets []*target) error {
 	if len(wires) == 0 {
 		return nil
 	}
-	answers, err := d.session.Unlisted(d.ctx, wires, slices.Collect(maps.Values(d.boxes)))
+	answers, err := d.session.Unlisted(d.ctx, wires, d.listed)
 	if err != nil {
 		return err
 	}
@@ -292,7 +293,7 @@ func (d *desk) spelling(t *target) (wire string, err error) {
 	if t.wire != "" {
 		return t.wire, nil
 	}
-	wire, err = folder.EncodeUTF7(folder.Plain(t.name))
+	wire, err = folder.WireToCreate(t.name)
 	return wire, exit.Wrap(exit.CantCreate, err)
 }
 
