@@ -88,6 +88,7 @@ type comparison struct {
 	seen         stream.Seen
 	again        bool           // the parts of a message that was met before
 	large        *stream.Failed // the message whose parts are under way, by its folder and UID
+	barredLarge  *stream.Failed // such a message that has failed already, or nil
 	astrayLarge  bool           // the message whose parts are under way is the last of the strays
 	carriedLarge *entry         // what that message was found to be by a receipt, or nil
 	late         *waiter        // its sha256 comes with its last part
@@ -220,6 +221,9 @@ func (c *comparison) record(rec stream.Record) error {
 	case *stream.End:
 		return c.end(r)
 	case *stream.Failed:
+		if b := c.barredLarge; b != nil && b.Folder == r.Folder && b.UID == r.UID {
+			return nil // it has failed already
+		}
 		if r.UID != 0 {
 			c.counts.Listed++
 		}

@@ -178,6 +178,7 @@ type reporter struct {
 	recipe  headerkey.Recipe
 	alone   map[uint32]bool // ordinals of those present by the key alone
 	puzzles []puzzle
+	large   *listed // its parts are under way, or nil
 	total   Summary
 	verifier
 }
@@ -215,26 +216,44 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 }
 
 func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
-	if v == barred {
+	if r.large = nil; v == barred {
 		return r.other(unreadable(m, s))
 	}
-	sum := r.folders[s.target]
-	sum.Listed++
-	d := describe(m, s)
+	l := &listed{d: describe(m, s), looks: evidenceOf(m), ordinal: ordinal, target: s.target, verdict: v, entry: e}
 	if r.opt.Explain {
-		d.fields, d.looks = r.keyFields(m), evidenceOf(m)
+		l.d.fields, l.d.looks = r.keyFields(m), evidenceOf(m)
 	}
-	switch v {
+	if m.Parts > 0 {
+		r.large = l
+		return nil
+	}
+	return r.list(l)
+}
+
+// listed is a message of the source, and what was decided on it.
+type listed struct {
+	d       *Difference
+	looks   evidence
+	ordinal uint32
+	target  *Target
+	verdict verdict
+	entry   *entry
+}
+
+// list counts a message and tells what is known of it.
+func (r *reporter) list(l *listed) error {
+	sum := r.folders[l.target]
+	sum.Listed++
+	switch l.verdict {
 	case missing:
-		r.puzzled(d, s.target, nil)
-		return r.tell(sum, d, KindMissing)
+		r.puzzled(l.d, l.target, nil)
+		return r.tell(sum, l.d, KindMissing)
 	case waits:
-		r.waiting[ordinal] = d
+		r.waiting[l.ordinal] = l.d
 		return nil
 	}
 	sum.Present++
-	ev := evidenceOf(m)
-	return r.pair(sum, d, &ev, e, s.target)
+	return r.pair(sum, l.d, &l.looks, l.entry, l.target)
 }
 
 func describe(m *stream.Message, s *source) *Difference {
@@ -331,7 +350,17 @@ func (r *reporter) again(*stream.Begin, *stream.Message) error { return nil }
 
 func (r *reporter) takenBack(*stream.Failed) error { return nil }
 
-func (r *reporter) part(*stream.Body) error { return nil }
+// part lists a large message when its last part has come: until then it may end
+// in its failure.
+func (r *reporter) part(b *stream.Body) error {
+	l := r.large
+	if l == nil || b.Part != b.Parts {
+		return nil
+	}
+	r.large = nil
+	l.looks.setSHA(b.SHA256)
+	return r.list(l)
+}
 
 // resolved closes a folder of a stream: what waited is known. What nobody
 // claimed is extra when no further stream can come.
@@ -427,6 +456,7 @@ func (r *reporter) other(rec stream.Record) error {
 		r.total.Gone++
 		r.total.Listed++
 	case *stream.Failed:
+		r.large = nil
 		if f.UID != 0 {
 			r.total.Listed++
 		}

@@ -5,7 +5,7 @@ import (
 )
 
 func (c *comparison) message(m *stream.Message) error {
-	c.late, c.large, c.astrayLarge, c.carriedLarge = nil, nil, false, nil
+	c.late, c.large, c.barredLarge, c.astrayLarge, c.carriedLarge = nil, nil, nil, false, nil
 	ordinal := c.ordinal
 	c.ordinal++
 	again, err := c.seen.Again(c.begin, m)
@@ -30,6 +30,9 @@ func (c *comparison) message(m *stream.Message) error {
 	}
 	if s.failed != "" {
 		c.again = true
+		if m.Parts > 0 {
+			c.barredLarge = unreadable(m, s)
+		}
 		return c.out.message(m, ordinal, s, barred, nil)
 	}
 	if in := c.doubles.of(c.begin, m, s); in != "" {

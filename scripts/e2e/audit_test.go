@@ -69,7 +69,7 @@ func TestDamagedBodies(t *testing.T) {
 				`imap-diff --report --equal --format ndjson bad good`, `imap-diff --report --exit-code --format ndjson bad hashes`, `imap-diff --report --format ndjson bad headers`,
 				`imap-diff --report --equal --format ndjson $DST bad`, `cat bad | imap-diff --report --format ndjson - good`,
 			} {
-				b.sh(script).wants(3).prints(fmt.Sprintf(`%s"uid":%d`, named, uid), `"reason":"damaged"`, `"failed":1`)
+				b.sh(script).wants(3).prints(fmt.Sprintf(`%s"uid":%d`, named, uid), `"reason":"damaged"`, `"failed":1`, `"type":"summary","folders_missing":0,"listed":5,`)
 			}
 			b.sh(`imap-diff --report --equal --format ndjson good bad`).wants(3).prints(`"reason":"damaged"`, fmt.Sprintf(`"target_uid":%d`, uid), `"missing":1`)
 			b.sh(`imap-diff --report --exit-code --key message-id bad good`).wants(3)
