@@ -163,20 +163,35 @@ func (a *Account) Seek(names []string) (added bool, err error) {
 // a plan must say where its knowledge ends.
 func (a *Account) guessNext(t *Target) error {
 	box, err := a.examine(t)
-	var no *Unreadable
-	switch {
-	case errors.As(err, &no):
-		t.Unreadable = no.Text
-	case err != nil:
-		return err
-	case box.UIDNext > 1:
-		t.UIDNext = box.UIDNext
-	case box.Messages == 0:
-		t.UIDNext = 1
-	default:
-		t.Unreadable = "the server does not tell its UIDNEXT"
+	if err == nil {
+		t.UIDNext, err = a.nextOf(t, box)
 	}
-	return nil
+	var no *Unreadable
+	if err = a.unreadable(err); errors.As(err, &no) {
+		t.Unreadable = no.Text
+		return nil
+	}
+	return err
+}
+
+// nextOf returns the UIDNEXT of an open folder, or one above the last UID that it
+// shows.
+func (a *Account) nextOf(t *Target, box *imapconn.Selected) (uint64, error) {
+	told := max(t.Messages, box.Messages)
+	switch {
+	case box.UIDNext > 1:
+		return box.UIDNext, nil
+	case told == 0:
+		return 1, nil
+	}
+	claims, err := box.Reconcile(a.ctx, told, nil, nil)
+	switch {
+	case err != nil:
+		return 0, err
+	case claims.Text != "" || len(claims.More) == 0:
+		return 0, &Unreadable{"the server does not tell its UIDNEXT"}
+	}
+	return claims.More[len(claims.More)-1] + 1, nil
 }
 
 // Load reads the keys of a folder.
@@ -189,11 +204,15 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 		return nil, err
 	}
 	if a.newest {
-		t.UIDNext, t.Messages = max(t.UIDNext, box.UIDNext), max(t.Messages, box.Messages)
+		t.Messages = max(t.Messages, box.Messages)
 	}
-	read := uint32(0)
+	last := t.UIDNext - 1
+	if a.newest {
+		last = 0
+	}
+	var read uidChunks
 	var lost error
-	err = keys.Each(a.ctx, box, 1, t.UIDNext-1, a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	take := func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
 		case m.State == imapconn.Gone:
 		case id == nil:
@@ -206,12 +225,16 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 			}
 			e.Evidence.setKey(id.Key)
 			add(e)
-			read++
+			read.add(m.UID)
+			if a.newest {
+				t.UIDNext = max(t.UIDNext, m.UID+1)
+			}
 		}
 		return nil
-	})
+	}
+	err = keys.Each(a.ctx, box, 1, last, a.recipe, take)
 	if err == nil && lost == nil {
-		err = a.confirm(t, box, read)
+		err = a.confirm(t, box, &read, take)
 	}
 	if twice := box.Twice(); err == nil && lost == nil && len(twice) > 0 {
 		err = a.sameAgain(box, twice)

@@ -2,29 +2,24 @@ package diff
 
 import (
 	"cmp"
-	"fmt"
+	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/keys"
 )
 
-// Whoever believes a server that opens a full folder as "0 EXISTS" appends all
-// of it again. So what a folder shows is held against what STATUS says of it. Where it shows less, both are asked once more, for a message may
-// have been expunged in between; a folder that contradicts itself then is not
-// compared.
+// Whoever believes a server that opens a full folder as "0 EXISTS" appends all of
+// it again. So what was read of a folder is compared with what STATUS and EXISTS say.
+// Where it is less, the server is asked in other ways: see imapconn.Reconcile. A
+// folder that still contradicts itself is not compared.
 
-// examine opens a folder that shows as many messages as STATUS told.
+// examine opens a folder.
 func (a *Account) examine(t *Target) (*imapconn.Selected, error) {
 	box, err := a.session.Examine(a.ctx, t.Wire)
-	if err == nil && box.Messages < t.Messages {
-		var now imapconn.Status
-		box, now, err = box.Reopen(a.ctx)
-		t.Messages = now.Messages
-	}
 	switch {
 	case err != nil:
 		return nil, a.unreadable(err)
-	case box.Messages < t.Messages:
-		return nil, contradiction(t.Messages, box.Messages)
 	case box.UIDValidity != t.UIDValidity:
 		return box, a.unsettled(t, box)
 	}
@@ -46,24 +41,52 @@ func (a *Account) unsettled(t *Target, box *imapconn.Selected) error {
 	return nil
 }
 
-// confirm makes sure that the messages that were read, those below t.UIDNext,
-// are all of them.
-func (a *Account) confirm(t *Target, box *imapconn.Selected, read uint32) error {
-	if read >= t.Messages {
+// confirm makes sure that what was read of a folder is all that it held when its
+// STATUS was asked, and reads what is missing.
+func (a *Account) confirm(t *Target, box *imapconn.Selected, read *uidChunks, take func(*imapconn.Message, *headerkey.Identity) error) error {
+	told := max(t.Messages, box.Messages)
+	if read.count >= int(told) {
 		return nil
 	}
-	again, now, err := box.Reopen(a.ctx)
+	claims, err := box.Reconcile(a.ctx, told, read.sorted(), nil)
 	if err != nil {
 		return err
 	}
-	if again.UIDValidity != t.UIDValidity && !t.unstable {
-		return replaced()
+	if claims.Text != "" {
+		return &Unreadable{claims.Text}
 	}
-	arrived := max(now.UIDNext, again.UIDNext, t.UIDNext) - t.UIDNext
-	if now.Messages > read && uint64(now.Messages-read) > arrived {
-		return contradiction(now.Messages, read)
+	more := claims.More
+	if !a.newest { // imap-push looks at what is above
+		n, _ := slices.BinarySearch(more, t.UIDNext)
+		more = more[:n]
 	}
-	return nil
+	if len(more) == 0 {
+		return nil
+	}
+	return keys.Of(a.ctx, box, more, a.recipe, take)
+}
+
+// uidChunks holds UIDs in any order, without a copy when it grows.
+type uidChunks struct {
+	chunks [][]uint64
+	count  int
+}
+
+func (c *uidChunks) add(uid uint64) {
+	const size = 1 << 13
+	if c.count%size == 0 {
+		c.chunks = append(c.chunks, make([]uint64, 0, size))
+	}
+	last := &c.chunks[len(c.chunks)-1]
+	*last = append(*last, uid)
+	c.count++
+}
+
+// sorted returns all of them in order.
+func (c *uidChunks) sorted() []uint64 {
+	all := slices.Concat(c.chunks...)
+	slices.Sort(all)
+	return all
 }
 
 // sameAgain makes sure that messages that have come twice are the same.
@@ -77,7 +100,3 @@ func (a *Account) sameAgain(box *imapconn.Selected, uids []uint64) error {
 }
 
 func replaced() error { return &Unreadable{"its UIDVALIDITY has changed since it was listed"} }
-
-func contradiction(told, shown uint32) error {
-	return &Unreadable{fmt.Sprintf("the server says that it holds %d messages, and shows %d", told, shown)}
-}

@@ -26,6 +26,10 @@ type question[T any] struct {
 	// gather, if set, takes the place of read: it adds what a response says to
 	// the value.
 	gather func(c *conn, resp *response, value *T)
+	// follow, if set beside gather, returns commands that go with the one about a
+	// mailbox, and also adds what they say. They may be refused.
+	follow func(c *conn, wire string) []*command
+	also   func(c *conn, resp *response, value *T) error
 	// undo and keep, if set, are told that the answers since the last keep do not
 	// count, for the same is asked again, or that they do.
 	undo, keep func()
@@ -110,6 +114,15 @@ func window(wires []string, from int) int {
 	return to
 }
 
+// commands are those about one mailbox.
+func (q *question[T]) commands(c *conn, wire string) []*command {
+	ks := []*command{q.command(c, wire)}
+	if q.follow != nil {
+		ks = append(ks, q.follow(c, wire)...)
+	}
+	return ks
+}
+
 // ask asks on one connection. Answers belong to commands by their order, for
 // servers spell names in their own way; where the count does not fit, one
 // command is sent at a time.
@@ -127,7 +140,8 @@ func (q *question[T]) ask(c *conn, wires []string, replies []reply[T]) error {
 	}
 	for i, wire := range wires {
 		var came []reply[T]
-		_, err := c.run(q.command(c, wire), q.collect(c, &came))
+		on, also := q.collect(c, &came)
+		_, err := c.runAll(q.commands(c, wire), on, also)
 		switch {
 		case err != nil && c.err != nil:
 			return err
@@ -144,19 +158,23 @@ func (q *question[T]) ask(c *conn, wires []string, replies []reply[T]) error {
 
 func (q *question[T]) together(c *conn, wires []string, replies []reply[T]) (ok bool, err error) {
 	var all []byte
-	tags := make([]string, len(wires))
+	groups := make([][]*command, len(wires))
 	for i, wire := range wires {
-		k := q.command(c, wire).text("\r\n")
-		c.traceCommand(k)
-		tags[i], all = k.tag, append(all, k.octet...)
+		groups[i] = q.commands(c, wire)
+		for _, k := range groups[i] {
+			k.text("\r\n")
+			c.traceCommand(k)
+			all = append(all, k.octet...)
+		}
 	}
 	if err := c.write(all); err != nil {
 		return false, err
 	}
 	var came []reply[T]
 	var answered []int
-	for i, tag := range tags {
-		_, err := c.until(tag, false, q.collect(c, &came))
+	for i, ks := range groups {
+		on, also := q.collect(c, &came)
+		_, err := c.untilAll(ks, on, also)
 		if err != nil && c.err != nil {
 			return false, err
 		}
@@ -176,17 +194,22 @@ func (q *question[T]) together(c *conn, wires []string, replies []reply[T]) (ok 
 	return true, nil
 }
 
-// collect keeps the answers that come, those too that cannot be understood.
-func (q *question[T]) collect(c *conn, came *[]reply[T]) func(*response) error {
+// collect keeps the answers that come, those too that cannot be understood. also is
+// for the commands of follow.
+func (q *question[T]) collect(c *conn, came *[]reply[T]) (on, also func(*response) error) {
 	if q.gather != nil {
 		*came = append(*came, reply[T]{})
 		value := &(*came)[len(*came)-1].value
-		return func(resp *response) error {
+		on = func(resp *response) error {
 			q.gather(c, resp, value)
 			return nil
 		}
+		if q.also != nil {
+			also = func(resp *response) error { return q.also(c, resp, value) }
+		}
+		return on, also
 	}
-	return func(resp *response) error {
+	on = func(resp *response) error {
 		value, mine, err := q.read(c, resp)
 		if !mine {
 			return err
@@ -201,4 +224,5 @@ func (q *question[T]) collect(c *conn, came *[]reply[T]) func(*response) error {
 		}
 		return err
 	}
+	return on, nil
 }

@@ -83,12 +83,21 @@ func (k *command) show(s string) *command {
 // error is an *imap.Error when the server refused, a *lineError when the
 // connection was lost; an error of on itself costs the connection, too.
 func (c *conn) run(k *command, on func(*response) error) (response, error) {
+	return c.runAll([]*command{k}, on, nil)
+}
+
+// runAll sends commands together. The first is for on, as by run, and decides: if it
+// is refused, the others say nothing. These have no literals, what they say is for
+// also, and they may be refused.
+func (c *conn) runAll(ks []*command, on, also func(*response) error) (response, error) {
 	if err := c.usable(); err != nil {
 		return response{}, err
 	}
-	k.text("\r\n")
-	c.traceCommand(k)
-	from := 0
+	for _, k := range ks {
+		k.text("\r\n")
+		c.traceCommand(k)
+	}
+	k, from := ks[0], 0
 	for _, stop := range k.stops {
 		if err := c.write(k.octet[from:stop]); err != nil {
 			return response{}, err
@@ -99,12 +108,36 @@ func (c *conn) run(k *command, on func(*response) error) (response, error) {
 		}
 		from = stop
 	}
-	if err := c.write(k.octet[from:]); err != nil {
+	rest := k.octet[from:]
+	for _, k := range ks[1:] {
+		rest = append(rest, k.octet...)
+	}
+	if err := c.write(rest); err != nil {
 		return response{}, err
 	}
-	resp, err := c.until(k.tag, false, on)
+	resp, err := c.untilAll(ks, on, also)
 	c.touch()
 	return resp, err
+}
+
+// untilAll reads the answers to commands that were sent together: see runAll.
+func (c *conn) untilAll(ks []*command, on, also func(*response) error) (response, error) {
+	resp, refusal := c.until(ks[0].tag, false, on)
+	if refusal != nil {
+		also = nil
+	}
+	for _, k := range ks[1:] {
+		if c.err != nil {
+			break
+		}
+		c.wide = true // one may be SEARCH
+		_, err := c.until(k.tag, false, also)
+		c.wide = false
+		if err != nil && c.err != nil {
+			return resp, err
+		}
+	}
+	return resp, refusal
 }
 
 func (c *conn) traceCommand(k *command) {

@@ -50,7 +50,7 @@ func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete 
 		return false, validityError(changed, err)
 	}
 	c := x.s.c
-	if c.exists == 0 {
+	if c.exists == 0 && (x.Messages == 0 || c.expunges > 0) {
 		return true, nil
 	}
 	expunges := c.expunges
@@ -80,9 +80,13 @@ func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete 
 		return false, err
 	}
 	all := from == 1 && c.expunges == expunges && c.exists != unknownExists
+	exists := int(c.exists)
+	if c.expunges == 0 {
+		exists = max(exists, int(x.Messages)) // it may have claimed to be empty: see SelectEmpty
+	}
 	switch {
 	case to == lastUID:
-		return all && seen.count >= int(c.exists), nil
+		return all && seen.count >= exists, nil
 	case x.UIDNext > 0 && to >= x.UIDNext-1:
 		return all && seen.count >= int(x.Messages), nil
 	}

@@ -167,7 +167,7 @@ func (s *Session) settleLevels(c *conn, boxes []Mailbox) error {
 		if !boxes[i].level || !boxes[i].Selectable() {
 			continue
 		}
-		_, err := s.openOn(c, "EXAMINE", boxes[i].Wire)
+		_, err := s.openOn(c, "EXAMINE", boxes[i].Wire, false)
 		s.selected = nil
 		switch {
 		case err != nil && !s.isAnswer(err):

@@ -181,7 +181,7 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 			continue
 		}
 		if bad.wire != "" {
-			_, err := s.openOn(c, "EXAMINE", bad.wire)
+			_, err := s.openOn(c, "EXAMINE", bad.wire, false)
 			s.selected = nil
 			if err == nil {
 				there[inboxFold(bad.wire)] = true

@@ -10,6 +10,7 @@ type opened struct {
 	Selected
 	counted   bool // EXISTS has come
 	permanent bool // and PERMANENTFLAGS
+	shown     sight
 }
 
 // take takes one response to SELECT or EXAMINE.
@@ -26,8 +27,8 @@ func (o *opened) take(c *conn, resp *response) {
 }
 
 // LookInto opens mailboxes by EXAMINE, many in one round trip, and completes what
-// STATUS has said of them: the larger number counts. No mailbox is selected then. It
-// resumes.
+// STATUS has said of them: the larger number counts. One of which STATUS says that
+// it is empty is asked what it shows, too. No mailbox is selected then. It resumes.
 func (s *Session) LookInto(ctx context.Context, boxes []Mailbox, results []StatusResult) error {
 	return s.lookInto(ctx, boxes, results, func(*StatusResult) bool { return true })
 }
@@ -36,11 +37,13 @@ func (s *Session) LookInto(ctx context.Context, boxes []Mailbox, results []Statu
 func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []StatusResult, inDoubt func(*StatusResult) bool) error {
 	var places []int
 	var wires []string
+	empty := map[string]bool{}
 	asked := 0
 	for i := range boxes {
 		if !boxes[i].Selectable() {
 			continue
 		}
+		empty[boxes[i].Wire] = results[i].Err == nil && results[i].Messages == 0
 		if asked++; inDoubt(&results[i]) {
 			places, wires = append(places, i), append(wires, boxes[i].Wire)
 		}
@@ -55,6 +58,13 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 			return c.command("EXAMINE").astring(wire)
 		},
 		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
+		follow: func(c *conn, wire string) []*command {
+			if empty[wire] {
+				return c.lookCommands()
+			}
+			return nil
+		},
+		also:   func(c *conn, resp *response, o *opened) error { return o.shown.take(c, resp) },
 		others: asked - len(places),
 	})
 	s.selected = nil
@@ -73,8 +83,11 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 // EXAMINE does not say enough either, the mailbox is opened alone: see openOn.
 func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResult, reply reply[opened]) error {
 	x := &reply.value.Selected
-	if reply.err == nil && (!reply.value.counted || x.Messages > 0 && x.UIDNext <= uint64(x.Messages)) {
-		x, reply.err = s.Examine(ctx, box.Wire)
+	shown := reply.value.shown
+	shown.add(&x.Status)
+	unsure := x.Messages == 0 && (!reply.value.counted || r.Err != nil) || x.Messages > 0 && x.UIDNext <= uint64(x.Messages)
+	if reply.err == nil && unsure {
+		x, reply.err = s.openWith(ctx, "EXAMINE", box.Wire, x.Messages == 0)
 		if reply.err != nil && isLost(reply.err) && !IsFolder(reply.err) || ctx.Err() != nil {
 			return causeOf(ctx, reply.err)
 		}
@@ -86,6 +99,7 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 		}
 		return nil
 	}
+	shown.add(&x.Status)
 	if r.Err != nil {
 		*r = StatusResult{Status: Status{Octets: -1}}
 	}

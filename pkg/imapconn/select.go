@@ -44,9 +44,15 @@ func (s *Session) Select(ctx context.Context, wire string) (*Selected, error) {
 }
 
 func (s *Session) open(ctx context.Context, command, wire string) (*Selected, error) {
+	return s.openWith(ctx, command, wire, false)
+}
+
+// openWith is open. With empty, the mailbox is asked in the same round trip what it
+// shows: see SelectEmpty.
+func (s *Session) openWith(ctx context.Context, command, wire string, empty bool) (*Selected, error) {
 	var x *Selected
 	err := s.do(ctx, func(c *conn) (err error) {
-		x, err = s.openOn(c, command, wire)
+		x, err = s.openOn(c, command, wire, empty)
 		return err
 	})
 	if err != nil {
@@ -55,24 +61,28 @@ func (s *Session) open(ctx context.Context, command, wire string) (*Selected, er
 	return x, nil
 }
 
-func (s *Session) openOn(c *conn, command, wire string) (*Selected, error) {
-	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: command, opened: time.Now()}}
+func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, error) {
+	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: verb, opened: time.Now()}}
 	x := &o.Selected
 	s.selected = nil
 	c.exists, c.expunges, c.gone, c.entered = unknownExists, 0, 0, true
-	resp, err := c.run(c.command(command).astring(wire), func(resp *response) error {
+	commands := []*command{c.command(verb).astring(wire)}
+	if empty {
+		commands = append(commands, c.lookCommands()...)
+	}
+	resp, err := c.runAll(commands, func(resp *response) error {
 		o.take(c, resp)
 		return nil
-	})
+	}, func(resp *response) error { return o.shown.take(c, resp) })
 	if err != nil {
 		return nil, err
 	}
-	x.ReadOnly = command == "EXAMINE" || resp.status.code == "READ-ONLY"
+	x.ReadOnly = verb == "EXAMINE" || resp.status.code == "READ-ONLY"
 	if !o.permanent { // RFC 3501 7.1: then all flags can be kept
 		x.PermanentFlags, x.AnyKeyword = x.Flags, true
 	}
 	s.selected = x
-	if !o.counted {
+	if o.shown.add(&x.Status); !o.counted && x.Messages == 0 {
 		if err := x.count(c); err != nil {
 			return nil, err
 		}

@@ -25,9 +25,10 @@ func TestDoubtInAFolderThatHides(t *testing.T) {
 		account.AddMessage("INBOX", nil, l.arrived(), l.octets())
 	}
 	line := imaptest.NewFaultProxy(t, server.Addr(), imaptest.DropAnswer("APPEND", 1))
+	hide := hideAll()
 	line.Rewrite(func(text string) string {
 		if line.Connections() > 1 {
-			return imaptest.Replace(`^\* \d+ EXISTS`, "* 0 EXISTS", -1)(text)
+			return hide(text)
 		}
 		return text
 	})

@@ -23,7 +23,8 @@ func TestServersThatHideNewcomers(t *testing.T) {
 		want receipt.Result // of every message
 	}{
 		{"honest", func(line string) string { return line }, receipt.Present},
-		{"0 EXISTS", imaptest.Replace(exists, "* 0 EXISTS", -1), receipt.Rejected},
+		{"0 EXISTS", imaptest.Replace(exists, "* 0 EXISTS", -1), receipt.Present},
+		{"nothing is shown", hideAll(), receipt.Rejected},
 		{"0 EXISTS once", imaptest.Replace(exists, "* 0 EXISTS", 1), receipt.Present},
 		{"no UIDNEXT", imaptest.Replace(`^\* OK \[UIDNEXT.*`, "", -1), receipt.Present},
 		{"STATUS is refused", imaptest.Replace(`^\* STATUS.*`, "", -1), receipt.Present},
@@ -56,6 +57,13 @@ func TestServersThatHideNewcomers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hideAll makes a folder look empty but for its STATUS.
+func hideAll() func(string) string {
+	exists, fetch := imaptest.Replace(`^\* \d+ EXISTS`, "* 0 EXISTS", -1), imaptest.Replace(`^\* \d+ FETCH \(UID \d+\)`, "* OK", -1)
+	search := imaptest.Replace(`^\* SEARCH.*`, "* SEARCH", -1)
+	return func(line string) string { return search(fetch(exists(line))) }
 }
 
 // A plan is pushed a second time while the server gives no octets of the third

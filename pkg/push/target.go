@@ -370,8 +370,10 @@ func (t *target) refuse(err error) error {
 	return err
 }
 
+// selectBox opens a folder. One that claims to be empty is asked what it shows: what
+// it holds must not be appended again.
 func (d *desk) selectBox(t *target) error {
-	box, err := d.session.Select(d.ctx, t.wire)
+	box, err := d.selectAndLook(t)
 	if err != nil {
 		return err
 	}
@@ -385,6 +387,19 @@ func (d *desk) selectBox(t *target) error {
 	d.box, d.open = box, t
 	t.expunged = 0
 	return nil
+}
+
+// selectAndLook is selectBox by the server's word. It takes one round trip where the
+// folder is expected to be empty, or is not empty.
+func (d *desk) selectAndLook(t *target) (*imapconn.Selected, error) {
+	if t.next <= 1 && t.expected == 0 {
+		return d.session.SelectEmpty(d.ctx, t.wire)
+	}
+	box, err := d.session.Select(d.ctx, t.wire)
+	if err == nil {
+		err = box.Look(d.ctx)
+	}
+	return box, err
 }
 
 // allowed splits flags into those that the folder keeps and those it does not.
