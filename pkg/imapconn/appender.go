@@ -91,7 +91,7 @@ func (a *appender) plainRun(i int) (list []int) {
 		p := &a.ready[i]
 		p.without(func(keyword string) bool { return a.s.words.refuses(a.wire, keyword) })
 		octets += a.msgs[i].Size
-		if !a.s.words.isPlain(p) || len(list) > 0 && octets > MaxBatchOctets {
+		if !a.s.words.isPlain(p) || !a.s.words.takesSize(a.msgs[i].Size) || len(list) > 0 && octets > MaxBatchOctets {
 			break
 		}
 		list = append(list, i)
@@ -125,6 +125,7 @@ func (a *appender) stored(list []int, st *status, v *variant) {
 		if uids != nil {
 			r.UIDValidity, r.UID = validity, uids[k]
 		}
+		a.s.words.takeSize(a.msgs[i].Size)
 		a.finish(i, r)
 	}
 }

@@ -14,7 +14,20 @@ const maxWords = 1000
 type appendWords struct {
 	taken   map[string]bool
 	refused map[string]bool // by refusedWord
+	largest int64           // octets of the largest message that was taken, 0: none was
 }
+
+// roomyLiteral is a size that every server takes that takes mail, in octets.
+const roomyLiteral = 64 << 10
+
+// takesSize reports whether a message of a size may go before the server's consent:
+// it has taken one that was half as large.
+func (w *appendWords) takesSize(octets int64) bool {
+	return w.largest > 0 && octets <= max(roomyLiteral, 2*w.largest)
+}
+
+// takeSize notes that the server has taken a message.
+func (w *appendWords) takeSize(octets int64) { w.largest = max(w.largest, octets) }
 
 // take notes words of a command that waited and was answered with OK.
 func (w *appendWords) take(words ...string) {

@@ -115,16 +115,14 @@ func (s *Script) messageLine(w []string, block []string) error {
 	if err != nil {
 		return err
 	}
-	m := OddMessage(w[0], uid, 0)
+	m, size := OddMessage(w[0], uid, 0), 0
 	for i := 2; i < len(w); i++ {
 		key, value, _ := strings.Cut(w[i], "=")
 		switch key {
 		case "size":
-			n, err := strconv.Atoi(value)
-			if err != nil {
+			if size, err = strconv.Atoi(value); err != nil {
 				return err
 			}
-			m.Octets = OddMessage(w[0], uid, n).Octets
 		case "flags":
 			m.Flags = strings.FieldsFunc(value, func(r rune) bool { return r == ',' })
 		case "like": // the text of another message
@@ -133,7 +131,7 @@ func (s *Script) messageLine(w []string, block []string) error {
 			if err != nil {
 				return err
 			}
-			m.Octets = OddMessage(like, uid, 0).Octets
+			m.Octets, size = OddMessage(like, uid, 0).Octets, 0
 		case "date":
 			m.Date = strings.ReplaceAll(value, "_", " ")
 		default:
@@ -143,6 +141,7 @@ func (s *Script) messageLine(w []string, block []string) error {
 	if len(block) > 0 {
 		m.Octets = strings.Join(block, "\r\n") + "\r\n"
 	}
+	m.Octets = padded(m.Octets, size)
 	s.Store.put(w[0], m)
 	return nil
 }
@@ -154,12 +153,17 @@ func OddMessage(folder string, uid uint64, size int) *ScriptMessage {
 	id := fmt.Sprintf("%x-%d", folder, uid)
 	text := fmt.Sprintf("Received: from relay by mx.example; %s\r\nMessage-ID: <%s@odd.example>\r\nDate: %s\r\nFrom: Ann <ann@odd.example>\r\nTo: Joe <joe@odd.example>\r\nSubject: %s %d\r\n\r\nThis is message %d of %s.\r\n",
 		date.Format(time.RFC1123Z), id, date.Add(-time.Minute).Format(time.RFC1123Z), folder, uid, uid, folder)
+	flags := [][]string{{`\Seen`}, {`\Flagged`, `\Seen`}, nil, {`\Answered`}}[(uid-1)%4]
+	return &ScriptMessage{UID: uid, Flags: append([]string(nil), flags...), Date: date.Format("02-Jan-2006 15:04:05 -0700"), Octets: padded(text, size)}
+}
+
+// padded makes a text as long as size.
+func padded(text string, size int) string {
 	const filler = "Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam nonumy.\r\n"
 	if missing := size - len(text); missing > 0 {
 		text += strings.Repeat(filler, missing/len(filler)) + strings.Repeat("x", missing%len(filler))
 	}
-	flags := [][]string{{`\Seen`}, {`\Flagged`, `\Seen`}, nil, {`\Answered`}}[(uid-1)%4]
-	return &ScriptMessage{UID: uid, Flags: append([]string(nil), flags...), Date: date.Format("02-Jan-2006 15:04:05 -0700"), Octets: text}
+	return text
 }
 
 var ruleOption = regexp.MustCompile(`^(?:(\d+)x|(after|conn|if|unless)=(\w+)) +`)
