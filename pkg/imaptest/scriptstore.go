@@ -517,7 +517,8 @@ func (v *scriptView) append(command, name string) string {
 	if f == nil {
 		return "NO [TRYCREATE] no such folder"
 	}
-	at := strings.Index(command, name) + len(name)
+	const verb = "APPEND "
+	at := len(verb) + strings.Index(command[len(verb):], name) + len(name)
 	rest := strings.TrimPrefix(command[at:], `"`)
 	var stored []*ScriptMessage
 	for rest != "" {

@@ -53,10 +53,14 @@ func (p *pusher) delete() error {
 	if p.opt.DryRun {
 		return p.keepAll("dry-run", "")
 	}
-	if agree, err = p.execute(); err == nil && !agree {
-		err = p.keepAll("held-back", "a message or folder before it was not as the plan says any more")
+	agree, err = p.execute()
+	switch {
+	case err != nil || agree:
+		return err
+	case p.overreached:
+		return p.keepAll("held-back", "other messages have gone with those that were deleted before it")
 	}
-	return err
+	return p.keepAll("held-back", "a message or folder before it was not as the plan says any more")
 }
 
 // stranger says for whom the plan was made if it was not for this account.
@@ -134,7 +138,7 @@ func (p *pusher) execute() (agree bool, err error) {
 				return err
 			}
 		}
-		if err := p.receipts.flush(); err != nil || !g.blocked() {
+		if err := p.receipts.flush(); err != nil || !g.blocked() && !p.overreached {
 			return err
 		}
 		return errDisagree
@@ -172,7 +176,11 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 		g.stay("read-only", "the folder can only be read")
 		return nil
 	}
-	err := box.MarkDeleted(ctx, uids, true)
+	err := p.countBystanders(box, g)
+	if err != nil {
+		return err
+	}
+	err = box.MarkDeleted(ctx, uids, true)
 	switch {
 	case err != nil:
 	case p.desk.session.CanExpungeByUID():
@@ -184,6 +192,12 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 		return err
 	}
 	left, leftErr := box.Remaining(ctx, uids)
+	if leftErr == nil {
+		var more []uint64
+		if more, leftErr = p.removedToo(box, uids, len(uids)-len(left)); leftErr == nil {
+			leftErr = p.tellRemovedToo(g, more)
+		}
+	}
 	switch {
 	case leftErr != nil:
 		return cmp.Or(err, leftErr)

@@ -100,31 +100,33 @@ type pusher struct {
 	receipts *receipts
 	rejects  *rejects
 
-	begin     *stream.Begin
-	toc       []*stream.Folder
-	hash      hash.Hash       // of begin and the table of contents
-	settled   bool            // the table of contents is complete
-	begun     bool            // receipts have begun
-	later     []stream.Record // folders to create and subscribe before the first message
-	attempts  []attempt       // what was refused, and is tried again
-	deletions deletions
-	removals  []*stream.Rmdir   // folders to remove once all of the plan has been read
-	weighed   bool              // it is known whether that is too much
-	hint      string            // on what was not removed
-	filtered  bool              // since it was made, so that nothing may be removed
-	kept      int64             // messages and folders that should have been removed
-	where     map[string]string // source folder -> target, for what is no plan
-	planned   string            // the plan's own hash
-	listed    int64             // what the plan says was listed
-	ended     bool
-	read      bool // to its end, after the run had to stop
-	aborted   *stream.Abort
-	unfit     error // why this is no plan to carry out; an abort may excuse it
-	damaged   bool
-	taken     oddity // that the server was seen to take
-	full      error  // a quota root of the destination takes no more
-	quota     rooms
-	reflags   reflags
+	begin       *stream.Begin
+	toc         []*stream.Folder
+	hash        hash.Hash       // of begin and the table of contents
+	settled     bool            // the table of contents is complete
+	begun       bool            // receipts have begun
+	later       []stream.Record // folders to create and subscribe before the first message
+	attempts    []attempt       // what was refused, and is tried again
+	deletions   deletions
+	bystanders  bystanders
+	overreached bool              // more messages have gone than were to be deleted
+	removals    []*stream.Rmdir   // folders to remove once all of the plan has been read
+	weighed     bool              // it is known whether that is too much
+	hint        string            // on what was not removed
+	filtered    bool              // since it was made, so that nothing may be removed
+	kept        int64             // messages and folders that should have been removed
+	where       map[string]string // source folder -> target, for what is no plan
+	planned     string            // the plan's own hash
+	listed      int64             // what the plan says was listed
+	ended       bool
+	read        bool // to its end, after the run had to stop
+	aborted     *stream.Abort
+	unfit       error // why this is no plan to carry out; an abort may excuse it
+	damaged     bool
+	taken       oddity // that the server was seen to take
+	full        error  // a quota root of the destination takes no more
+	quota       rooms
+	reflags     reflags
 	flagWatch
 	proof proof
 	concurrent
