@@ -67,8 +67,11 @@ func (d *deeds) number(name string) uint32 {
 }
 
 // readDeeds reads the receipts of runs into one account. Those of a dry run,
-// and of runs into other accounts, say nothing.
-func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
+// and of runs into other accounts, say nothing. source is where the messages
+// must come from, nil for any one account: of those from elsewhere it is only
+// known that their copies are not to be touched.
+func readDeeds(in io.Reader, source *account.Account, destination account.Account) (*deeds, error) {
+	foreign := map[position]bool{}
 	d := &deeds{created: map[string]bool{}, doubted: map[string]bool{}, numbers: map[string]uint32{}}
 	r := receipt.NewReader(in)
 	for {
@@ -81,7 +84,7 @@ func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 		}
 		switch x := record.(type) {
 		case *receipt.Begin:
-			err = d.begin(x, destination)
+			err = d.begin(x, source, destination)
 		case *receipt.Receipt:
 			run := r.Run()
 			if run.DryRun {
@@ -93,6 +96,12 @@ func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 			if run.Destination != destination {
 				break
 			}
+			if source != nil && run.Source != *source {
+				if (x.Result == receipt.Appended || x.Result == receipt.Present) && x.TargetUID != 0 {
+					foreign[position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)}] = true
+				}
+				break
+			}
 			if x.Result == receipt.Appended {
 				err = d.fits(d.now)
 			}
@@ -102,6 +111,7 @@ func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 			return nil, err
 		}
 	}
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return foreign[x.target] })
 	// A receipt that stands twice, as in two copies of a file, is one.
 	slices.SortFunc(d.all, func(a, b deed) int { return cmp.Or(a.source.compare(b.source), a.target.compare(b.target)) })
 	d.all = slices.Compact(d.all)
@@ -111,7 +121,7 @@ func readDeeds(in io.Reader, destination account.Account) (*deeds, error) {
 	return d, nil
 }
 
-func (d *deeds) begin(b *receipt.Begin, destination account.Account) error {
+func (d *deeds) begin(b *receipt.Begin, source *account.Account, destination account.Account) error {
 	if b.Destination != destination {
 		d.others++
 		return nil
@@ -124,7 +134,7 @@ func (d *deeds) begin(b *receipt.Begin, destination account.Account) error {
 		return exit.Errorf(exit.Data, "the receipts' key recipe: %w", err)
 	}
 	d.now = &deedsRun{b.Source, recipe}
-	if d.runs++; d.runs == 1 {
+	if d.runs++; d.runs == 1 || source != nil && b.Source == *source && len(d.all) == 0 {
 		d.take(d.now)
 	}
 	return nil

@@ -122,11 +122,12 @@ func (d *deleter) prepare(c *comparison) (err error) {
 		return nil
 	}
 	if d.how.Receipts != nil && d.deeds == nil {
-		if d.deeds, err = readDeeds(d.how.Receipts, c.dest.Account()); err != nil {
+		source := c.begin.Account()
+		if d.deeds, err = readDeeds(d.how.Receipts, &source, c.dest.Account()); err != nil {
 			return err
 		}
-		if d.deeds.account != c.begin.Account() {
-			return exit.Errorf(exit.Usage, "the receipts are of %s, and the source is %s", d.deeds.account.Words(), c.begin.Account().Words())
+		if d.deeds.account != source {
+			return exit.Errorf(exit.Usage, "the receipts are of %s, and the source is %s", d.deeds.account.Words(), source.Words())
 		}
 		if d.deeds.recipe.String() != c.recipe.String() {
 			return exit.Errorf(exit.Usage, "the receipts have the key %q, and the source %q", d.deeds.recipe, c.recipe)

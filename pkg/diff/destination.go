@@ -52,6 +52,8 @@ type Target struct {
 	match   *matcher
 
 	reserved map[uint64]*entry // by UID: what receipts name, nil where it is gone
+	// reservedIn is the last stream for whose messages that was done, from 1 on.
+	reservedIn int
 }
 
 // exists tells a folder from one that is to be made.

@@ -162,17 +162,19 @@ func (c *comparison) consult() error {
 // those of the source that they are. Others of the same key may have them when
 // nobody has come for them.
 func (c *comparison) reserve(t *Target) {
-	if c.ledger == nil || t.reserved != nil {
+	if c.ledger == nil || t.reservedIn == c.streams {
 		return
 	}
-	t.reserved = map[uint64]*entry{}
+	if t.reservedIn = c.streams; t.reserved == nil {
+		t.reserved = map[uint64]*entry{}
+	}
 	number, known := c.ledger.targets[place{t.Name, t.UIDValidity}]
 	if !known {
 		return
 	}
 	for _, s := range c.toc {
 		for _, x := range c.ledger.places[place{s.Name, s.UIDValidity}] {
-			if x.target == number {
+			if _, before := t.reserved[x.landed]; x.target == number && !before {
 				t.reserved[x.landed] = nil
 			}
 		}

@@ -17,7 +17,7 @@ type Removal struct {
 // receipts tell, and still shows: the second half of a move. The plan is for
 // the account that the messages came from.
 func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
-	d, err := readDeeds(receipts, dest.Account())
+	d, err := readDeeds(receipts, nil, dest.Account())
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // a message whose UID the server did not tell, or that runs in the same file have
 // deleted at the source.
 func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
-	d, err := readDeeds(receipts, dest.Account())
+	d, err := readDeeds(receipts, nil, dest.Account())
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if skipErr := p.hold("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
-	o := &Outcome{Sums: p.receipts.sums, Begun: p.begun, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
+	o := &Outcome{Sums: p.receipts.sums, Begun: p.receipts.begin != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
 	if p.begin != nil {
 		o.Source = p.begin.Account().String()
 	}
@@ -113,7 +113,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 			err = rejErr
 		}
 	}
-	if p.begun {
+	if p.receipts.begin != nil {
 		end := receipt.End{Type: receipt.TypeEnd, Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
 		if err != nil {
 			end.Text = err.Error()

@@ -104,7 +104,6 @@ type pusher struct {
 	toc         []*stream.Folder
 	hash        hash.Hash       // of begin and the table of contents
 	settled     bool            // the table of contents is complete
-	begun       bool            // receipts have begun
 	later       []stream.Record // folders to create and subscribe before the first message
 	attempts    []attempt       // what was refused, and is tried again
 	deletions   deletions
@@ -317,23 +316,34 @@ func (p *pusher) start() error {
 	if p.rejects != nil && p.rejects.begin == nil {
 		p.rejects.begin, p.rejects.toc = p.begin, p.toc
 	}
-	if p.begun {
-		return p.targets() // a further stream of a concatenation
+	if err := p.beginReceipts(); err != nil {
+		return err
 	}
-	p.begun = true
-	conn := &p.desk.conn
-	err := p.receipts.add(receipt.Begin{
+	return p.targets()
+}
+
+// beginReceipts says where the messages of the receipts that follow come from:
+// at the first stream, and at each of a concatenation that is of another source
+// or has another key.
+func (p *pusher) beginReceipts() error {
+	switch b := p.receipts.begin; {
+	case b == nil:
+	case b.Source == p.begin.Account() && b.Key == p.begin.Key:
+		return nil
+	default: // what is still to be said of messages of the one before comes first
+		if err := p.regain(); err != nil {
+			return err
+		}
+	}
+	p.receipts.begin = &receipt.Begin{
 		Type: receipt.TypeBegin, Format: receipt.Format, Version: receipt.Version, Tool: p.opt.Tool, DryRun: p.opt.DryRun,
-		Source: p.begin.Account(), Destination: conn.Account(),
+		Source: p.begin.Account(), Destination: p.desk.conn.Account(),
 		Plan: hex.EncodeToString(p.hash.Sum(nil)), Key: p.begin.Key, Time: p.receipts.time(),
-	})
-	if err == nil {
-		err = p.receipts.flush()
 	}
-	if err == nil {
-		err = p.targets()
+	if err := p.receipts.add(p.receipts.begin); err != nil {
+		return err
 	}
-	return err
+	return p.receipts.flush()
 }
 
 // messages carries out a batch, after the folders that the plan asks for.

@@ -31,7 +31,8 @@ type receipts struct {
 	now  func() time.Time
 
 	failures *failure.Classes
-	broken   bool // out takes no more
+	begin    *receipt.Begin // the last, or nil
+	broken   bool           // out takes no more
 }
 
 func newReceipts(out io.Writer, failures *failure.Classes) *receipts {

@@ -23,7 +23,7 @@ const runEnded = "run-ended"
 // under way when the run had to stop, and for the rest of the plan, as far as it
 // can be read in time. It returns cause.
 func (p *pusher) answerRest(w *work, cause error) error {
-	if !p.begun || p.receipts.broken || w.err != nil {
+	if p.receipts.begin == nil || p.receipts.broken || w.err != nil {
 		return cause
 	}
 	late := time.NewTimer(remainderTime)
