@@ -176,7 +176,7 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 	case "move":
 		return true, byReceipts(c, opt, account, "move", diff.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
 	}
-	return true, byReceipts(c, opt, account, "undo", diff.Undo, "%d appended, %d to delete", "stay: they are not there any more, the server did not tell their UIDs, or they were moved and the source has deleted them")
+	return true, byReceipts(c, opt, account, "undo", diff.Undo, "%d appended, %d to delete", "stay: they are not there any more, nobody knows which they are, or they were moved and the source has deleted them")
 }
 
 // planListed plans to delete what a stream holds.
@@ -313,6 +313,9 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 		cli.TalkOf(c).Say("%s", text)
 		if n := sum.Listed - sum.Deleted; n > 0 {
 			cli.TalkOf(c).Warn("%d messages %s", n, left)
+		}
+		if sum.Unsure > 0 {
+			return exit.Errorf(exit.Partial, "%d messages stay: the server did not tell their UIDs, and nothing else tells which they are; the plan's failed records name them", sum.Unsure)
 		}
 		return nil
 	})

@@ -31,6 +31,7 @@ type deed struct {
 	key, sent      [16]byte
 	rung, sentRung uint8
 	octets         [16]byte // first half of the sha256 of what was sent; zero where it is not known
+	guessed        bool     // the server told no UID, and several messages there may be it
 }
 
 // deeds are what runs of imap-push into one account have done, about 100 octets
@@ -39,6 +40,7 @@ type deeds struct {
 	account account.Account // of the source, empty where nothing came
 	recipe  headerkey.Recipe
 	all     []deed
+	unsure  []deed          // after confirm: no UID was told, and a message there may be it
 	created map[string]bool // folders of the destination
 	names   []string
 	numbers map[string]uint32
@@ -254,46 +256,91 @@ func (d *deeds) confirm(dest Destination) error {
 		for n < len(rest) && rest[n].target.box == rest[0].target.box {
 			n++
 		}
-		there, err := confirmFolder(dest, byTarget[d.names[rest[0].target.box]], rest[:n])
+		there, unsure, err := confirmFolder(dest, byTarget[d.names[rest[0].target.box]], rest[:n])
 		if err != nil {
 			return err
 		}
-		kept = append(kept, there...)
+		kept, d.unsure = append(kept, there...), append(d.unsure, unsure...)
 		rest = rest[n:]
 	}
 	d.all = kept
 	return nil
 }
 
-// confirmFolder returns those that one folder shows.
-func confirmFolder(dest Destination, t *Target, all []deed) (there []deed, err error) {
-	if t == nil || t.Unreadable != "" {
-		return nil, nil
+// confirmFolder returns those that one folder shows, with their UIDs, and those of
+// which the server told no UID and that may be a message of other octets.
+func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []deed, err error) {
+	if t == nil {
+		return nil, nil, nil
 	}
-	match, err := loadAll(dest, t)
-	if match == nil || err != nil {
-		return nil, err
+	var match *matcher
+	if t.Unreadable == "" {
+		if match, err = loadAll(dest, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	if match == nil {
+		return nil, slices.DeleteFunc(slices.Clone(all), func(x deed) bool { return x.target.uid != 0 }), nil
 	}
 	if err := readUntold(match, all); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	taken := map[uint64]position{} // by UID there: whose copy it is
+	alike := map[deed]int{}        // untold messages of the same octets
+	for _, x := range all {
+		if x.target.uid == 0 {
+			alike[x.sentOctets()]++
+		}
+	}
+	several := map[deed]bool{} // more messages have these octets than were sent
 	for _, x := range all {
 		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
 			continue
 		}
-		for _, e := range match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt) {
+		told, found := x.target.uid != 0, false
+		group := match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
+		free := group[:0:0]
+		for _, e := range group {
+			if _, known := taken[e.uid()]; !known {
+				free = append(free, e)
+			}
+		}
+		for _, e := range group {
 			whose, known := taken[e.uid()]
-			told := x.target.uid != 0
 			if told && e.uid() != x.target.uid || known && !(told && whose == x.source) || !told && !x.sentAs(e) {
 				continue
 			}
+			if !told {
+				sent := x.sentOctets()
+				if n, known := alike[sent]; known {
+					delete(alike, sent)
+					several[sent] = count(free, x.sentAs) > n
+				}
+				x.target.uid, x.target.validity, x.guessed = e.uid(), t.UIDValidity, several[sent]
+			}
 			taken[e.uid()] = x.source
-			there = append(there, x)
+			there, found = append(there, x), true
 			break
 		}
+		if !told && !found && len(free) > 0 {
+			unsure = append(unsure, x)
+		}
 	}
-	return there, nil
+	return there, unsure, nil
+}
+
+// sentOctets has what tells apart messages of which the server told no UID.
+func (x *deed) sentOctets() deed {
+	return deed{target: position{box: x.target.box}, sent: x.sent, sentRung: x.sentRung, octets: x.octets}
+}
+
+func count(entries []*entry, fits func(*entry) bool) (n int) {
+	for _, e := range entries {
+		if fits(e) {
+			n++
+		}
+	}
+	return n
 }
 
 // sentAs reports whether the octets of a message are known to be those that were

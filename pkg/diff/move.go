@@ -11,6 +11,7 @@ type Removal struct {
 	Listed  int // messages that it is about
 	Deleted int // of them, those that it deletes
 	Folders int // that it removes
+	Unsure  int // messages of which nobody knows which they are at the destination: they stay
 }
 
 // Move plans to delete at the source what the destination has acknowledged, as

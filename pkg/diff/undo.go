@@ -4,14 +4,16 @@ import (
 	"io"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Undo plans to take back what runs of imap-push have done to the destination,
 // as receipts tell: the messages that they appended, and the folders that they
 // made, where nothing else is in them. What was there before stays, and so does
-// a message whose UID the server did not tell, or that runs in the same file have
-// deleted at the source.
+// a message that runs in the same file have deleted at the source. A message whose
+// UID the server did not tell is found by its key and octets. Where these do not tell
+// which it is, it stays, and has failed.
 func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (*Removal, error) {
 	d, err := readDeeds(receipts, nil, dest.Account())
 	if err != nil {
@@ -19,13 +21,19 @@ func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 	}
 	sum := &Removal{Listed: d.sources()}
 	d.takeMoved()
-	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return x.target.uid == 0 || x.target.validity == 0 })
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return x.target.uid != 0 && x.target.validity == 0 })
 	if err := dest.Open(d.recipe); err != nil {
 		return nil, err
 	}
 	if err := d.confirm(dest); err != nil {
 		return nil, err
 	}
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool {
+		if x.guessed {
+			d.unsure = append(d.unsure, x)
+		}
+		return x.guessed
+	})
 	d.sort(atTarget)
 	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: d.recipe.String(), Labels: opt.Labels}
 	begin.SetAccount(d.account)
@@ -48,7 +56,22 @@ func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 			return nil, err
 		}
 	}
-	return sum, w.End(&stream.End{Plan: true})
+	for i := range d.unsure {
+		if err := w.Write(d.untold(&d.unsure[i])); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.End(&stream.End{Plan: true, Listed: stream.AsWritten}); err != nil {
+		return nil, err
+	}
+	sum.Unsure = len(d.unsure)
+	return sum, nil
+}
+
+// untold says of a message that was appended why it stays.
+func (d *deeds) untold(x *deed) *stream.Failed {
+	return &stream.Failed{Folder: d.names[x.source.box], UIDValidity: x.source.validity, UID: x.source.uid, Reason: stream.ReasonUntold,
+		Text: "the server did not tell its UID in " + folder.Quote(d.names[x.target.box]) + ", and the messages of its key there do not show which it is"}
 }
 
 // emptied returns the folders that were made and hold nothing once so many

@@ -114,6 +114,7 @@ type pusher struct {
 	hint        string            // on what was not removed
 	filtered    bool              // since it was made, so that nothing may be removed
 	kept        int64             // messages and folders that should have been removed
+	untold      int64             // messages that have failed, which keeps nothing else from being removed
 	where       map[string]string // source folder -> target, for what is no plan
 	planned     string            // the plan's own hash
 	listed      int64             // what the plan says was listed
@@ -242,6 +243,9 @@ func (p *pusher) record(rec stream.Record) error {
 		if r.UID == 0 {
 			p.keepFlags(r.Folder)
 			return p.tellFolder(x)
+		}
+		if r.Reason == stream.ReasonUntold {
+			p.untold++
 		}
 		return p.tell(x)
 	case *stream.Gone:

@@ -68,7 +68,7 @@ func (p *pusher) destroy() error {
 		return p.hold("not-allowed", "give --allow delete")
 	}
 	var err error
-	if p.verdict() != nil || p.reflags.undid > 0 {
+	if p.verdict() != nil && !p.allUntold() || p.reflags.undid > 0 {
 		err = p.keepAll("incomplete", "not all that the plan says was carried over")
 	} else {
 		err = p.delete()
@@ -80,6 +80,13 @@ func (p *pusher) destroy() error {
 		return p.skipRemovals("held-back", "messages that were to be deleted stay")
 	}
 	return p.remove()
+}
+
+// allUntold reports whether nothing has failed but messages of which imap-diff could
+// not tell which they are. These stay where they are.
+func (p *pusher) allUntold() bool {
+	s := &p.receipts.sums
+	return exit.CodeOf(p.verdict()) == exit.Partial && s.Failed == p.untold && s.Rejected+s.Skipped+s.Folders+s.Rekeyed == 0
 }
 
 // hold answers for all that is to be removed: it stays.

@@ -241,6 +241,9 @@ const (
 	// ReasonContradiction: what the server says of the message does not fit what it gives.
 	ReasonContradiction Reason = "contradiction"
 	ReasonInBase        Reason = "in-base" // a delta names it, and its octets are in the base
+	// ReasonUntold: a run is taken back, and which message this is at the destination
+	// cannot be told.
+	ReasonUntold Reason = "uid-unknown"
 )
 
 // ReasonContent is the reason of a skipped record: what the message holds.
