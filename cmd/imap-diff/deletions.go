@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 const deleting = "Deletion (a plan deletes nothing unless imap-push is told --allow delete)"
@@ -242,7 +243,7 @@ func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) 
 	return writePlan(c, opt, func(w *stream.Writer) error {
 		sum, err := diff.EmptyFolders(opt, account, re, w)
 		if err == nil {
-			cli.TalkOf(c).Say("%d folders to remove", sum.Folders)
+			cli.TalkOf(c).Say("%s to remove", text.Count(sum.Folders, "folder"))
 		}
 		return err
 	})
@@ -256,9 +257,9 @@ func copies(opt diff.Options, account *diff.Account) (*diff.Copies, error) {
 // ended tells how a search for copies ended.
 func ended(c *ucli.Context, found *diff.Copies, err error) error {
 	if err == nil && found.Failed > 0 {
-		err = exit.Errorf(exit.Partial, "%d folders cannot be read", found.Failed)
+		err = exit.Errorf(exit.Partial, "%s cannot be read", text.Count(found.Failed, "folder"))
 	}
-	cli.TalkOf(c).Say("%d copies", found.Found)
+	cli.TalkOf(c).Say("%s", text.Count(found.Found, "copy"))
 	return err
 }
 
@@ -306,13 +307,13 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf(said, sum.Listed, sum.Deleted)
+		line := fmt.Sprintf(said, sum.Listed, sum.Deleted)
 		if sum.Folders > 0 {
-			text += fmt.Sprintf(", %d folders to remove", sum.Folders)
+			line += fmt.Sprintf(", %s to remove", text.Count(sum.Folders, "folder"))
 		}
-		cli.TalkOf(c).Say("%s", text)
+		cli.TalkOf(c).Say("%s", line)
 		if n := sum.Listed - sum.Deleted; n > 0 {
-			cli.TalkOf(c).Warn("%d messages %s", n, left)
+			cli.TalkOf(c).Warn("%s %s", text.Count(n, "message"), left)
 		}
 		if sum.Unsure > 0 {
 			return exit.Errorf(exit.Partial, "%d messages stay: the server did not tell their UIDs, and nothing else tells which they are; the plan's failed records name them", sum.Unsure)

@@ -16,6 +16,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 func main() {
@@ -298,10 +299,10 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destinatio
 			talk.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them", end.PresentByKey)
 		}
 		if opt.SyncFlags != diff.SyncOff {
-			talk.Say("flags of %d messages to be changed", end.FlagChanges)
+			talk.Say("flags of %s to be changed", text.Count(end.FlagChanges, "message"))
 		}
 		if err == nil && c.Bool("exit-code") && end.Missing > 0 {
-			err = exit.Errorf(exit.Different, "%d messages are missing", end.Missing)
+			err = exit.Errorf(exit.Different, "%s %s missing", text.Count(end.Missing, "message"), text.Either(end.Missing, "is", "are"))
 		}
 		return err
 	})

@@ -20,6 +20,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 func main() {
@@ -273,17 +274,17 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	defer progress.Stop()
 	opt.Progress = progress
 	if n := out.Recovered(); n > 0 {
-		cli.TalkOf(c).Say("going on after %d messages of an earlier run", n)
+		cli.TalkOf(c).Say("going on after %s of an earlier run", text.Count(n, "message"))
 	}
 	err = out.Finish(work(out))
 	progress.Stop()
 	talk := cli.TalkOf(c)
 	if all, skipped := out.LeftOut(); all > 0 && !opt.Messages.IsZero() {
-		text := fmt.Sprintf("%d messages left out", all)
+		said := text.Count(all, "message") + " left out"
 		if skipped > 0 {
-			text += fmt.Sprintf(", %d of them by --skip-raw; the stream's skipped records name them", skipped)
+			said += fmt.Sprintf(", %d of them by --skip-raw; the stream's skipped records name them", skipped)
 		}
-		talk.Say("%s", text)
+		talk.Say("%s", said)
 	}
 	unknown, sizes := out.Doubts()
 	if unknown > 0 {
@@ -297,7 +298,7 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	switch {
 	case !cli.Given(c, "output"):
 	case err == nil, exit.CodeOf(err) == exit.Partial:
-		talk.Say("%s: %d messages, %d octets", out.Name(), out.Messages(), out.Octets())
+		talk.Say("%s: %s, %s", out.Name(), text.Count(out.Messages(), "message"), text.Count(out.Octets(), "octet"))
 	case errors.As(err, &limit) && out.Unfinished() != "":
 		talk.Say("what was fetched is in %s, and the same command goes on there", out.Unfinished())
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Account is a Destination on a server.
@@ -154,7 +155,7 @@ func (a *Account) Seek(names []string) (added bool, err error) {
 		return false, nil
 	}
 	if a.conn.Warn != nil {
-		a.conn.Warn(fmt.Sprintf("the destination does not list %d folders that it opens; they are compared as all others: the first is %s", len(open), folder.Quote(open[0].Name)))
+		a.conn.Warn(fmt.Sprintf("the destination does not list %s that it opens; %s: the first is %s", text.Count(len(open), "folder"), text.Either(len(open), "it is compared as any other", "they are compared as all others"), folder.Quote(open[0].Name)))
 	}
 	return true, a.states(open)
 }

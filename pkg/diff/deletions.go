@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Deletions say which messages of the destination are to be deleted that the
@@ -175,13 +176,13 @@ func (p *planner) deletions() error {
 	}
 	p.opt.Say("%d to delete", d.sum.Deleted)
 	if d.sum.Unproven > 0 {
-		p.opt.Warn("%d messages that the source lacks stay: nothing proves that they came from it", d.sum.Unproven)
+		p.opt.Warn("%s: nothing proves that %s came from it", lacked(d.sum.Unproven), text.Either(d.sum.Unproven, "it", "they"))
 	}
 	if d.sum.Ambiguous > 0 {
-		p.opt.Warn("%d messages that the source lacks stay: they cannot be told from others of the same key", d.sum.Ambiguous)
+		p.opt.Warn("%s: %s cannot be told from others of the same key", lacked(d.sum.Ambiguous), text.Either(d.sum.Ambiguous, "it", "they"))
 	}
 	if d.sum.Moved > 0 {
-		p.opt.Warn("%d messages that the source lacks stay: the receipts tell that they were moved here", d.sum.Moved)
+		p.opt.Warn("%s: the receipts tell that %s moved here", lacked(d.sum.Moved), text.Either(d.sum.Moved, "it was", "they were"))
 	}
 	if len(d.plan) == 0 {
 		return nil
@@ -195,4 +196,9 @@ func (p *planner) deletions() error {
 		}
 	}
 	return p.w.End(&stream.End{Plan: true})
+}
+
+// lacked says that messages which the source lacks are not deleted.
+func lacked(n int) string {
+	return text.Count(n, "message") + " that the source lacks " + text.Either(n, "stays", "stay")
 }

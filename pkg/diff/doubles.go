@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Doubles are messages that are left out because the source has them already:
@@ -215,9 +216,9 @@ func (d *doubles) lines() (lines []string) {
 		}
 		const most = 10
 		if more := len(where) - most; more > 0 {
-			where = append(where[:most], fmt.Sprintf("%d more folders", more))
+			where = append(where[:most], fmt.Sprintf("%d more %s", more, text.Either(more, "folder", "folders")))
 		}
-		lines = append(lines, fmt.Sprintf("%q: %d messages left out that the source has in %s", d.places[here], all, strings.Join(where, ", ")))
+		lines = append(lines, fmt.Sprintf("%q: %s left out that the source has in %s", d.places[here], text.Count(all, "message"), strings.Join(where, ", ")))
 	}
 	return lines
 }

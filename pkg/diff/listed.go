@@ -5,6 +5,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Listed plans to delete the messages of a stream from the account that they
@@ -23,7 +24,7 @@ func Listed(opt Options, in *stream.Reader, w *stream.Writer) (*Removal, error) 
 	for {
 		rec, err := in.Next()
 		if err == io.EOF && l.damaged > 0 {
-			return l.sum, exit.Errorf(exit.Partial, "%d messages are damaged in the stream, and stay", l.damaged)
+			return l.sum, exit.Errorf(exit.Partial, "%s %s damaged in the stream, and %s", text.Count(l.damaged, "message"), text.Either(l.damaged, "is", "are"), text.Either(l.damaged, "stays", "stay"))
 		}
 		if err == io.EOF {
 			return l.sum, nil
@@ -126,7 +127,7 @@ func (l *lister) plan() error {
 		}
 	}
 	if n := l.sum.Listed - l.sum.Deleted; n > 0 {
-		l.opt.Warn("%d messages stay: their folders have failed when the stream was made", n)
+		l.opt.Warn("%s %s: their folders have failed when the stream was made", text.Count(n, "message"), text.Either(n, "stays", "stay"))
 	}
 	clear(l.failed)
 	return l.spool.Reset()

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Removal says how much a plan deletes.
@@ -24,7 +25,7 @@ func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 	}
 	sum := &Removal{Listed: d.sources()}
 	if n := d.keepDoubted(); n > 0 {
-		opt.Warn("%d messages stay: the receipts tell of folders about which the source contradicts itself", n)
+		opt.Warn("%s %s: the receipts tell of folders about which the source contradicts itself", text.Count(n, "message"), text.Either(n, "stays", "stay"))
 	}
 	if err := dest.Open(d.recipe); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Plan writes what the destination lacks. again opens the source a second
@@ -32,7 +33,7 @@ func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*st
 		err = p.prune()
 	}
 	if err == nil && w.Failures() > 0 {
-		err = exit.Errorf(exit.Partial, "%d messages or folders failed; the plan's failed records name them", w.Failures())
+		err = exit.Errorf(exit.Partial, "%s failed; the plan's failed records name %s", text.Count(w.Failures(), "message or folder"), text.Either(w.Failures(), "it", "them"))
 	}
 	return p.last, err
 }

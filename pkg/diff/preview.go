@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Place is where one folder goes, or what becomes of one at the destination.
@@ -143,7 +144,7 @@ func (f *Place) line() string {
 	case StateLeftOut:
 		return f.Folder + " is left out"
 	case StateRemoved:
-		return fmt.Sprintf("%s, with %d messages, is removed", f.Target, f.Messages)
+		return fmt.Sprintf("%s, with %s, is removed", f.Target, text.Count(f.Messages, "message"))
 	}
 	line := f.Folder + " -> " + f.Target
 	if how := map[State]string{StateNew: "new", StateEmpty: "empty, not made"}[f.State]; how != "" {

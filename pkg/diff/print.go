@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // NDJSON prints a report for programs, a record a line.
@@ -131,7 +133,7 @@ func (p *Text) Total(s *Summary) error {
 	}
 	unread := ""
 	if s.Unread > 0 {
-		unread = fmt.Sprintf("bodies not compared: %d messages, by key, flags and date alone\n", s.Unread)
+		unread = fmt.Sprintf("bodies not compared: %s, by key, flags and date alone\n", text.Count(s.Unread, "message"))
 	}
 	_, err := fmt.Fprintf(p.out, "total: %s\n%s%s\n", s.counts(), unread, verdict)
 	return err

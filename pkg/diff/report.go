@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Difference is one message, or with UID and TargetUID 0 one folder, that is
@@ -159,7 +160,7 @@ func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destinatio
 		err = r.finish()
 	}
 	if err == nil && r.total.Failed > 0 {
-		err = exit.Errorf(exit.Partial, "%d messages or folders could not be compared; the report names them", r.total.Failed)
+		err = exit.Errorf(exit.Partial, "%s could not be compared; the report names %s", text.Count(r.total.Failed, "message or folder"), text.Either(r.total.Failed, "it", "them"))
 	}
 	return &r.total, err
 }

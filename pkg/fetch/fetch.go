@@ -25,6 +25,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Options say what to export.
@@ -100,7 +101,7 @@ func finish(w *stream.Writer, end *stream.End, failed int64) error {
 
 func partial(failed int64) error {
 	if failed > 0 {
-		return exit.Errorf(exit.Partial, "%d messages or folders failed; the stream's failed records name them", failed)
+		return exit.Errorf(exit.Partial, "%s failed; the stream's failed records name %s", text.Count(failed, "message or folder"), text.Either(failed, "it", "them"))
 	}
 	return nil
 }

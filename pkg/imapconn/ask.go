@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Bounds of the commands that are sent before the first is answered: commands
@@ -73,7 +74,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		case err == nil, errors.As(err, &no) && !IsBusy(err):
 			told(q.keep)
 		case !isLost(err) || errors.Is(err, errAway) || ctx.Err() != nil:
-			return nil, refused(err, exit.Temporary, "ask about %d folders", to-from)
+			return nil, refused(err, exit.Temporary, "ask about %s", safe.Count(to-from, "folder"))
 		case to-from > 1: // which of them is it?
 			alone = to - from
 			continue

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
+
+	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Claims is what came of holding what a server says of a mailbox against what
@@ -97,7 +99,7 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	}
 	v = &Claims{Doubled: seen.doubled}
 	if len(v.Doubled) > 0 || seen.zeros > 0 || max(status, int(exists)) > len(shown) {
-		v.Text = fmt.Sprintf("STATUS says that the folder holds %d messages, and EXISTS %d; FETCH and SEARCH show %d%s", told.Messages, exists, len(shown), seen)
+		v.Text = fmt.Sprintf("STATUS says that the folder holds %s, and EXISTS %d; FETCH and SEARCH show %d%s", safe.Count(told.Messages, "message"), exists, len(shown), seen)
 	}
 	return v, shown, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Limits bound a run. The zero value bounds nothing.
@@ -34,7 +35,7 @@ func OctetsReached(limit int64) error {
 // ErrorsReached is the error of a run that stopped after so many failures.
 // It is not exit.Partial, for that says that a run came to its end.
 func ErrorsReached(limit int64) error {
-	text := fmt.Sprintf("stopped by --max-errors: %d messages or folders have failed", limit)
+	text := fmt.Sprintf("stopped by --max-errors: %s %s failed", text.Count(limit, "message or folder"), text.Either(limit, "has", "have"))
 	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-errors", text}, Hint: "see what went wrong, then run again"}
 }
 

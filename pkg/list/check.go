@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // CheckOptions say how to check an archive.
@@ -290,12 +291,12 @@ func (c *checker) rest() error {
 		if n <= 0 {
 			continue
 		}
-		text := fmt.Sprintf("all %d messages", n)
+		lost := "all " + text.Count(n, "message")
 		if p.last > 0 {
-			text = fmt.Sprintf("%d of %d messages, those behind UID %d", n, f.Messages, p.last)
+			lost = fmt.Sprintf("%d of %s, those behind UID %d", n, text.Count(f.Messages, "message"), p.last)
 		}
 		c.sum.Lost += n
-		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: jsonnum.Uint64(f.UIDValidity), Messages: n, Reason: lostCut, Text: text}); err != nil {
+		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: jsonnum.Uint64(f.UIDValidity), Messages: n, Reason: lostCut, Text: lost}); err != nil {
 			return err
 		}
 	}
@@ -343,9 +344,9 @@ func (c *checker) finish() error {
 	case c.sum.Exit == 0:
 		return nil
 	case c.sum.Verdict == "incomplete":
-		return exit.Errorf(exit.Partial, "the archive is incomplete: %s could not be read whole when it was made", several(int64(len(c.unsure)), "folder"))
+		return exit.Errorf(exit.Partial, "the archive is incomplete: %s could not be read whole when it was made", text.Count(len(c.unsure), "folder"))
 	case c.sum.Lost > 0:
-		return exit.Errorf(exit.Data, "the archive is %s: %s lost", c.sum.Verdict, several(c.sum.Lost, "message"))
+		return exit.Errorf(exit.Data, "the archive is %s: %s lost", c.sum.Verdict, text.Count(c.sum.Lost, "message"))
 	}
 	return exit.Errorf(exit.Data, "the archive is %s: %s", c.sum.Verdict, c.sum.Text)
 }

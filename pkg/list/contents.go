@@ -14,6 +14,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Request says which folders to list, and what of them.
@@ -336,7 +337,7 @@ func (r *reading) acls() error {
 		r.Entries[i].ACL = grants(results[k].Grants)
 	}
 	if len(hidden) > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("--acl: not to be seen of %d folders; the first: %s", len(hidden), hidden[0]))
+		r.Notes = append(r.Notes, fmt.Sprintf("--acl: not to be seen of %s; the first: %s", text.Count(len(hidden), "folder"), hidden[0]))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // findings prints what a check comes upon, as it does so.
@@ -56,36 +57,28 @@ func (f *findings) verdict(v *Verdict) error {
 	if f.json != nil {
 		return exit.Wrap(exit.IO, f.json.Encode(v))
 	}
-	err := f.line("checked: %s, %s, %s, %s", several(int64(v.Streams), "stream"), several(v.Records, "record"), several(int64(v.Folders), "folder"), several(v.Messages, "message"))
+	err := f.line("checked: %s, %s, %s, %s", text.Count(v.Streams, "stream"), text.Count(v.Records, "record"), text.Count(v.Folders, "folder"), text.Count(v.Messages, "message"))
 	if err == nil {
-		err = f.line("hashed: %s, %s", several(v.Hashed, "message"), several(v.Octets, "octet"))
+		err = f.line("hashed: %s, %s", text.Count(v.Hashed, "message"), text.Count(v.Octets, "octet"))
 	}
 	if err == nil && v.Failed > 0 {
-		err = f.line("failed when it was made: %s", several(v.Failed, "message or folder"))
+		err = f.line("failed when it was made: %s", text.Count(v.Failed, "message or folder"))
 	}
 	if err == nil && v.Differ > 0 {
-		err = f.line("another size than the server said: %s", several(v.Differ, "message"))
+		err = f.line("another size than the server said: %s", text.Count(v.Differ, "message"))
 	}
 	if err == nil && v.Unknown > 0 {
-		err = f.line("flags, date or labels not told by the server: %s", several(v.Unknown, "message"))
+		err = f.line("flags, date or labels not told by the server: %s", text.Count(v.Unknown, "message"))
 	}
 	if err != nil {
 		return err
 	}
 	line := v.Verdict
 	if v.Lost > 0 {
-		line += ", " + several(v.Lost, "message") + " lost"
+		line += ", " + text.Count(v.Lost, "message") + " lost"
 	}
 	if v.Text != "" {
 		line += ": " + f.safe(v.Text)
 	}
 	return f.line("%s", line)
-}
-
-// several counts in words.
-func several(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, strings.Replace(what, " or", "s or", 1))
 }

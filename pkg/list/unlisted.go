@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // known asks for the folders of Request.Known that LIST leaves out, or lists as
@@ -130,9 +131,9 @@ func (r *reading) unlistedNote() []string {
 		return nil
 	}
 	const shown = 5
-	text := strings.Join(r.added[:min(shown, len(r.added))], ", ")
+	names := strings.Join(r.added[:min(shown, len(r.added))], ", ")
 	if len(r.added) > shown {
-		text += ", ..."
+		names += ", ..."
 	}
-	return []string{fmt.Sprintf("the server does not list %d folders that it opens; they are read as all others: %s", len(r.added), text)}
+	return []string{fmt.Sprintf("the server does not list %s that it opens; %s: %s", text.Count(len(r.added), "folder"), text.Either(len(r.added), "it is read as any other", "they are read as all others"), names)}
 }

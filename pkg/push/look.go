@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // look reads the keys of the messages at and above t.uidNext into t.newer. A
@@ -35,7 +36,7 @@ func (d *desk) look(t *target) error {
 		t.refused = fmt.Errorf("its UIDVALIDITY was %d a moment ago and is %d now: make a new plan", validity, box.UIDValidity)
 		return nil
 	case box.Messages < told.Messages:
-		t.refused = fmt.Errorf("the server says that it holds %d messages, and shows %d", told.Messages, box.Messages)
+		t.refused = fmt.Errorf("the server says that it holds %s, and shows %d", text.Count(told.Messages, "message"), box.Messages)
 		return nil
 	}
 	d.box, d.open = box, t

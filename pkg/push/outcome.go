@@ -78,7 +78,7 @@ func (p *pusher) verdict() error {
 	case short != nil:
 		return short
 	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !p.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
-		return exit.Errorf(exit.Partial, "%s messages and %s folders were not carried over; the receipts name them", thousands(s.Rejected+s.Failed+s.Skipped), thousands(s.Folders))
+		return exit.Errorf(exit.Partial, "%s and %s were not carried over; the receipts name them", text.Count(s.Rejected+s.Failed+s.Skipped, "message"), text.Count(s.Folders, "folder"))
 	case s.Rekeyed > 0:
 		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the receipts name them", thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
 	}

@@ -193,14 +193,14 @@ func (p *pusher) rehearseQuota() error {
 	}
 	for _, f := range p.toc {
 		if t := p.goal(f); t != nil && t.wouldMessages > 0 {
-			p.say("%s -> %s: %s messages, %s to append%s", f.Name, t.name, thousands(t.wouldMessages), text.Octets(t.wouldOctets), p.under(t))
+			p.say("%s -> %s: %s, %s to append%s", f.Name, t.name, text.Count(t.wouldMessages, "message"), text.Octets(t.wouldOctets), p.under(t))
 			t.wouldMessages = 0 // two source folders may share it
 		}
 	}
 	var short error
 	for _, r := range p.quota.known {
 		if r.bounded && r.used+r.planned > r.limit {
-			err := exit.Errorf(exit.CantCreate, "the plan needs %s octets, and the quota %q leaves %s of %s", thousands(r.planned), r.name, thousands(max(0, r.limit-r.used)), thousands(r.limit))
+			err := exit.Errorf(exit.CantCreate, "the plan needs %s, and the quota %q leaves %s of %s", text.Count(r.planned, "octet"), r.name, thousands(max(0, r.limit-r.used)), thousands(r.limit))
 			if short == nil || err.Error() < short.Error() {
 				short = err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // A server in trouble refuses flags that its folders keep. What was left out
@@ -76,7 +77,7 @@ func (p *pusher) regain() error {
 		}
 	}
 	if p.unregained > 0 {
-		p.opt.Warn("%s messages lack flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", thousands(p.unregained), p.desk.conn.Host)
+		p.opt.Warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(p.unregained, "message"), text.Either(p.unregained, "lacks", "lack"), p.desk.conn.Host)
 		p.unregained = 0
 	}
 	return p.receipts.flush()

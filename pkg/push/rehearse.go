@@ -5,6 +5,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // A dry run checks what can be known without writing: names, flags, the
@@ -49,7 +50,7 @@ func (p *pusher) rehearse(ms []*message) error {
 		case t.refused != nil:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.refused.Error()
 		case limit >= 0 && m.Size > limit:
-			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%d octets, and the server takes %d", m.Size, limit)
+			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%s, and the server takes %d", text.Count(m.Size, "octet"), limit)
 		case m.Size == 0 && !m.copied:
 			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.flags) > 0:

@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // What takes away is done last, when all of the plan has been read: flags go,
@@ -40,9 +41,9 @@ func (p *pusher) conclude() error {
 func (p *pusher) undone() error {
 	switch {
 	case p.kept > 0:
-		return exit.Errorf(exit.Partial, "%s messages or folders were not removed; the receipts say why", thousands(p.kept)).WithHint("%s", p.hint)
+		return exit.Errorf(exit.Partial, "%s %s not removed; the receipts say why", text.Count(p.kept, "message or folder"), text.Either(p.kept, "was", "were")).WithHint("%s", p.hint)
 	case p.reflags.undid > 0:
-		return exit.Errorf(exit.Partial, "the flags of %s messages were not changed; the receipts name them", thousands(p.reflags.undid))
+		return exit.Errorf(exit.Partial, "the flags of %s were not changed; the receipts name %s", text.Count(p.reflags.undid, "message"), text.Either(p.reflags.undid, "it", "them"))
 	}
 	return nil
 }
@@ -116,7 +117,7 @@ func (p *pusher) excess(messages int64) (why string, err error) {
 		return "", err
 	}
 	p.hint = "look at what is to go; --max-delete allows more"
-	return fmt.Sprintf("%s of %s messages are to be removed, and --max-delete %s allows %s", thousands(messages), thousands(whole), p.opt.MaxDelete, thousands(p.opt.MaxDelete.Of(whole))), nil
+	return fmt.Sprintf("%s of %s %s to be removed, and --max-delete %s allows %s", thousands(messages), text.Count(whole, "message"), text.Either(messages, "is", "are"), p.opt.MaxDelete, thousands(p.opt.MaxDelete.Of(whole))), nil
 }
 
 // holds returns how many messages the account holds.
@@ -235,7 +236,7 @@ func (d *desk) keeps(box imapconn.Mailbox, r *stream.Rmdir) (why string, err err
 		return fmt.Sprintf("its UIDVALIDITY was %d when the plan was made and is %d now", r.TargetUIDValidity, s.UIDValidity), nil
 	case s.UIDNext == 0 && s.Messages == 0 && r.Messages == 0: // a server that does not tell its UIDNEXT
 	case s.UIDNext != r.TargetUIDNext || s.Messages != r.Messages:
-		return fmt.Sprintf("it held %d messages when the plan was made, with UIDNEXT %d; now it is %d, with %d", r.Messages, r.TargetUIDNext, s.Messages, s.UIDNext), nil
+		return fmt.Sprintf("it held %s when the plan was made, with UIDNEXT %d; now it is %d, with %d", text.Count(r.Messages, "message"), r.TargetUIDNext, s.Messages, s.UIDNext), nil
 	}
 	return d.shows(box, r)
 }
@@ -258,7 +259,7 @@ func (d *desk) shows(box imapconn.Mailbox, r *stream.Rmdir) (why string, err err
 	case err != nil || why != "":
 		return why, err
 	case shown != int(r.Messages):
-		return fmt.Sprintf("its STATUS says that it holds %d messages, and it shows %d", r.Messages, shown), nil
+		return fmt.Sprintf("its STATUS says that it holds %s, and it shows %d", text.Count(r.Messages, "message"), shown), nil
 	}
 	return "", nil
 }

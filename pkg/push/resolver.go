@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // A batch whose client has died may still be stored: a server was seen to do so
@@ -193,7 +194,7 @@ func (p *pusher) suspect() {
 		}
 		twice, late, err := p.desk.strangers(t)
 		if err == nil && twice > 0 {
-			p.opt.Warn("suspected duplicates: %d messages may be twice in %q, for the server stored them long after the connection was lost, or after it refused them; imap-diff --report lists them as extra", twice, t.name)
+			p.opt.Warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, or after it refused %[3]s; imap-diff --report lists %[3]s as extra", text.Count(twice, "message"), t.name, text.Either(twice, "it", "them"))
 		}
 		if err == nil && late > 0 {
 			p.opt.Warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.name, late)

@@ -40,3 +40,27 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestCount(t *testing.T) {
+	for _, test := range []struct {
+		n    int
+		noun string
+		want string
+	}{
+		{0, "message", "0 messages"},
+		{1, "message", "1 message"},
+		{2, "message", "2 messages"},
+		{8000, "octet", "8,000 octets"},
+		{1, "message or folder", "1 message or folder"},
+		{3, "message or folder", "3 messages or folders"},
+		{1, "copy", "1 copy"},
+		{2, "copy", "2 copies"},
+	} {
+		if got := Count(test.n, test.noun); got != test.want {
+			t.Errorf("%d %s: %q, want %q", test.n, test.noun, got, test.want)
+		}
+	}
+	if got := Either(1, "is", "are") + Either(0, "is", "are") + Either(2, "is", "are"); got != "isareare" {
+		t.Error(got)
+	}
+}

@@ -77,7 +77,7 @@ func TestCase56Move(t *testing.T) {
 		src.holds(t, "INBOX new")
 		b.sh(`imap-diff --move receipts $DST | imap-push` + deleteAll + `$SRC`).wants(0)
 		src.holds(t, "INBOX new")
-		b.sh(`imap-diff --empty-folders ^Work $SRC | imap-push --allow delete $SRC`).wants(0).says("1 folders to remove")
+		b.sh(`imap-diff --empty-folders ^Work $SRC | imap-push --allow delete $SRC`).wants(0).says("1 folder to remove")
 		for _, box := range src.folders(t) {
 			if box.Path == "Work" {
 				t.Error("the empty folder is there")
@@ -199,7 +199,7 @@ func TestCase58Mirror(t *testing.T) {
 		if strings.Count(o.stdout, "extra") != 7 || strings.Contains(o.stdout, "missing") {
 			t.Errorf("%s", o.stdout)
 		}
-		b.sh(mirror(`--folder INBOX`, `--delete-extra --receipts receipts`)+` >>receipts`).wants(0).says("1 to delete", "1 messages that the source lacks stay", "1 deleted")
+		b.sh(mirror(`--folder INBOX`, `--delete-extra --receipts receipts`)+` >>receipts`).wants(0).says("1 to delete", "1 message that the source lacks stays", "1 deleted")
 		after := []string{"INBOX a", "INBOX c", "INBOX b", "INBOX own", "INBOX new"}
 		dst.holds(t, append(after, before[6:]...)...)
 		b.sh(mirror(``, `--delete-extra --proof monday`) + ` >>receipts`).wants(0).says("3 deleted")

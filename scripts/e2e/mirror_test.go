@@ -125,8 +125,8 @@ func TestMirrorOfLookAlikes(t *testing.T) {
 		options                 string
 		left, said              string
 	}{
-		"another first":            {"one", "", "two one", "--delete-extra=all", "two one", "1 messages that the source lacks stay: they cannot be told"},
-		"another last":             {"one", "", "one two", "--delete-extra=all", "one two", "1 messages that the source lacks stay: they cannot be told"},
+		"another first":            {"one", "", "two one", "--delete-extra=all", "two one", "1 message that the source lacks stays: it cannot be told"},
+		"another last":             {"one", "", "one two", "--delete-extra=all", "one two", "1 message that the source lacks stays: it cannot be told"},
 		"copies":                   {"one", "", "one one one", "--delete-extra=all", "one", "2 to delete"},
 		"copies of several":        {"one two", "", "one two one", "--delete-extra=all", "one two", "1 to delete"},
 		"none is left":             {"", "", "one two", "--delete-extra=all", "", "2 to delete"},
@@ -134,7 +134,7 @@ func TestMirrorOfLookAlikes(t *testing.T) {
 		"copies of what it had":    {"", "one", "one one", "--delete-extra --proof earlier", "one", "1 to delete"},
 		"as many as it had":        {"", "one two", "one two", "--delete-extra --proof earlier", "", "2 to delete"},
 		"twice shown, once had":    {"", "one", "one one", "--delete-extra --proof earlier --proof again", "one", "1 to delete"},
-		"it had, and has it still": {"one", "one", "one one", "--delete-extra --proof earlier", "one one", "1 messages that the source lacks stay: nothing proves"},
+		"it had, and has it still": {"one", "one", "one one", "--delete-extra --proof earlier", "one one", "1 message that the source lacks stays: nothing proves"},
 	} {
 		n++
 		t.Run(name, func(t *testing.T) {
