@@ -126,8 +126,10 @@ func (e *export) lookBehind(contents *list.Contents) error {
 	}
 	for i, now := range entries {
 		r := &results[i]
-		if r.Err != nil || r.UIDValidity != now.UIDValidity {
+		if r.Err != nil || r.UIDValidity != now.UIDValidity || r.ModSeqLower {
 			e.opt.Base.at(now.Name, now.UIDValidity).doubted = true // its export will tell why
+		}
+		if r.Err != nil || r.UIDValidity != now.UIDValidity {
 			continue
 		}
 		if err := e.lookAbove(now, boxes[i].Wire, r); err != nil {
@@ -206,7 +208,7 @@ func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) 
 	if err != nil {
 		return nil, err
 	}
-	changed, gone, err := s.changed(f, base, gone)
+	changed, gone, err := s.changed(f, base, len(fresh) > 0, gone)
 	if err != nil {
 		return nil, err
 	}
@@ -292,8 +294,9 @@ func (s *source) listFrom(base *baseFolder, next uint64) ([]want, error) {
 }
 
 // changed finds the messages of the base whose flags are others now, and makes
-// sure of those that seem to be gone: they are asked for once more.
-func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint64]bool) (changed, gone map[uint64]bool, err error) {
+// sure of those that seem to be gone: they are asked for once more. grown tells that
+// others have come.
+func (s *source) changed(f *stream.Folder, base *baseFolder, grown bool, missing map[uint64]bool) (changed, gone map[uint64]bool, err error) {
 	changed, gone = map[uint64]bool{}, map[uint64]bool{}
 	see := func(uid uint64, flags []string) {
 		if i, known := base.find(uid); known && base.held[i].flags != flagsHash(flags) {
@@ -301,7 +304,7 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint64]
 		}
 	}
 	var ask []uint64
-	asked, unsaid, err := s.askChanges(f, base, see)
+	asked, unsaid, err := s.askChanges(f, base, grown, len(missing) > 0, see)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -328,15 +331,18 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, missing map[uint64]
 }
 
 // askChanges lets the server say which flags have changed. It returns false
-// where that is not to be had: all are compared then. Of the messages in unsaid
+// where that is not to be had, or where its mod-sequences contradict each other or
+// what has become of the folder: all are compared then. Of the messages in unsaid
 // it says that they have changed, and not how; they are sorted.
-func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
-	since := modSeq(&base.entry)
+func (s *source) askChanges(f *stream.Folder, base *baseFolder, grown, shrunk bool, see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
+	since, told, opened := modSeq(&base.entry), modSeq(f), s.box.HighestModSeq
 	switch {
-	case !s.box.KnowsChanges(), since == 0, s.box.HighestModSeq < since, !base.whole, base.entry.UIDNext == 0:
+	case !s.box.KnowsChanges(), since == 0, opened < since, told != 0 && told < since, !base.whole, base.entry.UIDNext == 0:
 		return false, nil, nil
-	case s.box.HighestModSeq == since, len(base.held) == 0:
+	case len(base.held) == 0:
 		return true, nil, nil
+	case max(told, opened) == since: // each message that comes has a new one
+		return !grown, nil, nil
 	}
 	last := base.held[len(base.held)-1].uid
 	found, unsaid, err := s.box.Changed(s.ctx, last, since)
@@ -348,7 +354,8 @@ func (s *source) askChanges(f *stream.Folder, base *baseFolder, see func(uint64,
 		see(uid, flags)
 	}
 	slices.Sort(unsaid)
-	return true, unsaid, err
+	shown := len(found)+len(unsaid) > 0 || grown || shrunk // what HIGHESTMODSEQ has risen for
+	return shown, unsaid, err
 }
 
 func isIn(sorted []uint64, uid uint64) bool {

@@ -109,6 +109,7 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 	if x.UIDValidity != 0 {
 		r.UIDValidity = x.UIDValidity
 	}
+	r.ModSeqLower = x.HighestModSeq != 0 && x.HighestModSeq < r.HighestModSeq
 	r.Messages, r.UIDNext, r.HighestModSeq = max(r.Messages, x.Messages), max(r.UIDNext, x.UIDNext), max(r.HighestModSeq, x.HighestModSeq)
 	if r.UIDNext == 0 && r.Messages == 0 {
 		r.UIDNext = 1

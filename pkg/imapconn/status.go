@@ -25,6 +25,8 @@ type StatusResult struct {
 	Status
 	Err    error
 	Reason Reason // of Err: Refused, or Unreadable
+
+	ModSeqLower bool // EXAMINE has said a lower HIGHESTMODSEQ than STATUS, a moment before
 }
 
 // inDoubt reports whether the answer to STATUS is not enough to leave a mailbox
