@@ -24,19 +24,20 @@ func (s *source) recognize(f *stream.Folder) (bool, error) {
 }
 
 // goesOn reports whether a folder that an earlier run began can be continued
-// by UID. Where its UIDVALIDITY does not tell, the last message that was
-// written has to be the same by its key; else the folder has failed.
+// by UID. The last message that was written has to be the same by its key; else
+// the folder has failed. Where its UIDVALIDITY tells, that message may be gone.
 func (s *source) goesOn(f *stream.Folder, done stream.Progress) (bool, error) {
-	if done.LastUID == 0 || !s.unstable {
+	if done.LastUID == 0 || !s.unstable && done.LastKey == "" {
 		return true, nil
 	}
-	same := false
+	same, other := false, false
 	err := keys.Of(s.ctx, s.box, []uint64{done.LastUID}, s.recipe, func(_ *imapconn.Message, id *headerkey.Identity) error {
 		same = id != nil && done.LastKey != "" && id.Key == done.LastKey
+		other = id != nil && !same
 		return nil
 	})
-	if err != nil || same {
-		return same, err
+	if err != nil || same || !s.unstable && !other {
+		return err == nil, err
 	}
 	return false, s.replaced(f, "its messages have other UIDs than when the output file was begun; export with --restart")
 }
