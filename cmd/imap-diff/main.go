@@ -243,7 +243,11 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 		in.Close()
 		return nil, nil, err
 	}
-	return diff.NewArchive(reader, repeats), func() { reader.Close(); in.Close() }, nil
+	archive := diff.NewArchive(reader, repeats)
+	if !c.Bool("report") && !c.Bool("extra") {
+		archive.DoubtFailed()
+	}
+	return archive, func() { reader.Close(); in.Close() }, nil
 }
 
 // repeatsIn reads a file that holds several streams for the messages that stand

@@ -23,6 +23,8 @@ type Archive struct {
 	repeats *Repeats
 	damaged []stream.Failed // messages whose octets are not those of their records
 
+	wary bool // see DoubtFailed
+
 	// failed is what the stream says that it lacks, by folder and UID (0: the
 	// folder), as far as no later stream has it.
 	failed map[string]map[uint64]stream.Failed
@@ -33,6 +35,11 @@ type Archive struct {
 func NewArchive(in *stream.Reader, repeats *Repeats) *Archive {
 	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats, failed: map[string]map[uint64]stream.Failed{}}
 }
+
+// DoubtFailed makes Open give folders that have failed as a whole as unreadable: what
+// such a folder holds beside what the stream shows of it is not known, so that no
+// plan may count it as missing. A report tells of the failure itself.
+func (a *Archive) DoubtFailed() { a.wary = true }
 
 // Account returns whose messages the stream holds; nothing before it is opened.
 func (a *Archive) Account() account.Account {
@@ -79,6 +86,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 	for {
 		rec, err := in.Next()
 		if err == io.EOF {
+			a.doubt()
 			return nil
 		}
 		if err != nil {
@@ -137,6 +145,21 @@ func (a *Archive) lacks(r *stream.Failed) {
 		a.failed[r.Folder] = map[uint64]stream.Failed{}
 	}
 	a.failed[r.Folder][r.UID] = *r
+}
+
+// doubt marks the folders that have failed.
+func (a *Archive) doubt() {
+	for _, name := range slices.Sorted(maps.Keys(a.failed)) {
+		f, whole := a.failed[name][0]
+		if !a.wary || !whole || f.Reason == stream.ReasonNoFolder {
+			continue
+		}
+		if a.byName[name] == nil {
+			a.byName[name] = &Target{Name: name, match: &matcher{}}
+			a.targets = append(a.targets, a.byName[name])
+		}
+		a.byName[name].Unreadable = "it has failed in the destination stream: " + string(f.Reason) + " " + f.Text
+	}
 }
 
 // lacking returns the failed records that no later stream makes good, in order.
