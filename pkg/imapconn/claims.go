@@ -63,6 +63,10 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	if err != nil && !x.answered(err) {
 		return nil, nil, err
 	}
+	words := fmt.Sprintf("STATUS says that the folder holds %s, and EXISTS", safe.Count(told.Messages, "message"))
+	if err != nil {
+		words = "STATUS does not say how many messages the folder holds; EXISTS says"
+	}
 	if err := x.affirmed(ctx, told, err); err != nil {
 		return nil, nil, err
 	}
@@ -99,7 +103,7 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	}
 	v = &Claims{Doubled: seen.doubled}
 	if len(v.Doubled) > 0 || seen.zeros > 0 || max(status, int(exists)) > len(shown) {
-		v.Text = fmt.Sprintf("STATUS says that the folder holds %s, and EXISTS %d; FETCH and SEARCH show %d%s", safe.Count(told.Messages, "message"), exists, len(shown), seen)
+		v.Text = fmt.Sprintf("%s %d; FETCH and SEARCH show %d%s", words, exists, len(shown), seen)
 	}
 	return v, shown, nil
 }

@@ -20,6 +20,9 @@ type Extent struct {
 // Measured is the extent of a mailbox, or why it is not known.
 type Measured struct {
 	Extent
+	Messages uint32 // that were measured
+	Unsized  int    // those of them whose size the server does not tell
+
 	Err    error
 	Reason Reason // of Err: Refused, Unreadable, UIDValidityChanged or Contradiction
 }
@@ -29,27 +32,41 @@ type Measured struct {
 // mailbox for reading. The error is one that does not concern this mailbox alone.
 func (s *Session) Measure(ctx context.Context, box *Mailbox, told uint32) (Measured, error) {
 	var meter Meter
+	var measured Measured
 	var uids []uint64
 	var claims *Claims
+	items := Items{Size: true, InternalDate: true}
+	measure := func(m *Message) error {
+		if m.State != Have {
+			return nil
+		}
+		if m.Unknown.Has(UnknownSize) {
+			measured.Unsized++
+		}
+		measured.Messages++
+		meter.Add(m.UID, m.Size, m.InternalDate)
+		return nil
+	}
 	x, err := s.Examine(ctx, box.Wire)
 	if err == nil {
-		err = x.FetchAll(ctx, 1, 0, Items{Size: true, InternalDate: true}, 0, func(m *Message) error {
+		err = x.FetchAll(ctx, 1, 0, items, 0, func(m *Message) error {
 			uids = append(uids, m.UID)
-			if m.State == Have {
-				meter.Add(m.UID, m.Size, m.InternalDate)
-			}
-			return nil
+			return measure(m)
 		})
 	}
 	if err == nil {
 		slices.Sort(uids)
 		claims, err = x.Reconcile(ctx, told, uids, nil)
 	}
+	if err == nil && claims.Text == "" && len(claims.More) > 0 {
+		err = x.Fetch(ctx, claims.More, items, 0, measure)
+	}
 	switch {
 	case err == nil && claims.Text != "":
 		return Measured{Err: fmt.Errorf("folder %s: %s", quote(box.Name), claims.Text), Reason: Contradiction}, nil
 	case err == nil:
-		return Measured{Extent: meter.Extent}, nil
+		measured.Extent = meter.Extent
+		return measured, nil
 	case errors.Is(err, errReplaced):
 		return Measured{Err: err, Reason: UIDValidityChanged}, nil
 	case reasonOf(err) == Refused:

@@ -304,11 +304,17 @@ func (r *reading) measure() error {
 			r.fail(f.Name, stream.Reason(m.Reason), f.Failed)
 			continue
 		}
+		r.Progress.Add(int64(f.Messages), 0)
+		f.Messages = max(f.Messages, m.Messages) // STATUS may have been behind
+		f.Oldest, f.Newest = m.Oldest, m.Newest
+		if m.Unsized > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("folder %s: the server does not tell the size of some messages (%d), so that its size is unknown", f.Name, m.Unsized))
+			continue
+		}
 		if f.Octets < 0 {
 			f.Octets = m.Octets
 		}
-		f.Biggest, f.BiggestUID, f.Oldest, f.Newest = m.Biggest, m.BiggestUID, m.Oldest, m.Newest
-		r.Progress.Add(int64(f.Messages), 0)
+		f.Biggest, f.BiggestUID = m.Biggest, m.BiggestUID
 	}
 	return nil
 }
