@@ -349,6 +349,18 @@ func (x *deed) sentAs(e *entry) bool {
 	return x.octets != [16]byte{} && e.has(knownSHA) && e.sha == x.octets
 }
 
+// keepOvershown drops the deeds of folders that show more messages than they
+// count, and returns how many.
+func (d *deeds) keepOvershown(dest Destination) int {
+	byTarget := targetsByName(dest.Folders(), dest.Namespace().Delimiter)
+	before := len(d.all)
+	d.all = slices.DeleteFunc(d.all, func(x deed) bool {
+		t := byTarget[d.names[x.target.box]]
+		return t != nil && t.overshown
+	})
+	return before - len(d.all)
+}
+
 // readUntold reads the octets of those messages that a deed without a UID may be.
 func readUntold(match *matcher, all []deed) error {
 	if match.prover == nil {

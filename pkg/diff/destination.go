@@ -45,6 +45,7 @@ type Target struct {
 	Attributes  []string
 	Subscribed  bool
 	Unreadable  string // why it cannot be compared, or ""
+	overshown   bool   // it shows more messages than it counts
 
 	sources int  // source folders that land here and have not ended
 	shared  bool // messages of several source folders go here

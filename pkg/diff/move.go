@@ -33,6 +33,9 @@ func Move(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 	if err := d.confirm(dest); err != nil {
 		return nil, err
 	}
+	if n := d.keepOvershown(dest); n > 0 {
+		opt.Warn("%s %s: the destination shows more messages in their folders than it counts", text.Count(n, "message"), text.Either(n, "stays", "stay"))
+	}
 	d.sort(atSource)
 	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: d.recipe.String(), Labels: opt.Labels}
 	begin.SetAccount(dest.Account())

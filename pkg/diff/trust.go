@@ -45,7 +45,10 @@ func (a *Account) unsettled(t *Target, box *imapconn.Selected) error {
 // STATUS was asked, and reads what is missing.
 func (a *Account) confirm(t *Target, box *imapconn.Selected, read *uidChunks, take func(*imapconn.Message, *headerkey.Identity) error) error {
 	told := max(t.Messages, box.Messages)
-	if read.count >= int(told) {
+	switch {
+	case read.count > int(told) && !a.newest:
+		return a.overshown(t, box, read.count)
+	case read.count >= int(told):
 		return nil
 	}
 	claims, err := box.Reconcile(a.ctx, told, read.sorted(), nil)
@@ -64,6 +67,17 @@ func (a *Account) confirm(t *Target, box *imapconn.Selected, read *uidChunks, ta
 		return nil
 	}
 	return keys.Of(a.ctx, box, more, a.recipe, take)
+}
+
+// overshown notes a folder that shows more messages than it counts, on a new
+// connection too: it is compared, and no other account loses a message on its word.
+func (a *Account) overshown(t *Target, box *imapconn.Selected, read int) error {
+	again, now, err := box.Reopen(a.ctx)
+	if err != nil {
+		return err
+	}
+	t.overshown = read > int(max(now.Messages, again.Messages))
+	return nil
 }
 
 // uidChunks holds UIDs in any order, without a copy when it grows.
