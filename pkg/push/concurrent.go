@@ -39,6 +39,7 @@ type concurrent struct {
 	resumed bool          // resumePause is over
 	yields  bool          // the other one goes first
 	between time.Duration // the longest time between two batches of the other one
+	doubled int64         // messages of this run that are seen to be there twice, or may be
 }
 
 // recent is what a run has appended to a folder of late.
@@ -194,6 +195,17 @@ func (p *pusher) resume(t *target, rest []*message) ([]*message, error) {
 	return rest, err
 }
 
+// doubled counts what is there twice: others have put it there, and it is no
+// other message of the plan.
+func (t *target) doubled() (n int) {
+	for _, x := range t.twice {
+		if x.free() {
+			n++
+		}
+	}
+	return n
+}
+
 // appended looks at what came to the folder beside the batch that was just sent.
 func (p *pusher) appended(t *target) error {
 	p.begins, p.probes = false, false
@@ -204,9 +216,8 @@ func (p *pusher) appended(t *target) error {
 		return t.refuse(err)
 	}
 	t.recent.next()
-	if t.twice > 0 {
+	if t.doubled() > 0 {
 		p.warnOnce(fmt.Sprintf("another run carries out the same plan: messages are twice in %q; imap-diff --dups lists them", t.name))
-		t.twice = 0
 	}
 	p.yields = p.yields || t.later
 	t.later = false

@@ -154,6 +154,7 @@ func (p *pusher) copied(t *target, ms []*message, said *imapconn.Copied) (rest [
 		if t.refused != nil {
 			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error())
 		}
+		t.spare(ms)
 	} else if rest, err = p.acknowledged(t, ms, said); err != nil {
 		return slices.Concat(rest, unasked), err
 	} else if len(rest) > 0 { // COPYUID may name too few
@@ -202,6 +203,17 @@ func (p *pusher) acknowledged(t *target, ms []*message, said *imapconn.Copied) (
 		}
 	}
 	return rest, p.restoreFlags(t, sent)
+}
+
+// spare notes newcomers that are copies of messages, too.
+func (t *target) spare(ms []*message) {
+	for _, m := range ms {
+		for _, n := range t.newer[m.Key] {
+			if n.free() && n.size == m.Size && n.date == unix(m.InternalDate) {
+				t.twice = append(t.twice, n)
+			}
+		}
+	}
 }
 
 // claimCopies finds newcomers that are copies of messages: a copy has the key,

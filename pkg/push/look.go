@@ -91,11 +91,12 @@ func (d *desk) readRange(t *target, from, to uint64) error {
 			t.ours[id.Key]--
 			return nil
 		}
+		n := &newcomer{uid: m.UID, date: unix(m.InternalDate), size: m.Size}
 		if appended, first := t.recent.earlier(id.Key, m.UID); appended {
-			t.twice++
+			t.twice = append(t.twice, n)
 			t.later = t.later || first
 		}
-		t.newer[id.Key] = append(t.newer[id.Key], &newcomer{uid: m.UID, date: unix(m.InternalDate), size: m.Size})
+		t.newer[id.Key] = append(t.newer[id.Key], n)
 		return nil
 	})
 	t.uidNext = next

@@ -81,6 +81,8 @@ func (p *pusher) verdict() error {
 		return exit.Errorf(exit.Partial, "%s and %s were not carried over; the receipts name them", text.Count(s.Rejected+s.Failed+s.Skipped, "message"), text.Count(s.Folders, "folder"))
 	case s.Rekeyed > 0:
 		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the receipts name them", thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
+	case p.doubled > 0:
+		return exit.Errorf(exit.Partial, "%s may be twice at the destination", text.Count(p.doubled, "message")).WithHint("imap-diff --dups lists them")
 	}
 	return nil
 }

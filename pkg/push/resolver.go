@@ -189,11 +189,14 @@ func (t *target) rejected(key string) {
 // what was sent again is there twice then, and the user is told.
 func (p *pusher) suspect() {
 	for _, t := range p.desk.targets {
+		doubled := t.doubled()
+		p.doubled += int64(doubled)
 		if t.doubt == nil || t.doubt.blind || t.refused != nil {
 			continue
 		}
 		twice, late, err := p.desk.strangers(t)
 		if err == nil && twice > 0 {
+			p.doubled += int64(max(0, twice-doubled))
 			p.opt.Warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, or after it refused %[3]s; imap-diff --report lists %[3]s as extra", text.Count(twice, "message"), t.name, text.Either(twice, "it", "them"))
 		}
 		if err == nil && late > 0 {

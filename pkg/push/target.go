@@ -56,8 +56,8 @@ type target struct {
 	blind          bool      // of some of ours the server has told no UID since it was asked for news
 	newsAt         time.Time // when it was
 	recent         recent
-	twice          int  // messages that others have appended, too
-	later          bool // and before us
+	twice          []*newcomer // of the key of a message that this run has appended
+	later          bool        // and before us
 }
 
 // tied is how far the messages of one key have come of which some are there
