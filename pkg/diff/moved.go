@@ -5,6 +5,9 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // With Options.Account a message that its own folder lacks is present when
@@ -28,6 +31,24 @@ func (c *comparison) loadAll() error {
 		}
 	}
 	return nil
+}
+
+// unseen is the error, exit.Partial, where messages of the source may have been
+// moved to folders that cannot be compared.
+func (o *Options) unseen(dest Destination) error {
+	if !o.Account || o.FoldersOnly {
+		return nil
+	}
+	n := 0
+	for _, t := range dest.Folders() {
+		if t.Unreadable != "" {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return exit.Errorf(exit.Partial, "%s of the destination cannot be compared: messages that were moved there count as missing", text.Count(n, "folder"))
 }
 
 // elsewhere tells whether a folder other than t has a message of the key of e.

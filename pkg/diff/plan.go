@@ -35,6 +35,9 @@ func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*st
 	if err == nil && w.Failures() > 0 {
 		err = exit.Errorf(exit.Partial, "%s failed; the plan's failed records name %s", text.Count(w.Failures(), "message or folder"), text.Either(w.Failures(), "it", "them"))
 	}
+	if err == nil {
+		err = opt.unseen(dest)
+	}
 	return p.last, err
 }
 

@@ -162,6 +162,9 @@ func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destinatio
 	if err == nil && r.total.Failed > 0 {
 		err = exit.Errorf(exit.Partial, "%s could not be compared; the report names %s", text.Count(r.total.Failed, "message or folder"), text.Either(r.total.Failed, "it", "them"))
 	}
+	if err == nil {
+		err = opt.unseen(dest)
+	}
 	return &r.total, err
 }
 
