@@ -92,7 +92,7 @@ func commonFlags() []ucli.Flag {
 
 // action runs the command's own action, with the options of a preset set.
 func (st *state) action(c *ucli.Context) error {
-	st.talk.quiet = c.Bool("quiet")
+	st.talk.quiet.Store(c.Bool("quiet"))
 	st.reached = true
 	if err := usePreset(c); err != nil {
 		return err

@@ -59,7 +59,7 @@ func NewProgress(c *ucli.Context) (*Progress, error) {
 	switch mode {
 	case progressNDJSON, progressNone:
 	case progressAuto:
-		if talk.quiet || !isTerminal(os.Stderr) || isPipe(os.Stdout) {
+		if talk.quiet.Load() || !isTerminal(os.Stderr) || isPipe(os.Stdout) {
 			mode = progressNone
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
@@ -22,7 +23,7 @@ const messageCap = 4096
 // the terminal before it. Its methods may be called from any goroutine.
 type Talk struct {
 	name  string
-	quiet bool
+	quiet atomic.Bool // a signal may be answered before it is set
 
 	mu       sync.Mutex
 	w        io.Writer
@@ -41,7 +42,7 @@ func TalkOf(c *ucli.Context) *Talk {
 
 // Say prints what is good to know, unless --quiet was given.
 func (t *Talk) Say(format string, args ...any) {
-	if !t.quiet {
+	if !t.quiet.Load() {
 		t.line(fmt.Sprintf(format, args...))
 	}
 }
