@@ -65,15 +65,20 @@ func TestDamagedBodies(t *testing.T) {
 				folder, uid = "Work", map[byte]int{'l': 1, 'b': 2}[name[0]]
 			}
 			named := fmt.Sprintf(`"folder":%q,`, folder)
-			for _, script := range []string{
+			for i, script := range []string{
 				`imap-diff --report --equal --format ndjson bad good`, `imap-diff --report --exit-code --format ndjson bad hashes`, `imap-diff --report --format ndjson bad headers`,
 				`imap-diff --report --equal --format ndjson $DST bad`, `cat bad | imap-diff --report --format ndjson - good`,
 			} {
-				b.sh(script).wants(3).prints(fmt.Sprintf(`%s"uid":%d`, named, uid), `"reason":"damaged"`, `"failed":1`, `"type":"summary","folders_missing":0,"listed":5,`)
+				if long() || name == "small" || (i+len(name))%2 == 0 {
+					b.sh(script).wants(3).prints(fmt.Sprintf(`%s"uid":%d`, named, uid), `"reason":"damaged"`, `"failed":1`, `"type":"summary","folders_missing":0,"listed":5,`)
+				}
 			}
 			b.sh(`imap-diff --report --equal --format ndjson good bad`).wants(3).prints(`"reason":"damaged"`, fmt.Sprintf(`"target_uid":%d`, uid), `"missing":1`)
 			b.sh(`imap-diff --report --exit-code --key message-id bad good`).wants(3)
-			for _, script := range []string{`imap-fetch --source bad -o new`, `imap-fetch --hash --source bad -o new`, `imap-fetch --source bad --min-size 1 -o new`, `cat bad | imap-fetch --source - -o new`, `imap-fetch --source good --select headers -o new`} {
+			for i, script := range []string{`imap-fetch --source bad -o new`, `imap-fetch --hash --source bad -o new`, `imap-fetch --source bad --min-size 1 -o new`, `cat bad | imap-fetch --source - -o new`, `imap-fetch --source good --select headers -o new`} {
+				if !long() && name != "small" && (i+len(name))%2 > 0 {
+					continue
+				}
 				want := 3
 				if strings.Contains(script, "--select") {
 					script = strings.Replace(script, "--source good", "--source bad", 1)

@@ -19,7 +19,7 @@ import (
 // nothing was appended twice.
 func TestCase60ManyAccounts(t *testing.T) {
 	t.Parallel()
-	n := rounds(6, 200)
+	n := rounds(5, 200)
 	var users []string
 	for i := range n {
 		users = append(users, fmt.Sprintf("user%03d", i))

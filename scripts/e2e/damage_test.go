@@ -116,7 +116,7 @@ func TestCutStream(t *testing.T) {
 	w := newWreckage(t)
 	rnd := random(t)
 	for level := range w.plans {
-		for _, at := range cuts(rnd, w.plans[level], rounds(2, 40)) {
+		for _, at := range cuts(rnd, w.plans[level], rounds(1, 40)) {
 			t.Run(fmt.Sprintf("plan, %s, %d", level, at), func(t *testing.T) {
 				dst := w.fresh()
 				b := between(t, w.src, dst)
@@ -170,7 +170,7 @@ func TestFlippedBits(t *testing.T) {
 	w := newWreckage(t)
 	rnd := random(t)
 	for level := range w.plans {
-		for range rounds(6, 150) {
+		for range rounds(4, 150) {
 			bit := rnd.IntN(8 * len(w.plans[level]))
 			if rnd.IntN(2) == 0 {
 				bit = rnd.IntN(8 * min(20000, len(w.plans[level])))

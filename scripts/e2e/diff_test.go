@@ -87,7 +87,7 @@ func TestRandomMultisets(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	rnd := random(t)
-	for round := range rounds(7, 200) {
+	for round := range rounds(4, 200) {
 		var all, some []imaptest.Message
 		for range 2 + rnd.IntN(14) {
 			all = append(all, draw(rnd))

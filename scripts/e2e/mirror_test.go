@@ -31,7 +31,7 @@ func TestMirrorOfAnything(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	rnd := random(t)
 	folders := []string{"INBOX", "a", "b"}
-	for round := range rounds(3, 80) {
+	for round := range rounds(2, 80) {
 		src, dst := embedded(server, fmt.Sprint("src-", round)), embedded(server, fmt.Sprint("dst-", round))
 		source, target := server.Account(src.user), server.Account(dst.user)
 		arrive := func(a *imaptest.Account, n int) (uids map[string][]uint64) {
