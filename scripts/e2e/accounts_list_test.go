@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -38,11 +39,23 @@ func TestAccountsHostileNames(t *testing.T) {
 	codes := make([]int, len(hostileUsers))
 	state := b.path(`a state; touch HACKED; $(touch HACKED) "'{1}`)
 	b = b.with("STATE", state).with("PARALLEL_SSH", b.path("far")).with("FAR_LOG", b.path("far.log"))
-	b.sh(`chmod +x far; "$MIGRATE" --phase presync --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
+	first := b.sh(`chmod +x far; "$MIGRATE" --phase presync --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
 	for _, name := range hostileUsers {
 		same(t, old.Account(name).Entries(), now.Account(name).Entries())
 	}
-	b.sh(`"$MIGRATE" --phase verify --ssh one --ssh two --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
+	only := ""
+	if !long() { // no name leaves the script, here or at the other end of ssh
+		lines, _ := first.summary()
+		rnd := random(t)
+		rnd.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		codes = codes[:6]
+		for i := range codes {
+			id := fmt.Sprint("ID", i)
+			b = b.with(id, lines[i].id)
+			only += ` --only "$` + id + `"`
+		}
+	}
+	b.sh(`"$MIGRATE"` + only + ` --phase verify --ssh one --ssh two --state "$STATE" accounts.csv`).wantsAccounts(0).stands(codes...)
 	if log := string(b.read("far.log")); !strings.Contains(log, "one\n") || !strings.Contains(log, "two\n") {
 		t.Errorf("nothing went by ssh: %q", log)
 	}
