@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -158,17 +159,11 @@ func (q *question[T]) ask(c *conn, wires []string, replies []reply[T]) error {
 }
 
 func (q *question[T]) together(c *conn, wires []string, replies []reply[T]) (ok bool, err error) {
-	var all []byte
 	groups := make([][]*command, len(wires))
 	for i, wire := range wires {
 		groups[i] = q.commands(c, wire)
-		for _, k := range groups[i] {
-			k.text("\r\n")
-			c.traceCommand(k)
-			all = append(all, k.octet...)
-		}
 	}
-	if err := c.write(all); err != nil {
+	if err := c.send(slices.Concat(groups...)); err != nil {
 		return false, err
 	}
 	var came []reply[T]

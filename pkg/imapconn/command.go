@@ -120,6 +120,19 @@ func (c *conn) runAll(ks []*command, on, also func(*response) error) (response, 
 	return resp, err
 }
 
+// send writes commands without literals together.
+func (c *conn) send(ks []*command) error {
+	if err := c.usable(); err != nil {
+		return err
+	}
+	var all []byte
+	for _, k := range ks {
+		c.traceCommand(k.text("\r\n"))
+		all = append(all, k.octet...)
+	}
+	return c.write(all)
+}
+
 // untilAll reads the answers to commands that were sent together: see runAll.
 func (c *conn) untilAll(ks []*command, on, also func(*response) error) (response, error) {
 	resp, refusal := c.until(ks[0].tag, false, on)

@@ -58,8 +58,7 @@ func (v *sight) add(x *Status) {
 }
 
 // SelectEmpty is Select for a mailbox that is expected to be empty. If it claims to
-// be, what FETCH and SEARCH show of it counts. It takes one
-// round trip.
+// be, what FETCH and SEARCH show of it counts. It takes one round trip.
 func (s *Session) SelectEmpty(ctx context.Context, wire string) (*Selected, error) {
 	return s.openWith(ctx, "SELECT", wire, true)
 }

@@ -112,14 +112,7 @@ func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) er
 		return nil
 	}
 	s.selected = nil // another mailbox will be
-	replies, err := ask(ctx, s, left, question[opened]{
-		command: func(c *conn, wire string) *command {
-			c.entered = true
-			return c.command("EXAMINE").astring(wire)
-		},
-		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
-		others: others + len(wires) - len(left),
-	})
+	replies, err := ask(ctx, s, left, examination(others+len(wires)-len(left)))
 	s.selected = nil
 	if err != nil {
 		return err

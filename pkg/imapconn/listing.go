@@ -239,19 +239,13 @@ func (s *Session) listing(c *conn, q listQuestion, l *listing) error {
 // answers, as far as the connection lasts: lost is what ended it.
 func (s *Session) listings(c *conn, questions []listQuestion, l *listing) (answers []error, lost error) {
 	together := len(questions) > 1
+	var commands []*command
 	for _, q := range questions {
 		together = together && len(q.stops) == 0
+		commands = append(commands, q.command)
 	}
 	if together {
-		if err := c.usable(); err != nil {
-			return nil, err
-		}
-		var all []byte
-		for _, q := range questions {
-			c.traceCommand(q.text("\r\n"))
-			all = append(all, q.octet...)
-		}
-		if err := c.write(all); err != nil {
+		if err := c.send(commands); err != nil {
 			return nil, err
 		}
 	}

@@ -26,6 +26,19 @@ func (o *opened) take(c *conn, resp *response) {
 	}
 }
 
+// examination is a question that is asked by EXAMINE. others is how many other
+// mailboxes the server has just told of.
+func examination(others int) question[opened] {
+	return question[opened]{
+		command: func(c *conn, wire string) *command {
+			c.entered = true
+			return c.command("EXAMINE").astring(wire)
+		},
+		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
+		others: others,
+	}
+}
+
 // LookInto opens mailboxes by EXAMINE, many in one round trip, and completes what
 // STATUS has said of them: the larger number counts. One of which STATUS says that
 // it is empty is asked what it shows, too. No mailbox is selected then. It resumes.
@@ -52,21 +65,15 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 		return nil
 	}
 	s.selected = nil // another mailbox will be
-	replies, err := ask(ctx, s, wires, question[opened]{
-		command: func(c *conn, wire string) *command {
-			c.entered = true
-			return c.command("EXAMINE").astring(wire)
-		},
-		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
-		follow: func(c *conn, wire string) []*command {
-			if empty[wire] {
-				return c.lookCommands()
-			}
-			return nil
-		},
-		also:   func(c *conn, resp *response, o *opened) error { return o.shown.take(c, resp) },
-		others: asked - len(places),
-	})
+	q := examination(asked - len(places))
+	q.follow = func(c *conn, wire string) []*command {
+		if empty[wire] {
+			return c.lookCommands()
+		}
+		return nil
+	}
+	q.also = func(c *conn, resp *response, o *opened) error { return o.shown.take(c, resp) }
+	replies, err := ask(ctx, s, wires, q)
 	s.selected = nil
 	if err != nil {
 		return err

@@ -171,9 +171,9 @@ func (s *Session) byRelativeName(listed []Mailbox) map[string][]*Mailbox {
 func (s *Session) related(byName map[string][]*Mailbox, wire string) (boxes []*Mailbox, prefix bool) {
 	prefix = true
 	for name := mailboxName(wire); ; {
-		isOther := func(b *Mailbox) bool { return b.Wire != wire }
-		if boxes := byName[foldName(name)]; slices.ContainsFunc(boxes, isOther) {
-			return slices.DeleteFunc(slices.Clone(boxes), func(b *Mailbox) bool { return !isOther(b) }), prefix
+		boxes = slices.DeleteFunc(slices.Clone(byName[foldName(name)]), func(b *Mailbox) bool { return b.Wire == wire })
+		if len(boxes) > 0 {
+			return boxes, prefix
 		}
 		level, below, found := strings.Cut(name, s.spaces.personal.Delimiter)
 		if level == "" || !found {
