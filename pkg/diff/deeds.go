@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"io"
-	"math"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
@@ -235,149 +234,24 @@ func (e *evidence) keyText() string {
 // keepDoubted drops the deeds of folders about which the source contradicts
 // itself: a UID may be of another message there. It returns how many.
 func (d *deeds) keepDoubted() int {
-	before := len(d.all)
-	d.all = slices.DeleteFunc(d.all, func(x deed) bool { return d.doubted[d.names[x.source.box]] })
-	return before - len(d.all)
-}
-
-// confirm drops the deeds that the destination does not show any more: with
-// the UID that it told, or where it told none, by the octets that were sent. The
-// key alone proves nothing. One message of the destination stands for one of the
-// source.
-func (d *deeds) confirm(dest Destination) error {
-	byTarget := targetsByName(dest.Folders(), dest.Namespace().Delimiter)
-	slices.SortFunc(d.all, func(a, b deed) int {
-		// Of those that a UID is known of first: what is left is for the others.
-		return cmp.Or(cmp.Compare(a.target.box, b.target.box), -cmp.Compare(a.target.uid, b.target.uid), a.source.compare(b.source))
-	})
-	var kept []deed
-	for rest := d.all; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].target.box == rest[0].target.box {
-			n++
-		}
-		there, unsure, err := confirmFolder(dest, byTarget[d.names[rest[0].target.box]], rest[:n])
-		if err != nil {
-			return err
-		}
-		kept, d.unsure = append(kept, there...), append(d.unsure, unsure...)
-		rest = rest[n:]
-	}
-	d.all = kept
-	return nil
-}
-
-// confirmFolder returns those that one folder shows, with their UIDs, and those of
-// which the server told no UID and that may be a message of other octets.
-func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []deed, err error) {
-	if t == nil {
-		return nil, nil, nil
-	}
-	var match *matcher
-	if t.Unreadable == "" {
-		if match, err = loadAll(dest, t); err != nil {
-			return nil, nil, err
-		}
-	}
-	if match == nil {
-		return nil, slices.DeleteFunc(slices.Clone(all), func(x deed) bool { return x.target.uid != 0 }), nil
-	}
-	if err := readUntold(match, all); err != nil {
-		return nil, nil, err
-	}
-	taken := map[uint64]position{} // by UID there: whose copy it is
-	alike := map[deed]int{}        // untold messages of the same octets
-	for _, x := range all {
-		if x.target.uid == 0 {
-			alike[x.sentOctets()]++
-		}
-	}
-	several := map[deed]bool{} // more messages have these octets than were sent
-	for _, x := range all {
-		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
-			continue
-		}
-		told, found := x.target.uid != 0, false
-		group := match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
-		free := group[:0:0]
-		for _, e := range group {
-			if _, known := taken[e.uid()]; !known {
-				free = append(free, e)
-			}
-		}
-		for _, e := range group {
-			whose, known := taken[e.uid()]
-			if told && e.uid() != x.target.uid || known && !(told && whose == x.source) || !told && !x.sentAs(e) {
-				continue
-			}
-			if !told {
-				sent := x.sentOctets()
-				if n, known := alike[sent]; known {
-					delete(alike, sent)
-					several[sent] = count(free, x.sentAs) > n
-				}
-				x.target.uid, x.target.validity, x.guessed = e.uid(), t.UIDValidity, several[sent]
-			}
-			taken[e.uid()] = x.source
-			there, found = append(there, x), true
-			break
-		}
-		if !told && !found && len(free) > 0 {
-			unsure = append(unsure, x)
-		}
-	}
-	return there, unsure, nil
-}
-
-// sentOctets has what tells apart messages of which the server told no UID.
-func (x *deed) sentOctets() deed {
-	return deed{target: position{box: x.target.box}, sent: x.sent, sentRung: x.sentRung, octets: x.octets}
-}
-
-func count(entries []*entry, fits func(*entry) bool) (n int) {
-	for _, e := range entries {
-		if fits(e) {
-			n++
-		}
-	}
-	return n
-}
-
-// sentAs reports whether the octets of a message are known to be those that were
-// sent.
-func (x *deed) sentAs(e *entry) bool {
-	return x.octets != [16]byte{} && e.has(knownSHA) && e.sha == x.octets
+	return d.drop(func(x deed) bool { return d.doubted[d.names[x.source.box]] })
 }
 
 // keepOvershown drops the deeds of folders that show more messages than they
 // count, and returns how many.
 func (d *deeds) keepOvershown(dest Destination) int {
 	byTarget := targetsByName(dest.Folders(), dest.Namespace().Delimiter)
-	before := len(d.all)
-	d.all = slices.DeleteFunc(d.all, func(x deed) bool {
+	return d.drop(func(x deed) bool {
 		t := byTarget[d.names[x.target.box]]
 		return t != nil && t.overshown
 	})
-	return before - len(d.all)
 }
 
-// readUntold reads the octets of those messages that a deed without a UID may be.
-func readUntold(match *matcher, all []deed) error {
-	if match.prover == nil {
-		return nil
-	}
-	var need []*entry
-	for i := range all {
-		if x := &all[i]; x.target.uid == 0 && x.octets != [16]byte{} {
-			need = match.index.group(need, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
-		}
-	}
-	for chunk := range slices.Chunk(need, readTogether) {
-		if err := match.prover.digest(chunk); err != nil {
-			return err
-		}
-	}
-	return nil
+// drop drops some deeds, and returns how many.
+func (d *deeds) drop(some func(deed) bool) int {
+	before := len(d.all)
+	d.all = slices.DeleteFunc(d.all, some)
+	return before - len(d.all)
 }
 
 // loadAll reads the index of a folder; nil where it cannot be read.

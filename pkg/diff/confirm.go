@@ -1,0 +1,167 @@
+package diff
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// confirm drops the deeds that the destination does not show any more: with
+// the UID that it told, or where it told none, by the octets that were sent. The
+// key alone proves nothing. One message of the destination stands for one of the
+// source.
+func (d *deeds) confirm(dest Destination) error {
+	byTarget := targetsByName(dest.Folders(), dest.Namespace().Delimiter)
+	slices.SortFunc(d.all, func(a, b deed) int {
+		// Of those that a UID is known of first: what is left is for the others.
+		return cmp.Or(cmp.Compare(a.target.box, b.target.box), -cmp.Compare(a.target.uid, b.target.uid), a.source.compare(b.source))
+	})
+	var kept []deed
+	for rest := d.all; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].target.box == rest[0].target.box {
+			n++
+		}
+		there, unsure, err := confirmFolder(dest, byTarget[d.names[rest[0].target.box]], rest[:n])
+		if err != nil {
+			return err
+		}
+		kept, d.unsure = append(kept, there...), append(d.unsure, unsure...)
+		rest = rest[n:]
+	}
+	d.all = kept
+	return nil
+}
+
+// confirmFolder returns those that one folder shows, with their UIDs, and those of
+// which the server told no UID and that may be a message of other octets.
+func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []deed, err error) {
+	if t == nil {
+		return nil, nil, nil
+	}
+	var match *matcher
+	if t.Unreadable == "" {
+		if match, err = loadAll(dest, t); err != nil {
+			return nil, nil, err
+		}
+	}
+	if match == nil {
+		return nil, slices.DeleteFunc(slices.Clone(all), func(x deed) bool { return x.target.uid != 0 }), nil
+	}
+	if err := readUntold(match, all); err != nil {
+		return nil, nil, err
+	}
+	c := newConfirmation(t, match, all)
+	for _, x := range all {
+		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
+			continue
+		}
+		told := x.target.uid != 0
+		switch found, free := c.find(&x); {
+		case found:
+			there = append(there, x)
+		case !told && free:
+			unsure = append(unsure, x)
+		}
+	}
+	return there, unsure, nil
+}
+
+// confirmation pairs deeds with the messages that one folder shows.
+type confirmation struct {
+	target  *Target
+	match   *matcher
+	taken   map[uint64]position // by UID there: whose copy it is
+	alike   map[deed]int        // untold messages of the same octets, until one of them was looked for
+	several map[deed]bool       // more messages have these octets than were sent
+}
+
+func newConfirmation(t *Target, match *matcher, all []deed) *confirmation {
+	c := &confirmation{t, match, map[uint64]position{}, map[deed]int{}, map[deed]bool{}}
+	for _, x := range all {
+		if x.target.uid == 0 {
+			c.alike[x.sentOctets()]++
+		}
+	}
+	return c
+}
+
+// find takes the message that a deed is, and gives the deed its UID. free reports
+// whether a message of its key was left for it.
+func (c *confirmation) find(x *deed) (found, free bool) {
+	group := c.match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
+	left := slices.DeleteFunc(slices.Clone(group), func(e *entry) bool {
+		_, taken := c.taken[e.uid()]
+		return taken
+	})
+	for _, e := range group {
+		if !c.fits(x, e) {
+			continue
+		}
+		if x.target.uid == 0 {
+			x.target.uid, x.target.validity, x.guessed = e.uid(), c.target.UIDValidity, c.guesses(x, left)
+		}
+		c.taken[e.uid()] = x.source
+		return true, true
+	}
+	return false, len(left) > 0
+}
+
+// fits reports whether a message may be the one of a deed.
+func (c *confirmation) fits(x *deed, e *entry) bool {
+	whose, taken := c.taken[e.uid()]
+	if x.target.uid == 0 {
+		return !taken && x.sentAs(e)
+	}
+	return e.uid() == x.target.uid && (!taken || whose == x.source)
+}
+
+// guesses reports whether more of the messages that are left have the octets of a
+// deed than were sent.
+func (c *confirmation) guesses(x *deed, left []*entry) bool {
+	sent := x.sentOctets()
+	if n, first := c.alike[sent]; first {
+		delete(c.alike, sent)
+		c.several[sent] = count(left, x.sentAs) > n
+	}
+	return c.several[sent]
+}
+
+// sentOctets has what tells apart messages of which the server told no UID.
+func (x *deed) sentOctets() deed {
+	return deed{target: position{box: x.target.box}, sent: x.sent, sentRung: x.sentRung, octets: x.octets}
+}
+
+func count(entries []*entry, fits func(*entry) bool) (n int) {
+	for _, e := range entries {
+		if fits(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// sentAs reports whether the octets of a message are known to be those that were
+// sent.
+func (x *deed) sentAs(e *entry) bool {
+	return x.octets != [16]byte{} && e.has(knownSHA) && e.sha == x.octets
+}
+
+// readUntold reads the octets of those messages that a deed without a UID may be.
+func readUntold(match *matcher, all []deed) error {
+	if match.prover == nil {
+		return nil
+	}
+	var need []*entry
+	for i := range all {
+		if x := &all[i]; x.target.uid == 0 && x.octets != [16]byte{} {
+			need = match.index.group(need, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
+		}
+	}
+	for chunk := range slices.Chunk(need, readTogether) {
+		if err := match.prover.digest(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
