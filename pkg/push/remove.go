@@ -83,11 +83,11 @@ func (p *pusher) destroy() error {
 	return p.remove()
 }
 
-// allUntold reports whether nothing has failed but messages of which imap-diff could
-// not tell which they are. These stay where they are.
+// allUntold reports whether nothing is wrong but that messages have failed of which
+// imap-diff could not tell which they are. These stay where they are.
 func (p *pusher) allUntold() bool {
 	s := &p.receipts.sums
-	return exit.CodeOf(p.verdict()) == exit.Partial && s.Failed == p.untold && s.Rejected+s.Skipped+s.Folders+s.Rekeyed == 0
+	return p.untold > 0 && p.doubled == 0 && exit.CodeOf(p.verdict()) == exit.Partial && s.Failed == p.untold && s.Rejected+s.Skipped+s.Folders+s.Rekeyed == 0
 }
 
 // hold answers for all that is to be removed: it stays.
