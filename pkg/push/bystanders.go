@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Some servers make EXPUNGE of UID EXPUNGE: what others have marked goes too. So the
@@ -22,7 +23,7 @@ type bystanders struct {
 	gone   int    // by EXPUNGE, until then
 }
 
-// count notes what a folder holds before messages of it are deleted.
+// countBystanders notes what a folder holds before messages of it are deleted.
 func (p *pusher) countBystanders(box *imapconn.Selected, g *group) (err error) {
 	b := &p.bystanders
 	if b.target != g.target {
@@ -70,7 +71,7 @@ func (p *pusher) tellRemovedToo(g *group, more []uint64) error {
 		return nil
 	}
 	p.overreached = true
-	p.warnOnce(fmt.Sprintf("%s: %d messages have gone beside those that were to be deleted, the first is UID %d: the server removes more than it was asked to, or somebody else has deleted them", folder.Quote(g.target), len(more), more[0]))
+	p.warnOnce(fmt.Sprintf("%s: %s %s gone beside what was to be deleted, the first is UID %d: the server removes more than it was asked to, or somebody else has deleted %s", folder.Quote(g.target), text.Count(len(more), "message"), text.Either(len(more), "has", "have"), more[0], text.Either(len(more), "it", "them")))
 	for _, uid := range more {
 		p.kept++
 		x := Receipt{Result: receipt.Failed, Target: g.target, TargetUIDValidity: jsonnum.Uint64(g.validity), TargetUID: jsonnum.Uint64(uid), Reason: "removed-too", Text: "it has gone with the messages that were deleted: the server removes more than it was asked to, or somebody else has deleted it"}
