@@ -1,5 +1,6 @@
 # Reads the CSV file of migrate-accounts, which calls it with LC_ALL=C and sets
-# columns and secrets: the connection options that may stand in it.
+# columns and secrets, the connection options that may stand in it, and allowed,
+# which is not "" if those may be commands.
 #
 # Prints a line for each account, with tabs between: a number, the id as a file
 # name, then options of the commands, as in old--host=mail.example. No value
@@ -64,6 +65,7 @@ function options(side,    i, text, words, given) {
 		if (text == "") continue
 		if (name[i] ~ /-file$|^tls-cert$|^tls-key$|^account$/ && text ~ /^~\//) text = ENVIRON["HOME"] substr(text, 2)
 		if (name[i] in secret) given++
+		if (name[i] ~ /-command$/ && allowed == "") fail(side "-" name[i] " is a command that a shell would run; --allow-commands allows that")
 		words = words "\t" side "--" name[i] "=" text
 	}
 	if (value(side "-account") == "") {

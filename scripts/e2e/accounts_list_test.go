@@ -145,7 +145,7 @@ func TestAccountsBadLists(t *testing.T) {
 		head + "a,x\x00y,p,b,y,q\n":                                                  "is no UTF-8 text",
 		head + "a,j\xf6rg,p,b,y,q\n":                                                 "is no UTF-8 text",
 		head + "a,x,p,b," + strings.Repeat("y", 201) + ",q\n":                        "longer than 200 octets",
-		strings.TrimSuffix(head, "\n") + ",new-token-command\na,x,p,b,y,q,hunter2\n": "more than one place for a password: new",
+		strings.TrimSuffix(head, "\n") + ",new-token-command\na,x,p,b,y,,hunter2\n":  "line 2: new-token-command is a command that a shell would run; --allow-commands",
 	} {
 		b.write("bad.csv", []byte(text))
 		o := b.sh(`"$MIGRATE" bad.csv`).wants(64).says(said)
@@ -154,6 +154,8 @@ func TestAccountsBadLists(t *testing.T) {
 			t.Errorf("%q: something was done: %q", text, o.stdout)
 		}
 	}
+	b.write("bad.csv", []byte(strings.TrimSuffix(head, "\n")+",new-token-command\na,x,p,b,y,q,hunter2\n"))
+	b.sh(`"$MIGRATE" --allow-commands bad.csv`).wants(64).says("more than one place for a password: new").silent(b, "hunter2")
 	b.write("empty.csv", []byte(head))
 	b.write("good.csv", []byte(head+"a,x,p,b,y,q\n"))
 	for script, code := range map[string]int{
@@ -165,4 +167,23 @@ func TestAccountsBadLists(t *testing.T) {
 		b.sh(`"$MIGRATE" ` + script).wants(code)
 	}
 	b.sh(`"$MIGRATE" --help`).wants(0)
+}
+
+// TestAccountsTrust: who may write a list decides what is run. A list or a state
+// folder that others may write is refused, and no cell is an option.
+func TestAccountsTrust(t *testing.T) {
+	t.Parallel()
+	b := many(t, &list{rows: [][]string{{"old-account", "old-user", "new-account", "new-user"}, {"-ew ./kept", "ann", "-ew ./kept", "bob"}}})
+	b.write("kept", []byte("kept\n"))
+	b.sh(`"$MIGRATE" --provider-limit nowhere.invalid=1 --state b.state accounts.csv`).wants(64).says("no account is at nowhere.invalid")
+	if kept := string(b.read("kept")); kept != "kept\n" {
+		t.Errorf("a cell has written %q", kept)
+	}
+	for _, change := range []string{"chmod g+w accounts.csv", "chmod o+w accounts.csv", "mkdir -m 777 accounts.state", "chown 65534 accounts.csv"} {
+		if strings.HasPrefix(change, "chown") && os.Geteuid() != 0 {
+			continue
+		}
+		b.sh(change + `; "$MIGRATE" accounts.csv`).wants(64).says("others may write to /")
+		b.sh(`chmod go-w accounts.csv; rm -rf accounts.state`)
+	}
 }
