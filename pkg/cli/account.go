@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
@@ -25,6 +26,7 @@ const accountCap = 64 << 10
 // that begin with # are skipped. There is no quoting.
 type accountFile struct {
 	path  string
+	info  fs.FileInfo
 	lines []accountLine
 }
 
@@ -58,7 +60,7 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 		return nil, st.fileErr
 	}
 	file, given := st.file, st.given
-	warnWritable(TalkOf(c), file.path)
+	file.warnWritable(TalkOf(c))
 	onCommandLine := func(name string) bool { return given[name] }
 	strong := map[string]bool{}
 	for _, f := range ConnectionFlags() {
@@ -78,6 +80,9 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 	for _, line := range file.lines {
 		if strong[line.name] {
 			continue
+		}
+		if strings.HasSuffix(line.name, "-command") && othersMayWrite(file.info) {
+			return nil, file.errorf(line.number, "the command is not run: others may write to the file").WithHint("chown it, chmod go-w %s, and look at what is in it", file.path)
 		}
 		if err := c.Set(line.name, line.value); err != nil {
 			return nil, file.errorf(line.number, "%s cannot take the value %q", line.name, line.value)
@@ -108,7 +113,11 @@ func readAccount(name string) (*accountFile, error) {
 	if err != nil {
 		return nil, noAccount(name, path, err)
 	}
-	file := &accountFile{path: path}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, noAccount(name, path, err)
+	}
+	file := &accountFile{path: path, info: info}
 	switch {
 	case len(text) > accountCap:
 		return nil, exit.Errorf(exit.Usage, "the account file %s is larger than %d octets", path, accountCap)
@@ -144,11 +153,18 @@ func noAccount(name, path string, err error) error {
 	return failure
 }
 
-// warnWritable: who can write to the file can have commands run.
-func warnWritable(talk *Talk, path string) {
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o022 != 0 {
-		talk.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", path, info.Mode().Perm(), path)
+// warnWritable: who can write to the file decides where mail and password go.
+func (a *accountFile) warnWritable(talk *Talk) {
+	if othersMayWrite(a.info) {
+		talk.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", a.path, a.info.Mode().Perm(), a.path)
 	}
+}
+
+// othersMayWrite reports whether a file can be changed by somebody other than
+// the user and root.
+func othersMayWrite(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return info.Mode().IsRegular() && (info.Mode().Perm()&0o022 != 0 || ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid())
 }
 
 func (a *accountFile) parse(text string) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -216,17 +217,35 @@ func TestAccountTakesAllOptions(t *testing.T) {
 	}
 }
 
+// TestAccountOthersMayWrite: a file that others may write to is warned of, and its
+// commands are not run.
 func TestAccountOthersMayWrite(t *testing.T) {
-	dir := accounts(t, map[string]string{"work": "host old.example\nuser joe\npassword-command echo x\n"})
-	path := filepath.Join(dir, "work")
-	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o644: false, 0o664: true, 0o646: true} {
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
+	dir := accounts(t, map[string]string{"work": "host old.example\nuser joe\npassword-command touch ran; echo x\n", "plain": "host old.example\nuser joe\npassword-file work\n"})
+	t.Chdir(dir)
+	for _, test := range []struct {
+		mode  os.FileMode
+		owner int
+		open  bool
+	}{{0o600, os.Geteuid(), false}, {0o644, os.Geteuid(), false}, {0o664, os.Geteuid(), true}, {0o646, os.Geteuid(), true}, {0o600, 65534, true}} {
+		for file, code := range map[string]int{"./work": 64, "./plain": 0} {
+			if os.Geteuid() != 0 && test.owner != os.Geteuid() {
+				continue
+			}
+			if err := errors.Join(os.Chown(file, test.owner, -1), os.Chmod(file, test.mode)); err != nil {
+				t.Fatal(err)
+			}
+			if !test.open {
+				code = 0
+			}
+			got := finish(t, command(t, "--do", "connect", "--account", file))
+			if got.code != code || strings.Contains(got.stderr, "others may write to the") != test.open {
+				t.Errorf("%+v %s: code %d, stderr %q", test, file, got.code, got.stderr)
+			}
 		}
-		got := finish(t, command(t, "--do", "connect", "--account", path))
-		if got.code != 0 || strings.Contains(got.stderr, "others may write to the account file") != warned {
-			t.Errorf("%o: code %d, stderr %q", mode, got.code, got.stderr)
-		}
+	}
+	got := finish(t, command(t, "--do", "connect", "--account", "./work", "--password-file", "work"))
+	if got.code != 0 {
+		t.Errorf("another place for the password: code %d, stderr %q", got.code, got.stderr)
 	}
 }
 
