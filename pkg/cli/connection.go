@@ -151,6 +151,9 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 	if err != nil {
 		return err
 	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		f.Chmod(0o600) // it may have been there, with another mode
+	}
 	opt.Trace = &traceFile{WriteCloser: f, warn: TalkOf(c).Warn}
 	return nil
 }

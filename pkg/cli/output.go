@@ -30,7 +30,7 @@ type OutputOptions struct {
 //
 // A FILE that is new or regular is written as FILE.partial with mode 0600,
 // and takes its name when Commit has synced it; a symlink is followed first
-// and stays. Anything else (a device, a FIFO, /dev/fd/N) and stdout are
+// and stays, unless it is foreign. Anything else (a device, a FIFO, /dev/fd/N) and stdout are
 // written straight through. No file is made before the first Write.
 //
 // On a terminal, characters that act on it are written as \\uXXXX.
@@ -77,7 +77,7 @@ func (o *Output) prepare() error {
 	if o.target == "" || o.target == "-" {
 		o.name, o.target = "stdout", "/dev/stdout"
 	}
-	target, err := follow(o.target)
+	target, err := followOutput(o.target)
 	if err != nil {
 		return o.cannotCreate(err)
 	}
@@ -114,7 +114,7 @@ func (o *Output) useDescriptor(n int) error {
 }
 
 // follow resolves the symlinks that path itself is, also to what does not
-// exist yet, and stops at a descriptor of ours: /proc shows these as
+// exist yet, unless they are foreign. It stops at a descriptor of ours: /proc shows these as
 // symlinks, but what they point to must not be opened once more.
 func follow(path string) (string, error) {
 	for range 40 {
@@ -124,6 +124,9 @@ func follow(path string) (string, error) {
 		info, err := os.Lstat(path)
 		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 			return path, nil
+		}
+		if err := foreign(path, info); err != nil {
+			return "", err
 		}
 		link, err := os.Readlink(path)
 		if err != nil {
@@ -218,7 +221,7 @@ func (o *Output) open() error {
 	case o.whole:
 		f, err = openPartial(o.partial(), true)
 	case o.file == nil:
-		f, err = openWaiting(o.ctx, o.target, os.O_WRONLY)
+		f, err = openWaiting(o.ctx, o.target, os.O_WRONLY|syscall.O_NOFOLLOW)
 	}
 	if err != nil {
 		if cause := context.Cause(o.ctx); cause != nil && errors.Is(err, cause) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -123,13 +124,11 @@ func kindOf(b *stream.Begin) string {
 	return map[stream.Content]string{stream.Headers: "headers", stream.Hashes: "hashes", stream.Full: "messages with bodies"}[b.Content]
 }
 
-// OpenAppend opens a file that the option of that name appends lines to. What
-// holds a stream is refused: it would be damaged. Errors: exit.CantCreate.
+// OpenAppend opens a file that the option of that name appends lines to. A new
+// one is readable by its owner alone. What holds a stream is refused: it would be
+// damaged. Errors: exit.CantCreate.
 func OpenAppend(option, path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if errors.Is(err, os.ErrPermission) {
-		f, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
-	}
+	f, err := openAppend(path)
 	if err != nil {
 		return nil, exit.Errorf(exit.CantCreate, "cannot write to --%s %s: %w", option, Safe(path), bare(err))
 	}
@@ -151,6 +150,33 @@ func OpenAppend(option, path string) (*os.File, error) {
 	}
 	f.Close()
 	return nil, exit.Errorf(exit.CantCreate, "--%s %s holds a stream, and lines appended to it would damage it", option, Safe(path)).WithHint("name another file")
+}
+
+func openAppend(path string) (*os.File, error) {
+	target, err := followOutput(path)
+	if err != nil {
+		return nil, err
+	}
+	flag := os.O_CREATE | os.O_APPEND
+	if _, ok := descriptorNumber(target); !ok {
+		flag |= syscall.O_NOFOLLOW
+	}
+	f, err := os.OpenFile(target, flag|os.O_RDWR, 0o600)
+	if errors.Is(err, os.ErrPermission) {
+		f, err = os.OpenFile(target, flag|os.O_WRONLY, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = foreign(target, info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 var reportLine = regexp.MustCompile(`^(source +\S|\{"type":"(comparison|place|difference)"|\S.* -> \S|  copy )`)
