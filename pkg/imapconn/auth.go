@@ -2,7 +2,6 @@ package imapconn
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -182,13 +181,13 @@ func (l *login) failure(err error) error {
 
 // refused is the error of a server's NO or BAD.
 func (l *login) refused(no *imap.Error) error {
-	said := &refusal{&imap.Error{Type: no.Type, Code: no.Code, Text: l.hide(no.Text)}}
+	said := &refusal{no}
 	if isTemporary(no) || hasCode(no, "LIMIT") {
 		return exit.Errorf(exit.Temporary, "login of %s: %w", l.o.who(), said)
 	}
 	reason := ""
 	if r, ok := l.client.(reporter); ok && r.reason() != "" {
-		reason = ", and before: " + printable(serverText(l.hide(r.reason())))
+		reason = ", and before: " + printable(serverText(l.c.secrets.hide(r.reason())))
 	}
 	err := exit.Errorf(exit.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said, reason, l.offered)
 	return err.WithHint("%s", l.advice())
@@ -209,19 +208,4 @@ func (l *login) advice() string {
 		return "--tls-cert and --tls-key present a certificate"
 	}
 	return ""
-}
-
-// hide takes out of a server's words what must not be printed.
-func (l *login) hide(text string) string {
-	const tooShort = 4 // to be told from the words around it
-	for _, form := range []string{l.secret, base64.StdEncoding.EncodeToString([]byte(l.secret)), l.plainResponse()} {
-		if len(form) >= tooShort {
-			text = strings.ReplaceAll(text, form, "<redacted>")
-		}
-	}
-	return text
-}
-
-func (l *login) plainResponse() string {
-	return base64.StdEncoding.EncodeToString([]byte(l.o.authzid() + "\x00" + l.o.authcid() + "\x00" + l.secret))
 }

@@ -20,10 +20,11 @@ type conn struct {
 	stall *stallConn
 	nc    net.Conn // stall, or TLS upon it
 	*reader
-	bw     *bufio.Writer
-	packed *bufio.Reader     // below the inflater, nil without COMPRESS
-	known  map[string]string // flags, see flag
-	warn   func(string)
+	bw      *bufio.Writer
+	packed  *bufio.Reader     // below the inflater, nil without COMPRESS
+	known   map[string]string // flags, see flag
+	warn    func(string)
+	secrets *secrets
 
 	state           *tls.ConnectionState // nil in the clear
 	certWanted      bool                 // the server asked for a certificate that we do not have
@@ -63,14 +64,15 @@ type about struct {
 func newConn(nc net.Conn, o *Options) *conn {
 	stall := newStallConn(nc, o.timeout())
 	c := &conn{host: o.Host, stall: stall, warn: o.warn}
-	c.layer(stall, newTracer(o.Trace))
+	c.secrets = o.secrets
+	c.layer(stall, newTracer(o.Trace, o.secrets))
 	return c
 }
 
 // layer puts the reader and the writer onto nc.
 func (c *conn) layer(nc net.Conn, trace *tracer) {
 	c.nc = nc
-	c.reader = newReader(nc, trace)
+	c.reader = newReader(nc, trace, c.secrets)
 	c.arriving = c.stall.arriving
 	c.bw = bufio.NewWriterSize(nc, 64<<10)
 }
@@ -112,7 +114,7 @@ func (c *conn) broken(what string) error {
 	if c.last != nil {
 		what += c.last.answered()
 	}
-	err := exit.Wrap(exit.Protocol, &lineError{c.host, &limitError{what}, c.bye})
+	err := exit.Wrap(exit.Protocol, &lineError{c.host, &limitError{c.secrets.hide(what)}, c.bye})
 	c.close(err)
 	return err
 }
@@ -149,11 +151,11 @@ func (c *conn) stray(resp *response) error {
 	c.strays++
 	switch {
 	case c.step == Encrypting: // nothing is believed before TLS
-		return &limitError{"an answer to a command that was never sent: " + quote(resp.tag)}
+		return &limitError{"an answer to a command that was never sent: " + quote(c.secrets.hide(resp.tag))}
 	case c.lits > 0:
-		return &limitError{"a line that is no response, behind a literal: " + quote(cutText(c.text))}
+		return &limitError{"a line that is no response, behind a literal: " + quote(c.cut(c.text))}
 	case c.strays > maxStrays:
-		return &limitError{"lines that are no responses: " + quote(cutText(c.text))}
+		return &limitError{"lines that are no responses: " + quote(c.cut(c.text))}
 	}
 	if c.strayed != nil {
 		c.strayed()

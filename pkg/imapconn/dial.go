@@ -87,12 +87,12 @@ func (c *conn) greeting(o *Options) error {
 // strangeGreeting is the error of a greeting that is none of IMAP's. A refusal
 // that passes is one, whatever protocol it is written in.
 func (c *conn) strangeGreeting(resp *response) error {
-	line := serverText(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)])))
+	line := serverText(c.secrets.hide(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)]))))
 	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCode(resp.status.code), Text: line}
 	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
 		return exit.Wrap(exit.Temporary, &awayError{c.host, line})
 	}
-	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(cutText(c.text)))
+	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(c.cut(c.text)))
 	for _, s := range services {
 		if s.greets.MatchString(line) {
 			err.Err = fmt.Errorf("%w: that is %s", err.Err, s.name)

@@ -156,7 +156,7 @@ func (c *conn) fetchResponse(m *fetched, w *wanted) error {
 		}
 		return nil
 	case err == errMalformed:
-		return &limitError{"something behind a literal that does not belong there: " + quote(cutText(c.text))}
+		return &limitError{"something behind a literal that does not belong there: " + quote(c.cut(c.text))}
 	case err == nil && m.swallowed:
 		return &limitError{"a literal that is longer than the message"}
 	case m.got&gotBody == 0 && endsHeader(m.header):

@@ -53,13 +53,13 @@ func (c *conn) idResponse() error {
 		if err != nil {
 			return err
 		}
-		f := Field{Name: serverText(string(name))}
+		f := Field{Name: serverText(c.secrets.hide(string(name)))}
 		value, isNil, err := c.str(maxLiteral)
 		if err != nil {
 			return err
 		}
 		if !isNil {
-			f.Value = serverText(string(value))
+			f.Value = serverText(c.secrets.hide(string(value)))
 		}
 		id = append(id, f)
 	}

@@ -50,7 +50,7 @@ func (c *conn) listEntry() (listEntry, error) {
 		if bad == nil {
 			bad = &misread{}
 		}
-		bad.line = line
+		bad.line = c.secrets.hide(line)
 		if bad.swallowed == nil {
 			c.lit = -1 // a brace at the end of the line is text
 		}

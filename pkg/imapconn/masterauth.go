@@ -31,6 +31,7 @@ func (l *login) masterAuth() (response, error) {
 		c.close(err)
 		return resp, err
 	}
+	c.secrets.add(answer)
 	c.trace.server([]byte("+ <redacted>"))
 	c.trace.client("<redacted>")
 	if err := c.write([]byte(answer + "\r\n")); err != nil {

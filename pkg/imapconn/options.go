@@ -98,6 +98,8 @@ type Options struct {
 	// Warn is told what a user should know though it is no failure. Its text
 	// is safe to print. May be nil.
 	Warn func(text string)
+
+	secrets *secrets // what servers must not repeat; nil: nothing
 }
 
 func (o *Options) timeout() time.Duration {
@@ -141,6 +143,6 @@ func (o *Options) serverName() string {
 
 func (o *Options) warn(text string) {
 	if o.Warn != nil {
-		o.Warn(text)
+		o.Warn(o.secrets.hide(text))
 	}
 }

@@ -48,6 +48,7 @@ type TLS struct {
 // Probe is Open, and tells what was learnt of the server, whether or not it led
 // to a login.
 func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
+	o.secrets = &secrets{}
 	s := &Session{o: o, delays: o.delays()}
 	err := s.enter(ctx)
 	server := &Server{Step: Connecting}
@@ -61,12 +62,12 @@ func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
 }
 
 func (c *conn) describe() *Server {
-	d := &Server{Step: c.step, Greeting: c.greeted, Preauth: c.preauth, Offered: c.offered, Login: c.loggedIn, ID: c.id, TLS: describeTLS(c.presented)}
+	d := &Server{Step: c.step, Greeting: c.greeted, Preauth: c.preauth, Offered: c.secrets.hideAll(c.offered), Login: c.loggedIn, ID: c.id, TLS: describeTLS(c.presented)}
 	if a := c.nc.RemoteAddr(); a != nil {
 		d.Address = a.String()
 	}
 	if d.Preauth || d.Login != "" {
-		d.Has = c.caps.sorted()
+		d.Has = c.secrets.hideAll(c.caps.sorted())
 	}
 	return d
 }

@@ -27,10 +27,11 @@ var errMalformed = fmt.Errorf("malformed response")
 // literals; text is the current line and pos the place in it. Slices that the
 // methods return are valid until the next call.
 type reader struct {
-	br    *bufio.Reader
-	trace *tracer
-	quiet bool // the next lines hold secrets
-	wide  bool // the next lines may be as long as maxSearch
+	br      *bufio.Reader
+	trace   *tracer
+	quiet   bool // the next lines hold secrets
+	secrets *secrets
+	wide    bool // the next lines may be as long as maxSearch
 
 	arriving func() // is called as a long literal that may be of use comes in
 
@@ -44,8 +45,8 @@ type reader struct {
 	name []byte
 }
 
-func newReader(r io.Reader, trace *tracer) *reader {
-	return &reader{br: bufio.NewReaderSize(r, 64<<10), trace: trace, lit: -1, arriving: func() {}}
+func newReader(r io.Reader, trace *tracer, secrets *secrets) *reader {
+	return &reader{br: bufio.NewReaderSize(r, 64<<10), trace: trace, secrets: secrets, lit: -1, arriving: func() {}}
 }
 
 // line reads one line into text.
@@ -144,6 +145,11 @@ func literalSize(b []byte) (int64, error) {
 }
 
 func cutText(b []byte) string { return string(b[:min(len(b), 40)]) }
+
+// cut is cutText for what may hold a secret, which is not cut in two.
+func (r *reader) cut(b []byte) string {
+	return cutText([]byte(r.secrets.hide(string(b[:min(len(b), maxText)]))))
+}
 
 // eof turns the end of the connection inside or between responses into an error
 // that nobody takes for success.

@@ -156,12 +156,20 @@ func (r *reader) status() status {
 	rest := r.text[r.pos:]
 	r.pos = len(r.text)
 	if len(rest) == 0 || rest[0] != '[' {
-		return status{text: string(rest)}
+		return status{text: r.shown(string(rest))}
 	}
 	end := codeEnd(rest)
 	code, args, _ := bytes.Cut(bytes.TrimSpace(rest[1:end]), []byte(" "))
 	text := rest[min(end+1, len(rest)):]
-	return status{strings.ToUpper(string(code)), string(bytes.TrimSpace(args)), string(bytes.TrimSpace(text))}
+	return status{strings.ToUpper(r.secrets.hide(string(code))), string(bytes.TrimSpace(args)), r.shown(string(bytes.TrimSpace(text)))}
+}
+
+// shown is a server's text as it may be shown.
+func (r *reader) shown(text string) string {
+	if r.quiet && r.secrets.mute() {
+		return redactedText
+	}
+	return r.secrets.hide(text)
 }
 
 // codeEnd returns the place of the bracket that closes the code.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/emersion/go-sasl"
 )
@@ -40,6 +41,7 @@ func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, e
 	k := c.command(shown)
 	if first != nil && c.initialResponse {
 		if inline := initialResponse(first); len(inline) <= maxInitialResponse {
+			c.secrets.sent(inline)
 			k.text(" " + inline)
 			first = nil
 			shown += " <redacted>"
@@ -57,12 +59,13 @@ func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, e
 			return resp, err
 		}
 		c.trace.server([]byte("+ <redacted>"))
-		answer, err := answerChallenge(client, first, resp.status.text)
+		answer, err := c.answerChallenge(client, first, resp.status.text)
 		first = nil
 		if err != nil {
 			c.close(err)
 			return resp, err
 		}
+		c.secrets.sent(answer)
 		c.trace.client("<redacted>")
 		if err := c.write([]byte(answer + "\r\n")); err != nil {
 			return resp, err
@@ -73,7 +76,7 @@ func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, e
 
 // answerChallenge answers one challenge. What comes before the initial
 // response is no challenge, whatever its text: some servers greet in it.
-func answerChallenge(client sasl.Client, first []byte, text string) (string, error) {
+func (c *conn) answerChallenge(client sasl.Client, first []byte, text string) (string, error) {
 	if first != nil {
 		return base64.StdEncoding.EncodeToString(first), nil
 	}
@@ -83,13 +86,20 @@ func answerChallenge(client sasl.Client, first []byte, text string) (string, err
 	}
 	answer, err := client.Next(b)
 	if errors.Is(err, sasl.ErrUnexpectedServerChallenge) {
-		return "", fmt.Errorf("the server asks for more than the mechanism has: %s", quote(serverText(string(b))))
+		return "", fmt.Errorf("the server asks for more than the mechanism has: %s", quote(serverText(c.secrets.hide(string(b)))))
 	}
 	if err != nil {
 		return "", err
 	}
+	if p := proof(string(answer)); len(p) >= tinyForm {
+		c.secrets.add(p)
+	}
 	return base64.StdEncoding.EncodeToString(answer), nil
 }
+
+// proof is the part of an answer that proves who one is, by the password: whoever
+// has it can try passwords on it. It is the last in CRAM-MD5 and SCRAM.
+func proof(answer string) string { return answer[strings.LastIndexAny(answer, " ,")+1:] }
 
 // initialResponse is b as it stands in the command, where "" needs a sign.
 func initialResponse(b []byte) string {

@@ -27,6 +27,7 @@ var scramHashes = map[string]scram.HashGeneratorFcn{"SCRAM-SHA-1": scram.SHA1, "
 type scramClient struct {
 	name         string
 	conversation *scram.ClientConversation
+	secrets      *secrets
 	steps        int // challenges that came
 	words        string
 }
@@ -38,7 +39,7 @@ func (l *login) scram() sasl.Client {
 	name := l.mechanism.sasl()
 	base := strings.TrimSuffix(name, "-PLUS")
 	client := scramUser(scramHashes[base], l.o.authcid(), l.secret, l.o.authzid()).WithMinIterations(minIterations)
-	s := &scramClient{name: name}
+	s := &scramClient{name: name, secrets: l.c.secrets}
 	binding, bindable := l.c.binding()
 	switch {
 	case base != name:
@@ -85,7 +86,7 @@ func (s *scramClient) Next(challenge []byte) ([]byte, error) {
 	case err != nil && s.steps == 2:
 		return nil, errImpostor()
 	case err != nil:
-		return nil, exit.Errorf(exit.Protocol, "%s: %s", s.name, printable(serverText(err.Error())))
+		return nil, exit.Errorf(exit.Protocol, "%s: %s", s.name, printable(serverText(s.secrets.hide(err.Error()))))
 	}
 	return []byte(answer), nil
 }

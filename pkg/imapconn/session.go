@@ -41,6 +41,7 @@ type Session struct {
 // 69 if there is no connection, 75 if the server turns us away for now, 76 for
 // TLS and protocol, 77 if the login is refused.
 func Open(ctx context.Context, o Options) (*Session, error) {
+	o.secrets = &secrets{}
 	s := &Session{o: o, delays: o.delays()}
 	if err := s.enter(ctx); err != nil {
 		return nil, err
@@ -80,6 +81,10 @@ func (s *Session) hello(ctx context.Context) error {
 	secret, err := s.o.secret(ctx)
 	if err != nil {
 		return err
+	}
+	s.o.secrets.add(secret)
+	if s.o.Proxy != nil {
+		s.o.secrets.add(s.o.Proxy.Password)
 	}
 	c, err := dial(ctx, &s.o)
 	s.tried = c

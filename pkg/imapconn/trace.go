@@ -6,17 +6,19 @@ import (
 )
 
 // tracer writes the lines of both directions for people. It is nil when nobody
-// asked. Credentials never reach it: who sends them hands it other words.
+// asked. Credentials never reach it: who sends them hands it other words,
+// and what servers repeat of them is hidden.
 type tracer struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu      sync.Mutex
+	w       io.Writer
+	secrets *secrets
 }
 
-func newTracer(w io.Writer) *tracer {
+func newTracer(w io.Writer, secrets *secrets) *tracer {
 	if w == nil {
 		return nil
 	}
-	return &tracer{w: w}
+	return &tracer{w: w, secrets: secrets}
 }
 
 func (t *tracer) client(line string) { t.line("C: ", line) }
@@ -28,5 +30,5 @@ func (t *tracer) line(direction, line string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	io.WriteString(t.w, direction+printable(line)+"\n")
+	io.WriteString(t.w, direction+printable(t.secrets.hide(line))+"\n")
 }
