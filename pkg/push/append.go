@@ -263,7 +263,7 @@ func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
 	case t.refused != nil:
 		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
 	case err == nil:
-		t.uidNext = 1
+		t.uidNext, t.shown, p.desk.open = 1, 0, nil // it is another folder
 		return false, nil
 	case errors.Is(err, imapconn.ErrExists):
 		return false, err
@@ -347,8 +347,8 @@ func (p *pusher) missing(t *target, ms []*message, refused []int) (missing []int
 // folder than it was told, or that is below one that this run has seen there: in
 // this folder it is another message's, or nobody's.
 func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
-	if box := p.desk.box; r.UID != 0 && box != nil && r.UIDValidity != box.UIDValidity {
-		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.name, r.UIDValidity, box.UIDValidity))
+	if r.UID != 0 && t.shown != 0 && r.UIDValidity != t.shown { // another folder may be open
+		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.name, r.UIDValidity, t.shown))
 		r.UIDValidity, r.UID = 0, 0
 	}
 	if r.UID < t.uidNext {
@@ -433,7 +433,7 @@ func (p *pusher) found(t *target, ms []*message, result receipt.Result) (rest []
 			rest = append(rest, m)
 			continue
 		}
-		if err := p.stored(t, m, result, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid}); err != nil {
+		if err := p.stored(t, m, result, imapconn.AppendResult{UIDValidity: t.shown, UID: n.uid}); err != nil {
 			return nil, err
 		}
 	}

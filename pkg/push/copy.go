@@ -195,10 +195,11 @@ func (p *pusher) acknowledged(t *target, ms []*message, said *imapconn.Copied) (
 			continue
 		}
 		want, dropped := t.allowed(m.now)
-		if p.watch(want) {
-			sent[uid] = &flagged{m, want}
+		r := imapconn.AppendResult{UIDValidity: said.UIDValidity, UID: uid, DroppedFlags: dropped}
+		if p.checkPlace(t, &r); r.UID != 0 && p.watch(want) {
+			sent[r.UID] = &flagged{m, want}
 		}
-		if err := p.answer(t, m, imapconn.AppendResult{UIDValidity: said.UIDValidity, UID: uid, DroppedFlags: dropped}); err != nil {
+		if err := p.answer(t, m, r); err != nil {
 			return rest, err
 		}
 	}

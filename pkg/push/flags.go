@@ -147,9 +147,9 @@ func (p *pusher) setAgain(t *target, g *storeGroup, sent sentFlags) error {
 	}
 	for _, uid := range g.uids {
 		x := of(&sent[uid].m.Message, t.name, receipt.Flagged)
-		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(p.desk.box.UIDValidity), jsonnum.Uint64(uid), dropped
+		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(t.shown), jsonnum.Uint64(uid), dropped
 		p.countDropped(dropped)
-		p.lack(t, sent[uid].m, p.desk.box.UIDValidity, uid, dropped)
+		p.lack(t, sent[uid].m, t.shown, uid, dropped)
 		if err := p.receipts.put(x); err != nil {
 			return err
 		}

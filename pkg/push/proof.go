@@ -127,7 +127,7 @@ func (p *pusher) rekeyed(t *target, changed []specimen) (strong []specimen, err 
 		x := s.receipt(t.name, receipt.Rekeyed)
 		x.TargetUID, x.Reason = jsonnum.Uint64(s.uid), "key-changed"
 		if s.uid != 0 {
-			x.TargetUIDValidity = jsonnum.Uint64(p.desk.box.UIDValidity)
+			x.TargetUIDValidity = jsonnum.Uint64(t.shown)
 		}
 		if err := p.receipts.message(x, 0); err != nil {
 			return nil, err

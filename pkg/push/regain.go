@@ -43,11 +43,11 @@ type refusedFlags struct {
 // lack notes flags that the server refused. uid is 0 where it did not tell it.
 func (p *pusher) lack(t *target, m *message, validity, uid uint64, refused []string) {
 	keep, _ := t.allowed(refused)
-	if len(keep) == 0 || p.regaining || p.desk.box == nil {
+	if len(keep) == 0 || p.regaining {
 		return
 	}
 	if validity == 0 {
-		validity = p.desk.box.UIDValidity
+		validity = t.shown
 	}
 	source := &m.source().Message
 	p.refusedFlags = append(p.refusedFlags, refusedFlags{

@@ -144,7 +144,7 @@ func (p *pusher) acknowledge(t *target, m *message, n *newcomer, stored sentFlag
 	}
 	redated := m.InternalDate != "" && n.date >= 0 && n.date != unix(m.InternalDate)
 	p.accept(t, m, n.uid)
-	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: p.desk.box.UIDValidity, UID: n.uid, DroppedFlags: dropped, DroppedDate: redated})
+	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: t.shown, UID: n.uid, DroppedFlags: dropped, DroppedDate: redated})
 }
 
 // doubt is what messages would be known by that are stored after all looks:

@@ -34,7 +34,7 @@ type target struct {
 	wouldMessages, wouldOctets int64 // in a dry run
 
 	opened  bool
-	shown   uint64   // UIDVALIDITY of the folder when it was opened first
+	shown   uint64   // UIDVALIDITY of the folder when it was opened first, 0: it was not
 	flags   []string // PERMANENTFLAGS (RFC 9051 section 7.1)
 	anyFlag bool     // and keywords that are new to the folder
 	uidNext uint64   // everything below has been looked at or is ours

@@ -37,7 +37,7 @@ func (p *pusher) unstored(t *target) error {
 	}
 	for _, s := range moved {
 		x := s.receipt(t.name, receipt.Appended)
-		x.TargetUIDValidity, x.TargetUID = jsonnum.Uint64(p.desk.box.UIDValidity), jsonnum.Uint64(s.uid)
+		x.TargetUIDValidity, x.TargetUID = jsonnum.Uint64(t.shown), jsonnum.Uint64(s.uid)
 		if err := p.receipts.put(x); err != nil {
 			return err
 		}
