@@ -217,6 +217,10 @@ func (f *baseFolder) knows(uid uint64) bool {
 	return known
 }
 
+// hasAll reports whether the base has as many messages as there were. One that was
+// filtered lacks some, so that equal counts say nothing of what came and went.
+func (f *baseFolder) hasAll() bool { return f.whole && len(f.held) == int(f.entry.Messages) }
+
 // uids returns the UIDs of its messages as a set.
 func (f *baseFolder) uids() string {
 	uids := make([]uint64, len(f.held))

@@ -239,7 +239,7 @@ func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) 
 // does not list.
 func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progress) (fresh []want, gone map[uint64]bool, err error) {
 	gone = map[uint64]bool{}
-	if s.chooser == nil && base.whole && f.UIDNext > 0 && base.entry.UIDNext > 0 {
+	if s.chooser == nil && base.hasAll() && f.UIDNext > 0 && base.entry.UIDNext > 0 {
 		if fresh, err = s.listFrom(base, f.UIDNext); err != nil {
 			return nil, nil, err
 		}

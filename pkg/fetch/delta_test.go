@@ -373,6 +373,64 @@ func folded(t *testing.T, data []byte) (out []string) {
 	}
 }
 
+// without returns a stream that lacks a message, as if it had been filtered.
+func without(t *testing.T, data []byte, uid uint64) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	in, w := stream.NewReader(bytes.NewReader(data), false), stream.NewWriter(&out, stream.WriterOptions{})
+	for {
+		rec, err := in.Next()
+		if err == io.EOF {
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return out.Bytes()
+		}
+		if err == nil {
+			switch r := rec.(type) {
+			case *stream.Message:
+				if r.UID != uid {
+					err = w.Write(r)
+				}
+			case *stream.End:
+				r.Listed--
+				err = w.End(r)
+			default:
+				err = w.Write(r)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestBaseThatLacksMessages: the folder has as many messages as the base, and they
+// are not the same.
+func TestBaseThatLacksMessages(t *testing.T) {
+	for _, caps := range []string{"", "CONDSTORE"} {
+		l := newLively(6)
+		l.caps = caps
+		addr := l.start(t)
+		full, err := exportOf(t, addr, options(t, stream.Full))
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := without(t, full, 2)
+		l.expunge(4)
+		for _, want := range [][]string{{"new 2", "gone 4"}, {"new 2", "gone 4", "new 7"}} {
+			delta, err := after(t, addr, base, options(t, stream.Full))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := told(t, delta); !slices.Equal(got, want) {
+				t.Errorf("%q: got %q, want %q", caps, got, want)
+			}
+			l.append("")
+		}
+	}
+}
+
 // TestDeltaOfADelta: the delta before is base enough, and without CONDSTORE the
 // flags that it does not know are told anew.
 func TestDeltaOfADelta(t *testing.T) {
