@@ -208,6 +208,11 @@ func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) 
 	if err != nil {
 		return nil, err
 	}
+	if same, err := s.holdsBase(base, gone); err != nil {
+		return nil, err
+	} else if !same {
+		return nil, s.replaced(f, "under the UIDs of the base it has other messages, though its UIDVALIDITY is the same; export without --base")
+	}
 	changed, gone, err := s.changed(f, base, len(fresh) > 0, gone)
 	if err != nil {
 		return nil, err
@@ -273,6 +278,39 @@ func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progres
 	}
 	fresh = slices.DeleteFunc(wants, func(w want) bool { return base.knows(w.uid) })
 	return fresh, gone, nil
+}
+
+// recognizedMessages is how many messages of the base are read again.
+const recognizedMessages = 8
+
+// holdsBase reports whether messages of the base have the keys still that they had.
+// A folder that was made anew may have its old UIDVALIDITY.
+func (s *source) holdsBase(base *baseFolder, missing map[uint64]bool) (bool, error) {
+	there := func(yield func(held) bool) {
+		for _, h := range base.held {
+			if h.key != 0 && !missing[h.uid] && !yield(h) {
+				return
+			}
+		}
+	}
+	n := 0
+	for range there {
+		n++
+	}
+	was := map[uint64]uint32{} // from the first to the last
+	i := 0
+	for h := range there {
+		if len(was) <= i*(recognizedMessages-1)/max(n-1, 1) {
+			was[h.uid] = h.key
+		}
+		i++
+	}
+	if len(was) == 0 {
+		return true, nil
+	}
+	same := true
+	err := s.keysOf(slices.Sorted(maps.Keys(was)), func(uid uint64, key uint32) { same = same && was[uid] == key })
+	return same, err
 }
 
 // listFrom lists the messages of the open folder that the base does not have,

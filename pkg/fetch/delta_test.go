@@ -258,7 +258,7 @@ func TestDelta(t *testing.T) {
 		never  string // and not
 	}{
 		{name: "nothing new", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(*lively) {}, asked: "EXAMINE", never: "UID FETCH"},
-		{name: "nothing new, no CONDSTORE", change: func(*lively) {}, asked: "EXAMINE", never: "BODY"},
+		{name: "nothing new, no CONDSTORE", change: func(*lively) {}, asked: "EXAMINE", never: "BODY.PEEK[]"},
 		{name: "CONDSTORE", before: func(l *lively) { l.caps = "CONDSTORE" }, change: live, want: lived, asked: "CHANGEDSINCE 16", never: "UID FETCH 1,4:6 "},
 		{name: "flags alone", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.flag(5, `\Flagged`) }, want: []string{`flags 5 \Flagged`}, never: "SEARCH"},
 		{name: "flags that changed and changed back", before: func(l *lively) { l.caps = "CONDSTORE" }, change: func(l *lively) { l.flag(5, `\Flagged`); l.flag(5, "") }, asked: "CHANGEDSINCE"},
@@ -427,6 +427,33 @@ func TestBaseThatLacksMessages(t *testing.T) {
 				t.Errorf("%q: got %q, want %q", caps, got, want)
 			}
 			l.append("")
+		}
+	}
+}
+
+// TestFolderMadeAnew: a folder is made anew under its old UIDVALIDITY, and has more
+// messages than the base. Those of the base are not there, whatever their UIDs say.
+func TestFolderMadeAnew(t *testing.T) {
+	for _, caps := range []string{"", "CONDSTORE"} {
+		for _, anew := range []int{3, 12, 20} { // how many of the messages there are others
+			l := newLively(20)
+			l.caps = caps
+			addr := l.start(t)
+			full, err := exportOf(t, addr, options(t, stream.Full))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range l.mail[20-anew:] {
+				l.mail[20-anew+i].id = fmt.Sprint("other", i)
+			}
+			l.append("")
+			delta, err := after(t, addr, full, options(t, stream.Full))
+			if exit.CodeOf(err) != exit.Partial {
+				t.Fatal(err)
+			}
+			if got := told(t, delta); !slices.Equal(got, []string{"failed 0 uidvalidity-changed"}) || !bytes.Contains(delta, []byte("without --base")) {
+				t.Errorf("%q, %d: %q", caps, anew, got)
+			}
 		}
 	}
 }
