@@ -302,6 +302,8 @@ func TestFetchPart(t *testing.T) {
 	}{
 		{"part", []rule{{when: "UID FETCH 7 (UID BODY.PEEK[]<4.3>)", reply: "* 1 FETCH (UID 7 BODY[]<4> {3}\r\nabc)\r\n" + ok}}, "abc", ""},
 		{"end", []rule{{when: "UID FETCH 7 (UID BODY.PEEK[]<4.3>)", reply: "* 1 FETCH (UID 7 BODY[]<4> \"\")\r\n" + ok}}, "", ""},
+		{"end, NIL", []rule{{when: "UID FETCH 7 (UID BODY.PEEK[]<4.3>)", reply: "* 1 FETCH (UID 7 BODY[]<4> NIL)\r\n" + ok}}, "", ""},
+		{"NIL, and there is more", []rule{{when: "UID FETCH 7 (UID BODY.PEEK[]<4.3>)", reply: "* 1 FETCH (UID 7 RFC822.SIZE 9 BODY[]<4> NIL)\r\n" + ok}, {when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}}, "", "message 7: not-returned"},
 		{"wrong origin", []rule{{when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<0> {3}\r\nabc)\r\n" + ok}}, "", "message 7: not-returned"},
 		{"whole message in place of the part", []rule{{when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[] {3}\r\nabc)\r\n" + ok}}, "", "message 7: not-returned"},
 		{"more than asked for", []rule{{when: "UID FETCH 7 (UID)", reply: "* 1 FETCH (UID 7)\r\n" + ok}, {when: "UID FETCH 7", reply: "* 1 FETCH (UID 7 BODY[]<4> {4}\r\nabcd)\r\n" + ok}}, "", "message 7: not-returned"},

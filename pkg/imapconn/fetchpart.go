@@ -241,6 +241,9 @@ func (x *Selected) part(ctx context.Context, p *partly, item string, w *wanted) 
 		if m.UID == uid && m.got&gotSize != 0 {
 			p.claim, p.asked = max(p.claim, m.Size), true
 		}
+		if w.origin > 0 && m.got&gotNIL != 0 { // no octets, as at the message's end
+			m.got, m.Body, m.Literal = m.got|gotBody, m.body[:0], 0
+		}
 		if err != nil || m.UID != uid || m.got&gotBody == 0 || int64(len(m.Body)) != m.Literal {
 			return err
 		}
