@@ -152,7 +152,7 @@ func (p *pusher) execute() (agree bool, err error) {
 // doubt answers for messages of which nobody knows whether they are gone.
 func (p *pusher) doubt(g *group, why error) error {
 	for _, c := range g.members {
-		c.stays("in-doubt", "whether it is gone is not known: "+why.Error())
+		c.stays("in-doubt", "whether it is gone is not known, and where it is not, it may be marked \\Deleted, so that an EXPUNGE of any client removes it; the same plan can be carried out again: "+why.Error())
 		if err := p.answerDeletion(c, receipt.Failed); err != nil {
 			return err
 		}
