@@ -8,6 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
@@ -52,8 +53,6 @@ func ipVersion(c *ucli.Context, opt *imapconn.Options) error {
 	return nil
 }
 
-const proxyPassword = "IMAP_PROXY_PASSWORD"
-
 // proxy reads socks5://[USER@]HOST[:PORT]. What is wrong with it is told
 // without its value: there may be a password in it.
 func proxy(c *ucli.Context, opt *imapconn.Options) error {
@@ -70,14 +69,14 @@ func proxy(c *ucli.Context, opt *imapconn.Options) error {
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		p.User, rest = rest[:at], rest[at+1:]
 		if strings.Contains(p.User, ":") {
-			return exit.Errorf(exit.Usage, "--proxy holds a password").WithHint("no option takes one: write socks5://USER@HOST, and put it into %s", proxyPassword)
+			return exit.Errorf(exit.Usage, "--proxy holds a password").WithHint("no option takes one: write socks5://USER@HOST, and put it into %s", environ.ProxyPassword)
 		}
 		if p.User == "" || len(p.User) > 255 {
 			return bad
 		}
-		p.Password = os.Getenv(proxyPassword)
+		p.Password = os.Getenv(environ.ProxyPassword)
 		if p.Password == "" || len(p.Password) > 255 {
-			return exit.Errorf(exit.NoInput, "no password for the proxy").WithHint("put it into %s: 1 to 255 octets", proxyPassword)
+			return exit.Errorf(exit.NoInput, "no password for the proxy").WithHint("put it into %s: 1 to 255 octets", environ.ProxyPassword)
 		}
 	}
 	host, port, hasPort, ok := splitHost(rest)

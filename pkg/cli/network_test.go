@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
@@ -13,7 +14,7 @@ var joe = []string{"--host", "mail.example", "--user", "joe"}
 
 func TestNetworkOptions(t *testing.T) {
 	clearEnv(t)
-	t.Setenv(proxyPassword, "canary")
+	t.Setenv(environ.ProxyPassword, "canary")
 	t.Setenv("ALL_PROXY", "socks5://nowhere:1") // is not read
 	for text, want := range map[string]imapconn.Options{
 		"":                                    {},

@@ -15,6 +15,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -60,8 +61,8 @@ func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc,
 		}
 		return func(ctx context.Context) (string, error) { return passwordFromCommand(ctx, command, who) }, nil
 	}
-	if password, ok := os.LookupEnv("IMAP_PASSWORD"); ok && !Given(c, "account") {
-		return known(password, usable(password, "IMAP_PASSWORD"))
+	if password, ok := os.LookupEnv(environ.Password); ok && !Given(c, "account") {
+		return known(password, usable(password, environ.Password))
 	}
 	if !hasTerminal() {
 		return nil, noPassword()
@@ -169,7 +170,7 @@ func lineFromCommand(ctx context.Context, option, command string, who secretOf, 
 	running, cancel := context.WithTimeoutCause(ctx, commandTime, errors.New("it took too long"))
 	defer cancel()
 	cmd := exec.CommandContext(running, "sh", "-c", command)
-	cmd.Env = append(os.Environ(), "IMAP_HOST="+who.host, "IMAP_PORT="+strconv.Itoa(who.port), "IMAP_USER="+who.user, "IMAP_AUTH_USER="+who.owner)
+	cmd.Env = append(environ.OfChildren(), "IMAP_HOST="+who.host, "IMAP_PORT="+strconv.Itoa(who.port), "IMAP_USER="+who.user, "IMAP_AUTH_USER="+who.owner)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = commandGrace
 	out := &firstLine{limit: limit + len("x\r\n")}

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -54,13 +54,7 @@ func newPipe(command string, timeout time.Duration) (*pipe, error) {
 	if timeout == 0 {
 		timeout = PipeTime
 	}
-	p := &pipe{command: command, timeout: timeout}
-	for _, pair := range os.Environ() {
-		if name, _, _ := strings.Cut(pair, "="); name != "IMAP_PASSWORD" {
-			p.env = append(p.env, pair)
-		}
-	}
-	return p, nil
+	return &pipe{command: command, timeout: timeout, env: environ.OfChildren()}, nil
 }
 
 // sample is what a command is tried on before anything is sent.
@@ -74,7 +68,9 @@ func (r *Rules) Check(ctx context.Context) error {
 	if r == nil || r.pipe == nil {
 		return nil
 	}
-	if out, err := exec.CommandContext(ctx, "sh", "-n", "-c", r.pipe.command).CombinedOutput(); err != nil && ctx.Err() == nil {
+	reading := exec.CommandContext(ctx, "sh", "-n", "-c", r.pipe.command)
+	reading.Env = r.pipe.env
+	if out, err := reading.CombinedOutput(); err != nil && ctx.Err() == nil {
 		return exit.Errorf(exit.Usage, "--pipe: the shell does not understand the command: %s", text.Safe(firstLine(out, err)))
 	}
 	m := &Message{Octets: strings.NewReader(sample), Size: int64(len(sample)), Origin: Origin{Folder: "INBOX", Target: "INBOX", UIDValidity: 1, UID: 1}}
