@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,6 +15,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // accountCap is the largest account file, in octets.
@@ -249,7 +249,7 @@ func (a *accountFile) errorf(line int, format string, args ...any) *exit.Error {
 	return exit.Errorf(exit.Usage, "%s:%d: %s", a.path, line, fmt.Sprintf(format, args...))
 }
 
-var optionInText = regexp.MustCompile(`--[a-z0-9-]+`)
+var optionInText = lazyregexp.New(`--[a-z0-9-]+`)
 
 // locate puts before err the lines of the options that it is about: messages
 // name an option as it is typed.

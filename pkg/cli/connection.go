@@ -2,7 +2,6 @@ package cli
 
 import (
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 const connecting = "Connecting"
@@ -108,7 +108,7 @@ func checkTimeout(_ *ucli.Context, opt *imapconn.Options) error {
 	return nil
 }
 
-var capabilityName = regexp.MustCompile(`^[A-Za-z0-9.=+/_-]+$`)
+var capabilityName = lazyregexp.New(`^[A-Za-z0-9.=+/_-]+$`)
 
 func capabilities(c *ucli.Context, opt *imapconn.Options) error {
 	for _, name := range c.StringSlice("disable-cap") {

@@ -5,17 +5,18 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // descriptorPath matches the names under which a system shows a process its
 // own descriptors.
-var descriptorPath = regexp.MustCompile(`^(?:/dev/fd|/proc/self/fd)/([0-9]{1,6})$`)
+var descriptorPath = lazyregexp.New(`^(?:/dev/fd|/proc/self/fd)/([0-9]{1,6})$`)
 
 // descriptorNumber returns N for /dev/fd/N and its other names.
 func descriptorNumber(name string) (n int, ok bool) {

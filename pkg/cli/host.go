@@ -2,11 +2,11 @@ package cli
 
 import (
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // hostPort is a server's address. A port of 0 is the default one.
@@ -15,7 +15,7 @@ type hostPort struct {
 	port int
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
+var hostName = lazyregexp.New(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 
 // parseHost reads HOST, HOST:PORT, an IPv6 address, or [ADDRESS]:PORT.
 // Blanks around it and a slash behind it (from a URL) are taken off.

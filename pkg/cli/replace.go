@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"syscall"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -179,7 +179,7 @@ func openAppend(path string) (*os.File, error) {
 	return f, nil
 }
 
-var reportLine = regexp.MustCompile(`^(source +\S|\{"type":"(comparison|place|difference)"|\S.* -> \S|  copy )`)
+var reportLine = lazyregexp.New(`^(source +\S|\{"type":"(comparison|place|difference)"|\S.* -> \S|  copy )`)
 
 // ReplaceReport refuses to replace a FILE that is no report.
 func (o *Output) ReplaceReport(c *ucli.Context) error {

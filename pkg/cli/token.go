@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // tokenCap is the longest token, in octets. Those of large organisations, with
@@ -13,7 +13,7 @@ import (
 const tokenCap = 64 << 10
 
 // bearerToken is what may stand behind "Bearer" (RFC 6750 2.1).
-var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+var bearerToken = lazyregexp.New(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // tokenSource runs command at each connect.
 func tokenSource(command string, who secretOf) (passwordFunc, error) {

@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"regexp"
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -45,7 +45,7 @@ func hidden(f ucli.Flag) bool {
 	return ok && !v.IsVisible()
 }
 
-var badValue = regexp.MustCompile(`(?s)^invalid (?:boolean )?value (".*") for (?:flag )?-([^\s:]+): .*$`)
+var badValue = lazyregexp.New(`(?s)^invalid (?:boolean )?value (".*") for (?:flag )?-([^\s:]+): .*$`)
 
 // flagError rewords what the library says of a value that does not parse.
 func flagError(err error) error {

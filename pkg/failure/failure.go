@@ -5,11 +5,12 @@ package failure
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // maxClasses bounds how many classes are told apart: a server may have other
@@ -59,7 +60,7 @@ func (c *Classes) Add(reason, folder string, uid uint64, words string) {
 
 // varying is what differs between two refusals of one kind: numbers, names in
 // quotes, addresses.
-var varying = regexp.MustCompile(`"[^"]*"|'[^']*'|<[^>]*>|[0-9]+`)
+var varying = lazyregexp.New(`"[^"]*"|'[^']*'|<[^>]*>|[0-9]+`)
 
 func common(words string) string { return varying.ReplaceAllString(shorten(words), "#") }
 

@@ -3,6 +3,7 @@ package folder
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -127,7 +128,7 @@ var specialNames = map[string][]string{
 }
 
 // specialRank is the place of each name in its list, by its folded spelling.
-var specialRank = func() map[string]map[string]int {
+var specialRank = sync.OnceValue(func() map[string]map[string]int {
 	ranks := map[string]map[string]int{}
 	for use, names := range specialNames {
 		ranks[use] = map[string]int{}
@@ -136,7 +137,7 @@ var specialRank = func() map[string]map[string]int {
 		}
 	}
 	return ranks
-}()
+})
 
 // foldName is a name without regard to case and to how its accents are
 // composed.
@@ -178,7 +179,7 @@ func ofUse(use string, all []special, other string) (found []special) {
 	best := len(specialNames[use])
 	for _, s := range all {
 		name, ok := specialLevel(s.levels)
-		rank, known := specialRank[use][foldName(name)]
+		rank, known := specialRank()[use][foldName(name)]
 		if foldName(name) == foldName(other) {
 			rank = -1
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // template is a replacement, taken apart.
@@ -80,7 +82,7 @@ func parseTemplate(s string, re *regexp.Regexp) (t template, err error) {
 	return t, nil
 }
 
-var references = regexp.MustCompile(`^(?:\$(\d{1,2})|\$\{(\w+)\}|\$(&)|\\([1-9]))`)
+var references = lazyregexp.New(`^(?:\$(\d{1,2})|\$\{(\w+)\}|\$(&)|\\([1-9]))`)
 
 // reference reads $1, ${1}, ${name}, $& or \1 at the start of s.
 func reference(s string) (name string, size int) {

@@ -2,10 +2,11 @@ package imapconn
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // monthNames are those of a date-time (RFC 3501 9).
@@ -91,11 +92,11 @@ const monthWords = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|
 // date-time. A date whose month is a number is one of ISO 8601: 01/02/2023 can be
 // read in two ways.
 var (
-	laxDay  = regexp.MustCompile(`^(?i)(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?(\d{1,2})[- ]` + monthWords + `[- ](\d{4}|\d\d),?\s+`)
-	isoDay  = regexp.MustCompile(`^(?i)(\d{4})[-/](\d\d)[-/](\d\d)(?:t|\s+)`)
-	laxTime = regexp.MustCompile(`^(?i)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(.*)$`)
-	laxZone = regexp.MustCompile(`^([+-])(\d\d):?(\d\d)(?:\s*\([^)]*\))?$`)
-	hourly  = regexp.MustCompile(`^([+-])(\d\d)$`)
+	laxDay  = lazyregexp.New(`^(?i)(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?(\d{1,2})[- ]` + monthWords + `[- ](\d{4}|\d\d),?\s+`)
+	isoDay  = lazyregexp.New(`^(?i)(\d{4})[-/](\d\d)[-/](\d\d)(?:t|\s+)`)
+	laxTime = lazyregexp.New(`^(?i)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(.*)$`)
+	laxZone = lazyregexp.New(`^([+-])(\d\d):?(\d\d)(?:\s*\([^)]*\))?$`)
+	hourly  = lazyregexp.New(`^([+-])(\d\d)$`)
 )
 
 // laxDate reads what servers send in place of a date-time.

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // dial connects, reads the greeting and sets up TLS. The connection comes back
@@ -104,20 +104,20 @@ func (c *conn) strangeGreeting(resp *response) error {
 
 // transientReply is how SMTP and its kin refuse for now: load balancers and
 // proxies in front of IMAP servers say so, too.
-var transientReply = regexp.MustCompile(`^4\d\d([ -]|$)`)
+var transientReply = lazyregexp.New(`^4\d\d([ -]|$)`)
 
 // services are what else may answer at a port, by its first line.
 var services = []struct {
 	name   string
-	greets *regexp.Regexp
+	greets *lazyregexp.Regexp
 }{
-	{"a web server (HTTP)", regexp.MustCompile(`(?i)^(HTTP/|<!doctype|<html)`)},
-	{"a POP3 server", regexp.MustCompile(`^(\+OK|-ERR)`)},
-	{"an FTP server", regexp.MustCompile(`(?i)^\d\d\d[ -].*ftp`)},
-	{"a news server (NNTP)", regexp.MustCompile(`^20[01][ -].*(?i:nntp|news)`)},
-	{"an SMTP server", regexp.MustCompile(`^[25]\d\d([ -]|$)`)},
-	{"an SSH server", regexp.MustCompile(`^SSH-`)},
-	{"a ManageSieve server", regexp.MustCompile(`(?i)^"(IMPLEMENTATION|SIEVE|VERSION)"`)},
+	{"a web server (HTTP)", lazyregexp.New(`(?i)^(HTTP/|<!doctype|<html)`)},
+	{"a POP3 server", lazyregexp.New(`^(\+OK|-ERR)`)},
+	{"an FTP server", lazyregexp.New(`(?i)^\d\d\d[ -].*ftp`)},
+	{"a news server (NNTP)", lazyregexp.New(`^20[01][ -].*(?i:nntp|news)`)},
+	{"an SMTP server", lazyregexp.New(`^[25]\d\d([ -]|$)`)},
+	{"an SSH server", lazyregexp.New(`^SSH-`)},
+	{"a ManageSieve server", lazyregexp.New(`(?i)^"(IMPLEMENTATION|SIEVE|VERSION)"`)},
 }
 
 // startTLS asks for STARTTLS and accepts no way around it.

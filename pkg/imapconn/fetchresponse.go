@@ -3,10 +3,11 @@ package imapconn
 import (
 	"bytes"
 	"errors"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // item is a set of data items that came in a FETCH response.
@@ -179,7 +180,7 @@ func (m *fetched) asLongAs(w *wanted) bool {
 
 // behindList is what may stand behind the list of a FETCH response: nothing, or
 // items, of a server that closes the list too early.
-var behindList = regexp.MustCompile(`(?i)^\s*($|(FLAGS|INTERNALDATE|RFC822\.SIZE|UID|MODSEQ|X-GM-\w+) )`)
+var behindList = lazyregexp.New(`(?i)^\s*($|(FLAGS|INTERNALDATE|RFC822\.SIZE|UID|MODSEQ|X-GM-\w+) )`)
 
 // endsHeader reports whether octets end as every header does.
 func endsHeader(octets []byte) bool {
@@ -198,7 +199,7 @@ func (m *fetched) fromRange() {
 
 // answerInside is how the answers to a FETCH look inside of a literal that the
 // server says to be longer than it is. Mail may hold such text, too.
-var answerInside = regexp.MustCompile(`\)\r\n(\* \d+ FETCH |A\d+ (OK|NO|BAD) )`)
+var answerInside = lazyregexp.New(`\)\r\n(\* \d+ FETCH |A\d+ (OK|NO|BAD) )`)
 
 func holdsAnswers(octets []byte) bool {
 	return (bytes.Contains(octets, []byte(")\r\n* ")) || bytes.Contains(octets, []byte(")\r\nA"))) && answerInside.Match(octets)

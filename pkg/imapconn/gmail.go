@@ -3,13 +3,13 @@ package imapconn
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // Gmail is what Gmail says of a message beside what all servers do (X-GM-EXT-1).
@@ -111,7 +111,7 @@ func (c *conn) labels() ([]string, error) {
 }
 
 // ownLabel is how one of Gmail's own labels is spelt: as an atom.
-var ownLabel = regexp.MustCompile(`^\\[A-Za-z]+$`)
+var ownLabel = lazyregexp.New(`^\\[A-Za-z]+$`)
 
 // labelsTogether is how many labels go into one command.
 const labelsTogether = 50

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // Bounds of a listing. An account of 100,000 folders is within them.
@@ -360,7 +360,7 @@ func (l *listing) swallowed(c *conn, q *listQuestion, lines []string) error {
 }
 
 // entryLike is what looks like an entry of a listing whose beginning is garbled.
-var entryLike = regexp.MustCompile(`(?i)\([^()]*\)\s+("[^"]{0,2}"|NIL)\s+\S`)
+var entryLike = lazyregexp.New(`(?i)\([^()]*\)\s+("[^"]{0,2}"|NIL)\s+\S`)
 
 // suspect notes a line that is none that we know, and may be an entry.
 func (l *listing) suspect(c *conn, q *listQuestion) {

@@ -2,19 +2,20 @@ package imapconn
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // trouble is a refusal that passes, and what to do about it. The same command
 // is given again; what stores messages is looked up before, see LookUp.
 type trouble struct {
-	code  string         // response code (RFC 5530); "": any that does not say something else
-	text  *regexp.Regexp // that the text holds; nil: any
+	code  string             // response code (RFC 5530); "": any that does not say something else
+	text  *lazyregexp.Regexp // that the text holds; nil: any
 	kind  kind
 	pause int // seconds before the first time again; doubled each time
 }
@@ -65,7 +66,7 @@ var troubles = []*trouble{
 // says so for ever, a new login ends it.
 var relogin = text(`authenticated but not connected|WrongServerException|session invalidated|AuthenticatedButNotConnected`)
 
-func text(pattern string) *regexp.Regexp { return regexp.MustCompile(`(?i)` + pattern) }
+func text(pattern string) *lazyregexp.Regexp { return lazyregexp.New(`(?i)` + pattern) }
 
 // vague are codes that say nothing of the reason, so that the text counts.
 var vague = map[string]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true, "CLIENTBUG": true, "CONTACTADMIN": true, "THROTTLED": true}

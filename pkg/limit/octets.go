@@ -1,10 +1,10 @@
 package limit
 
 import (
-	"regexp"
 	"strconv"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // units are the factors of sizes and rates: decimal, and binary with an i.
@@ -18,7 +18,7 @@ const (
 	unit   = `([kKMGT]i?)?`
 )
 
-var sizePattern = regexp.MustCompile(`^` + number + ` ?` + unit + `B?$`)
+var sizePattern = lazyregexp.New(`^` + number + ` ?` + unit + `B?$`)
 
 // ParseOctets reads a size such as 1048576, 500k, 1.5GB or 64MiB: k, M, G and T
 // are powers of 1,000, Ki, Mi, Gi and Ti of 1,024. It is at least 1 and below

@@ -1,9 +1,8 @@
 package limit
 
 import (
-	"regexp"
-
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
 // Rate is how much may go in a second.
@@ -13,7 +12,7 @@ type Rate struct {
 	After  int64   // octets that go before the rate holds
 }
 
-var ratePattern = regexp.MustCompile(`^` + number + ` ?` + unit + `(B)?/(s|min|h|day)(?: after (.+))?$`)
+var ratePattern = lazyregexp.New(`^` + number + ` ?` + unit + `(B)?/(s|min|h|day)(?: after (.+))?$`)
 
 var seconds = map[string]float64{"s": 1, "min": 60, "h": 3600, "day": 86400}
 
