@@ -136,3 +136,14 @@ func inOrder(t testing.TB, want, got []imaptest.Entry) {
 
 func embedded(s *imaptest.Server, user string) account { return account{s.Addr(), user} }
 func real(r *imaptest.Real, user string) account       { return account{r.Addr, user} }
+
+// joeOn starts a server of each kind, and returns an account on it that is empty.
+var joeOn = map[string]func(t *testing.T) account{
+	"embedded": func(t *testing.T) account {
+		return embedded(imaptest.StartServer(t, imaptest.Options{LiteralPlus: true}), "joe")
+	},
+	"dovecot": func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
+	"cyrus": func(t *testing.T) account {
+		return real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true}), "joe")
+	},
+}

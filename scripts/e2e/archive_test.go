@@ -244,7 +244,7 @@ func TestArchiveCheck(t *testing.T) {
 	rnd := random(t)
 	for _, name := range []string{"mail.zst", "plain"} {
 		octets := b.read(name)
-		for range rounds(5, 300) {
+		for range rounds(3, 300) {
 			bad := slices.Clone(octets)
 			bit := rnd.IntN(8 * len(bad))
 			bad[bit/8] ^= 1 << (bit % 8)
@@ -289,14 +289,14 @@ func TestArchiveMemory(t *testing.T) {
 	}
 	b := newBench(t).with("SRC", embedded(server, "src").options())
 	b.sh(`imap-fetch -o mail $SRC && imap-fetch --headers --source mail -o headers`).wants(0)
-	for _, c := range []string{
+	for _, c := range someOf(t, 3, []string{
 		`imap-fetch --search-here --search 'NOT BODY nowhere' -o chosen $SRC`,
 		`imap-fetch --skip-raw 'nowhere at all' --headers -o chosen $SRC`,
 		`imap-fetch --source mail --search 'NOT BODY nowhere' -o chosen`,
 		`imap-fetch --source mail --skip-raw 'nowhere at all' --headers -o chosen`,
 		`imap-fetch --select headers --source mail -o chosen`,
 		`imap-list --source mail --check`,
-	} {
+	}) {
 		b.sh(`rm -f chosen`)
 		n := b.peak(c)
 		t.Logf("%d MiB: %s", n>>20, c)

@@ -36,7 +36,7 @@ func TestThrottled(t *testing.T) {
 	source := imaptest.StartServer(t, imaptest.Options{})
 	source.Account("src").Fill(mail(60))
 	src := embedded(source, "src")
-	for name, options := range kinds {
+	for name, options := range some(t, 1, kinds) {
 		for _, kind := range []imap.StatusResponseType{imap.StatusResponseTypeNo, imap.StatusResponseTypeBad} {
 			t.Run(fmt.Sprint(name, " ", kind), func(t *testing.T) {
 				dst := throttling(t, options, func(n int) error {

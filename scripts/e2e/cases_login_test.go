@@ -421,7 +421,7 @@ func TestCase13Garbled(t *testing.T) {
 	source.Account("joe").Fill(withOdd(mail(60)))
 	rnd := random(t)
 	orderly := []int{0, 3, 65, 66, 69, 73, 75, 76, 77}
-	for range rounds(4, 200) {
+	for range rounds(2, 200) {
 		b := newBench(t).with("AT", account{garble(t, source.Addr(), rnd), "joe"}.options()+" --timeout 1s")
 		o := b.sh(`imap-fetch $AT >mail`)
 		if !slices.Contains(orderly, o.exit) || strings.Contains(o.stderr, "goroutine ") || strings.Contains(o.stderr, "a bug:") {

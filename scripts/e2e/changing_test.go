@@ -70,9 +70,11 @@ func TestFolderChanges(t *testing.T) {
 	for i := range changings {
 		users = append(users, fmt.Sprint("src", i), fmt.Sprint("dst", i))
 	}
-	for kind, server := range map[string]*imaptest.Real{
-		"dovecot": imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "cyrus": imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users}),
-	} {
+	for kind, start := range some(t, 1, map[string]func() *imaptest.Real{
+		"dovecot": func() *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) },
+		"cyrus":   func() *imaptest.Real { return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users}) },
+	}) {
+		server := start()
 		for i, c := range changings {
 			t.Run(kind+"/"+c.name, func(t *testing.T) {
 				src, dst := real(server, fmt.Sprint("src", i)), real(server, fmt.Sprint("dst", i))

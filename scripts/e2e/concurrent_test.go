@@ -48,15 +48,14 @@ func TestTwoRunsOfOnePlan(t *testing.T) {
 	src := embedded(imaptest.StartServer(t, imaptest.Options{}), "src")
 	src.fill(t, plainNames(mail(600)))
 	all := src.dump(t)
-	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"joe", "bare"}})
-	plain := imaptest.StartServer(t, imaptest.Options{})
-	for name, dst := range map[string]account{
-		"dovecot": real(dovecot, "joe"), "dovecot without UIDPLUS": withoutAPPENDUID(t, real(dovecot, "bare")),
-		"cyrus": real(cyrus, "joe"), "cyrus without UIDPLUS": withoutAPPENDUID(t, real(cyrus, "bare")),
-		"embedded": embedded(plain, "joe"), "embedded without UIDPLUS": withoutAPPENDUID(t, embedded(plain, "bare")),
-	} {
+	ways := map[string]func(t *testing.T) account{}
+	for name, start := range joeOn {
+		ways[name] = start
+		ways[name+" without UIDPLUS"] = func(t *testing.T) account { return withoutAPPENDUID(t, start(t)) }
+	}
+	for name, start := range some(t, 2, ways) {
 		t.Run(name, func(t *testing.T) {
+			dst := start(t)
 			b := between(t, src, dst)
 			b.sh(`imap-fetch $SRC -o mail.zst && imap-diff $DST -o plan.zst mail.zst`).wants(0)
 			one := b.start(`imap-push $DST plan.zst`)

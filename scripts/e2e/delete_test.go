@@ -136,7 +136,7 @@ func TestMirrorAgainstDoubt(t *testing.T) {
 	}
 	for i, proof := range []string{"--delete-extra --proof receipts", "--delete-extra --proof monday", "--delete-extra=all"} {
 		shared, kept := prepared(t, fmt.Sprint("kept-", i))
-		for name, c := range map[string]struct {
+		for name, c := range some(t, 7, map[string]struct {
 			fetch string
 			codes [2]int // with a proof, and with none
 		}{
@@ -153,7 +153,7 @@ func TestMirrorAgainstDoubt(t *testing.T) {
 			"one that hides":   {`imap-fetch --level none $SRC | grep -v '"type":"message"' | python3 rehash.py`, [2]int{0, 0}},
 			"nothing, aborted": {`echo '{"type":"abort","command":"imap-fetch","exit":69,"text":"no"}'`, [2]int{69, 69}},
 			"nothing":          {`true`, [2]int{65, 65}},
-		} {
+		}) {
 			t.Run(proof+", "+name, func(t *testing.T) {
 				own := *shared
 				b, dst := &own, kept

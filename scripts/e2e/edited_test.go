@@ -48,7 +48,7 @@ func TestEditedStream(t *testing.T) {
 	needsJQ(t)
 	server, src, kept := edited(t)
 	n := 0
-	for name, c := range map[string]struct{ refused, taken string }{
+	for name, c := range some(t, 2, map[string]struct{ refused, taken string }{
 		"bodies, before imap-diff": {
 			`imap-fetch --level none $SRC | ` + small + ` | imap-diff $DST | imap-push $DST`,
 			`imap-fetch --level none $SRC | ` + small + ` | imap-diff --edited $DST | imap-push $DST`},
@@ -67,7 +67,7 @@ func TestEditedStream(t *testing.T) {
 		"straight, before imap-push": {
 			`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - --level none $SRC | ` + small + ` | imap-push $DST`,
 			`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - --level none $SRC | ` + small + ` | imap-push --edited $DST`},
-	} {
+	}) {
 		n++
 		first, second := embedded(server, "refused-"+string(rune('a'+n))), embedded(server, "taken-"+string(rune('a'+n)))
 		t.Run(name, func(t *testing.T) {

@@ -117,12 +117,11 @@ func TestBodiesInTheStream(t *testing.T) {
 func TestReceiptsNameTheRightMessage(t *testing.T) {
 	t.Parallel()
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
-	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	src := real(r, "src")
 	src.fill(t, imaptest.Spread(imaptest.Generate(12, 500)))
-	for name, dst := range map[string]account{"dovecot": real(r, "dst"), "cyrus": real(cyrus, "joe"), "embedded": embedded(server, "dst")} {
+	for name, start := range some(t, 1, joeOn) {
 		t.Run(name, func(t *testing.T) {
+			dst := start(t)
 			o := between(t, src, dst).sh(straight).wants(0)
 			type place struct {
 				folder string

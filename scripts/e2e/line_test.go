@@ -84,9 +84,14 @@ func TestProxy(t *testing.T) {
 // that arrives is the same; automatically where the line is slow.
 func TestCompress(t *testing.T) {
 	t.Parallel()
-	servers := map[string]*imaptest.Real{"dovecot": imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "cyrus": imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"src", "plain", "packed", "slow"}})}
-	for name, r := range servers {
+	for name, start := range some(t, 1, map[string]func() *imaptest.Real{
+		"dovecot": func() *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) },
+		"cyrus": func() *imaptest.Real {
+			return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"src", "plain", "packed", "slow"}})
+		},
+	}) {
 		t.Run(name, func(t *testing.T) {
+			r := start()
 			src := real(r, "src")
 			spec := mail(200)
 			if name == "cyrus" {

@@ -11,11 +11,13 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -89,4 +91,32 @@ func random(t *testing.T) *rand.Rand {
 	}
 	t.Logf("IMAPPIPE_SEED=%d", seed)
 	return rand.New(rand.NewPCG(seed, 1))
+}
+
+// some returns n of cases, drawn at random: what is tried with all of them in
+// many runs. A long run takes all.
+func some[V any](t *testing.T, n int, cases map[string]V) map[string]V {
+	if long() {
+		return cases
+	}
+	names := slices.Sorted(maps.Keys(cases))
+	taken := map[string]V{}
+	for _, i := range random(t).Perm(len(names))[:min(n, len(names))] {
+		taken[names[i]] = cases[names[i]]
+	}
+	return taken
+}
+
+// someOf is some of a list, in its order.
+func someOf[V any](t *testing.T, n int, cases []V) []V {
+	if long() {
+		return cases
+	}
+	places := random(t).Perm(len(cases))[:min(n, len(cases))]
+	slices.Sort(places)
+	taken := []V{}
+	for _, i := range places {
+		taken = append(taken, cases[i])
+	}
+	return taken
 }

@@ -41,7 +41,7 @@ func TestSeveralFoldersIntoOne(t *testing.T) {
 	folders := []string{"INBOX", "a", "b", "c/d"}
 	rnd := random(t)
 	forms := merging(`--map '*=All' --map b=Other`)
-	for round := range rounds(3, 150) {
+	for round := range rounds(1, 150) {
 		src := embedded(server, fmt.Sprint("src-", round))
 		var all, some, others []imaptest.Message
 		for _, folder := range folders { // "b" goes elsewhere, between two that do not

@@ -226,7 +226,7 @@ func TestDovecotToDovecot(t *testing.T) {
 	t.Parallel()
 	w := dovecotWorld(t, 800)
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-	for name, script := range pipelines {
+	for name, script := range some(t, 1, pipelines) {
 		t.Run(name, func(t *testing.T) { w.goes(t, real(r, name), script, ofDovecot, "") })
 	}
 }
@@ -235,7 +235,7 @@ func TestDovecotToCyrus(t *testing.T) {
 	t.Parallel()
 	w := dovecotWorld(t, 800)
 	r := imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"straight", "offline"}})
-	for name, script := range pipelines {
+	for name, script := range some(t, 1, pipelines) {
 		t.Run(name, func(t *testing.T) { w.goes(t, real(r, name), script, ofCyrus, quotedPath) })
 	}
 }
@@ -244,7 +244,7 @@ func TestDovecotToCyrusThatMunges(t *testing.T) {
 	t.Parallel()
 	w := dovecotWorld(t, 500)
 	r := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true, Users: []string{"straight", "offline"}})
-	for name, script := range pipelines {
+	for name, script := range some(t, 1, pipelines) {
 		t.Run(name, func(t *testing.T) { w.goes(t, real(r, name), script, ofMunging, quotedPath) })
 	}
 }
@@ -253,13 +253,22 @@ func TestDovecotToCyrusThatMunges(t *testing.T) {
 func TestExactOctets(t *testing.T) {
 	t.Parallel()
 	w := exactWorld(t, 200)
-	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"straight", "offline"}})
-	munging := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true, AltNamespace: true, UnixHierarchySep: true, Users: []string{"straight", "offline"}})
-	for name, script := range pipelines {
-		t.Run("dovecot, "+name, func(t *testing.T) { w.goes(t, real(dovecot, name), script, ofDovecot, "") })
-		t.Run("cyrus, "+name, func(t *testing.T) { w.goes(t, real(cyrus, name), script, ofCyrus, quotedPath) })
-		t.Run("munging cyrus, "+name, func(t *testing.T) { w.goes(t, real(munging, name), script, ofMunging, quotedPath) })
+	users := []string{"straight", "offline"}
+	for server, c := range some(t, 2, map[string]struct {
+		start    func() *imaptest.Real
+		verdict  func(imaptest.Case) imaptest.Verdict
+		noFolder string
+	}{
+		"dovecot": {func() *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) }, ofDovecot, ""},
+		"cyrus":   {func() *imaptest.Real { return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users}) }, ofCyrus, quotedPath},
+		"munging cyrus": {func() *imaptest.Real {
+			return imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true, AltNamespace: true, UnixHierarchySep: true, Users: users})
+		}, ofMunging, quotedPath},
+	}) {
+		r := c.start()
+		for name, script := range some(t, 1, pipelines) {
+			t.Run(server+", "+name, func(t *testing.T) { w.goes(t, real(r, name), script, c.verdict, c.noFolder) })
+		}
 	}
 }
 
@@ -285,30 +294,29 @@ func TestUglyPlanPushedTwice(t *testing.T) {
 	t.Parallel()
 	w := exactWorld(t, 20)
 	rnd := random(t)
-	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true})
-	for name, c := range map[string]struct {
-		dst      account
+	for name, c := range some(t, 1, map[string]struct {
+		start    func(t *testing.T) account
 		verdict  func(imaptest.Case) imaptest.Verdict
 		noFolder string
 	}{
-		"dovecot": {real(dovecot, "joe"), ofDovecot, ""},
-		"cyrus":   {real(cyrus, "joe"), ofMunging, quotedPath},
-	} {
+		"dovecot": {joeOn["dovecot"], ofDovecot, ""},
+		"cyrus":   {joeOn["cyrus"], ofMunging, quotedPath},
+	}) {
 		t.Run(name, func(t *testing.T) {
+			dst := c.start(t)
 			var rules []imaptest.Rule
 			for k := 1; k < 60; k += 8 + rnd.IntN(12) { // not again and again in one batch: that is given up
 				rules = append(rules, imaptest.DropAnswer("APPEND", k))
 			}
-			proxy := imaptest.NewFaultProxy(t, c.dst.addr, rules...)
-			b := between(t, w.src, c.dst).with("PROXY", c.dst.by(proxy.Addr()).options())
+			proxy := imaptest.NewFaultProxy(t, dst.addr, rules...)
+			b := between(t, w.src, dst).with("PROXY", dst.by(proxy.Addr()).options())
 			kept, refused := w.at(c.verdict, c.noFolder)
 			b.sh(`imap-fetch $SRC -o mail && imap-diff $DST -o plan mail`).wants(0)
 			b.sh(`imap-push $PROXY plan`).wants(3).appended(len(kept))
-			same(t, kept, c.dst.dump(t))
+			same(t, kept, dst.dump(t))
 			again := b.sh(`imap-push $DST plan`).wants(3).appended(0)
 			w.listed(t, again, refused)
-			same(t, kept, c.dst.dump(t))
+			same(t, kept, dst.dump(t))
 		})
 	}
 }

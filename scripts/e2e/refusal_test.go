@@ -23,7 +23,7 @@ var kinds = map[string]imaptest.Options{"literal plus": {LiteralPlus: true}, "sy
 // TestOneMessageRefused: a NO or a BAD costs that message only.
 func TestOneMessageRefused(t *testing.T) {
 	t.Parallel()
-	for name, options := range kinds {
+	for name, options := range some(t, 1, kinds) {
 		for _, kind := range []imap.StatusResponseType{imap.StatusResponseTypeNo, imap.StatusResponseTypeBad} {
 			t.Run(fmt.Sprint(name, " ", kind), func(t *testing.T) {
 				source := imaptest.StartServer(t, imaptest.Options{})
@@ -139,8 +139,8 @@ func TestResetOnOtherServers(t *testing.T) {
 	for name, options := range kinds {
 		servers[name] = imaptest.StartServer(t, options).Addr()
 	}
-	for name, addr := range servers {
-		for round := range rounds(2, len(users)) {
+	for name, addr := range some(t, 2, servers) {
+		for round := range rounds(1, len(users)) {
 			direction, most := imaptest.ToServer, int64(2_500_000)
 			if round%3 == 1 {
 				direction, most = imaptest.ToClient, 12_000

@@ -64,7 +64,8 @@ func arrived(t *testing.T, dst account) {
 // TestEachInterrupted signals one process alone; all end, and the last says it.
 func TestEachInterrupted(t *testing.T) {
 	t.Parallel()
-	for i, stage := range straightStages {
+	for _, i := range someOf(t, 2, []int{0, 1, 2, 3}) {
+		stage := straightStages[i]
 		t.Run(fmt.Sprint(i, " ", strings.Fields(stage)[0]), func(t *testing.T) {
 			src, dst, line := slow(t)
 			b := between(t, src, line)
@@ -171,7 +172,8 @@ func TestSilentServer(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	server.Account("src").Fill(mail(300))
 	src := embedded(server, "src")
-	for i, line := range lines {
+	for _, i := range someOf(t, 2, []int{0, 1, 2, 3}) {
+		line := lines[i]
 		t.Run(line.name, func(t *testing.T) {
 			dst := embedded(server, fmt.Sprint("dst-", i))
 			side := []account{src, dst}[i%2]

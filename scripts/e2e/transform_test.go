@@ -189,7 +189,7 @@ func TestBrokenSignature(t *testing.T) {
 // TestMemoryOfChanges changes one huge message.
 func TestMemoryOfChanges(t *testing.T) {
 	t.Parallel()
-	size := 200 << 20
+	size := 100 << 20
 	if long() {
 		size = 1 << 30
 	}
