@@ -58,6 +58,9 @@ func (c *conn) login(o *Options, secret string) error {
 
 func (c *conn) authenticate(o *Options, secret string) error {
 	m, err := c.choose(o)
+	if err == nil {
+		err = c.mayExpose(o, m)
+	}
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,55 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// TestInTheClear: what others could read is warned of once, and a token is not
+// sent. Nobody is between us and the loopback address, unless there is a proxy.
+func TestInTheClear(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		proxy  bool
+		change func(*Options)
+		warned string
+		code   exit.Code
+	}{
+		{"loopback", false, func(*Options) {}, "", exit.OK},
+		{"loopback, a token", false, func(o *Options) { o.Token = o.Password }, "", exit.OK},
+		{"a password", true, func(*Options) {}, "read the password and all mail", exit.OK},
+		{"no password", true, func(o *Options) { o.Auth = []string{"cram-md5"} }, "read all mail", exit.OK},
+		{"a token", true, func(o *Options) { o.Token = o.Password }, "read all mail", exit.Login},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := newScript(t, "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 AUTH=CRAM-MD5",
+				rule{when: "AUTHENTICATE CRAM-MD5", dialogue: func(_ string, ask func(string) string) string { ask(b64("<1@x>")); return "TAG OK\r\n" }})
+			o := server.options()
+			warned := ""
+			o.Warn = func(text string) { warned += text + "\n" }
+			if test.proxy {
+				host, port, _ := net.SplitHostPort(imaptest.StartSocks(t, imaptest.SocksOptions{Target: server.ln.Addr().String()}).Addr())
+				o.Proxy = &Proxy{Host: host}
+				o.Proxy.Port, _ = strconv.Atoi(port)
+			}
+			test.change(&o)
+			s, err := Open(t.Context(), o)
+			if exit.CodeOf(err) != test.code || err != nil && !strings.Contains(err.Error(), "no token goes over an unencrypted connection") {
+				t.Errorf("%v (%d)", err, exit.CodeOf(err))
+			}
+			if err == nil {
+				s.c.close(errAway)
+				if err := s.do(t.Context(), func(*conn) error { return nil }); err != nil {
+					t.Error(err)
+				}
+				s.Close()
+			}
+			if !strings.Contains(warned, test.warned) || strings.Count(warned, "\n") != min(len(test.warned), 1) {
+				t.Errorf("warned %q, want %q", warned, test.warned)
+			}
+			if sent := server.sent("AUTHENTICATE"); (len(sent) == 0) != (test.code != exit.OK) {
+				t.Errorf("sent %q", sent)
+			}
+		})
+	}
+}
+
 // TestNetwork: one version of IP is one version of IP.
 func TestNetwork(t *testing.T) {
 	server := newScript(t, "IMAP4rev1") // on 127.0.0.1

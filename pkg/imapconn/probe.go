@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"time"
 )
@@ -42,7 +43,7 @@ type TLS struct {
 	Subject, Issuer string
 	Names           []string // that the certificate is for
 	NotAfter        time.Time
-	Pin             string // SHA-256 of the certificate, hex, for Options.Pin
+	Pin             string // SHA-256 of the certificate, hex, for Options.Pin; "" where that is another
 }
 
 // Probe is Open, and tells what was learnt of the server, whether or not it led
@@ -56,6 +57,10 @@ func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
 		server = s.tried.describe()
 	}
 	if err != nil {
+		var cert *certError
+		if errors.As(err, &cert) && server.TLS != nil {
+			server.TLS.Pin = cert.pin
+		}
 		return nil, server, err
 	}
 	return s, server, nil

@@ -94,6 +94,7 @@ func (s *Session) hello(ctx context.Context) error {
 	defer c.watch(ctx)()
 	s.c, s.selected = c, nil
 	c.step = LoggingIn
+	s.warnClear(c)
 	if err := c.login(&s.o, secret); err != nil {
 		c.close(err)
 		return err
@@ -217,7 +218,7 @@ func (s *Session) do(ctx context.Context, f func(*conn) error) error {
 	return exit.Wrap(exit.Temporary, err)
 }
 
-// warnOnce warns of something that each listing would find again.
+// warnOnce warns of something that each listing or connection would find again.
 func (s *Session) warnOnce(text string) {
 	if s.warned[text] {
 		return

@@ -17,7 +17,7 @@ import (
 
 // certError says why a certificate was refused, and which one it was.
 type certError struct {
-	pin string // SHA-256 of the leaf, in hex
+	pin string // SHA-256 of the leaf, in hex; "" where it is not the pinned one
 	err error
 }
 
@@ -133,7 +133,7 @@ func verify(state tls.ConnectionState, o *Options, roots *x509.CertPool, pin str
 	case pin == seen:
 		return nil
 	case pin != "":
-		return &certError{seen, fmt.Errorf("the certificate is not the pinned one, sha256:%s", pin)}
+		return &certError{"", fmt.Errorf("ALARM: the server shows another certificate than the pinned one, sha256:%s: somebody may be in between; nothing was sent", pin)}
 	case o.Insecure:
 		return nil
 	}
@@ -188,6 +188,8 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 	var cert *certError
 	var record tls.RecordHeaderError
 	switch {
+	case errors.As(err, &cert) && cert.pin == "": // what it shows must not be taken for the new pin
+		return failure.WithHint("ask whoever runs the server, by another way than this connection, whether its certificate was changed")
 	case errors.As(err, &cert):
 		return failure.WithHint("if you know this certificate to be the server's own: --tls-pin sha256:%s", cert.pin)
 	case errors.As(err, &record):

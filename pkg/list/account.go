@@ -106,7 +106,7 @@ type tlsReport struct {
 	Issuer   string   `json:"issuer"`
 	Names    []string `json:"names"`
 	NotAfter string   `json:"not_after"`
-	Pin      string   `json:"pin"`
+	Pin      string   `json:"pin,omitempty"`
 	expires  time.Time
 }
 
@@ -160,7 +160,10 @@ func (r *accountReport) tell(s *imapconn.Server) {
 	if t := s.TLS; t != nil {
 		r.TLS = &tlsReport{
 			Version: t.Version, Cipher: t.Cipher, Subject: t.Subject, Issuer: t.Issuer, Names: t.Names,
-			NotAfter: t.NotAfter.UTC().Format(time.RFC3339), Pin: "sha256:" + t.Pin, expires: t.NotAfter,
+			NotAfter: t.NotAfter.UTC().Format(time.RFC3339), expires: t.NotAfter,
+		}
+		if t.Pin != "" {
+			r.TLS.Pin = "sha256:" + t.Pin
 		}
 	}
 	if s.Has == nil {

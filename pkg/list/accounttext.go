@@ -74,7 +74,9 @@ func (t *tlsReport) text(l *lines, now time.Time) {
 		when = "it has expired"
 	}
 	l.more("good until %s (%s)", t.NotAfter, when)
-	l.more("--tls-pin %s", t.Pin)
+	if t.Pin != "" {
+		l.more("--tls-pin %s", t.Pin)
+	}
 }
 
 func (r *accountReport) login(l *lines) {

@@ -144,7 +144,10 @@ func TestCase09UntrustedCertificate(t *testing.T) {
 			}
 			b.with("PIN", pin).sh(`imap-list $AT $PIN`).wants(0)
 			b.sh(`imap-list $AT --tls-insecure`).wants(0).says("tls-insecure")
-			b.sh(`imap-list $AT --tls-pin sha256:` + strings.Repeat("0", 64)).wants(76)
+			o = b.sh(`imap-list --check $AT --tls-pin sha256:` + strings.Repeat("0", 64)).wants(76).says("ALARM")
+			if strings.Contains(o.stdout+o.stderr, certificate.Pin) {
+				t.Errorf("the pin of somebody in between is offered: %s", o)
+			}
 		})
 	}
 	t.Run("trusted authority", func(t *testing.T) {

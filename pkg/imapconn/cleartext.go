@@ -1,0 +1,39 @@
+package imapconn
+
+import (
+	"net"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+)
+
+// inTheClear reports whether others may read what goes over the connection: it is
+// not encrypted, and leaves this machine. What lies behind a proxy is not known.
+func (c *conn) inTheClear(o *Options) bool {
+	if c.state != nil {
+		return false
+	}
+	addr, ok := c.nc.RemoteAddr().(*net.TCPAddr)
+	return !ok || !addr.IP.IsLoopback() || o.Proxy != nil
+}
+
+// warnClear says, once, what others can read.
+func (s *Session) warnClear(c *conn) {
+	if !c.inTheClear(&s.o) {
+		return
+	}
+	what := "all mail"
+	if m, err := c.choose(&s.o); err == nil && m.exposes && m.secret == password && !c.preauth {
+		what = "the password and all mail"
+	}
+	s.warnOnce("the connection to " + printable(c.host) + " is not encrypted (--tls none): others on the way can read " + what)
+}
+
+// mayExpose refuses to send a token where others may read it: who has it needs
+// nothing else (RFC 6750 5.3).
+func (c *conn) mayExpose(o *Options, m *mechanism) error {
+	if m.secret == token && c.inTheClear(o) {
+		return exit.Errorf(exit.Login, "no token goes over an unencrypted connection to %s; nothing was sent", printable(c.host)).
+			WithHint("--tls implicit, or --tls starttls")
+	}
+	return nil
+}
