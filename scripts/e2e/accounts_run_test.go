@@ -138,7 +138,7 @@ func TestAccountsProviderLimit(t *testing.T) {
 // account alone, ends it in an orderly way, and the next run goes on.
 func TestAccountsInterrupted(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	for _, c := range someOf(t, 1, []struct {
 		name, script string
 		signal       syscall.Signal
 		exit         int
@@ -147,7 +147,7 @@ func TestAccountsInterrupted(t *testing.T) {
 		{"all, SIGINT", `"$MIGRATE" --jobs 1 --phase presync accounts.csv`, syscall.SIGINT, 130, []int{143, 75}},
 		{"all, SIGTERM", `"$MIGRATE" --jobs 1 --phase presync accounts.csv`, syscall.SIGTERM, 143, []int{143, 75}},
 		{"one, SIGTERM", `"$MIGRATE" --row 1 --phase presync accounts.csv`, syscall.SIGTERM, 143, []int{143}},
-	} {
+	}) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			begun := make(chan struct{})

@@ -16,20 +16,21 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// servers runs a test with an empty account at each kind of server.
+// servers runs a test with an empty account at each kind of server; a plain run
+// takes two of them.
 func servers(t *testing.T, test func(t *testing.T, src account)) {
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embedded(imaptest.StartServer(t, imaptest.Options{}), "joe"))
-	})
-	t.Run("dovecot", func(t *testing.T) {
-		t.Parallel()
-		test(t, real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe"))
-	})
-	t.Run("cyrus", func(t *testing.T) {
-		t.Parallel()
-		test(t, real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe"))
-	})
+	for name, start := range some(t, 2, map[string]func(t *testing.T) account{
+		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "joe") },
+		"dovecot":  func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
+		"cyrus": func(t *testing.T) account {
+			return real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe")
+		},
+	}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
 }
 
 // one puts messages into INBOX.
@@ -167,12 +168,12 @@ func TestCase33Search(t *testing.T) {
 		b := newBench(t).with("SRC", src.options())
 		b.sh(`imap-fetch $SRC -o all.zst`).wants(0)
 		cyrus := strings.Contains(t.Name(), "cyrus")
-		for _, criteria := range []string{
+		for _, criteria := range someOf(t, 12, []string{
 			"ALL", "OR FROM ann (OR TO ann (CC ann))", "NOT SUBJECT budget", "UNSEEN SENTSINCE 1-Jan-2017", "KEYWORD NonJunk", "UNKEYWORD NonJunk FLAGGED", "UID 3:9,20,30:*", "UID 4711:*", "NOT UID 1:30",
 			"SEEN", "UNSEEN", "ANSWERED DELETED", "OR SEEN FLAGGED", "NOT (SEEN FLAGGED)", "SINCE 1-Jan-2016", "BEFORE 1-Jan-2016", "SINCE 1-Jan-2016 BEFORE 1-Jan-2017", "ON 4-Jul-2015",
 			"SENTBEFORE 1-Jan-2016", "SENTON 10-Jul-2015", "LARGER 2000", "SMALLER 700", "SUBJECT holiday LARGER 1000", `SUBJECT "number 2"`, `HEADER X-Kind kind3`, `HEADER X-Nothing ""`, `HEADER X-Kind ""`,
 			`FROM example.org`, `BODY invoice`, `NOT BODY invoice SEEN`, `TEXT kind1`, `SEEN SEEN UNSEEN`,
-		} {
+		}) {
 			want := src.searched(t, criteria)
 			for how, options := range map[string]string{"the server": `$SRC`, "we": `--search-here $SRC`, "an archive": `--source all.zst`} {
 				if cyrus && how != "the server" && strings.Contains(criteria, `"number 2"`) {
@@ -356,7 +357,7 @@ func TestCase36Sizes(t *testing.T) {
 			"--min-size 5242880":              {"INBOX/6"},
 			"--max-size 0":                    {},
 		} {
-			for _, from := range []string{"$SRC", "--search-here $SRC", "--source all.zst"} {
+			for _, from := range someOf(t, 1, []string{"$SRC", "--search-here $SRC", "--source all.zst"}) {
 				for _, content := range []string{"", "--headers"} {
 					got := b.chosen(options + " " + content + " " + from)
 					sameIDs(t, options+", "+content+from, got.of("message").ids(), want)

@@ -13,21 +13,21 @@ import (
 // restored are the accounts that a history is restored to.
 var restored = []string{"dst0", "dst1", "dst2", "dst3", "dst4", "dst5", "dst6", "dst7", "dst8", "dst9"}
 
-// historians runs a test with an empty account at each kind of server; others
-// there are those of restored.
+// historians runs a test with an empty account at each kind of server, of which
+// a plain run takes two; others there are those of restored.
 func historians(t *testing.T, test func(t *testing.T, src account)) {
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		test(t, embedded(imaptest.StartServer(t, imaptest.Options{}), "joe"))
-	})
-	t.Run("dovecot", func(t *testing.T) {
-		t.Parallel()
-		test(t, real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe"))
-	})
-	t.Run("cyrus", func(t *testing.T) {
-		t.Parallel()
-		test(t, real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: append([]string{"joe"}, restored...)}), "joe"))
-	})
+	for name, start := range some(t, 2, map[string]func(t *testing.T) account{
+		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "joe") },
+		"dovecot":  func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
+		"cyrus": func(t *testing.T) account {
+			return real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: append([]string{"joe"}, restored...)}), "joe")
+		},
+	}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
 }
 
 // history is an account that its user works with.

@@ -77,7 +77,7 @@ func TestCase17NastyNamesThereAndBack(t *testing.T) {
 	t.Parallel()
 	noDot := func(name string) bool { return !strings.Contains(name, ".") }
 	all := func(string) bool { return true }
-	for name, c := range map[string]struct {
+	for name, c := range some(t, 1, map[string]struct {
 		dovecot  imaptest.DovecotOptions
 		cyrus    imaptest.CyrusOptions
 		keep     func(string) bool // what Dovecot takes
@@ -89,7 +89,7 @@ func TestCase17NastyNamesThereAndBack(t *testing.T) {
 		"dot to dot":     {imaptest.DovecotOptions{Extra: "namespace inbox {\n separator = .\n}\n"}, imaptest.CyrusOptions{}, noDot, "INBOX.", cyrusRefuses, ""},
 		"slash to slash": {imaptest.DovecotOptions{Format: "sdbox"}, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true}, all, "", cyrusRefuses + "^", ""},
 		"dot to slash":   {imaptest.DovecotOptions{Extra: "namespace inbox {\n separator = .\n prefix = INBOX.\n}\n"}, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true}, noDot, "", cyrusRefuses + "^", ""},
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			paths := nastyFolders(c.keep)

@@ -18,7 +18,7 @@ const everything = `--fix bare-lf --fix nul=strip --fix final-crlf --fix header-
 // and by a second push of the same plan, whatever the server.
 func TestChangedOnce(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(t *testing.T) account{
+	for name, start := range some(t, 2, map[string]func(t *testing.T) account{
 		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "joe") },
 		"without UIDPLUS": func(t *testing.T) account {
 			caps := slices.DeleteFunc(slices.Clone(imaptest.DefaultCaps), func(c string) bool { return c == "UIDPLUS" })
@@ -26,7 +26,7 @@ func TestChangedOnce(t *testing.T) {
 		},
 		"dovecot": func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
 		"cyrus":   func(t *testing.T) account { return real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe") },
-	} {
+	}) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := exactWorld(t, 40)
@@ -266,10 +266,10 @@ func TestChangedAndLost(t *testing.T) {
 		"a body":  `--pipe 'cat; echo more'`,
 		"a key":   `--pipe 'sed s/^Message-ID:.*/X-No-ID:/' --allow rewrite`,
 	}
-	for place, start := range map[string]func(t *testing.T) account{
+	for place, start := range some(t, 1, map[string]func(t *testing.T) account{
 		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "dst") },
 		"dovecot":  func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "dst") },
-	} {
+	}) {
 		for what, options := range commands {
 			t.Run(place+", "+what, func(t *testing.T) {
 				t.Parallel()
