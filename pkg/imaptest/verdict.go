@@ -24,7 +24,7 @@ func (c Case) Outcome(v Verdict) ([]byte, bool) {
 }
 
 // dovecotRefuses: Dovecot 2.3.19.1, Maildir and sdbox. The rest of its answer
-// tells seconds. All else it stores, as dovecotStores says.
+// tells seconds. All else it stores, as DovecotStores says.
 var dovecotRefuses = map[string]string{
 	"empty": "NO Can't save a zero byte message",
 }
@@ -55,9 +55,9 @@ var cyrusRefuses = map[string]string{
 
 // judge fills in what was seen of real servers.
 func (c *Case) judge() {
-	c.Dovecot = verdict(c.Octets, dovecotRefuses[c.Name], dovecotStores(c.Octets))
+	c.Dovecot = verdict(c.Octets, dovecotRefuses[c.Name], DovecotStores(c.Octets))
 	c.Cyrus = verdict(c.Octets, cyrusRefuses[c.Name], c.Octets)
-	c.CyrusMunge = verdict(c.Octets, cyrusRefuses[c.Name], cyrusMunges(c.Octets))
+	c.CyrusMunge = verdict(c.Octets, cyrusRefuses[c.Name], CyrusMunges(c.Octets))
 }
 
 func verdict(octets []byte, refused string, stored []byte) Verdict {
@@ -70,10 +70,10 @@ func verdict(octets []byte, refused string, stored []byte) Verdict {
 	return Verdict{Stored: stored}
 }
 
-// dovecotStores: NUL becomes 0x80. Lines are stored with LF and served with
+// DovecotStores returns what Dovecot serves of a message. NUL becomes 0x80. Lines are stored with LF and served with
 // CRLF, so a bare LF gets a CR, one of two CRs before an LF goes, and a CR at
 // the very end goes.
-func dovecotStores(octets []byte) []byte {
+func DovecotStores(octets []byte) []byte {
 	out := bytes.ReplaceAll(octets, []byte{0}, []byte{0x80})
 	out = bytes.ReplaceAll(out, []byte("\r\n"), []byte("\n"))
 	out = bytes.TrimSuffix(out, []byte("\r"))
@@ -87,8 +87,8 @@ func dovecotStores(octets []byte) []byte {
 	return served
 }
 
-// cyrusMunges: with munge8bit, every octet of the header from 0x80 becomes X.
-func cyrusMunges(octets []byte) []byte {
+// CyrusMunges returns what Cyrus serves of a message. With munge8bit, every octet of the header from 0x80 becomes X.
+func CyrusMunges(octets []byte) []byte {
 	header, _ := splitHeader(octets)
 	out := bytes.Clone(octets)
 	for i := range header {

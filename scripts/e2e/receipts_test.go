@@ -10,6 +10,7 @@ import (
 type receipt struct {
 	Type, Result, Folder, Target, Reason, Text, Key string
 	UID                                             uint64
+	TargetUID                                       uint64   `json:"target_uid"`
 	DroppedFlags                                    []string `json:"dropped_flags"`
 	Transforms, Odd                                 []string
 	Copied                                          bool

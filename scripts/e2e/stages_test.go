@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
 // stages are the commands of a pipeline, each a process that can be reached,
@@ -18,17 +20,22 @@ type stages struct {
 	stdout bytes.Buffer
 	ended  []chan struct{}
 	lived  []time.Duration // each process, once it has ended
+	codes  []int           // of each
 }
 
 // straightStages are the four of the straight-through pipeline.
 var straightStages = []string{"imap-fetch --headers $SRC", "imap-diff $DST", "imap-fetch --select - $SRC", "imap-push $DST"}
 
 // start starts a pipeline.
-func (b *bench) start(lines ...string) *stages {
+func (b *bench) start(lines ...string) *stages { return b.startTraced(-1, imaptest.Fault{}, lines...) }
+
+// startTraced starts a pipeline, and a fault befalls one of its processes.
+func (b *bench) startTraced(at int, fault imaptest.Fault, lines ...string) *stages {
 	b.t.Helper()
-	s := &stages{t: b.t, lived: make([]time.Duration, len(lines))}
+	s := &stages{t: b.t, lived: make([]time.Duration, len(lines)), codes: make([]int, len(lines))}
 	began := time.Now()
 	var in *os.File
+	var waits []func()
 	for i, line := range lines {
 		c := exec.Command("sh", "-c", "exec "+line) // the process is the command
 		c.Dir, c.Env = b.dir, b.environ()
@@ -38,7 +45,6 @@ func (b *bench) start(lines ...string) *stages {
 			c.SysProcAttr.Pgid = s.cmds[0].Process.Pid
 		}
 		errors := &bytes.Buffer{}
-		c.Stderr = errors
 		var out, next *os.File
 		if i < len(lines)-1 {
 			var err error
@@ -49,9 +55,11 @@ func (b *bench) start(lines ...string) *stages {
 		} else {
 			c.Stdout = &s.stdout
 		}
-		if err := c.Start(); err != nil {
-			b.t.Fatal(err)
+		launch := s.launch
+		if i == at {
+			launch = func(i int, c *exec.Cmd, errors *bytes.Buffer) func() { return s.launchTraced(i, c, errors, fault) }
 		}
+		wait := launch(i, c, errors)
 		for _, f := range []*os.File{in, out} {
 			if f != nil {
 				f.Close()
@@ -60,10 +68,11 @@ func (b *bench) start(lines ...string) *stages {
 		in = next
 		s.cmds, s.errors = append(s.cmds, c), append(s.errors, errors)
 		s.ended = append(s.ended, make(chan struct{}))
+		waits = append(waits, wait)
 	}
-	for i, c := range s.cmds { // not before, for the group must not go away
+	for i, wait := range waits { // not before, for the group must not go away
 		go func() {
-			c.Wait()
+			wait()
 			s.lived[i] = time.Since(began)
 			close(s.ended[i])
 		}()
@@ -74,6 +83,49 @@ func (b *bench) start(lines ...string) *stages {
 		}
 	})
 	return s
+}
+
+// launch starts process i, and returns what waits for its end.
+func (s *stages) launch(i int, c *exec.Cmd, errors *bytes.Buffer) (wait func()) {
+	c.Stderr = errors
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() {
+		c.Wait()
+		s.codes[i] = exitCode(c.ProcessState)
+	}
+}
+
+// launchTraced is launch for a process that a fault befalls. What the last process
+// of a pipeline prints is not kept.
+func (s *stages) launchTraced(i int, c *exec.Cmd, errors *bytes.Buffer, fault imaptest.Fault) (wait func()) {
+	file, err := os.CreateTemp(c.Dir, "stderr")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if c.Stderr = file; c.Stdout == &s.stdout {
+		c.Stdout = nil
+	}
+	started, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, status, err := imaptest.Trace(c, c.Dir, fault, func() { close(started) })
+		if err != nil {
+			s.t.Errorf("trace %v: %v", c.Args, err)
+		}
+		if s.codes[i] = status.ExitStatus(); status.Signaled() {
+			s.codes[i] = 128 + int(status.Signal())
+		}
+	}()
+	<-started
+	return func() {
+		<-ended
+		text, _ := os.ReadFile(file.Name())
+		file.Close()
+		os.Remove(file.Name())
+		errors.Write(text)
+	}
 }
 
 // kill ends one process as a crash would.
@@ -94,7 +146,7 @@ func (s *stages) wait(within time.Duration) []int {
 	for i, ended := range s.ended {
 		select {
 		case <-ended:
-			codes[i] = exitCode(s.cmds[i].ProcessState)
+			codes[i] = s.codes[i]
 		case <-late:
 			s.t.Fatalf("%v hangs", s.cmds[i].Args)
 		}

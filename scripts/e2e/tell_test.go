@@ -14,15 +14,24 @@ import (
 // connection of its own, and returns what it answers. All must succeed.
 func (a account) tell(t testing.TB, commands ...string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", a.addr)
+	answers, err := a.converse(commands...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return answers
+}
+
+// converse is tell for those that have no test to end.
+func (a account) converse(commands ...string) (string, error) {
+	conn, err := net.Dial("tcp", a.addr)
+	if err != nil {
+		return "", err
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
 	r := bufio.NewReader(conn)
 	if _, err := r.ReadString('\n'); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	var all strings.Builder
 	for _, command := range append([]string{"LOGIN " + a.user + " secret"}, commands...) {
@@ -30,19 +39,19 @@ func (a account) tell(t testing.TB, commands ...string) string {
 		for {
 			line, err := r.ReadString('\n')
 			if err != nil {
-				t.Fatalf("%s, %s: %v", a.user, command, err)
+				return "", fmt.Errorf("%s, %s: %w", a.user, command, err)
 			}
 			all.WriteString(line)
 			if !strings.HasPrefix(line, "t ") {
 				continue
 			}
 			if !strings.HasPrefix(line, "t OK") {
-				t.Fatalf("%s, %s: %s", a.user, command, line)
+				return "", fmt.Errorf("%s, %s: %s", a.user, command, line)
 			}
 			break
 		}
 	}
-	return all.String()
+	return all.String(), nil
 }
 
 // listed is a line of imap-list.
