@@ -179,7 +179,11 @@ func TestServersWithHabits(t *testing.T) {
 // stream says so now and then. If the server has closed it all the same, it is
 // opened again once somebody reads.
 func TestNobodyReads(t *testing.T) {
-	for _, bye := range []bool{false, true} {
+	byes := []bool{true, false}
+	if testing.Short() {
+		byes = byes[:1]
+	}
+	for _, bye := range byes {
 		server := &oddServer{messages: mails(200, 100000), size: func(real int) int { return real }, folders: true, bye: bye}
 		addr := server.start(t)
 		opt := options(t, stream.Full)
