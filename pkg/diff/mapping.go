@@ -14,13 +14,13 @@ func (c *comparison) mapFolders() (*folder.Table, error) {
 	for i, s := range c.toc {
 		sources[i] = folder.Source{Name: s.Name, Delimiter: s.Delimiter, Attributes: s.Attributes, Messages: s.Messages, Level: !s.HoldsMessages()}
 	}
-	table, err := c.opt.Mapping.Map(sources, c.begin.Prefix, destinationOf(c.dest))
+	table, err := c.opt.Mapping.Map(c.ctx, sources, c.begin.Prefix, destinationOf(c.dest))
 	if err != nil {
 		return nil, err
 	}
 	added, err := c.dest.Seek(c.unlisted(table))
 	if added && err == nil {
-		table, err = c.opt.Mapping.Map(sources, c.begin.Prefix, destinationOf(c.dest))
+		table, err = c.opt.Mapping.Map(c.ctx, sources, c.begin.Prefix, destinationOf(c.dest))
 	}
 	if err != nil {
 		return nil, err

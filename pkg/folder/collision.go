@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,14 +133,15 @@ func (m *mapper) settleCase() error {
 		return caseError(clashes, sense)
 	}
 	c := &caseFolder{m: m, there: there, wanted: map[string]bool{}, levels: map[string]map[string]spelling{}}
-	for _, t := range m.table.Mappings {
-		for _, name := range append(Parents(t.Target, m.to.Namespace.Delimiter), t.Target) {
-			c.wanted[foldCase(Plain(name))] = true
-		}
+	if m.rules.CaseCollision == CaseRename {
+		c.want(m.table.Mappings)
 	}
 	// Those that are there keep their names.
 	for _, here := range []bool{true, false} {
 		for i := range m.table.Mappings {
+			if m.ctx.Err() != nil {
+				return context.Cause(m.ctx)
+			}
 			if t := &m.table.Mappings[i]; t.Target != "" && (m.existing[t.Target] != "") == here {
 				c.rename(t)
 			}
@@ -162,8 +164,22 @@ func caseError(clashes [][2]*Mapping, sense CaseSense) error {
 type caseFolder struct {
 	m      *mapper
 	there  map[string]string              // the destination's folders by folded name
-	wanted map[string]bool                // folded names of targets and of what is above them
+	wanted map[string]bool                // for CaseRename: folded names of targets and of what is above them
 	levels map[string]map[string]spelling // by the name above, then as it was to be spelt
+}
+
+// want notes targets and what is above them, each once.
+func (c *caseFolder) want(mappings []Mapping) {
+	known := map[string]bool{}
+	for _, t := range mappings {
+		for _, name := range slices.Backward(append(Parents(t.Target, c.m.to.Namespace.Delimiter), t.Target)) {
+			if known[name] {
+				break // and so is what is above it
+			}
+			known[name] = true
+			c.wanted[foldCase(Plain(name))] = true
+		}
+	}
 }
 
 // spelling is a level, folded and as it is spelt in the end.

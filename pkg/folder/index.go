@@ -2,7 +2,10 @@ package folder
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -15,12 +18,13 @@ type index struct {
 	composed map[string]*Entry // by the composed form of their names
 	all      *Entry
 	list     []*Entry
+	deepest  map[string]int  // by delimiter: the most levels of an entry
 	met      map[*Entry]bool // that name a folder as it is spelt
 	used     map[*Entry]bool
 }
 
 func newIndex(entries []Entry) *index {
-	x := &index{exact: map[string]*Entry{}, composed: map[string]*Entry{}, met: map[*Entry]bool{}, used: map[*Entry]bool{}}
+	x := &index{exact: map[string]*Entry{}, composed: map[string]*Entry{}, met: map[*Entry]bool{}, used: map[*Entry]bool{}, deepest: map[string]int{}}
 	for i := range entries {
 		if x.add(&entries[i]) == nil {
 			x.list = append(x.list, &entries[i])
@@ -69,17 +73,40 @@ func (x *index) add(e *Entry) (other *Entry) {
 
 // see notes which entries name a folder, or what is above it, as it is spelt.
 func (x *index) see(o origin) {
-	for _, name := range append(o.parents(), o.Name) {
+	for _, name := range append(o.parents(x.levels(o.Delimiter)), o.Name) {
 		if e := x.spelt(name, o.space); e != nil {
 			x.met[e], x.used[e] = true, true
 		}
 	}
 }
 
+// levels is the most levels that an entry has. A name of more, below the prefix,
+// is in none, unless the delimiter may stand in modified UTF-7. A hostile server's
+// names have hundreds.
+func (x *index) levels(delimiter string) int {
+	switch {
+	case len(x.exact) == 0:
+		return 0
+	case delimiter == "", strings.ContainsAny(delimiter, "&+,-"), strings.ContainsFunc(delimiter, unicode.IsLetter), strings.ContainsFunc(delimiter, unicode.IsDigit):
+		return math.MaxInt32
+	}
+	most, known := x.deepest[delimiter]
+	if !known {
+		for name := range x.exact {
+			most = max(most, strings.Count(name, delimiter)+1)
+		}
+		x.deepest[delimiter] = most
+	}
+	return most
+}
+
 // find returns the entry of a folder, nil if it has none. One that names no
 // folder as it is spelt is taken for a folder whose accents are composed in
 // another way.
 func (x *index) find(name string, space Namespace) *Entry {
+	if d := space.Delimiter; strings.Count(name, d) > strings.Count(space.Prefix, d)+x.levels(d) {
+		return nil
+	}
 	if e := x.spelt(name, space); e != nil {
 		return e
 	}

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 // mapper is one run over the folders of a source.
 type mapper struct {
+	ctx      context.Context
 	rules    *Rules
 	prefix   string
 	to       Destination
@@ -19,6 +21,7 @@ type mapper struct {
 	entries  *index
 	origins  []origin
 	special  map[string]string // levels of a source folder -> name at the destination
+	deepest  int               // number of levels of those
 	leftOut  map[string]bool   // what Table.Filters has
 	table    Table
 }
@@ -33,8 +36,8 @@ type origin struct {
 	itself bool // it is FromSubfolder
 }
 
-func (r *Rules) mapper(prefix string, to Destination) (*mapper, error) {
-	m := &mapper{rules: r, prefix: prefix, to: to, out: layoutOf(to.Namespace, r.Instead), existing: map[string]string{}, leftOut: map[string]bool{}}
+func (r *Rules) mapper(ctx context.Context, prefix string, to Destination) (*mapper, error) {
+	m := &mapper{ctx: ctx, rules: r, prefix: prefix, to: to, out: layoutOf(to.Namespace, r.Instead), existing: map[string]string{}, leftOut: map[string]bool{}}
 	if d := to.Namespace.Delimiter; d != "" && strings.Contains(r.Instead, d) {
 		return nil, exit.Errorf(exit.Usage, "%s cannot stand in place of the destination's delimiter: it holds it", Quote(r.Instead))
 	}
@@ -95,6 +98,9 @@ func decoded(text string) string {
 func (m *mapper) look(sources []Source) error {
 	found := m.rules.FromSubfolder == ""
 	for _, s := range sources {
+		if m.ctx.Err() != nil {
+			return context.Cause(m.ctx)
+		}
 		o := origin{Source: s, space: Namespace{m.prefix, s.Delimiter}, inbox: IsInbox(s.Name)}
 		o.levels = plainLevels(s.Name, o.space)
 		if m.rules.FromSubfolder != "" {
@@ -160,6 +166,7 @@ func (m *mapper) findSpecial() {
 		name, _ := specialLevel(targets[0].levels)
 		for _, s := range ofUse(use, here, name) {
 			m.special[levelsKey(s.levels)] = m.to.Folders[targets[0].index].Name
+			m.deepest = max(m.deepest, len(s.levels))
 		}
 	}
 }
@@ -201,7 +208,7 @@ func (m *mapper) leaveOut(o *origin, filter string) {
 func (m *mapper) byEntry(o *origin) (Mapping, bool) {
 	e, rest := m.entries.find(o.Name, o.space), []string(nil)
 	if e == nil {
-		for _, parent := range slices.Backward(o.parents()) {
+		for _, parent := range slices.Backward(o.parents(m.entries.levels(o.Delimiter))) {
 			if e = m.entries.find(parent, o.space); e != nil {
 				rest = strings.Split(o.Name[len(parent)+len(o.Delimiter):], o.Delimiter)
 				break
@@ -231,10 +238,15 @@ func (m *mapper) byEntry(o *origin) (Mapping, bool) {
 	return mapping, true
 }
 
-// parents are the names above a folder, below the prefix.
-func (o *origin) parents() []string {
-	parents := Parents(o.Name, o.Delimiter)
-	if rest, ok := o.space.cut(o.Name); ok {
+// parents are the names above a folder, below the prefix, outermost first, of at
+// most so many levels.
+func (o *origin) parents(most int) []string {
+	rest, cut := o.space.cut(o.Name)
+	if cut {
+		most += strings.Count(o.Name[:len(o.Name)-len(rest)], o.Delimiter)
+	}
+	parents := parentsWithin(o.Name, o.Delimiter, most)
+	if cut {
 		parents = slices.DeleteFunc(parents, func(p string) bool { return len(p) < len(o.Name)-len(rest) })
 	}
 	return parents
@@ -287,7 +299,7 @@ func (m *mapper) child(target string, levels []string) (name, reason string) {
 
 // byUse places what has a special use, and what is below such a folder.
 func (m *mapper) byUse(o *origin) (Mapping, bool) {
-	for n := len(o.levels); n > 0 && len(m.special) > 0; n-- {
+	for n := min(len(o.levels), m.deepest); n > 0; n-- {
 		name := m.special[levelsKey(o.levels[:n])]
 		if name == "" {
 			continue

@@ -1,5 +1,7 @@
 package folder
 
+import "context"
+
 // Rules say what the folders of a source are called at a destination, beyond
 // prefix and delimiter, which are translated in any case. For each folder the
 // first of these counts that says anything about it:
@@ -88,9 +90,9 @@ type Table struct {
 // Map finds where every folder goes. The errors, all of them before anything
 // can have been written: exit.NoInput if the source has nothing below
 // FromSubfolder; exit.Usage if two folders would become one by accident, which
-// the message names.
-func (r *Rules) Map(sources []Source, prefix string, to Destination) (*Table, error) {
-	m, err := r.mapper(prefix, to)
+// the message names; the cause of ctx if that ends.
+func (r *Rules) Map(ctx context.Context, sources []Source, prefix string, to Destination) (*Table, error) {
+	m, err := r.mapper(ctx, prefix, to)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +100,9 @@ func (r *Rules) Map(sources []Source, prefix string, to Destination) (*Table, er
 		return nil, err
 	}
 	for i, s := range sources {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		mapping := m.place(i)
 		if s.Level {
 			m.table.Levels = append(m.table.Levels, mapping)

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,7 @@ func mapped(t *testing.T, r Rules, from Namespace, to Destination, names ...stri
 	for _, n := range names {
 		sources = append(sources, sourceOf(n, from))
 	}
-	table, err := r.Map(sources, from.Prefix, to)
+	table, err := r.Map(context.Background(), sources, from.Prefix, to)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -396,7 +397,7 @@ func FuzzMap(f *testing.F) {
 			}
 			seen[name] = true
 		}
-		table, err := r.Map(sources, prefix, to)
+		table, err := r.Map(context.Background(), sources, prefix, to)
 		if err != nil {
 			if c := exit.CodeOf(err); c != exit.Usage && c != exit.NoInput {
 				t.Fatal(err)
@@ -410,4 +411,31 @@ func FuzzMap(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMapDeep: names of many levels cost work that grows with their length, not
+// with its square, and the end of the context ends the work.
+func TestMapDeep(t *testing.T) {
+	const levels = 200
+	var sources []Source
+	for n := range levels {
+		sources = append(sources, Source{Name: strings.Repeat("a/", n) + "a", Delimiter: "/"})
+	}
+	sources = append(sources, Source{Name: "Sent", Delimiter: "/", Attributes: []string{`\Sent`}})
+	to := Destination{Namespace: Namespace{Delimiter: "/"}, Folders: []Existing{{Name: "Sent", Attributes: []string{`\Sent`}}}}
+	for name, r := range map[string]Rules{"no rules": {}, "entries": {Entries: []Entry{{Source: "a/a", Target: "b"}}}, "automap": {Automap: true}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		allocations := testing.AllocsPerRun(1, func() {
+			if _, err := r.Map(ctx, sources, "", to); err != nil {
+				t.Error(err)
+			}
+		})
+		if most := 100.0 * levels; allocations > most {
+			t.Errorf("%s: %.0f allocations for %d folders, at most %.0f are needed", name, allocations, levels, most)
+		}
+		cancel()
+		if _, err := r.Map(ctx, sources, "", to); err != context.Canceled {
+			t.Errorf("%s: %v after the end of the context", name, err)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"math"
 	"strings"
 )
 
@@ -109,14 +110,17 @@ func (l layout) full(name string) string {
 // Parents returns the names above name, outermost first: those to create
 // before it. A delimiter at the start, or a second one in a row, makes no
 // parent.
-func Parents(name, delimiter string) []string {
+func Parents(name, delimiter string) []string { return parentsWithin(name, delimiter, math.MaxInt) }
+
+// parentsWithin are those of at most so many levels.
+func parentsWithin(name, delimiter string, most int) []string {
 	if delimiter == "" {
 		return nil
 	}
 	var parents []string
-	for at := 0; ; {
+	for at := 0; ; most-- {
 		i := strings.Index(name[at:], delimiter)
-		if i < 0 {
+		if i < 0 || most <= 0 {
 			return parents
 		}
 		if i > 0 && at+i+len(delimiter) < len(name) {

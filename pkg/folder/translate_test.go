@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -8,7 +9,7 @@ import (
 
 // translate maps one folder without any rule.
 func translate(name string, from, to Namespace) (target, note string) {
-	table, err := (&Rules{}).Map([]Source{{Name: name, Delimiter: from.Delimiter}}, from.Prefix, Destination{Namespace: to})
+	table, err := (&Rules{}).Map(context.Background(), []Source{{Name: name, Delimiter: from.Delimiter}}, from.Prefix, Destination{Namespace: to})
 	if err != nil {
 		panic(err)
 	}

@@ -20,7 +20,12 @@ var (
 	maxNameOctets = 12 << 20 // of names and attributes
 )
 
-const maxUnread = 1000 // entries that cannot be read
+const (
+	maxUnread = 1000 // entries that cannot be read
+	// maxLevels bounds the levels of a name. Exchange, which has most, allows 300.
+	// Work that is done for all names above a name grows with their square.
+	maxLevels = 500
+)
 
 // listing is what LIST and LSUB said, in as many commands as were needed.
 type listing struct {
@@ -305,6 +310,9 @@ func (l *listing) response(c *conn, q *listQuestion, resp *response) error {
 func (l *listing) entry(c *conn, q *listQuestion) error {
 	entry, err := c.listEntry()
 	var bad *misread
+	if err == nil && entry.delimiter != "" && strings.Count(entry.wire, entry.delimiter) >= maxLevels {
+		err = &misread{line: entry.wire, wire: entry.wire, why: fmt.Sprintf("its name has more than %d levels", maxLevels)}
+	}
 	switch {
 	case errors.As(err, &bad):
 		bad.delimiter = entry.delimiter

@@ -44,7 +44,7 @@ func (p *pusher) translate() error {
 	for _, name := range slices.Sorted(maps.Keys(p.desk.boxes)) {
 		to.Folders = append(to.Folders, folder.Existing{Name: name})
 	}
-	table, err := (&folder.Rules{}).Map(sources, p.begin.Prefix, to)
+	table, err := (&folder.Rules{}).Map(p.ctx, sources, p.begin.Prefix, to)
 	if err != nil {
 		return err
 	}
