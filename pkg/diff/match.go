@@ -432,8 +432,9 @@ func (m *matcher) handOver(ws []waiter, contested []*entry, claimants [][16]byte
 }
 
 // assign pairs waiters with free entries, those first that have most in
-// common. It returns those whose place somebody who is left over has as good a
-// claim to, unless the two are known to be equal. With strict true, those that
+// common. It returns those whose place somebody else has as good a claim to, who
+// is left over or has a worse place, and these others, unless the two are known to
+// be equal. Where nobody is left over there are none. With strict true, those that
 // have nothing but the key in common are not paired.
 func assign(ws []waiter, free []*entry, strict bool) (tied []*waiter) {
 	taken := make(map[*entry]*waiter, len(free))
@@ -449,36 +450,74 @@ func assign(ws []waiter, free []*entry, strict bool) (tied []*waiter) {
 	for t := int(allTraits); t >= least; t-- {
 		assignBy(trait(t), ws, free, taken)
 	}
-	left := map[trait]map[signature]*waiter{} // who is left over, by what could have paired them
-	for _, w := range taken {
-		left[w.by] = nil
+	if !slices.ContainsFunc(ws, func(w waiter) bool { return w.entry == nil }) {
+		return nil
 	}
-	for by := range left {
-		left[by] = map[signature]*waiter{}
+	return contestants(ws)
+}
+
+// bond is what a waiter has in common with an entry: some traits, and their values.
+type bond struct {
+	by trait
+	signature
+}
+
+// contestants returns the waiters that are paired and whose place is in question,
+// or who have a claim to such a place, in order.
+func contestants(ws []waiter) (tied []*waiter) {
+	claimants := map[bond]*waiter{} // who could have a place and has a worse one, or none
+	for _, by := range traitsOf(ws) {
 		for i := range ws {
 			w := &ws[i]
 			s, ok := w.signature(by)
-			if w.entry != nil || !ok {
+			if !ok || w.entry != nil && (w.proven || w.by >= by) {
 				continue
 			}
-			if first := left[by][s]; first == nil || first.bothSHA(&w.evidence) && first.sha == w.sha {
-				left[by][s] = w
+			if first := claimants[bond{by, s}]; first == nil || first.bothSHA(&w.evidence) && first.sha == w.sha {
+				claimants[bond{by, s}] = w
 			} else {
-				left[by][s] = &waiter{} // of several kinds: equal to nobody
+				claimants[bond{by, s}] = &waiter{} // of several kinds: equal to nobody
 			}
 		}
 	}
+	disputed := map[bond]bool{}
 	for i := range ws {
 		w := &ws[i]
 		if w.entry == nil || w.proven {
 			continue
 		}
 		s, _ := w.signature(w.by)
-		if o := left[w.by][s]; o != nil && !(o.bothSHA(&w.evidence) && o.sha == w.sha) {
+		if o := claimants[bond{w.by, s}]; o != nil && !(o.bothSHA(&w.evidence) && o.sha == w.sha) {
+			disputed[bond{w.by, s}] = true
+		}
+	}
+	for i := range ws {
+		if w := &ws[i]; w.entry != nil && !w.proven && w.wants(disputed) {
 			tied = append(tied, w)
 		}
 	}
 	return tied
+}
+
+// wants reports whether a waiter has one of the places, or could have it and has a
+// worse one.
+func (w *waiter) wants(bonds map[bond]bool) bool {
+	for by := w.by; by <= allTraits; by++ {
+		if s, ok := w.signature(by); ok && bonds[bond{by, s}] {
+			return true
+		}
+	}
+	return false
+}
+
+// traitsOf returns by what waiters were paired.
+func traitsOf(ws []waiter) (all []trait) {
+	for i := range ws {
+		if w := &ws[i]; w.entry != nil && !slices.Contains(all, w.by) {
+			all = append(all, w.by)
+		}
+	}
+	return all
 }
 
 // wantsReceived reports whether a waiter with Received lines was paired by the
