@@ -43,6 +43,10 @@ type Fault struct {
 	N     int
 	What  Happening
 	Errno syscall.Errno // of Fail
+
+	// AfterExec has the steps counted once the process has become another program,
+	// as of a shell that ends in exec.
+	AfterExec bool
 }
 
 func (f Fault) String() string {

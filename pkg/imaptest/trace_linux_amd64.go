@@ -37,6 +37,7 @@ type tracer struct {
 	fault   Fault
 	steps   []Step
 	threads map[int]*tracedThread
+	waits   bool // for the program whose steps count
 }
 
 // tracedThread is a thread between two stops.
@@ -97,7 +98,7 @@ func trace(c *exec.Cmd, dir string, fault Fault, started func()) ([]Step, syscal
 	if err != nil {
 		return nil, 0, err
 	}
-	t := &tracer{pid: c.Process.Pid, dir: dir, fault: fault, threads: map[int]*tracedThread{}}
+	t := &tracer{pid: c.Process.Pid, dir: dir, fault: fault, threads: map[int]*tracedThread{}, waits: fault.AfterExec}
 	status, err := t.follow()
 	if err != nil {
 		syscall.Kill(t.pid, syscall.SIGKILL)
@@ -111,7 +112,7 @@ func (t *tracer) follow() (syscall.WaitStatus, error) {
 	if _, err := syscall.Wait4(t.pid, &status, 0, nil); err != nil {
 		return 0, err
 	}
-	options := syscall.PTRACE_O_TRACESYSGOOD | syscall.PTRACE_O_TRACECLONE | ptraceExitKill
+	options := syscall.PTRACE_O_TRACESYSGOOD | syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACEEXEC | ptraceExitKill
 	if err := syscall.PtraceSetOptions(t.pid, options); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrNoTrace, err)
 	}
@@ -130,6 +131,7 @@ func (t *tracer) follow() (syscall.WaitStatus, error) {
 				return status, nil
 			}
 		case status.Stopped():
+			t.waits = t.waits && status.TrapCause() != syscall.PTRACE_EVENT_EXEC
 			t.resume(tid, status.StopSignal())
 		}
 	}
@@ -225,7 +227,7 @@ func (t *tracer) leave(tid int, thread *tracedThread) {
 func (t *tracer) stepOf(regs *syscall.PtraceRegs) (Step, bool) {
 	call, known := calls[regs.Orig_rax]
 	switch {
-	case !known:
+	case !known || t.waits:
 		return Step{}, false
 	case call.name == "create":
 		return Step{call.name, "file"}, regs.Rdx&syscall.O_CREAT != 0

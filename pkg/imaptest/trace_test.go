@@ -43,9 +43,26 @@ func TestTrace(t *testing.T) {
 		part   string
 		killed bool
 	}{{KillBefore, "", true}, {KillHalf, "ab", true}, {KillAfter, "abcd", true}, {Fail, "", false}} {
-		dir, _, status := run(Fault{write, c.what, syscall.ENOSPC})
+		dir, _, status := run(Fault{N: write, What: c.what, Errno: syscall.ENOSPC})
 		if got := content(dir, "part"); got != c.part || status.Signaled() != c.killed || content(dir, "last") != "none" {
 			t.Errorf("%v: %q is there, %v", c.what, got, status)
+		}
+	}
+}
+
+// TestTraceAfterExec: what a shell does before it becomes another program does not
+// count.
+func TestTraceAfterExec(t *testing.T) {
+	for after, want := range map[bool]int{false: 2, true: 1} {
+		dir := t.TempDir()
+		c := exec.Command("/bin/sh", "-c", "exec /bin/echo word >file")
+		c.Dir = dir
+		steps, _, err := Trace(c, dir, Fault{AfterExec: after}, nil)
+		if errors.Is(err, ErrNoTrace) {
+			t.Skip("SKIPPED: ", err)
+		}
+		if err != nil || len(steps) != want {
+			t.Errorf("after exec %v: %v, %v", after, steps, err)
 		}
 	}
 }

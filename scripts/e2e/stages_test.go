@@ -107,6 +107,7 @@ func (s *stages) launchTraced(i int, c *exec.Cmd, errors *bytes.Buffer, fault im
 	if c.Stderr = file; c.Stdout == &s.stdout {
 		c.Stdout = nil
 	}
+	fault.AfterExec = true // of the shell
 	started, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

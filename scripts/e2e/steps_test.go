@@ -1,0 +1,275 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+)
+
+// stepCase is a migration by files, one of whose commands is stopped, or has a
+// system call fail, at one step. The destination becomes what the source is:
+// messages are appended, deleted and get other flags.
+type stepCase struct {
+	kind    string // of the destination
+	options string // of imap-push
+	src     account
+	want    []imaptest.Entry
+	fresh   func(testing.TB) account // an account that is empty
+}
+
+// stepCommands are the three that write something, and what they write.
+var stepCommands = []struct{ line, makes string }{
+	{"imap-fetch -o mail $SRC", "mail"},
+	{"imap-diff --sync-flags exact --delete-extra=all -o plan $DST mail", "plan"},
+	{"imap-push --allow delete --max-delete 100% @OPTIONS $DST plan >>receipts", "receipts"},
+}
+
+// TestFaultAtEveryStep kills each command before, within and after each system
+// call by which it reaches outside of itself, and has each of these calls fail
+// once; then the same migration ends well, and a third run has nothing to do.
+// A plain run takes a sample of all that.
+func TestFaultAtEveryStep(t *testing.T) {
+	t.Parallel()
+	rnd := random(t)
+	src := real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "src")
+	src.fill(t, stepMail())
+	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+	users := []string{"u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7"}
+	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users})
+	idle := make(chan account, len(users))
+	for _, user := range users {
+		idle <- real(cyrus, user)
+	}
+	var used atomic.Int64
+	for _, c := range []*stepCase{
+		{kind: "dovecot", fresh: func(testing.TB) account { return real(dovecot, fmt.Sprint("u", used.Add(1))) }},
+		{kind: "cyrus", fresh: func(t testing.TB) account {
+			a := <-idle
+			t.Cleanup(func() { idle <- a })
+			a.empty(t)
+			return a
+		}},
+	} {
+		for _, name := range []string{"multi", "single"} {
+			c := *c
+			c.src, c.want = src, src.dump(t)
+			if name == "single" {
+				c.options = "--disable-cap MULTIAPPEND"
+			}
+			for i := range stepCommands {
+				if i == 0 && (c.kind != "dovecot" || name != "multi") || i == 1 && name != "multi" {
+					continue // the same as before
+				}
+				t.Run(fmt.Sprintf("%s-%s-%s", c.kind, name, strings.Fields(stepCommands[i].line)[0]), func(t *testing.T) { c.tries(t, i, rnd) })
+			}
+		}
+	}
+}
+
+// stepMail is a mailbox that makes every kind of step.
+func stepMail() imaptest.Spec {
+	twin := imaptest.Message{Octets: letter("twin", "the same\n"), Flags: []string{`\Seen`}, InternalDate: day(1)}
+	large := imaptest.Message{Octets: letter("large", strings.Repeat("0123456789\n", 8000)), InternalDate: day(2)}
+	return imaptest.Spec{Folders: []imaptest.Folder{
+		{Path: "INBOX", Messages: append(imaptest.Generate(31, 3), twin, twin)},
+		{Path: "Archive/2019", Subscribed: true, Messages: append(imaptest.Generate(32, 2), large)},
+		{Path: "Empty"},
+	}}
+}
+
+// stepHave is what the destination holds before: a message of the source with
+// other flags, one of the twins, and two messages that the source lacks.
+func stepHave() imaptest.Spec {
+	mail := stepMail()
+	first, twin := mail.Folders[0].Messages[0], mail.Folders[0].Messages[3]
+	first.Flags = []string{`\Flagged`, "$Label1"}
+	return imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: append(imaptest.Generate(33, 2), first, twin)}}}
+}
+
+// tries gives one command all faults, or in a plain run some.
+func (c *stepCase) tries(t *testing.T, command int, rnd *rand.Rand) {
+	b, dst, _ := c.prepare(t, command)
+	steps, status := c.trace(t, b, command, imaptest.Fault{})
+	if status.ExitStatus() != 0 {
+		t.Fatalf("without a fault: exit %d", status.ExitStatus())
+	}
+	if command == 2 {
+		same(t, c.want, dst.dump(t))
+	}
+	clean := b.read(stepCommands[command].makes)
+	faults := faultsAt(steps)
+	if !long() {
+		rnd.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+		faults = faults[:min(len(faults), []int{2, 1, 2}[command])]
+	}
+	for _, f := range faults {
+		what := fmt.Sprintf("%v (%v of %d)", f, steps[f.N-1], len(steps))
+		t.Run(strings.ReplaceAll(what, "/", "|"), func(t *testing.T) {
+			t.Parallel()
+			c.try(t, command, f, clean)
+		})
+	}
+	t.Logf("%d steps, %d faults", len(steps), len(faults))
+}
+
+// faultsAt are all faults of a command that makes these steps.
+func faultsAt(steps []imaptest.Step) (all []imaptest.Fault) {
+	for i, s := range steps {
+		n := i + 1
+		if s.Call != "read" { // before the next is after this
+			all = append(all, imaptest.Fault{N: n, What: imaptest.KillBefore})
+		}
+		if s.Writes() {
+			all = append(all, imaptest.Fault{N: n, What: imaptest.KillHalf})
+		}
+		all = append(all, imaptest.Fault{N: n, What: imaptest.KillAfter})
+		for _, errno := range errnosOf(s) {
+			all = append(all, imaptest.Fault{N: n, What: imaptest.Fail, Errno: errno})
+		}
+	}
+	return all
+}
+
+// errnosOf are the errors with which a step may fail.
+func errnosOf(s imaptest.Step) []syscall.Errno {
+	switch {
+	case s.On == "socket":
+		return []syscall.Errno{syscall.ECONNRESET}
+	case s.Writes():
+		return []syscall.Errno{syscall.ENOSPC, syscall.EIO}
+	}
+	return []syscall.Errno{syscall.EIO}
+}
+
+// prepare makes a bench, and a destination, as they are before a command. The
+// line to the destination tells when its server is at rest.
+func (c *stepCase) prepare(t *testing.T, command int) (*bench, account, *imaptest.FaultProxy) {
+	dst := c.fresh(t)
+	if command > 0 {
+		dst.fill(t, stepHave())
+	}
+	line := imaptest.NewFaultProxy(t, dst.addr)
+	b := between(t, c.src, dst.by(line.Addr()))
+	for _, earlier := range stepCommands[:command] {
+		b.sh(earlier.line).wants(0)
+	}
+	return b, dst, line
+}
+
+// trace runs a command with a fault.
+func (c *stepCase) trace(t *testing.T, b *bench, command int, fault imaptest.Fault) ([]imaptest.Step, syscall.WaitStatus) {
+	t.Helper()
+	run := exec.Command("sh", "-c", "exec "+strings.Replace(stepCommands[command].line, "@OPTIONS", c.options, 1))
+	// The commands find their files by names without a folder, and one processor
+	// makes their steps come in the same order.
+	run.Dir, run.Env = b.dir, append(b.environ(), "GOMAXPROCS=1")
+	stderr, err := os.Create(b.path("stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	run.Stderr = stderr
+	dir, err := filepath.EvalSymlinks(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault.AfterExec = true // of the shell
+	steps, status, err := imaptest.Trace(run, dir, fault, nil)
+	if errors.Is(err, imaptest.ErrNoTrace) {
+		t.Skip("SKIPPED: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps, status
+}
+
+// try has one fault befall a command, and the migration done once more.
+func (c *stepCase) try(t *testing.T, command int, fault imaptest.Fault, clean []byte) {
+	b, dst, line := c.prepare(t, command)
+	_, status := c.trace(t, b, command, fault)
+	code := status.ExitStatus()
+	said := string(b.read("stderr"))
+	if killed := fault.What != imaptest.Fail; killed && !status.Signaled() && code != 0 || !killed && !slices.Contains([]int{0, 3, 65, 69, 73, 74, 75, 76}, code) {
+		t.Errorf("exit %d, %v\n%s", code, status.Signaled(), said)
+	}
+	if !line.Rest(30 * time.Second) {
+		t.Fatal("the line does not come to rest")
+	}
+	if status.Exited() && code == 0 {
+		c.claims(t, command, b, dst, clean)
+	}
+	c.again(t, command, b, dst, clean)
+	if t.Failed() {
+		t.Logf("the command with the fault: exit %d\n%s", code, said)
+	}
+}
+
+// claims holds a command that ended with 0 against what it says to have done.
+func (c *stepCase) claims(t *testing.T, command int, b *bench, dst account, clean []byte) {
+	switch command {
+	case 0:
+		if !b.exists("mail") || !bytes.Equal(b.read("mail"), clean) {
+			t.Error("imap-fetch ended with 0, and the file is not what it is without a fault")
+		}
+	case 1:
+		b.sh(strings.Replace(stepCommands[2].line, "@OPTIONS", c.options, 1)).wants(0)
+		same(t, c.want, dst.dump(t))
+	case 2:
+		same(t, c.want, dst.dump(t))
+	}
+}
+
+// again does the whole migration twice more.
+func (c *stepCase) again(t *testing.T, command int, b *bench, dst account, clean []byte) {
+	if command == 0 {
+		b.sh(stepCommands[0].line).wants(0)
+		c.claims(t, 0, b, dst, clean)
+		return
+	}
+	var lines []string
+	for _, each := range stepCommands {
+		lines = append(lines, strings.Replace(each.line, "@OPTIONS", c.options, 1))
+	}
+	script := strings.Join(lines, " && ")
+	b.sh(script).wants(0)
+	after := dst.dump(t)
+	same(t, c.want, after)
+	if command == 1 {
+		return // nothing was under way at the destination
+	}
+	size := int64(len(b.read("receipts")))
+	b.sh(script).wants(0)
+	if diff := changed(after, dst.dump(t)); diff != "" {
+		t.Errorf("a run with nothing to do has changed the destination:\n%s", diff)
+	}
+	if end := wholeLines(t, b, size).end(t); end.Appended+end.Rejected+end.Failed != 0 {
+		t.Errorf("a run with nothing to do: %+v", end)
+	}
+}
+
+// empty removes all that an account holds.
+func (a account) empty(t testing.TB) {
+	t.Helper()
+	var commands []string
+	boxes := a.folders(t)
+	slices.Reverse(boxes) // those below others first
+	for _, box := range boxes {
+		if box.Path != "INBOX" {
+			commands = append(commands, fmt.Sprintf("UNSUBSCRIBE %q", box.Wire), fmt.Sprintf("DELETE %q", box.Wire))
+		}
+	}
+	a.tell(t, append(commands, "SELECT INBOX", `UID STORE 1:* +FLAGS.SILENT (\Deleted)`, "EXPUNGE")...)
+}
