@@ -12,14 +12,14 @@ class Writer:
     """Writes .eml files below the directory root, which must be new."""
 
     def __init__(self, root):
-        self.root, self.paths = root, {}
+        self.root, self.paths, self.tree = root, {}, mail_names.Tree()
         self.index = mail_files.open_new(os.path.join(root, INDEX))
 
     def folder(self, record):
         name = record["name"]
         if name in self.paths or not mail_names.holds_mail(record):
             return
-        path = os.path.join(*map(mail_names.escaped, mail_names.levels(name, record.get("delimiter", ""))))
+        path = os.path.join(*self.tree.path(mail_names.levels(name, record.get("delimiter", ""))))
         os.makedirs(os.path.join(self.root, path), 0o700, exist_ok=True)
         self.paths[name] = path
 

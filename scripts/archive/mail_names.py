@@ -77,7 +77,7 @@ def maildir_folder(segments, nested):
 
 def maildir_level(segment):
     """Encodes a level that is a directory of a Maildir; those that mean something there begin with "&"."""
-    first = segment[0] if segment.startswith(".") or segment in ("cur", "new", "tmp") else ""
+    first = segment[0] if segment.startswith((".", "dovecot")) or segment in ("cur", "new", "tmp", "subscriptions", "maildirfolder") else ""
     return (modified_utf7(first, first) if first else "") + modified_utf7(segment[len(first):], "/")
 
 
@@ -92,12 +92,44 @@ def unsafe(c):
     return c in '"%*/:<>?\\|' or c not in "\u200c\u200d" and unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")
 
 
-def escaped(segment):
-    """Returns a level as the name of a file anywhere: what is unsafe in one, or for a terminal, is %XX."""
-    text = "".join("".join("%%%02X" % o for o in c.encode()) if unsafe(c) else c for c in segment)
+# What Windows takes for a device, whatever follows behind a dot.
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)", re.I)
+
+
+def escaped(segment, more=0):
+    """Returns a level as the name of a file anywhere: what is unsafe in one, or for a terminal, is %XX.
+    So are the first characters, as many as more says."""
+    more = max(more, 1 if DEVICE.match(segment) else 0)
+    text = "".join("".join("%%%02X" % o for o in c.encode()) if unsafe(c) or i < more else c for i, c in enumerate(segment))
     if text.startswith(".") or re.search(r"\.(mbox|eml|ndjson|sbd|msf)$", text, re.I):
         text = text.replace(".", "%2E")
     return re.sub("[. ]$", lambda last: "%%%02X" % ord(last[0]), text)
+
+
+class Tree:
+    """Gives folders paths that are different on systems that take names for one which differ in case, or in how an accent is written."""
+
+    def __init__(self):
+        self.spelt, self.taken = {}, set()  # by the path above and a level: its name; paths as such systems read them
+
+    def path(self, segments):
+        """Returns the names of a folder's levels."""
+        names = ()
+        for segment in segments:
+            if (names, segment) not in self.spelt:
+                self.spelt[names, segment] = self.free(names, segment)
+            names += (self.spelt[names, segment],)
+        return names
+
+    def free(self, above, segment):
+        """Returns a name for a level that no other has."""
+        for more in range(len(segment) + 1):
+            name = escaped(segment, more)
+            read = above, unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+            if read not in self.taken:
+                self.taken.add(read)
+                return name
+        raise BadName("another folder has its name")
 
 
 def unescaped(name):

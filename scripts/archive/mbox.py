@@ -5,7 +5,7 @@ A line that begins with "From ", whatever number of ">" stands before that, gets
 one ">" more, so that this can be undone. Flags are in three lines right behind
 the From_ line: Status, X-Status and X-Keywords, always and in this order.
 """
-import email.utils, os, re, zlib
+import os, re, zlib
 
 import line_ends, mail_dates, mail_files, mail_names
 
@@ -23,12 +23,13 @@ class Writer:
         self.root, self.keep = root, keep
         self.report = None  # is told of flags that have no place here
         self.paths, self.name, self.file = {}, None, None
+        self.tree = mail_names.Tree()
 
     def folder(self, record):
         name = record["name"]
         if name in self.paths or not mail_names.holds_mail(record):
             return
-        path = os.path.join(self.root, *map(mail_names.escaped, mail_names.levels(name, record.get("delimiter", "")))) + ".mbox"
+        path = os.path.join(self.root, *self.tree.path(mail_names.levels(name, record.get("delimiter", "")))) + ".mbox"
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         mail_files.open_new(path).close()
         self.paths[name] = path
@@ -63,9 +64,11 @@ class Writer:
 
 
 def sender(record):
-    """Returns the address for a From_ line, which is for people only."""
-    address = email.utils.parseaddr(dict(record.get("header", [])).get("From", ""))[1]
-    return address if re.fullmatch(r"[!-~]+@[!-~]+", address) else "MAILER-DAEMON"
+    """Returns the address for a From_ line, which is for people only. (The parser of Python fails at many parentheses.)"""
+    text = str(dict(record.get("header", [])).get("From", ""))[:4096]
+    address = re.search(r"<([!-;=?-~]+)>", text)
+    address = address[1] if address else text.strip()
+    return address if re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", address) else "MAILER-DAEMON"
 
 
 def quoted(pieces):

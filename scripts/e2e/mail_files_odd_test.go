@@ -6,10 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -43,7 +46,10 @@ func messageRecord(folder string, uid int, body string, flags ...string) map[str
 // something in one.
 var hostileNames = []string{"..", ".", "../../up", "/etc", "cur", "new", "tmp/cur", ".hidden", "a.b", "a.b.mbox", "a", "A", "nul\x00", "new\nline", "esc\x1b[31m", "back\\slash", "100%41", "&", "&AC8-", "メール",
 	"1.0000000001.eml", "index.ndjson", "mbox", "dot.", "blank ", " blank", "~", "-o",
+	"subscriptions", "maildirfolder", "dovecot-uidlist", "con", "COM1.txt", "nul", "NUL .x", "lpt\u00b9", "WORK", "work", "wORK", "work.mbox", "e\u0301t\u00e9", "\u00e9te\u0301",
 	"csi\u009b31m", "del\x7f", "\u202egnp.exe", "\u2066turned\u2069", "line\u2028end"}
+
+var windowsDevice = regexp.MustCompile(`(?i)^(con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\.|$)`)
 
 // TestMailFilesHostile: no name leads out of the directory, each comes back as
 // it was, and what cannot be written is named.
@@ -64,6 +70,11 @@ func TestMailFilesHostile(t *testing.T) {
 	for i, r := range slices.Clone(records) {
 		records = append(records, messageRecord(r["name"].(string), i+1, fmt.Sprintf("Subject: %d\r\n\r\nHello\r\n", i), "\\Seen", "evil\r\nflag", "good", "\\Odd"))
 	}
+	level := records[0]
+	level["attributes"] = []string{"\\Noselect"} // and it has a message
+	records[len(records)-1]["header"] = map[string]any{"From": strings.Repeat("(", 200_000)}
+	records[len(records)-2]["header"] = map[string]any{"From": strings.Repeat("(", 200_000)}
+	records[len(records)-3]["header"] = map[string]any{"From": strings.Repeat("(", 200_000)}
 	b.write("stream", editedStream(t, records...))
 	for i, f := range fileFormats {
 		t.Run(f.format+" "+f.there, func(t *testing.T) {
@@ -80,10 +91,17 @@ func TestMailFilesHostile(t *testing.T) {
 			if up, _ := filepath.Glob(b.path(fmt.Sprint("in", i)) + "/*"); len(entries) != 1 || len(up) != 1 {
 				t.Errorf("%q %q", entries, up)
 			}
+			folded := map[string]string{}
 			filepath.WalkDir(b.path(fmt.Sprint("in", i)), func(path string, _ fs.DirEntry, err error) error {
-				if name := filepath.Base(path); err != nil || text.Safe(name) != name {
+				name := filepath.Base(path)
+				if err != nil || text.Safe(name) != name || f.format != "maildir" && windowsDevice.MatchString(name) {
 					t.Errorf("%v %q", err, name)
 				}
+				read := norm.NFC.String(strings.ToLower(norm.NFC.String(path)))
+				if other := folded[read]; other != "" && f.format != "maildir" {
+					t.Errorf("%q and %q are one file on some systems", other, path)
+				}
+				folded[read] = path
 				return nil
 			})
 			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F in$N/side/files >back$N && imap-list --source back$N --check`).wants(0)
