@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 var longFlag = flag.Bool("long", false, "all rounds of the random tests, and the largest messages")
@@ -37,6 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	filesInMemory()
 	if binaries = os.Getenv("IMAPPIPE_BIN"); binaries == "" {
 		dir, err := os.MkdirTemp("", "imap-pipe-e2e-")
 		if err != nil {
@@ -44,7 +47,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/...")
+		build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+string(filepath.Separator), "./cmd/...")
 		build.Dir = filepath.Join("..", "..")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0") // they start sooner
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
@@ -56,6 +59,16 @@ func run(m *testing.M) int {
 	}
 	os.Setenv("PATH", withPython(os.Getenv("PATH")))
 	return m.Run()
+}
+
+// filesInMemory puts the files of all tests into memory where there is much of it: the
+// mail servers wait for the disk after each message.
+func filesInMemory() {
+	const shared, enough = "/dev/shm", 8 << 30
+	var free unix.Statfs_t
+	if os.Getenv("TMPDIR") == "" && unix.Statfs(shared, &free) == nil && free.Bavail*uint64(free.Bsize) >= enough {
+		os.Setenv("TMPDIR", shared)
+	}
 }
 
 // withPython puts the folder of the Python that is used first: where python3
