@@ -23,7 +23,8 @@ import (
 func FuzzResponses(f *testing.F) {
 	for _, s := range []string{"* 1 FETCH (UID 1 FLAGS (a) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 3 BODY[] {3}\r\nabc BODY[HEADER.FIELDS (A)] \"\")\r\nA1 OK [X]\r\n",
 		"* LIST (\\A) \"/\" {1}\r\na\r\n* STATUS \"a\\\"\" (UIDNEXT 1 X (Y))\r\n* SEARCH 1 2\r\n+ x\r\n* OK [PERMANENTFLAGS (a]b)]\r\n* BYE\r\n", "* 1 FETCH (BODY[HEADER.FIELDS ({1}\r\na)] NIL X (((", "* 1 FETCH (BODY[]<3> ~{1}\r\na)\r\n", "{3}\r\nabc\r\n\r\n",
-		"* ACL a b {2}\r\nlr \"\" (\r\n* QUOTAROOT a \"\" {1}\r\nb\r\n* QUOTA b (STORAGE 1 2 X (\r\n* ID (\"name\" NIL {1}\r\nx (\r\n"} {
+		"* ACL a b {2}\r\nlr \"\" (\r\n* QUOTAROOT a \"\" {1}\r\nb\r\n* QUOTA b (STORAGE 1 2 X (\r\n* ID (\"name\" NIL {1}\r\nx (\r\n",
+		"* NAMESPACE ((\"\" \"/\" X (\"a\"))({1}\r\na NIL)) NIL ((\r\n* ESEARCH (TAG \"A1\") UID ALL 1:3,5 COUNT 4\r\nA1 OK [COPYUID 1 2:3 4,5] x\r\n"} {
 		f.Add([]byte(s), int64(2))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, maxBody int64) {
@@ -67,6 +68,8 @@ func FuzzResponses(f *testing.F) {
 				_, err = c.aclResponse()
 			case "ID":
 				err = c.idResponse()
+			case "NAMESPACE":
+				err = c.namespaceResponse(&namespaces{})
 			default:
 				_, err = c.filter(&resp)
 			}

@@ -462,49 +462,6 @@ func TestDamagedBodyCostsOneMessage(t *testing.T) {
 	}
 }
 
-func FuzzReader(f *testing.F) {
-	f.Add([]byte{})
-	f.Add(writeSample(f, WriterOptions{Level: None}, sampleBodies()[:6]))
-	f.Add(writeSample(f, WriterOptions{Level: Fastest}, sampleBodies()[:6]))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, edited := range []bool{false, true} {
-			r := NewReader(bytes.NewReader(data), edited)
-			var out bytes.Buffer
-			w := NewWriter(&out, WriterOptions{})
-			for {
-				rec, err := r.Next()
-				if err != nil {
-					if err != io.EOF && exit.CodeOf(err) != exit.Data {
-						t.Fatalf("not a stream error: %v", err)
-					}
-					break
-				}
-				if m, ok := rec.(*Message); ok && m.HasBody() {
-					_, _ = m.AppendBody(nil)
-				}
-				if e, ok := rec.(*End); ok {
-					w.End(e)
-				} else {
-					w.Write(rec)
-				}
-			}
-			r.Close()
-			w.Close()
-			// What we wrote we can read, as far as it went.
-			check := NewReader(&out, true)
-			for {
-				if _, err := check.Next(); err != nil {
-					if k := kindOf(err); err != io.EOF && k != Truncated {
-						t.Fatalf("our own output: %v", err)
-					}
-					break
-				}
-			}
-			check.Close()
-		}
-	})
-}
-
 func BenchmarkEncode(b *testing.B) { benchmark(b, true) }
 func BenchmarkDecode(b *testing.B) { benchmark(b, false) }
 
