@@ -214,5 +214,5 @@ func (c *conn) offer() string {
 	if len(l) == 0 {
 		return "nothing"
 	}
-	return printable(strings.Join(l, ", "))
+	return printable(c.secrets.hide(strings.Join(l, ", ")))
 }

@@ -222,3 +222,22 @@ func TestEcho(t *testing.T) {
 		}
 	}
 }
+
+// TestPasswordIsACode: a password that is called as a response code takes nothing
+// from what the server means.
+func TestPasswordIsACode(t *testing.T) {
+	for _, password := range []string{"UIDVALIDITY", "alert", "permanentflags and more"} {
+		server := newScript(t, allCaps)
+		o := server.options()
+		o.Password = secretly(password)
+		s, err := Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := s.Examine(t.Context(), "INBOX")
+		if err != nil || x.UIDValidity != 9 {
+			t.Errorf("%s: %+v, %v", password, x, err)
+		}
+		s.Close()
+	}
+}
