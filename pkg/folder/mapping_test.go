@@ -405,7 +405,7 @@ func FuzzMap(f *testing.F) {
 			return
 		}
 		for _, m := range table.Mappings {
-			odd := !utf8.ValidString(prefix+delimiter+below) || strings.ContainsAny(toPrefix+toDelimiter+delimiter, "⟦⟧")
+			odd := !utf8.ValidString(prefix+" "+delimiter+" "+below) || strings.ContainsAny(toPrefix+toDelimiter+delimiter, "⟦⟧")
 			if _, err := ToWire(m.Target); m.Target != "" && err != nil && !odd {
 				t.Errorf("%q goes to %q: %v", m.Source, m.Target, err)
 			}
