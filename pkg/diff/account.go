@@ -3,7 +3,6 @@ package diff
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -298,21 +297,13 @@ func (p *accountProver) digest(entries []*entry) error {
 	return err
 }
 
-func (p *accountProver) loose(entries []*entry) ([]string, error) {
-	digests := []string{}
-	sum := headerkey.NewDigester()
-	for _, d := range entries {
-		sum.Reset()
-		read, err := p.read(d, sum)
-		if err != nil {
-			return nil, err
-		}
-		if read {
-			digest := sum.Sum()
-			digests = append(digests, hex.EncodeToString(digest[:]))
-		}
+func (p *accountProver) loose(d *entry) (*headerkey.Loose, error) {
+	h := headerkey.NewLooseHasher()
+	read, err := p.read(d, h)
+	if err != nil || !read {
+		return nil, err
 	}
-	return digests, nil
+	return h.Sum(), nil
 }
 
 // read writes the octets of a message, in pieces. What cannot be read proves

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -49,7 +50,7 @@ func (h *hidden) digest(es []*entry) error {
 	return nil
 }
 
-func (h *hidden) loose(es []*entry) ([]string, error) { return make([]string, len(es)), nil }
+func (h *hidden) loose(*entry) (*headerkey.Loose, error) { return nil, nil }
 
 // matched is what becomes of source messages at a destination: for each the UID
 // that it was found to be, 0 if it is missing, and a "k" where only the key

@@ -67,6 +67,9 @@ func (d *direct) resume(l *adjourned) error {
 	if err := d.contents(l.begin, l.toc); err != nil {
 		return err
 	}
+	if err := d.introduce(d.choices); err != nil {
+		return err
+	}
 	for _, f := range l.toc {
 		if s := l.spools[f.target]; s != nil && f.target != nil {
 			if err := s.replay(s.wanted, d); err != nil {

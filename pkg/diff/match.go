@@ -3,10 +3,11 @@ package diff
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"math"
 	"slices"
-	"strconv"
 
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -61,8 +62,9 @@ type pair struct {
 type prover interface {
 	received([]*entry) error
 	digest([]*entry) error
-	// loose returns the loose digests of those that can be read, in hex.
-	loose([]*entry) ([]string, error)
+	// loose returns what the octets of a message are known by, nil if they cannot be
+	// read.
+	loose(*entry) (*headerkey.Loose, error)
 }
 
 // matcher pairs the messages of one destination folder.
@@ -183,12 +185,12 @@ type resolution struct {
 	ambiguous []uint32 // ordinals of the missing that could as well be another of the same key
 }
 
-// tie is a choice that nothing but octets can make, and the source has none:
-// of the messages with these ordinals, some are there already.
+// tie is a choice that nothing but octets can make, and here they are not known, or
+// are those of none: of the messages with these ordinals, some are there already.
 type tie struct {
 	ordinals []uint32 // all of them, ascending
 	spare    []uint32 // as many of them as are there
-	stream.Tie
+	there    []stream.Tied
 }
 
 // resolve decides all that waits, once no further message of the folder can
@@ -309,7 +311,7 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 		assign(ws, free, m.strict) // who is left over is another now
 		losers, alone := m.handOver(ws, contested, claimants)
 		r.mistaken, r.alone = append(r.mistaken, losers...), append(r.alone, alone...)
-		tied, contested = m.unread(ws, assign(ws, free, m.strict), contested)
+		tied, contested = assign(ws, free, m.strict), m.undecided(ws, contested, claimants)
 		if len(tied)+len(contested) > 0 {
 			if err := m.putOff(ws, tied, contested, r); err != nil {
 				return err
@@ -343,29 +345,41 @@ func (m *matcher) resolveKey(ws []waiter, r *resolution) error {
 	return nil
 }
 
-// unread returns those of the tied and of the contested whose octets at the
-// destination could not be read: who is left over may be the message there.
-func (m *matcher) unread(ws []waiter, tied []*waiter, contested []*entry) ([]*waiter, []*entry) {
-	tied = slices.DeleteFunc(tied, func(w *waiter) bool { return w.entry.has(knownSHA) })
+// undecided returns those of the contested whose octets could not be read, or are
+// not those of the claimant: who is left over may be the message there.
+func (m *matcher) undecided(ws []waiter, contested []*entry, claimants [][16]byte) (rest []*entry) {
 	if m.piped { // those who claimed what is contested are gone
-		return tied, nil
+		return nil
 	}
-	return tied, contest(ws, slices.DeleteFunc(contested, func(d *entry) bool { return d.has(knownSHA) }))
+	handedOver := map[*entry]bool{}
+	for i := range ws {
+		if ws[i].proven {
+			handedOver[ws[i].entry] = true
+		}
+	}
+	for i, d := range contested {
+		if !handedOver[d] && !(d.has(knownSHA) && d.sha == claimants[i]) {
+			rest = append(rest, d)
+		}
+	}
+	return contest(ws, rest)
 }
 
 // putOff leaves the choice between those who are tied, or have claimed what is
 // contested, and those who are left over to whoever has their octets.
 func (m *matcher) putOff(ws []waiter, tied []*waiter, contested []*entry, r *resolution) error {
-	t := tie{Tie: stream.Tie{Digests: []string{}}}
+	t := tie{}
 	there := func(ordinal uint32, d *entry, dated bool) error {
 		t.ordinals, t.spare = append(t.ordinals, ordinal), append(t.spare, ordinal)
-		digests, err := m.prover.loose([]*entry{d})
-		for _, digest := range digests {
-			if dated { // the same octets may be there with another date
-				digest += "@" + strconv.FormatUint(uint64(d.date), 10)
-			}
-			t.Digests = append(t.Digests, digest)
+		x := stream.Tied{UID: d.uid()}
+		if dated { // the same octets may be there with another date
+			x.Date = int64(d.date)
 		}
+		octets, err := m.prover.loose(d)
+		if octets != nil {
+			x.Size, x.Digest, x.Body = octets.Size, hex.EncodeToString(octets.Whole[:]), hex.EncodeToString(octets.Body[:])
+		}
+		t.there = append(t.there, x)
 		return err
 	}
 	for _, w := range tied {
@@ -384,7 +398,6 @@ func (m *matcher) putOff(ws []waiter, tied []*waiter, contested []*entry, r *res
 		}
 	}
 	slices.Sort(t.ordinals)
-	t.Of, t.Drop = len(t.ordinals), len(tied)+len(contested)
 	r.ties = append(r.ties, t)
 	return nil
 }

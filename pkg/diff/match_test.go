@@ -75,7 +75,7 @@ func (f *matchFates) take(t *testing.T, m *matcher) {
 		f.uids[p.ordinal] = p.entry.uid()
 	}
 	for _, tie := range r.ties {
-		f.ties = append(f.ties, fmt.Sprintf("%d/%d: %v", tie.Drop, tie.Of, tie.ordinals))
+		f.ties = append(f.ties, fmt.Sprintf("%d/%d: %v", len(tie.there), len(tie.ordinals), tie.ordinals))
 	}
 }
 

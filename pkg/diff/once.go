@@ -119,7 +119,7 @@ func (d *direct) other(r stream.Record) error {
 
 // resolved emits those who waited in vain, in the order in which they came.
 func (d *direct) resolved(t *Target, r *resolution) error {
-	d.tie(r.ties, func(ordinal uint32) bool { return ordinal < d.first })
+	added := d.tie(r.ties)
 	candidates := r.candidates()
 	for _, l := range d.late {
 		l.decided(t, candidates)
@@ -130,6 +130,14 @@ func (d *direct) resolved(t *Target, r *resolution) error {
 	}
 	delete(d.spools, t)
 	defer s.close()
+	if len(added) > 0 && s.count(candidates) > 0 {
+		if err := d.complete(); err != nil {
+			return err
+		}
+		if err := d.introduce(added); err != nil {
+			return err
+		}
+	}
 	return s.replay(candidates, d)
 }
 

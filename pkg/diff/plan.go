@@ -43,12 +43,12 @@ func Plan(ctx context.Context, opt Options, in *stream.Reader, again func() (*st
 
 // planner writes the records of a plan.
 type planner struct {
-	opt   *Options
-	dest  Destination
-	w     *stream.Writer
-	ties  map[uint32]mark // by ordinal
-	spare int64           // emitted and not missing, of this stream
-	last  *stream.End     // sums over the streams of a concatenation
+	opt  *Options
+	dest Destination
+	w    *stream.Writer
+	ties
+	spare int64       // emitted and not missing, of this stream
+	last  *stream.End // sums over the streams of a concatenation
 
 	held   map[*Target][]stream.Record // folders that are made when a message goes to them
 	wanted map[string]bool             // names of folders that source folders go to
@@ -56,12 +56,6 @@ type planner struct {
 
 	reflagged int64    // changes of flags in this stream
 	deleter   *deleter // or nil
-}
-
-// mark is what a message is told that is tied with others.
-type mark struct {
-	stream.Tie
-	spare bool // it counts as there
 }
 
 // start writes begin, the table of contents with its targets, and the folders
@@ -175,9 +169,9 @@ func (p *planner) emit(m *stream.Message, ordinal uint32, s *source) error {
 		return p.w.Write(inBase(m))
 	}
 	m.Target, m.Tie, m.Change = s.target.Name, nil, ""
-	if tied, ok := p.ties[ordinal]; ok {
-		m.Tie = &tied.Tie
-		if tied.spare {
+	if member, ok := p.members[ordinal]; ok {
+		m.Tie = &stream.TieOf{ID: member.choice.id}
+		if member.spare {
 			p.spare++
 		}
 	}
@@ -192,24 +186,6 @@ func inBase(m *stream.Message) *stream.Failed {
 
 // bar writes that a message cannot be compared.
 func (p *planner) bar(m *stream.Message, s *source) error { return p.w.Write(unreadable(m, s)) }
-
-// tie marks messages that are told apart by their octets. The first of them
-// to be emitted has the digests; late ones are emitted after the others.
-func (p *planner) tie(ties []tie, late func(ordinal uint32) bool) {
-	if len(ties) > 0 && p.ties == nil {
-		p.ties = map[uint32]mark{}
-	}
-	for _, t := range ties {
-		first := max(0, slices.IndexFunc(t.ordinals, func(ordinal uint32) bool { return !late(ordinal) }))
-		for i, ordinal := range t.ordinals {
-			m := mark{t.Tie, slices.Contains(t.spare, ordinal)}
-			if i != first {
-				m.Digests = nil
-			}
-			p.ties[ordinal] = m
-		}
-	}
-}
 
 // candidates returns the ordinals of all that a resolution sends on its way.
 func (r *resolution) candidates() []uint32 {

@@ -154,7 +154,7 @@ func (d *decisions) resolved(t *Target, r *resolution) error {
 	for _, o := range r.candidates() {
 		d.tell(o)
 	}
-	d.planner.tie(r.ties, func(uint32) bool { return false })
+	d.planner.tie(r.ties)
 	return nil
 }
 
@@ -258,6 +258,9 @@ func (r *replay) begin(b *stream.Begin) error {
 		r.byName[s.Name] = s
 	}
 	if err := r.planner.start(r.now.begin, r.now.toc); err != nil {
+		return err
+	}
+	if err := r.introduce(r.since(r.ordinal)); err != nil {
 		return err
 	}
 	return r.recorder.begin(r.planner.opened)

@@ -130,7 +130,7 @@ func (p *pusher) alter(m *message) (*message, error) {
 	}
 	sent := *m
 	sent.altered = &altered{was: m, changes: o.Changes, breaks: o.Breaks}
-	sent.file = nil
+	sent.file, sent.spooled, sent.loose = nil, nil, nil
 	sent.InternalDate = o.InternalDate
 	err = sent.take(o)
 	if err == nil && o.Altered {

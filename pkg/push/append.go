@@ -59,24 +59,23 @@ func (p *pusher) deliver(t *target, w *work) error {
 	if err != nil {
 		return err
 	}
-	var rest []*message
-	for _, m := range messages {
-		there, doubtful, err := p.drops(t, m)
-		switch {
-		case err != nil:
-		case there:
-			err = p.excused(t, m)
-		case doubtful:
-			err = p.refuseAll([]*message{m}, receipt.Failed, "in-doubt", "a message of the same key, size and date is there that imap-diff could not read: make a new plan")
-		default:
-			rest = append(rest, m)
-		}
-		if err != nil {
-			return err
-		}
+	rest, late, err := p.tied(t, messages)
+	if err == nil {
+		err = p.late(t, w, late)
+	}
+	if err == nil {
+		err = p.arrive(t, rest)
+	}
+	return err
+}
+
+// arrive appends those of the messages that have not come since the plan was made.
+func (p *pusher) arrive(t *target, rest []*message) error {
+	if len(rest) == 0 {
+		return p.receipts.flush()
 	}
 	before := len(rest)
-	rest, err = p.found(t, rest, receipt.Present)
+	rest, err := p.found(t, rest, receipt.Present)
 	if err == nil && len(rest) < before {
 		rest, err = p.resume(t, rest)
 	}

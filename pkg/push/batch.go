@@ -31,10 +31,12 @@ type message struct {
 	stream.Message
 	octets  []byte   // in the batch's slab
 	file    *os.File // instead, for a large message
+	spooled *spooled // instead, for one that waited
 	odd     oddity
 	altered *altered // nil: it is sent as it is
 
 	copied bool     // by the server: its octets are at the source alone
+	tie    *tie     // nil: it is part of none, or the plan does not tell of it
 	loose  *loose   // what these are known by, once that is needed
 	now    []string // the flags that it has there
 	unseen int      // how often it was copied, as the server says, and was not there
@@ -52,6 +54,8 @@ func (m *message) ReadAt(p []byte, at int64) (int, error) {
 		return m.altered.large.Octets.ReadAt(p, at)
 	case m.file != nil:
 		return m.file.ReadAt(p, at)
+	case m.spooled != nil:
+		return m.spooled.file.ReadAt(p, m.spooled.at+at)
 	}
 	return bytes.NewReader(m.octets).ReadAt(p, at)
 }
@@ -135,6 +139,7 @@ type assembler struct {
 
 	begin *stream.Begin
 	seen  stream.Seen
+	ties  tieIndex
 
 	mu   sync.Mutex
 	cur  *work // being filled, or nil
@@ -218,6 +223,11 @@ func (a *assembler) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
 		a.begin = r
+		a.ties.begin()
+	case *stream.Tie:
+		a.drop()
+		a.ties.add(r)
+		return nil
 	case *stream.Message:
 		return a.message(r)
 	case *stream.Body:
@@ -299,7 +309,7 @@ func (a *assembler) message(r *stream.Message) error {
 	if a.bodies && !r.HasBody() && r.Parts == 0 {
 		return exit.Errorf(exit.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).WithHint("put `imap-fetch --select -` before imap-push")
 	}
-	m := &message{Message: *r, copied: a.copies}
+	m := &message{Message: *r, copied: a.copies, tie: a.ties.find(r)}
 	m.Flags, m.Header, m.Extra = slices.Clone(r.Flags), slices.Clone(r.Header), slices.Clone(r.Extra)
 	m.GmailLabels, m.Unknown = slices.Clone(r.GmailLabels), slices.Clone(r.Unknown)
 	m.DropBody()

@@ -64,17 +64,6 @@ func (p *pusher) mayCopyFolders() error {
 	return nil
 }
 
-// drops tells of a tied message whether it is there already; the octets of one
-// that is copied are read at the source for that.
-func (p *pusher) drops(t *target, m *message) (there, doubtful bool, err error) {
-	if m.Tie != nil && m.copied {
-		if err := p.desk.readAtSource([]*message{m}); err != nil || m.loose == nil {
-			return false, false, err
-		}
-	}
-	return t.drops(m)
-}
-
 // copy is send for messages that the server copies.
 func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
 	p.desk.open = nil // another folder will be

@@ -1,9 +1,7 @@
 package push
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"io"
 
@@ -11,32 +9,16 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
-// loose is what the octets of a message are known by, whatever servers are
-// known to change in them.
-type loose struct {
-	sum, body [sha256.Size]byte // of all, and of what follows the header
-	hasBody   bool
-}
+type loose = headerkey.Loose
 
-// digest is the loose digest of all of a message.
-func (m *message) digest() ([sha256.Size]byte, error) {
+// looseOctets is what the octets of a message are known by.
+func (m *message) looseOctets() (*loose, error) {
 	if m.loose != nil {
-		return m.loose.sum, nil
+		return m.loose, nil
 	}
-	return headerkey.Digest(io.NewSectionReader(m, 0, m.Size))
-}
-
-// looseBody is the loose digest of what follows the header.
-func looseBody(octets []byte) [sha256.Size]byte {
-	sum := headerkey.NewDigester()
-	for _, end := range []string{"\r\n\r\n", "\n\n"} {
-		if _, body, ok := bytes.Cut(octets, []byte(end)); ok {
-			sum.Write(body)
-			return sum.Sum()
-		}
-	}
-	sum.Write(octets)
-	return sum.Sum()
+	var err error
+	m.loose, err = headerkey.LooseOf(io.NewSectionReader(m, 0, m.Size))
+	return m.loose, err
 }
 
 // pieceSize is how much of a message is read at a time, in octets.
@@ -46,7 +28,6 @@ const pieceSize = 1 << 20
 // by, or with nil why it could not be read. size returns what is known of the size
 // of a message, 0 if nothing is.
 func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint64, size func(uid uint64) int64, tell func(uid uint64, l *loose, state imapconn.State, text string)) error {
-	sum := headerkey.NewDigester()
 	var large []uint64
 	err := box.Fetch(ctx, uids, imapconn.Items{Body: true, Listed: size}, pieceSize, func(m *imapconn.Message) error {
 		switch {
@@ -55,9 +36,9 @@ func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint64, size fu
 		case m.Body == nil && m.Literal > 0:
 			large = append(large, m.UID)
 		default:
-			sum.Reset()
-			sum.Write(m.Body)
-			tell(m.UID, &loose{sum.Sum(), looseBody(m.Body), true}, m.State, "")
+			h := headerkey.NewLooseHasher()
+			h.Write(m.Body)
+			tell(m.UID, h.Sum(), m.State, "")
 		}
 		return nil
 	})
@@ -65,10 +46,10 @@ func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint64, size fu
 		if err != nil {
 			return err
 		}
-		sum.Reset()
+		h := headerkey.NewLooseHasher()
 		box.Expect(uid, size(uid))
 		err = box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
-			sum.Write(piece)
+			h.Write(piece)
 			return false
 		})
 		var one *imapconn.PartError
@@ -77,7 +58,7 @@ func looseOf(ctx context.Context, box *imapconn.Selected, uids []uint64, size fu
 			tell(uid, nil, one.State, one.Text)
 			err = nil
 		case err == nil:
-			tell(uid, &loose{sum: sum.Sum()}, imapconn.Have, "")
+			tell(uid, h.Sum(), imapconn.Have, "")
 		}
 	}
 	return err

@@ -1,7 +1,6 @@
 package push
 
 import (
-	"crypto/sha256"
 	"maps"
 	"slices"
 
@@ -72,10 +71,10 @@ func (d *desk) pair(t *target, ms []*message) ([]*newcomer, error) {
 // claimKey pairs the messages of one key with newcomers of the same octets,
 // those of the same date first.
 func (t *target) claimKey(key string, ms []*message, places []int, out []*newcomer) error {
-	wanted := make([][sha256.Size]byte, len(places))
+	wanted := make([]*loose, len(places))
 	for k, i := range places {
 		var err error
-		if wanted[k], err = ms[i].digest(); err != nil {
+		if wanted[k], err = ms[i].looseOctets(); err != nil {
 			return err
 		}
 	}
@@ -87,7 +86,7 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 			}
 		}
 		for k, i := range places {
-			l := looks{wanted[k], unix(ms[i].InternalDate)}
+			l := looks{wanted[k].Whole, unix(ms[i].InternalDate)}
 			if anyDate {
 				l.date = 0
 			}
@@ -96,22 +95,21 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 			}
 		}
 	}
-	t.claimRewritten(key, ms, places, out)
+	t.claimRewritten(key, ms, places, wanted, out)
 	return nil
 }
 
 // claimRewritten is for a server that adds to the header of what it stores: the
-// key, the date and all that follows the header must agree. What is larger than
-// a piece is not looked at so closely.
-func (t *target) claimRewritten(key string, ms []*message, places []int, out []*newcomer) {
-	for _, i := range places {
+// key, the date and all that follows the header must agree.
+func (t *target) claimRewritten(key string, ms []*message, places []int, wanted []*loose, out []*newcomer) {
+	for k, i := range places {
 		m := ms[i]
-		if out[i] != nil || m.copied || int64(len(m.octets)) != m.Size {
+		if out[i] != nil || m.copied {
 			continue
 		}
-		body, date := looseBody(m.octets), unix(m.InternalDate)
+		date := unix(m.InternalDate)
 		for _, n := range t.newer[key] {
-			if n.known() && n.hasBody && n.body == body && n.date == date {
+			if n.known() && n.Body == wanted[k].Body && n.date == date {
 				out[i], n.taken = n, true
 				break
 			}
@@ -121,15 +119,15 @@ func (t *target) claimRewritten(key string, ms []*message, places []int, out []*
 
 // looks is what a newcomer is known by.
 type looks struct {
-	sum  [sha256.Size]byte
+	sum  sum
 	date int64
 }
 
 func (n *newcomer) looks(anyDate bool) looks {
 	if anyDate {
-		return looks{n.sum, 0}
+		return looks{n.Whole, 0}
 	}
-	return looks{n.sum, n.date}
+	return looks{n.Whole, n.date}
 }
 
 func (n *newcomer) free() bool { return !n.taken }

@@ -81,6 +81,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		p.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
 	}
 	defer p.desk.close()
+	defer p.spool.close()
 	err := opt.checkCopy()
 	if err == nil {
 		err = opt.Transform.Check(ctx)
@@ -129,6 +130,7 @@ type pusher struct {
 	reflags     reflags
 	flagWatch
 	proof proof
+	tiesUnderWay
 	concurrent
 	refusals
 	restraint
@@ -169,6 +171,9 @@ func (p *pusher) run() error {
 			err = p.messages(w)
 		}
 		if w.err != nil && exit.CodeOf(w.err) == exit.Data { // what came whole is acted on
+			if failed := p.endTies(); failed != nil {
+				return failed
+			}
 			if failed := p.reflagAll(); failed != nil {
 				return failed
 			}
@@ -177,6 +182,9 @@ func (p *pusher) run() error {
 			}
 		}
 		if err == io.EOF {
+			if failed := p.endTies(); failed != nil {
+				return failed
+			}
 			if failed := p.regain(); failed != nil {
 				return failed
 			}
@@ -335,6 +343,9 @@ func (p *pusher) beginReceipts() error {
 	case b.Source == p.begin.Account() && b.Key == p.begin.Key:
 		return nil
 	default: // what is still to be said of messages of the one before comes first
+		if err := p.endTies(); err != nil {
+			return err
+		}
 		if err := p.regain(); err != nil {
 			return err
 		}

@@ -16,8 +16,10 @@ type rejects struct {
 	begin  *stream.Begin
 	toc    []*stream.Folder
 	listed int64
-	bare   bool  // the octets are not at hand
-	err    error // that ended the writing
+	ties   map[*tie]uint64 // their numbers here
+	tied   uint64          // the last of these
+	bare   bool            // the octets are not at hand
+	err    error           // that ended the writing
 }
 
 // start writes begin and the table of contents before the first message.
@@ -54,6 +56,13 @@ func (r *rejects) add(m *message, reason, text string) error {
 		return err
 	}
 	out := m.Message
+	if m.Tie != nil {
+		id, err := r.tie(m.tie)
+		if err != nil {
+			return err
+		}
+		out.Tie = &stream.TieOf{ID: id}
+	}
 	out.Extra = stream.SetExtra(m.Extra, "rejected", stream.Canonical(why))
 	if r.bare {
 		out.SHA256, out.Parts = "", 0
@@ -76,6 +85,28 @@ func (r *rejects) add(m *message, reason, text string) error {
 		return err
 	}
 	return parts.Close()
+}
+
+// tie writes the record of a tie before the first of its messages. Nil is one that
+// nobody knows: whoever reads the plan finds that out, too.
+func (r *rejects) tie(x *tie) (id uint64, err error) {
+	if id, known := r.ties[x]; known && x != nil {
+		return id, nil
+	}
+	r.tied++
+	if x == nil {
+		return r.tied, nil
+	}
+	if r.ties == nil {
+		r.ties = map[*tie]uint64{}
+	}
+	r.ties[x] = r.tied
+	for _, record := range x.records(r.tied) {
+		if err := r.w.Write(record); err != nil {
+			return 0, err
+		}
+	}
+	return r.tied, nil
 }
 
 // end closes the plan, which may hold nothing.

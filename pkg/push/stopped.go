@@ -26,6 +26,9 @@ func (p *pusher) answerRest(w *work, cause error) error {
 	if p.receipts.begin == nil || p.receipts.broken || w.err != nil {
 		return cause
 	}
+	if p.skipTies(cause) != nil && p.receipts.broken {
+		return cause
+	}
 	late := time.NewTimer(remainderTime)
 	defer late.Stop()
 	for w != nil && w.err == nil {

@@ -3,11 +3,9 @@ package push
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -39,8 +37,7 @@ type target struct {
 	anyFlag bool     // and keywords that are new to the folder
 	uidNext uint64   // everything below has been looked at or is ours
 	newer   map[string][]*newcomer
-	ours    map[string]int // appended by this run where the server tells no UIDs
-	ties    map[string]*tied
+	ours    map[string]int  // appended by this run where the server tells no UIDs
 	doubt   *doubt          // about messages that were sent again, or nil
 	unclear map[string]bool // keys of what is there in a folder that settled, see settled.go
 
@@ -58,77 +55,6 @@ type target struct {
 	recent         recent
 	twice          []*newcomer // of the key of a message that this run has appended
 	later          bool        // and before us
-}
-
-// tied is how far the messages of one key have come of which some are there
-// already: see stream.Tie.
-type tied struct {
-	seen, dropped int
-	unread        int            // of what is there: imap-diff could not have its octets
-	there         map[string]int // loose digests of what is there
-}
-
-// drops tells whether a message is one of those that are there already, or may
-// be one that could not be read.
-func (t *target) drops(m *message) (there, doubtful bool, err error) {
-	if m.Tie == nil {
-		return false, false, nil
-	}
-	if t.ties == nil {
-		t.ties = map[string]*tied{}
-	}
-	key := m.source().Key
-	s := t.ties[key]
-	if s == nil || m.Tie.Digests != nil {
-		s = &tied{there: map[string]int{}}
-		if m.Tie.Digests != nil {
-			s.unread = max(m.Tie.Drop-len(m.Tie.Digests), 0)
-		}
-		for _, d := range m.Tie.Digests {
-			s.there[d]++
-		}
-		t.ties[key] = s
-	}
-	left := m.Tie.Of - s.seen
-	s.seen++
-	name, err := s.nameOf(m)
-	if err == nil && s.there[name] == 0 && m.source() != m {
-		name, err = s.nameOf(m.source())
-	}
-	if err != nil {
-		return false, false, err
-	}
-	switch {
-	case s.there[name] > 0:
-	case s.unread > 0:
-		return false, true, nil
-	case left > m.Tie.Drop-s.dropped:
-		return false, false, nil
-	}
-	s.there[name]--
-	s.dropped++
-	return true, false, nil
-}
-
-// nameOf is what a message would be called among those that are there.
-func (s *tied) nameOf(m *message) (string, error) {
-	digest, err := m.digest()
-	if err != nil {
-		return "", err
-	}
-	name := hex.EncodeToString(digest[:])
-	if dated := name + "@" + strconv.FormatInt(unix(m.InternalDate), 10); s.there[dated] > 0 {
-		name = dated
-	}
-	return name, nil
-}
-
-func unix(date string) int64 {
-	t, err := time.Parse(time.RFC3339, date)
-	if err != nil {
-		return -1
-	}
-	return t.Unix()
 }
 
 // desk does the work at the destination.

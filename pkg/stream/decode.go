@@ -44,7 +44,7 @@ func (f *fields) message(r *Message) {
 			r.SHA256 = f.digest()
 			return 12
 		case "tie":
-			r.Tie = f.tie()
+			r.Tie = f.tieOf()
 			return 13
 		case "gmail_labels":
 			if r.GmailLabels = f.list(); r.GmailLabels == nil {
@@ -84,9 +84,9 @@ func (f *fields) message(r *Message) {
 	}
 }
 
-// tie reads which messages share what another reader has to tell apart.
-func (f *fields) tie() *Tie {
-	t := &Tie{}
+// tieOf reads which tie a message belongs to.
+func (f *fields) tieOf() *TieOf {
+	t := &TieOf{}
 	if !f.expect('{') {
 		return nil
 	}
@@ -94,6 +94,8 @@ func (f *fields) tie() *Tie {
 		name := f.str()
 		f.expect(':')
 		switch name {
+		case "id":
+			t.ID = f.num64()
 		case "of":
 			t.Of = int(f.num32())
 		case "drop":
@@ -107,6 +109,55 @@ func (f *fields) tie() *Tie {
 		}
 	}
 	return t
+}
+
+// tie reads which messages are there of those that only octets tell apart.
+func (f *fields) tie(r *Tie) {
+	f.visit(func(name []byte) int {
+		switch string(name) {
+		case "id":
+			r.ID = f.num64()
+			return 0
+		case "of":
+			r.Of = int(f.num32())
+			return 1
+		case "there":
+			f.expect('[')
+			for first := true; f.next(']', &first); {
+				r.There = append(r.There, f.tied())
+			}
+			return 2
+		}
+		return -1
+	})
+	r.Extra = f.extra
+	if f.err == nil && (f.seen&7 != 7 || r.ID == 0) {
+		f.fail("a tie without id, of or there")
+	}
+}
+
+// tied reads one message of a tie.
+func (f *fields) tied() (x Tied) {
+	f.expect('{')
+	for first := true; f.next('}', &first); {
+		name := f.str()
+		f.expect(':')
+		switch name {
+		case "uid":
+			x.UID = f.num64()
+		case "date":
+			x.Date = f.num()
+		case "size":
+			x.Size = f.num()
+		case "digest":
+			x.Digest = f.digest()
+		case "body":
+			x.Body = f.digest()
+		default:
+			f.value(nil, 2)
+		}
+	}
+	return x
 }
 
 func (f *fields) part(r *Body) {

@@ -162,15 +162,43 @@ func (r *Message) appendTo(b []byte) ([]byte, int) {
 	return o.body(r.body, r.bodyKind)
 }
 
-func (o *object) tie(t *Tie) {
+func (o *object) tie(t *TieOf) {
 	o.name("tie")
 	in := object{append(o.b, '{')}
-	in.num("of", int64(t.Of))
-	in.num("drop", int64(t.Drop))
-	if t.Digests != nil {
-		in.list("digests", t.Digests)
+	if t.ID != 0 {
+		in.num64("id", t.ID)
+	} else {
+		in.num("of", int64(t.Of))
+		in.num("drop", int64(t.Drop))
+		if t.Digests != nil {
+			in.list("digests", t.Digests)
+		}
 	}
 	o.b = append(in.b, '}')
+}
+
+func (r *Tie) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "tie")
+	o.num64("id", r.ID)
+	o.num("of", int64(r.Of))
+	o.name("there")
+	o.b = append(o.b, '[')
+	for i := range r.There {
+		if i > 0 {
+			o.b = append(o.b, ',')
+		}
+		in := object{append(o.b, '{')}
+		x := &r.There[i]
+		in.num64("uid", x.UID)
+		in.optNum("date", x.Date)
+		in.optNum("size", x.Size)
+		in.opt("digest", x.Digest)
+		in.opt("body", x.Body)
+		o.b = append(in.b, '}')
+	}
+	o.b = append(o.b, ']')
+	o.extra(r.Extra)
+	return o.done()
 }
 
 func (r *Body) appendTo(b []byte) ([]byte, int) {

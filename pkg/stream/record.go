@@ -36,7 +36,7 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Vanished, *Skipped, *Create, *Subscribe, *Delete, *Rmdir, *FlagChange, *End,
+// *Gone, *Vanished, *Skipped, *Create, *Subscribe, *Delete, *Rmdir, *FlagChange, *Tie, *End,
 // *Abort, or *Unknown for a type that this version does not know and passes on.
 type Record interface {
 	kind() string
@@ -159,7 +159,7 @@ type Message struct {
 	GmailLabels  []string // of a message at Gmail, but for the folder's own; sorted; nil: not known
 	GmailMsgID   string   // its number there, in decimal digits, or ""
 	GmailThrID   string   // and its thread's
-	Tie          *Tie     // in a plan: which of several messages are missing is told by their octets
+	Tie          *TieOf   // in a plan: which of several messages are missing is told by their octets
 	Parts        int      // number of body records that follow, or 0
 	SHA256       string   // hex, of the message's octets, or ""
 	Extra        []byte   // fields that this version does not know, as ,"name":value
@@ -199,12 +199,35 @@ func (m *Message) Clone() *Message {
 	return &c
 }
 
-// Tie marks messages of one target and key of which some are there already, and
-// nothing but their octets tells which. Drop of them are not to be appended:
-// those whose loose digest is among Digests, else the last.
+// Tie is about messages of one target and key of which some are there already, and
+// nothing but their octets tells which. There may be several records of one tie.
 type Tie struct {
+	ID    uint64 // other than 0, and in its stream of no other tie
+	Of    int    // messages
+	There []Tied
+	Extra []byte
+}
+
+// TiedTogether is how many messages stand in one record of a tie: a line has a
+// bound.
+const TiedTogether = 4096
+
+// Tied is a message of a tie that is at the destination.
+type Tied struct {
+	UID    uint64
+	Date   int64  // INTERNALDATE in seconds since 1970 where only a message of that date can be it, else 0
+	Size   int64  // octets that were read
+	Digest string // hex, of these (headerkey.Loose), "" where they could not be read
+	Body   string // likewise, of what follows the header
+}
+
+// TieOf says of a message that it belongs to a tie. Where ID is 0, the plan is of an
+// earlier version: Drop of the messages are there, and the first of them has the
+// digests of these.
+type TieOf struct {
+	ID       uint64
 	Of, Drop int
-	Digests  []string // hex, of what is there (headerkey.Digest); in the first of the messages only
+	Digests  []string // hex, some with @ and a Date behind them
 }
 
 // Body is one part of a message larger than PartSize.
@@ -414,6 +437,7 @@ func (*Subscribe) kind() string  { return "subscribe" }
 func (*Delete) kind() string     { return "delete" }
 func (*Rmdir) kind() string      { return "rmdir" }
 func (*FlagChange) kind() string { return "flags" }
+func (*Tie) kind() string        { return "tie" }
 func (*End) kind() string        { return "end" }
 func (*Abort) kind() string      { return "abort" }
 func (u *Unknown) kind() string  { return u.Type }

@@ -252,6 +252,10 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &Rmdir{}
 		f.rmdir(r)
 		return r
+	case "tie":
+		r := &Tie{}
+		f.tie(r)
+		return r
 	case "flags":
 		r := &FlagChange{}
 		f.flagChange(r)

@@ -153,6 +153,13 @@ func (l *list) records() {
 	change := []string{plan, inbox, `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":["\\Seen","Work"]}`,
 		`{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":2,"target":"INBOX","target_uidvalidity":12,"target_uid":4,"remove":["\\Flagged"]}`}
 	l.ok("plan-flags", "a plan that changes the flags of what is there", text(append(change, strings.Replace(endOf(change...), `"listed":0,`, `"listed":2,"present":2,"present_by_key":1,"missing":0,"ambiguous":0,"flag_changes":2,`, 1))...))
+	tie := func(s, of string) string { return strings.Replace(to(s), `,"sha256"`, `,"tie":`+of+`,"sha256"`, 1) }
+	tied := []string{plan, strings.Replace(inbox, `}`, `,"target":"INBOX","target_uidvalidity":12,"target_uidnext":4}`, 1),
+		`{"type":"tie","id":1,"of":2,"there":[{"uid":3,"date":1577934245,"size":3,"digest":"` + sha("one") + `","body":"` + sha("one") + `"}]}`,
+		tie(message(1, "one"), `{"id":1}`), tie(message(2, "two"), `{"id":1}`)}
+	l.ok("plan-tie", "two messages of which one is there, and only octets tell which", text(append(tied, strings.Replace(endOf(tied...), `"listed":2,`, `"listed":2,"present":1,"missing":1,"ambiguous":0,"spare":1,`, 1))...), "one", "two")
+	before := []string{plan, tied[1], tie(message(1, "one"), `{"of":2,"drop":1,"digests":["`+sha("one")+`"]}`), tie(message(2, "two"), `{"of":2,"drop":1}`)}
+	l.ok("plan-tie-earlier", "the same as it stood in plans of an earlier version", text(append(before, strings.Replace(endOf(before...), `"listed":2,`, `"listed":2,"present":1,"missing":1,"ambiguous":0,"spare":1,`, 1))...), "one", "two")
 	l.ok("plan-rmdir", "a plan that removes folders, the deepest first", text(append(rmdir, strings.Replace(endOf(rmdir...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
 }
 
@@ -415,6 +422,9 @@ func (l *list) values() {
 	bad("rmdir-without-state", "a folder to remove is as it was seen", `{"type":"rmdir","target":"Alt","target_uidnext":1,"messages":0}`)
 	bad("flags-without-change", "a change of flags adds or removes", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":[]}`)
 	bad("flags-without-target-uid", "of one message at the destination", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"add":["a"]}`)
+	bad("tie-without-id", "a tie has a number", `{"type":"tie","of":2,"there":[]}`)
+	bad("tie-of-texts", "what is there are objects", `{"type":"tie","id":1,"of":2,"there":["a"]}`)
+	bad("tie-digest-short", "a digest has 64 digits", `{"type":"tie","id":1,"of":2,"there":[{"uid":1,"digest":"ab"}]}`)
 	bad("folder-without-name", "every folder has", strings.Replace(folderRec("x", 8, 0), `"name":"x",`, ``, 1))
 	bad("abort-exit-0", "an abort is no success", `{"type":"abort","command":"imap-fetch","exit":0,"text":""}`)
 	bad("abort-exit-256", "an exit code has 8 bits", `{"type":"abort","command":"imap-fetch","exit":256,"text":""}`)

@@ -11,11 +11,11 @@ the sha256 over their octets in order. It ends with 0 if all are whole and with
 import base64, hashlib, io, json, os, re, shutil, subprocess, sys, tempfile, threading
 
 MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
-# Known fields by type: s string, n number, u 32 bits, i 64 bits (from 2^53 on a string of digits), h sha256, b boolean, l list of strings, p port, o object, t object of strings.
+# Known fields by type: s string, n number, u 32 bits, i 64 bits (from 2^53 on a string of digits), h sha256, b boolean, l list of strings, a list of objects, p port, o object, t object of strings.
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s port:p prefix:s delimiter:s target_user:s target_host:s target_port:p key:s filters:l labels:t base:s spec:s",
     "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:i uidvalidity_unstable:b uidnext:i highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:i oldest:s newest:s acl:t target:s target_uidvalidity:i target_uidnext:i",
-    "message": "folder:s uidvalidity:i uid:i change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s parts:u sha256:h body:s body_base64:s",
+    "message": "folder:s uidvalidity:i uid:i change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s tie:o parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:i part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:i uid:i reason:s text:s",
     "gone": "folder:s uidvalidity:i uid:i",
@@ -26,10 +26,13 @@ FIELDS = {
     "delete": "target:s target_uidvalidity:i target_uid:i key:s copy_of:i sha256:h",
     "rmdir": "target:s target_uidvalidity:i target_uidnext:i messages:u",
     "flags": "folder:s uidvalidity:i uid:i target:s target_uidvalidity:i target_uid:i add:l remove:l",
+    "tie": "id:i of:u there:a",
     "end": "listed:n present:n present_by_key:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n left_out:n skipped:n flag_changes:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
 FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
+INNER = {"tied": "uid:i date:n size:n digest:h body:h", "tie of a message": "id:i of:u drop:u digests:l"}
+INNER = {kind: dict(f.split(":") for f in fields.split()) for kind, fields in INNER.items()}
 BODIES = {"body", "body_base64"}
 
 
@@ -112,9 +115,16 @@ def typed(kind, value):
         need(isinstance(value, Number) and re.fullmatch("0|[1-9][0-9]{0,15}", value))
         need((kind == "p") <= int(value) <= {"n": 2**53 - 1, "u": 2**32 - 1, "i": 2**53 - 1, "p": 2**16 - 1}[kind])
         return int(value)
-    need({"s": is_text(value), "h": is_text(value) and re.fullmatch("[0-9a-f]{64}", value), "b": isinstance(value, bool), "l": type(value) is list and all(map(is_text, value)), "o": isinstance(value, Pairs),
+    need({"s": is_text(value), "h": is_text(value) and re.fullmatch("[0-9a-f]{64}", value), "b": isinstance(value, bool), "l": type(value) is list and all(map(is_text, value)), "a": type(value) is list and all(isinstance(v, Pairs) for v in value), "o": isinstance(value, Pairs),
           "t": isinstance(value, Pairs) and all(is_text(v) for _, v in value)}[kind])
     return value
+
+
+def check_inner(kind, members):
+    """Checks the known fields of an object within a record."""
+    for name, value in members:
+        if name in INNER[kind]:
+            typed(INNER[kind][name], value)
 
 
 def octets_of(r):
@@ -283,6 +293,7 @@ class Reader:
         need(not body or r.get("sha256") and not parts and size <= PART)
         need(not parts or size > PART and parts == -(-size // PART))
         need("change" not in r or r["change"] == "flags")
+        check_inner("tie of a message", r.get("tie", []))
         turn = self.folders.get(r["folder"], -1)
         need(turn >= self.turn)
         if turn != self.turn or not self.turned:
@@ -423,6 +434,11 @@ class Reader:
 
     def flags(self, r):
         need(all(r.get(k) for k in ("folder", "uid", "target", "target_uidvalidity", "target_uid")) and (r.get("add") or r.get("remove")))
+
+    def tie(self, r):
+        need(r.get("id") and {"of", "there"} <= set(r))
+        for one in r["there"]:
+            check_inner("tied", one)
 
     def finish(self, r):
         accounted = sum(self.counts[k] for k in ("emitted", "gone", "failed"))
