@@ -28,6 +28,13 @@ func TestSeveralAccountsInOnePlan(t *testing.T) {
 		b.sh(`imap-diff --receipts receipts $DST ` + source + ` | imap-push $DST`).wants(0).appended(0)
 	}
 
+	// So it is where two folders of an account become one.
+	plain.Account("joe").AddMessage("Work", nil, day(9), letter("w1", "Hello w1\n"))
+	const merge = `imap-fetch $JOE | imap-diff --map Work=INBOX --receipts receipts $DST | imap-push --allow rewrite $DST >>receipts`
+	b.sh(merge).wants(0).says("1 appended")
+	b.sh(merge).wants(0).says("0 appended")
+	plain.Account("joe").Expunge("Work", 1)
+
 	// Nothing of ann's goes, since joe's account lacks it.
 	dst = letters(plain, "kept")
 	b = b.with("DST", dst.options())
