@@ -316,7 +316,7 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 			cli.TalkOf(c).Warn("%s %s", text.Count(n, "message"), left)
 		}
 		if sum.Unsure > 0 {
-			return exit.Errorf(exit.Partial, "%s %s, as the server did not tell under which UID, and nothing else tells it; the plan's failed records name %s", text.Count(sum.Unsure, "message"), text.Either(sum.Unsure, "stays", "stay"), text.Either(sum.Unsure, "it", "them"))
+			return exit.Errorf(exit.Partial, "%s %s, as nobody can tell which they are at the destination; the plan's failed records name %s", text.Count(sum.Unsure, "message"), text.Either(sum.Unsure, "stays", "stay"), text.Either(sum.Unsure, "it", "them"))
 		}
 		return nil
 	})

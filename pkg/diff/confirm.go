@@ -34,7 +34,8 @@ func (d *deeds) confirm(dest Destination) error {
 }
 
 // confirmFolder returns those that one folder shows, with their UIDs, and those of
-// which the server told no UID and that may be a message of other octets.
+// which nobody can tell whether they are there: the folder cannot be read, or the
+// server told no UID and they may be a message of other octets.
 func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []deed, err error) {
 	if t == nil {
 		return nil, nil, nil
@@ -46,7 +47,11 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []dee
 		}
 	}
 	if match == nil {
-		return nil, slices.DeleteFunc(slices.Clone(all), func(x deed) bool { return x.target.uid != 0 }), nil
+		unsure = slices.Clone(all)
+		for i := range unsure {
+			unsure[i].unread = true
+		}
+		return nil, unsure, nil
 	}
 	if err := readUntold(match, all); err != nil {
 		return nil, nil, err
@@ -73,21 +78,27 @@ type confirmation struct {
 	match   *matcher
 	taken   map[uint64]position // by UID there: whose copy it is
 	alike   map[deed]int        // untold messages of the same octets, until one of them was looked for
+	from    map[deed]uint64     // the lowest UID that one of them may have
 	several map[deed]bool       // more messages have these octets than were sent
 }
 
 func newConfirmation(t *Target, match *matcher, all []deed) *confirmation {
-	c := &confirmation{t, match, map[uint64]position{}, map[deed]int{}, map[deed]bool{}}
+	c := &confirmation{t, match, map[uint64]position{}, map[deed]int{}, map[deed]uint64{}, map[deed]bool{}}
 	for _, x := range all {
 		if x.target.uid == 0 {
-			c.alike[x.sentOctets()]++
+			sent := x.sentOctets()
+			if from, known := c.from[sent]; !known || x.from < from {
+				c.from[sent] = x.from
+			}
+			c.alike[sent]++
 		}
 	}
 	return c
 }
 
 // find takes the message that a deed is, and gives the deed its UID. free reports
-// whether a message of its key was left for it.
+// whether a message of its key was left for it. What was there before it was sent is
+// somebody else's.
 func (c *confirmation) find(x *deed) (found, free bool) {
 	group := c.match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
 	left := slices.DeleteFunc(slices.Clone(group), func(e *entry) bool {
@@ -104,14 +115,14 @@ func (c *confirmation) find(x *deed) (found, free bool) {
 		c.taken[e.uid()] = x.source
 		return true, true
 	}
-	return false, len(left) > 0
+	return false, slices.ContainsFunc(left, func(e *entry) bool { return e.uid() >= x.from })
 }
 
 // fits reports whether a message may be the one of a deed.
 func (c *confirmation) fits(x *deed, e *entry) bool {
 	whose, taken := c.taken[e.uid()]
 	if x.target.uid == 0 {
-		return !taken && x.sentAs(e)
+		return !taken && e.uid() >= x.from && x.sentAs(e)
 	}
 	return e.uid() == x.target.uid && (!taken || whose == x.source)
 }
@@ -122,7 +133,7 @@ func (c *confirmation) guesses(x *deed, left []*entry) bool {
 	sent := x.sentOctets()
 	if n, first := c.alike[sent]; first {
 		delete(c.alike, sent)
-		c.several[sent] = count(left, x.sentAs) > n
+		c.several[sent] = count(left, func(e *entry) bool { return e.uid() >= c.from[sent] && x.sentAs(e) }) > n
 	}
 	return c.several[sent]
 }

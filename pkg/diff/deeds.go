@@ -30,6 +30,8 @@ type deed struct {
 	key, sent      [16]byte
 	rung, sentRung uint8
 	octets         [16]byte // first half of the sha256 of what was sent; zero where it is not known
+	from           uint64   // where the server told no UID: it is not below
+	unread         bool     // after confirm: its folder cannot be read
 	guessed        bool     // the server told no UID, and several messages there may be it
 }
 
@@ -39,7 +41,7 @@ type deeds struct {
 	account account.Account // of the source, empty where nothing came
 	recipe  headerkey.Recipe
 	all     []deed
-	unsure  []deed          // after confirm: no UID was told, and a message there may be it
+	unsure  []deed          // after confirm: nobody can tell whether they are there
 	created map[string]bool // folders of the destination
 	names   []string
 	numbers map[string]uint32
@@ -211,7 +213,7 @@ func (d *deeds) add(x *receipt.Receipt) {
 	var octets evidence
 	octets.setSHA(x.SentSHA256)
 	d.all = append(d.all, deed{
-		octets: octets.sha,
+		octets: octets.sha, from: uint64(x.TargetUIDFrom),
 		source: position{uint64(x.UIDValidity), uint64(x.UID), d.number(x.Folder)}, target: position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)},
 		key: e.key, rung: e.rung, sent: sent.key, sentRung: sent.rung,
 	})

@@ -70,8 +70,12 @@ func Undo(opt Options, receipts io.Reader, dest Destination, w *stream.Writer) (
 
 // untold says of a message that was appended why it stays.
 func (d *deeds) untold(x *deed) *stream.Failed {
-	return &stream.Failed{Folder: d.names[x.source.box], UIDValidity: x.source.validity, UID: x.source.uid, Reason: stream.ReasonUntold,
-		Text: "the server did not tell its UID in " + folder.Quote(d.names[x.target.box]) + ", and the messages of its key there do not show which it is"}
+	to := folder.Quote(d.names[x.target.box])
+	why := "the server did not tell its UID in " + to + ", and the messages of its key there do not show which it is"
+	if x.unread {
+		why = to + " cannot be read, so that nobody can tell whether it is there"
+	}
+	return &stream.Failed{Folder: d.names[x.source.box], UIDValidity: x.source.validity, UID: x.source.uid, Reason: stream.ReasonUntold, Text: why}
 }
 
 // emptied returns the folders that were made and hold nothing once so many

@@ -395,8 +395,11 @@ func (p *pusher) accept(t *target, m *message, uid uint64) {
 func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {
 	x := m.receipt(t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = jsonnum.Uint64(r.UIDValidity), jsonnum.Uint64(r.UID), r.DroppedFlags, r.DroppedDate
-	if r.UID == 0 && result == receipt.Appended && x.SentSHA256 == "" {
-		x.SentSHA256 = m.SHA256 // what else tells which message of the key it is
+	if r.UID == 0 && result == receipt.Appended { // what else tells which message of the key it is
+		x.TargetUIDValidity, x.TargetUIDFrom = jsonnum.Uint64(t.shown), jsonnum.Uint64(t.batchFrom)
+		if x.SentSHA256 == "" {
+			x.SentSHA256 = m.SHA256
+		}
 	}
 	if result == receipt.Appended {
 		x.Unknown = m.unknown()

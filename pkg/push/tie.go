@@ -41,7 +41,7 @@ type sum = [sha256.Size]byte
 type tieClass struct {
 	open, unread int
 	sizes        map[int64]int
-	bodies       map[sum]int
+	bodies       map[sum]map[int64]int // by size
 	exact        map[sum][]int // places in there
 }
 
@@ -91,7 +91,7 @@ func (x *tie) sort() {
 		e := &x.there[i]
 		c := x.classes[e.date]
 		if c == nil {
-			c = &tieClass{sizes: map[int64]int{}, bodies: map[sum]int{}, exact: map[sum][]int{}}
+			c = &tieClass{sizes: map[int64]int{}, bodies: map[sum]map[int64]int{}, exact: map[sum][]int{}}
 			x.classes[e.date] = c
 		}
 		if c.count(e, 1); e.read {
@@ -108,9 +108,13 @@ func (c *tieClass) count(e *tied, n int) {
 		return
 	}
 	c.sizes[e.size] += n
-	if e.hasBody {
-		c.bodies[e.body] += n
+	if !e.hasBody {
+		return
 	}
+	if c.bodies[e.body] == nil {
+		c.bodies[e.body] = map[int64]int{}
+	}
+	c.bodies[e.body][e.size] += n
 }
 
 func (x *tie) take(i int) {
@@ -144,12 +148,11 @@ func (x *tie) takeExact(forms []form) bool {
 }
 
 // mayBe reports whether something there may be a message, though its octets are
-// others or unknown. A server that changes octets changes how many they are, or
-// leaves the body as it is.
+// others or unknown. A server that changes octets changes how many they are.
 func (x *tie) mayBe(forms []form) bool {
 	for _, f := range forms {
 		for _, c := range x.classesOf(f) {
-			if c.unread > 0 || c.bodies[f.Body] > 0 || c.open-c.unread > c.sizes[f.Size] {
+			if c.unread > 0 || c.open-c.unread > c.sizes[f.Size] {
 				return true
 			}
 		}
@@ -157,25 +160,31 @@ func (x *tie) mayBe(forms []form) bool {
 	return false
 }
 
-// bodyGroup is the messages of one body that can be the same messages there.
+// bodyGroup is what is there of one body.
 type bodyGroup struct {
 	class *tieClass
 	body  sum
+}
+
+// divisible reports whether each of the messages of the plan, of which these are the
+// sizes, can be each that is there of the group: none has the same size.
+func (g bodyGroup) divisible(sizes []int64) bool {
+	return !slices.ContainsFunc(sizes, func(size int64) bool { return g.class.bodies[g.body][size] > 0 })
 }
 
 // decide divides the messages that wait, once all of the tie have been seen: those
 // that are there by their bodies, those of which nobody can tell, and those that
 // are not there.
 func (x *tie) decide() (there, unclear, missing []*tiedMessage) {
-	groups := map[bodyGroup][]*tiedMessage{}
+	groups, sizes := map[bodyGroup][]*tiedMessage{}, map[bodyGroup][]int64{}
 	var order []bodyGroup
 	var rest []*tiedMessage
 	for _, m := range x.waiting {
-		if g, found := x.groupOf(m.forms); found {
+		if g, size, found := x.groupOf(m.forms); found {
 			if groups[g] == nil {
 				order = append(order, g)
 			}
-			groups[g] = append(groups[g], m)
+			groups[g], sizes[g] = append(groups[g], m), append(sizes[g], size)
 		} else {
 			rest = append(rest, m)
 		}
@@ -190,7 +199,7 @@ func (x *tie) decide() (there, unclear, missing []*tiedMessage) {
 	}
 	for _, g := range order {
 		claims := len(groups[g])
-		if claims <= len(open[g]) {
+		if claims <= len(open[g]) && g.divisible(sizes[g]) {
 			there = append(there, groups[g]...)
 		} else {
 			unclear = append(unclear, groups[g]...)
@@ -209,16 +218,19 @@ func (x *tie) decide() (there, unclear, missing []*tiedMessage) {
 	return there, unclear, missing
 }
 
-// groupOf returns the messages there that have the body of one of the plan.
-func (x *tie) groupOf(forms []form) (bodyGroup, bool) {
+// groupOf returns what is there that has the body of a message of the plan, and
+// another size, and the size of the message.
+func (x *tie) groupOf(forms []form) (g bodyGroup, size int64, found bool) {
 	for _, f := range forms {
 		for _, c := range x.classesOf(f) {
-			if c.bodies[f.Body] > 0 {
-				return bodyGroup{c, f.Body}, true
+			for size, n := range c.bodies[f.Body] {
+				if n > 0 && size != f.Size {
+					return bodyGroup{c, f.Body}, f.Size, true
+				}
 			}
 		}
 	}
-	return bodyGroup{}, false
+	return bodyGroup{}, 0, false
 }
 
 // abandon divides the messages that wait for others which do not come: those of
@@ -282,7 +294,7 @@ func (s *tieIndex) begin() {
 // add takes a record of a tie.
 func (s *tieIndex) add(r *stream.Tie) {
 	x, known := s.now[r.ID]
-	if s.size += len(r.There); s.size > maxTied || known && (x == nil || s.joined[r.ID]) {
+	if s.size += len(r.There); s.size > maxTied || s.joined[r.ID] || known && x == nil {
 		s.now[r.ID] = nil // not all of it is known
 		return
 	}

@@ -66,6 +66,7 @@ type Receipt struct {
 	Target            string         `json:"target,omitempty"`
 	TargetUIDValidity jsonnum.Uint64 `json:"target_uidvalidity,omitempty"`
 	TargetUID         jsonnum.Uint64 `json:"target_uid,omitempty"`
+	TargetUIDFrom     jsonnum.Uint64 `json:"target_uid_from,omitempty"` // where no TargetUID is known: it is not below
 	Copied            bool           `json:"copied,omitempty"`        // by the server itself (UID COPY)
 	DroppedFlags      []string       `json:"dropped_flags,omitempty"` // could not be kept
 	DroppedDate       bool           `json:"dropped_date,omitempty"`  // the server's clock was used

@@ -127,6 +127,24 @@ func TestMoveWithoutUIDs(t *testing.T) {
 	dst.holds(t, "INBOX two", "INBOX one")
 }
 
+// TestUndoOwnCopyGone: the copy that a run has sent was deleted since. One that was
+// there before has the same octets, and is not taken for it.
+func TestUndoOwnCopyGone(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src, dst := letters(server, "src", notes("a", "b")...), letters(server, "dst", notes("a")...)
+	server.Account("src").AddMessage("INBOX", nil, day(0), notes("a")[0].Octets)
+	b := between(t, src, withoutAPPENDUID(t, dst))
+	b.sh(straight + ` >receipts`).wants(0).says("2 appended")
+	for _, e := range dst.dumpOctets(t) {
+		if e.UID > 1 && strings.Contains(string(e.Octets), "Hello a") {
+			server.Account("dst").Expunge("INBOX", e.UID)
+		}
+	}
+	b.sh(`imap-diff --undo receipts $DST | imap-push` + deleteAll + `$DST`).wants(0).says("1 deleted")
+	dst.holds(t, "INBOX a")
+}
+
 // TestMoveWithoutProof: receipts that prove nothing move nothing.
 // TestUndo takes a run back: its messages and its folders, and nothing else.
 // TestDups: copies in one folder are listed, and deleted but for one; what has

@@ -25,7 +25,7 @@ func (a account) byKey(t testing.TB) map[string]int {
 // that share keys, dates and sizes, a run with a proof deletes no message that
 // came to the destination in another way and loses none that the source has; a
 // strict mirror leaves what the source has and no more, or says that it cannot
-// tell.
+// tell. So does a run that cannot tell which of two messages is missing.
 func TestMirrorOfAnything(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
@@ -59,7 +59,7 @@ func TestMirrorOfAnything(t *testing.T) {
 		b.sh(`: >receipts`)
 		arrive(source, 14)
 		for turn := range 3 {
-			b.sh(fmt.Sprintf(`imap-fetch $SRC -o day-%d && `, turn) + straight + ` >>receipts`).wants(0)
+			b.sh(fmt.Sprintf(`imap-fetch $SRC -o day-%d && `, turn) + straight + ` >>receipts`).settled()
 			for f, uids := range arrive(target, 4) {
 				own[f] = append(own[f], uids...)
 			}
@@ -82,7 +82,7 @@ func TestMirrorOfAnything(t *testing.T) {
 			}[rnd.IntN(3)]
 			o := b.sh(strings.Replace(form, "%s", `--delete-extra --proof receipts`, 1) + ` >now.receipts`)
 			b.sh(`cat now.receipts >>receipts`)
-			if o.wants(0); !covers(dst.byKey(t), src.byKey(t)) {
+			if o.settled() && !covers(dst.byKey(t), src.byKey(t)) {
 				t.Fatalf("round %d, turn %d: something of the source is lost\n%s", round, turn, o)
 			}
 			for f, uids := range own {
@@ -93,7 +93,10 @@ func TestMirrorOfAnything(t *testing.T) {
 				}
 			}
 		}
-		o := b.sh(`imap-fetch $SRC | imap-diff --delete-extra=all $DST | imap-push` + deleteAll + `$DST`).wants(0)
+		o := b.sh(`imap-fetch $SRC | imap-diff --delete-extra=all $DST | imap-push` + deleteAll + `$DST`)
+		if !o.settled() {
+			continue
+		}
 		there, want := dst.byKey(t), src.byKey(t)
 		if !covers(there, want) {
 			t.Fatalf("round %d: the mirror lacks something\n%s", round, o)
@@ -102,6 +105,19 @@ func TestMirrorOfAnything(t *testing.T) {
 			t.Fatalf("round %d: the mirror has too much\n%s\n%v\n%v", round, o, there, want)
 		}
 	}
+}
+
+// settled reports whether a run has told all messages apart. Where the destination
+// has a message of the key and date of two of the source, and the octets of neither,
+// it ends with 3 and names both.
+func (o *outcome) settled() bool {
+	o.t.Helper()
+	if strings.Contains(o.stderr, "in-doubt") {
+		o.wants(3)
+		return false
+	}
+	o.wants(0)
+	return true
 }
 
 // covers tells whether the one has all of the other.
