@@ -66,6 +66,12 @@ func (s *Session) fresh(ctx context.Context) (*conn, error) {
 // step sends as many messages, from i on, as the server takes at a time.
 func (a *appender) step(c *conn, i int) error {
 	list := a.plainRun(i)
+	if len(list) > 0 && a.s.caution == 0 && c.caps.literal() > 0 && !a.readsLiterals(c) {
+		list = nil
+		if c.err != nil {
+			return nil // on a new connection
+		}
+	}
 	switch {
 	case len(list) == 0 || a.s.caution > 0:
 		a.s.caution = max(0, a.s.caution-1)

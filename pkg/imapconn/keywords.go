@@ -15,6 +15,8 @@ type appendWords struct {
 	taken   map[string]bool
 	refused map[string]bool // by refusedWord
 	largest int64           // octets of the largest message that was taken, 0: none was
+
+	literals literalTrust
 }
 
 // roomyLiteral is a size that every server takes that takes mail, in octets.

@@ -42,7 +42,7 @@ type tieClass struct {
 	open, unread int
 	sizes        map[int64]int
 	bodies       map[sum]map[int64]int // by size
-	exact        map[sum][]int // places in there
+	exact        map[sum][]int         // places in there
 }
 
 // tiedMessage is a message of the plan that is part of a tie.

@@ -67,13 +67,13 @@ type Receipt struct {
 	TargetUIDValidity jsonnum.Uint64 `json:"target_uidvalidity,omitempty"`
 	TargetUID         jsonnum.Uint64 `json:"target_uid,omitempty"`
 	TargetUIDFrom     jsonnum.Uint64 `json:"target_uid_from,omitempty"` // where no TargetUID is known: it is not below
-	Copied            bool           `json:"copied,omitempty"`        // by the server itself (UID COPY)
-	DroppedFlags      []string       `json:"dropped_flags,omitempty"` // could not be kept
-	DroppedDate       bool           `json:"dropped_date,omitempty"`  // the server's clock was used
-	Unknown           []string       `json:"unknown,omitempty"`       // items that the source does not tell (FORMAT.md, message)
-	Transforms        []string       `json:"transforms,omitempty"`    // what was changed in the message
-	SentSHA256        string         `json:"sent_sha256,omitempty"`   // of its octets as they were sent, where they differ or no TargetUID is known
-	SentKey           string         `json:"sent_key,omitempty"`      // its key as it was sent, where that differs
+	Copied            bool           `json:"copied,omitempty"`          // by the server itself (UID COPY)
+	DroppedFlags      []string       `json:"dropped_flags,omitempty"`   // could not be kept
+	DroppedDate       bool           `json:"dropped_date,omitempty"`    // the server's clock was used
+	Unknown           []string       `json:"unknown,omitempty"`         // items that the source does not tell (FORMAT.md, message)
+	Transforms        []string       `json:"transforms,omitempty"`      // what was changed in the message
+	SentSHA256        string         `json:"sent_sha256,omitempty"`     // of its octets as they were sent, where they differ or no TargetUID is known
+	SentKey           string         `json:"sent_key,omitempty"`        // its key as it was sent, where that differs
 	BreaksSignature   bool           `json:"breaks_signature,omitempty"`
 	Octets            int64          `json:"octets,omitempty"`       // of a message that was refused
 	Odd               []string       `json:"odd,omitempty"`          // what in it servers are known to refuse

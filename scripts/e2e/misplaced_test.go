@@ -19,7 +19,7 @@ func TestStoredElsewhere(t *testing.T) {
 	proxy.Rewrite(imaptest.Replace(`\[APPENDUID \d+ \d+\]`, `[APPENDUID 77 1]`, 1))
 	b := between(t, src, dst).with("PROXY", dst.by(proxy.Addr()).options())
 	o := b.sh(script([]string{"SRC", "DST", "SRC", "PROXY"})).wants(0).says(`"Work"`, "UIDVALIDITY 77")
-	if strings.Contains(o.stdout, `"target_uid`) {
+	if strings.Contains(o.stdout, `"target_uid":`) {
 		t.Errorf("a receipt names a UID that is not known:\n%s", o.stdout)
 	}
 	if flags := server.Account("dst").Messages("Work")[0].Flags; len(flags) > 0 {
