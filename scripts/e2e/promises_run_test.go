@@ -70,8 +70,8 @@ func (c *promiseCase) run(plain bool) *plannedRun {
 			Errno: []syscall.Errno{syscall.EIO, syscall.ENOSPC}[rnd.IntN(2)]}
 	}
 	for side := range r.rules {
-		if rnd.IntN(3) == 0 {
-			r.rules[side] = append(r.rules[side], c.rule())
+		if rnd.IntN(2) == 0 {
+			r.rules[side] = append(r.rules[side], c.rule(side))
 		}
 	}
 	if rnd.IntN(2) == 0 {
@@ -86,14 +86,21 @@ func (c *promiseCase) upTo(n int) int {
 	return int(math.Exp(c.rnd.Float64() * math.Log(float64(n)+0.999)))
 }
 
+// faultyVerbs are the commands at which the lines to the source and to the
+// destination break.
+var faultyVerbs = [2][]string{
+	{"UID FETCH", "UID FETCH", "EXAMINE", "LIST", "STATUS"},
+	{"APPEND", "APPEND", "APPEND", "UID FETCH", "EXAMINE", "SELECT", "STATUS", "CREATE", "UID STORE", "UID EXPUNGE"},
+}
+
 // rule is a random fault of a line.
-func (c *promiseCase) rule() imaptest.Rule {
+func (c *promiseCase) rule(side int) imaptest.Rule {
 	rnd := c.rnd
-	verb := []string{"APPEND", "APPEND", "UID FETCH", "EXAMINE", "SELECT", "LIST", "STATUS", "CREATE", "UID STORE", "UID EXPUNGE"}[rnd.IntN(10)]
+	verb := faultyVerbs[side][rnd.IntN(len(faultyVerbs[side]))]
 	switch rnd.IntN(5) {
-	case 0:
+	case 0, 1:
 		return imaptest.DropAnswer(verb, c.upTo(4))
-	case 1:
+	case 2:
 		return imaptest.CutCommand(verb, c.upTo(4))
 	}
 	direction := []imaptest.Direction{imaptest.ToServer, imaptest.ToClient}[rnd.IntN(2)]

@@ -40,6 +40,9 @@ func (p *promiseTally) count(r *plannedRun, res *result, after [2][]imaptest.Ent
 	}
 }
 
+// late reports whether the time that was given is over.
+func (p *promiseTally) late() bool { return *forFlag > 0 && time.Since(p.began) > *forFlag }
+
 func (p *promiseTally) String() string {
 	return fmt.Sprintf("%d cases in %v, %d of them failed; %d runs, in %d of which a process was stopped; %d faults of lines, %d changes by other clients; %d messages appended, %d looked at; exit codes of runs with trouble: %v",
 		p.cases.Load(), time.Since(p.began).Round(time.Second), p.failed.Load(), p.runs.Load(), p.stopped.Load(), p.faults.Load(), p.changes.Load(), p.appended.Load(), p.messages.Load(), p.exits)
@@ -63,11 +66,11 @@ func TestPromises(t *testing.T) {
 	tally := &promiseTally{began: time.Now(), exits: map[int]int{}}
 	defer func() { t.Log(tally) }()
 	for first := 0; ; first += casesPerServers {
-		n := min(rounds(3, 200)-first, casesPerServers)
+		n := min(rounds(2, 200)-first, casesPerServers)
 		if *forFlag > 0 {
 			n = casesPerServers
 		}
-		if n <= 0 || *forFlag > 0 && time.Since(tally.began) > *forFlag {
+		if n <= 0 || tally.late() {
 			return
 		}
 		t.Run(fmt.Sprint(first), func(t *testing.T) { promiseBatch(t, seed, first, n, tally) })
@@ -90,6 +93,9 @@ func promiseBatch(t *testing.T, seed uint64, first, n int, tally *promiseTally) 
 	for i := first; i < first+n; i++ {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
+			if tally.late() {
+				return
+			}
 			rnd := rand.New(rand.NewPCG(seed, uint64(i)))
 			c := &promiseCase{t: t, rnd: rnd, bench: newBench(t), tally: tally}
 			for side := range c.kinds {

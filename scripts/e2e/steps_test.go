@@ -25,6 +25,7 @@ type stepCase struct {
 	kind    string // of the destination
 	options string // of imap-push
 	src     account
+	mail    []byte // what imap-fetch makes of the source; nil until that is known
 	want    []imaptest.Entry
 	fresh   func(testing.TB) account // an account that is empty
 }
@@ -124,33 +125,31 @@ func (c *stepCase) tries(t *testing.T, command int, rnd *rand.Rand) {
 	t.Logf("%d steps, %d faults", len(steps), len(faults))
 }
 
-// faultsAt are all faults of a command that makes these steps.
+// faultsAt are all faults of a command that makes these steps. Before a step is
+// after the one before it.
 func faultsAt(steps []imaptest.Step) (all []imaptest.Fault) {
 	for i, s := range steps {
 		n := i + 1
-		if s.Call != "read" { // before the next is after this
+		if n == 1 {
 			all = append(all, imaptest.Fault{N: n, What: imaptest.KillBefore})
 		}
 		if s.Writes() {
 			all = append(all, imaptest.Fault{N: n, What: imaptest.KillHalf})
 		}
-		all = append(all, imaptest.Fault{N: n, What: imaptest.KillAfter})
-		for _, errno := range errnosOf(s) {
-			all = append(all, imaptest.Fault{N: n, What: imaptest.Fail, Errno: errno})
-		}
+		all = append(all, imaptest.Fault{N: n, What: imaptest.KillAfter}, imaptest.Fault{N: n, What: imaptest.Fail, Errno: errnoOf(s, n)})
 	}
 	return all
 }
 
-// errnosOf are the errors with which a step may fail.
-func errnosOf(s imaptest.Step) []syscall.Errno {
+// errnoOf is the error with which a step fails.
+func errnoOf(s imaptest.Step, n int) syscall.Errno {
 	switch {
 	case s.On == "socket":
-		return []syscall.Errno{syscall.ECONNRESET}
-	case s.Writes():
-		return []syscall.Errno{syscall.ENOSPC, syscall.EIO}
+		return syscall.ECONNRESET
+	case s.Writes() && n%2 == 0:
+		return syscall.ENOSPC
 	}
-	return []syscall.Errno{syscall.EIO}
+	return syscall.EIO
 }
 
 // prepare makes a bench, and a destination, as they are before a command. The
@@ -162,8 +161,15 @@ func (c *stepCase) prepare(t *testing.T, command int) (*bench, account, *imaptes
 	}
 	line := imaptest.NewFaultProxy(t, dst.addr)
 	b := between(t, c.src, dst.by(line.Addr()))
-	for _, earlier := range stepCommands[:command] {
+	for i, earlier := range stepCommands[:command] {
+		if i == 0 && c.mail != nil {
+			b.write("mail", c.mail)
+			continue
+		}
 		b.sh(earlier.line).wants(0)
+	}
+	if command > 0 && c.mail == nil {
+		c.mail = b.read("mail")
 	}
 	return b, dst, line
 }
@@ -232,7 +238,7 @@ func (c *stepCase) claims(t *testing.T, command int, b *bench, dst account, clea
 	}
 }
 
-// again does the whole migration twice more.
+// again does the whole migration twice more, from the export on if that is whole.
 func (c *stepCase) again(t *testing.T, command int, b *bench, dst account, clean []byte) {
 	if command == 0 {
 		b.sh(stepCommands[0].line).wants(0)
@@ -240,7 +246,7 @@ func (c *stepCase) again(t *testing.T, command int, b *bench, dst account, clean
 		return
 	}
 	var lines []string
-	for _, each := range stepCommands {
+	for _, each := range stepCommands[1:] {
 		lines = append(lines, strings.Replace(each.line, "@OPTIONS", c.options, 1))
 	}
 	script := strings.Join(lines, " && ")
