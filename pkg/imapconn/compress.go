@@ -152,13 +152,19 @@ func (z *deflateConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// marks returns how many octets have come that only say that there is no more:
-// the empty block of a flush (RFC 1951 section 3.2.4), which is read with what
-// follows it.
+// mark is the empty block at the end of a flush (RFC 1951 section 3.2.4), behind
+// the bits of its header.
+var mark = []byte{0, 0, 0xFF, 0xFF}
+
+// marks returns how many bytes have come that only say that there is no more:
+// the mark of a flush, which is read with what follows it, or how it begins.
 func (c *conn) marks() int {
 	n := c.packed.Buffered()
-	if all, _ := c.packed.Peek(n); n <= 5 && bytes.HasSuffix(all, []byte{0, 0, 0xFF, 0xFF}) {
-		return n
+	all, _ := c.packed.Peek(n)
+	for header := range min(n, 1) + 1 { // it may have a byte of its own
+		if bytes.HasPrefix(mark, all[header:]) {
+			return n
+		}
 	}
 	return 0
 }

@@ -216,6 +216,41 @@ func TestCompressHostile(t *testing.T) {
 	}
 }
 
+// TestCompressCutMark: the mark of a flush may come in two pieces. Nothing waits
+// then, and the end of the connection is seen.
+func TestCompressCutMark(t *testing.T) {
+	for first := range 5 {
+		ours, theirs := net.Pipe()
+		c := newConn(ours, &Options{Timeout: 5 * time.Second})
+		if err := c.deflate(); err != nil {
+			t.Fatal(err)
+		}
+		var packed bytes.Buffer
+		z, _ := flate.NewWriter(&packed, 6)
+		io.WriteString(z, "* 5 EXISTS\r\n")
+		z.Flush()
+		cut := packed.Len() - 4 + first
+		go theirs.Write(packed.Bytes()[:cut])
+		if _, err := c.next(); err != nil || c.exists != 5 {
+			t.Fatalf("%d, %v", c.exists, err)
+		}
+		if c.waiting() {
+			t.Errorf("%d bytes of the mark: something is said to wait", first)
+		}
+		go theirs.Write(packed.Bytes()[cut:])
+		theirs.Close()
+		dead := false
+		for range 100 {
+			if dead = !c.alive(); dead {
+				break
+			}
+		}
+		if !dead {
+			t.Errorf("%d bytes of the mark: the end of the connection is not seen", first)
+		}
+	}
+}
+
 // TestCompressIdle: a look at an idle line leaves it whole, and sees what came.
 func TestCompressIdle(t *testing.T) {
 	server := newScript(t, packedCaps, rule{when: "NOOP", reply: "TAG OK\r\n* 7 EXISTS\r\n", times: 1})
