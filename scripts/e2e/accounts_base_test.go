@@ -82,12 +82,12 @@ func TestAccountsBase(t *testing.T) {
 // and takes away those that are not only where it is told to.
 func TestAccountsFlags(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ options, want string }{
+	for _, c := range someOf(t, 2, []struct{ options, want string }{
 		{"", `\Answered \Seen`},
 		{"--sync-flags off", `\Answered`},
 		{"--sync-flags add", `\Answered \Seen`},
 		{"--sync-flags exact", `\Seen`},
-	} {
+	}) {
 		t.Run(c.options, func(t *testing.T) {
 			t.Parallel()
 			server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})

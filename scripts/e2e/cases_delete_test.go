@@ -8,23 +8,29 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// pairs runs a test with two empty accounts at each kind of server.
+// pairs runs a test with two empty accounts at each kind of server; a plain run
+// takes two of them.
 func pairs(t *testing.T, test func(t *testing.T, src, dst account)) {
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		server := imaptest.StartServer(t, imaptest.Options{})
-		test(t, embedded(server, "src"), embedded(server, "dst"))
-	})
-	t.Run("dovecot", func(t *testing.T) {
-		t.Parallel()
-		server := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-		test(t, real(server, "src"), real(server, "dst"))
-	})
-	t.Run("cyrus", func(t *testing.T) {
-		t.Parallel()
-		server := imaptest.StartCyrus(t, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true, Users: []string{"src", "dst"}})
-		test(t, real(server, "src"), real(server, "dst"))
-	})
+	for name, start := range some(t, 2, map[string]func(t *testing.T) (src, dst account){
+		"embedded": func(t *testing.T) (src, dst account) {
+			server := imaptest.StartServer(t, imaptest.Options{})
+			return embedded(server, "src"), embedded(server, "dst")
+		},
+		"dovecot": func(t *testing.T) (src, dst account) {
+			server := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
+			return real(server, "src"), real(server, "dst")
+		},
+		"cyrus": func(t *testing.T) (src, dst account) {
+			server := imaptest.StartCyrus(t, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true, Users: []string{"src", "dst"}})
+			return real(server, "src"), real(server, "dst")
+		},
+	}) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			src, dst := start(t)
+			test(t, src, dst)
+		})
+	}
 }
 
 // notes are small messages of different keys.

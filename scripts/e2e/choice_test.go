@@ -17,9 +17,9 @@ import (
 )
 
 // servers runs a test with an empty account at each kind of server; a plain run
-// takes two of them.
+// takes one of them.
 func servers(t *testing.T, test func(t *testing.T, src account)) {
-	for name, start := range some(t, 2, map[string]func(t *testing.T) account{
+	for name, start := range some(t, 1, map[string]func(t *testing.T) account{
 		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "joe") },
 		"dovecot":  func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
 		"cyrus": func(t *testing.T) account {

@@ -14,9 +14,9 @@ import (
 var restored = []string{"dst0", "dst1", "dst2", "dst3", "dst4", "dst5", "dst6", "dst7", "dst8", "dst9"}
 
 // historians runs a test with an empty account at each kind of server, of which
-// a plain run takes two; others there are those of restored.
+// a plain run takes one; others there are those of restored.
 func historians(t *testing.T, test func(t *testing.T, src account)) {
-	for name, start := range some(t, 2, map[string]func(t *testing.T) account{
+	for name, start := range some(t, 1, map[string]func(t *testing.T) account{
 		"embedded": func(t *testing.T) account { return embedded(imaptest.StartServer(t, imaptest.Options{}), "joe") },
 		"dovecot":  func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
 		"cyrus": func(t *testing.T) account {

@@ -33,7 +33,7 @@ var binaries string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)+1)) // half of the time is spent waiting
+		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // half of the time is spent waiting
 	}
 	os.Exit(run(m))
 }

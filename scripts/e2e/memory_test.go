@@ -180,7 +180,7 @@ func oneFrame(t *testing.T, stream []byte) []byte {
 // for each message of the destination.
 func TestMemoryOfIndex(t *testing.T) {
 	t.Parallel()
-	messages := rounds(200_000, 400_000)
+	messages := rounds(120_000, 400_000)
 	b := newBench(t)
 	b.write("monday", manifest(t, 0, messages))
 	b.write("other", manifest(t, messages, messages))
