@@ -19,7 +19,8 @@ type tie struct {
 	there []tied
 	taken []bool // of them, those that a message of the plan is
 
-	seen    int // messages of the plan
+	seen    int          // messages of the plan
+	octets  map[sum]bool // theirs, of those that are there
 	classes map[int64]*tieClass
 	waiting []*tiedMessage
 	target  *target
@@ -86,7 +87,7 @@ func (x *tie) sort() {
 	if x.classes != nil {
 		return
 	}
-	x.classes, x.taken = map[int64]*tieClass{}, make([]bool, len(x.there))
+	x.classes, x.taken, x.octets = map[int64]*tieClass{}, make([]bool, len(x.there)), map[sum]bool{}
 	for i := range x.there {
 		e := &x.there[i]
 		c := x.classes[e.date]
@@ -130,6 +131,33 @@ func (x *tie) classesOf(f form) (some []*tieClass) {
 		}
 	}
 	return some
+}
+
+// see counts a message of the plan.
+func (x *tie) see(forms []form) {
+	x.seen++
+	for _, f := range forms {
+		for _, c := range x.classes {
+			if _, read := c.exact[f.Whole]; read {
+				x.octets[f.Whole] = true
+			}
+		}
+	}
+}
+
+// takeCopies takes what is there once more with the octets of a message of the plan:
+// it is no other of them.
+func (x *tie) takeCopies() {
+	for _, c := range x.classes {
+		for octets, places := range c.exact {
+			if x.octets[octets] {
+				for _, i := range places {
+					x.take(i)
+				}
+				delete(c.exact, octets)
+			}
+		}
+	}
 }
 
 // takeExact takes a message that is there and has the octets of one of the plan.
@@ -176,6 +204,7 @@ func (g bodyGroup) divisible(sizes []int64) bool {
 // that are there by their bodies, those of which nobody can tell, and those that
 // are not there.
 func (x *tie) decide() (there, unclear, missing []*tiedMessage) {
+	x.takeCopies()
 	groups, sizes := map[bodyGroup][]*tiedMessage{}, map[bodyGroup][]int64{}
 	var order []bodyGroup
 	var rest []*tiedMessage

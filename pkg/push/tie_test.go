@@ -113,6 +113,35 @@ func TestTies(t *testing.T) {
 	}
 }
 
+// TestTieOfCopies: what is there twice is one message of the source and a copy of it,
+// not another message.
+func TestTieOfCopies(t *testing.T) {
+	for _, order := range orders([]int{0, 1, 2, 3}) {
+		server := imaptest.StartServer(t, imaptest.Options{})
+		account := server.Account("joe")
+		account.AddMailbox("INBOX")
+		var there [][]byte
+		for _, i := range []int{0, 0, 1} {
+			there = append(there, twinOctets(twins[i]))
+			account.AddMessage("INBOX", nil, letter{}.arrived(), twinOctets(twins[i]))
+		}
+		_, receipts, err := carryOut(t, server.Addr(), tiedPlan(t, len(twins), order, there), Options{sleep: quick})
+		if err != nil {
+			t.Errorf("%v: %v", order, err)
+		}
+		for _, r := range receipts {
+			want := receipt.Present
+			if order[r.UID-1] >= 2 {
+				want = receipt.Appended
+			}
+			if r.Result != want {
+				t.Errorf("%v: %d is %s", order, order[r.UID-1], r.Result)
+			}
+		}
+		server.Close()
+	}
+}
+
 func checkTie(t *testing.T, name string, stored func([]byte) []byte, order []int, have int, unread bool) {
 	t.Helper()
 	server := imaptest.StartServer(t, imaptest.Options{})

@@ -55,7 +55,7 @@ func (p *pusher) tiedOne(t *target, m *message) (now bool, late []*message, err 
 	}
 	x.sort()
 	x.target = t
-	x.seen++
+	x.see(forms)
 	last := &tiedMessage{m, forms}
 	switch {
 	case x.takeExact(forms):
