@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
@@ -163,8 +162,8 @@ func (a *accountFile) warnWritable(talk *Talk) {
 // othersMayWrite reports whether a file can be changed by somebody other than
 // the user and root.
 func othersMayWrite(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return info.Mode().IsRegular() && (info.Mode().Perm()&0o022 != 0 || ok && stat.Uid != 0 && int(stat.Uid) != os.Geteuid())
+	uid := owner(info)
+	return info.Mode().IsRegular() && (info.Mode().Perm()&0o022 != 0 || uid > 0 && uid != os.Geteuid())
 }
 
 func (a *accountFile) parse(text string) error {

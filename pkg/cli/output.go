@@ -30,8 +30,9 @@ type OutputOptions struct {
 //
 // A FILE that is new or regular is written as FILE.partial with mode 0600,
 // and takes its name when Commit has synced it; a symlink is followed first
-// and stays, unless it is foreign. Anything else (a device, a FIFO, /dev/fd/N) and stdout are
-// written straight through. No file is made before the first Write.
+// and stays, unless it is foreign. Anything else (a device, a FIFO, /dev/fd/N)
+// and stdout are written straight through. No file is made before the first
+// Write.
 //
 // On a terminal, characters that act on it are written as \\uXXXX.
 //

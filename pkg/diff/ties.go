@@ -79,18 +79,11 @@ func (s *ties) since(first uint32) (some []*choice) {
 	return some
 }
 
-// records are the records of a choice.
-func (c *choice) records() (records []stream.Record) {
-	for there := range slices.Chunk(c.there, stream.TiedTogether) {
-		records = append(records, &stream.Tie{ID: c.id, Of: len(c.ordinals), There: there})
-	}
-	return records
-}
-
 // introduce writes the records of choices.
 func (p *planner) introduce(some []*choice) error {
 	for _, c := range some {
-		if err := p.write(c.records()); err != nil {
+		tie := stream.Tie{ID: c.id, Of: len(c.ordinals), There: c.there}
+		if err := p.write(tie.Split()); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func (c *conn) deflate() error {
 	if err != nil {
 		return exit.Wrap(exit.Bug, err)
 	}
-	c.layer(z, c.trace)
+	c.layer(z, c.trace, c.secrets)
 	c.packed = z.packed
 	return nil
 }

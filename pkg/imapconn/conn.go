@@ -20,11 +20,10 @@ type conn struct {
 	stall *stallConn
 	nc    net.Conn // stall, or TLS upon it
 	*reader
-	bw      *bufio.Writer
-	packed  *bufio.Reader     // below the inflater, nil without COMPRESS
-	known   map[string]string // flags, see flag
-	warn    func(string)
-	secrets *secrets
+	bw     *bufio.Writer
+	packed *bufio.Reader     // below the inflater, nil without COMPRESS
+	known  map[string]string // flags, see flag
+	warn   func(string)
 
 	state           *tls.ConnectionState // nil in the clear
 	certWanted      bool                 // the server asked for a certificate that we do not have
@@ -64,15 +63,14 @@ type about struct {
 func newConn(nc net.Conn, o *Options) *conn {
 	stall := newStallConn(nc, o.timeout())
 	c := &conn{host: o.Host, stall: stall, warn: o.warn}
-	c.secrets = o.secrets
-	c.layer(stall, newTracer(o.Trace, o.secrets))
+	c.layer(stall, newTracer(o.Trace, o.secrets), o.secrets)
 	return c
 }
 
 // layer puts the reader and the writer onto nc.
-func (c *conn) layer(nc net.Conn, trace *tracer) {
+func (c *conn) layer(nc net.Conn, trace *tracer, secrets *secrets) {
 	c.nc = nc
-	c.reader = newReader(nc, trace, c.secrets)
+	c.reader = newReader(nc, trace, secrets)
 	c.arriving = c.stall.arriving
 	c.bw = bufio.NewWriterSize(nc, 64<<10)
 }

@@ -172,7 +172,7 @@ func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
 	state := t.ConnectionState()
 	c.state = &state
 	c.step = Greeting
-	c.layer(t, c.trace)
+	c.layer(t, c.trace, c.secrets)
 	return nil
 }
 

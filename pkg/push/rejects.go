@@ -101,7 +101,7 @@ func (r *rejects) tie(x *tie) (id uint64, err error) {
 		r.ties = map[*tie]uint64{}
 	}
 	r.ties[x] = r.tied
-	for _, record := range x.records(r.tied) {
+	for _, record := range x.record(r.tied).Split() {
 		if err := r.w.Write(record); err != nil {
 			return 0, err
 		}

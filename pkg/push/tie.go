@@ -218,7 +218,7 @@ func (x *tie) decide() (there, unclear, missing []*tiedMessage) {
 			rest = append(rest, m)
 		}
 	}
-	x.waiting = nil
+	x.waiting = rest
 	open := map[bodyGroup][]int{}
 	for i := range x.there {
 		if e := &x.there[i]; !x.taken[i] && e.hasBody {
@@ -237,14 +237,8 @@ func (x *tie) decide() (there, unclear, missing []*tiedMessage) {
 			x.take(i)
 		}
 	}
-	for _, m := range rest {
-		if x.mayBe(m.forms) {
-			unclear = append(unclear, m)
-		} else {
-			missing = append(missing, m)
-		}
-	}
-	return there, unclear, missing
+	others, missing := x.abandon()
+	return there, append(unclear, others...), missing
 }
 
 // groupOf returns what is there that has the body of a message of the plan, and
@@ -262,8 +256,8 @@ func (x *tie) groupOf(forms []form) (g bodyGroup, size int64, found bool) {
 	return bodyGroup{}, 0, false
 }
 
-// abandon divides the messages that wait for others which do not come: those of
-// which nobody can tell, and those that are not there.
+// abandon divides the messages that wait and have no other way to be told: those of
+// which nobody can tell whether they are there, and those that are not.
 func (x *tie) abandon() (unclear, missing []*tiedMessage) {
 	for _, m := range x.waiting {
 		if x.mayBe(m.forms) {
@@ -276,18 +270,11 @@ func (x *tie) abandon() (unclear, missing []*tiedMessage) {
 	return unclear, missing
 }
 
-// records are the tie as it stands in a plan.
-func (x *tie) records(id uint64) (all []*stream.Tie) {
-	for there := range slices.Chunk(x.there, stream.TiedTogether) {
-		all = append(all, tieRecord(id, x.of, there))
-	}
-	return all
-}
-
-func tieRecord(id uint64, of int, there []tied) *stream.Tie {
-	r := &stream.Tie{ID: id, Of: of}
-	for i := range there {
-		e := &there[i]
+// record is the tie as it stands in a plan.
+func (x *tie) record(id uint64) *stream.Tie {
+	r := &stream.Tie{ID: id, Of: x.of}
+	for i := range x.there {
+		e := &x.there[i]
 		y := stream.Tied{UID: uint64(e.uid), Date: e.date, Size: e.size}
 		if e.read {
 			y.Digest = hex.EncodeToString(e.digest[:])

@@ -208,9 +208,17 @@ type Tie struct {
 	Extra []byte
 }
 
-// TiedTogether is how many messages stand in one record of a tie: a line has a
+// tiedTogether is how many messages stand in one record of a tie: a line has a
 // bound.
-const TiedTogether = 4096
+const tiedTogether = 4096
+
+// Split returns the records of a tie of which more may be there than one line holds.
+func (r *Tie) Split() (records []Record) {
+	for there := range slices.Chunk(r.There, tiedTogether) {
+		records = append(records, &Tie{ID: r.ID, Of: r.Of, There: there})
+	}
+	return records
+}
 
 // Tied is a message of a tie that is at the destination.
 type Tied struct {
