@@ -70,9 +70,9 @@ func verdict(octets []byte, refused string, stored []byte) Verdict {
 	return Verdict{Stored: stored}
 }
 
-// DovecotStores returns what Dovecot serves of a message. NUL becomes 0x80. Lines are stored with LF and served with
-// CRLF, so a bare LF gets a CR, one of two CRs before an LF goes, and a CR at
-// the very end goes.
+// DovecotStores returns what Dovecot serves of a message. NUL becomes 0x80. Lines
+// are stored with LF and served with CRLF, so a bare LF gets a CR, one of two CRs
+// before an LF goes, and a CR at the very end goes.
 func DovecotStores(octets []byte) []byte {
 	out := bytes.ReplaceAll(octets, []byte{0}, []byte{0x80})
 	out = bytes.ReplaceAll(out, []byte("\r\n"), []byte("\n"))
@@ -87,7 +87,8 @@ func DovecotStores(octets []byte) []byte {
 	return served
 }
 
-// CyrusMunges returns what Cyrus serves of a message. With munge8bit, every octet of the header from 0x80 becomes X.
+// CyrusMunges returns what Cyrus serves of a message. With munge8bit, every octet
+// of the header from 0x80 becomes X.
 func CyrusMunges(octets []byte) []byte {
 	header, _ := splitHeader(octets)
 	out := bytes.Clone(octets)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -14,31 +13,17 @@ import (
 // for B.
 func planOfTwo(t *testing.T, streams int) []byte {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	recipe, err := headerkey.ParseRecipe(headerkey.Default)
-	must(err)
 	var out bytes.Buffer
 	for n := range streams {
-		w := stream.NewWriter(&out, stream.WriterOptions{})
-		must(w.Write(&stream.Begin{Content: stream.Full, Plan: true, User: "joe", Host: "old", TargetUser: "joe", TargetHost: "127.0.0.1", Key: headerkey.Default}))
+		p := beginPlan(t, &out)
 		for _, name := range []string{"A", "B"} {
-			must(w.Write(&stream.Folder{Name: name, Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: name}))
+			p.write(&stream.Folder{Name: name, Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: name})
 		}
 		for _, name := range []string{"A", "B"} {
 			octets := letter{id: fmt.Sprint(name, n), body: "text", date: n}.octets()
-			scan := headerkey.NewScanner(recipe)
-			scan.Write(octets)
-			m := &stream.Message{Folder: name, UIDValidity: 5, UID: uint64(n + 1), Target: name, Key: scan.Sum().Key}
-			m.SetBody(octets)
-			must(w.Write(m))
+			p.message(&stream.Message{Folder: name, UIDValidity: 5, UID: uint64(n + 1), Target: name}, octets)
 		}
-		must(w.End(&stream.End{Plan: true, Listed: 2}))
-		must(w.Close())
+		p.end()
 	}
 	return out.Bytes()
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,34 +44,64 @@ func numbered(n int) (letters []letter) {
 	return letters
 }
 
+// fullPlan writes a plan with bodies, for the account of joe.
+type fullPlan struct {
+	t      testing.TB
+	w      *stream.Writer
+	recipe headerkey.Recipe
+	listed int64
+}
+
+func beginPlan(t testing.TB, out io.Writer) *fullPlan {
+	t.Helper()
+	recipe, err := headerkey.ParseRecipe(headerkey.Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &fullPlan{t: t, w: stream.NewWriter(out, stream.WriterOptions{}), recipe: recipe}
+	p.write(&stream.Begin{Content: stream.Full, Plan: true, User: "joe", Host: "old", TargetUser: "joe", TargetHost: "127.0.0.1", Key: headerkey.Default})
+	return p
+}
+
+func (p *fullPlan) write(r stream.Record) {
+	p.t.Helper()
+	if err := p.w.Write(r); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// message gives m its octets, and the key of these.
+func (p *fullPlan) message(m *stream.Message, octets []byte) {
+	p.t.Helper()
+	scan := headerkey.NewScanner(p.recipe)
+	scan.Write(octets)
+	m.Key = scan.Sum().Key
+	m.SetBody(octets)
+	p.write(m)
+	p.listed++
+}
+
+func (p *fullPlan) end() {
+	p.t.Helper()
+	if err := errors.Join(p.w.End(&stream.End{Plan: true, Listed: p.listed}), p.w.Close()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // planFor writes a plan as imap-diff does for a destination that was empty.
 func planFor(t testing.TB, letters []letter, validity, next uint64) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{})
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	recipe, err := headerkey.ParseRecipe(headerkey.Default)
-	must(err)
 	looks := map[string]int{}
 	for _, l := range letters {
 		looks[fmt.Sprint(l.date, len(l.body))]++
 	}
-	must(w.Write(&stream.Begin{Content: stream.Full, Plan: true, User: "joe", Host: "old", TargetUser: "joe", TargetHost: "127.0.0.1", Key: headerkey.Default}))
-	must(w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: "INBOX", TargetUIDValidity: validity, TargetUIDNext: next}))
+	p := beginPlan(t, &out)
+	p.write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: "INBOX", TargetUIDValidity: validity, TargetUIDNext: next})
 	for i, l := range letters {
-		scan := headerkey.NewScanner(recipe)
-		scan.Write(l.octets())
-		m := &stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint64(i + 1), Target: "INBOX", Key: scan.Sum().Key, Flags: []string{`\Seen`}, InternalDate: l.arrived().Format(time.RFC3339), Twin: looks[fmt.Sprint(l.date, len(l.body))] > 1}
-		m.SetBody(l.octets())
-		must(w.Write(m))
+		p.message(&stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint64(i + 1), Target: "INBOX", Flags: []string{`\Seen`}, InternalDate: l.arrived().Format(time.RFC3339), Twin: looks[fmt.Sprint(l.date, len(l.body))] > 1}, l.octets())
 	}
-	must(w.End(&stream.End{Plan: true, Listed: int64(len(letters))}))
-	must(w.Close())
+	p.end()
 	return out.Bytes()
 }
 

@@ -44,30 +44,16 @@ func tiedPlan(t *testing.T, of int, order []int, there [][]byte) []byte {
 
 func tiedPlanOf(t *testing.T, before []stream.Record, order []int, there int, tieOf func(n int) *stream.TieOf) []byte {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	recipe, err := headerkey.ParseRecipe(headerkey.Default)
-	must(err)
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{})
-	must(w.Write(&stream.Begin{Content: stream.Full, Plan: true, User: "joe", Host: "old", TargetUser: "joe", TargetHost: "127.0.0.1", Key: headerkey.Default}))
-	must(w.Write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: "INBOX", TargetUIDValidity: 1001, TargetUIDNext: uint64(there + 1)}))
+	p := beginPlan(t, &out)
+	p.write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: "INBOX", TargetUIDValidity: 1001, TargetUIDNext: uint64(there + 1)})
 	for _, r := range before {
-		must(w.Write(r))
+		p.write(r)
 	}
 	for n, i := range order {
-		scan := headerkey.NewScanner(recipe)
-		scan.Write(twinOctets(twins[i]))
-		m := &stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint64(n + 1), Target: "INBOX", Key: scan.Sum().Key, Tie: tieOf(n)}
-		m.SetBody(twinOctets(twins[i]))
-		must(w.Write(m))
+		p.message(&stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint64(n + 1), Target: "INBOX", Tie: tieOf(n)}, twinOctets(twins[i]))
 	}
-	must(w.End(&stream.End{Plan: true, Listed: int64(len(order))}))
-	must(w.Close())
+	p.end()
 	return out.Bytes()
 }
 

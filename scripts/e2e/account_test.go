@@ -147,3 +147,13 @@ var joeOn = map[string]func(t *testing.T) account{
 		return real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true}), "joe")
 	},
 }
+
+// realServers start a server of each kind, with accounts of these users.
+func realServers(users ...string) map[string]func(t *testing.T) *imaptest.Real {
+	return map[string]func(t *testing.T) *imaptest.Real{
+		"dovecot": func(t *testing.T) *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) },
+		"cyrus": func(t *testing.T) *imaptest.Real {
+			return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users})
+		},
+	}
+}

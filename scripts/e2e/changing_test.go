@@ -70,11 +70,8 @@ func TestFolderChanges(t *testing.T) {
 	for i := range changings {
 		users = append(users, fmt.Sprint("src", i), fmt.Sprint("dst", i))
 	}
-	for kind, start := range some(t, 1, map[string]func() *imaptest.Real{
-		"dovecot": func() *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) },
-		"cyrus":   func() *imaptest.Real { return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users}) },
-	}) {
-		server := start()
+	for kind, start := range some(t, 1, realServers(users...)) {
+		server := start(t)
 		for i, c := range changings {
 			t.Run(kind+"/"+c.name, func(t *testing.T) {
 				src, dst := real(server, fmt.Sprint("src", i)), real(server, fmt.Sprint("dst", i))

@@ -86,14 +86,9 @@ func TestProxy(t *testing.T) {
 // that arrives is the same; automatically where the line is slow.
 func TestCompress(t *testing.T) {
 	t.Parallel()
-	for name, start := range some(t, 1, map[string]func() *imaptest.Real{
-		"dovecot": func() *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) },
-		"cyrus": func() *imaptest.Real {
-			return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: []string{"src", "plain", "packed", "slow"}})
-		},
-	}) {
+	for name, start := range some(t, 1, realServers("src", "plain", "packed", "slow")) {
 		t.Run(name, func(t *testing.T) {
-			r := start()
+			r := start(t)
 			src := real(r, "src")
 			spec := mail(200)
 			if name == "cyrus" {

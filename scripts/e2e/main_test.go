@@ -33,7 +33,7 @@ var binaries string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // half of the time is spent waiting
+		flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))) // a test waits for its servers and pauses
 	}
 	os.Exit(run(m))
 }
@@ -109,13 +109,9 @@ func random(t *testing.T) *rand.Rand {
 // some returns n of cases, drawn at random: what is tried with all of them in
 // many runs. A long run takes all.
 func some[V any](t *testing.T, n int, cases map[string]V) map[string]V {
-	if long() {
-		return cases
-	}
-	names := slices.Sorted(maps.Keys(cases))
 	taken := map[string]V{}
-	for _, i := range random(t).Perm(len(names))[:min(n, len(names))] {
-		taken[names[i]] = cases[names[i]]
+	for _, name := range someOf(t, n, slices.Sorted(maps.Keys(cases))) {
+		taken[name] = cases[name]
 	}
 	return taken
 }

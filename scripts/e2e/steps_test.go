@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +42,6 @@ var stepCommands = []struct{ line, makes string }{
 // A plain run takes a sample of all that.
 func TestFaultAtEveryStep(t *testing.T) {
 	t.Parallel()
-	rnd := random(t)
 	src := real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "src")
 	src.fill(t, stepMail())
 	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
@@ -73,7 +71,7 @@ func TestFaultAtEveryStep(t *testing.T) {
 				if i == 0 && (c.kind != "dovecot" || name != "multi") || i == 1 && name != "multi" {
 					continue // the same as before
 				}
-				t.Run(fmt.Sprintf("%s-%s-%s", c.kind, name, strings.Fields(stepCommands[i].line)[0]), func(t *testing.T) { c.tries(t, i, rnd) })
+				t.Run(fmt.Sprintf("%s-%s-%s", c.kind, name, strings.Fields(stepCommands[i].line)[0]), func(t *testing.T) { c.tries(t, i) })
 			}
 		}
 	}
@@ -100,7 +98,7 @@ func stepHave() imaptest.Spec {
 }
 
 // tries gives one command all faults, or in a plain run some.
-func (c *stepCase) tries(t *testing.T, command int, rnd *rand.Rand) {
+func (c *stepCase) tries(t *testing.T, command int) {
 	b, dst, _ := c.prepare(t, command)
 	steps, status := c.trace(t, b, command, imaptest.Fault{})
 	if status.ExitStatus() != 0 {
@@ -110,11 +108,7 @@ func (c *stepCase) tries(t *testing.T, command int, rnd *rand.Rand) {
 		same(t, c.want, dst.dump(t))
 	}
 	clean := b.read(stepCommands[command].makes)
-	faults := faultsAt(steps)
-	if !long() {
-		rnd.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
-		faults = faults[:min(len(faults), []int{2, 1, 2}[command])]
-	}
+	faults := someOf(t, []int{2, 1, 2}[command], faultsAt(steps))
 	for _, f := range faults {
 		what := fmt.Sprintf("%v (%v of %d)", f, steps[f.N-1], len(steps))
 		t.Run(strings.ReplaceAll(what, "/", "|"), func(t *testing.T) {
