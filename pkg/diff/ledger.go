@@ -96,7 +96,8 @@ func (l *ledger) read(in *receipt.Reader, source, destination account.Account) e
 }
 
 func (l *ledger) take(x *receipt.Receipt) {
-	if x.Result != receipt.Appended && x.Result != receipt.Present || x.UID == 0 {
+	ofFlags := x.Result == receipt.Present && x.Key == "" // of a message that was paired by its look
+	if x.Result != receipt.Appended && x.Result != receipt.Present || x.UID == 0 || ofFlags {
 		return
 	}
 	if x.TargetUID == 0 || x.TargetUIDValidity == 0 {

@@ -108,7 +108,7 @@ func TestReceiptsNameWhatIsThere(t *testing.T) {
 		"another folder there":         {other(func(x *receipt.Receipt) { x.Target = "Sent" }), there, source},
 		"another folder here":          {other(func(x *receipt.Receipt) { x.Folder = "Sent" }), there, source},
 		"rejected":                     {other(func(x *receipt.Receipt) { x.Result = receipt.Rejected }), there, source},
-		"present":                      {other(func(x *receipt.Receipt) { x.Result = receipt.Present }), there, nil},
+		"present":                      {other(func(x *receipt.Receipt) { x.Result, x.Key = receipt.Present, "recipe:00" }), there, nil},
 		"no UIDPLUS":                   {other(func(x *receipt.Receipt) { x.TargetUID, x.TargetUIDValidity = 0, 0 }), there, source},
 		"a later run says another UID": {said(t, nil, append([]receipt.Receipt{went(1, 100), went(2, 1)}, append(all, went(2, 2))...)...), there, nil},
 		"an old one names another's":   {said(t, nil, append([]receipt.Receipt{stale}, all[1:]...)...), there, source[:1]},
@@ -121,6 +121,21 @@ func TestReceiptsNameWhatIsThere(t *testing.T) {
 				check(t, fmt.Sprint("pipe ", pipe), got, c.want)
 			}
 		})
+	}
+}
+
+// The receipt of a change of flags names a message that imap-diff has paired by its
+// look. It may be another one.
+func TestFlagsAreNoProof(t *testing.T) {
+	x, y := mail{"k", "aa", 1, "r"}, mail{"k", "bb", 1, "r"}
+	for _, result := range []receipt.Result{receipt.Flagged, receipt.Present} {
+		flags := went(1, 1)
+		flags.Result = result
+		for _, pipe := range []bool{false, true} {
+			got, err := planBy(t, []mail{x, y}, &model{mails: []mail{y}}, pipe, said(t, nil, flags))
+			must(t, err)
+			check(t, fmt.Sprint("the second is there, pipe ", pipe), got, []mail{x})
+		}
 	}
 }
 
