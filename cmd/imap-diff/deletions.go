@@ -23,8 +23,8 @@ const deleting = "Deletion (a plan deletes nothing unless imap-push is told --al
 func deletionFlags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "extra", Category: deleting, Usage: "list the messages there that the source lacks, and write no plan"},
-		&ucli.BoolFlag{Name: "dups", Category: deleting, Usage: "list the messages that a folder of the account holds twice, octet for octet; there is no SOURCE"},
-		&ucli.BoolFlag{Name: "delete-dups", Category: deleting, Usage: "plan to delete these; the one with the lowest UID stays"},
+		&ucli.BoolFlag{Name: "duplicates", Category: deleting, Usage: "list the messages that a folder of the account holds twice, octet for octet; there is no SOURCE"},
+		&ucli.BoolFlag{Name: "delete-duplicates", Category: deleting, Usage: "plan to delete these; the one with the lowest UID stays"},
 		extraFlag{&ucli.GenericFlag{Name: "delete-extra", Category: deleting, Value: new(extraChoice), Usage: "plan to delete the messages there that the source lacks, if --proof shows that they came from it; =all: all of them, a strict mirror"}},
 		&ucli.StringSliceFlag{Name: "proof", Category: deleting, Usage: "`FILE`: receipts, or an earlier stream of the source: with --delete-extra, what came from the source; repeatable"},
 		&ucli.StringFlag{Name: "move", Category: deleting, Usage: "`RECEIPTS`: plan to delete at their source the messages that the account has acknowledged and still holds; there is no SOURCE"},
@@ -71,7 +71,7 @@ func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
 		}
 		return release, nil
 	}
-	for _, other := range []string{"report", "extra", "write-map", "folders-only", "edited", "once", "unique", "match"} {
+	for _, other := range []string{"report", "extra", "write-map", "folders-only", "edited", "dedup", "match"} {
 		if c.Bool(other) || cli.Given(c, other) {
 			return release, exit.Errorf(exit.Usage, "--%s has no place beside --delete-extra", other)
 		}
@@ -112,12 +112,12 @@ func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
 // removals are the options that are about what is there too much, alone all
 // that are a command of their own.
 var (
-	removals = []string{"extra", "dups", "delete-dups", "move", "undo", "delete-source", "delete-present", "empty-folders", "delete-extra"}
+	removals = []string{"extra", "duplicates", "delete-duplicates", "move", "undo", "delete-source", "delete-present", "empty-folders", "delete-extra"}
 	alone    = slices.Concat(removals, []string{"report", "write-map", "folders-only"})
 )
 
 // without are options that say nothing to those that look at no source.
-var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "from-subfolder", "rename", "delimiter-char", "case-collision", "no-empty", "prune-folders", "prune-full", "proof", "key", "match", "unique", "once", "strict", "explain", "receipts", "record", "sync-flags"}
+var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "strip-subfolder", "rename", "delimiter-replacement", "case-collision", "skip-empty-folders", "prune-folders", "prune-nonempty", "proof", "key", "match", "dedup", "strict", "explain", "receipts", "write-receipts", "sync-flags"}
 
 // removal carries out those of removals that compare no source. done is false
 // where none of them was given.
@@ -133,7 +133,7 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 		return false, nil
 	case len(given) > 1:
 		return true, exit.Errorf(exit.Usage, "--%s and --%s: one at a time", given[0], given[1])
-	case given[0] == "delete-present" && (opt.Edited || opt.Prune != nil || opt.Once || opt.Unique || opt.Account || opt.Receipts != nil || cli.Given(c, "record")):
+	case given[0] == "delete-present" && (opt.Edited || opt.Prune != nil || opt.Once || opt.Unique || opt.Account || opt.Receipts != nil || cli.Given(c, "write-receipts")):
 		return true, exit.Errorf(exit.Usage, "--delete-present wants a source that is whole, and plans nothing else")
 	case (given[0] == "extra" || given[0] == "delete-present") && opt.SyncFlags != diff.SyncOff:
 		return true, exit.Errorf(exit.Usage, "--sync-flags has no place beside --%s, which changes no flags", given[0])
@@ -168,9 +168,9 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 		return true, err
 	}
 	switch name {
-	case "dups":
+	case "duplicates":
 		return true, listCopies(c, opt, account)
-	case "delete-dups":
+	case "delete-duplicates":
 		return true, planCopies(c, opt, account)
 	case "empty-folders":
 		return true, planEmptyFolders(c, opt, account)

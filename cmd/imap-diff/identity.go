@@ -14,7 +14,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 )
 
-const identity = "Which message is which (by key, and counted; see --key of imap-fetch)"
+const identity = "Message matching (by key, as a multiset; see imap-fetch --key)"
 
 // identityFlags are the options that say when two messages are one; identify
 // reads them.
@@ -23,11 +23,10 @@ func identityFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "key", Category: identity, Usage: "`RECIPE`: as in imap-fetch; by default that of SOURCE, whose bodies are read for another one"},
 		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder", Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
 		&ucli.BoolFlag{Name: "strict", Category: identity, Usage: "count a message as missing where only the key agrees: not size, Received lines or arrival"},
-		&ucli.BoolFlag{Name: "unique", Category: identity, Usage: "keep one of several copies of a message in a folder, the first"},
-		&ucli.BoolFlag{Name: "once", Category: identity, Usage: "keep one copy of a message that several folders have, in the first of them (imap-fetch --first and --last say which that is)"},
+		&ucli.StringSliceFlag{Name: "dedup", Category: identity, Usage: "`folder|account`: folder: keep the first of several copies of a message in a folder; account: keep a message that several folders have in the first of them only (see imap-fetch --folder-first and --folder-last); repeatable"},
 		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
 		&ucli.StringSliceFlag{Name: "receipts", Category: identity, Usage: "`FILE`: receipts of earlier runs: a message listed there counts as present while it exists, even if the server rewrote it; repeatable, oldest first"},
-		&ucli.StringFlag{Name: "record", Category: identity, Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
+		&ucli.StringFlag{Name: "write-receipts", Category: identity, Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
 	}
 }
 
@@ -44,23 +43,33 @@ func identify(c *ucli.Context, opt *diff.Options) error {
 	if match != "folder" && match != "account" {
 		return exit.Errorf(exit.Usage, "--match is folder or account, not %s", cli.Safe(match))
 	}
-	if cli.Given(c, "record") && (c.Bool("report") || opt.FoldersOnly || cli.Given(c, "write-map")) {
-		return exit.Errorf(exit.Usage, "--record goes with a plan of messages")
+	if cli.Given(c, "write-receipts") && (c.Bool("report") || opt.FoldersOnly || cli.Given(c, "write-map")) {
+		return exit.Errorf(exit.Usage, "--write-receipts goes with a plan of messages")
 	}
 	if opt.Explain = c.Bool("explain"); opt.Explain && !c.Bool("report") {
 		return exit.Errorf(exit.Usage, "--explain goes with --report")
 	}
 	opt.Account = match == "account"
-	opt.Unique, opt.Once, opt.Strict = c.Bool("unique"), c.Bool("once"), c.Bool("strict")
+	for _, scope := range c.StringSlice("dedup") {
+		switch scope {
+		case "folder":
+			opt.Unique = true
+		case "account":
+			opt.Once = true
+		default:
+			return exit.Errorf(exit.Usage, "invalid --dedup %s: must be folder or account", cli.Safe(scope))
+		}
+	}
+	opt.Strict = c.Bool("strict")
 	return receipts(c, opt)
 }
 
-// record opens the file of --record.
-func record(c *ucli.Context, opt *diff.Options) (release func() error, err error) {
-	if !cli.Given(c, "record") {
+// writeReceipts opens the file of --write-receipts.
+func writeReceipts(c *ucli.Context, opt *diff.Options) (release func() error, err error) {
+	if !cli.Given(c, "write-receipts") {
 		return func() error { return nil }, nil
 	}
-	out, err := cli.OpenAppend("record", c.String("record"))
+	out, err := cli.OpenAppend("write-receipts", c.String("write-receipts"))
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func main() {
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Stream: func(args []string) bool {
-			return !slices.ContainsFunc(args, func(a string) bool { return a == "--report" || a == "--extra" || a == "--dups" }) && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
+			return !slices.ContainsFunc(args, func(a string) bool { return a == "--report" || a == "--extra" || a == "--duplicates" }) && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
 		},
 	}), os.Args))
 }
@@ -65,7 +65,7 @@ func run(c *ucli.Context) error {
 	if f := c.String("format"); f != "text" && f != "ndjson" {
 		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
 	}
-	for _, name := range []string{"report", "extra", "dups"} {
+	for _, name := range []string{"report", "extra", "duplicates"} {
 		if c.Bool(name) && cli.Given(c, "level") {
 			return exit.Errorf(exit.Usage, "--level goes with a plan, not with --%s", name)
 		}
@@ -119,7 +119,7 @@ func run(c *ucli.Context) error {
 	case cli.Given(c, "write-map"), c.Bool("report"), c.Bool("extra"):
 		return tell(c, opt, in, dest)
 	}
-	done, err := record(c, &opt)
+	done, err := writeReceipts(c, &opt)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
-const mapping = "Where folders go (prefix and delimiter are translated by themselves)"
+const mapping = "Folder mapping (prefix and delimiter are translated automatically)"
 
 // mappingFlags are the options that say what folders are called at the
 // destination, in their precedence; rules reads them.
@@ -24,20 +24,20 @@ func mappingFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "write-map", Category: mapping, Usage: "`FILE|-`: write where every folder goes as such a file, to be edited, and nothing else"},
 		&ucli.BoolFlag{Name: "automap", Category: mapping, Usage: "Sent, Drafts, Trash, Junk and the like go to what they are called there: by SPECIAL-USE, else by known names"},
 		&ucli.StringFlag{Name: "subfolder", Category: mapping, Usage: "`NAME`: everything goes below this folder, INBOX too"},
-		&ucli.StringFlag{Name: "from-subfolder", Category: mapping, Usage: "`NAME`: what is below this folder goes to the top, and nothing else goes (undoes --subfolder)"},
+		&ucli.StringFlag{Name: "strip-subfolder", Category: mapping, Usage: "`NAME`: what is below this folder goes to the top, and nothing else goes (undoes --subfolder)"},
 		&ucli.StringSliceFlag{Name: "rename", Category: mapping, Usage: "`s/RE/REPL/[gi]`: of names there, without prefix; $1 is a group, \\U \\L \\u change the case; each sees what the one before made; repeatable"},
-		&ucli.StringFlag{Name: "delimiter-char", Category: mapping, Usage: "`CHARACTER`: stands where a name holds the delimiter of there (default: _)"},
+		&ucli.StringFlag{Name: "delimiter-replacement", Category: mapping, Usage: "`TEXT`: what replaces the destination's delimiter inside a folder name, or nothing if it is empty (default _)"},
 		&ucli.StringFlag{Name: "case-collision", Category: mapping, Value: string(folder.CaseError), Usage: "`error|merge|rename|allow`: of names that differ in case alone, where they may be one folder"},
-		&ucli.BoolFlag{Name: "no-empty", Category: mapping, Usage: "make no folder that no message goes to"},
+		&ucli.BoolFlag{Name: "skip-empty-folders", Category: mapping, Usage: "do not create folders that no message goes to"},
 		&ucli.BoolFlag{Name: "folders-only", Category: mapping, Usage: "plan or --report the folders alone: what goes where, what is made and subscribed"},
 		&ucli.StringFlag{Name: "prune-folders", Category: mapping, Usage: "`RE`: plan to remove empty folders there that match and that no folder goes to (imap-push wants --allow delete)"},
-		&ucli.BoolFlag{Name: "prune-full", Category: mapping, Usage: "with --prune-folders: those that hold messages too"},
+		&ucli.BoolFlag{Name: "prune-nonempty", Category: mapping, Usage: "with --prune-folders: those that hold messages too"},
 	}
 }
 
 // mappingNotes explain what a line of help cannot.
 var mappingNotes = []string{
-	"Where a folder goes: --map and --map-file decide first, then --automap (below --subfolder, if given), then its own name, translated, moved by --from-subfolder and --subfolder, and changed by --rename.",
+	"Where a folder goes: --map and --map-file decide first, then --automap (below --subfolder, if given), then its own name, translated, moved by --strip-subfolder and --subfolder, and changed by --rename.",
 	"Two folders that would become one by accident are an error before anything is written; those that are sent to one place by --map, --automap or a --rename of the whole name become one.",
 	"From a pipe, a source whose folders become one with mail in it already is kept in TMPDIR; a file is read twice instead.",
 }
@@ -45,17 +45,18 @@ var mappingNotes = []string{
 // rules reads the options of mappingFlags, without reading any folder.
 func rules(c *ucli.Context, opt *diff.Options) (err error) {
 	m := &opt.Mapping
-	m.Automap, m.Subfolder, m.FromSubfolder, m.Instead = c.Bool("automap"), c.String("subfolder"), c.String("from-subfolder"), c.String("delimiter-char")
-	for _, name := range []string{"subfolder", "from-subfolder", "delimiter-char", "map-file", "write-map"} {
-		if cli.Given(c, name) && c.String(name) == "" {
+	m.Automap, m.Subfolder, m.FromSubfolder = c.Bool("automap"), c.String("subfolder"), c.String("strip-subfolder")
+	if cli.Given(c, "delimiter-replacement") {
+		text := c.String("delimiter-replacement")
+		m.DelimiterReplacement = &text
+	}
+	for _, name := range []string{"subfolder", "strip-subfolder", "delimiter-replacement", "map-file", "write-map"} {
+		if cli.Given(c, name) && c.String(name) == "" && name != "delimiter-replacement" {
 			return exit.Errorf(exit.Usage, "--%s is empty", name).WithHint("is a variable of your shell empty?")
 		}
 		if !utf8.ValidString(c.String(name)) {
 			return exit.Errorf(exit.Usage, "--%s is not UTF-8", name)
 		}
-	}
-	if utf8.RuneCountInString(m.Instead) > 1 {
-		return exit.Errorf(exit.Usage, "--delimiter-char is one character, not %s", cli.Safe(m.Instead))
 	}
 	if m.CaseCollision, err = folder.ParseCaseCollision(c.String("case-collision")); err != nil {
 		return exit.Errorf(exit.Usage, "--case-collision: %w", err)
@@ -70,7 +71,7 @@ func rules(c *ucli.Context, opt *diff.Options) (err error) {
 	if m.Entries, err = entries(c); err != nil {
 		return err
 	}
-	opt.NoEmpty, opt.FoldersOnly = c.Bool("no-empty"), c.Bool("folders-only")
+	opt.NoEmpty, opt.FoldersOnly = c.Bool("skip-empty-folders"), c.Bool("folders-only")
 	return prune(c, opt)
 }
 
@@ -103,8 +104,8 @@ func entries(c *ucli.Context) (list []folder.Entry, err error) {
 // prune reads the options that remove folders.
 func prune(c *ucli.Context, opt *diff.Options) error {
 	if !cli.Given(c, "prune-folders") {
-		if c.Bool("prune-full") {
-			return exit.Errorf(exit.Usage, "--prune-full goes with --prune-folders")
+		if c.Bool("prune-nonempty") {
+			return exit.Errorf(exit.Usage, "--prune-nonempty goes with --prune-folders")
 		}
 		return nil
 	}
@@ -119,6 +120,6 @@ func prune(c *ucli.Context, opt *diff.Options) error {
 	case opt.Edited:
 		return exit.Errorf(exit.Usage, "--prune-folders cannot stand beside --edited: what was filtered away is no reason to remove a folder")
 	}
-	opt.Prune = &diff.Prune{Names: re, Full: c.Bool("prune-full")}
+	opt.Prune = &diff.Prune{Names: re, Full: c.Bool("prune-nonempty")}
 	return nil
 }

@@ -43,7 +43,7 @@ func main() {
 		GivesWay: map[string][]string{
 			"headers":    {"rate", "max-bytes"},
 			"source":     {"rate", "max-bytes"},
-			"select":     append(cli.Names(slices.Concat(cli.FolderFlags(), messageFlags())), "first", "last", "advice"),
+			"select":     append(cli.Names(slices.Concat(cli.FolderFlags(), messageFlags())), "folder-first", "folder-last", "advice"),
 			"folder":     {"exclude"}, // what is named is wanted
 			"folder-rec": {"exclude"},
 			"include":    {"exclude"},
@@ -60,8 +60,8 @@ func flags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder goes along, for imap-push --acl"},
 		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
 		&ucli.StringFlag{Name: "base", Usage: "`FILE|-`: an earlier export of the account: only what is new or changed since"},
-		&ucli.StringSliceFlag{Name: "first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
-		&ucli.StringSliceFlag{Name: "last", Usage: "`NAME`: behind all others"},
+		&ucli.StringSliceFlag{Name: "folder-first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
+		&ucli.StringSliceFlag{Name: "folder-last", Usage: "`NAME`: behind all others"},
 		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas (message-id-local is without its domain), or ALL, or ALL,-X-*"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --select, --source or --base stream that was filtered on the way"},
 		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
@@ -127,7 +127,7 @@ func options(c *ucli.Context) (opt fetch.Options, err error) {
 	if err := limits(c, &opt); err != nil {
 		return opt, err
 	}
-	opt.First, opt.Last = c.StringSlice("first"), c.StringSlice("last")
+	opt.First, opt.Last = c.StringSlice("folder-first"), c.StringSlice("folder-last")
 	if opt.Folders, opt.Filters, err = cli.Folders(c); err != nil {
 		return opt, err
 	}
@@ -224,8 +224,8 @@ func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
 		err = exit.Errorf(exit.Usage, "--hash cannot stand beside a --select stream, whose messages get their bodies")
 	case c.Bool("acl"):
 		err = exit.Errorf(exit.Usage, "--acl cannot stand beside a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
-	case cli.Given(c, "first"), cli.Given(c, "last"):
-		err = exit.Errorf(exit.Usage, "--first and --last cannot stand beside a --select stream, which has its order")
+	case cli.Given(c, "folder-first"), cli.Given(c, "folder-last"):
+		err = exit.Errorf(exit.Usage, "--folder-first and --folder-last cannot stand beside a --select stream, which has its order")
 	default:
 		s.reader = stream.NewReader(buffered, opt.Edited)
 	}
@@ -282,7 +282,7 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	if all, skipped := out.LeftOut(); all > 0 && !opt.Messages.IsZero() {
 		said := text.Count(all, "message") + " left out"
 		if skipped > 0 {
-			said += fmt.Sprintf(", %d of them by --skip-raw; the stream's skipped records name them", skipped)
+			said += fmt.Sprintf(", %d of them by --exclude-raw; the stream's skipped records name them", skipped)
 		}
 		talk.Say("%s", said)
 	}

@@ -36,8 +36,8 @@ func messageFlags() []ucli.Flag {
 		text("max-size", "`SIZE`: of at most that size, as in 40MB or 1MiB"),
 		text("min-size", "`SIZE`: of at least that size"),
 		text("uid", "`SET`: with these UIDs, as in 1:100,205,300:*"),
-		list("skip-raw", "`RE`: not what matches anywhere in its octets; a skipped record names each; repeatable"),
-		&ucli.BoolFlag{Name: "search-here", Category: choosing, Usage: "do not let the server search: look at the messages here"},
+		list("exclude-raw", "`RE`: not what matches anywhere in its octets; a skipped record names each; repeatable"),
+		&ucli.BoolFlag{Name: "client-search", Category: choosing, Usage: "do not let the server search: look at the messages here"},
 	}
 }
 
@@ -55,7 +55,7 @@ func messages(c *ucli.Context, now time.Time) (choice fetch.Choice, filters []st
 	if set, ok := given(r, "uid", search.ParseUIDSet); ok {
 		r.add(search.UID(set))
 	}
-	r.choice.Here = c.Bool("search-here")
+	r.choice.Here = c.Bool("client-search")
 	r.skip()
 	return r.choice, r.filters, r.err
 }
@@ -158,13 +158,13 @@ func parseOctets(text string) (int64, error) {
 
 func (r *reader) skip() {
 	var names []string
-	for _, text := range r.c.StringSlice("skip-raw") {
+	for _, text := range r.c.StringSlice("exclude-raw") {
 		skip, err := search.Skip(text)
 		if r.err == nil && err != nil {
-			r.err = exit.Errorf(exit.Usage, "--skip-raw: %w", err)
+			r.err = exit.Errorf(exit.Usage, "--exclude-raw: %w", err)
 		}
 		r.choice.Skip = r.choice.Skip.And(skip)
-		names = append(names, "skip-raw="+text)
+		names = append(names, "exclude-raw="+text)
 	}
 	r.filters = append(r.filters, names...)
 	r.choice.SkipText = strings.Join(names, ", ")

@@ -58,7 +58,7 @@ func checkSource(c *ucli.Context) error {
 	if slices.Contains(c.StringSlice("source"), "-") && (c.String("select") == "-" || cli.Given(c, "select") && c.String("select") == "") {
 		return exit.Errorf(exit.Usage, "stdin cannot be both --select and --source")
 	}
-	for _, name := range []string{"first", "last"} {
+	for _, name := range []string{"folder-first", "folder-last"} {
 		if cli.Given(c, name) {
 			return exit.Errorf(exit.Usage, "--%s has no place beside --source: the archive's folders have their order", name)
 		}

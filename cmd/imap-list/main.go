@@ -26,13 +26,14 @@ func main() {
 			{Line: "imap-list --sizes --format table --exclude '(?i)spam' --host mail.example --user joe", Does: "what that choice takes, and why it leaves out the rest"},
 			{Line: "imap-list --check --host mail.example --user joe", Does: "encryption, capabilities, quota, limits"},
 			{Line: "imap-list --source joe.imap.zst --sizes", Does: "what an archive holds"},
-			{Line: "imap-list --source joe.imap.zst --check", Does: "whether it is whole"},
+			{Line: "imap-list --source joe.imap.zst --verify", Does: "whether it is whole"},
 		},
 		Notes:  []string{"Nothing is printed before the listing is complete, and nothing is changed in the account."},
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.ConnectionFlags()),
 		Action: run,
 		GivesWay: map[string][]string{
 			"check":      cli.Names(cli.FolderFlags()),
+			"verify":     cli.Names(cli.FolderFlags()),
 			"folder":     {"exclude"}, // what is named is wanted
 			"folder-rec": {"exclude"},
 			"include":    {"exclude"},
@@ -43,11 +44,12 @@ func main() {
 func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.StringSliceFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
-		&ucli.BoolFlag{Name: "check", Usage: "no folders, but what the server is and how far one gets; of --source: read and hash everything, and name what is lost"},
+		&ucli.BoolFlag{Name: "check", Usage: "check the server instead of listing folders: encryption, login, capabilities, quota, limits"},
+		&ucli.BoolFlag{Name: "verify", Usage: "read and hash everything in the archive, and name what is lost"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --source that was filtered on the way"},
 		&ucli.BoolFlag{Name: "sizes", Usage: "the octets of each folder too, its largest message, and when its mail arrived: every message is asked for its size"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder too"},
-		&ucli.BoolFlag{Name: "presets", Usage: "print what --preset knows of kinds of servers, and connect to none"},
+		&ucli.BoolFlag{Name: "list-presets", Usage: "print what --preset knows of kinds of servers, and connect to none"},
 		&ucli.StringFlag{Name: "format", Usage: "`ndjson|table`: a record a line, or a table of all folders, skipped ones too (default: table on a terminal)"},
 	}
 }
@@ -66,7 +68,7 @@ func run(c *ucli.Context) error {
 		return err
 	}
 	defer out.Abort()
-	if c.Bool("presets") {
+	if c.Bool("list-presets") {
 		if _, err := io.WriteString(out, preset.Text()); err != nil {
 			return err
 		}
@@ -108,7 +110,7 @@ func account(c *ucli.Context, opt list.Options, out io.Writer) error {
 // server tells what the server of an account is.
 func server(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if name := chosen(c); name != "" {
-		return exit.Errorf(exit.Usage, "%s has no place beside --check, which lists no folders", name)
+		return exit.Errorf(exit.Usage, "%s cannot be combined with --check, which lists no folders", name)
 	}
 	conn, err := connection(c)
 	if err != nil {
@@ -119,7 +121,10 @@ func server(c *ucli.Context, opt list.Options, out io.Writer) error {
 
 func connection(c *ucli.Context) (imapconn.Options, error) {
 	if cli.Given(c, "edited") {
-		return imapconn.Options{}, exit.Errorf(exit.Usage, "--edited goes with --source")
+		return imapconn.Options{}, exit.Errorf(exit.Usage, "--edited requires --source")
+	}
+	if cli.Given(c, "verify") {
+		return imapconn.Options{}, exit.Errorf(exit.Usage, "--verify requires --source").WithHint("--check is the check of a server")
 	}
 	return cli.Connection(c)
 }

@@ -12,13 +12,16 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// archive lists or checks the stream --source.
+// archive lists or verifies the stream --source.
 func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if name := cli.ConnectionGiven(c); name != "" {
-		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
+		return exit.Errorf(exit.Usage, "%s cannot be combined with --source: nothing is connected to", name)
 	}
-	if name := chosen(c); c.Bool("check") && name != "" { // nobody would know what of the rest is lost
-		return exit.Errorf(exit.Usage, "%s has no place beside --check, which looks at all of an archive", name)
+	if c.Bool("check") {
+		return exit.Errorf(exit.Usage, "--check cannot be combined with --source").WithHint("--verify is the check of an archive")
+	}
+	if name := chosen(c); c.Bool("verify") && name != "" { // nobody would know what of the rest is lost
+		return exit.Errorf(exit.Usage, "%s cannot be combined with --verify, which reads all of an archive", name)
 	}
 	if !cli.Given(c, "namespace") {
 		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
@@ -28,8 +31,8 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 		return err
 	}
 	defer in.Close()
-	if c.Bool("check") {
-		return check(c, in, opt, out)
+	if c.Bool("verify") {
+		return verify(c, in, opt, out)
 	}
 	reader, err := in.Stream(c.Bool("edited"))
 	if err != nil {
@@ -39,9 +42,9 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 	return list.RunArchive(reader, opt, out)
 }
 
-// check checks every record of an archive, those too that a later delta takes
+// verify checks every record of an archive, those too that a later delta takes
 // back.
-func check(c *ucli.Context, in *cli.Input, opt list.Options, out io.Writer) error {
+func verify(c *ucli.Context, in *cli.Input, opt list.Options, out io.Writer) error {
 	reader := stream.NewReader(in, c.Bool("edited"))
 	defer reader.Close()
 	reader.PassDeltas()

@@ -12,7 +12,7 @@ import (
 
 func flags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.BoolFlag{Name: "dry-run", Usage: "write nothing; say in the receipts what would become of each message"},
+		&ucli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "write nothing to the server; the receipts say what would happen to each message"},
 		&ucli.BoolFlag{Name: "unconditional", Usage: "append a stream that has not been through imap-diff, whatever the account holds"},
 		&ucli.BoolFlag{Name: "server-copy", Usage: "have the server copy the messages itself (UID COPY), where the plan goes from this account to itself: octets, flags and dates stay as they are, and the plan needs no bodies"},
 		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|full-expunge|rewrite`: remove the messages and folders that the plan says are to be removed, once all of it was read; with delete, also where the server has no UIDPLUS; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
@@ -28,7 +28,7 @@ func flags() []ucli.Flag {
 
 // changing are the options that change messages, dates or flags. A COPY changes
 // none of them.
-var changing = []string{"fix", "max-line", "header-delete", "header-rename", "disarm-receipts", "header-set", "header-add", "pipe", "date", "flag-map", "flags-keep", "flags-drop"}
+var changing = []string{"fix", "max-line", "header-delete", "header-rename", "disarm-read-receipts", "header-set", "header-add", "pipe", "internaldate", "flag-map", "flags-keep", "flags-drop"}
 
 // defaultMaxDelete is far below what a mistake would remove.
 const defaultMaxDelete = "10%"

@@ -83,10 +83,10 @@ func New(c Command) *ucli.App {
 
 func commonFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "progress", Category: "Talk", Value: progressAuto, Usage: "`auto|none|ndjson`: a line on a terminal, nothing, or one JSON object a second on stderr"},
-		&ucli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Talk", Usage: "warnings and errors only"},
-		&ucli.BoolFlag{Name: "help", Aliases: []string{"h"}, Category: "Talk", Usage: "print this help"},
-		&ucli.BoolFlag{Name: "version", Category: "Talk", Usage: "print the version, the revision and the modules that it was built from"},
+		&ucli.StringFlag{Name: "progress", Category: "Output and progress", Value: progressAuto, Usage: "`auto|none|ndjson`: a line on a terminal, nothing, or one JSON object a second on stderr"},
+		&ucli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Output and progress", Usage: "warnings and errors only"},
+		&ucli.BoolFlag{Name: "help", Aliases: []string{"h"}, Category: "Output and progress", Usage: "print this help"},
+		&ucli.BoolFlag{Name: "version", Aliases: []string{"V"}, Category: "Output and progress", Usage: "print the version, the revision and the modules that it was built from"},
 	}
 }
 

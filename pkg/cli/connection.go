@@ -27,7 +27,7 @@ func connectingFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "host", Category: connecting, EnvVars: []string{"IMAP_HOST"}, Usage: "`HOST[:PORT]`: the server"},
 		&ucli.StringFlag{Name: "user", Category: connecting, EnvVars: []string{"IMAP_USER"}, Usage: "`USER`: the account"},
 		&ucli.StringFlag{Name: "account", Category: connecting, Usage: "`NAME|PATH`: a file of these options, one a line (~/.config/imap-pipe/NAME, or a path with a slash); IMAP_* is then ignored"},
-		&ucli.StringFlag{Name: "preset", Category: connecting, Usage: "`NAME`: options that a kind of server is known to want, as gmail, office365 or exchange (imap-list --presets); what is typed or in the account file is stronger"},
+		&ucli.StringFlag{Name: "preset", Category: connecting, Usage: "`NAME`: options that a kind of server is known to want, as gmail, office365 or exchange (imap-list --list-presets); what is typed or in the account file is stronger"},
 		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout, Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the server only says that it is still there"},
 		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting, Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
 		&ucli.BoolFlag{Name: "no-id", Category: connecting, Usage: "do not tell the server our name and version (ID)"},

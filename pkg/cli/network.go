@@ -13,18 +13,18 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
-const onTheWay = "The line"
+const networking = "Network"
 
 // networkFlags are the options that say how octets get to the server, and how
 // much patience it is shown. They belong to ConnectionFlags.
 func networkFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.BoolFlag{Name: "ipv4", Aliases: []string{"4"}, Category: onTheWay, Usage: "IPv4 only (default: the address that answers first)"},
-		&ucli.BoolFlag{Name: "ipv6", Aliases: []string{"6"}, Category: onTheWay, Usage: "IPv6 only"},
-		&ucli.StringFlag{Name: "proxy", Category: onTheWay, Usage: "`socks5://[USER@]HOST[:PORT]`: by way of this proxy, which looks the server's name up; its password comes from IMAP_PROXY_PASSWORD"},
-		&ucli.StringFlag{Name: "compress", Category: onTheWay, Value: "auto", Usage: "`auto|always|never`: COMPRESS=DEFLATE; auto is where the server has it and a round trip takes 5 ms or more"},
-		&ucli.IntFlag{Name: "retries", Category: onTheWay, Value: imapconn.DefaultRetries, Usage: "`N`: connect again, or wait for a busy server, so often in a row before giving up with 75"},
-		&ucli.DurationFlag{Name: "max-wait", Category: onTheWay, Value: imapconn.DefaultMaxWait, Usage: "`DURATION`: the longest single wait that a busy server is granted"},
+		&ucli.BoolFlag{Name: "ipv4", Aliases: []string{"4"}, Category: networking, Usage: "IPv4 only (default: the address that answers first)"},
+		&ucli.BoolFlag{Name: "ipv6", Aliases: []string{"6"}, Category: networking, Usage: "IPv6 only"},
+		&ucli.StringFlag{Name: "proxy", Category: networking, Usage: "`socks5://[USER@]HOST[:PORT]`: by way of this proxy, which looks the server's name up; its password comes from IMAP_PROXY_PASSWORD"},
+		&ucli.StringFlag{Name: "compress", Category: networking, Value: "auto", Usage: "`auto|always|never`: COMPRESS=DEFLATE; auto is where the server has it and a round trip takes 5 ms or more"},
+		&ucli.IntFlag{Name: "retries", Category: networking, Value: imapconn.DefaultRetries, Usage: "`N`: connect again, or wait for a busy server, so often in a row before giving up with 75"},
+		&ucli.DurationFlag{Name: "max-wait", Category: networking, Value: imapconn.DefaultMaxWait, Usage: "`DURATION`: the longest single wait that a busy server is granted"},
 	}
 }
 

@@ -40,16 +40,16 @@ func TestPreset(t *testing.T) {
 		{args: []string{"--preset=GMail", "--user=joe", "--host=own.example"}, host: "own.example", rate: "40kB/s after 3GB", said: "gmail: --rate '40kB/s after 3GB'"},
 		{args: []string{"--preset=gmail", "--user=joe", "--rate=4/s", "--rate=1MB/s"}, env: "env.example", host: "env.example", rate: "4/s|1MB/s", said: "gmail: " + nothing},
 		{args: []string{"--preset=gmail", "--user=joe", "--headers"}, host: "imap.gmail.com", said: "gmail: --host imap.gmail.com\n"},
-		{args: []string{"--preset=softalk", "--user=joe", "--host=h"}, host: "h", line: ".", said: "softalk: --prefix '' --delimiter . --search-here\n"},
-		{args: []string{"--preset=softalk", "--user=joe", "--host=h", "--delimiter="}, host: "h", line: "none", said: "softalk: --prefix '' --search-here\n"},
+		{args: []string{"--preset=softalk", "--user=joe", "--host=h"}, host: "h", line: ".", said: "softalk: --prefix '' --delimiter . --client-search\n"},
+		{args: []string{"--preset=softalk", "--user=joe", "--host=h", "--delimiter="}, host: "h", line: "none", said: "softalk: --prefix '' --client-search\n"},
 
 		{args: []string{"--account=known"}, env: "env.example", host: "own.example", rate: "40kB/s after 3GB", said: "gmail: --rate '40kB/s after 3GB'"},
 		{args: []string{"--account=known", "--rate=4/s"}, host: "own.example", rate: "4/s", said: "gmail: " + nothing},
 		{args: []string{"--account=known", "--preset=office365"}, host: "own.example", rate: "4/s", said: "office365: --exclude '^(Files|Shared Folders)(/|$)' --rate 4/s\n"},
 		{args: []string{"--account=short"}, env: "env.example", host: "imap.gmail.com", rate: "40kB/s after 3GB", said: "gmail: --host imap.gmail.com"},
 		{args: []string{"--account=bare", "--preset=gmail"}, env: "env.example", host: "imap.gmail.com", rate: "40kB/s after 3GB", said: "gmail: --host"},
-		{args: []string{"--account=other"}, host: "own.example", line: "/", said: "softalk: --prefix '' --search-here\n"},
-		{args: []string{"--account=other", "--delimiter=\\"}, host: "own.example", line: `\`, said: "softalk: --prefix '' --search-here\n"},
+		{args: []string{"--account=other"}, host: "own.example", line: "/", said: "softalk: --prefix '' --client-search\n"},
+		{args: []string{"--account=other", "--delimiter=\\"}, host: "own.example", line: `\`, said: "softalk: --prefix '' --client-search\n"},
 
 		{args: []string{"--preset=gmial", "--user=joe"}, code: exit.Usage, err: `--preset "gmial" is none that is known`},
 		{args: []string{"--preset=", "--user=joe"}, code: exit.Usage, err: `--preset "" is none`},
@@ -64,7 +64,7 @@ func TestPreset(t *testing.T) {
 				test.command = "imap-fetch"
 			}
 			flags := slices.Concat(ConnectionFlags(), LimitFlags(), FolderFlags())
-			for _, name := range []string{"headers", "search-here"} {
+			for _, name := range []string{"headers", "client-search"} {
 				flags = append(flags, &ucli.BoolFlag{Name: name})
 			}
 			flags = append(flags, &ucli.StringSliceFlag{Name: "flags-drop"})

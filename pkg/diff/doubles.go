@@ -226,10 +226,10 @@ func (d *doubles) lines() (lines []string) {
 // filters are what a plan says of them.
 func (o *Options) filters() (filters []string) {
 	if o.Once {
-		filters = append(filters, "once")
+		filters = append(filters, "dedup=account")
 	}
 	if o.Unique {
-		filters = append(filters, "unique")
+		filters = append(filters, "dedup=folder")
 	}
 	return filters
 }
@@ -253,7 +253,7 @@ func (c *comparison) checkOrder() {
 			continue
 		}
 		if least = min(least, s.View()); s.View() > least {
-			c.opt.Warn("%q shows what other folders hold and comes before some of them, which will lack it: imap-fetch --last %q", s.Name, s.Name)
+			c.opt.Warn("%q shows what other folders hold and comes before some of them, which will lack it: imap-fetch --folder-last %q", s.Name, s.Name)
 		}
 	}
 }

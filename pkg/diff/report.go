@@ -77,7 +77,7 @@ type Summary struct {
 	Failed    int64  `json:"failed"`
 	Unread    int64  `json:"bodies_not_compared,omitempty"` // of those present: not both sides have a sha256
 	Elsewhere int64  `json:"elsewhere,omitempty"`           // of those present, in another folder
-	LeftOut   int64  `json:"left_out,omitempty"`            // by --once or --unique, and not listed
+	LeftOut   int64  `json:"left_out,omitempty"`            // by --dedup account or --dedup folder, and not listed
 	Unknown   int64  `json:"unknown,omitempty"`             // of those present, with flags or date unknown
 }
 

@@ -239,7 +239,7 @@ func (c *caseFolder) level(above, level string) string {
 // run, when the folder is there.
 func (c *caseFolder) number(above, level string, known map[string]spelling) string {
 	for n := 2; ; n++ {
-		name := fmt.Sprintf("%s%s%d", level, c.m.out.instead, n)
+		name := fmt.Sprintf("%s%s%d", level, c.m.out.filler, n)
 		taken := c.wanted[foldCase(Plain(above+name))]
 		for _, v := range known {
 			taken = taken || foldCase(v.final) == foldCase(name)

@@ -37,9 +37,9 @@ type origin struct {
 }
 
 func (r *Rules) mapper(ctx context.Context, prefix string, to Destination) (*mapper, error) {
-	m := &mapper{ctx: ctx, rules: r, prefix: prefix, to: to, out: layoutOf(to.Namespace, r.Instead), existing: map[string]string{}, leftOut: map[string]bool{}}
-	if d := to.Namespace.Delimiter; d != "" && strings.Contains(r.Instead, d) {
-		return nil, exit.Errorf(exit.Usage, "%s cannot stand in place of the destination's delimiter: it holds it", Quote(r.Instead))
+	m := &mapper{ctx: ctx, rules: r, prefix: prefix, to: to, out: layoutOf(to.Namespace, r.DelimiterReplacement), existing: map[string]string{}, leftOut: map[string]bool{}}
+	if d := to.Namespace.Delimiter; d != "" && r.DelimiterReplacement != nil && strings.Contains(*r.DelimiterReplacement, d) {
+		return nil, exit.Errorf(exit.Usage, "the delimiter replacement %s contains the destination's delimiter %s", Quote(*r.DelimiterReplacement), Quote(d))
 	}
 	for _, f := range slices.Backward(to.Folders) {
 		m.existing[Plain(f.Name)] = f.Name
@@ -181,7 +181,7 @@ func (m *mapper) place(i int) Mapping {
 	}
 	switch {
 	case o.out:
-		m.leaveOut(o, "from-subfolder="+m.rules.FromSubfolder)
+		m.leaveOut(o, "strip-subfolder="+m.rules.FromSubfolder)
 		return Mapping{Source: o.Name, By: BySubfolder}
 	case o.itself && o.Messages == 0:
 		return Mapping{Source: o.Name, By: BySubfolder}
@@ -289,7 +289,7 @@ func (m *mapper) child(target string, levels []string) (name, reason string) {
 	rest, replaced := m.out.join(plain)
 	between := m.out.Delimiter
 	if between == "" {
-		between, replaced = m.out.instead, true
+		between, replaced = m.out.replacement, true
 	}
 	if replaced {
 		reason = m.out.why()

@@ -20,8 +20,10 @@ type Rules struct {
 	Subfolder     string  // at the destination: everything goes below it, INBOX too
 	FromSubfolder string  // at the source: what is below it goes to the top, all else is left out
 	Renames       []Rename
-	Instead       string // takes the place of the destination's delimiter inside a name; "": "_"
-	CaseCollision CaseCollision
+	// DelimiterReplacement replaces the destination's delimiter inside a name;
+	// nil: "_", or "-" where "_" is the delimiter.
+	DelimiterReplacement *string
+	CaseCollision        CaseCollision
 }
 
 // Covers tells whether a folder of the destination could be where the rules

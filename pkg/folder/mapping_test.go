@@ -100,7 +100,7 @@ func TestMap(t *testing.T) {
 		want    []string
 	}{
 		{"nothing asked", Rules{}, slash, at(below), []string{"INBOX", "Sent", "a.b", "x/y", "[Gmail] /", "[Gmail]/All"}, []string{"INBOX > INBOX", "Sent > INBOX.Sent", "a.b > INBOX.a_b", "x/y > INBOX.x.y", "[Gmail]/All > INBOX.[Gmail].All"}},
-		{"another character", Rules{Instead: "-"}, slash, at(dot), []string{"a.b"}, []string{"a.b > a-b"}},
+		{"another character", Rules{DelimiterReplacement: new("-")}, slash, at(dot), []string{"a.b"}, []string{"a.b > a-b"}},
 
 		{"map", Rules{Entries: entries(t, "Sent Items=Sent", "Old=Archive/Old")}, slash, at(slash), []string{"INBOX", "Old", "Old/2019/May", "Sent Items", "Sent Items 2"}, []string{"INBOX > INBOX", "Old > Archive/Old (map)", "Old/2019/May > Archive/Old/2019/May (map)", "Sent Items > Sent (map)", "Sent Items 2 > Sent Items 2"}},
 		{"nearest entry", Rules{Entries: entries(t, "a=x", "a/b=y")}, slash, at(slash), []string{"a", "a/b", "a/b/c", "a/d"}, []string{"a > x (map)", "a/b > y (map)", "a/b/c > y/c (map)", "a/d > x/d (map)"}},
@@ -295,7 +295,7 @@ func TestMapErrors(t *testing.T) {
 	if _, _, err := mapped(t, Rules{FromSubfolder: "Ol"}, slash, at(slash), "Old"); exit.CodeOf(err) != exit.NoInput {
 		t.Error(err)
 	}
-	if _, _, err := mapped(t, Rules{Instead: "."}, slash, at(dot), "a"); exit.CodeOf(err) != exit.Usage {
+	if _, _, err := mapped(t, Rules{DelimiterReplacement: new(".")}, slash, at(dot), "a"); exit.CodeOf(err) != exit.Usage {
 		t.Error(err)
 	}
 }
@@ -360,7 +360,7 @@ func TestMapWarnings(t *testing.T) {
 		t.Errorf("%d warnings, the last %q", n, table.Warnings[n-1])
 	}
 	_, table, _ = mapped(t, Rules{Entries: entries(t, "Junk=-", "Old=-", "None=-"), FromSubfolder: "a"}, slash, at(slash), "INBOX", "Junk", "Junk/x", "Old /", "a/b")
-	if !slices.Equal(table.Filters, []string{"from-subfolder=a", "map=Junk=-"}) {
+	if !slices.Equal(table.Filters, []string{"strip-subfolder=a", "map=Junk=-"}) {
 		t.Errorf("%q", table.Filters)
 	}
 	_, table, _ = mapped(t, Rules{FromSubfolder: "a"}, slash, at(slash), "a 0", "a/b")

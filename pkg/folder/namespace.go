@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"math"
 	"strings"
 )
@@ -56,20 +57,21 @@ func (ns Namespace) belowInbox() bool {
 // layout is how a server's names are put together.
 type layout struct {
 	Namespace
-	instead string // stands where the delimiter may not
+	replacement string // of the delimiter inside a name; may be empty
+	filler      string // where a name needs something, as in place of an empty level
 }
 
-// layoutOf takes "_" for what stands in place of a delimiter, where nothing
-// else is asked for and nothing speaks against it.
-func layoutOf(ns Namespace, instead string) layout {
-	switch {
-	case instead != "":
-	case ns.Delimiter == "_":
-		instead = "-"
-	default:
-		instead = "_"
+// layoutOf returns the layout of a server. Without a replacement, a delimiter
+// inside a name becomes "_", or "-" where "_" is the delimiter.
+func layoutOf(ns Namespace, replacement *string) layout {
+	filler := "_"
+	if ns.Delimiter == "_" {
+		filler = "-"
 	}
-	return layout{ns, instead}
+	if replacement == nil {
+		return layout{ns, filler, filler}
+	}
+	return layout{ns, *replacement, cmp.Or(*replacement, filler)}
 }
 
 // join makes a name of levels, without the prefix. Where a level holds the
@@ -83,19 +85,16 @@ func (l layout) join(levels []string) (name string, replaced bool) {
 		replaced = replaced || clean[i] != level
 	}
 	if l.Delimiter == "" {
-		return strings.Join(clean, l.instead), replaced || len(clean) > 1
+		return strings.Join(clean, l.replacement), replaced || len(clean) > 1
 	}
 	return strings.Join(clean, l.Delimiter), replaced
 }
 
 func (l layout) clean(level string) string {
-	if level == "" {
-		return l.instead
+	if l.Delimiter != "" {
+		level = strings.ReplaceAll(level, l.Delimiter, l.replacement)
 	}
-	if l.Delimiter == "" {
-		return level
-	}
-	return strings.ReplaceAll(level, l.Delimiter, l.instead)
+	return cmp.Or(level, l.filler)
 }
 
 // full puts the prefix before a name. Without one, a first level INBOX is the

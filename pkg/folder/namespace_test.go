@@ -50,7 +50,7 @@ func TestSplitAndJoin(t *testing.T) {
 		if len(c.segments) == 1 && IsInbox(c.segments[0]) {
 			continue
 		}
-		l := layoutOf(c.ns, "")
+		l := layoutOf(c.ns, nil)
 		if got, replaced := l.join(c.segments); l.full(got) != c.name || replaced {
 			t.Errorf("join(%q, %q) = %q, %v", c.segments, c.ns, l.full(got), replaced)
 		}
@@ -83,12 +83,15 @@ func TestJoinReplaces(t *testing.T) {
 	for _, c := range []struct {
 		segments []string
 		ns       Namespace
-		instead  string
+		instead  string // "": the default; "none": nothing
 		name     string
 		replaced bool
 	}{
 		{[]string{"Ops.foo.bar"}, dot, "", "Ops_foo_bar", true},
 		{[]string{"Ops.foo.bar"}, dot, "-", "Ops-foo-bar", true},
+		{[]string{"Ops.foo.bar"}, dot, "none", "Opsfoobar", true},
+		{[]string{"Ops.foo.bar"}, dot, "<dot>", "Ops<dot>foo<dot>bar", true},
+		{[]string{"..", "a"}, dot, "none", "_.a", true},
 		{[]string{"a.b", "c"}, below, "", "INBOX.a_b.c", true},
 		{[]string{"a", "", "b"}, slash, "", "a/_/b", true},
 		{[]string{"a_b"}, Namespace{"", "_"}, "", "a-b", true},
@@ -99,7 +102,15 @@ func TestJoinReplaces(t *testing.T) {
 		{[]string{"Inboxes", "x"}, slash, "", "Inboxes/x", false},
 		{[]string{"Inbox", "x"}, below, "", "INBOX.Inbox.x", false},
 	} {
-		l := layoutOf(c.ns, c.instead)
+		var replacement *string
+		switch c.instead {
+		case "":
+		case "none":
+			replacement = new("")
+		default:
+			replacement = &c.instead
+		}
+		l := layoutOf(c.ns, replacement)
 		if got, replaced := l.join(c.segments); l.full(got) != c.name || replaced != c.replaced {
 			t.Errorf("join(%q, %q) = %q, %v; want %q, %v", c.segments, c.ns, l.full(got), replaced, c.name, c.replaced)
 		}

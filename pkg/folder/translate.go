@@ -50,7 +50,7 @@ func (l layout) spell(levels []string, from Namespace) (name, reason string) {
 // besideInbox gives another name to a folder that is called INBOX and is not.
 func (l layout) besideInbox(name string) (other, reason string) {
 	if l.Prefix == "" && IsInbox(name) {
-		return name + l.instead, "the destination has INBOX only once"
+		return name + l.filler, "the destination has INBOX only once"
 	}
 	return name, ""
 }

@@ -217,7 +217,7 @@ func (p *pusher) appended(t *target) error {
 	}
 	t.recent.next()
 	if t.doubled() > 0 {
-		p.warnOnce(fmt.Sprintf("another run carries out the same plan: messages are twice in %q; imap-diff --dups lists them", t.name))
+		p.warnOnce(fmt.Sprintf("another run carries out the same plan: messages are twice in %q; imap-diff --duplicates lists them", t.name))
 	}
 	p.yields = p.yields || t.later
 	t.later = false

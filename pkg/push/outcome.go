@@ -82,7 +82,7 @@ func (p *pusher) verdict() error {
 	case s.Rekeyed > 0:
 		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the receipts name them", thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
 	case p.doubled > 0:
-		return exit.Errorf(exit.Partial, "%s may be twice at the destination", text.Count(p.doubled, "message")).WithHint("imap-diff --dups lists them")
+		return exit.Errorf(exit.Partial, "%s may be twice at the destination", text.Count(p.doubled, "message")).WithHint("imap-diff --duplicates lists them")
 	}
 	return nil
 }

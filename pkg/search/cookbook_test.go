@@ -26,7 +26,7 @@ func TestCookbook(t *testing.T) {
 		return UID(set), err
 	}
 	readers := map[string]func(string) (Criteria, error){
-		"search": Parse, "since": date, "before": date, "sent-since": date, "sent-before": date, "max-age": age, "min-age": age, "max-size": size, "min-size": size, "uid": uid, "skip-raw": Skip,
+		"search": Parse, "since": date, "before": date, "sent-since": date, "sent-before": date, "max-age": age, "min-age": age, "max-size": size, "min-size": size, "uid": uid, "exclude-raw": Skip,
 	}
 	recipes := 0
 	for _, recipe := range regexp.MustCompile(`(?m)^ +imap-fetch .*$`).FindAllString(string(page), -1) {

@@ -175,7 +175,7 @@ func (r *Reader) ended(rest int, err error) error {
 // Most often it was cut, and something else stands behind it.
 func notZstd(kind Kind, err error) error {
 	err = fmt.Errorf("the compressed stream is damaged, or was cut with something else behind it: zstd: %w", err)
-	return &exit.Error{Code: exit.Data, Err: &Error{kind, err}, Hint: "imap-list --source FILE --check tells what is whole; of files that were joined, check each"}
+	return &exit.Error{Code: exit.Data, Err: &Error{kind, err}, Hint: "imap-list --source FILE --verify tells what is whole; of files that were joined, check each"}
 }
 
 // Skipped returns how many body parts without their message an edited stream

@@ -64,7 +64,7 @@ func writeSample(t testing.TB, opt WriterOptions, bodies [][]byte) []byte {
 	}
 	must(w.Write(&Gone{Folder: "INBOX", UIDValidity: 7, UID: 90}))
 	must(w.Write(&Failed{Folder: "INBOX", UIDValidity: 7, UID: 91, Reason: ReasonTruncated, Text: "bad\xff\x1b"}))
-	must(w.Write(&Skipped{Folder: "INBOX", UIDValidity: 7, UID: 92, Reason: ReasonContent, Text: "skip-raw=\x1b"}))
+	must(w.Write(&Skipped{Folder: "INBOX", UIDValidity: 7, UID: 92, Reason: ReasonContent, Text: "exclude-raw=\x1b"}))
 	must(w.End(&End{Listed: int64(len(bodies) + 2), LeftOut: 3}))
 	must(w.Close())
 	return out.Bytes()

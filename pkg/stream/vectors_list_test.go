@@ -125,8 +125,8 @@ func (l *list) records() {
 		messageWith("INBOX", 7, 3, 5, `,"rfc822_size":0,"unknown":["gmail_labels","mood"],"sha256":"`+sha("three")+`","body":"three"`)), "one", "two", "three")
 	l.ok("hashes", "messages with the sha256 of their octets alone", whole(beginWith("hashes", ""), inbox, messageWith("INBOX", 7, 1, 2, `,"sha256":"`+sha("hi")+`"`)), "")
 	l.ok("gone", "a message that was expunged", whole(begin, inbox, message(1, "one"), `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`, message(3, "three")), "one", "three")
-	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"content","text":"skip-raw=virus"}`
-	l.ok("skipped", "a message that was left out for what it is, and one that is only counted", whole(strings.Replace(begin, `"filters":[]`, `"filters":["uid=1:2","skip-raw=virus"]`, 1), inbox, message(1, "one"), skip), "one")
+	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"content","text":"exclude-raw=virus"}`
+	l.ok("skipped", "a message that was left out for what it is, and one that is only counted", whole(strings.Replace(begin, `"filters":[]`, `"filters":["uid=1:2","exclude-raw=virus"]`, 1), inbox, message(1, "one"), skip), "one")
 	l.ok("failed", "a message and a folder that could not be had", whole(begin, inbox, folderRec("Closed", 8, 2), `{"type":"failed","folder":"INBOX","uidvalidity":7,"uid":1,"reason":"truncated","text":"it ended too early"}`, message(2, "two"), `{"type":"failed","folder":"Closed","reason":"refused"}`), "two")
 
 	big := partsOf(1, strings.Repeat("a", 2*mib+1), mib, 2*mib)

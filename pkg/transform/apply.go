@@ -56,7 +56,7 @@ func (r *Rules) change(m *Message, o *Outcome) error {
 	source := parseBlock(head, end)
 	date, did := r.date(source, m.InternalDate)
 	if o.InternalDate = date; did != "" {
-		defer func() { o.Changes = append(o.Changes, "date:"+did) }()
+		defer func() { o.Changes = append(o.Changes, "internaldate:"+did) }()
 	}
 	if m.Size == 0 {
 		return nil

@@ -12,10 +12,10 @@ type DateSource string
 
 // The sources of a date.
 const (
-	DateInternal DateSource = "internal" // that of the source's INTERNALDATE
+	DateOfSource DateSource = "source"   // that of the source's INTERNALDATE
 	DateHeader   DateSource = "header"   // its Date field
 	DateReceived DateSource = "received" // the newest Received field: when it was delivered
-	DateNone     DateSource = "none"     // the destination's clock
+	DateNow      DateSource = "now"      // the destination's clock
 )
 
 // dateLayout is a date-time of RFC 5322 3.3.
@@ -40,10 +40,10 @@ const unusable = "unusable"
 func (r *Rules) date(h *block, internal string) (date, did string) {
 	var value []byte
 	switch r.dateSource {
-	case "", DateInternal:
+	case "", DateOfSource:
 		return internal, ""
-	case DateNone:
-		return "", string(DateNone)
+	case DateNow:
+		return "", string(DateNow)
 	case DateHeader:
 		if f := h.first("Date"); f != nil {
 			value = f.value()

@@ -31,8 +31,8 @@ type Outcome struct {
 	Size         int64
 	InternalDate string // RFC 3339; "": the destination's clock
 	// Changes name what was changed, in the order in which it was done:
-	// "fix:bare-lf", "header-add:X-Folder", "pipe", "date:header"; or
-	// "date:unusable" where the date that was asked for cannot be had. Nothing was
+	// "fix:bare-lf", "header-add:X-Folder", "pipe", "internaldate:header"; or
+	// "internaldate:unusable" where the date that was asked for cannot be had. Nothing was
 	// changed where there are none.
 	Changes []string
 	// Altered tells that the octets are others than the message's.

@@ -65,9 +65,9 @@ func ParseRules(o Options) (*Rules, error) {
 		return nil, err
 	}
 	switch r.dateSource = DateSource(o.Date); r.dateSource {
-	case "", DateInternal, DateHeader, DateReceived, DateNone:
+	case "", DateOfSource, DateHeader, DateReceived, DateNow:
 	default:
-		return nil, exit.Errorf(exit.Usage, "--date is internal, header, received or none, not %q", o.Date)
+		return nil, exit.Errorf(exit.Usage, "invalid --internaldate %q: must be source, header, received or now", o.Date)
 	}
 	if o.Pipe != "" {
 		var err error
@@ -176,7 +176,7 @@ func (m *mends) addMaxLine(s string) error {
 
 // Any tells whether there is a rule at all.
 func (r *Rules) Any() bool {
-	return r != nil && (r.mends != mends{} || len(r.edits.names()) > 0 || r.pipe != nil || r.dateSource != "" && r.dateSource != DateInternal)
+	return r != nil && (r.mends != mends{} || len(r.edits.names()) > 0 || r.pipe != nil || r.dateSource != "" && r.dateSource != DateOfSource)
 }
 
 // Fields lists the header fields that the edits are about.

@@ -164,7 +164,7 @@ func TestSkip(t *testing.T) {
 
 func TestDates(t *testing.T) {
 	for _, c := range []struct{ source, header, want string }{
-		{"internal", "Date: 3 Mar 12 1:02\r\n", origin.InternalDate},
+		{"source", "Date: 3 Mar 12 1:02\r\n", origin.InternalDate},
 		{"header", "Date: Sat Mar  3 10:11:12 2012\r\n", "2012-03-03T10:11:12Z"},
 		{"header", "Date: 3 Mar 12 1:02:03 EST (what)\r\n", "2012-03-03T01:02:03-05:00"},
 		{"header", "Date: nonsense\r\n", origin.InternalDate},
@@ -176,17 +176,17 @@ func TestDates(t *testing.T) {
 		{"header", "Subject: x\r\n", origin.InternalDate},
 		{"received", "Received: from a; b;\r\n Sat, 3 Mar 2012 10:11:12 +0100\r\nReceived: x; 1 Mar 2012 00:00:00 +0000\r\nDate: 1 Jan 2000\r\n", "2012-03-03T10:11:12+01:00"},
 		{"received", "Received: from a\r\n", origin.InternalDate},
-		{"none", "Date: 3 Mar 12 1:02\r\n", ""},
+		{"now", "Date: 3 Mar 12 1:02\r\n", ""},
 	} {
 		_, o := apply(t, rules(t, Options{Date: c.source}), c.header+"\r\nbody")
-		changed := "date:" + c.source
+		changed := "internaldate:" + c.source
 		switch {
-		case c.want == "" && c.source != "none": // it is the same
+		case c.want == "" && c.source != "now": // it is the same
 			c.want, changed = origin.InternalDate, ""
-		case c.source == "internal":
+		case c.source == "source":
 			changed = ""
 		case c.want == origin.InternalDate:
-			changed = "date:unusable"
+			changed = "internaldate:unusable"
 		}
 		if o.InternalDate != c.want || strings.Join(o.Changes, "") != changed {
 			t.Errorf("%s of %q: %s %v, want %s", c.source, c.header, o.InternalDate, o.Changes, c.want)

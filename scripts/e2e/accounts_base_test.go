@@ -52,8 +52,8 @@ func TestAccountsBase(t *testing.T) {
 
 	// With other options, and where an option wants to see the account as a whole.
 	b.sum(0, "--phase delta --fetch=--exclude=Spam", "4 listed = 3 present + 1 appended + 0 rejected")
-	b.sum(0, "--phase presync --diff=--once", "4 listed = 4 present + 0 appended + 0 rejected")
-	b.sum(0, "--phase delta --diff=--once", "4 listed = 4 present + 0 appended + 0 rejected")
+	b.sum(0, "--phase presync --diff=--dedup=account", "4 listed = 4 present + 0 appended + 0 rejected")
+	b.sum(0, "--phase delta --diff=--dedup=account", "4 listed = 4 present + 0 appended + 0 rejected")
 	b.sum(0, "--phase presync", "4 listed = 4 present + 0 appended + 0 rejected")
 
 	// Damaged files cost the time of a look at everything.

@@ -94,19 +94,19 @@ func TestArchiveAsSource(t *testing.T) {
 		b := *b
 		b.t = t
 		b.sh(`zstdcat mail.zst | ` + small + ` >edited; imap-fetch --source edited >out`).wants(65).says("--edited")
-		b.sh(`imap-fetch --source edited --edited -o mended.zst && imap-list --source mended.zst --check >out`).wants(0)
+		b.sh(`imap-fetch --source edited --edited -o mended.zst && imap-list --source mended.zst --verify >out`).wants(0)
 		if filters := b.rows("mended.zst").of("begin")[0].Filters; !slices.Equal(filters, []string{"edited"}) {
 			t.Errorf("%q", filters)
 		}
 		b.sh(`imap-list --source edited >out`).wants(65)
-		b.sh(`imap-list --source edited --edited --check >out`).wants(0)
+		b.sh(`imap-list --source edited --edited --verify >out`).wants(0)
 	})
 	t.Run("an abort passes on", func(t *testing.T) {
 		b := *b
 		b.t = t
 		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-fetch --source - --folder Sent | imap-diff $DST | imap-push $DST`).wants(77)
 		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-list --source - >out`).wants(77)
-		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-list --source - --check >out`).wants(65)
+		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-list --source - --verify >out`).wants(65)
 	})
 }
 
@@ -124,7 +124,7 @@ func TestCutArchive(t *testing.T) {
 				t.Errorf("%s, %d: the part looks whole", level, at)
 			}
 			b.sh(`imap-list --source mail >out`).wants(65)
-			b.sh(`imap-list --source mail --check >out`).wants(65)
+			b.sh(`imap-list --source mail --verify >out`).wants(65)
 			ways := []string{``, `--search 'NOT BODY zzzzz'`}
 			if !long() {
 				ways = ways[rnd.IntN(2):][:1]
@@ -238,8 +238,8 @@ func TestArchiveCheck(t *testing.T) {
 	b.sh(`zstdcat mail.zst >plain`).wants(0)
 	b.sh(`imap-fetch --headers --source mail.zst -o headers.zst && imap-diff -o plan.zst $DST mail.zst && cat mail.zst mail.zst >two.zst`).wants(0)
 	for _, name := range []string{"mail.zst", "plain", "headers.zst", "plan.zst", "two.zst"} {
-		b.sh(`imap-list --source ` + name + ` --check --format table >out && grep -q ^whole out && grep -q 'messages' out`).wants(0)
-		b.sh(`imap-list --source - --check <` + name + ` >out && grep -q '"verdict":"whole"' out`).wants(0)
+		b.sh(`imap-list --source ` + name + ` --verify --format table >out && grep -q ^whole out && grep -q 'messages' out`).wants(0)
+		b.sh(`imap-list --source - --verify <` + name + ` >out && grep -q '"verdict":"whole"' out`).wants(0)
 	}
 	rnd := random(t)
 	for _, name := range []string{"mail.zst", "plain"} {
@@ -249,7 +249,7 @@ func TestArchiveCheck(t *testing.T) {
 			bit := rnd.IntN(8 * len(bad))
 			bad[bit/8] ^= 1 << (bit % 8)
 			b.write("bad", bad)
-			if o := b.sh(`imap-list --source bad --check >out`); o.exit != 65 {
+			if o := b.sh(`imap-list --source bad --verify >out`); o.exit != 65 {
 				t.Errorf("%s, bit %d of octet %d: %s", name, bit%8, bit/8, o)
 			}
 		}
@@ -261,7 +261,7 @@ func TestArchiveCheck(t *testing.T) {
 		server.Account("evil").AddMessage(evil, nil, day(0), letter("evil", "the body\n"))
 		server.Account("evil").AddMessage(evil, nil, day(0), letter("good", "another one\n"))
 		b.env["SRC"] = embedded(server, "evil").options()
-		b.sh(`imap-fetch --level none $SRC | sed 's/the body/The body/' >bad && imap-list --source bad --check --format table >out`).wants(65)
+		b.sh(`imap-fetch --level none $SRC | sed 's/the body/The body/' >bad && imap-list --source bad --verify --format table >out`).wants(65)
 		out := string(b.read("out"))
 		if !strings.Contains(out, `lost: Evil\x1b[31m UID 1: `) || strings.Contains(out, "\x1b") || strings.Contains(out, "UID 2") || !strings.Contains(out, "1 message lost") {
 			t.Errorf("%s", out)
@@ -290,12 +290,12 @@ func TestArchiveMemory(t *testing.T) {
 	b := newBench(t).with("SRC", embedded(server, "src").options())
 	b.sh(`imap-fetch -o mail $SRC && imap-fetch --headers --source mail -o headers`).wants(0)
 	for _, c := range someOf(t, 3, []string{
-		`imap-fetch --search-here --search 'NOT BODY nowhere' -o chosen $SRC`,
-		`imap-fetch --skip-raw 'nowhere at all' --headers -o chosen $SRC`,
+		`imap-fetch --client-search --search 'NOT BODY nowhere' -o chosen $SRC`,
+		`imap-fetch --exclude-raw 'nowhere at all' --headers -o chosen $SRC`,
 		`imap-fetch --source mail --search 'NOT BODY nowhere' -o chosen`,
-		`imap-fetch --source mail --skip-raw 'nowhere at all' --headers -o chosen`,
+		`imap-fetch --source mail --exclude-raw 'nowhere at all' --headers -o chosen`,
 		`imap-fetch --select headers --source mail -o chosen`,
-		`imap-list --source mail --check`,
+		`imap-list --source mail --verify`,
 	}) {
 		b.sh(`rm -f chosen`)
 		n := b.peak(c)
@@ -304,7 +304,7 @@ func TestArchiveMemory(t *testing.T) {
 			t.Errorf("%s: %d MiB, at most %d", c, n>>20, most>>20)
 		}
 		if strings.HasPrefix(c, "imap-fetch") {
-			b.sh(`imap-list --source chosen --check >out && grep -q '"messages":301' out`).wants(0)
+			b.sh(`imap-list --source chosen --verify >out && grep -q '"messages":301' out`).wants(0)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestDamagedBodies(t *testing.T) {
 				if failed := b.rows("new").of("failed"); len(failed) != 1 || failed[0].Folder != folder || int(failed[0].UID) != uid || failed[0].Reason != "damaged" {
 					t.Errorf("%s: failed records are %+v", script, failed)
 				}
-				b.sh(`imap-list --source new --check >/dev/null`).wants(0)
+				b.sh(`imap-list --source new --verify >/dev/null`).wants(0)
 			}
 			b.sh(`imap-fetch --headers --source bad -o new --overwrite`).wants(0)
 			b.sh(`imap-diff $NEW bad | imap-push $NEW >receipts`).wants(65)
@@ -118,8 +118,8 @@ func TestStreamsThatLie(t *testing.T) {
 	b.sh(`jq -c 'if .type == "message" and .uid >= 2 then .key = "recipe:00000000000000000000000000000001" else . end' good >liar`).wants(0)
 	b.sh(`imap-diff --report --edited --format ndjson liar good`).wants(3).prints(`"uid":2,"reason":"key-changed"`, `"uid":3,"reason":"key-changed"`, `"failed":2`)
 	b.sh(`sed 's/second/SECOND/' good >other; S=$(jq -j 'select(.uid == 2).body' other | sha256sum | cut -d" " -f1); jq -c --arg s $S 'if .uid == 2 then .sha256 = $s else . end' other | imap-fetch --edited --level none --source - >another`).wants(0)
-	b.sh(`imap-list --source another --check >/dev/null && cat good another >both`).wants(0)
-	for _, script := range []string{`imap-fetch --source both -o new`, `imap-fetch --source good --source another -o new`, `imap-fetch --hash --source both -o new`, `imap-list --source both --check`, `imap-diff --report both good`, `imap-diff $DST both`} {
+	b.sh(`imap-list --source another --verify >/dev/null && cat good another >both`).wants(0)
+	for _, script := range []string{`imap-fetch --source both -o new`, `imap-fetch --source good --source another -o new`, `imap-fetch --hash --source both -o new`, `imap-list --source both --verify`, `imap-diff --report both good`, `imap-diff $DST both`} {
 		b.sh(script + ` >out`).wants(65)
 	}
 	b.flip("good", "bad", "second")
@@ -170,7 +170,7 @@ func TestKilledBeforeItWritesPlain(t *testing.T) {
 	b := between(t, embedded(server, "joe"), embedded(server, "dst"))
 	b.sh(`mkfifo waits`)
 	for _, waits := range []string{`imap-fetch $SRC --level none --select waits`, `imap-fetch $SRC -level=none --base waits`, `imap-diff $DST --level none --map-file waits`, `imap-diff --level none $DST waits`} {
-		for _, next := range []string{`imap-fetch --select - $SRC -o x --overwrite`, `imap-diff $DST`, `imap-push --unconditional $DST`, `imap-list --check --source -`} {
+		for _, next := range []string{`imap-fetch --select - $SRC -o x --overwrite`, `imap-diff $DST`, `imap-push --unconditional $DST`, `imap-list --verify --source -`} {
 			b.sh(`{ ` + waits + ` & p=$!; exec 3>waits; kill -9 $p; } 2>/dev/null </dev/null | ` + next + ` >/dev/null`).wants(65)
 		}
 	}

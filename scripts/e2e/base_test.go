@@ -30,7 +30,7 @@ func TestBase(t *testing.T) {
 				t.Fatalf("round %d, base %s:\n%s", round+1, base, strings.Join(did, "\n"))
 			}
 		}
-		b.sh(`imap-fetch --base all.zst $SRC -o again.zst && cat again.zst >>all.zst && imap-list --source all.zst --check`).wants(0)
+		b.sh(`imap-fetch --base all.zst $SRC -o again.zst && cat again.zst >>all.zst && imap-list --source all.zst --verify`).wants(0)
 		for _, kind := range []string{"message", "gone", "vanished", "failed"} {
 			if n := len(b.rows("again.zst").of(kind)); n > 0 {
 				t.Errorf("%d %s records where nothing is new", n, kind)
@@ -120,7 +120,7 @@ func TestBaseOnAPipe(t *testing.T) {
 	b.sh(`zstdcat 0.zst 1.zst | imap-list --source - >out`).wants(64).says("FILE")
 	b.sh(`zstdcat 0.zst 1.zst >plain && imap-list --source plain --format ndjson >piped; imap-list --source all.zst --format ndjson | cmp - piped`).wants(0)
 	b.sh(`zstdcat 0.zst 1.zst | imap-fetch --source - -o passed.zst && imap-diff --report --equal passed.zst now.zst >report`).wants(0)
-	b.sh(`cat all.zst | imap-list --source - --check`).wants(0)
+	b.sh(`cat all.zst | imap-list --source - --verify`).wants(0)
 }
 
 // TestBaseRefused: what is no base, no place for one, or no whole chain.
@@ -150,7 +150,7 @@ func TestBaseRefused(t *testing.T) {
 	b.sh(`cat 0.zst | imap-fetch --base - $SRC -o y.zst && imap-fetch --base 0.zst $SRC | cmp - y.zst || zstdcat y.zst >y; imap-fetch --base 0.zst --level none $SRC | cmp - y`).wants(0)
 	b.sh(`imap-fetch --headers --base h.zst $SRC -o hd.zst && cat h.zst hd.zst >hall.zst && imap-fetch --headers $SRC -o hnow.zst && imap-diff --report --equal hall.zst hnow.zst >report`).wants(0)
 
-	for _, script := range []string{`imap-diff $DST gap.zst >out`, `imap-list --source gap.zst >out`, `imap-fetch --source gap.zst >out`, `imap-list --source gap.zst --check >out`, `imap-fetch --base gap.zst $SRC >out`} {
+	for _, script := range []string{`imap-diff $DST gap.zst >out`, `imap-list --source gap.zst >out`, `imap-fetch --source gap.zst >out`, `imap-list --source gap.zst --verify >out`, `imap-fetch --base gap.zst $SRC >out`} {
 		b.sh(`cat 0.zst 2.zst >gap.zst; ` + script).wants(65)
 	}
 	b.sh(`cat 0.zst 1.zst 2.zst | imap-push --unconditional $DST >out`).wants(64).says("imap-diff")

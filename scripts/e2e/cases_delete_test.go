@@ -180,8 +180,8 @@ func TestCase57MoveAndMirror(t *testing.T) {
 	t.Parallel()
 	_, _, _, b := inMemory(t, 3)
 	b.sh(straight + ` >receipts && imap-fetch $SRC -o mail`).wants(0)
-	for _, options := range []string{`--move receipts --delete-extra=all $DST`, `--delete-extra --proof receipts --move receipts $DST`, `--move receipts --undo receipts $DST`, `--move receipts --report $DST`, `--undo receipts --delete-dups $DST`,
-		`--dups --delete-dups $DST`, `--extra --dups $DST`, `--move receipts $DST mail`, `--dups $DST mail`, `--move receipts --automap $DST`, `--delete-extra $DST mail`, `--delete-extra=none $DST mail`, `--delete-extra=all --proof receipts $DST mail`,
+	for _, options := range []string{`--move receipts --delete-extra=all $DST`, `--delete-extra --proof receipts --move receipts $DST`, `--move receipts --undo receipts $DST`, `--move receipts --report $DST`, `--undo receipts --delete-duplicates $DST`,
+		`--duplicates --delete-duplicates $DST`, `--extra --duplicates $DST`, `--move receipts $DST mail`, `--duplicates $DST mail`, `--move receipts --automap $DST`, `--delete-extra $DST mail`, `--delete-extra=none $DST mail`, `--delete-extra=all --proof receipts $DST mail`,
 		`--proof receipts $DST mail`, `--delete-extra=all --report $DST mail`, `--delete-extra=all --folders-only $DST mail`, `--delete-extra=all --edited $DST mail`, `--delete-extra=all mail mail`,
 		`--delete-present --sync-flags exact $DST mail`, `--extra --sync-flags add $DST mail`} {
 		b.sh(`imap-diff ` + options + ` >out`).wants(64)

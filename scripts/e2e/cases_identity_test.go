@@ -102,7 +102,7 @@ func TestCase41NoKeyHeader(t *testing.T) {
 }
 
 // TestCase44Duplicates: three equal messages here and one there: by default two
-// are appended, with --unique none.
+// are appended, with --dedup folder none.
 func TestCase44Duplicates(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
@@ -116,7 +116,7 @@ func TestCase44Duplicates(t *testing.T) {
 			equal(t, src, dst)
 		})
 	}
-	for name, script := range ways("", "--unique") {
+	for name, script := range ways("", "--dedup folder") {
 		t.Run(name+", unique", func(t *testing.T) {
 			dst := letters(server, "dst-u-"+name, m)
 			b := between(t, src, dst)
@@ -150,18 +150,18 @@ func TestCase48Once(t *testing.T) {
 	gmail.AddMessage("INBOX", nil, day(1), letter("message 3", "Another text\n")) // it is another message
 	src := embedded(server, "src")
 	for order, want := range map[string]map[string]int{
-		``:                           {"INBOX": 7, "label": 3, "[Gmail]/All Mail": 3},
-		`--first label`:              {"INBOX": 4, "label": 6, "[Gmail]/All Mail": 3},
-		`--first '[Gmail]/All Mail'`: {"INBOX": 1, "[Gmail]/All Mail": 12},
+		``:                                  {"INBOX": 7, "label": 3, "[Gmail]/All Mail": 3},
+		`--folder-first label`:              {"INBOX": 4, "label": 6, "[Gmail]/All Mail": 3},
+		`--folder-first '[Gmail]/All Mail'`: {"INBOX": 1, "[Gmail]/All Mail": 12},
 	} {
-		for name, script := range ways(order, "--once") {
+		for name, script := range ways(order, "--dedup account") {
 			t.Run(order+" "+name, func(t *testing.T) {
 				dst := embedded(server, fmt.Sprint("dst-", name, len(order)))
 				b := between(t, src, dst)
 				o := b.sh(script).wants(0).appended(13)
 				if order == "" {
 					o.says(`"label": 3 messages left out that the source has in "INBOX" 3`, `"[Gmail]/All Mail": 9 messages left out that the source has in "INBOX" 6, "label" 3`)
-				} else if order != `--first label` {
+				} else if order != `--folder-first label` {
 					o.says(`comes before some of them`)
 				}
 				got := map[string]int{}

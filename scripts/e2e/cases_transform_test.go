@@ -80,10 +80,10 @@ func TestCase52Dates(t *testing.T) {
 			return at(date).Equal(at(want)) && (!zoned || at(date).Format(time.RFC3339) == at(want).Format(time.RFC3339))
 		}
 		push("", func(_, date string) bool { return is(date, "2015-06-01T12:00:00+02:00") })
-		push("--date internal", func(_, date string) bool { return is(date, "2015-06-01T12:00:00+02:00") })
-		push("--date header", func(name, date string) bool { return is(date, want[name]) })
-		push("--date received", func(_, date string) bool { return is(date, "2012-03-05T00:00:00-07:00") })
-		push("--date none", func(_, date string) bool { return time.Since(at(date)).Abs() < time.Hour })
+		push("--internaldate source", func(_, date string) bool { return is(date, "2015-06-01T12:00:00+02:00") })
+		push("--internaldate header", func(name, date string) bool { return is(date, want[name]) })
+		push("--internaldate received", func(_, date string) bool { return is(date, "2012-03-05T00:00:00-07:00") })
+		push("--internaldate now", func(_, date string) bool { return time.Since(at(date)).Abs() < time.Hour })
 	})
 }
 
@@ -96,11 +96,11 @@ func TestDatesInReceipts(t *testing.T) {
 		server.Account("src").AddMessage("INBOX", nil, day(i), bytes.Replace(letter(fmt.Sprint(i), "x\n"), []byte("Sat, 03 Mar 2012 10:11:12 +0100"), []byte(date), 1))
 	}
 	b := between(t, embedded(server, "src"), embedded(server, "dst"))
-	all := b.sh(pushing("--date header")).wants(0).appended(2).receipts().of("appended")
-	if got := fmt.Sprint(all[0].Transforms, all[1].Transforms, all[0].SentSHA256+all[1].SentSHA256); got != "[date:header] [date:unusable]" {
+	all := b.sh(pushing("--internaldate header")).wants(0).appended(2).receipts().of("appended")
+	if got := fmt.Sprint(all[0].Transforms, all[1].Transforms, all[0].SentSHA256+all[1].SentSHA256); got != "[internaldate:header] [internaldate:unusable]" {
 		t.Errorf("receipts: %s", got)
 	}
-	b.sh(pushing("--date header")).wants(0).appended(0)
+	b.sh(pushing("--internaldate header")).wants(0).appended(0)
 	equalOctets(t, embedded(server, "src"), embedded(server, "dst"))
 }
 
@@ -140,7 +140,7 @@ func TestCase53BadRules(t *testing.T) {
 		`--header-delete 'X-A:'`:                  "no name of a header field",
 		`--header-set 'X: 1' --header-set 'x: 2'`: "two values",
 		`--max-line 998`:                          "--max-line 998=wrap",
-		`--date delivery`:                         "internal, header, received or none",
+		`--internaldate delivery`:                 "source, header, received or now",
 		`--pipe ''`:                               "--pipe",
 		`--pipe-timeout 0s`:                       "--pipe-timeout",
 		`--pipe 'nonesuch-command --x'`:           "nonesuch-command",
@@ -280,7 +280,7 @@ func TestCase55Headers(t *testing.T) {
 	}
 	dst := embedded(server, "dst")
 	b := between(t, embedded(server, "src"), dst)
-	push := pushing(`--disarm-receipts --header-add 'X-Original-Folder: {folder}' --subscribe none`)
+	push := pushing(`--disarm-read-receipts --header-add 'X-Original-Folder: {folder}' --subscribe none`)
 	o := b.sh(push).wants(0).appended(len(texts))
 	for i, e := range dst.dumpOctets(t) {
 		eol := "\r\n"

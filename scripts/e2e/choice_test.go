@@ -57,7 +57,7 @@ func TestCase31MaxAge(t *testing.T) {
 		}
 		src.one(t, messages...)
 		b := newBench(t).with("SRC", src.options())
-		for _, here := range []string{"", "--search-here "} {
+		for _, here := range []string{"", "--client-search "} {
 			for age, want := range map[string][]string{"0": {}, "5m": {"INBOX/4"}, "30m": {"INBOX/3", "INBOX/4"}, "0.5": {"INBOX/2", "INBOX/3", "INBOX/4"}, "1w": {"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4"}} {
 				got := b.chosen(here + `--max-age ` + age + ` $SRC`)
 				sameIDs(t, here+age, got.of("message").ids(), want)
@@ -85,7 +85,7 @@ func TestCase32AgeWindow(t *testing.T) {
 		src.one(t, messages...)
 		proxy := imaptest.NewFaultProxy(t, src.addr)
 		b := newBench(t).with("SRC", src.by(proxy.Addr()).options())
-		for _, here := range []string{"", "--search-here"} {
+		for _, here := range []string{"", "--client-search"} {
 			sameIDs(t, "window "+here, b.chosen(`--max-age 10000 --min-age 9999 `+here+` $SRC`).of("message").ids(), []string{"INBOX/2"})
 			sameIDs(t, "window and key "+here, b.chosen(`--max-age 10000 --min-age 1 --search 'SUBJECT 2' `+here+` $SRC`).of("message").ids(), []string{"INBOX/3"})
 		}
@@ -175,7 +175,7 @@ func TestCase33Search(t *testing.T) {
 			`FROM example.org`, `BODY invoice`, `NOT BODY invoice SEEN`, `TEXT kind1`, `SEEN SEEN UNSEEN`,
 		}) {
 			want := src.searched(t, criteria)
-			for how, options := range map[string]string{"the server": `$SRC`, "we": `--search-here $SRC`, "an archive": `--source all.zst`} {
+			for how, options := range map[string]string{"the server": `$SRC`, "we": `--client-search $SRC`, "an archive": `--source all.zst`} {
 				if cyrus && how != "the server" && strings.Contains(criteria, `"number 2"`) {
 					continue // Cyrus leaves blanks out of words: see pkg/search
 				}
@@ -193,7 +193,7 @@ func TestCase33Search(t *testing.T) {
 					want = append(want, fmt.Sprint("INBOX/", i+1))
 				}
 			}
-			for how, options := range map[string]string{"the server": `$SRC`, "we": `--search-here $SRC`, "an archive": `--source all.zst`} {
+			for how, options := range map[string]string{"the server": `$SRC`, "we": `--client-search $SRC`, "an archive": `--source all.zst`} {
 				if strings.Contains(t.Name(), "embedded") && how == "the server" {
 					continue // it decodes no words
 				}
@@ -203,9 +203,9 @@ func TestCase33Search(t *testing.T) {
 		t.Run("all options narrow each other", func(t *testing.T) {
 			b := *b
 			b.t = t
-			got := b.chosen(`--search 'SEEN' --search 'NOT SUBJECT holiday' --since 2015-07-01 --before 2018-01-01 --sent-since 2015-07-01 --sent-before 2018-01-01 --min-size 300 --max-size 5000 --uid 3:25 --min-age 1 --skip-raw 'kind[12]' $SRC`)
+			got := b.chosen(`--search 'SEEN' --search 'NOT SUBJECT holiday' --since 2015-07-01 --before 2018-01-01 --sent-since 2015-07-01 --sent-before 2018-01-01 --min-size 300 --max-size 5000 --uid 3:25 --min-age 1 --exclude-raw 'kind[12]' $SRC`)
 			filters := got.of("begin")[0].Filters
-			if len(filters) != 11 || !slices.Contains(filters, "search=SEEN") || !slices.Contains(filters, "search=SINCE 1-Jul-2015") || !slices.Contains(filters, "skip-raw=kind[12]") {
+			if len(filters) != 11 || !slices.Contains(filters, "search=SEEN") || !slices.Contains(filters, "search=SINCE 1-Jul-2015") || !slices.Contains(filters, "exclude-raw=kind[12]") {
 				t.Errorf("%q", filters)
 			}
 			var want, skipped []string
@@ -256,14 +256,14 @@ func TestCase34MisspeltKey(t *testing.T) {
 		`imap-fetch --since yesterday $AT`:                   "2026-01-31",
 		`imap-fetch --max-age -1 $AT`:                        "age",
 		`imap-fetch --uid 0 $AT`:                             "UID",
-		`imap-fetch --skip-raw '(' $AT`:                      "--skip-raw: regular expression",
+		`imap-fetch --exclude-raw '(' $AT`:                   "--exclude-raw: regular expression",
 		`imap-fetch --min-size many $AT`:                     "--min-size",
 		`imap-fetch --search SEEN --select x.zst $AT`:        "--select",
 		`imap-fetch --max-age 1 --select x.zst $AT`:          "--select",
 		`imap-fetch --source x.zst $AT`:                      "--source",
 		`imap-fetch --source x.zst --key ALL`:                "--key",
 		`imap-fetch --source - --select - <x.zst`:            "stdin",
-		`imap-list --check --source x.zst --folder INBOX`:    "--folder",
+		`imap-list --verify --source x.zst --folder INBOX`:   "--folder",
 		`imap-list --source x.zst $AT`:                       "--source",
 		`imap-fetch --source x.zst --search 'SENTAFTER x'`:   "SENTSINCE",
 		`imap-fetch --source x.zst --headers --select x.zst`: "x.zst",
@@ -357,7 +357,7 @@ func TestCase36Sizes(t *testing.T) {
 			"--min-size 5242880":              {"INBOX/6"},
 			"--max-size 0":                    {},
 		} {
-			for _, from := range someOf(t, 1, []string{"$SRC", "--search-here $SRC", "--source all.zst"}) {
+			for _, from := range someOf(t, 1, []string{"$SRC", "--client-search $SRC", "--source all.zst"}) {
 				for _, content := range []string{"", "--headers"} {
 					got := b.chosen(options + " " + content + " " + from)
 					sameIDs(t, options+", "+content+from, got.of("message").ids(), want)
@@ -404,15 +404,15 @@ func TestCase37SkipRaw(t *testing.T) {
 	all := []string{"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4", "INBOX/5", "INBOX/6", "INBOX/7"}
 	n := 0
 	for options, skipped := range map[string][]string{
-		`--skip-raw '\A(?:[^\r\n]+\r?\n)*[^\r\n]*[^\x00-\x7F]'`:                     {"INBOX/2"},
-		`--skip-raw '(?im)^Content-Type:\s*message/partial'`:                        {"INBOX/3"},
-		`--skip-raw 'X-Virus'`:                                                      {"INBOX/6"},
-		`--skip-raw 'X-Virus' --skip-raw 'message/partial'`:                         {"INBOX/3", "INBOX/6"},
-		`--skip-raw '(?im)^From: Joe'`:                                              {"INBOX/1", "INBOX/5", "INBOX/6"},
-		`--skip-raw 'Hello' --search 'NOT FROM ann'`:                                {"INBOX/1", "INBOX/2", "INBOX/3"},
-		`--skip-raw 'nothing that is anywhere'`:                                     {},
-		`--skip-raw 'large message' --headers`:                                      {"INBOX/5", "INBOX/6"},
-		`--skip-raw 'at its end' --headers --search-here --search 'LARGER 1000000'`: {"INBOX/6"},
+		`--exclude-raw '\A(?:[^\r\n]+\r?\n)*[^\r\n]*[^\x00-\x7F]'`:                       {"INBOX/2"},
+		`--exclude-raw '(?im)^Content-Type:\s*message/partial'`:                          {"INBOX/3"},
+		`--exclude-raw 'X-Virus'`:                                                        {"INBOX/6"},
+		`--exclude-raw 'X-Virus' --exclude-raw 'message/partial'`:                        {"INBOX/3", "INBOX/6"},
+		`--exclude-raw '(?im)^From: Joe'`:                                                {"INBOX/1", "INBOX/5", "INBOX/6"},
+		`--exclude-raw 'Hello' --search 'NOT FROM ann'`:                                  {"INBOX/1", "INBOX/2", "INBOX/3"},
+		`--exclude-raw 'nothing that is anywhere'`:                                       {},
+		`--exclude-raw 'large message' --headers`:                                        {"INBOX/5", "INBOX/6"},
+		`--exclude-raw 'at its end' --headers --client-search --search 'LARGER 1000000'`: {"INBOX/6"},
 	} {
 		for _, from := range someOf(t, 1, []string{"$SRC", "--source all.zst"}) {
 			got := b.chosen(options + " " + from)
@@ -472,7 +472,7 @@ func TestChoiceContinued(t *testing.T) {
 	}
 	b := newBench(t).with("SRC", embedded(server, "src").options())
 	rnd := random(t)
-	for _, options := range []string{`--search UNSEEN --max-age 60 --skip-raw 'Subject: [0-9]*7\r'`, `--search-here --search 'SUBJECT 1' --min-age 3 --headers`, `--max-size 3000`} {
+	for _, options := range []string{`--search UNSEEN --max-age 60 --exclude-raw 'Subject: [0-9]*7\r'`, `--client-search --search 'SUBJECT 1' --min-age 3 --headers`, `--max-size 3000`} {
 		fetch := `imap-fetch --level none ` + options + ` -o mail $SRC`
 		b.sh(fetch).wants(0)
 		whole := b.read("mail")

@@ -142,7 +142,7 @@ func TestServerCopyUsage(t *testing.T) {
 	t.Parallel()
 	server, _, dst, b := inMemory(t, 5)
 	b.sh(`imap-fetch --headers $SRC | imap-diff -o other $DST && imap-fetch --headers $SRC | imap-diff -o plan --subfolder Copy $SRC`).wants(0)
-	for _, options := range []string{`$DST other`, `$SRC other`, `$DST plan`, `--unconditional $SRC plan`, `--date header $SRC plan`, `--fix nul=strip $SRC plan`, `--header-add 'X-A: b' $SRC plan`,
+	for _, options := range []string{`$DST other`, `$SRC other`, `$DST plan`, `--unconditional $SRC plan`, `--internaldate header $SRC plan`, `--fix nul=strip $SRC plan`, `--header-add 'X-A: b' $SRC plan`,
 		`--pipe cat $SRC plan`, `--flag-map A=B $SRC plan`, `--flags-drop A $SRC plan`, `--flags-keep A $SRC plan`, `--max-line 998=wrap $SRC plan`} {
 		b.sh(`imap-push --server-copy ` + options).wants(64).says("--server-copy")
 	}
@@ -150,7 +150,7 @@ func TestServerCopyUsage(t *testing.T) {
 		t.Errorf("%d folders, %d copies", n, server.Account("src").Copies())
 	}
 	b.sh(`imap-push $SRC plan`).wants(64).says("bodies missing")
-	b.sh(`imap-push --server-copy --preset exchange --date internal $SRC plan`).wants(0).appended(5)
+	b.sh(`imap-push --server-copy --preset exchange --internaldate source $SRC plan`).wants(0).appended(5)
 	if n := server.Account("src").Copies(); n != 5 {
 		t.Errorf("%d copies", n)
 	}

@@ -88,15 +88,15 @@ func TestDups(t *testing.T) {
 		other := imaptest.Message{Octets: letter("a", "Hullo a\n"), InternalDate: day(0)} // of the same size
 		src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: append(twin, other)}, {Path: "Work", Messages: notes("a", "d")}}})
 		b := between(t, src, dst)
-		o := b.sh(`imap-diff --dups $SRC`).wants(0).says("3 copies")
+		o := b.sh(`imap-diff --duplicates $SRC`).wants(0).says("3 copies")
 		if got := strings.Count(o.stdout, "copy"); got != 3 || !strings.Contains(o.stdout, "INBOX UID 3  of UID 1") {
 			t.Errorf("%s", o.stdout)
 		}
-		o = b.sh(`imap-diff --dups --format ndjson $SRC`).wants(0)
+		o = b.sh(`imap-diff --duplicates --format ndjson $SRC`).wants(0)
 		if got := strings.Count(o.stdout, `"copy_of":1`); got != 2 {
 			t.Errorf("%s", o.stdout)
 		}
-		b.sh(`imap-diff --delete-dups -o plan $SRC`).wants(0)
+		b.sh(`imap-diff --delete-duplicates -o plan $SRC`).wants(0)
 		src.holds(t, "INBOX a", "INBOX b", "INBOX a", "INBOX a", "INBOX c", "INBOX b", "INBOX a", "Work a", "Work d")
 		b.sh(`imap-push` + deleteAll + `$SRC plan`).wants(0).says("3 deleted")
 		want := []string{"INBOX a", "INBOX b", "INBOX c", "INBOX a", "Work a", "Work d"}
@@ -105,13 +105,13 @@ func TestDups(t *testing.T) {
 			t.Errorf("those that are left have the flags %v and %v", all[0].Flags, all[1].Flags)
 		}
 		b.sh(`imap-push` + deleteAll + `$SRC plan`).wants(0)
-		b.sh(`imap-diff --delete-dups $SRC | imap-push` + deleteAll + `$SRC`).wants(0)
+		b.sh(`imap-diff --delete-duplicates $SRC | imap-push` + deleteAll + `$SRC`).wants(0)
 		src.holds(t, want...)
-		b.sh(`imap-diff --dups $DST`).wants(0).says("0 copies")
+		b.sh(`imap-diff --duplicates $DST`).wants(0).says("0 copies")
 		marked := notes("m", "m")
 		marked[0].Flags = []string{`\Deleted`}
 		dst.one(t, marked...)
-		b.sh(`imap-diff --delete-dups $DST | imap-push` + deleteAll + `$DST`).wants(0).says("1 deleted")
+		b.sh(`imap-diff --delete-duplicates $DST | imap-push` + deleteAll + `$DST`).wants(0).says("1 deleted")
 		if left := dst.dump(t); len(left) != 1 || left[0].UID != 2 {
 			t.Errorf("%v is left", left)
 		}

@@ -25,10 +25,10 @@ func TestCase26NoEmptyFolders(t *testing.T) {
 	server.Account("src").Subscribe("Full/below")
 	const filter = `--level none $SRC | grep -v Old.*Hello`
 	for name, script := range map[string]string{
-		"straight": by(`--no-empty`),
-		"file":     `imap-fetch -o mail $SRC && imap-diff --no-empty $DST mail | imap-push $DST`,
-		"pipe":     `imap-fetch $SRC | imap-diff --no-empty $DST | imap-push $DST`,
-		"edited":   `imap-fetch ` + filter + ` | imap-diff --edited --no-empty $DST | imap-push $DST`,
+		"straight": by(`--skip-empty-folders`),
+		"file":     `imap-fetch -o mail $SRC && imap-diff --skip-empty-folders $DST mail | imap-push $DST`,
+		"pipe":     `imap-fetch $SRC | imap-diff --skip-empty-folders $DST | imap-push $DST`,
+		"edited":   `imap-fetch ` + filter + ` | imap-diff --edited --skip-empty-folders $DST | imap-push $DST`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := embedded(server, "dst-"+name)
@@ -48,7 +48,7 @@ func TestCase26NoEmptyFolders(t *testing.T) {
 			if name == "edited" {
 				return
 			}
-			b.sh(`imap-fetch -o mail --restart $SRC && imap-diff --report --equal --no-empty $DST mail >report`).wants(0)
+			b.sh(`imap-fetch -o mail --restart $SRC && imap-diff --report --equal --skip-empty-folders $DST mail >report`).wants(0)
 			b.sh(`imap-diff --report --equal $DST mail >report`).wants(1) // three folders are missing
 			b.sh(straight).wants(0)
 			if got := folderNames(t, dst); len(got) != 5 {
@@ -161,8 +161,8 @@ func TestCase30PruneFolders(t *testing.T) {
 		"one tree":           {prune(`--prune-folders '^Gone'`), 0, []string{"Gone", "Gone/a", "Gone/a/b"}},
 		"a sibling is kept":  {prune(`--prune-folders '^(Gone|Lists/old)$'`), 0, []string{"Lists/old"}}, // Gone has something below it
 		"all that is empty":  {prune(`--prune-folders .`), 0, []string{"Full/empty", "Gone", "Gone/a", "Gone/a/b", "Kept", "Lists/old"}},
-		"too much at once":   {by(`--prune-folders . --prune-full`) + ` --allow delete`, 3, nil},
-		"what is full too":   {prune(`--prune-folders . --prune-full`), 0, []string{"Full", "Full/empty", "Gone", "Gone/a", "Gone/a/b", "Kept", "Lists/old"}},
+		"too much at once":   {by(`--prune-folders . --prune-nonempty`) + ` --allow delete`, 3, nil},
+		"what is full too":   {prune(`--prune-folders . --prune-nonempty`), 0, []string{"Full", "Full/empty", "Gone", "Gone/a", "Gone/a/b", "Kept", "Lists/old"}},
 		"without permission": {by(`--prune-folders .`), 3, nil},
 		"a dry run":          {by(`--prune-folders .`) + ` --dry-run --allow delete`, 0, nil},
 		"a plan alone":       {`imap-fetch --headers $SRC | imap-diff --prune-folders . -o plan $DST`, 0, nil},
@@ -230,12 +230,12 @@ func TestCase30PruneBelowASubfolder(t *testing.T) {
 			}
 			server.Account("dst").AddMailbox(at("Sent"), `\Sent`)
 			b := between(t, src, dst)
-			b.sh(by(`--automap --subfolder Old --prune-folders . --prune-full`) + ` --allow delete --max-delete 100%`).wants(0).appended(2)
+			b.sh(by(`--automap --subfolder Old --prune-folders . --prune-nonempty`) + ` --allow delete --max-delete 100%`).wants(0).appended(2)
 			want := []string{at("Gone"), at("Old"), at("Old/INBOX"), at("Old/Sent"), at("Older"), at("Sent")}
 			if got := folderNames(t, dst); !slices.Equal(got, want) {
 				t.Errorf("folders %q, want %q", got, want)
 			}
-			b.sh(`imap-fetch -o empty --restart $SRC && imap-diff --subfolder Nothing --prune-folders . --prune-full $DST empty | imap-push --allow delete $DST`).wants(0)
+			b.sh(`imap-fetch -o empty --restart $SRC && imap-diff --subfolder Nothing --prune-folders . --prune-nonempty $DST empty | imap-push --allow delete $DST`).wants(0)
 			if got := folderNames(t, dst); len(got) != len(want)+2 {
 				t.Errorf("folders %q", got)
 			}
@@ -257,7 +257,7 @@ func TestPruneWhatHasChanged(t *testing.T) {
 	account.AddMessage("Other", nil, day(0), letter("two", "Hello\n"))
 	dst := embedded(server, "dst")
 	b := between(t, src, dst)
-	b.sh(`imap-fetch -o mail $SRC && imap-diff --prune-folders . --prune-full -o plan $DST mail`).wants(0)
+	b.sh(`imap-fetch -o mail $SRC && imap-diff --prune-folders . --prune-nonempty -o plan $DST mail`).wants(0)
 	account.AddMessage("Filled", nil, day(1), letter("new", "Hello\n"))
 	account.AddMessage("Full", nil, day(1), letter("newer", "Hello\n"))
 	account.AddMailbox("Parent/child")
@@ -356,11 +356,11 @@ func TestFoldersOnly(t *testing.T) {
 		t.Errorf("%d messages were moved", n)
 	}
 	empty := embedded(target, "no-empty")
-	between(t, src, empty).sh(`imap-fetch --headers $SRC | imap-diff --folders-only --no-empty $DST | imap-push $DST`).wants(0)
+	between(t, src, empty).sh(`imap-fetch --headers $SRC | imap-diff --folders-only --skip-empty-folders $DST | imap-push $DST`).wants(0)
 	if got := folderNames(t, empty); !slices.Equal(got, []string{"INBOX.Junk", "INBOX.Sent Items", "INBOX.a.b_c"}) {
 		t.Errorf("folders %q", got)
 	}
-	for _, bad := range []string{"--folders-only --equal --report", "--folders-only --exit-code", "--write-map - --report", "--write-map - -o x", "--write-map ''", "--prune-full", "--prune-folders ''", "--prune-folders '('", "--report --prune-folders ."} {
+	for _, bad := range []string{"--folders-only --equal --report", "--folders-only --exit-code", "--write-map - --report", "--write-map - -o x", "--write-map ''", "--prune-nonempty", "--prune-folders ''", "--prune-folders '('", "--report --prune-folders ."} {
 		b.sh(`imap-diff ` + bad + ` $DST mail >out`).wants(64)
 	}
 	b.sh(`imap-fetch --headers --host 127.0.0.1:1 --user x | imap-diff --folders-only --report $DST`).wants(69)
@@ -399,15 +399,15 @@ func TestFirstAndLast(t *testing.T) {
 		t.Error(got)
 	}
 	for range 2 { // the same each time
-		if got := order(`--first Sent --first '[Gmail]' --last Archive --last inbox`); got != "Sent,[Gmail]/All Mail,Archive,Archive/2019,INBOX" {
+		if got := order(`--folder-first Sent --folder-first '[Gmail]' --folder-last Archive --folder-last inbox`); got != "Sent,[Gmail]/All Mail,Archive,Archive/2019,INBOX" {
 			t.Error(got)
 		}
 	}
-	b.sh(`imap-fetch --first Snet -o mail $SRC`).wants(0).says(`"Snet"`)
-	b.sh(`imap-fetch --first Sent --select mail $SRC >out`).wants(64)
+	b.sh(`imap-fetch --folder-first Snet -o mail $SRC`).wants(0).says(`"Snet"`)
+	b.sh(`imap-fetch --folder-first Sent --select mail $SRC >out`).wants(64)
 	dst := embedded(server, "dst")
 	b = between(t, src, dst)
-	b.sh(`imap-fetch --headers --last INBOX $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`).wants(0)
+	b.sh(`imap-fetch --headers --folder-last INBOX $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`).wants(0)
 	equal(t, src, dst)
 }
 

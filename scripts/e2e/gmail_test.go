@@ -93,7 +93,7 @@ func TestGmailLabelsFetched(t *testing.T) {
 ["All Mail",4,[],"180000000000004","17"]
 ["Work",1,["\\Inbox"],"180000000000001","17"]
 `
-	for _, script := range []string{`imap-fetch $SRC`, `imap-fetch --headers $SRC`, `imap-fetch --max-size 10MB --search-here $SRC`, `imap-fetch --headers $SRC | imap-fetch --select - $SRC`, `imap-fetch --headers $SRC | imap-fetch --select - $PLAIN`,
+	for _, script := range []string{`imap-fetch $SRC`, `imap-fetch --headers $SRC`, `imap-fetch --max-size 10MB --client-search $SRC`, `imap-fetch --headers $SRC | imap-fetch --select - $SRC`, `imap-fetch --headers $SRC | imap-fetch --select - $PLAIN`,
 		`imap-fetch $SRC -o all.zst && imap-fetch --source all.zst`} {
 		if got := b.sh(script + ` | ` + gmailFields).wants(0).stdout; got != want {
 			t.Errorf("%s:\n%s", script, got)

@@ -265,7 +265,7 @@ func TestManifests(t *testing.T) {
 	src, dst := embedded(server, "src"), embedded(server, "dst")
 	b := between(t, src, dst)
 	b.sh(`imap-fetch --hash --level none $SRC -o hashes && imap-fetch --level none $SRC -o mail && imap-fetch --hash --level none --source mail -o again && cmp hashes again`).wants(0)
-	b.sh(`imap-fetch --hash --level none --source mail --skip-raw zqzqzq -o chosen && grep -v '"type":"\(begin\|end\)"' hashes >one; grep -v '"type":"\(begin\|end\)"' chosen | cmp - one`).wants(0)
+	b.sh(`imap-fetch --hash --level none --source mail --exclude-raw zqzqzq -o chosen && grep -v '"type":"\(begin\|end\)"' hashes >one; grep -v '"type":"\(begin\|end\)"' chosen | cmp - one`).wants(0)
 	b.sh(`n=0; until imap-fetch --hash --level none --max-bytes 3500000 $SRC -o part; do [ $? = 75 ] && [ $n -lt 9 ] || exit 9; n=$((n + 1)); done; [ $n -gt 0 ] && cmp part hashes`).wants(0)
 	want := map[string]int{}
 	for _, e := range src.dump(t) {
@@ -281,7 +281,7 @@ func TestManifests(t *testing.T) {
 			t.Errorf("%s: %+d", sum, n)
 		}
 	}
-	b.sh(`imap-list --check --source hashes >/dev/null`).wants(0)
+	b.sh(`imap-list --verify --source hashes >/dev/null`).wants(0)
 	b.sh(`imap-diff --report --equal hashes mail >report`).wants(0)
 	b.sh(`imap-fetch --headers $SRC --hash`).wants(64)
 	b.sh(`imap-diff $DST hashes | imap-push $DST`).wants(64).says("bodies missing")
@@ -338,13 +338,13 @@ func TestRecordOfWhatIsThere(t *testing.T) {
 	b.sh(`imap-fetch --level none $SRC -o mail && imap-diff $DST mail | imap-push $DST`).wants(0).appended(all)
 	b.sh(`sed 's/"key":"[a-z]*:/"key":"recipe:x/' mail >stranger && imap-diff --edited --report --exit-code $DST stranger`).wants(3) // no key fits its body
 	for name, script := range map[string]string{
-		"file": `imap-diff --record file $DST mail >/dev/null`,
-		"pipe": `imap-fetch --headers $SRC | imap-diff --record pipe $DST >/dev/null`,
+		"file": `imap-diff --write-receipts file $DST mail >/dev/null`,
+		"pipe": `imap-fetch --headers $SRC | imap-diff --write-receipts pipe $DST >/dev/null`,
 	} {
 		b.sh(script).wants(0)
 		for _, form := range []string{`stranger`, `- <stranger`} {
 			b.sh(`imap-diff --edited --exit-code --receipts ` + name + ` $DST ` + form + ` >/dev/null`).wants(0).says(fmt.Sprintf("%d present, 0 missing", all))
 		}
 	}
-	b.sh(`imap-diff --record x --report $DST mail`).wants(64)
+	b.sh(`imap-diff --write-receipts x --report $DST mail`).wants(64)
 }

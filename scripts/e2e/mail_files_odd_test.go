@@ -104,7 +104,7 @@ func TestMailFilesHostile(t *testing.T) {
 				folded[read] = path
 				return nil
 			})
-			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F in$N/side/files >back$N && imap-list --source back$N --check`).wants(0)
+			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F in$N/side/files >back$N && imap-list --source back$N --verify`).wants(0)
 			sums := map[string]string{}
 			for _, r := range b.rows(fmt.Sprint("back", i)).of("message") {
 				sums[r.SHA256] = strings.Join(levelsOf(r.Folder, b.rows(fmt.Sprint("back", i))), "|")
@@ -225,7 +225,7 @@ func TestMailFilesUnknown(t *testing.T) {
 	for _, format := range []string{"maildir", "mbox", "eml"} {
 		b := b.with("F", format)
 		b.sh(`cat monday tuesday >both && $TOOLS/stream-to-mail --edited $F both $F.out`).wants(0).says("the flags or the date of 1 messages")
-		b.sh(`$TOOLS/mail-to-stream $F $F.out >back && imap-list --source back --check >&2 && python3 $TOOLS/read_stream.py back`).wants(0)
+		b.sh(`$TOOLS/mail-to-stream $F $F.out >back && imap-list --source back --verify >&2 && python3 $TOOLS/read_stream.py back`).wants(0)
 		messages := b.rows("back").of("message")
 		if len(messages) != 2 || !slices.Equal(messages[1].Flags, []string{`\Flagged`}) {
 			t.Errorf("%s: %+v", format, messages)
@@ -249,7 +249,7 @@ func TestMailFilesMemory(t *testing.T) {
 	for _, format := range someOf(t, 1, []string{"maildir", "mbox", "eml"}) {
 		b := b.with("F", format)
 		b.sh(`ulimit -v 100000; $TOOLS/stream-to-mail $F mail $F && $TOOLS/mail-to-stream $F $F >back`).wants(0)
-		b.sh(`imap-list --source back --check && imap-diff --report --equal mail back >out`).wants(0)
+		b.sh(`imap-list --source back --verify && imap-diff --report --equal mail back >out`).wants(0)
 	}
 }
 

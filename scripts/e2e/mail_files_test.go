@@ -51,11 +51,11 @@ func TestMailFilesWideUIDs(t *testing.T) {
 	uids := func(file string) string {
 		return b.sh(`jq -r 'select(.type == "message") | "\(.uidvalidity) \(.uid)"' ` + file).wants(0).stdout
 	}
-	b.sh(`$TOOLS/stream-to-mail eml mail eml; $TOOLS/mail-to-stream eml eml >eml.back && imap-list --source eml.back --check`).wants(0)
+	b.sh(`$TOOLS/stream-to-mail eml mail eml; $TOOLS/mail-to-stream eml eml >eml.back && imap-list --source eml.back --verify`).wants(0)
 	if want, got := uids("mail"), uids("eml.back"); got != want || !strings.Contains(want, "18446744073709551615 9007199254740992\n") {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
-	b.sh(`$TOOLS/stream-to-mail maildir mail maildir; $TOOLS/mail-to-stream maildir maildir >maildir.back && imap-list --source maildir.back --check && ! test -e maildir/dovecot-uidlist`).wants(0).says("5 messages")
+	b.sh(`$TOOLS/stream-to-mail maildir mail maildir; $TOOLS/mail-to-stream maildir maildir >maildir.back && imap-list --source maildir.back --verify && ! test -e maildir/dovecot-uidlist`).wants(0).says("5 messages")
 }
 
 // TestMailFilesKeepOctets: an archive that went through files is the same
@@ -77,7 +77,7 @@ func TestMailFilesKeepOctets(t *testing.T) {
 			b := b.with("N", fmt.Sprint(i)).with("F", f.format)
 			b.t = t
 			b.sh(`$TOOLS/stream-to-mail ` + f.there + ` $F mail.zst files$N`).wants(0)
-			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F files$N >back$N && imap-list --source back$N --check`).wants(0).says("0 failed")
+			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F files$N >back$N && imap-list --source back$N --verify`).wants(0).says("0 failed")
 			b.sh(`imap-diff --report --equal mail.zst back$N >&2`).wants(0)
 			b.sh(`$TOOLS/mail-to-stream ` + f.back + ` $F files$N | cmp - back$N`).wants(0)
 			sameKeys(t, b.rows("mail.zst"), b.rows(fmt.Sprint("back", i)))
@@ -157,7 +157,7 @@ func TestMailFilesOfDovecot(t *testing.T) {
 	t.Run("read", func(t *testing.T) {
 		b := *b
 		b.t = t
-		b.sh(`$TOOLS/mail-to-stream maildir $MAIL/joe/maildir >back && imap-list --source back --check`).wants(0)
+		b.sh(`$TOOLS/mail-to-stream maildir $MAIL/joe/maildir >back && imap-list --source back --verify`).wants(0)
 		b.sh(`imap-diff --report --equal mail.zst back >&2`).wants(0)
 		want, got := b.rows("mail.zst"), b.rows("back")
 		sameIDs(t, "messages", got.of("message").ids(), want.of("message").ids())
@@ -277,7 +277,7 @@ func TestMailFilesOfOthers(t *testing.T) {
 			for name, text := range c.files {
 				put(c.what+"/"+name, text)
 			}
-			b.sh(`$TOOLS/mail-to-stream ` + c.script + ` '` + c.what + `' >back && imap-list --source back --check`).wants(0)
+			b.sh(`$TOOLS/mail-to-stream ` + c.script + ` '` + c.what + `' >back && imap-list --source back --verify`).wants(0)
 			var got []string
 			for _, r := range b.records("back") {
 				got = append(got, fmt.Sprintf("%s %s %s %s", r.Folder, r.Flags, r.InternalDate, strings.ReplaceAll(*r.Body, "\r\n", "\n")))
@@ -298,7 +298,7 @@ func TestMailFilesOfOthers(t *testing.T) {
 		if failed := b.rows("back").of("failed"); len(failed) != 3 || failed[0].Reason != "unreadable" {
 			t.Errorf("%+v", failed)
 		}
-		b.sh(`imap-list --source back --check`).wants(0)
+		b.sh(`imap-list --source back --verify`).wants(0)
 	})
 }
 
@@ -345,7 +345,7 @@ func TestStreamFilters(t *testing.T) {
 	b.sh(`imap-diff --report --equal other.zst part.zst >&2`).wants(0)
 	b.sh(filter(`messages(.size >= 1e6)`) + ` | imap-fetch --source - --edited -o part.zst && imap-fetch --source mail.zst --min-size 1000000 -o other.zst && imap-diff --report --equal other.zst part.zst >&2`).wants(0)
 	b.sh(filter(`folders(.name | test("^(Sent|Large)$"))`) + ` | imap-fetch --source - --edited -o part.zst && imap-fetch --source mail.zst --folder Sent --folder Large -o other.zst && imap-diff --report --equal other.zst part.zst >&2`).wants(0)
-	b.sh(filter(`change(.flags -= ["\\Seen"] | .x_note = "n")`) + ` >out && imap-fetch --source out --edited --level none >part && imap-list --source part --check`).wants(0)
+	b.sh(filter(`change(.flags -= ["\\Seen"] | .x_note = "n")`) + ` >out && imap-fetch --source out --edited --level none >part && imap-list --source part --verify`).wants(0)
 	for _, r := range b.rows("part").of("message") {
 		if slices.Contains(r.Flags, `\Seen`) {
 			t.Errorf("%+v", r)

@@ -102,15 +102,18 @@ func TestCase19DelimiterInAName(t *testing.T) {
 	went(t, src, dst, "spam.spam > spam_spam", "Ops.foo.bar/x.y > Ops_foo_bar.x_y")
 	b.sh(straight).wants(0).appended(0)
 	other := embedded(dot, "other")
-	between(t, src, other).sh(by(`--delimiter-char -`)).wants(0)
+	between(t, src, other).sh(by(`--delimiter-replacement -`)).wants(0)
 	went(t, src, other, "spam.spam > spam-spam", "Ops.foo.bar/x.y > Ops-foo-bar.x-y")
+
+	joined := embedded(dot, "joined")
+	between(t, src, joined).sh(by(`--delimiter-replacement ''`)).wants(0)
+	went(t, src, joined, "spam.spam > spamspam", "Ops.foo.bar/x.y > Opsfoobar.xy")
 
 	src, dst = holding(dot, "src", "a/b", "c.d/e"), embedded(slash, "dst") // the other way round
 	between(t, src, dst).sh(straight).wants(0).says(`"a/b" becomes "a_b"`)
 	went(t, src, dst, "a/b > a_b", "c.d/e > c/d_e")
 
-	between(t, src, embedded(dot, "bad")).sh(by(`--delimiter-char .`)).wants(64)
-	between(t, src, embedded(dot, "bad")).sh(by(`--delimiter-char xy`)).wants(64)
+	between(t, src, embedded(dot, "bad")).sh(by(`--delimiter-replacement .`)).wants(64)
 	src = holding(slash, "two", "a.b", "a_b")
 	b = between(t, src, embedded(dot, "bad"))
 	for _, script := range []string{straight, offline} {
@@ -287,16 +290,16 @@ func TestCase24SubfolderThereAndBack(t *testing.T) {
 				b.sh(by(`--subfolder "$SUB"`)).wants(0).appended(0)
 				back := embedded(plain, "back-"+imaptest.Sum([]byte(name + sub))[:8])
 				b = between(t, store, back).with("SUB", sub)
-				b.sh(by(`--from-subfolder "$SUB"`)).wants(0)
+				b.sh(by(`--strip-subfolder "$SUB"`)).wants(0)
 				inOrder(t, src.dump(t), back.dump(t))
-				b.sh(by(`--from-subfolder "$SUB"`)).wants(0).appended(0)
-				b.sh(`imap-fetch -o mail $SRC && imap-diff --report --equal --from-subfolder "$SUB" $DST mail >report`).wants(0)
+				b.sh(by(`--strip-subfolder "$SUB"`)).wants(0).appended(0)
+				b.sh(`imap-fetch -o mail $SRC && imap-diff --report --equal --strip-subfolder "$SUB" $DST mail >report`).wants(0)
 
 				empty := embedded(plain, "empty")
 				b = between(t, store, empty).with("SUB", sub)
 				for _, none := range []string{"None", sub + "x", sub[:2]} {
-					b.with("NONE", none).sh(by(`--from-subfolder "$NONE"`)).wants(66).says("no folder")
-					b.with("NONE", none).sh(`imap-diff --from-subfolder "$NONE" $DST mail | imap-push $DST`).wants(66)
+					b.with("NONE", none).sh(by(`--strip-subfolder "$NONE"`)).wants(66).says("no folder")
+					b.with("NONE", none).sh(`imap-diff --strip-subfolder "$NONE" $DST mail | imap-push $DST`).wants(66)
 				}
 				untouched(t, empty)
 			})

@@ -235,8 +235,8 @@ func TestMemoryOfIdentity(t *testing.T) {
 	}
 	b.write("receipts", receipts)
 	for _, c := range [][]string{
-		{`imap-diff --once --unique -o plan monday monday`},
-		{`cat monday`, `imap-diff --once -o plan - other`},
+		{`imap-diff --dedup account --dedup folder -o plan monday monday`},
+		{`cat monday`, `imap-diff --dedup account -o plan - other`},
 		{`imap-diff --match account -o plan monday other`},
 		{`imap-diff --receipts receipts -o plan monday other`},
 		{`imap-diff --receipts receipts -o plan monday monday`},

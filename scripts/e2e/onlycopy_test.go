@@ -15,9 +15,9 @@ func TestOnlyCopy(t *testing.T) {
 	src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: notes("a", "b", "c")}, {Path: "Work", Messages: notes("d")}}})
 	b := between(t, src, dst)
 	b.sh(`imap-fetch --headers $SRC -o monday; touch receipts`).wants(0)
-	b.sh(`imap-diff --delete-dups $DST | imap-push --allow delete $DST >>receipts`).wants(0) // of no source
+	b.sh(`imap-diff --delete-duplicates $DST | imap-push --allow delete $DST >>receipts`).wants(0) // of no source
 	b.sh(straight + ` >>receipts`).wants(0)
-	b.sh(`imap-diff --delete-dups $DST | imap-push --allow delete $DST >>receipts`).wants(0)
+	b.sh(`imap-diff --delete-duplicates $DST | imap-push --allow delete $DST >>receipts`).wants(0)
 	src.expunge(t, "INBOX", 3) // and not by us
 	b.sh(`imap-diff --move receipts $DST | imap-push` + deleteAll + `$SRC >>receipts`).wants(0).says("3 deleted")
 	src.one(t, notes("new")...)

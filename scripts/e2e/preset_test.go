@@ -13,7 +13,7 @@ var presetHead = regexp.MustCompile(`(?m)^([a-z0-9]+)[a-z0-9, -]*: `)
 // presets are the names of all presets, as the help's pointer leads to them.
 func (b *bench) presets() (names []string) {
 	b.t.Helper()
-	for _, m := range presetHead.FindAllStringSubmatch(b.sh(`imap-list --presets`).wants(0).stdout, -1) {
+	for _, m := range presetHead.FindAllStringSubmatch(b.sh(`imap-list --list-presets`).wants(0).stdout, -1) {
 		names = append(names, m[1])
 	}
 	if len(names) < 10 {
@@ -126,7 +126,7 @@ func TestPresetUsage(t *testing.T) {
 	b.sh(`imap-list --source mail.zst --preset gmail`).wants(64).says("--preset has no place beside --source")
 	b.sh(`imap-fetch --source mail.zst --preset gmail`).wants(64).says("--preset has no place beside --source")
 	b.sh(`imap-diff --preset gmail mail.zst mail.zst`).wants(64).says("--preset has no place beside AGAINST")
-	if got := b.sh(`imap-list --presets`).wants(0).stdout; !strings.Contains(got, "imap-push  --host imap.gmail.com --rate '20kB/s after 1GB' --flags-drop '\\Deleted'\n") {
-		t.Errorf("--presets prints\n%s", got)
+	if got := b.sh(`imap-list --list-presets`).wants(0).stdout; !strings.Contains(got, "imap-push  --host imap.gmail.com --rate '20kB/s after 1GB' --flags-drop '\\Deleted'\n") {
+		t.Errorf("--list-presets prints\n%s", got)
 	}
 }

@@ -39,9 +39,13 @@ func TestStatusOnSignal(t *testing.T) {
 			for proxy.Fired() == 0 {
 				time.Sleep(10 * time.Millisecond)
 			}
-			time.Sleep(300 * time.Millisecond) // what came before is counted
-			s.cmds[0].Process.Signal(syscall.SIGUSR1)
-			time.Sleep(300 * time.Millisecond) // signals that wait together have no order
+			// What came before the stall is counted a moment later, and signals
+			// that wait together have no order.
+			says, end := regexp.MustCompile(test.says), time.Now().Add(20*time.Second)
+			for !says.MatchString(s.errors[0].String()) && time.Now().Before(end) {
+				s.cmds[0].Process.Signal(syscall.SIGUSR1)
+				time.Sleep(300 * time.Millisecond)
+			}
 			for range 2 {
 				s.cmds[0].Process.Signal(syscall.SIGINT)
 				time.Sleep(100 * time.Millisecond)
@@ -49,7 +53,7 @@ func TestStatusOnSignal(t *testing.T) {
 			if codes := s.wait(20 * time.Second); codes[0] != 130 {
 				t.Errorf("%v\n%s", codes, s)
 			}
-			if said := s.errors[0].String(); !regexp.MustCompile(test.says).MatchString(said) {
+			if said := s.errors[0].String(); !says.MatchString(said) {
 				t.Errorf("it says %q, want %s", said, test.says)
 			}
 		})

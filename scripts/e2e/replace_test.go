@@ -41,7 +41,7 @@ func TestReplace(t *testing.T) {
 		{`imap-diff --write-map mail $DST saved`, "mail is there"},
 		{`imap-push --rejects mail $DST plan`, "mail is there and holds messages with bodies"},
 		{`imap-push --rejects plan.was $DST plan`, "plan.was is there and holds a plan"},
-		{`imap-diff --record mail $DST saved`, "--record mail holds a stream"},
+		{`imap-diff --write-receipts mail $DST saved`, "--write-receipts mail holds a stream"},
 		{`imap-list --trace mail $SRC`, "--trace mail holds a stream"},
 		{`imap-list --trace headers $SRC`, "--trace headers holds a stream"},
 	} {
@@ -51,7 +51,7 @@ func TestReplace(t *testing.T) {
 	for _, script := range []string{
 		`imap-fetch $SRC -o headers`, `imap-fetch $SRC -o empty`, `imap-diff $DST -o plan mail`, `imap-diff --report $DST -o report mail`,
 		`imap-diff --report --format ndjson $DST -o ndjson mail`, `imap-diff --report --folders-only $DST -o report mail`, `imap-diff --report $DST -o report mail`,
-		`imap-fetch --source saved -o mail`, `imap-diff --record receipts $DST mail >/dev/null && imap-diff --record receipts $DST mail >/dev/null`,
+		`imap-fetch --source saved -o mail`, `imap-diff --write-receipts receipts $DST mail >/dev/null && imap-diff --write-receipts receipts $DST mail >/dev/null`,
 		`imap-list --trace trace $SRC && imap-list --trace trace $SRC`,
 		`imap-fetch $DST --overwrite -o mail`, `imap-fetch $DST --overwrite -o text`, `imap-diff --write-map map --overwrite $DST saved`, `imap-fetch $SRC --level none -o - >text`,
 	} {
@@ -71,7 +71,7 @@ func TestSeveralSources(t *testing.T) {
 	b.sh(`imap-fetch $JOE -o joe && imap-fetch $ANN -o ann && cat joe ann >both && : >empty && zstdcat joe >plain`).wants(0)
 	b.sh(`imap-fetch --source joe --source ann --level none | cmp - <(imap-fetch --source both --level none)`)
 	b.sh(`imap-fetch --source joe --source ann --level none >a && imap-fetch --source both --level none >b && cmp a b`).wants(0)
-	b.sh(`imap-list --source joe --source ann >a && imap-list --source both >b && cmp a b && imap-list --source ann --source joe --check`).wants(0)
+	b.sh(`imap-list --source joe --source ann >a && imap-list --source both >b && cmp a b && imap-list --source ann --source joe --verify`).wants(0)
 	o := b.sh(`imap-fetch --source both -o new`).wants(0)
 	o.says("new: 13 messages,")
 	b.sh(`imap-fetch --source joe --source joe -o again`).wants(0).says("again: 10 messages,")

@@ -82,7 +82,7 @@ func TestEachInterrupted(t *testing.T) {
 			switch {
 			case codes[i] == 0:
 				want = 0
-			case s.errors[i].Len() == 0: // it had not even begun, and could say nothing
+			case s.errors[i].String() == "": // it had not even begun, and could say nothing
 				want = codes[3]
 			}
 			if codes[3] != want {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,11 +17,30 @@ import (
 type stages struct {
 	t      testing.TB
 	cmds   []*exec.Cmd
-	errors []*bytes.Buffer
+	errors []*growingText
 	stdout bytes.Buffer
 	ended  []chan struct{}
 	lived  []time.Duration // each process, once it has ended
 	codes  []int           // of each
+}
+
+// growingText is what a process has written so far. It may be read while the
+// process runs.
+type growingText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (g *growingText) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.text.Write(p)
+}
+
+func (g *growingText) String() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.text.String()
 }
 
 // straightStages are the four of the straight-through pipeline.
@@ -44,7 +64,7 @@ func (b *bench) startTraced(at int, fault imaptest.Fault, lines ...string) *stag
 			c.Stdin = in
 			c.SysProcAttr.Pgid = s.cmds[0].Process.Pid
 		}
-		errors := &bytes.Buffer{}
+		errors := &growingText{}
 		var out, next *os.File
 		if i < len(lines)-1 {
 			var err error
@@ -57,7 +77,7 @@ func (b *bench) startTraced(at int, fault imaptest.Fault, lines ...string) *stag
 		}
 		launch := s.launch
 		if i == at {
-			launch = func(i int, c *exec.Cmd, errors *bytes.Buffer) func() { return s.launchTraced(i, c, errors, fault) }
+			launch = func(i int, c *exec.Cmd, errors *growingText) func() { return s.launchTraced(i, c, errors, fault) }
 		}
 		wait := launch(i, c, errors)
 		for _, f := range []*os.File{in, out} {
@@ -86,7 +106,7 @@ func (b *bench) startTraced(at int, fault imaptest.Fault, lines ...string) *stag
 }
 
 // launch starts process i, and returns what waits for its end.
-func (s *stages) launch(i int, c *exec.Cmd, errors *bytes.Buffer) (wait func()) {
+func (s *stages) launch(i int, c *exec.Cmd, errors *growingText) (wait func()) {
 	c.Stderr = errors
 	if err := c.Start(); err != nil {
 		s.t.Fatal(err)
@@ -99,7 +119,7 @@ func (s *stages) launch(i int, c *exec.Cmd, errors *bytes.Buffer) (wait func()) 
 
 // launchTraced is launch for a process that a fault befalls. What the last process
 // of a pipeline prints is not kept.
-func (s *stages) launchTraced(i int, c *exec.Cmd, errors *bytes.Buffer, fault imaptest.Fault) (wait func()) {
+func (s *stages) launchTraced(i int, c *exec.Cmd, errors *growingText, fault imaptest.Fault) (wait func()) {
 	file, err := os.CreateTemp(c.Dir, "stderr")
 	if err != nil {
 		s.t.Fatal(err)

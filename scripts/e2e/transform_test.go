@@ -12,7 +12,7 @@ import (
 
 // everything is every rule that leaves the key alone.
 const everything = `--fix bare-lf --fix nul=strip --fix final-crlf --fix header-8bit=mask --fix header-fold --fix header-colon --fix mbox-from=rename --fix message-id --fix long-lines ` +
-	`--disarm-receipts --header-add 'Received: from old.example; {date}' --header-set 'X-Folder: {folder}' --header-delete X-Junk --date received`
+	`--disarm-read-receipts --header-add 'Received: from old.example; {date}' --header-set 'X-Folder: {folder}' --header-delete X-Junk --internaldate received`
 
 // TestChangedOnce: what was changed on its way is known again by the next run,
 // and by a second push of the same plan, whatever the server.
@@ -58,7 +58,7 @@ func TestChangedOnce(t *testing.T) {
 // plan is known to one with rules, and the reverse.
 func TestPlanPushedPlainThenChanged(t *testing.T) {
 	t.Parallel()
-	for _, order := range [][2]string{{"", everything}, {`--header-add 'X-A: {folder}' --disarm-receipts`, ""}} {
+	for _, order := range [][2]string{{"", everything}, {`--header-add 'X-A: {folder}' --disarm-read-receipts`, ""}} {
 		_, _, dst, b := inMemory(t, 30)
 		b.sh(`imap-fetch $SRC | imap-diff $DST >plan`).wants(0)
 		b.sh(`imap-push ` + order[0] + ` --max-bytes 20000 $DST plan`).wants(75)
@@ -262,7 +262,7 @@ func TestChangedAndLost(t *testing.T) {
 	}
 	src := embedded(server, "src")
 	commands := map[string]string{
-		"headers": `--header-add 'X-Folder: {folder}' --header-set 'X-Loop: 1' --date received`,
+		"headers": `--header-add 'X-Folder: {folder}' --header-set 'X-Loop: 1' --internaldate received`,
 		"a body":  `--pipe 'cat; echo more'`,
 		"a key":   `--pipe 'sed s/^Message-ID:.*/X-No-ID:/' --allow rewrite`,
 	}
