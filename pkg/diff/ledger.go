@@ -2,6 +2,7 @@ package diff
 
 import (
 	"cmp"
+	"encoding/binary"
 	"io"
 	"slices"
 
@@ -42,6 +43,12 @@ type carried struct {
 	uid    uint64
 	landed uint64 // UID there
 	target uint32 // the number of the folder there
+	key    uint32 // of a message that imap-diff has matched: its short key; else 0
+}
+
+// shortKey is a part of a key, never 0.
+func (e *evidence) shortKey() uint32 {
+	return max(1, binary.LittleEndian.Uint32(e.key[:])^uint32(e.rung))
 }
 
 // carriedOctets is about what a message takes, with its place among those that
@@ -116,12 +123,18 @@ func (l *ledger) take(x *receipt.Receipt) {
 		raiseMemoryGoal(chunkSize * carriedOctets)
 	}
 	at := place{x.Folder, uint64(x.UIDValidity)}
-	l.places[at] = append(l.places[at], carried{uint64(x.UID), uint64(x.TargetUID), number})
+	short := uint32(0)
+	if x.Reason == receipt.ReasonMatched {
+		e := evidence{}
+		e.setKey(x.Key)
+		short = e.shortKey()
+	}
+	l.places[at] = append(l.places[at], carried{uint64(x.UID), uint64(x.TargetUID), number, short})
 }
 
-// landed calls fn with the UIDs that a message went to in a folder, those of
-// later runs first, until fn returns true.
-func (l *ledger) landed(m *stream.Message, t *Target, fn func(uid uint64) bool) {
+// landed calls fn with where a message went in a folder, those of later runs first,
+// until fn returns true.
+func (l *ledger) landed(m *stream.Message, t *Target, fn func(*carried) bool) {
 	number, known := l.targets[place{t.Name, t.UIDValidity}]
 	if !known {
 		return
@@ -129,7 +142,7 @@ func (l *ledger) landed(m *stream.Message, t *Target, fn func(uid uint64) bool) 
 	list := l.places[place{m.Folder, m.UIDValidity}]
 	end, _ := slices.BinarySearchFunc(list, m.UID+1, func(c carried, uid uint64) int { return cmp.Compare(c.uid, uid) })
 	for i := end - 1; i >= 0 && list[i].uid == m.UID; i-- {
-		if c := list[i]; c.target == number && fn(c.landed) {
+		if c := &list[i]; c.target == number && fn(c) {
 			return
 		}
 	}
@@ -173,32 +186,47 @@ func (c *comparison) reserve(t *Target) {
 	if !known {
 		return
 	}
+	matched := map[uint64]uint32{} // by UID: the short key, where all receipts that name it were written by matching, with one key
 	for _, s := range c.toc {
 		for _, x := range c.ledger.places[place{s.Name, s.UIDValidity}] {
-			if _, before := t.reserved[x.landed]; x.target == number && !before {
-				t.reserved[x.landed] = nil
+			if x.target != number {
+				continue
+			}
+			if _, before := t.reserved[x.landed]; !before {
+				t.reserved[x.landed], matched[x.landed] = nil, x.key
+			} else if matched[x.landed] != x.key {
+				matched[x.landed] = 0
 			}
 		}
 	}
 	t.match.index.each(func(e *entry) {
-		if _, wanted := t.reserved[e.uid()]; wanted && e.claimed == unclaimed {
-			e.claimed, t.reserved[e.uid()] = reserved, e
+		if _, wanted := t.reserved[e.uid()]; !wanted || e.claimed != unclaimed {
+			return
+		}
+		if t.reserved[e.uid()] = e; matched[e.uid()] != e.shortKey() { // else whoever has its key may have it
+			e.claimed = reserved
 		}
 	})
 }
 
-// carried returns what a message became in an earlier run, or nil.
-func (c *comparison) carried(m *stream.Message, t *Target) (there *entry) {
+// carried returns what a message became in an earlier run, or nil, and how sure that
+// is. What was matched proves nothing while both have one key: those of that key are
+// compared as if there were no receipts.
+func (c *comparison) carried(m *stream.Message, looks *evidence, t *Target) (there *entry, by claim) {
 	if c.ledger == nil {
-		return nil
+		return nil, unclaimed
 	}
-	c.ledger.landed(m, t, func(uid uint64) bool {
-		if e := t.reserved[uid]; e != nil && e.claimed == reserved {
-			there = e
+	c.ledger.landed(m, t, func(x *carried) bool {
+		e := t.reserved[x.landed]
+		if e == nil || !e.isFree() || x.key != 0 && e.key == looks.key && e.rung == looks.rung {
+			return false
 		}
-		return there != nil
+		if there, by = e, certain; x.key != 0 {
+			by = likely
+		}
+		return true
 	})
-	return there
+	return there, by
 }
 
 // release gives back what nobody has come for.

@@ -3,6 +3,8 @@ package diff
 import (
 	"encoding/json"
 	"io"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -18,29 +20,81 @@ import (
 type landing struct {
 	target *Target
 	uid    uint64
+	proven bool // by its octets, or by a receipt of imap-push
 }
 
-// landings returns where the messages of the source were found, by ordinal.
-func (c *comparison) landings() map[uint32]landing {
+// landings returns where the messages of the source were found, by ordinal. One
+// that was paired by its look is not among them where another message of the
+// destination looks like that one and has other octets.
+func (c *comparison) landings() (map[uint32]landing, error) {
 	found := map[uint32]landing{}
 	if c.opt.Record == nil {
-		return found
+		return found, nil
 	}
 	for _, t := range c.dest.Folders() {
 		if t.match == nil {
 			continue
 		}
+		add := func(e *entry) {
+			found[e.claimant] = landing{t, e.uid(), e.claimed == certain}
+			if len(found)%chunkSize == 0 {
+				raiseMemoryGoal(chunkSize * doubleOctets)
+			}
+		}
+		var twins []*entry // paired by their look, and not alone with their key
+		var pair [2]*entry
 		t.match.index.each(func(e *entry) {
-			// One that was taken for another by its key alone proves nothing to later runs.
-			if e.claimed == certain || e.claimed == likely || e.claimed == loose {
-				found[e.claimant] = landing{t, e.uid()}
-				if len(found)%chunkSize == 0 {
-					raiseMemoryGoal(chunkSize * doubleOctets)
+			switch e.claimed { // one that was paired by the key alone proves nothing to later runs
+			case certain:
+				add(e)
+			case likely, loose:
+				if len(t.match.index.group(pair[:0], &e.evidence, len(pair))) == 1 {
+					add(e)
+				} else {
+					twins = append(twins, e)
 				}
 			}
 		})
+		if err := t.match.unrivalled(twins, add); err != nil {
+			return nil, err
+		}
 	}
-	return found
+	return found, nil
+}
+
+// unrivalled calls fn with those of the entries that no other entry could have been
+// taken for: none of the same key that looks the same (where a pairing was loose,
+// none of the same key) has other octets.
+func (m *matcher) unrivalled(twins []*entry, fn func(*entry)) error {
+	type rivals struct {
+		key  [16]byte
+		rung uint8
+		look signature
+		by   claim
+	}
+	alike := map[rivals]bool{}
+	for _, e := range twins {
+		r := rivals{key: e.key, rung: e.rung, by: e.claimed}
+		if e.claimed == likely {
+			r.look, _ = e.signature(sameDate | sameSize)
+		}
+		same, known := alike[r]
+		if !known {
+			group := m.index.group(nil, &e.evidence, math.MaxInt)
+			if e.claimed == likely {
+				group = slices.DeleteFunc(group, func(o *entry) bool { return o.date != e.date || o.size != e.size })
+			}
+			var err error
+			if same, err = m.alike(group); err != nil {
+				return err
+			}
+			alike[r] = same
+		}
+		if same {
+			fn(e)
+		}
+	}
+	return nil
 }
 
 // recorder writes receipts of what is present.
@@ -78,8 +132,12 @@ func (r *recorder) message(m *stream.Message, ordinal uint32) error {
 		return nil
 	}
 	r.sums.Present++
+	reason := ""
+	if !at.proven {
+		reason = receipt.ReasonMatched
+	}
 	return r.write(receipt.Receipt{
-		Type: receipt.TypeReceipt, Result: receipt.Present, Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Key: m.Key,
+		Reason: reason, Type: receipt.TypeReceipt, Result: receipt.Present, Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Key: m.Key,
 		Target: at.target.Name, TargetUIDValidity: jsonnum.Uint64(at.target.UIDValidity), TargetUID: jsonnum.Uint64(at.uid), Time: now(),
 	})
 }

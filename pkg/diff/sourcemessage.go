@@ -46,9 +46,10 @@ func (c *comparison) message(m *stream.Message) error {
 	if s.target.shared { // one that looks like it may stand in another folder
 		look.known |= knownTwin
 	}
-	v, e := present, c.carried(m, s.target)
+	v := present
+	e, by := c.carried(m, &look, s.target)
 	if e != nil {
-		match.claim(e, certain, &look, ordinal)
+		match.claim(e, by, &look, ordinal)
 		if m.Parts > 0 {
 			c.carriedLarge = e
 		}

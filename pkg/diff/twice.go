@@ -23,7 +23,10 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 	if !c.over || len(d.streams) == 0 && c.aborted == nil {
 		return first
 	}
-	records, found := c.records, c.landings()
+	found, err := c.landings()
+	if err != nil {
+		return err
+	}
 	if first == nil {
 		if err := p.deleter.survey(c); err != nil {
 			return err
@@ -36,7 +39,7 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 	}
 	defer second.Close()
 	r := &replay{planner: p, decisions: d, recorder: recorder{out: p.opt.Record, found: found}}
-	if err := r.run(second, records); err != nil {
+	if err := r.run(second, c.records); err != nil {
 		return err
 	}
 	return first

@@ -28,6 +28,11 @@ const (
 	Rekeyed    Result = "rekeyed"  // a message that was appended has another key there
 )
 
+// ReasonMatched is the reason of a Present that imap-diff has written: it has matched
+// two messages by their keys and by what else they have in common, and has not
+// compared their octets.
+const ReasonMatched = "matched"
+
 // Format is the value of the format field of a Begin.
 const Format = "imap-receipts"
 
