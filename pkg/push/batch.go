@@ -11,6 +11,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -36,7 +37,7 @@ type message struct {
 	altered *altered // nil: it is sent as it is
 
 	copied bool     // by the server: its octets are at the source alone
-	tie    *tie     // nil: it is part of none, or the plan does not tell of it
+	tie    *tie.Tie // nil: it is part of none, or the plan does not tell of it
 	loose  *loose   // what these are known by, once that is needed
 	now    []string // the flags that it has there
 	unseen int      // how often it was copied, as the server says, and was not there
@@ -139,7 +140,7 @@ type assembler struct {
 
 	begin *stream.Begin
 	seen  stream.Seen
-	ties  tieIndex
+	ties  tie.Index
 
 	mu   sync.Mutex
 	cur  *work // being filled, or nil
@@ -223,10 +224,10 @@ func (a *assembler) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
 		a.begin = r
-		a.ties.begin()
+		a.ties.Begin()
 	case *stream.Tie:
 		a.drop()
-		a.ties.add(r)
+		a.ties.Add(r)
 		return nil
 	case *stream.Message:
 		return a.message(r)
@@ -309,7 +310,7 @@ func (a *assembler) message(r *stream.Message) error {
 	if a.bodies && !r.HasBody() && r.Parts == 0 {
 		return exit.Errorf(exit.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).WithHint("put `imap-fetch --select -` before imap-push")
 	}
-	m := &message{Message: *r, copied: a.copies, tie: a.ties.find(r)}
+	m := &message{Message: *r, copied: a.copies, tie: a.ties.Find(r)}
 	m.Flags, m.Header, m.Extra = slices.Clone(r.Flags), slices.Clone(r.Header), slices.Clone(r.Extra)
 	m.GmailLabels, m.Unknown = slices.Clone(r.GmailLabels), slices.Clone(r.Unknown)
 	m.DropBody()

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"crypto/sha256"
 	"maps"
 	"slices"
 
@@ -119,7 +120,7 @@ func (t *target) claimRewritten(key string, ms []*message, places []int, wanted 
 
 // looks is what a newcomer is known by.
 type looks struct {
-	sum  sum
+	sum  [sha256.Size]byte
 	date int64
 }
 

@@ -81,7 +81,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		p.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
 	}
 	defer p.desk.close()
-	defer p.spool.close()
+	defer p.ties.spool.close()
 	err := opt.checkCopy()
 	if err == nil {
 		err = opt.Transform.Check(ctx)
@@ -130,7 +130,7 @@ type pusher struct {
 	reflags     reflags
 	flagWatch
 	proof proof
-	tiesUnderWay
+	ties  ties
 	concurrent
 	refusals
 	restraint

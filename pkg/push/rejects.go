@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -16,10 +17,10 @@ type rejects struct {
 	begin  *stream.Begin
 	toc    []*stream.Folder
 	listed int64
-	ties   map[*tie]uint64 // their numbers here
-	tied   uint64          // the last of these
-	bare   bool            // the octets are not at hand
-	err    error           // that ended the writing
+	ties   map[*tie.Tie]uint64 // their numbers here
+	tied   uint64              // the last of these
+	bare   bool                // the octets are not at hand
+	err    error               // that ended the writing
 }
 
 // start writes begin and the table of contents before the first message.
@@ -89,7 +90,7 @@ func (r *rejects) add(m *message, reason, text string) error {
 
 // tie writes the record of a tie before the first of its messages. Nil is one that
 // nobody knows: whoever reads the plan finds that out, too.
-func (r *rejects) tie(x *tie) (id uint64, err error) {
+func (r *rejects) tie(x *tie.Tie) (id uint64, err error) {
 	if id, known := r.ties[x]; known && x != nil {
 		return id, nil
 	}
@@ -98,10 +99,10 @@ func (r *rejects) tie(x *tie) (id uint64, err error) {
 		return r.tied, nil
 	}
 	if r.ties == nil {
-		r.ties = map[*tie]uint64{}
+		r.ties = map[*tie.Tie]uint64{}
 	}
 	r.ties[x] = r.tied
-	for _, record := range x.record(r.tied).Split() {
+	for _, record := range x.Record(r.tied).Split() {
 		if err := r.w.Write(record); err != nil {
 			return 0, err
 		}

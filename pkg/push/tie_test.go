@@ -239,47 +239,6 @@ func TestTieOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// A tie whose messages stand in several streams is one. Two of the same number are
-// two, and one of which not all is known is none.
-func TestTieIndex(t *testing.T) {
-	var s tieIndex
-	of := func(id uint64) *tie { return s.find(&stream.Message{Tie: &stream.TieOf{ID: id}}) }
-	one := &stream.Tie{ID: 1, Of: 2, There: []stream.Tied{{UID: 3}}}
-	s.begin()
-	s.add(one)
-	first := of(1)
-	if first == nil || of(2) != nil {
-		t.Fatal("not found")
-	}
-	for range 2 {
-		s.begin()
-		s.add(one)
-	}
-	if of(1) != first {
-		t.Error("the tie does not go on")
-	}
-	s.begin()
-	if of(1) != nil {
-		t.Error("a tie without a record in the stream")
-	}
-	s.add(&stream.Tie{ID: 1, Of: 2, There: []stream.Tied{{UID: 4}}})
-	if of(1) != nil { // it was asked for before
-		t.Error("a record behind a message of its tie")
-	}
-	s.begin()
-	s.add(&stream.Tie{ID: 1, Of: 2, There: []stream.Tied{{UID: 4}}})
-	if x := of(1); x == nil || x == first {
-		t.Error("another tie is taken for the first")
-	}
-	s.begin()
-	s.add(&stream.Tie{ID: 5, Of: 2, There: make([]stream.Tied, maxTied)})
-	s.add(&stream.Tie{ID: 5, Of: 2, There: make([]stream.Tied, 1)})
-	s.add(&stream.Tie{ID: 5, Of: 2, There: make([]stream.Tied, 1)})
-	if of(5) != nil {
-		t.Error("more than the bound is remembered")
-	}
-}
-
 // What is in doubt stands in the rejects with the record of its tie, and is in
 // doubt again when these are pushed.
 func TestTieInRejects(t *testing.T) {

@@ -4,19 +4,88 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
 // A message of a tie may have to wait for the others: which of them are there is
 // known when all have been seen. It waits in a file.
 
-// tiesUnderWay are the ties of which messages wait, or have waited.
-type tiesUnderWay struct {
-	waiting []*tie
-	spool   tieSpool
+// ties are the ties of which messages wait for others.
+type ties struct {
+	byTie map[*tie.Tie]*undecided
+	order []*undecided
+	spool spool
+}
+
+// undecided is a tie with the messages that wait.
+type undecided struct {
+	tie      *tie.Tie
+	target   *target
+	messages []*message
+	forms    [][]tie.Form
+}
+
+// formsOf returns how a message may be at the destination.
+func formsOf(m *message) (forms []tie.Form, err error) {
+	for _, one := range []*message{m, m.source()} {
+		loose, err := one.looseOctets()
+		if err != nil {
+			return nil, err
+		}
+		forms = append(forms, tie.Form{Loose: loose, Date: unix(one.InternalDate)})
+		if m.source() == m {
+			break
+		}
+	}
+	return forms, nil
+}
+
+func unix(date string) int64 {
+	t, err := time.Parse(time.RFC3339, date)
+	if err != nil {
+		return -1
+	}
+	return t.Unix()
+}
+
+// wait keeps a message until the others of its tie have been seen.
+func (s *ties) wait(t *target, m *message, forms []tie.Form) error {
+	kept, err := s.spool.keep(m.source())
+	if err != nil {
+		return err
+	}
+	m.answered = true // its copy will have the receipt
+	u := s.byTie[m.tie]
+	if u == nil {
+		u = &undecided{tie: m.tie, target: t}
+		if s.byTie == nil {
+			s.byTie = map[*tie.Tie]*undecided{}
+		}
+		s.byTie[m.tie], s.order = u, append(s.order, u)
+	}
+	u.messages, u.forms = append(u.messages, kept), append(u.forms, forms)
+	return nil
+}
+
+// take returns the messages of a tie that wait. They wait no more.
+func (s *ties) take(x *tie.Tie) (ms []*message, forms [][]tie.Form) {
+	if u := s.byTie[x]; u != nil {
+		ms, forms = u.messages, u.forms
+		u.messages, u.forms = nil, nil
+	}
+	return ms, forms
+}
+
+// takeAll returns all ties of which messages wait. They wait no more.
+func (s *ties) takeAll() []*undecided {
+	all := s.order
+	s.byTie, s.order = nil, nil
+	return all
 }
 
 // tied answers for those of the messages that are part of a tie, and returns those
@@ -42,7 +111,7 @@ func (p *pusher) tied(t *target, ms []*message) (rest, late []*message, err erro
 func (p *pusher) tiedOne(t *target, m *message) (now bool, late []*message, err error) {
 	x := m.tie
 	if x == nil {
-		return false, nil, p.unclearTie([]*message{m}, "the plan does not say what is there")
+		return false, nil, p.unclearTie(m, "the plan does not say what is there")
 	}
 	if m.copied {
 		if err := p.desk.readAtSource([]*message{m}); err != nil || m.loose == nil {
@@ -53,78 +122,54 @@ func (p *pusher) tiedOne(t *target, m *message) (now bool, late []*message, err 
 	if err != nil {
 		return false, nil, err
 	}
-	x.sort()
-	x.target = t
-	x.see(forms)
-	last := &tiedMessage{m, forms}
+	answer := x.See(forms)
 	switch {
-	case x.takeExact(forms):
+	case answer == tie.Present:
 		err = p.excused(t, m)
-	case !x.mayBe(forms):
+	case answer == tie.Missing:
 		now = true
-	case x.seen < x.of && m.copied: // its octets are not here
-		err = p.unclearTie([]*message{m}, noneFits)
+	case x.Complete():
+	case m.copied: // its content is not here
+		err = p.unclearTie(m, noneFits)
 	default:
-		x.waiting = append(x.waiting, last)
+		err = p.ties.wait(t, m, forms)
 	}
-	if err != nil || len(x.waiting) == 0 {
+	if err != nil || !x.Complete() {
 		return now, nil, err
 	}
-	if x.seen < x.of {
-		if x.waiting[len(x.waiting)-1] == last {
-			err = p.wait(x)
+	waiting, waitingForms := p.ties.take(x)
+	if answer == tie.Later {
+		waiting, waitingForms = append(waiting, m), append(waitingForms, forms)
+	}
+	missing, err := p.answerTie(t, waiting, x.Decide(waitingForms), noneFits)
+	late = slices.DeleteFunc(missing, func(o *message) bool { return o == m })
+	return now || len(late) < len(missing), late, err
+}
+
+// answerTie writes the receipts of messages that are present or unclear, and returns
+// the others.
+func (p *pusher) answerTie(t *target, ms []*message, answers []tie.Answer, unclear string) (missing []*message, err error) {
+	for i, m := range ms {
+		switch answers[i] {
+		case tie.Present:
+			err = p.excused(t, m)
+		case tie.Unclear:
+			err = p.unclearTie(m, unclear)
+		default:
+			missing = append(missing, m)
 		}
-		return now, nil, err
-	}
-	there, unclear, missing := x.decide()
-	for _, o := range there {
-		if err := p.excused(t, o.message); err != nil {
-			return false, nil, err
+		if err != nil {
+			return nil, err
 		}
 	}
-	if err := p.unclearTie(messagesOf(unclear), noneFits); err != nil {
-		return false, nil, err
-	}
-	for _, o := range missing {
-		if o == last {
-			now = true
-		} else {
-			late = append(late, o.message)
-		}
-	}
-	return now, late, nil
+	return missing, nil
 }
 
 // noneFits is why nobody can tell which messages of a tie are there.
 const noneFits = "a message of the same key and look is there, and its octets do not tell whether it is this one: compare them by hand, or make a plan of an export with bodies"
 
-func (p *pusher) unclearTie(ms []*message, why string) error {
-	if len(ms) == 0 {
-		return nil
-	}
-	return p.refuseAll(ms, receipt.Failed, "in-doubt", why)
-}
-
-func messagesOf(some []*tiedMessage) (ms []*message) {
-	for _, m := range some {
-		ms = append(ms, m.message)
-	}
-	return ms
-}
-
-// wait keeps the last message of a tie that waits.
-func (p *pusher) wait(x *tie) error {
-	if len(x.waiting) == 1 {
-		p.tiesUnderWay.waiting = append(p.tiesUnderWay.waiting, x)
-	}
-	last := x.waiting[len(x.waiting)-1]
-	kept, err := p.spool.keep(last.source())
-	if err != nil {
-		return err
-	}
-	last.message.answered = true // its copy will have the receipt
-	last.message = kept
-	return nil
+func (p *pusher) unclearTie(m *message, why string) error {
+	return p.refuseAll([]*message{m}, receipt.Failed, "in-doubt", why)
 }
 
 // late appends messages that have waited.
@@ -151,14 +196,11 @@ func (p *pusher) late(t *target, w *work, ms []*message) error {
 
 // endTies answers for the messages that wait for others which do not come any more.
 func (p *pusher) endTies() error {
-	ties := p.tiesUnderWay.waiting
-	p.tiesUnderWay.waiting = nil
-	for _, x := range ties {
-		unclear, missing := x.abandon()
-		err := p.unclearTie(messagesOf(unclear), noneFits+"; others that look the same could not be read, or were left out")
+	for _, u := range p.ties.takeAll() {
+		missing, err := p.answerTie(u.target, u.messages, u.tie.Abandon(u.forms), noneFits+"; others that look the same could not be read, or were left out")
 		if err == nil {
 			w := &work{}
-			err = p.folderFailed(x.target, w, p.late(x.target, w, messagesOf(missing)))
+			err = p.folderFailed(u.target, w, p.late(u.target, w, missing))
 			for _, m := range w.messages {
 				m.close()
 			}
@@ -172,17 +214,16 @@ func (p *pusher) endTies() error {
 
 // skipTies answers for the messages that wait when the run had to stop.
 func (p *pusher) skipTies(cause error) error {
-	for _, x := range p.tiesUnderWay.waiting {
-		if err := p.skipMessages(messagesOf(x.waiting), cause); err != nil {
+	for _, u := range p.ties.takeAll() {
+		if err := p.skipMessages(u.messages, cause); err != nil {
 			return err
 		}
 	}
-	p.tiesUnderWay.waiting = nil
 	return nil
 }
 
-// tieSpool is a file without a name that holds the octets of messages.
-type tieSpool struct {
+// spool is a file without a name that holds the octets of messages.
+type spool struct {
 	file *os.File
 	end  int64
 }
@@ -194,7 +235,7 @@ type spooled struct {
 }
 
 // keep returns a copy of a message that stays when its batch is done.
-func (s *tieSpool) keep(m *message) (*message, error) {
+func (s *spool) keep(m *message) (*message, error) {
 	if s.file == nil {
 		file, err := os.CreateTemp("", "imap-push-")
 		if err != nil {
@@ -213,7 +254,7 @@ func (s *tieSpool) keep(m *message) (*message, error) {
 	return &kept, nil
 }
 
-func (s *tieSpool) close() {
+func (s *spool) close() {
 	if s.file != nil {
 		s.file.Close()
 	}
