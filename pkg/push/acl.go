@@ -52,8 +52,8 @@ func (p *pusher) grants() error {
 func (p *pusher) rehearseGrants(listed []*stream.Folder) error {
 	for _, f := range listed {
 		for _, g := range f.ACL {
-			x := Receipt{Result: receipt.Skipped, Folder: f.Name, Target: p.targetOf(f), Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights), Reason: "dry-run"}
-			if err := p.tellFolder(x); err != nil {
+			x := receipt.Receipt{Result: receipt.Skipped, Folder: f.Name, Target: p.targetOf(f), Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights), Reason: "dry-run"}
+			if err := p.receipts.Folder(x); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn
 		has[g.Identifier] += g.Rights
 	}
 	for _, g := range f.ACL {
-		x := Receipt{Folder: f.Name, Target: box.Name, Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights)}
+		x := receipt.Receipt{Folder: f.Name, Target: box.Name, Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights)}
 		if p.isSelf(g.Identifier) {
 			continue // what the user may do in his own account is the server's affair
 		}
@@ -76,10 +76,10 @@ func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn
 		switch why := unfit(g); {
 		case why != "":
 			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", why
-			err = p.tellFolder(x)
+			err = p.receipts.Folder(x)
 		case have.Err != nil:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", have.Err.Error()
-			err = p.tellFolder(x)
+			err = p.receipts.Folder(x)
 		default:
 			err = p.grantTold(x, box, has[g.Identifier])
 		}
@@ -92,15 +92,15 @@ func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn
 
 // grantTold grants the rights of x, and writes the receipt, or keeps it until the end
 // of the run if the server refuses.
-func (p *pusher) grantTold(x Receipt, box *imapconn.Mailbox, has string) error {
+func (p *pusher) grantTold(x receipt.Receipt, box *imapconn.Mailbox, has string) error {
 	answer := x
 	if err := p.grant(&answer, box, has); err != nil {
 		return err
 	}
 	if answer.Result != receipt.Rejected {
-		return p.tellFolder(answer)
+		return p.receipts.Folder(answer)
 	}
-	return p.refusedOnce(answer, func() (Receipt, error) {
+	return p.refusedOnce(answer, func() (receipt.Receipt, error) {
 		again := x
 		err := p.grant(&again, box, has)
 		return again, err
@@ -108,7 +108,7 @@ func (p *pusher) grantTold(x Receipt, box *imapconn.Mailbox, has string) error {
 }
 
 // grant adds what an identifier lacks of the rights of x.
-func (p *pusher) grant(x *Receipt, box *imapconn.Mailbox, has string) error {
+func (p *pusher) grant(x *receipt.Receipt, box *imapconn.Mailbox, has string) error {
 	known, err := p.grantable(box, x.Identifier)
 	if err != nil && !refused(err) {
 		return err

@@ -1,5 +1,9 @@
 package push
 
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+)
+
 // A subscription or a right that the server refuses is asked for once more when the
 // plan has been read: an error may pass. Its receipt comes then.
 
@@ -8,14 +12,14 @@ const maxAttempts = 10000
 
 // attempt is what was refused.
 type attempt struct {
-	answer Receipt // of the first time
-	again  func() (Receipt, error)
+	answer receipt.Receipt // of the first time
+	again  func() (receipt.Receipt, error)
 }
 
 // refusedOnce keeps the receipt of what was refused until it has been tried again.
-func (p *pusher) refusedOnce(x Receipt, again func() (Receipt, error)) error {
+func (p *pusher) refusedOnce(x receipt.Receipt, again func() (receipt.Receipt, error)) error {
 	if len(p.attempts) >= maxAttempts {
-		return p.tellFolder(x)
+		return p.receipts.Folder(x)
 	}
 	p.attempts = append(p.attempts, attempt{x, again})
 	return nil
@@ -29,7 +33,7 @@ func (p *pusher) tryAgain() error {
 			return err // the receipt of the first time is written by tellRefused
 		}
 		p.attempts = p.attempts[1:]
-		if err := p.tellFolder(x); err != nil {
+		if err := p.receipts.Folder(x); err != nil {
 			return err
 		}
 	}
@@ -41,7 +45,7 @@ func (p *pusher) tellRefused() (err error) {
 	attempts := p.attempts
 	p.attempts = nil
 	for _, a := range attempts {
-		if told := p.tellFolder(a.answer); err == nil {
+		if told := p.receipts.Folder(a.answer); err == nil {
 			err = told
 		}
 	}

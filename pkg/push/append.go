@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -25,8 +26,8 @@ const (
 )
 
 // batch appends messages of one target, and adds their labels.
-func (p *pusher) batch(w *work) error {
-	t := p.desk.target(w.messages[0].Target)
+func (p *pusher) batch(w *batch.Item) error {
+	t := p.desk.target(w.Messages[0].Target)
 	err := p.deliver(t, w)
 	if err == nil {
 		err = p.label(t)
@@ -38,19 +39,19 @@ func (p *pusher) batch(w *work) error {
 }
 
 // deliver appends messages of one target, in order, and writes their receipts.
-func (p *pusher) deliver(t *target, w *work) error {
+func (p *pusher) deliver(t *target, w *batch.Item) error {
 	if err := p.fullOf(t); err != nil {
-		return p.refuseAll(w.messages, receipt.Skipped, "over-quota", err.Error())
+		return p.refuseAll(w.Messages, receipt.Skipped, "over-quota", err.Error())
 	}
 	if p.halt != nil {
-		_, err := p.leave(w.messages)
+		_, err := p.leave(w.Messages)
 		return err
 	}
 	if err := p.desk.prepare(t, !p.opt.Unconditional); err != nil {
 		return err
 	}
 	if t.refused != nil {
-		return p.refuseAll(w.messages, receipt.Rejected, "no-folder", t.refused.Error())
+		return p.refuseAll(w.Messages, receipt.Rejected, "no-folder", t.refused.Error())
 	}
 	messages, err := p.transform(t, w)
 	if err == nil {
@@ -70,9 +71,9 @@ func (p *pusher) deliver(t *target, w *work) error {
 }
 
 // arrive appends those of the messages that have not come since the plan was made.
-func (p *pusher) arrive(t *target, rest []*message) error {
+func (p *pusher) arrive(t *target, rest []*batch.Message) error {
 	if len(rest) == 0 {
-		return p.receipts.flush()
+		return p.receipts.Flush()
 	}
 	before := len(rest)
 	rest, err := p.found(t, rest, receipt.Present)
@@ -90,7 +91,7 @@ func (p *pusher) arrive(t *target, rest []*message) error {
 }
 
 // sendAll appends messages batch by batch, as the limits allow.
-func (p *pusher) sendAll(t *target, rest []*message) (err error) {
+func (p *pusher) sendAll(t *target, rest []*batch.Message) (err error) {
 	for len(rest) > 0 {
 		if err = p.pause(rest[0]); err != nil {
 			break
@@ -132,11 +133,11 @@ func (p *pusher) sendAll(t *target, rest []*message) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // atMost bounds the next batch.
-func (p *pusher) atMost(rest []*message) int {
+func (p *pusher) atMost(rest []*batch.Message) int {
 	n := p.proof.atMost(p.together(rest))
 	switch {
 	case p.probes:
@@ -149,9 +150,9 @@ func (p *pusher) atMost(rest []*message) int {
 
 // together returns how many messages go in one command: an odd one goes alone while the
 // server has not been seen to take its kind.
-func (p *pusher) together(rest []*message) int {
+func (p *pusher) together(rest []*batch.Message) int {
 	for i, m := range rest {
-		if m.odd&^p.taken != 0 {
+		if m.Oddity&^p.taken != 0 {
 			return max(i, 1)
 		}
 	}
@@ -160,7 +161,7 @@ func (p *pusher) together(rest []*message) int {
 
 // append sends messages until the fate of each is known. A message that ends
 // the connection is looked for by sending fewer at a time.
-func (p *pusher) append(t *target, ms []*message) error {
+func (p *pusher) append(t *target, ms []*batch.Message) error {
 	n, alone, missing := len(ms), 0, 0
 	for len(ms) > 0 {
 		if p.halt != nil {
@@ -239,16 +240,16 @@ func (p *pusher) append(t *target, ms []*message) error {
 }
 
 // inDoubt notes of messages whether it is unknown what became of them.
-func inDoubt(ms []*message, unknown bool) {
+func inDoubt(ms []*batch.Message, unknown bool) {
 	for _, m := range ms {
-		m.inDoubt = unknown
+		m.InDoubt = unknown
 	}
 }
 
 // recreate makes a folder that is not there. done means that it cannot be made,
 // or that this run has seen it and put messages into it, so that somebody has
 // renamed or deleted it: the receipts say so.
-func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
+func (p *pusher) recreate(t *target, ms []*batch.Message) (done bool, err error) {
 	if t.expected > 0 || t.uidNext > 1 {
 		if there, err := p.desk.session.Exists(p.desk.ctx, t.wire); err != nil || there {
 			return false, cmp.Or(err, imapconn.ErrExists)
@@ -273,7 +274,7 @@ func (p *pusher) recreate(t *target, ms []*message) (done bool, err error) {
 }
 
 // send makes one attempt and returns the messages whose fate is not known.
-func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
+func (p *pusher) send(t *target, ms []*batch.Message) (rest []*batch.Message, err error) {
 	if p.opt.ServerCopy {
 		return p.copy(t, ms)
 	}
@@ -317,16 +318,16 @@ func (p *pusher) send(t *target, ms []*message) (rest []*message, err error) {
 	if err == nil {
 		err = p.restoreFlags(t, sent)
 	}
-	if flushErr := p.receipts.flush(); err == nil {
+	if flushErr := p.receipts.Flush(); err == nil {
 		err = flushErr
 	}
-	return slices.DeleteFunc(rest, func(m *message) bool { return m == nil }), err
+	return slices.DeleteFunc(rest, func(m *batch.Message) bool { return m == nil }), err
 }
 
 // missing resolves messages that the server refused, by their places in ms, and
 // returns the places of those that are not there.
-func (p *pusher) missing(t *target, ms []*message, refused []int) (missing []int, err error) {
-	list := make([]*message, len(refused))
+func (p *pusher) missing(t *target, ms []*batch.Message, refused []int) (missing []int, err error) {
+	list := make([]*batch.Message, len(refused))
 	for k, i := range refused {
 		list[k] = ms[i]
 	}
@@ -360,7 +361,7 @@ func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
 const refusedByServer = "refused"
 
 // answer writes the receipt of a message whose fate is known.
-func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
+func (p *pusher) answer(t *target, m *batch.Message, r imapconn.AppendResult) error {
 	if r.Err == nil {
 		t.account(m.Key, r.UID)
 		t.batch = append(t.batch, specimen{m, r.UID})
@@ -382,18 +383,18 @@ func (p *pusher) answer(t *target, m *message, r imapconn.AppendResult) error {
 		}
 	}
 	t.rejected(m.Key)
-	return p.refuseAll([]*message{m}, receipt.Rejected, reason, text)
+	return p.refuseAll([]*batch.Message{m}, receipt.Rejected, reason, text)
 }
 
 // accept takes note of a message that was appended.
-func (p *pusher) accept(t *target, m *message, uid uint64) {
-	p.taken |= m.odd
+func (p *pusher) accept(t *target, m *batch.Message, uid uint64) {
+	p.taken |= m.Oddity
 	p.spent(t, m.Size)
 	p.proof.take(m, uid)
 }
 
-func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn.AppendResult) error {
-	x := m.receipt(t.name, result)
+func (p *pusher) stored(t *target, m *batch.Message, result receipt.Result, r imapconn.AppendResult) error {
+	x := m.Receipt(t.name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = jsonnum.Uint64(r.UIDValidity), jsonnum.Uint64(r.UID), r.DroppedFlags, r.DroppedDate
 	if r.UID == 0 && result == receipt.Appended { // what else tells which message of the key it is
 		x.TargetUIDValidity, x.TargetUIDFrom = jsonnum.Uint64(t.shown), jsonnum.Uint64(t.batchFrom)
@@ -402,29 +403,29 @@ func (p *pusher) stored(t *target, m *message, result receipt.Result, r imapconn
 		}
 	}
 	if result == receipt.Appended {
-		x.Unknown = m.unknown()
+		x.Unknown = m.UnknownItems()
 		x.DroppedDate = x.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)
 	}
 	t.stored(m.Key, r.UID)
 	p.countDropped(r.DroppedFlags)
 	p.remember(t, m, r.UID)
 	p.count(m.Size)
-	m.answered = true
-	return p.receipts.message(x, m.Size)
+	m.Answered = true
+	return p.receipts.Message(x, m.Size)
 }
 
 // excused writes the receipt of a tied message that is there already.
-func (p *pusher) excused(t *target, m *message) error {
-	x := m.receipt(t.name, receipt.Present)
+func (p *pusher) excused(t *target, m *batch.Message) error {
+	x := m.Receipt(t.name, receipt.Present)
 	x.Reason = "tie"
 	p.count(m.Size)
-	m.answered = true
-	return p.receipts.message(x, 0)
+	m.Answered = true
+	return p.receipts.Message(x, 0)
 }
 
 // found writes receipts for the messages that are known to be at the
 // destination and returns the others.
-func (p *pusher) found(t *target, ms []*message, result receipt.Result) (rest []*message, err error) {
+func (p *pusher) found(t *target, ms []*batch.Message, result receipt.Result) (rest []*batch.Message, err error) {
 	claims, err := p.desk.claims(t, ms)
 	if err != nil {
 		return nil, err
@@ -439,33 +440,33 @@ func (p *pusher) found(t *target, ms []*message, result receipt.Result) (rest []
 			return nil, err
 		}
 	}
-	return rest, p.receipts.flush()
+	return rest, p.receipts.Flush()
 }
 
 // refuseAll writes the receipts of messages that do not arrive, and keeps
 // their octets if there is a place for them.
-func (p *pusher) refuseAll(ms []*message, result receipt.Result, reason, text string) error {
+func (p *pusher) refuseAll(ms []*batch.Message, result receipt.Result, reason, text string) error {
 	if result != receipt.Skipped {
 		p.giveUp(len(ms))
 	}
 	for _, m := range ms {
-		x := m.receipt(m.Target, result)
+		x := m.Receipt(m.Target, result)
 		x.Reason, x.Text = reason, text
 		if reason == refusedByServer {
-			if err := m.examine(&x); err != nil {
+			if err := m.Examine(&x); err != nil {
 				return err
 			}
 		}
 		p.count(0)
-		m.answered = true
-		if err := p.receipts.message(x, 0); err != nil {
+		m.Answered = true
+		if err := p.receipts.Message(x, 0); err != nil {
 			return err
 		}
 		if p.rejects != nil && p.rejects.err == nil {
-			p.rejects.err = p.rejects.add(m.source(), reason, text)
+			p.rejects.err = p.rejects.add(m.Source(), reason, text)
 		}
 	}
-	if err := p.receipts.flush(); err != nil || p.rejects == nil {
+	if err := p.receipts.Flush(); err != nil || p.rejects == nil {
 		return err
 	}
 	return p.rejects.err

@@ -74,10 +74,10 @@ func (p *pusher) tellRemovedToo(g *group, more []uint64) error {
 	p.warnOnce(fmt.Sprintf("%s: %s %s gone beside what was to be deleted, the first is UID %d: the server removes more than it was asked to, or somebody else has deleted %s", folder.Quote(g.target), text.Count(len(more), "message"), text.Either(len(more), "has", "have"), more[0], text.Either(len(more), "it", "them")))
 	for _, uid := range more {
 		p.kept++
-		x := Receipt{Result: receipt.Failed, Target: g.target, TargetUIDValidity: jsonnum.Uint64(g.validity), TargetUID: jsonnum.Uint64(uid), Reason: "removed-too", Text: "it has gone with the messages that were deleted: the server removes more than it was asked to, or somebody else has deleted it"}
-		if err := p.receipts.put(x); err != nil {
+		x := receipt.Receipt{Result: receipt.Failed, Target: g.target, TargetUIDValidity: jsonnum.Uint64(g.validity), TargetUID: jsonnum.Uint64(uid), Reason: "removed-too", Text: "it has gone with the messages that were deleted: the server removes more than it was asked to, or somebody else has deleted it"}
+		if err := p.receipts.Put(x); err != nil {
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }

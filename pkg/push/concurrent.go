@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
@@ -133,7 +134,7 @@ func (d *desk) news(t *target, ask bool) error {
 // others takes those of the messages as present that others have put into the
 // folder meanwhile, and returns the rest. It waits while another run that goes
 // first is at work.
-func (p *pusher) others(t *target, rest []*message) ([]*message, error) {
+func (p *pusher) others(t *target, rest []*batch.Message) ([]*batch.Message, error) {
 	if p.opt.Unconditional {
 		return rest, nil
 	}
@@ -172,7 +173,7 @@ func (p *pusher) others(t *target, rest []*message) ([]*message, error) {
 
 // newcomers asks the server what has come to the folder, and takes what is of
 // the plan as present.
-func (p *pusher) newcomers(t *target, rest []*message) ([]*message, error) {
+func (p *pusher) newcomers(t *target, rest []*batch.Message) ([]*batch.Message, error) {
 	if err := p.desk.news(t, true); err != nil {
 		return rest, t.refuse(err)
 	}
@@ -181,7 +182,7 @@ func (p *pusher) newcomers(t *target, rest []*message) ([]*message, error) {
 
 // resume is for a run that has found messages of its plan at the destination:
 // another one may be appending them.
-func (p *pusher) resume(t *target, rest []*message) ([]*message, error) {
+func (p *pusher) resume(t *target, rest []*batch.Message) ([]*batch.Message, error) {
 	if p.resumed || p.opt.Unconditional || len(rest) == 0 {
 		return rest, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -65,14 +66,14 @@ func (p *pusher) mayCopyFolders() error {
 }
 
 // copy is send for messages that the server copies.
-func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
+func (p *pusher) copy(t *target, ms []*batch.Message) (rest []*batch.Message, err error) {
 	p.desk.open = nil // another folder will be
 	if ms, err = p.atSource(ms); err != nil || len(ms) == 0 {
 		return ms, err
 	}
 	started := time.Now()
 	looked := false
-	said, err := p.desk.source.box.Copy(p.desk.ctx, uidsOf(ms), t.wire, func() (bool, error) {
+	said, err := p.desk.source.box.Copy(p.desk.ctx, batch.UIDs(ms), t.wire, func() (bool, error) {
 		before := len(ms)
 		var err error
 		ms, err = p.resolve(t, ms, refusal)
@@ -106,8 +107,8 @@ func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
 		return p.divide(t, ms)
 	case exit.CodeOf(err) == exit.CantCreate:
 		return ms, err
-	case !ms[0].insisted: // a refusal may pass
-		ms[0].insisted = true
+	case !ms[0].Retried: // a refusal may pass
+		ms[0].Retried = true
 		return p.copy(t, ms)
 	}
 	return nil, p.answer(t, ms[0], imapconn.AppendResult{Err: no})
@@ -115,7 +116,7 @@ func (p *pusher) copy(t *target, ms []*message) (rest []*message, err error) {
 
 // undecided returns messages to be tried again, or answers for them if the folder
 // cannot be looked at.
-func (p *pusher) undecided(t *target, ms []*message) ([]*message, error) {
+func (p *pusher) undecided(t *target, ms []*batch.Message) ([]*batch.Message, error) {
 	if t.refused != nil {
 		return nil, p.refuseAll(ms, receipt.Failed, "in-doubt", t.refused.Error())
 	}
@@ -123,7 +124,7 @@ func (p *pusher) undecided(t *target, ms []*message) ([]*message, error) {
 }
 
 // divide finds those for which the server refuses a whole batch.
-func (p *pusher) divide(t *target, ms []*message) ([]*message, error) {
+func (p *pusher) divide(t *target, ms []*batch.Message) ([]*batch.Message, error) {
 	middle := (len(ms) + 1) / 2
 	rest, err := p.copy(t, ms[:middle])
 	if err != nil || len(rest) > 0 || p.halt != nil || middle == len(ms) {
@@ -134,7 +135,7 @@ func (p *pusher) divide(t *target, ms []*message) ([]*message, error) {
 
 // copied answers for messages that the server says it has copied, and returns
 // those of which it does not.
-func (p *pusher) copied(t *target, ms []*message, said *imapconn.Copied) (rest []*message, err error) {
+func (p *pusher) copied(t *target, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
 	ms, unasked := ms[:said.Asked], ms[said.Asked:]
 	if said.UIDs == nil {
 		if rest, err = p.resolve(t, ms, unanswered); err != nil {
@@ -157,16 +158,16 @@ func (p *pusher) copied(t *target, ms []*message, said *imapconn.Copied) (rest [
 	if rest, err = p.again(rest); err != nil {
 		return nil, err
 	}
-	return slices.Concat(rest, unasked), p.receipts.flush()
+	return slices.Concat(rest, unasked), p.receipts.Flush()
 }
 
 // again returns the messages that are worth another try: one that is gone meets
 // its end at the next look at the source.
-func (p *pusher) again(ms []*message) (rest []*message, err error) {
+func (p *pusher) again(ms []*batch.Message) (rest []*batch.Message, err error) {
 	for _, m := range ms {
-		if m.unseen++; m.unseen < copyTries {
+		if m.Unseen++; m.Unseen < copyTries {
 			rest = append(rest, m)
-		} else if err := p.refuseAll([]*message{m}, receipt.Failed, "not-copied", "the server says that it has copied the message, and it is not there"); err != nil {
+		} else if err := p.refuseAll([]*batch.Message{m}, receipt.Failed, "not-copied", "the server says that it has copied the message, and it is not there"); err != nil {
 			return nil, err
 		}
 	}
@@ -175,7 +176,7 @@ func (p *pusher) again(ms []*message) (rest []*message, err error) {
 
 // acknowledged answers for messages whose copies the server names, and returns
 // the others.
-func (p *pusher) acknowledged(t *target, ms []*message, said *imapconn.Copied) (rest []*message, err error) {
+func (p *pusher) acknowledged(t *target, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
 	sent := sentFlags{}
 	for _, m := range ms {
 		uid := said.UIDs[m.UID]
@@ -183,7 +184,7 @@ func (p *pusher) acknowledged(t *target, ms []*message, said *imapconn.Copied) (
 			rest = append(rest, m)
 			continue
 		}
-		want, dropped := t.allowed(m.now)
+		want, dropped := t.allowed(m.SourceFlags)
 		r := imapconn.AppendResult{UIDValidity: said.UIDValidity, UID: uid, DroppedFlags: dropped}
 		if p.checkPlace(t, &r); r.UID != 0 && p.watch(want) {
 			sent[r.UID] = &flagged{m, want}
@@ -196,10 +197,10 @@ func (p *pusher) acknowledged(t *target, ms []*message, said *imapconn.Copied) (
 }
 
 // spare notes newcomers that are copies of messages, too.
-func (t *target) spare(ms []*message) {
+func (t *target) spare(ms []*batch.Message) {
 	for _, m := range ms {
 		for _, n := range t.newer[m.Key] {
-			if n.free() && n.size == m.Size && n.date == unix(m.InternalDate) {
+			if n.free() && n.size == m.Size && n.date == m.Date() {
 				t.twice = append(t.twice, n)
 			}
 		}
@@ -209,16 +210,16 @@ func (t *target) spare(ms []*message) {
 // claimCopies finds newcomers that are copies of messages: a copy has the key,
 // the size and the date of its message. Where another may have them too, octets
 // have to tell.
-func (t *target) claimCopies(ms []*message, out []*newcomer) {
+func (t *target) claimCopies(ms []*batch.Message, out []*newcomer) {
 	if t.sources != 1 {
 		return
 	}
 	for i, m := range ms {
-		if !m.copied || m.Twin {
+		if !m.Copied || m.Twin {
 			continue
 		}
 		for _, n := range t.newer[m.Key] {
-			if n.free() && n.size == m.Size && n.date == unix(m.InternalDate) {
+			if n.free() && n.size == m.Size && n.date == m.Date() {
 				out[i], n.taken = n, true
 				break
 			}

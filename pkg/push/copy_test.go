@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
@@ -35,7 +36,7 @@ func within(t testing.TB, n int, change ...func(*stream.Begin, []*stream.Message
 }
 
 // results counts the receipts of messages.
-func results(receipts []Receipt) string {
+func results(receipts []receipt.Receipt) string {
 	count := map[string]int{}
 	var words []string
 	for _, r := range receipts {
@@ -76,7 +77,7 @@ func (s *transcript) has(text string) bool {
 }
 
 // copying pushes a plan with --server-copy. Plans made by hand count nothing.
-func copying(t testing.TB, addr string, plan []byte, change ...func(*Options)) (*Outcome, []Receipt, error) {
+func copying(t testing.TB, addr string, plan []byte, change ...func(*Options)) (*Outcome, []receipt.Receipt, error) {
 	t.Helper()
 	opt := Options{ServerCopy: true, Edited: true, sleep: quick}
 	for _, f := range change {

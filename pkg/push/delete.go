@@ -105,7 +105,7 @@ func (p *pusher) inspect() (there int64, agree bool, err error) {
 				there++
 			}
 		}
-		return p.receipts.flush()
+		return p.receipts.Flush()
 	})
 	return there, agree, err
 }
@@ -138,7 +138,7 @@ func (p *pusher) execute() (agree bool, err error) {
 				return err
 			}
 		}
-		if err := p.receipts.flush(); err != nil || !g.blocked() && !p.overreached {
+		if err := p.receipts.Flush(); err != nil || !g.blocked() && !p.overreached {
 			return err
 		}
 		return errDisagree
@@ -157,7 +157,7 @@ func (p *pusher) doubt(g *group, why error) error {
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // blocked tells whether one of them stays.

@@ -117,17 +117,17 @@ func (d *deletions) groups(fn func(*group) error) error {
 // answerDeletion writes the receipt of one message.
 func (p *pusher) answerDeletion(c *deletion, result receipt.Result) error {
 	p.deletions.tell(c.place)
-	x := Receipt{Result: result, Target: c.Target, TargetUIDValidity: jsonnum.Uint64(c.TargetUIDValidity), TargetUID: jsonnum.Uint64(c.TargetUID), Key: c.Key, Reason: c.reason, Text: c.text}
+	x := receipt.Receipt{Result: result, Target: c.Target, TargetUIDValidity: jsonnum.Uint64(c.TargetUIDValidity), TargetUID: jsonnum.Uint64(c.TargetUID), Key: c.Key, Reason: c.reason, Text: c.text}
 	switch result {
 	case receipt.Deleted:
-		p.receipts.sums.Deleted++
+		p.receipts.Sums.Deleted++
 	case receipt.Gone:
 	default:
 		if c.reason != "dry-run" {
 			p.kept++
 		}
 	}
-	return p.receipts.put(x)
+	return p.receipts.Put(x)
 }
 
 // keepAll answers for all messages that have no receipt yet: they stay.
@@ -142,7 +142,7 @@ func (p *pusher) keepAll(reason, text string) error {
 				return err
 			}
 		}
-		return p.receipts.flush()
+		return p.receipts.Flush()
 	})
 	p.deletions.close()
 	return err

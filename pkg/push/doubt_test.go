@@ -11,6 +11,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 )
 
 // quick is a sleep for servers that work at once.
@@ -115,16 +116,16 @@ func TestBatchThatComesTooLate(t *testing.T) {
 // The pause before a second look grows with what is in doubt and with the time
 // that the server takes.
 func TestPatience(t *testing.T) {
-	several := func(n int, size int64) (ms []*message) {
+	several := func(n int, size int64) (ms []*batch.Message) {
 		for range n {
-			m := &message{}
+			m := &batch.Message{}
 			m.Size = size
 			ms = append(ms, m)
 		}
 		return ms
 	}
 	for _, c := range []struct {
-		ms      []*message
+		ms      []*batch.Message
 		slowest time.Duration
 		want    time.Duration
 	}{

@@ -9,6 +9,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
@@ -55,16 +57,16 @@ func (p *pusher) sayDropped() {
 
 // sayUnknown says of how many messages the source did not tell flags or date.
 func (p *pusher) sayUnknown() {
-	if n := p.receipts.sums.Unknown; n > 0 && p.opt.Say != nil {
+	if n := p.receipts.Sums.Unknown; n > 0 && p.opt.Say != nil {
 		p.opt.Say("messages appended without flags, date or labels, because the source does not tell them: %s; the receipts name what is unknown", thousands(n))
 	}
 }
 
 // wanted splits the flags of a message into those to send with it and those
 // that the folder does not keep; what the user leaves out is in neither.
-func (p *pusher) wanted(t *target, m *message) (send, dropped []string) {
-	if m.copied {
-		return t.allowed(m.now)
+func (p *pusher) wanted(t *target, m *batch.Message) (send, dropped []string) {
+	if m.Copied {
+		return t.allowed(m.SourceFlags)
 	}
 	set, _ := p.opt.Flags.Apply(m.Flags)
 	return t.allowed(set)
@@ -74,7 +76,7 @@ func (p *pusher) wanted(t *target, m *message) (send, dropped []string) {
 type sentFlags map[uint64]*flagged
 
 type flagged struct {
-	m    *message
+	m    *batch.Message
 	want []string
 }
 
@@ -123,7 +125,7 @@ func (p *pusher) setMissing(t *target, sent sentFlags) (missing bool, err error)
 			return true, err
 		}
 	}
-	return len(groups) > 0, p.receipts.flush()
+	return len(groups) > 0, p.receipts.Flush()
 }
 
 func (w *flagWatch) seenKept(f string) {
@@ -146,11 +148,11 @@ func (p *pusher) setAgain(t *target, g *storeGroup, sent sentFlags) error {
 		dropped = g.flags
 	}
 	for _, uid := range g.uids {
-		x := of(&sent[uid].m.Message, t.name, receipt.Flagged)
+		x := receipts.Of(&sent[uid].m.Message, t.name, receipt.Flagged)
 		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(t.shown), jsonnum.Uint64(uid), dropped
 		p.countDropped(dropped)
 		p.lack(t, sent[uid].m, t.shown, uid, dropped)
-		if err := p.receipts.put(x); err != nil {
+		if err := p.receipts.Put(x); err != nil {
 			return err
 		}
 	}

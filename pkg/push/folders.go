@@ -85,7 +85,7 @@ func (p *pusher) folders() error {
 // createAll carries out the create records.
 func (p *pusher) createAll() error {
 	var others []stream.Record
-	var answers []Receipt
+	var answers []receipt.Receipt
 	var err error
 	before := p.desk.boxes
 	if err := p.seekAll(); err != nil {
@@ -97,7 +97,7 @@ func (p *pusher) createAll() error {
 			others = append(others, rec)
 			continue
 		}
-		var x Receipt
+		var x receipt.Receipt
 		if x, err = p.create(r); err != nil {
 			others = append(others, p.later[i:]...)
 			break
@@ -109,7 +109,7 @@ func (p *pusher) createAll() error {
 		err = p.confirm(answers, before)
 	}
 	for _, x := range answers {
-		if told := p.tellFolder(x); err == nil {
+		if told := p.receipts.Folder(x); err == nil {
 			err = told
 		}
 	}
@@ -129,8 +129,8 @@ func (p *pusher) seekAll() error {
 
 // confirm looks whether the folders that the server says it has created are
 // there. One that is not has a receipt that says so, and takes no messages.
-func (p *pusher) confirm(answers []Receipt, before map[string]imapconn.Mailbox) error {
-	if !slices.ContainsFunc(answers, func(x Receipt) bool { return x.Result == receipt.Created }) {
+func (p *pusher) confirm(answers []receipt.Receipt, before map[string]imapconn.Mailbox) error {
+	if !slices.ContainsFunc(answers, func(x receipt.Receipt) bool { return x.Result == receipt.Created }) {
 		return nil
 	}
 	err := p.desk.list(folder.AllSpaces)
@@ -195,8 +195,8 @@ func (p *pusher) dress() error {
 	return p.grants()
 }
 
-func (p *pusher) create(r *stream.Create) (Receipt, error) {
-	x := Receipt{Result: receipt.Created, Folder: r.Folder, Target: r.Target}
+func (p *pusher) create(r *stream.Create) (receipt.Receipt, error) {
+	x := receipt.Receipt{Result: receipt.Created, Folder: r.Folder, Target: r.Target}
 	t := p.desk.target(r.Target)
 	switch {
 	case t.exists:

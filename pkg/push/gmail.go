@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
@@ -26,7 +27,7 @@ type labelled struct {
 }
 
 // remember keeps the labels of a message that is at the destination.
-func (p *pusher) remember(t *target, m *message, uid uint64) {
+func (p *pusher) remember(t *target, m *batch.Message, uid uint64) {
 	if !p.opt.GmailLabels || m.GmailLabels == nil {
 		return
 	}
@@ -144,7 +145,7 @@ func (p *pusher) addLabels(t *target, uids []uint64, labels []string) error {
 	if errors.As(err, &no) {
 		text = no.Text
 	}
-	return p.tellFolder(Receipt{Result: receipt.Rejected, Target: t.name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
+	return p.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
 }
 
 // some names a few of the UIDs.

@@ -1,13 +1,9 @@
 package push
 
 import (
-	"cmp"
-	"slices"
-
-	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
-	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // restraint is what bounds a run.
@@ -32,7 +28,7 @@ func (r *restraint) giveUp(n int) {
 
 // pause waits until the rates let a message go, so that what is looked at after
 // it is fresh when the message goes.
-func (p *pusher) pause(m *message) error {
+func (p *pusher) pause(m *batch.Message) error {
 	if r := &p.restraint; r.halt != nil || !r.budget.Fits(m.Size) {
 		return nil
 	}
@@ -41,7 +37,7 @@ func (p *pusher) pause(m *message) error {
 
 // may waits until a message may go, and returns how many of the n first of rest
 // may. None may where the limits are reached, or where not even the first fits.
-func (p *pusher) may(rest []*message, n int) (int, error) {
+func (p *pusher) may(rest []*batch.Message, n int) (int, error) {
 	r := &p.restraint
 	if r.halt != nil || r.budget.FitsNever(rest[0].Size) {
 		return 0, nil
@@ -72,7 +68,7 @@ func (p *pusher) may(rest []*message, n int) (int, error) {
 
 // leave writes the receipts of messages that the limits leave out, and returns
 // the others: all but the first may fit where that never can.
-func (p *pusher) leave(rest []*message) ([]*message, error) {
+func (p *pusher) leave(rest []*batch.Message) ([]*batch.Message, error) {
 	if p.halt == nil {
 		first := rest[0]
 		return rest[1:], p.refuseAll(rest[:1], receipt.Skipped, "too-large", p.budget.TooLarge(first.Size))
@@ -87,16 +83,3 @@ func (d *desk) keep() {
 		_ = d.session.Noop(d.ctx)
 	}
 }
-
-// classify counts what a receipt says for the summary of what failed. What is
-// to be removed has no folder at the source.
-func classify(classes *failure.Classes, x *Receipt) {
-	switch {
-	case x.Result == receipt.Rejected, x.Result == receipt.Failed, x.Result == receipt.Skipped && !slices.Contains(noFailures, x.Reason):
-		classes.Add(x.Reason, cmp.Or(x.Folder, x.Target), uint64(x.UID), x.Text)
-	}
-}
-
-// noFailures are the reasons for which something is skipped and nothing is
-// wrong.
-var noFailures = []string{"dry-run", "limit", runEnded, "not-there", string(stream.ReasonDouble)}

@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -91,7 +92,7 @@ func (d *desk) readRange(t *target, from, to uint64) error {
 			t.ours[id.Key]--
 			return nil
 		}
-		n := &newcomer{uid: m.UID, date: unix(m.InternalDate), size: m.Size}
+		n := &newcomer{uid: m.UID, date: batch.Seconds(m.InternalDate), size: m.Size}
 		if appended, first := t.recent.earlier(id.Key, m.UID); appended {
 			t.twice = append(t.twice, n)
 			t.later = t.later || first

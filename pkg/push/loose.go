@@ -3,23 +3,12 @@ package push
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
 type loose = headerkey.Loose
-
-// looseOctets is what the octets of a message are known by.
-func (m *message) looseOctets() (*loose, error) {
-	if m.loose != nil {
-		return m.loose, nil
-	}
-	var err error
-	m.loose, err = headerkey.LooseOf(io.NewSectionReader(m, 0, m.Size))
-	return m.loose, err
-}
 
 // pieceSize is how much of a message is read at a time, in octets.
 const pieceSize = 1 << 20

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 )
 
 // newcomer is a message that came to the folder after the plan was made.
@@ -21,16 +22,16 @@ type newcomer struct {
 // claims finds which of the messages have come to the folder since the plan was
 // made: for each the newcomer that it is, or nil. A message that is altered on
 // its way may have come as it is sent, or, before that was asked for, as it was.
-func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
+func (d *desk) claims(t *target, ms []*batch.Message) ([]*newcomer, error) {
 	out, err := d.pair(t, ms)
 	if err != nil || t.refused != nil {
 		return out, err
 	}
 	var places []int
-	var plain []*message
+	var plain []*batch.Message
 	for i, m := range ms {
-		if out[i] == nil && m.source() != m {
-			places, plain = append(places, i), append(plain, m.source())
+		if out[i] == nil && m.Source() != m {
+			places, plain = append(places, i), append(plain, m.Source())
 		}
 	}
 	found, err := d.pair(t, plain)
@@ -43,7 +44,7 @@ func (d *desk) claims(t *target, ms []*message) ([]*newcomer, error) {
 // pair finds a newcomer for each message, or nil. Messages of one key are told
 // apart by their octets, as far as servers leave those alone; a newcomer whose
 // octets cannot be read makes t refused.
-func (d *desk) pair(t *target, ms []*message) ([]*newcomer, error) {
+func (d *desk) pair(t *target, ms []*batch.Message) ([]*newcomer, error) {
 	out := make([]*newcomer, len(ms))
 	t.claimCopies(ms, out)
 	byKey := map[string][]int{}
@@ -71,11 +72,11 @@ func (d *desk) pair(t *target, ms []*message) ([]*newcomer, error) {
 
 // claimKey pairs the messages of one key with newcomers of the same octets,
 // those of the same date first.
-func (t *target) claimKey(key string, ms []*message, places []int, out []*newcomer) error {
+func (t *target) claimKey(key string, ms []*batch.Message, places []int, out []*newcomer) error {
 	wanted := make([]*loose, len(places))
 	for k, i := range places {
 		var err error
-		if wanted[k], err = ms[i].looseOctets(); err != nil {
+		if wanted[k], err = ms[i].Hash(); err != nil {
 			return err
 		}
 	}
@@ -87,7 +88,7 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 			}
 		}
 		for k, i := range places {
-			l := looks{wanted[k].Whole, unix(ms[i].InternalDate)}
+			l := looks{wanted[k].Whole, batch.Seconds(ms[i].InternalDate)}
 			if anyDate {
 				l.date = 0
 			}
@@ -102,13 +103,13 @@ func (t *target) claimKey(key string, ms []*message, places []int, out []*newcom
 
 // claimRewritten is for a server that adds to the header of what it stores: the
 // key, the date and all that follows the header must agree.
-func (t *target) claimRewritten(key string, ms []*message, places []int, wanted []*loose, out []*newcomer) {
+func (t *target) claimRewritten(key string, ms []*batch.Message, places []int, wanted []*loose, out []*newcomer) {
 	for k, i := range places {
 		m := ms[i]
-		if out[i] != nil || m.copied {
+		if out[i] != nil || m.Copied {
 			continue
 		}
-		date := unix(m.InternalDate)
+		date := m.Date()
 		for _, n := range t.newer[key] {
 			if n.known() && n.Body == wanted[k].Body && n.date == date {
 				out[i], n.taken = n, true

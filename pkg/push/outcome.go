@@ -11,7 +11,7 @@ import (
 
 // Outcome is what a run has done.
 type Outcome struct {
-	Sums
+	receipt.Sums
 	Source, Destination string // user@host
 	Begun               bool   // there was a plan to carry out
 	Whole               bool   // and it was read to a good end
@@ -56,13 +56,13 @@ func (p *pusher) close(e *stream.End) error {
 	p.listed += e.Listed
 	// What imap-diff found present has no record of its own, unless it is one
 	// of several that are told apart here.
-	p.receipts.sums.Present += e.Present - e.Spare
+	p.receipts.Sums.Present += e.Present - e.Spare
 	return nil
 }
 
 // verdict is the outcome of a plan that was read to its end.
 func (p *pusher) verdict() error {
-	s := &p.receipts.sums
+	s := &p.receipts.Sums
 	short := p.rehearseQuota()
 	switch sum := s.Total(); {
 	case p.aborted != nil:
@@ -102,7 +102,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if skipErr := p.hold("not-whole", notWhole); err == nil {
 		err = skipErr
 	}
-	o := &Outcome{Sums: p.receipts.sums, Begun: p.receipts.begin != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
+	o := &Outcome{Sums: p.receipts.Sums, Begun: p.receipts.Begun() != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
 	if p.begin != nil {
 		o.Source = p.begin.Account().String()
 	}
@@ -115,17 +115,14 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 			err = rejErr
 		}
 	}
-	if p.receipts.begin != nil {
-		end := receipt.End{Type: receipt.TypeEnd, Sums: *s, Plan: p.planned, Exit: int(exit.CodeOf(err)), Time: p.receipts.time()}
+	if p.receipts.Begun() != nil {
+		p.receipts.Sums.Listed = s.Listed
+		end := receipt.End{Plan: p.planned, Exit: int(exit.CodeOf(err))}
 		if err != nil {
 			end.Text = err.Error()
 		}
-		addErr := p.receipts.add(end)
-		if addErr == nil {
-			addErr = p.receipts.flush()
-		}
-		if err == nil {
-			err = addErr
+		if endErr := p.receipts.End(end); err == nil {
+			err = endErr
 		}
 	}
 	return o, err

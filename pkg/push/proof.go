@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -39,7 +40,7 @@ type proof struct {
 
 // specimen is a message that was appended.
 type specimen struct {
-	*message
+	*batch.Message
 	uid uint64 // 0: the server does not tell
 }
 
@@ -72,8 +73,8 @@ func (f *proof) atMost(n int) int {
 	return n
 }
 
-func (f *proof) take(m *message, uid uint64) {
-	if !f.on || m.Key == "" || f.messages == 0 && !m.weak() {
+func (f *proof) take(m *batch.Message, uid uint64) {
+	if !f.on || m.Key == "" || f.messages == 0 && !weak(m) {
 		return
 	}
 	f.messages = max(0, f.messages-1)
@@ -82,7 +83,7 @@ func (f *proof) take(m *message, uid uint64) {
 
 // weak reports whether a message has no field that servers leave alone. It is
 // known by its whole header or text.
-func (m *message) weak() bool {
+func weak(m *batch.Message) bool {
 	return strings.HasPrefix(m.Key, "header:") || strings.HasPrefix(m.Key, "body:")
 }
 
@@ -120,23 +121,23 @@ func (p *pusher) proofread(t *target) error {
 // and returns the others. The weak ones are few, so that the run goes on.
 func (p *pusher) rekeyed(t *target, changed []specimen) (strong []specimen, err error) {
 	for _, s := range changed {
-		if !s.weak() {
+		if !weak(s.Message) {
 			strong = append(strong, s)
 			continue
 		}
-		x := s.receipt(t.name, receipt.Rekeyed)
+		x := s.Receipt(t.name, receipt.Rekeyed)
 		x.TargetUID, x.Reason = jsonnum.Uint64(s.uid), "key-changed"
 		if s.uid != 0 {
 			x.TargetUIDValidity = jsonnum.Uint64(t.shown)
 		}
-		if err := p.receipts.message(x, 0); err != nil {
+		if err := p.receipts.Message(x, 0); err != nil {
 			return nil, err
 		}
 	}
 	if len(strong) < len(changed) {
 		p.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.name, rekeyedHint))
 	}
-	return strong, p.receipts.flush()
+	return strong, p.receipts.Flush()
 }
 
 // rekeyedHint is what a user can do about messages with another key.

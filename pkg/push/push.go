@@ -21,6 +21,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
@@ -67,7 +69,7 @@ type Options struct {
 func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, out io.Writer) (*Outcome, error) {
 	conn.Patience = ctx
 	p := &pusher{
-		ctx: ctx, opt: &opt, receipts: newReceipts(out, opt.Failures), in: newAssembler(in, !opt.DryRun && !opt.ServerCopy, opt.ServerCopy), restraint: newRestraint(opt.Limits),
+		ctx: ctx, opt: &opt, receipts: receipts.New(out, opt.Failures), in: batch.NewBatcher(in, opt.content()), restraint: newRestraint(opt.Limits),
 		// What is on its way when the run is interrupted is finished first.
 		desk:       &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
 		subscribed: map[string]bool{}, rights: map[string]string{}, warned: map[string]bool{},
@@ -81,7 +83,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		p.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
 	}
 	defer p.desk.close()
-	defer p.ties.spool.close()
+	defer p.ties.spool.Close()
 	err := opt.checkCopy()
 	if err == nil {
 		err = opt.Transform.Check(ctx)
@@ -92,13 +94,24 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	return p.finish(err)
 }
 
+// content says where the content of messages comes from.
+func (o *Options) content() batch.Content {
+	switch {
+	case o.ServerCopy:
+		return batch.AtServer
+	case o.DryRun:
+		return batch.Nowhere
+	}
+	return batch.InPlan
+}
+
 // pusher is one run.
 type pusher struct {
 	ctx      context.Context
 	opt      *Options
-	in       *assembler
+	in       *batch.Batcher
 	desk     *desk
-	receipts *receipts
+	receipts *receipts.Writer
 	rejects  *rejects
 
 	begin       *stream.Begin
@@ -124,8 +137,8 @@ type pusher struct {
 	aborted     *stream.Abort
 	unfit       error // why this is no plan to carry out; an abort may excuse it
 	damaged     bool
-	taken       oddity // that the server was seen to take
-	full        error  // a quota root of the destination takes no more
+	taken       batch.Oddity // that the server was seen to take
+	full        error        // a quota root of the destination takes no more
 	quota       rooms
 	reflags     reflags
 	flagWatch
@@ -135,9 +148,9 @@ type pusher struct {
 	refusals
 	restraint
 	standing
-	scanner *headerkey.Scanner // of the plan's recipe, or nil
-	deadly  int                // messages at which the connection ends
-	slowest time.Duration      // of the answers to a batch
+	transformer *batch.Transformer
+	deadly      int           // messages at which the connection ends
+	slowest     time.Duration // of the answers to a batch
 
 	dressed    bool              // folders have their subscriptions and access control lists
 	subscribed map[string]bool   // targets that somebody asked to subscribe
@@ -157,20 +170,20 @@ type pusher struct {
 
 // run goes through the plan until it ends or cannot go on.
 func (p *pusher) run() error {
-	go p.in.run()
-	defer close(p.in.stop)
+	go p.in.Run()
+	defer p.in.Stop()
 	for {
-		w := p.in.next(p.desk.keep, nil)
-		err := w.err
+		w := p.in.Next(p.desk.keep, nil)
+		err := w.Err
 		switch {
 		case p.ctx.Err() != nil:
 			err = context.Cause(p.ctx)
-		case w.record != nil:
-			err = p.record(w.record)
+		case w.Record != nil:
+			err = p.record(w.Record)
 		case err == nil:
 			err = p.messages(w)
 		}
-		if w.err != nil && exit.CodeOf(w.err) == exit.Data { // what came whole is acted on
+		if w.Err != nil && exit.CodeOf(w.Err) == exit.Data { // what came whole is acted on
 			if failed := p.endTies(); failed != nil {
 				return failed
 			}
@@ -189,7 +202,7 @@ func (p *pusher) run() error {
 				return failed
 			}
 			p.suspect()
-			if p.opt.GmailLabels && !p.labels.seen && p.receipts.sums.Appended > 0 {
+			if p.opt.GmailLabels && !p.labels.seen && p.receipts.Sums.Appended > 0 {
 				p.opt.Warn("--gmail-labels: the plan has no labels; imap-fetch finds them at Gmail")
 			}
 			return p.conclude()
@@ -197,7 +210,7 @@ func (p *pusher) run() error {
 		if err != nil {
 			return p.answerRest(w, err)
 		}
-		p.in.done(w)
+		p.in.Done(w)
 	}
 }
 
@@ -239,46 +252,39 @@ func (p *pusher) record(rec stream.Record) error {
 		return p.reflag(r)
 	case *stream.End:
 		return p.close(r)
-	case *duplicate:
+	case *batch.Duplicate:
 		p.listed--
-	case *damage:
+	case *batch.Damaged:
 		p.damaged = true
-		x := of(r.m, r.m.Target, receipt.Failed)
-		x.Reason, x.Text = "damaged", r.err.Error()
+		x := receipts.Of(r.Message, r.Message.Target, receipt.Failed)
+		x.Reason, x.Text = "damaged", r.Err.Error()
 		return p.tell(x)
 	case *stream.Failed:
-		x := Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text}
+		x := receipt.Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text}
 		if r.UID == 0 {
 			p.keepFlags(r.Folder)
-			return p.tellFolder(x)
+			return p.receipts.Folder(x)
 		}
 		if r.Reason == stream.ReasonUntold {
 			p.untold++
 		}
 		return p.tell(x)
 	case *stream.Gone:
-		return p.tell(Receipt{Result: receipt.Gone, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID)})
+		return p.tell(receipt.Receipt{Result: receipt.Gone, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID)})
 	case *stream.Skipped: // on purpose, and before anything was listed
-		return p.tellFolder(Receipt{Result: receipt.Skipped, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text})
+		return p.receipts.Folder(receipt.Receipt{Result: receipt.Skipped, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text})
 	case *stream.Unknown:
-		return p.tellFolder(Receipt{Result: receipt.Failed, Reason: "unknown-record", Text: fmt.Sprintf("this version cannot carry out a %q record", r.Type)})
+		return p.receipts.Folder(receipt.Receipt{Result: receipt.Failed, Reason: "unknown-record", Text: fmt.Sprintf("this version cannot carry out a %q record", r.Type)})
 	}
 	return nil
 }
 
-func (p *pusher) tell(x Receipt) error {
+func (p *pusher) tell(x receipt.Receipt) error {
 	p.count(0)
-	if err := p.receipts.message(x, 0); err != nil {
+	if err := p.receipts.Message(x, 0); err != nil {
 		return err
 	}
-	return p.receipts.flush()
-}
-
-func (p *pusher) tellFolder(x Receipt) error {
-	if err := p.receipts.folder(x); err != nil {
-		return err
-	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // open takes the plan's first record.
@@ -294,7 +300,7 @@ func (p *pusher) open(b *stream.Begin) error {
 	if b.Plan && b.TargetAccount() != conn.Account() {
 		p.opt.Warn("the plan was made for %s, and goes to %s", b.TargetAccount().Words(), conn.Account().Words())
 	}
-	if err := p.mayRewrite(b, recipe); err != nil {
+	if p.transformer, err = batch.NewTransformer(p.opt.Transform, b, recipe, p.opt.AllowRewrite); err != nil {
 		return err
 	}
 	if err := p.mayCopy(b); err != nil {
@@ -303,7 +309,7 @@ func (p *pusher) open(b *stream.Begin) error {
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
 	p.dressed, p.quota.surveyed, p.labels.names = false, false, nil
-	p.desk.recipe, p.scanner = recipe, nil
+	p.desk.recipe = recipe
 	p.digest(b)
 	return nil
 }
@@ -338,7 +344,7 @@ func (p *pusher) start() error {
 // at the first stream, and at each of a concatenation that is of another source
 // or has another key.
 func (p *pusher) beginReceipts() error {
-	switch b := p.receipts.begin; {
+	switch b := p.receipts.Begun(); {
 	case b == nil:
 	case b.Source == p.begin.Account() && b.Key == p.begin.Key:
 		return nil
@@ -350,19 +356,14 @@ func (p *pusher) beginReceipts() error {
 			return err
 		}
 	}
-	p.receipts.begin = &receipt.Begin{
-		Type: receipt.TypeBegin, Format: receipt.Format, Version: receipt.Version, Tool: p.opt.Tool, DryRun: p.opt.DryRun,
-		Source: p.begin.Account(), Destination: p.desk.conn.Account(),
-		Plan: hex.EncodeToString(p.hash.Sum(nil)), Key: p.begin.Key, Time: p.receipts.time(),
-	}
-	if err := p.receipts.add(p.receipts.begin); err != nil {
-		return err
-	}
-	return p.receipts.flush()
+	return p.receipts.Begin(receipt.Begin{
+		Tool: p.opt.Tool, DryRun: p.opt.DryRun, Source: p.begin.Account(), Destination: p.desk.conn.Account(),
+		Plan: hex.EncodeToString(p.hash.Sum(nil)), Key: p.begin.Key,
+	})
 }
 
 // messages carries out a batch, after the folders that the plan asks for.
-func (p *pusher) messages(w *work) error {
+func (p *pusher) messages(w *batch.Item) error {
 	if err := p.start(); err != nil {
 		return err
 	}
@@ -370,14 +371,14 @@ func (p *pusher) messages(w *work) error {
 		return err
 	}
 	if p.where != nil {
-		for _, m := range w.messages {
+		for _, m := range w.Messages {
 			m.Target = p.where[m.Folder]
 		}
 	}
-	if w.messages[0].Target == "" {
-		return p.refuseAll(w.messages, receipt.Failed, "no-target", "the record names no destination folder")
+	if w.Messages[0].Target == "" {
+		return p.refuseAll(w.Messages, receipt.Failed, "no-target", "the record names no destination folder")
 	}
-	p.enter(w.messages[0].Folder)
+	p.enter(w.Messages[0].Folder)
 	if err := p.desk.connect(); err != nil {
 		return err
 	}
@@ -385,7 +386,7 @@ func (p *pusher) messages(w *work) error {
 		return err
 	}
 	if p.opt.DryRun {
-		return p.rehearse(w.messages)
+		return p.rehearse(w.Messages)
 	}
 	return p.batch(w)
 }

@@ -147,7 +147,7 @@ func planAt(t testing.TB, addr string, plan []byte) []byte {
 }
 
 // carryOut pushes a plan, as one for the account at addr, and returns its receipts.
-func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []Receipt, error) {
+func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []receipt.Receipt, error) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -160,11 +160,11 @@ func carryOut(t testing.TB, addr string, plan []byte, opt Options) (*Outcome, []
 	}
 	var out bytes.Buffer
 	outcome, err := Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(planAt(t, addr, plan)), opt.Edited), &out)
-	var receipts []Receipt
+	var receipts []receipt.Receipt
 	lines := bufio.NewScanner(&out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var r Receipt
+		var r receipt.Receipt
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			t.Fatalf("receipt %s: %v", lines.Text(), err)
 		}
@@ -362,7 +362,7 @@ func TestRejects(t *testing.T) {
 }
 
 func TestSum(t *testing.T) {
-	o := Outcome{Sums: Sums{Listed: 20000, Present: 19970, Appended: 29, Rejected: 1}, Source: "joe@old", Destination: "joe@new", Whole: true}
+	o := Outcome{Sums: receipt.Sums{Listed: 20000, Present: 19970, Appended: 29, Rejected: 1}, Source: "joe@old", Destination: "joe@new", Whole: true}
 	if got, want := o.String(), "joe@old -> joe@new: 20,000 listed = 19,970 present + 29 appended + 1 rejected"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -133,7 +134,7 @@ func (p *pusher) spent(t *target, octets int64) {
 
 // warnOfQuota warns, once for each quota root, when what is to be sent is more than
 // it leaves. The server has the last word.
-func (p *pusher) warnOfQuota(t *target, ms []*message) {
+func (p *pusher) warnOfQuota(t *target, ms []*batch.Message) {
 	octets := int64(0)
 	for _, m := range ms {
 		octets += m.Size

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -107,7 +108,7 @@ func (p *pusher) reflagHeld(reason, why string) error {
 		f.undid++
 		x := ofChange(r, receipt.Skipped)
 		x.Reason, x.Text = reason, why
-		if err := p.tellFolder(x); err != nil {
+		if err := p.receipts.Folder(x); err != nil {
 			return err
 		}
 	}
@@ -128,8 +129,8 @@ func (p *pusher) keepFlags(folder string) {
 }
 
 // ofChange begins the receipt of a change of flags.
-func ofChange(r *stream.FlagChange, result receipt.Result) Receipt {
-	return Receipt{Result: result, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity), TargetUID: jsonnum.Uint64(r.TargetUID)}
+func ofChange(r *stream.FlagChange, result receipt.Result) receipt.Receipt {
+	return receipt.Receipt{Result: result, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity), TargetUID: jsonnum.Uint64(r.TargetUID)}
 }
 
 // reflagAll carries out the batch and writes its receipts.
@@ -139,7 +140,7 @@ func (p *pusher) reflagAll() error {
 		return nil
 	}
 	err := p.reflagBatch(changes)
-	if err == nil || p.receipts.broken {
+	if err == nil || p.receipts.Broken() {
 		p.reflags.batch = nil // else they get receipts at the end of the run
 	}
 	return err
@@ -187,17 +188,17 @@ func (p *pusher) answerAll(changes []*stream.FlagChange, result receipt.Result, 
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
-func (p *pusher) answerChange(x Receipt) error {
+func (p *pusher) answerChange(x receipt.Receipt) error {
 	switch x.Result {
 	case receipt.Failed, receipt.Rejected:
 		p.reflags.undid++
 	case receipt.Flagged:
-		p.receipts.sums.Flagged++
+		p.receipts.Sums.Flagged++
 	}
-	return p.receipts.put(x)
+	return p.receipts.Put(x)
 }
 
 // store changes the flags of messages in the open folder. What they have by now
@@ -207,7 +208,7 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 	if err != nil {
 		return t.refuseChanges(p, changes, err)
 	}
-	answers := make([]Receipt, len(changes))
+	answers := make([]receipt.Receipt, len(changes))
 	additions, removals := storeGroups{}, storeGroups{}
 	for i, r := range changes {
 		x := ofChange(r, receipt.Present)
@@ -246,15 +247,15 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 	for i, x := range answers {
 		p.countDropped(x.DroppedFlags)
 		r := changes[i]
-		p.lack(t, &message{Message: stream.Message{Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID}}, r.TargetUIDValidity, r.TargetUID, flags.Without(r.Add, flags.Without(r.Add, x.DroppedFlags)))
+		p.lack(t, &batch.Message{Message: stream.Message{Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID}}, r.TargetUIDValidity, r.TargetUID, flags.Without(r.Add, flags.Without(r.Add, x.DroppedFlags)))
 		if err := p.answerChange(x); err != nil {
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
-func (p *pusher) storeGroups(action imapconn.StoreAction, groups storeGroups, answers []Receipt) error {
+func (p *pusher) storeGroups(action imapconn.StoreAction, groups storeGroups, answers []receipt.Receipt) error {
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[name]
 		dropped, err := p.desk.box.Store(p.desk.ctx, g.uids, action, g.flags)
@@ -270,7 +271,7 @@ func (p *pusher) storeGroups(action imapconn.StoreAction, groups storeGroups, an
 
 // unchanged finds the changes that the server has answered with OK and not made,
 // or not wholly.
-func (p *pusher) unchanged(changes []*stream.FlagChange, answers []Receipt, additions, removals storeGroups) error {
+func (p *pusher) unchanged(changes []*stream.FlagChange, answers []receipt.Receipt, additions, removals storeGroups) error {
 	if len(additions)+len(removals) == 0 {
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -41,7 +43,7 @@ type refusedFlags struct {
 }
 
 // lack notes flags that the server refused. uid is 0 where it did not tell it.
-func (p *pusher) lack(t *target, m *message, validity, uid uint64, refused []string) {
+func (p *pusher) lack(t *target, m *batch.Message, validity, uid uint64, refused []string) {
 	keep, _ := t.allowed(refused)
 	if len(keep) == 0 || p.regaining {
 		return
@@ -49,7 +51,7 @@ func (p *pusher) lack(t *target, m *message, validity, uid uint64, refused []str
 	if validity == 0 {
 		validity = t.shown
 	}
-	source := &m.source().Message
+	source := &m.Source().Message
 	p.refusedFlags = append(p.refusedFlags, refusedFlags{
 		t, validity, uid,
 		stream.Message{Folder: source.Folder, UIDValidity: source.UIDValidity, UID: source.UID, Key: source.Key}, m.Key, keep,
@@ -80,7 +82,7 @@ func (p *pusher) regain() error {
 		p.opt.Warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(p.unregained, "message"), text.Either(p.unregained, "lacks", "lack"), p.desk.conn.Host)
 		p.unregained = 0
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // regainIn sets flags in one folder.
@@ -173,7 +175,7 @@ func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // regainGroup sets flags of messages, of fewer at a time where the server
@@ -217,7 +219,7 @@ func (p *pusher) regained(t *target, r *refusedFlags, still []string) error {
 			delete(p.dropped, f)
 		}
 	}
-	x := of(&r.source, t.name, receipt.Flagged)
+	x := receipts.Of(&r.source, t.name, receipt.Flagged)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(r.validity), jsonnum.Uint64(r.uid), still
-	return p.receipts.put(x)
+	return p.receipts.Put(x)
 }

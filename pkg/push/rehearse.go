@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -12,7 +14,7 @@ import (
 // server's limits, quota.
 
 // rehearse says what would become of messages of one target.
-func (p *pusher) rehearse(ms []*message) error {
+func (p *pusher) rehearse(ms []*batch.Message) error {
 	t := p.desk.target(ms[0].Target)
 	if t.exists && !t.opened {
 		box, err := p.desk.session.Examine(p.desk.ctx, t.wire)
@@ -44,14 +46,14 @@ func (p *pusher) rehearse(ms []*message) error {
 		limit = -1
 	}
 	for _, m := range ms {
-		x := of(&m.Message, t.name, receipt.Skipped)
+		x := receipts.Of(&m.Message, t.name, receipt.Skipped)
 		x.Reason = "dry-run"
 		switch {
 		case t.refused != nil:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.refused.Error()
 		case limit >= 0 && m.Size > limit:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%s, and the server takes %d", text.Count(m.Size, "octet"), limit)
-		case m.Size == 0 && !m.copied:
+		case m.Size == 0 && !m.Copied:
 			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.flags) > 0:
 			_, x.DroppedFlags = p.wanted(t, m)
@@ -62,16 +64,16 @@ func (p *pusher) rehearse(ms []*message) error {
 			t.wouldOctets += m.Size
 		}
 		p.count(0)
-		m.answered = true
-		if err := p.receipts.message(x, 0); err != nil {
+		m.Answered = true
+		if err := p.receipts.Message(x, 0); err != nil {
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // rehearseName checks the name of a folder that would be created.
-func (p *pusher) rehearseName(x Receipt) (Receipt, error) {
+func (p *pusher) rehearseName(x receipt.Receipt) (receipt.Receipt, error) {
 	x.Result, x.Reason = receipt.Skipped, "dry-run"
 	if _, err := folder.WireToCreate(x.Target); err != nil {
 		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -44,7 +45,7 @@ func (r *rejects) start() error {
 	return nil
 }
 
-func (r *rejects) add(m *message, reason, text string) error {
+func (r *rejects) add(m *batch.Message, reason, text string) error {
 	if err := r.start(); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (r *rejects) add(m *message, reason, text string) error {
 	}
 	out := m.Message
 	if m.Tie != nil {
-		id, err := r.tie(m.tie)
+		id, err := r.tie(m.Tied)
 		if err != nil {
 			return err
 		}

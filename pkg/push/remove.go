@@ -86,7 +86,7 @@ func (p *pusher) destroy() error {
 // allUntold reports whether nothing is wrong but that messages have failed of which
 // imap-diff could not tell which they are. These stay where they are.
 func (p *pusher) allUntold() bool {
-	s := &p.receipts.sums
+	s := &p.receipts.Sums
 	return p.untold > 0 && p.doubled == 0 && exit.CodeOf(p.verdict()) == exit.Partial && s.Failed == p.untold && s.Rejected+s.Skipped+s.Folders+s.Rekeyed == 0
 }
 
@@ -138,7 +138,7 @@ func (p *pusher) skipRemovals(reason, text string) error {
 	p.removals = nil
 	for _, r := range removals {
 		p.kept++
-		if err := p.tellFolder(Receipt{Result: receipt.Skipped, Target: r.Target, Reason: reason, Text: text}); err != nil {
+		if err := p.receipts.Folder(receipt.Receipt{Result: receipt.Skipped, Target: r.Target, Reason: reason, Text: text}); err != nil {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (p *pusher) remove() error {
 		if err != nil {
 			return err
 		}
-		if err := p.tellFolder(x); err != nil {
+		if err := p.receipts.Folder(x); err != nil {
 			return err
 		}
 	}
@@ -180,8 +180,8 @@ func (p *pusher) remove() error {
 }
 
 // removeOne removes one folder if it is as the plan says.
-func (p *pusher) removeOne(r *stream.Rmdir) (Receipt, error) {
-	x := Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity)}
+func (p *pusher) removeOne(r *stream.Rmdir) (receipt.Receipt, error) {
+	x := receipt.Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity)}
 	box, there := p.desk.boxes[r.Target]
 	if !there {
 		x.Result, x.Reason = receipt.Skipped, "not-there"

@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -38,7 +39,7 @@ type refusals struct {
 func (r *refusals) believed() bool { return !r.late && r.proven >= provenRefusals }
 
 // patience is the pause between two looks for messages whose answer was lost.
-func (p *pusher) patience(ms []*message) time.Duration {
+func (p *pusher) patience(ms []*batch.Message) time.Duration {
 	pause := messagePause
 	if len(ms) > 1 {
 		pause = batchPause
@@ -77,7 +78,7 @@ const (
 // After a refusal one look is enough, unless the folder has changed: but the first
 // refusals of a run are held to two, and all of a server that was seen to store
 // later. t is refused if the folder cannot be looked at.
-func (p *pusher) resolve(t *target, ms []*message, why outcome) ([]*message, error) {
+func (p *pusher) resolve(t *target, ms []*batch.Message, why outcome) ([]*batch.Message, error) {
 	pause := p.patience(ms)
 	stored := sentFlags{}
 	var before sight
@@ -115,7 +116,7 @@ func (p *pusher) resolve(t *target, ms []*message, why outcome) ([]*message, err
 // look reads what has come to the folder anew, on whatever connection there
 // is, and returns the messages that are not there. The others were appended, with
 // flags that are to be looked at.
-func (p *pusher) look(t *target, ms []*message, stored sentFlags) ([]*message, error) {
+func (p *pusher) look(t *target, ms []*batch.Message, stored sentFlags) ([]*batch.Message, error) {
 	p.desk.open = nil
 	if err := t.refuse(p.desk.look(t)); err != nil || t.refused != nil {
 		return ms, err
@@ -124,7 +125,7 @@ func (p *pusher) look(t *target, ms []*message, stored sentFlags) ([]*message, e
 	if err != nil {
 		return ms, err
 	}
-	var rest []*message
+	var rest []*batch.Message
 	for i, m := range ms {
 		if claims[i] == nil {
 			rest = append(rest, m)
@@ -132,17 +133,17 @@ func (p *pusher) look(t *target, ms []*message, stored sentFlags) ([]*message, e
 			return nil, err
 		}
 	}
-	return rest, p.receipts.flush()
+	return rest, p.receipts.Flush()
 }
 
 // acknowledge writes the receipt of a message that was found though its APPEND
 // was not answered with OK.
-func (p *pusher) acknowledge(t *target, m *message, n *newcomer, stored sentFlags) error {
+func (p *pusher) acknowledge(t *target, m *batch.Message, n *newcomer, stored sentFlags) error {
 	want, dropped := p.wanted(t, m)
 	if len(want) > 0 {
 		stored[n.uid] = &flagged{m, want}
 	}
-	redated := m.InternalDate != "" && n.date >= 0 && n.date != unix(m.InternalDate)
+	redated := m.InternalDate != "" && n.date >= 0 && n.date != m.Date()
 	p.accept(t, m, n.uid)
 	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: t.shown, UID: n.uid, DroppedFlags: dropped, DroppedDate: redated})
 }
@@ -159,7 +160,7 @@ type doubt struct {
 }
 
 // resend notes messages that are not there, and may come yet.
-func (t *target) resend(ms []*message) {
+func (t *target) resend(ms []*batch.Message) {
 	if t.doubt == nil {
 		t.doubt = &doubt{from: t.uidNext, keys: map[string]uint64{}, refused: map[string]int{}, ours: map[uint64]bool{}}
 	}

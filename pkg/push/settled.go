@@ -1,6 +1,9 @@
 package push
 
-import "github.com/imap-pipe/imap-pipe/pkg/receipt"
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+)
 
 // Some servers give a folder its UIDVALIDITY when it is selected for the first
 // time, and another one at each look before that. A plan for such a folder
@@ -45,9 +48,9 @@ func (d *desk) lookAnew(t *target) error {
 
 // unclear answers for the messages of which a settled folder holds the key, and
 // returns the others.
-func (p *pusher) unclear(t *target, ms []*message) (rest []*message, err error) {
+func (p *pusher) unclear(t *target, ms []*batch.Message) (rest []*batch.Message, err error) {
 	for i, m := range ms {
-		if t.unclear[m.Key] || t.unclear[m.source().Key] {
+		if t.unclear[m.Key] || t.unclear[m.Source().Key] {
 			err = p.refuseAll(ms[i:i+1], receipt.Failed, "in-doubt", "the server has given the folder its UIDVALIDITY just now, and a message of the same key is there: run the same pipeline again")
 		} else {
 			rest = append(rest, m)

@@ -11,6 +11,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -56,7 +58,7 @@ func (d *desk) from(name string) (*source, error) {
 
 // atSource looks at messages that are to be copied from one folder, and returns
 // those that are what their records say, by UID. The others get receipts.
-func (p *pusher) atSource(ms []*message) (there []*message, err error) {
+func (p *pusher) atSource(ms []*batch.Message) (there []*batch.Message, err error) {
 	s, err := p.desk.from(ms[0].Folder)
 	if err != nil {
 		return ms, err
@@ -71,9 +73,9 @@ func (p *pusher) atSource(ms []*message) (there []*message, err error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(there, func(a, b *message) int { return cmp.Compare(a.UID, b.UID) })
+	slices.SortFunc(there, func(a, b *batch.Message) int { return cmp.Compare(a.UID, b.UID) })
 	seen := map[uint64]*seenAtSource{}
-	err = keys.Of(p.desk.ctx, s.box, uidsOf(there), p.desk.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	err = keys.Of(p.desk.ctx, s.box, batch.UIDs(there), p.desk.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		x := &seenAtSource{state: m.State, reason: string(m.Reason), text: m.Text, flags: slices.Clone(m.Flags)}
 		if id != nil {
 			x.key = id.Key
@@ -88,8 +90,8 @@ func (p *pusher) atSource(ms []*message) (there []*message, err error) {
 }
 
 // replaced answers for a message of a folder that is another one now.
-func (p *pusher) replaced(m *message, now uint64) error {
-	return p.refuseAll([]*message{m}, receipt.Failed, string(stream.ReasonUIDValidity), fmt.Sprintf("the source folder's UIDVALIDITY was %d when it was listed and is %d now", m.UIDValidity, now))
+func (p *pusher) replaced(m *batch.Message, now uint64) error {
+	return p.refuseAll([]*batch.Message{m}, receipt.Failed, string(stream.ReasonUIDValidity), fmt.Sprintf("the source folder's UIDVALIDITY was %d when it was listed and is %d now", m.UIDValidity, now))
 }
 
 // seenAtSource is what is seen of a message that is to be copied.
@@ -101,18 +103,18 @@ type seenAtSource struct {
 
 // asRecorded returns the messages that are what their records say. The others
 // get receipts.
-func (p *pusher) asRecorded(ms []*message, seen map[uint64]*seenAtSource) (there []*message, err error) {
+func (p *pusher) asRecorded(ms []*batch.Message, seen map[uint64]*seenAtSource) (there []*batch.Message, err error) {
 	for _, m := range ms {
 		switch x := seen[m.UID]; {
 		case x == nil, x.state == imapconn.Gone:
-			m.answered = true
-			err = p.tell(of(&m.Message, m.Target, receipt.Gone))
+			m.Answered = true
+			err = p.tell(receipts.Of(&m.Message, m.Target, receipt.Gone))
 		case x.state != imapconn.Have:
-			err = p.refuseAll([]*message{m}, receipt.Failed, x.reason, x.text)
+			err = p.refuseAll([]*batch.Message{m}, receipt.Failed, x.reason, x.text)
 		case x.key != m.Key:
-			err = p.refuseAll([]*message{m}, receipt.Failed, string(stream.ReasonKey), "another message has this UID")
+			err = p.refuseAll([]*batch.Message{m}, receipt.Failed, string(stream.ReasonKey), "another message has this UID")
 		default:
-			m.now = x.flags
+			m.SourceFlags = x.flags
 			there = append(there, m)
 		}
 		if err != nil {
@@ -125,11 +127,11 @@ func (p *pusher) asRecorded(ms []*message, seen map[uint64]*seenAtSource) (there
 // digestsAtSource reads those of the messages that are copied, for what their
 // octets are known by. One that cannot be read is taken out of places: it is no
 // newcomer's, and whoever copies it finds out.
-func (d *desk) digestsAtSource(ms []*message, places map[string][]int) error {
-	var want []*message
+func (d *desk) digestsAtSource(ms []*batch.Message, places map[string][]int) error {
+	var want []*batch.Message
 	for _, list := range places {
 		for _, i := range list {
-			if ms[i].copied && ms[i].loose == nil {
+			if ms[i].Copied && ms[i].Loose == nil {
 				want = append(want, ms[i])
 			}
 		}
@@ -138,14 +140,14 @@ func (d *desk) digestsAtSource(ms []*message, places map[string][]int) error {
 		return err
 	}
 	for key, list := range places {
-		places[key] = slices.DeleteFunc(list, func(i int) bool { return ms[i].copied && ms[i].loose == nil })
+		places[key] = slices.DeleteFunc(list, func(i int) bool { return ms[i].Copied && ms[i].Loose == nil })
 	}
 	return nil
 }
 
 // readAtSource reads messages of one folder for what they are known by, as far
 // as they can be read.
-func (d *desk) readAtSource(ms []*message) error {
+func (d *desk) readAtSource(ms []*batch.Message) error {
 	if len(ms) == 0 {
 		return nil
 	}
@@ -153,7 +155,7 @@ func (d *desk) readAtSource(ms []*message) error {
 	if err != nil || s.box == nil {
 		return err
 	}
-	byUID := map[uint64]*message{}
+	byUID := map[uint64]*batch.Message{}
 	for _, m := range ms {
 		if m.UIDValidity == s.box.UIDValidity {
 			byUID[m.UID] = m
@@ -162,18 +164,11 @@ func (d *desk) readAtSource(ms []*message) error {
 	d.open = nil // another folder will be
 	err = looseOf(d.ctx, s.box, slices.Sorted(maps.Keys(byUID)), func(uid uint64) int64 { return byUID[uid].Size }, func(uid uint64, l *loose, _ imapconn.State, _ string) {
 		if m := byUID[uid]; m != nil {
-			m.loose = l
+			m.Loose = l
 		}
 	})
 	if refused(err) || exit.CodeOf(err) == exit.Partial {
 		return nil
 	}
 	return err
-}
-
-func uidsOf(ms []*message) (uids []uint64) {
-	for _, m := range ms {
-		uids = append(uids, m.UID)
-	}
-	return uids
 }

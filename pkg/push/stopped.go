@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -16,40 +18,37 @@ import (
 // may come from a pipe that takes hours.
 const remainderTime = 30 * time.Second
 
-// runEnded is the reason of what was not tried.
-const runEnded = "run-ended"
-
 // answerRest writes receipts for what has none of the piece of work that was
 // under way when the run had to stop, and for the rest of the plan, as far as it
 // can be read in time. It returns cause.
-func (p *pusher) answerRest(w *work, cause error) error {
-	if p.receipts.begin == nil || p.receipts.broken || w.err != nil {
+func (p *pusher) answerRest(w *batch.Item, cause error) error {
+	if p.receipts.Begun() == nil || p.receipts.Broken() || w.Err != nil {
 		return cause
 	}
-	if p.skipTies(cause) != nil && p.receipts.broken {
+	if p.skipTies(cause) != nil && p.receipts.Broken() {
 		return cause
 	}
 	late := time.NewTimer(remainderTime)
 	defer late.Stop()
-	for w != nil && w.err == nil {
-		if p.skipWork(w, cause) != nil && p.receipts.broken {
+	for w != nil && w.Err == nil {
+		if p.skipWork(w, cause) != nil && p.receipts.Broken() {
 			return cause
 		}
-		p.in.done(w)
+		p.in.Done(w)
 		if p.ctx.Err() != nil {
 			return cause
 		}
-		w = p.in.next(p.desk.keep, late.C)
+		w = p.in.Next(p.desk.keep, late.C)
 	}
-	p.read = w != nil && w.err == io.EOF
+	p.read = w != nil && w.Err == io.EOF
 	return cause
 }
 
 // skipWork writes the receipts of a piece of work that is not carried out.
-func (p *pusher) skipWork(w *work, cause error) error {
-	switch r := w.record.(type) {
+func (p *pusher) skipWork(w *batch.Item, cause error) error {
+	switch r := w.Record.(type) {
 	case nil:
-		return p.skipMessages(w.messages, cause)
+		return p.skipMessages(w.Messages, cause)
 	case *stream.Begin, *stream.Folder, *stream.Abort:
 		return nil
 	case *stream.Create, *stream.Subscribe:
@@ -58,7 +57,7 @@ func (p *pusher) skipWork(w *work, cause error) error {
 		p.reflags.batch = append(p.reflags.batch, r)
 	case *stream.End:
 		p.listed += r.Listed
-		p.receipts.sums.Present += r.Present - r.Spare
+		p.receipts.Sums.Present += r.Present - r.Spare
 	default:
 		return p.record(r)
 	}
@@ -66,17 +65,17 @@ func (p *pusher) skipWork(w *work, cause error) error {
 }
 
 // skipMessages answers for those messages of a batch that have no receipt.
-func (p *pusher) skipMessages(ms []*message, cause error) (err error) {
+func (p *pusher) skipMessages(ms []*batch.Message, cause error) (err error) {
 	for i, m := range ms {
-		if m.answered {
+		if m.Answered {
 			continue
 		}
-		if m.inDoubt {
+		if m.InDoubt {
 			err = p.refuseAll(ms[i:i+1], receipt.Failed, "in-doubt", "the run ended before it was known whether the server has stored it: "+cause.Error())
 		} else {
-			err = p.refuseAll(ms[i:i+1], receipt.Skipped, runEnded, cause.Error())
+			err = p.refuseAll(ms[i:i+1], receipt.Skipped, receipts.RunEnded, cause.Error())
 		}
-		if err != nil && p.receipts.broken {
+		if err != nil && p.receipts.Broken() {
 			return err
 		}
 	}
@@ -89,14 +88,14 @@ func (p *pusher) skipLater(reason, text string) (err error) {
 	later := p.later
 	p.later = nil
 	for _, rec := range later {
-		x := Receipt{Result: receipt.Skipped, Reason: reason, Text: text}
+		x := receipt.Receipt{Result: receipt.Skipped, Reason: reason, Text: text}
 		switch r := rec.(type) {
 		case *stream.Create:
 			x.Folder, x.Target = r.Folder, r.Target
 		case *stream.Subscribe:
 			x.Folder, x.Target = r.Folder, r.Target
 		}
-		if told := p.tellFolder(x); err == nil {
+		if told := p.receipts.Folder(x); err == nil {
 			err = told
 		}
 	}
@@ -112,22 +111,22 @@ func (p *pusher) skipLater(reason, text string) (err error) {
 // folderFailed keeps an error with the folder that it is about: the messages of
 // the batch that have no receipt are refused, and the run goes on. What ends the
 // run is returned.
-func (p *pusher) folderFailed(t *target, w *work, err error) error {
+func (p *pusher) folderFailed(t *target, w *batch.Item, err error) error {
 	if err == nil || !refused(err) && exit.CodeOf(err) != exit.Partial {
 		return err
 	}
 	if t.refused == nil {
 		t.refused = err
 	}
-	for i, m := range w.messages {
-		if m.answered {
+	for i, m := range w.Messages {
+		if m.Answered {
 			continue
 		}
 		result, reason := receipt.Rejected, "no-folder"
-		if m.inDoubt {
+		if m.InDoubt {
 			result, reason = receipt.Failed, "in-doubt"
 		}
-		if err := p.refuseAll(w.messages[i:i+1], result, reason, t.refused.Error()); err != nil {
+		if err := p.refuseAll(w.Messages[i:i+1], result, reason, t.refused.Error()); err != nil {
 			return err
 		}
 	}

@@ -41,13 +41,13 @@ func (p *pusher) subscribeTold(r *stream.Subscribe) error {
 		return err
 	}
 	if x.Result == receipt.Rejected {
-		return p.refusedOnce(x, func() (Receipt, error) { return p.subscribe(r) })
+		return p.refusedOnce(x, func() (receipt.Receipt, error) { return p.subscribe(r) })
 	}
-	return p.tellFolder(x)
+	return p.receipts.Folder(x)
 }
 
-func (p *pusher) subscribe(r *stream.Subscribe) (Receipt, error) {
-	x := Receipt{Result: receipt.Subscribed, Folder: r.Folder, Target: r.Target}
+func (p *pusher) subscribe(r *stream.Subscribe) (receipt.Receipt, error) {
+	x := receipt.Receipt{Result: receipt.Subscribed, Folder: r.Folder, Target: r.Target}
 	p.subscribed[r.Target] = true
 	switch {
 	case p.opt.Subscribe == SubscribeNone:

@@ -1,13 +1,10 @@
 package push
 
 import (
-	"io"
-	"os"
 	"slices"
-	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
@@ -19,61 +16,38 @@ import (
 type ties struct {
 	byTie map[*tie.Tie]*undecided
 	order []*undecided
-	spool spool
+	spool batch.Spool
 }
 
 // undecided is a tie with the messages that wait.
 type undecided struct {
 	tie      *tie.Tie
 	target   *target
-	messages []*message
+	messages []*batch.Message
 	forms    [][]tie.Form
 }
 
-// formsOf returns how a message may be at the destination.
-func formsOf(m *message) (forms []tie.Form, err error) {
-	for _, one := range []*message{m, m.source()} {
-		loose, err := one.looseOctets()
-		if err != nil {
-			return nil, err
-		}
-		forms = append(forms, tie.Form{Loose: loose, Date: unix(one.InternalDate)})
-		if m.source() == m {
-			break
-		}
-	}
-	return forms, nil
-}
-
-func unix(date string) int64 {
-	t, err := time.Parse(time.RFC3339, date)
-	if err != nil {
-		return -1
-	}
-	return t.Unix()
-}
-
 // wait keeps a message until the others of its tie have been seen.
-func (s *ties) wait(t *target, m *message, forms []tie.Form) error {
-	kept, err := s.spool.keep(m.source())
+func (s *ties) wait(t *target, m *batch.Message, forms []tie.Form) error {
+	kept, err := s.spool.Keep(m.Source())
 	if err != nil {
 		return err
 	}
-	m.answered = true // its copy will have the receipt
-	u := s.byTie[m.tie]
+	m.Answered = true // its copy will have the receipt
+	u := s.byTie[m.Tied]
 	if u == nil {
-		u = &undecided{tie: m.tie, target: t}
+		u = &undecided{tie: m.Tied, target: t}
 		if s.byTie == nil {
 			s.byTie = map[*tie.Tie]*undecided{}
 		}
-		s.byTie[m.tie], s.order = u, append(s.order, u)
+		s.byTie[m.Tied], s.order = u, append(s.order, u)
 	}
 	u.messages, u.forms = append(u.messages, kept), append(u.forms, forms)
 	return nil
 }
 
 // take returns the messages of a tie that wait. They wait no more.
-func (s *ties) take(x *tie.Tie) (ms []*message, forms [][]tie.Form) {
+func (s *ties) take(x *tie.Tie) (ms []*batch.Message, forms [][]tie.Form) {
 	if u := s.byTie[x]; u != nil {
 		ms, forms = u.messages, u.forms
 		u.messages, u.forms = nil, nil
@@ -90,7 +64,7 @@ func (s *ties) takeAll() []*undecided {
 
 // tied answers for those of the messages that are part of a tie, and returns those
 // that are to be appended. late are those that have waited for one of these.
-func (p *pusher) tied(t *target, ms []*message) (rest, late []*message, err error) {
+func (p *pusher) tied(t *target, ms []*batch.Message) (rest, late []*batch.Message, err error) {
 	for _, m := range ms {
 		if m.Tie == nil {
 			rest = append(rest, m)
@@ -108,17 +82,17 @@ func (p *pusher) tied(t *target, ms []*message) (rest, late []*message, err erro
 }
 
 // tiedOne is tied for one message. now means that it is to be appended.
-func (p *pusher) tiedOne(t *target, m *message) (now bool, late []*message, err error) {
-	x := m.tie
+func (p *pusher) tiedOne(t *target, m *batch.Message) (now bool, late []*batch.Message, err error) {
+	x := m.Tied
 	if x == nil {
 		return false, nil, p.unclearTie(m, "the plan does not say what is there")
 	}
-	if m.copied {
-		if err := p.desk.readAtSource([]*message{m}); err != nil || m.loose == nil {
+	if m.Copied {
+		if err := p.desk.readAtSource([]*batch.Message{m}); err != nil || m.Loose == nil {
 			return err == nil, nil, err // whoever copies it finds out
 		}
 	}
-	forms, err := formsOf(m)
+	forms, err := m.Forms()
 	if err != nil {
 		return false, nil, err
 	}
@@ -129,7 +103,7 @@ func (p *pusher) tiedOne(t *target, m *message) (now bool, late []*message, err 
 	case answer == tie.Missing:
 		now = true
 	case x.Complete():
-	case m.copied: // its content is not here
+	case m.Copied: // its content is not here
 		err = p.unclearTie(m, noneFits)
 	default:
 		err = p.ties.wait(t, m, forms)
@@ -142,13 +116,13 @@ func (p *pusher) tiedOne(t *target, m *message) (now bool, late []*message, err 
 		waiting, waitingForms = append(waiting, m), append(waitingForms, forms)
 	}
 	missing, err := p.answerTie(t, waiting, x.Decide(waitingForms), noneFits)
-	late = slices.DeleteFunc(missing, func(o *message) bool { return o == m })
+	late = slices.DeleteFunc(missing, func(o *batch.Message) bool { return o == m })
 	return now || len(late) < len(missing), late, err
 }
 
 // answerTie writes the receipts of messages that are present or unclear, and returns
 // the others.
-func (p *pusher) answerTie(t *target, ms []*message, answers []tie.Answer, unclear string) (missing []*message, err error) {
+func (p *pusher) answerTie(t *target, ms []*batch.Message, answers []tie.Answer, unclear string) (missing []*batch.Message, err error) {
 	for i, m := range ms {
 		switch answers[i] {
 		case tie.Present:
@@ -168,12 +142,12 @@ func (p *pusher) answerTie(t *target, ms []*message, answers []tie.Answer, uncle
 // noneFits is why nobody can tell which messages of a tie are there.
 const noneFits = "a message of the same key and look is there, and its octets do not tell whether it is this one: compare them by hand, or make a plan of an export with bodies"
 
-func (p *pusher) unclearTie(m *message, why string) error {
-	return p.refuseAll([]*message{m}, receipt.Failed, "in-doubt", why)
+func (p *pusher) unclearTie(m *batch.Message, why string) error {
+	return p.refuseAll([]*batch.Message{m}, receipt.Failed, "in-doubt", why)
 }
 
 // late appends messages that have waited.
-func (p *pusher) late(t *target, w *work, ms []*message) error {
+func (p *pusher) late(t *target, w *batch.Item, ms []*batch.Message) error {
 	for some := range slices.Chunk(ms, imapconn.MaxBatchMessages) {
 		if t.refused != nil {
 			if err := p.refuseAll(some, receipt.Rejected, "no-folder", t.refused.Error()); err != nil {
@@ -181,9 +155,9 @@ func (p *pusher) late(t *target, w *work, ms []*message) error {
 			}
 			continue
 		}
-		own := &work{messages: some}
+		own := &batch.Item{Messages: some}
 		out, err := p.transform(t, own)
-		w.messages = append(w.messages, own.messages...) // so that they are closed and answered with the others
+		w.Messages = append(w.Messages, own.Messages...) // so that they are closed and answered with the others
 		if err == nil {
 			err = p.arrive(t, out)
 		}
@@ -199,17 +173,17 @@ func (p *pusher) endTies() error {
 	for _, u := range p.ties.takeAll() {
 		missing, err := p.answerTie(u.target, u.messages, u.tie.Abandon(u.forms), noneFits+"; others that look the same could not be read, or were left out")
 		if err == nil {
-			w := &work{}
+			w := &batch.Item{}
 			err = p.folderFailed(u.target, w, p.late(u.target, w, missing))
-			for _, m := range w.messages {
-				m.close()
+			for _, m := range w.Messages {
+				m.Close()
 			}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // skipTies answers for the messages that wait when the run had to stop.
@@ -220,42 +194,4 @@ func (p *pusher) skipTies(cause error) error {
 		}
 	}
 	return nil
-}
-
-// spool is a file without a name that holds the octets of messages.
-type spool struct {
-	file *os.File
-	end  int64
-}
-
-// spooled is where the octets of a message stand in a file.
-type spooled struct {
-	file *os.File
-	at   int64
-}
-
-// keep returns a copy of a message that stays when its batch is done.
-func (s *spool) keep(m *message) (*message, error) {
-	if s.file == nil {
-		file, err := os.CreateTemp("", "imap-push-")
-		if err != nil {
-			return nil, exit.Errorf(exit.IO, "a temporary file for messages that wait: %w", err).WithHint("set TMPDIR to a folder with room")
-		}
-		os.Remove(file.Name())
-		s.file = file
-	}
-	kept := *m
-	kept.octets, kept.file, kept.spooled = nil, nil, &spooled{s.file, s.end}
-	n, err := io.Copy(io.NewOffsetWriter(s.file, s.end), io.NewSectionReader(m, 0, m.Size))
-	s.end += n
-	if err != nil {
-		return nil, exit.Errorf(exit.IO, "the temporary file of messages that wait: %w", err).WithHint("set TMPDIR to a folder with room")
-	}
-	return &kept, nil
-}
-
-func (s *spool) close() {
-	if s.file != nil {
-		s.file.Close()
-	}
 }

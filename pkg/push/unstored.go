@@ -36,27 +36,27 @@ func (p *pusher) unstored(t *target) error {
 		return t.refuse(err)
 	}
 	for _, s := range moved {
-		x := s.receipt(t.name, receipt.Appended)
+		x := s.Receipt(t.name, receipt.Appended)
 		x.TargetUIDValidity, x.TargetUID = jsonnum.Uint64(t.shown), jsonnum.Uint64(s.uid)
-		if err := p.receipts.put(x); err != nil {
+		if err := p.receipts.Put(x); err != nil {
 			return err
 		}
 	}
 	for _, s := range missing {
-		x := s.receipt(t.name, receipt.Failed)
+		x := s.Receipt(t.name, receipt.Failed)
 		x.Reason, x.Text = "not-stored", "the server says that it has stored the message, and it is not there"
-		if err := p.receipts.retract(x, s.Size); err != nil {
+		if err := p.receipts.Retract(x, s.Size); err != nil {
 			return err
 		}
 		if p.rejects != nil && p.rejects.err == nil {
-			p.rejects.err = p.rejects.add(s.source(), x.Reason, x.Text)
+			p.rejects.err = p.rejects.add(s.Source(), x.Reason, x.Text)
 		}
 	}
 	if len(missing) > 0 {
 		p.giveUp(len(missing))
 		p.warnOnce(folder.Quote(t.name) + ": the server says that it has stored messages that are not there")
 	}
-	return p.receipts.flush()
+	return p.receipts.Flush()
 }
 
 // short reports whether the folder shows fewer messages than it should after

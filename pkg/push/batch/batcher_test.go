@@ -1,4 +1,4 @@
-package push
+package batch
 
 import (
 	"io"
@@ -11,14 +11,14 @@ import (
 // the plan keeps us waiting.
 func TestKeptWhileThePlanWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newAssembler(nil, true, false)
+		b := NewBatcher(nil, InPlan)
 		kept := 0
 		go func() {
 			time.Sleep(10*time.Minute + time.Second)
-			a.ready <- &work{err: io.EOF}
+			b.ready <- &Item{Err: io.EOF}
 		}()
-		if w := a.next(func() { kept++ }, nil); w.err != io.EOF || kept != 10 {
-			t.Errorf("%v, kept %d times", w.err, kept)
+		if w := b.Next(func() { kept++ }, nil); w.Err != io.EOF || kept != 10 {
+			t.Errorf("%v, kept %d times", w.Err, kept)
 		}
 	})
 }
