@@ -8,8 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/emersion/go-imap/v2/imapclient"
-
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -32,7 +30,7 @@ type conn struct {
 	caps            capabilities
 	initialResponse bool // SASL-IR was offered before the login
 	tag             int
-	last            *command  // that was begun, nil while imapclient speaks
+	last            *command  // that was begun
 	idle            time.Time // of the last answer
 	err             error     // why the connection is no longer usable
 	about                     // what Probe tells
@@ -46,9 +44,6 @@ type conn struct {
 	noise           int       // responses since the last progress
 	strays          int       // lines since the last command that are no responses
 	strayed         func()    // is called for each of them; may be nil
-
-	wire   *wire
-	client *imapclient.Client
 }
 
 // about is what is kept of the hello for who asks what the server is.
@@ -92,9 +87,6 @@ func (c *conn) close(err error) {
 		c.err = err
 	}
 	c.stall.Close()
-	if c.client != nil {
-		c.wire.shut() // ends imapclient's reader
-	}
 }
 
 // lost ends the connection because of a failed read or write.

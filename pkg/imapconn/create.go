@@ -3,10 +3,8 @@ package imapconn
 import (
 	"context"
 	"errors"
-	"unicode/utf8"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/emersion/go-imap/v2/imapclient"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -19,12 +17,15 @@ var ErrExists = errors.New("the folder exists already")
 // there already, also when the server says so without a code. It resumes: a
 // mailbox of an attempt whose answer was lost is reported as ErrExists.
 func (s *Session) Create(ctx context.Context, name string) error {
-	if !utf8.ValidString(name) { // imapclient would send another name
+	wire, err := folder.EncodeUTF7(name)
+	if err != nil {
 		return exit.Errorf(exit.Usage, "create folder %s: the name is not UTF-8", quote(name))
 	}
-	var err error
 	for range 2 { // a refusal may pass
-		err = s.catalogue(ctx, func(client *imapclient.Client) error { return client.Create(name, nil).Wait() })
+		err = s.do(ctx, func(c *conn) error {
+			_, err := c.run(c.command("CREATE").astring(wire), nil)
+			return err
+		})
 		var no *imap.Error
 		if errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) {
 			if hasCode(no, "ALREADYEXISTS") || s.exists(ctx, name) {
@@ -77,9 +78,4 @@ func (s *Session) Subscribe(ctx context.Context, wire string) error {
 		return err
 	})
 	return refused(err, exit.Partial, "subscribe folder %s", quote(folder.FromWire(wire)))
-}
-
-// catalogue runs a command of imapclient's that may be repeated.
-func (s *Session) catalogue(ctx context.Context, run func(*imapclient.Client) error) error {
-	return s.do(ctx, func(c *conn) error { return c.imap(run) })
 }
