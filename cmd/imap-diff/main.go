@@ -293,7 +293,7 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destinatio
 			return err
 		}
 		if !opt.FoldersOnly {
-			sums := fmt.Sprintf("%d listed, %d present, %d missing, %d ambiguous, %d gone, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Gone, end.Failed)
+			sums := fmt.Sprintf("%d listed, %d present, %d missing, %d ambiguous, %d expunged, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Expunged, end.Failed)
 			if end.PresentByKey > 0 {
 				sums += fmt.Sprintf(", %d present by key alone", end.PresentByKey)
 			}

@@ -279,7 +279,7 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	err = out.Finish(work(out))
 	progress.Stop()
 	talk := cli.TalkOf(c)
-	if all, skipped := out.LeftOut(); all > 0 && !opt.Messages.IsZero() {
+	if all, skipped := out.Excluded(); all > 0 && !opt.Messages.IsZero() {
 		said := text.Count(all, "message") + " left out"
 		if skipped > 0 {
 			said += fmt.Sprintf(", %d of them by --exclude-raw; the stream's skipped records name them", skipped)

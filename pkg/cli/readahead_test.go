@@ -22,7 +22,7 @@ func stored(t *testing.T, live bool, base string) (octets []byte, hash string) {
 	}
 	records := []stream.Record{&stream.Begin{Content: stream.Full, User: "joe", Host: "h", Base: base}, &stream.Folder{Name: "INBOX", UIDValidity: 7, Octets: -1}, m}
 	if base != "" {
-		records = append(records, &stream.Gone{Folder: "INBOX", UIDValidity: 7, UID: 1})
+		records = append(records, &stream.Expunged{Folder: "INBOX", UIDValidity: 7, UID: 1})
 		end.Listed++
 	}
 	for _, r := range records {

@@ -214,7 +214,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 	var lost error
 	take := func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
-		case m.State == imapconn.Gone:
+		case m.State == imapconn.Expunged:
 		case id == nil:
 			lost = &Unreadable{"a message in it cannot be read: " + string(m.Reason) + " " + m.Text}
 		default:

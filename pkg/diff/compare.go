@@ -230,7 +230,7 @@ func (c *comparison) record(rec stream.Record) error {
 		if err := c.takeBack(r); err != nil {
 			return err
 		}
-	case *stream.Gone:
+	case *stream.Expunged:
 		c.counts.Listed++
 		if s := c.byName[r.Folder]; s != nil {
 			s.came++
@@ -330,7 +330,7 @@ func (c *comparison) end(e *stream.End) error {
 	if err := c.advance(nil); err != nil {
 		return err
 	}
-	c.counts.LeftOut += e.LeftOut
+	c.counts.Excluded += e.Excluded
 	c.begin, c.started = nil, false
 	return c.out.end(c.counts)
 }

@@ -238,8 +238,8 @@ func (o *Options) filters() (filters []string) {
 func (c *comparison) leaveOut(m *stream.Message, ordinal uint32, s *source, in string) error {
 	c.again = true // its parts go with it
 	c.counts.Listed--
-	c.counts.LeftOut++
-	return c.out.leftOut(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDouble, Text: in}, ordinal, s)
+	c.counts.Excluded++
+	return c.out.leftOut(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDuplicate, Text: in}, ordinal, s)
 }
 
 // checkOrder warns where what all folders hold does not come last.

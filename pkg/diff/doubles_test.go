@@ -119,7 +119,7 @@ func TestOnceAndUnique(t *testing.T) {
 				if text != c.want {
 					t.Errorf("pipe %v: %s\nwant %s", pipe, text, c.want)
 				}
-				if all := end.Present + end.Missing + end.Failed; all != end.Listed || end.LeftOut != int64(strings.Count(c.want, "-")) {
+				if all := end.Present + end.Missing + end.Failed; all != end.Listed || end.Excluded != int64(strings.Count(c.want, "-")) {
 					t.Errorf("pipe %v: %+v", pipe, end)
 				}
 			}

@@ -132,7 +132,7 @@ func leftOut(byName map[string]*source, rec stream.Record) bool {
 		name = r.Folder
 	case *stream.Failed:
 		name = r.Folder
-	case *stream.Gone:
+	case *stream.Expunged:
 		name = r.Folder
 	}
 	s := byName[name]
@@ -142,7 +142,7 @@ func leftOut(byName map[string]*source, rec stream.Record) bool {
 // isOfMessage tells the records of messages.
 func isOfMessage(rec stream.Record) bool {
 	switch r := rec.(type) {
-	case *stream.Message, *stream.Body, *stream.Gone:
+	case *stream.Message, *stream.Body, *stream.Expunged:
 		return true
 	case *stream.Failed:
 		return r.UID != 0

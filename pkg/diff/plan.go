@@ -198,7 +198,7 @@ func (r *resolution) candidates() []uint32 {
 }
 
 func (p *planner) other(r stream.Record) error {
-	if _, ok := r.(*stream.Vanished); ok {
+	if _, ok := r.(*stream.FolderExpunged); ok {
 		return nil // it is of the source alone
 	}
 	return p.w.Write(r)

@@ -28,11 +28,11 @@ type State string
 
 // The states.
 const (
-	StateThere   State = "there"    // at the destination
-	StateNew     State = "new"      // it would be made
-	StateEmpty   State = "empty"    // it is not there, and would not be made
-	StateLeftOut State = "left-out" // by the mapping
-	StateRemoved State = "remove"   // no source folder goes there, and it would go
+	StateThere    State = "there"    // at the destination
+	StateNew      State = "new"      // it would be made
+	StateEmpty    State = "empty"    // it is not there, and would not be made
+	StateExcluded State = "excluded" // by the mapping
+	StateRemoved  State = "remove"   // no source folder goes there, and it would go
 )
 
 // Preview is where all folders go.
@@ -90,7 +90,7 @@ func (p *planner) preview(b *stream.Begin, toc []*source) *Preview {
 
 // place tells of one folder; a level between folders goes nowhere.
 func (p *planner) place(s *source) (place Place, ok bool) {
-	place = Place{Type: "place", Folder: s.Name, By: s.by, State: StateLeftOut, Messages: s.Messages, Note: s.note}
+	place = Place{Type: "place", Folder: s.Name, By: s.by, State: StateExcluded, Messages: s.Messages, Note: s.note}
 	t := s.target
 	if t == nil {
 		return place, s.left
@@ -141,7 +141,7 @@ func (p *Preview) Lines() []string {
 
 func (f *Place) line() string {
 	switch f.State {
-	case StateLeftOut:
+	case StateExcluded:
 		return f.Folder + " is left out"
 	case StateRemoved:
 		return fmt.Sprintf("%s, with %s, is removed", f.Target, text.Count(f.Messages, "message"))
@@ -177,7 +177,7 @@ func (p *Preview) Map(out io.Writer) error {
 	var entries []folder.Entry
 	for _, f := range p.Places {
 		if f.State != StateRemoved {
-			entries = append(entries, folder.Entry{Source: f.Folder, Target: f.Target, LeaveOut: f.State == StateLeftOut})
+			entries = append(entries, folder.Entry{Source: f.Folder, Target: f.Target, LeaveOut: f.State == StateExcluded})
 		}
 	}
 	return folder.WriteEntries(out, comments, entries)

@@ -144,7 +144,7 @@ func (s *Summary) counts() string {
 	for _, more := range []struct {
 		n    int64
 		name string
-	}{{s.ByKey, "present by key alone"}, {s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Gone, "gone"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.Unknown, "with unknown flags or date"}, {s.LeftOut, "left out"}} {
+	}{{s.ByKey, "present by key alone"}, {s.Folders, "folders missing"}, {s.Flags, "with other flags"}, {s.Date, "with another date"}, {s.Altered, "altered"}, {s.Ambiguous, "ambiguous"}, {s.Expunged, "expunged"}, {s.Failed, "failed"}, {s.Elsewhere, "in another folder"}, {s.Unknown, "with unknown flags or date"}, {s.Excluded, "excluded"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.name)
 		}

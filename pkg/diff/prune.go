@@ -55,13 +55,13 @@ func (p *planner) prune() error {
 
 // removals are the folders that can go. With a subfolder all that is not below
 // it stays.
-func (p *planner) removals() []*stream.Rmdir {
+func (p *planner) removals() []*stream.DeleteFolder {
 	return removable(p.dest, p.prunes, p.wanted)
 }
 
 // removable returns those of the folders that may go, the deepest first. What is
 // above one that stays, or that has one of the names, has to stay.
-func removable(dest Destination, may func(*Target) bool, names map[string]bool) (removals []*stream.Rmdir) {
+func removable(dest Destination, may func(*Target) bool, names map[string]bool) (removals []*stream.DeleteFolder) {
 	delimiter := dest.Namespace().Delimiter
 	stays := map[string]bool{}
 	stay := func(name string) {
@@ -86,7 +86,7 @@ func removable(dest Destination, may func(*Target) bool, names map[string]bool) 
 	})
 	for _, t := range candidates {
 		if !stays[t.Name] {
-			removals = append(removals, &stream.Rmdir{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUIDNext: t.UIDNext, Messages: t.Messages})
+			removals = append(removals, &stream.DeleteFolder{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUIDNext: t.UIDNext, Messages: t.Messages})
 		}
 	}
 	return removals

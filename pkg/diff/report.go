@@ -73,11 +73,11 @@ type Summary struct {
 	Date      int64  `json:"date"`
 	Altered   int64  `json:"altered"`
 	Ambiguous int64  `json:"ambiguous"`
-	Gone      int64  `json:"gone"`
+	Expunged  int64  `json:"expunged"`
 	Failed    int64  `json:"failed"`
 	Unread    int64  `json:"bodies_not_compared,omitempty"` // of those present: not both sides have a sha256
 	Elsewhere int64  `json:"elsewhere,omitempty"`           // of those present, in another folder
-	LeftOut   int64  `json:"left_out,omitempty"`            // by --dedup account or --dedup folder, and not listed
+	Excluded  int64  `json:"excluded,omitempty"`            // by --dedup account or --dedup folder, and not listed
 	Unknown   int64  `json:"unknown,omitempty"`             // of those present, with flags or date unknown
 }
 
@@ -120,12 +120,12 @@ func (s *Summary) add(o *Summary) {
 	s.Date += o.Date
 	s.Altered += o.Altered
 	s.Ambiguous += o.Ambiguous
-	s.Gone += o.Gone
+	s.Expunged += o.Expunged
 	s.Failed += o.Failed
 	s.Unread += o.Unread
 	s.Elsewhere += o.Elsewhere
 	s.Unknown += o.Unknown
-	s.LeftOut += o.LeftOut
+	s.Excluded += o.Excluded
 }
 
 // Subject says what is compared.
@@ -346,7 +346,7 @@ func (r *reporter) sameFlags(have, source []string) bool {
 }
 
 func (r *reporter) leftOut(_ *stream.Skipped, _ uint32, s *source) error {
-	r.folders[s.target].LeftOut++
+	r.folders[s.target].Excluded++
 	return nil
 }
 
@@ -456,8 +456,8 @@ func (r *reporter) unreadable(t *Target, sum *Summary, err error) error {
 
 func (r *reporter) other(rec stream.Record) error {
 	switch f := rec.(type) {
-	case *stream.Gone:
-		r.total.Gone++
+	case *stream.Expunged:
+		r.total.Expunged++
 		r.total.Listed++
 	case *stream.Failed:
 		r.large = nil

@@ -279,7 +279,7 @@ func (r *replay) message(m *stream.Message) error {
 		m.Learn(stream.ItemFlags)
 	}
 	if text, left := r.spared[ordinal]; left {
-		return r.w.Write(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDouble, Text: text})
+		return r.w.Write(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDuplicate, Text: text})
 	}
 	switch {
 	case !r.isTold(ordinal):

@@ -80,7 +80,7 @@ func (d *deeds) untold(x *deed) *stream.Failed {
 
 // emptied returns the folders that were made and hold nothing once so many
 // messages are gone from them.
-func (d *deeds) emptied(dest Destination, going map[string]uint32) []*stream.Rmdir {
+func (d *deeds) emptied(dest Destination, going map[string]uint32) []*stream.DeleteFolder {
 	removals := removable(dest, func(t *Target) bool {
 		return d.created[t.Name] && t.exists() && t.Unreadable == "" && t.Messages == going[t.Name]
 	}, nil)

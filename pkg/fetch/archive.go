@@ -170,12 +170,12 @@ func (x *extract) record(rec stream.Record) error {
 		return x.part(r)
 	case *stream.Failed:
 		return x.failed(r)
-	case *stream.Gone:
+	case *stream.Expunged:
 		if x.toc[r.Folder] == nil {
 			return nil
 		}
 		x.listed++
-	case *stream.Vanished:
+	case *stream.FolderExpunged:
 		x.seen.Vanish(x.begin, r)
 		if !x.takes(r.Folder) {
 			return nil
@@ -186,7 +186,7 @@ func (x *extract) record(rec stream.Record) error {
 		}
 	case *stream.End:
 		r.Listed = x.listed
-		r.LeftOut += x.leftOut
+		r.Excluded += x.leftOut
 		x.end = r
 		return nil
 	}

@@ -182,7 +182,7 @@ func TestArchiveChoice(t *testing.T) {
 				if len(want) == 0 || len(want) == len(entries) {
 					t.Error("the case shows nothing")
 				}
-				if !slices.Equal(g.skipped, skipped) || g.end.LeftOut != left || g.end.Skipped != int64(len(skipped)) {
+				if !slices.Equal(g.skipped, skipped) || g.end.Excluded != left || g.end.Skipped != int64(len(skipped)) {
 					t.Errorf("%v skipped, want %v; %+v, want %d left out", g.skipped, skipped, g.end, left)
 				}
 				if content == stream.Headers && len(g.octets) > 0 {
@@ -492,7 +492,7 @@ func TestArchiveWithoutBodies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if g, w := read(t, got), read(t, want); !slices.Equal(g.order, w.order) || len(w.order) == 0 || g.end.LeftOut != w.end.LeftOut {
+		if g, w := read(t, got), read(t, want); !slices.Equal(g.order, w.order) || len(w.order) == 0 || g.end.Excluded != w.end.Excluded {
 			t.Errorf("%s: %v, with bodies %v", criteria, g.order, w.order)
 		}
 	}
@@ -510,7 +510,7 @@ func TestArchiveWhateverItHolds(t *testing.T) {
 	lines := slices.Collect(bytes.Lines(data))
 	extra := [][]byte{
 		[]byte(`{"type":"failed","folder":"Large","uidvalidity":1002,"uid":3,"reason":"truncated"}` + "\n"), []byte(`{"type":"failed","folder":"Nowhere","reason":"refused"}` + "\n"),
-		[]byte(`{"type":"gone","folder":"INBOX","uidvalidity":1001,"uid":3}` + "\n"), []byte(`{"type":"skipped","folder":"INBOX","uidvalidity":1001,"uid":3,"reason":"content"}` + "\n"),
+		[]byte(`{"type":"expunged","folder":"INBOX","uidvalidity":1001,"uid":3}` + "\n"), []byte(`{"type":"skipped","folder":"INBOX","uidvalidity":1001,"uid":3,"reason":"content"}` + "\n"),
 		[]byte(`{"type":"weather","sky":"blue"}` + "\n"), []byte(`{"type":"abort","command":"x","exit":75,"text":""}` + "\n"), lines[0], lines[len(lines)-1],
 	}
 	random := rand.New(rand.NewPCG(4711, 2))

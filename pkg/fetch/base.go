@@ -88,11 +88,11 @@ func (r *baseReader) record(rec stream.Record) error {
 		if f := r.folders[rec.Folder]; f != nil {
 			f.whole = false
 		}
-	case *stream.Gone:
+	case *stream.Expunged:
 		if f := r.at(rec.Folder, rec.UIDValidity); f != nil {
 			f.held = append(f.held, held{uid: rec.UID, gone: true})
 		}
-	case *stream.Vanished:
+	case *stream.FolderExpunged:
 		r.vanished(rec)
 	case *stream.End:
 		r.hash = rec.Hash
@@ -159,7 +159,7 @@ func (r *baseReader) message(m *stream.Message) {
 
 // vanished forgets a folder; one of the same UIDVALIDITY that the same stream
 // lists begins anew.
-func (r *baseReader) vanished(v *stream.Vanished) {
+func (r *baseReader) vanished(v *stream.FolderExpunged) {
 	f := r.at(v.Folder, v.UIDValidity)
 	if f != nil {
 		f.held = nil

@@ -78,7 +78,7 @@ func TestChoiceWhoeverMakesIt(t *testing.T) {
 						t.Errorf("%s, %s, here %v: %s has %d octets, want %d", name, content, here, id, len(g.octets[id]), len(octets))
 					}
 				}
-				if e := g.end; e.Listed != e.Emitted || e.Listed+e.LeftOut != total || e.LeftOut != want.end.LeftOut || e.Skipped != int64(len(g.skipped)) {
+				if e := g.end; e.Listed != e.Emitted || e.Listed+e.Excluded != total || e.Excluded != want.end.Excluded || e.Skipped != int64(len(g.skipped)) {
 					t.Errorf("%s, %s, here %v: %+v of %d, of the archive %+v", name, content, here, g.end, total, want.end)
 				}
 			}
@@ -153,7 +153,7 @@ func TestServersThatCannotSearch(t *testing.T) {
 						ids = append(ids, fmt.Sprint("INBOX/", uid))
 					}
 				}
-				if !slices.Equal(g.order, ids) || g.end.LeftOut != int64(len(messages)-len(ids)) {
+				if !slices.Equal(g.order, ids) || g.end.Excluded != int64(len(messages)-len(ids)) {
 					t.Errorf("%s, %s, %s: %v, want %v; %+v", name, criteria, content, g.order, ids, g.end)
 				}
 			}
@@ -236,7 +236,7 @@ func TestChoiceUnderALimit(t *testing.T) {
 		opt.Limits.Octets = 100000
 		opt.Messages = choice
 		g, _, err := chosen(t, server.start(t), opt)
-		if err != nil || len(g.order) != 6 || g.end.LeftOut != 1 {
+		if err != nil || len(g.order) != 6 || g.end.Excluded != 1 {
 			t.Errorf("%s: %v, %+v", name, err, g)
 		}
 	}

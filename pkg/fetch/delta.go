@@ -46,7 +46,7 @@ const (
 // the folders of the base that are there no more, or are others now. Where the
 // listing cannot be read as a whole none is known to be gone; neither is one of
 // which the server does not say that it does not exist.
-func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces folder.Spaces) (vanished []stream.Vanished) {
+func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces folder.Spaces) (vanished []stream.FolderExpunged) {
 	if b == nil {
 		return nil
 	}
@@ -80,9 +80,9 @@ func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces fold
 		default:
 			continue
 		}
-		vanished = append(vanished, stream.Vanished{Folder: name, UIDValidity: base.entry.UIDValidity})
+		vanished = append(vanished, stream.FolderExpunged{Folder: name, UIDValidity: base.entry.UIDValidity})
 	}
-	slices.SortFunc(vanished, func(a, b stream.Vanished) int { return strings.Compare(a.Folder, b.Folder) })
+	slices.SortFunc(vanished, func(a, b stream.FolderExpunged) int { return strings.Compare(a.Folder, b.Folder) })
 	return vanished
 }
 
@@ -357,7 +357,7 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, grown bool, missing
 			if !m.Unknown.Has(imapconn.UnknownFlags) {
 				see(m.UID, m.Flags)
 			}
-		case imapconn.Gone:
+		case imapconn.Expunged:
 			gone[m.UID] = true
 			delete(changed, m.UID)
 		default: // the export will tell

@@ -226,9 +226,9 @@ func told(t *testing.T, data []byte) (out []string) {
 				what = r.Change
 			}
 			out = append(out, strings.TrimSpace(fmt.Sprint(what, " ", r.UID, " ", strings.Join(r.Flags, " "))))
-		case *stream.Gone:
+		case *stream.Expunged:
 			out = append(out, fmt.Sprint("gone ", r.UID))
-		case *stream.Vanished:
+		case *stream.FolderExpunged:
 			out = append(out, fmt.Sprint("vanished ", r.Folder, " ", r.UIDValidity))
 		case *stream.Failed:
 			out = append(out, fmt.Sprint("failed ", r.UID, " ", r.Reason))

@@ -47,7 +47,7 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 		return e.record(it)
 	case itemGone:
 		e.progress.Add(1, 0)
-		return e.w.Write(&stream.Gone{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid})
+		return e.w.Write(&stream.Expunged{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid})
 	case itemFailed:
 		e.parts, e.manifest.hash = nil, nil
 		e.progress.Add(1, 0)

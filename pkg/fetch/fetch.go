@@ -215,7 +215,7 @@ func (e *export) messages() error {
 			}
 			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 && done.Messages >= int64(f.Messages) {
 				if src.chooser != nil {
-					src.leftOut += done.LeftOut(int64(f.Messages))
+					src.leftOut += done.Excluded(int64(f.Messages))
 				}
 				continue
 			}
@@ -225,7 +225,7 @@ func (e *export) messages() error {
 		}
 		return nil
 	}, emit.batch)
-	e.end.Listed, e.end.LeftOut = src.listed, src.leftOut
+	e.end.Listed, e.end.Excluded = src.listed, src.leftOut
 	return err
 }
 

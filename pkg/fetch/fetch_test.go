@@ -101,7 +101,7 @@ func read(t testing.TB, data []byte) *got {
 			}
 		case *stream.Failed:
 			g.failed[fmt.Sprint(rec.Folder, "/", rec.UID)] = rec.Reason
-		case *stream.Gone:
+		case *stream.Expunged:
 			g.gone[fmt.Sprint(rec.Folder, "/", rec.UID)] = true
 		case *stream.Skipped:
 			g.skipped = append(g.skipped, fmt.Sprint(rec.Folder, "/", rec.UID))
@@ -228,7 +228,7 @@ func TestSelect(t *testing.T) {
 				t.Errorf("%s: %s, %d octets", id, g.failed[id], len(g.octets[id]))
 			}
 		}
-		if e := g.end; e.Listed != e.Emitted+e.Gone+e.Failed {
+		if e := g.end; e.Listed != e.Emitted+e.Expunged+e.Failed {
 			t.Errorf("the sum is wrong: %+v", e)
 		}
 	})

@@ -159,7 +159,7 @@ func (it *item) lost(err error) error {
 		it.kind, it.reason, it.text = itemFailed, folderReason(err), err.Error()
 	case !errors.As(err, &one):
 		return err
-	case one.State == imapconn.Gone:
+	case one.State == imapconn.Expunged:
 		it.kind, it.text = itemGone, "it was expunged while it was read"
 	default:
 		it.kind, it.reason, it.text = itemFailed, stream.Reason(one.Reason), one.Text

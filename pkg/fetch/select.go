@@ -129,7 +129,7 @@ func (s *selection) record(rec stream.Record) error {
 		if r.UID != 0 {
 			s.handled++
 		}
-	case *stream.Gone:
+	case *stream.Expunged:
 		s.handled++
 	case *stream.End:
 		if s.opt.Edited { // what was filtered away is not counted any more

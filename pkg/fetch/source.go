@@ -170,7 +170,7 @@ func (s *source) messages(next uint64, done stream.Progress) error {
 		from = len(wants)
 	}
 	if s.chooser != nil {
-		s.leftOut += done.LeftOut(int64(from))
+		s.leftOut += done.Excluded(int64(from))
 	}
 	wants = wants[from:]
 	s.listed += int64(len(wants))

@@ -131,7 +131,7 @@ func listedSizes(wants []want) func(uint64) int64 {
 
 // missing makes an item of a message that could not be had.
 func missing(it *item, m *imapconn.Message) {
-	if m.State == imapconn.Gone {
+	if m.State == imapconn.Expunged {
 		it.kind = itemGone
 		return
 	}

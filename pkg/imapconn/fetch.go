@@ -21,7 +21,7 @@ func (e *callerError) Error() string { return e.err.Error() }
 // It resumes: after a loss of the connection the mailbox is opened again, and
 // unless its UIDVALIDITY changed (then all that is left is Failed) what has not
 // come is asked for again. What the server leaves out is looked up and asked
-// for alone before it is Gone or Failed; flags, dates, sizes and labels that do
+// for alone before it is Expunged or Failed; flags, dates, sizes and labels that do
 // not come even then are Unknown. A body larger than maxBody octets is
 // not kept: Body is nil and Literal its size; FetchPart gets it. A body that is
 // shorter than the server says is asked for again, see shortAnswer.

@@ -240,7 +240,7 @@ func TestFetchCommands(t *testing.T) {
 	n := 0
 	err := s.examine().Fetch(context.Background(), odd, Items{Flags: true, Fields: []string{"message-id", "date"}}, 0, func(m *Message) error {
 		n++
-		if m.State != Gone {
+		if m.State != Expunged {
 			t.Error(show(m))
 		}
 		return nil

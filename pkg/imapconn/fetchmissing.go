@@ -79,7 +79,7 @@ func (f *fetcher) settle(batch []uint64, refusal error) error {
 		s := f.special[uid]
 		switch {
 		case gone.has(uid):
-			if err := f.tell(&Message{UID: uid, State: Gone, Size: -1, Literal: -1}); err != nil {
+			if err := f.tell(&Message{UID: uid, State: Expunged, Size: -1, Literal: -1}); err != nil {
 				return err
 			}
 			continue

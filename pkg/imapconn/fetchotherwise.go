@@ -167,8 +167,8 @@ func (f *fetcher) inPieces(uid uint64, exact bool) (done bool, err error) {
 	}
 	var one *PartError
 	switch {
-	case errors.As(err, &one) && one.State == Gone:
-		return true, f.tell(&Message{UID: uid, State: Gone, Size: -1, Literal: -1})
+	case errors.As(err, &one) && one.State == Expunged:
+		return true, f.tell(&Message{UID: uid, State: Expunged, Size: -1, Literal: -1})
 	case errors.As(err, &one):
 		return false, nil
 	case err != nil:

@@ -11,7 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// PartError says why FetchPart could not get a part of a message. Gone and
+// PartError says why FetchPart could not get a part of a message. Expunged and
 // Failed mean what they mean for a Message.
 type PartError struct {
 	UID    uint64
@@ -21,7 +21,7 @@ type PartError struct {
 }
 
 func (e *PartError) Error() string {
-	if e.State == Gone {
+	if e.State == Expunged {
 		return fmt.Sprintf("message %d is gone", e.UID)
 	}
 	text := fmt.Sprintf("message %d: %s", e.UID, e.Reason)
@@ -277,7 +277,7 @@ func (x *Selected) part(ctx context.Context, p *partly, item string, w *wanted) 
 		case err != nil:
 			return nil, err
 		case gone.has(uid):
-			return nil, &PartError{UID: uid, State: Gone}
+			return nil, &PartError{UID: uid, State: Expunged}
 		}
 		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: "neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"}
 	}

@@ -11,8 +11,8 @@ import (
 // Extent is what the messages of a mailbox measure.
 type Extent struct {
 	Octets     int64  // the sum of their RFC822.SIZE
-	Biggest    int64  // of them, in octets
-	BiggestUID uint64 // the first of that size, 0 where there is no message
+	Largest    int64  // of them, in octets
+	LargestUID uint64 // the first of that size, 0 where there is no message
 	Oldest     string // INTERNALDATE, RFC 3339 with the server's offset; "" if no message has one
 	Newest     string
 }
@@ -88,8 +88,8 @@ type Meter struct {
 func (e *Meter) Add(uid uint64, octets int64, internalDate string) {
 	octets = max(octets, 0)
 	e.Octets = min(e.Octets+octets, maxSize-1)
-	if octets > e.Biggest || e.BiggestUID == 0 || octets == e.Biggest && uid < e.BiggestUID {
-		e.Biggest, e.BiggestUID = octets, uid
+	if octets > e.Largest || e.LargestUID == 0 || octets == e.Largest && uid < e.LargestUID {
+		e.Largest, e.LargestUID = octets, uid
 	}
 	date, err := time.Parse(time.RFC3339, internalDate)
 	if err != nil {

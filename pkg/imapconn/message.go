@@ -23,8 +23,8 @@ const (
 	// Have means that everything asked for is there, but for what Message.Unknown
 	// names.
 	Have State = iota
-	// Gone means that the message was expunged: it was looked up again.
-	Gone
+	// Expunged means that the message was expunged: it was looked up again.
+	Expunged
 	// Failed means that the message is there but could not be had.
 	Failed
 )

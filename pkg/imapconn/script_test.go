@@ -235,7 +235,7 @@ func (s *script) examine() *Selected {
 // show prints a message on one line, to be compared.
 func show(m *Message) string {
 	switch m.State {
-	case Gone:
+	case Expunged:
 		return fmt.Sprintf("%d gone", m.UID)
 	case Failed:
 		return strings.TrimSpace(fmt.Sprintf("%d %s %s", m.UID, m.Reason, m.Text))

@@ -65,8 +65,8 @@ func DeepenAll(ctx context.Context, box *imapconn.Selected, uids []uint64, size 
 		scan.Write(m.Body)
 		whole := int64(len(m.Body)) == m.Size && m.Size >= size(m.UID)
 		switch {
-		case m.State == imapconn.Gone:
-			return fn(m.UID, &imapconn.PartError{UID: m.UID, State: imapconn.Gone})
+		case m.State == imapconn.Expunged:
+			return fn(m.UID, &imapconn.PartError{UID: m.UID, State: imapconn.Expunged})
 		case m.State == imapconn.Have:
 			came++
 		}

@@ -154,7 +154,7 @@ func (a *archive) entries(choice folder.Choice) []Entry {
 		if f.Octets = measured.Octets; !a.opt.Sizes {
 			f.Octets, measured = -1, imapconn.Extent{}
 		}
-		f.Biggest, f.BiggestUID, f.Oldest, f.Newest = measured.Biggest, measured.BiggestUID, measured.Oldest, measured.Newest
+		f.Largest, f.LargestUID, f.Oldest, f.Newest = measured.Largest, measured.LargestUID, measured.Oldest, measured.Newest
 		if !a.opt.ACL {
 			f.ACL = nil
 		}

@@ -194,7 +194,7 @@ func TestCheckOfFailures(t *testing.T) {
 	w := stream.NewWriter(&out, stream.WriterOptions{})
 	for _, r := range []stream.Record{
 		&stream.Begin{Content: stream.Full, User: "joe", Host: "x", Key: headerkey.Default}, &stream.Folder{Name: "INBOX", Messages: 3, Octets: -1},
-		&stream.Failed{Folder: "INBOX", UID: 1, Reason: stream.ReasonRefused, Text: "\x1b[31mno"}, &stream.Gone{Folder: "INBOX", UID: 2}, &stream.Skipped{Folder: "INBOX", UID: 3, Reason: stream.ReasonContent},
+		&stream.Failed{Folder: "INBOX", UID: 1, Reason: stream.ReasonRefused, Text: "\x1b[31mno"}, &stream.Expunged{Folder: "INBOX", UID: 2}, &stream.Skipped{Folder: "INBOX", UID: 3, Reason: stream.ReasonContent},
 		&stream.Failed{Folder: "Closed", Reason: stream.ReasonRefused},
 	} {
 		if err := w.Write(r); err != nil {

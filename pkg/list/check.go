@@ -145,7 +145,7 @@ func (c *checker) record(rec stream.Record) error {
 			c.listed[p] = true
 			c.sum.Folders++
 		}
-	case *stream.Vanished:
+	case *stream.FolderExpunged:
 		c.seen.Vanish(c.begin, r)
 		c.sure.Vanish(c.begin, r)
 	case *stream.Message:
@@ -154,7 +154,7 @@ func (c *checker) record(rec stream.Record) error {
 		return c.part(r)
 	case *stream.Failed:
 		return c.failed(r)
-	case *stream.Gone:
+	case *stream.Expunged:
 		c.account(r.Folder, r.UID)
 	case *stream.Skipped:
 		c.account(r.Folder, r.UID)

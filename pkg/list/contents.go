@@ -314,7 +314,7 @@ func (r *reading) measure() error {
 		if f.Octets < 0 {
 			f.Octets = m.Octets
 		}
-		f.Biggest, f.BiggestUID = m.Biggest, m.BiggestUID
+		f.Largest, f.LargestUID = m.Largest, m.LargestUID
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func writeTable(w io.Writer, entries []Entry, request Request) error {
 	head := []string{"messages"}
 	if request.Sizes {
 		t.right = append(t.right, true, true, false, false)
-		head = append(head, "size", "biggest", "oldest", "newest")
+		head = append(head, "size", "largest", "oldest", "newest")
 	}
 	t.right = append(t.right, false, false)
 	t.add(append(head, "folder", "")...)
@@ -101,8 +101,8 @@ func (e *Entry) numbers(request Request) []string {
 	if known {
 		cells[1] = text.Octets(max(e.Octets, 0))
 	}
-	if known && e.BiggestUID != 0 {
-		cells[2] = text.Octets(e.Biggest)
+	if known && e.LargestUID != 0 {
+		cells[2] = text.Octets(e.Largest)
 	}
 	for i, date := range []string{e.Oldest, e.Newest} {
 		if day, _, ok := strings.Cut(date, "T"); known && ok {

@@ -11,8 +11,8 @@ import (
 // and nothing in them acts on a terminal.
 func TestTable(t *testing.T) {
 	entries := []Entry{
-		{Folder: stream.Folder{Name: "INBOX", Messages: 1234567, Octets: 5_600_000_000, Biggest: 25_000_000, BiggestUID: 9, Oldest: "2009-03-04T05:06:07+01:00", Newest: "2024-12-31T23:59:59+00:00", Subscribed: true}},
-		{Folder: stream.Folder{Name: "受信", Messages: 2, Octets: 700, Biggest: 400, BiggestUID: 1, Attributes: []string{`\HasNoChildren`, `\Sent`}}},
+		{Folder: stream.Folder{Name: "INBOX", Messages: 1234567, Octets: 5_600_000_000, Largest: 25_000_000, LargestUID: 9, Oldest: "2009-03-04T05:06:07+01:00", Newest: "2024-12-31T23:59:59+00:00", Subscribed: true}},
+		{Folder: stream.Folder{Name: "受信", Messages: 2, Octets: 700, Largest: 400, LargestUID: 1, Attributes: []string{`\HasNoChildren`, `\Sent`}}},
 		{Folder: stream.Folder{Name: "Cafe\u0301", Octets: 0, Namespace: "shared"}},
 		{Folder: stream.Folder{Name: "esc\x1b[2J\u202e", Octets: -1, Attributes: []string{"\\X\x1b"}}},
 		{Folder: stream.Folder{Name: "[Gmail]", Attributes: []string{`\HasChildren`, `\Noselect`}}},
@@ -25,7 +25,7 @@ func TestTable(t *testing.T) {
 		want    string
 	}{
 		{Request{Sizes: true}, `
- messages    size  biggest  oldest      newest      folder
+ messages    size  largest  oldest      newest      folder
 1,234,567  5.6 GB  25.0 MB  2009-03-04  2024-12-31  INBOX               subscribed
         2   700 B    400 B  -           -           受信                \Sent
         0     0 B        -  -           -           Cafe` + "\u0301" + `                shared

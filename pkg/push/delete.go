@@ -42,7 +42,7 @@ func (p *pusher) delete() error {
 		return err
 	}
 	if !agree {
-		return p.keepAll("held-back", "another message to delete is not as the plan says, so none is deleted")
+		return p.keepAll("blocked", "another message to delete is not as the plan says, so none is deleted")
 	}
 	if why, err := p.excess(there); err != nil || why != "" {
 		if err != nil {
@@ -58,9 +58,9 @@ func (p *pusher) delete() error {
 	case err != nil || agree:
 		return err
 	case p.overreached:
-		return p.keepAll("held-back", "other messages have gone with those that were deleted before it")
+		return p.keepAll("blocked", "other messages have gone with those that were deleted before it")
 	}
-	return p.keepAll("held-back", "a message or folder before it was not as the plan says any more")
+	return p.keepAll("blocked", "a message or folder before it was not as the plan says any more")
 }
 
 // stranger says for whom the plan was made if it was not for this account.
@@ -132,7 +132,7 @@ func (p *pusher) execute() (agree bool, err error) {
 			case g.blocked():
 				continue
 			case c.gone:
-				result = receipt.Gone
+				result = receipt.Expunged
 			}
 			if err := p.answerDeletion(c, result); err != nil {
 				return err
@@ -273,7 +273,7 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 	seen := map[uint64]*sighting{}
 	err = keys.Of(p.desk.ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
-		case m.State == imapconn.Gone:
+		case m.State == imapconn.Expunged:
 		case id == nil:
 			seen[m.UID] = &sighting{trouble: string(m.Reason) + " " + m.Text}
 		default:
@@ -379,7 +379,7 @@ func (m *marks) guard(g *group) {
 	ours := g.uids(false)
 	for _, uid := range m.uids {
 		if _, mine := slices.BinarySearch(ours, uid); !mine {
-			g.stay("others-deleted", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE would remove it too", uid))
+			g.stay("foreign-deleted-flag", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE would remove it too", uid))
 			return
 		}
 	}

@@ -113,7 +113,7 @@ func TestDelete(t *testing.T) {
 	}
 	// The same plan again finds nothing to do.
 	outcome, receipts, err = carryOut(t, server.Addr(), plan, opt)
-	if err != nil || outcome.Deleted != 0 || len(receipts) != 2 || receipts[0].Result != receipt.Gone || len(uids(account, "INBOX")) != 4 {
+	if err != nil || outcome.Deleted != 0 || len(receipts) != 2 || receipts[0].Result != receipt.Expunged || len(uids(account, "INBOX")) != 4 {
 		t.Errorf("%s, %v, %+v", outcome, err, receipts)
 	}
 }
@@ -169,16 +169,16 @@ func TestNothingIsDeleted(t *testing.T) {
 		{"a concatenation with one that fails", slices.Concat(good, failing), opt(same), nil, "incomplete", exit.Partial},
 		{"a concatenation with one for another", slices.Concat(good, begin(func(b *stream.Begin) { b.TargetUser = "ann" })), opt(same), nil, "other-account", exit.Partial},
 		{"a concatenation with an edited one", slices.Concat(good, begin(func(b *stream.Begin) { b.Filters = []string{"edited"} })), opt(same), nil, "filtered", exit.Partial},
-		{"an aborted plan", slices.Concat(bytes.SplitAfterN(good, []byte("\n"), 4)[0], bytes.SplitAfterN(good, []byte("\n"), 4)[1], []byte(`{"type":"abort","command":"imap-diff","exit":75,"text":"enough"}`+"\n")), opt(same), nil, "not-whole", exit.Temporary},
-		{"an abort behind it", slices.Concat(good, []byte(`{"type":"abort","command":"imap-diff","exit":75,"text":"enough"}`+"\n")), opt(same), nil, "not-whole", exit.Temporary},
-		{"an edited hash", bytes.Replace(good, []byte(`"target_uid":4`), []byte(`"target_uid":5`), 1), opt(same), nil, "not-whole", exit.Data},
+		{"an aborted plan", slices.Concat(bytes.SplitAfterN(good, []byte("\n"), 4)[0], bytes.SplitAfterN(good, []byte("\n"), 4)[1], []byte(`{"type":"abort","command":"imap-diff","exit":75,"text":"enough"}`+"\n")), opt(same), nil, "incomplete-plan", exit.Temporary},
+		{"an abort behind it", slices.Concat(good, []byte(`{"type":"abort","command":"imap-diff","exit":75,"text":"enough"}`+"\n")), opt(same), nil, "incomplete-plan", exit.Temporary},
+		{"an edited hash", bytes.Replace(good, []byte(`"target_uid":4`), []byte(`"target_uid":5`), 1), opt(same), nil, "incomplete-plan", exit.Data},
 		{"no server to expunge by UID", good, opt(same), nil, "no-uidplus", exit.Partial},
-		{"full expunge, and somebody's mark", good, opt(func(o *Options) { o.FullExpunge = true }), func(a *imaptest.Account) { a.SetFlags("INBOX", 5, `\Deleted`) }, "others-deleted", exit.Partial},
+		{"full expunge, and somebody's mark", good, opt(func(o *Options) { o.FullExpunge = true }), func(a *imaptest.Account) { a.SetFlags("INBOX", 5, `\Deleted`) }, "foreign-deleted-flag", exit.Partial},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			o := imaptest.Options{}
-			if c.reason == "no-uidplus" || c.reason == "others-deleted" {
+			if c.reason == "no-uidplus" || c.reason == "foreign-deleted-flag" {
 				o = withoutUIDPlus
 			}
 			server, account := filled(t, 6, o)
@@ -198,7 +198,7 @@ func TestNothingIsDeleted(t *testing.T) {
 					continue
 				}
 				found = found || r.Reason == c.reason
-				if r.Result != receipt.Skipped || r.Reason != c.reason && r.Reason != "held-back" {
+				if r.Result != receipt.Skipped || r.Reason != c.reason && r.Reason != "blocked" {
 					t.Errorf("%+v", r)
 				}
 			}

@@ -121,7 +121,7 @@ func (p *pusher) answerDeletion(c *deletion, result receipt.Result) error {
 	switch result {
 	case receipt.Deleted:
 		p.receipts.Sums.Deleted++
-	case receipt.Gone:
+	case receipt.Expunged:
 	default:
 		if c.reason != "dry-run" {
 			p.kept++

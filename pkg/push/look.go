@@ -107,7 +107,7 @@ func (d *desk) readRange(t *target, from, to uint64) error {
 // unknown takes note of a message that came since the plan was made and could
 // not be read. It may be one of the plan, which would be appended again.
 func (t *target) unknown(uid uint64, state imapconn.State, text string) {
-	if state == imapconn.Gone || t.refused != nil {
+	if state == imapconn.Expunged || t.refused != nil {
 		return
 	}
 	t.refused = fmt.Errorf("message %d came to it since the plan was made, or is one of the plan, and cannot be read: %s", uid, cmp.Or(text, "the server gives no reason"))

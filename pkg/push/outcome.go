@@ -23,7 +23,7 @@ func (o *Outcome) String() string {
 	for _, more := range []struct {
 		n    int64
 		name string
-	}{{o.Gone, "gone"}, {o.Failed, "failed"}, {o.Skipped, "skipped"}} {
+	}{{o.Expunged, "expunged"}, {o.Failed, "failed"}, {o.Skipped, "skipped"}} {
 		if more.n > 0 {
 			s += fmt.Sprintf(" + %s %s", thousands(more.n), more.name)
 		}
@@ -93,13 +93,13 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if told := p.tellRefused(); err == nil {
 		err = told
 	}
-	if skipErr := p.skipLater("not-whole", notWhole); err == nil {
+	if skipErr := p.skipLater("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
-	if skipErr := p.reflagHeld("not-whole", notWhole); err == nil {
+	if skipErr := p.reflagHeld("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
-	if skipErr := p.hold("not-whole", notWhole); err == nil {
+	if skipErr := p.hold("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
 	o := &Outcome{Sums: p.receipts.Sums, Begun: p.receipts.Begun() != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}

@@ -122,16 +122,16 @@ type pusher struct {
 	attempts    []attempt       // what was refused, and is tried again
 	deletions   deletions
 	bystanders  bystanders
-	overreached bool              // more messages have gone than were to be deleted
-	removals    []*stream.Rmdir   // folders to remove once all of the plan has been read
-	weighed     bool              // it is known whether that is too much
-	hint        string            // on what was not removed
-	filtered    bool              // since it was made, so that nothing may be removed
-	kept        int64             // messages and folders that should have been removed
-	untold      int64             // messages that have failed, which keeps nothing else from being removed
-	where       map[string]string // source folder -> target, for what is no plan
-	planned     string            // the plan's own hash
-	listed      int64             // what the plan says was listed
+	overreached bool                   // more messages have gone than were to be deleted
+	removals    []*stream.DeleteFolder // folders to remove once all of the plan has been read
+	weighed     bool                   // it is known whether that is too much
+	hint        string                 // on what was not removed
+	filtered    bool                   // since it was made, so that nothing may be removed
+	kept        int64                  // messages and folders that should have been removed
+	untold      int64                  // messages that have failed, which keeps nothing else from being removed
+	where       map[string]string      // source folder -> target, for what is no plan
+	planned     string                 // the plan's own hash
+	listed      int64                  // what the plan says was listed
 	ended       bool
 	read        bool // to its end, after the run had to stop
 	aborted     *stream.Abort
@@ -245,7 +245,7 @@ func (p *pusher) record(rec stream.Record) error {
 		return nil
 	case *stream.Delete:
 		return p.deletions.add(p.begin, r)
-	case *stream.Rmdir:
+	case *stream.DeleteFolder:
 		p.removals = append(p.removals, r)
 		return nil
 	case *stream.FlagChange:
@@ -269,8 +269,8 @@ func (p *pusher) record(rec stream.Record) error {
 			p.untold++
 		}
 		return p.tell(x)
-	case *stream.Gone:
-		return p.tell(receipt.Receipt{Result: receipt.Gone, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID)})
+	case *stream.Expunged:
+		return p.tell(receipt.Receipt{Result: receipt.Expunged, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID)})
 	case *stream.Skipped: // on purpose, and before anything was listed
 		return p.receipts.Folder(receipt.Receipt{Result: receipt.Skipped, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text})
 	case *stream.Unknown:

@@ -219,7 +219,7 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 			continue
 		}
 		if !there {
-			x.Result, x.Reason, x.Text = receipt.Failed, "vanished", "the message is not there any more"
+			x.Result, x.Reason, x.Text = receipt.Failed, "expunged", "the message is not there any more"
 			answers[i] = x
 			continue
 		}

@@ -78,7 +78,7 @@ func (p *pusher) destroy() error {
 	case err != nil:
 		return err
 	case p.kept > 0 && !p.opt.DryRun:
-		return p.skipRemovals("held-back", "messages that were to be deleted stay")
+		return p.skipRemovals("blocked", "messages that were to be deleted stay")
 	}
 	return p.remove()
 }
@@ -180,11 +180,11 @@ func (p *pusher) remove() error {
 }
 
 // removeOne removes one folder if it is as the plan says.
-func (p *pusher) removeOne(r *stream.Rmdir) (receipt.Receipt, error) {
+func (p *pusher) removeOne(r *stream.DeleteFolder) (receipt.Receipt, error) {
 	x := receipt.Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity)}
 	box, there := p.desk.boxes[r.Target]
 	if !there {
-		x.Result, x.Reason = receipt.Skipped, "not-there"
+		x.Result, x.Reason = receipt.Skipped, "missing"
 		return x, nil
 	}
 	why, err := p.desk.keeps(box, r)
@@ -213,7 +213,7 @@ func (p *pusher) removeOne(r *stream.Rmdir) (receipt.Receipt, error) {
 
 // keeps says why a folder is not to be removed, "" if it is: it must be as the
 // plan saw it, for nobody has seen what came to it since.
-func (d *desk) keeps(box imapconn.Mailbox, r *stream.Rmdir) (why string, err error) {
+func (d *desk) keeps(box imapconn.Mailbox, r *stream.DeleteFolder) (why string, err error) {
 	if folder.IsInbox(box.Name) {
 		return "INBOX is never removed", nil
 	}
@@ -243,7 +243,7 @@ func (d *desk) keeps(box imapconn.Mailbox, r *stream.Rmdir) (why string, err err
 
 // shows says why a folder is not to be removed though its STATUS is as the plan
 // saw it: it shows other messages than that.
-func (d *desk) shows(box imapconn.Mailbox, r *stream.Rmdir) (why string, err error) {
+func (d *desk) shows(box imapconn.Mailbox, r *stream.DeleteFolder) (why string, err error) {
 	d.open = nil // another folder will be
 	opened, err := d.session.Examine(d.ctx, box.Wire)
 	if refused(err) {

@@ -106,9 +106,9 @@ type seenAtSource struct {
 func (p *pusher) asRecorded(ms []*batch.Message, seen map[uint64]*seenAtSource) (there []*batch.Message, err error) {
 	for _, m := range ms {
 		switch x := seen[m.UID]; {
-		case x == nil, x.state == imapconn.Gone:
+		case x == nil, x.state == imapconn.Expunged:
 			m.Answered = true
-			err = p.tell(receipts.Of(&m.Message, m.Target, receipt.Gone))
+			err = p.tell(receipts.Of(&m.Message, m.Target, receipt.Expunged))
 		case x.state != imapconn.Have:
 			err = p.refuseAll([]*batch.Message{m}, receipt.Failed, x.reason, x.text)
 		case x.key != m.Key:

@@ -131,7 +131,7 @@ func (d *desk) keysOf(t *target, batch []specimen) (there map[uint64]string, err
 		switch {
 		case id != nil:
 			there[m.UID] = id.Key
-		case m.State != imapconn.Gone:
+		case m.State != imapconn.Expunged:
 			there[m.UID] = ""
 		}
 		return nil

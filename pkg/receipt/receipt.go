@@ -24,7 +24,7 @@ const (
 	Skipped    Result = "skipped"  // nothing was tried
 	Rejected   Result = "rejected" // the destination refuses it
 	Failed     Result = "failed"   // it could not be had, or its octets are damaged
-	Gone       Result = "gone"     // it was expunged at the source
+	Expunged   Result = "expunged" // it was expunged at the source
 	Rekeyed    Result = "rekeyed"  // a message that was appended has another key there
 )
 
@@ -81,7 +81,7 @@ type Receipt struct {
 	SentKey           string         `json:"sent_key,omitempty"`        // its key as it was sent, where that differs
 	BreaksSignature   bool           `json:"breaks_signature,omitempty"`
 	Octets            int64          `json:"octets,omitempty"`       // of a message that was refused
-	Odd               []string       `json:"odd,omitempty"`          // what in it servers are known to refuse
+	Anomalies         []string       `json:"anomalies,omitempty"`    // what in it servers are known to refuse
 	LongestLine       int64          `json:"longest_line,omitempty"` // of it, in octets
 	Identifier        string         `json:"identifier,omitempty"`   // of a right that was granted
 	Rights            string         `json:"rights,omitempty"`
@@ -108,7 +108,7 @@ type Sums struct {
 	Present  int64 `json:"present"`
 	Appended int64 `json:"appended"`
 	Rejected int64 `json:"rejected"`
-	Gone     int64 `json:"gone"`
+	Expunged int64 `json:"expunged"`
 	Failed   int64 `json:"failed"`
 	Skipped  int64 `json:"skipped"`
 	Folders  int64 `json:"folders_failed"`    // folders, not messages
@@ -121,5 +121,5 @@ type Sums struct {
 
 // Total is how many messages have an answer.
 func (s *Sums) Total() int64 {
-	return s.Present + s.Appended + s.Rejected + s.Gone + s.Failed + s.Skipped
+	return s.Present + s.Appended + s.Rejected + s.Expunged + s.Failed + s.Skipped
 }

@@ -56,7 +56,7 @@ func TestOneBit(t *testing.T) {
 		}
 		records = append(records, m)
 	}
-	records = append(records, &Gone{Folder: "INBOX", UIDValidity: 7, UID: 5}, &Failed{Folder: "Sent", UIDValidity: 8, UID: 1, Reason: ReasonRefused, Text: "no"},
+	records = append(records, &Expunged{Folder: "INBOX", UIDValidity: 7, UID: 5}, &Failed{Folder: "Sent", UIDValidity: 8, UID: 1, Reason: ReasonRefused, Text: "no"},
 		&Failed{Folder: "Sent", UIDValidity: 8, Reason: ReasonContradiction})
 	for _, r := range records {
 		if err := w.Write(r); err != nil {

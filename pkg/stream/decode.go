@@ -200,8 +200,8 @@ type place struct {
 // on, also one that another kind has.
 func (f *fields) place(kind string) (p place) {
 	told := kind == "failed" || kind == "skipped"
-	folder := kind == "vanished"
-	source := told || folder || kind == "gone"
+	folder := kind == "folder-expunged"
+	source := told || folder || kind == "expunged"
 	f.visit(func(name []byte) int {
 		switch n := string(name); {
 		case n == "folder":
@@ -269,7 +269,7 @@ func (f *fields) deletion(r *Delete) {
 	}
 }
 
-func (f *fields) rmdir(r *Rmdir) {
+func (f *fields) rmdir(r *DeleteFolder) {
 	f.visit(func(name []byte) int {
 		switch string(name) {
 		case "target":
@@ -351,8 +351,8 @@ func (f *fields) end(r *End) {
 		case "emitted":
 			r.Emitted = f.num()
 			return 4
-		case "gone":
-			r.Gone = f.num()
+		case "expunged":
+			r.Expunged = f.num()
 			return 5
 		case "failed":
 			r.Failed = f.num()
@@ -372,8 +372,8 @@ func (f *fields) end(r *End) {
 		case "spare":
 			r.Spare = f.num()
 			return 11
-		case "left_out":
-			r.LeftOut = f.num()
+		case "excluded":
+			r.Excluded = f.num()
 			return 12
 		case "skipped":
 			r.Skipped = f.num()

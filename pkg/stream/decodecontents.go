@@ -142,11 +142,11 @@ func (f *fields) folder(r *Folder) {
 		case "namespace":
 			r.Namespace = f.str()
 			return 12
-		case "biggest":
-			r.Biggest = f.num()
+		case "largest":
+			r.Largest = f.num()
 			return 13
-		case "biggest_uid":
-			r.BiggestUID = f.num64()
+		case "largest_uid":
+			r.LargestUID = f.num64()
 			return 14
 		case "oldest":
 			r.Oldest = f.str()

@@ -99,9 +99,9 @@ func (r *Folder) appendTo(b []byte) ([]byte, int) {
 	if r.Octets >= 0 {
 		o.num("octets", r.Octets)
 	}
-	if r.BiggestUID != 0 {
-		o.num("biggest", r.Biggest)
-		o.num64("biggest_uid", r.BiggestUID)
+	if r.LargestUID != 0 {
+		o.num("largest", r.Largest)
+		o.num64("largest_uid", r.LargestUID)
 	}
 	o.opt("oldest", r.Oldest)
 	o.opt("newest", r.Newest)
@@ -223,8 +223,8 @@ func (r *Failed) appendTo(b []byte) ([]byte, int) {
 	return o.done()
 }
 
-func (r *Gone) appendTo(b []byte) ([]byte, int) {
-	o := open(b, "gone")
+func (r *Expunged) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "expunged")
 	o.str("folder", r.Folder)
 	o.num64("uidvalidity", r.UIDValidity)
 	o.num64("uid", r.UID)
@@ -232,8 +232,8 @@ func (r *Gone) appendTo(b []byte) ([]byte, int) {
 	return o.done()
 }
 
-func (r *Vanished) appendTo(b []byte) ([]byte, int) {
-	o := open(b, "vanished")
+func (r *FolderExpunged) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "folder-expunged")
 	o.str("folder", r.Folder)
 	o.num64("uidvalidity", r.UIDValidity)
 	o.extra(r.Extra)
@@ -279,8 +279,8 @@ func (r *Delete) appendTo(b []byte) ([]byte, int) {
 	return o.done()
 }
 
-func (r *Rmdir) appendTo(b []byte) ([]byte, int) {
-	o := open(b, "rmdir")
+func (r *DeleteFolder) appendTo(b []byte) ([]byte, int) {
+	o := open(b, "delete-folder")
 	o.str("target", r.Target)
 	o.num64("target_uidvalidity", r.TargetUIDValidity)
 	o.num64("target_uidnext", r.TargetUIDNext)
@@ -319,13 +319,13 @@ func (r *End) appendTo(b []byte) ([]byte, int) {
 		o.optNum("flag_changes", r.FlagChanges)
 	}
 	o.num("emitted", r.Emitted)
-	o.num("gone", r.Gone)
+	o.num("expunged", r.Expunged)
 	o.num("failed", r.Failed)
 	o.num("folders_failed", r.Folders)
 	o.num("octets", r.Octets)
 	o.optNum("unknown", r.Unknown)
 	o.optNum("sizes_differ", r.SizesDiffer)
-	o.optNum("left_out", r.LeftOut)
+	o.optNum("excluded", r.Excluded)
 	o.optNum("skipped", r.Skipped)
 	o.extra(r.Extra)
 	o.num("records", r.Records)

@@ -40,8 +40,8 @@ func TestFormatNamesEveryField(t *testing.T) {
 	b := &Body{Folder: "A", UID: 1, Part: 1, Parts: 1, SHA256: "x", bodyKind: textBody}
 	for _, r := range []Record{
 		&Begin{Prefix: "x", Delimiter: "x", TargetUser: "x", TargetHost: "x", Base: "x"},
-		&Folder{Name: "x", UIDs: "1", Namespace: "other", HighestModSeq: "1", BiggestUID: 1, Oldest: "x", Newest: "x", ACL: []Grant{}, Target: "x", TargetUIDValidity: 1},
-		m, b, &Failed{Folder: "A", UIDValidity: 1, UID: 1, Reason: "x", Text: "x"}, &Gone{}, &Vanished{}, &Message{Change: ChangeFlags}, &Skipped{Text: "x"}, &Create{Folder: "x"}, &Subscribe{Folder: "x"}, &Delete{CopyOf: 1, SHA256: "x"}, &Rmdir{}, &FlagChange{Add: []string{"x"}, Remove: []string{"x"}}, &Tie{}, &End{Plan: true, FlagChanges: 1, LeftOut: 1, Skipped: 1}, &Abort{},
+		&Folder{Name: "x", UIDs: "1", Namespace: "other", HighestModSeq: "1", LargestUID: 1, Oldest: "x", Newest: "x", ACL: []Grant{}, Target: "x", TargetUIDValidity: 1},
+		m, b, &Failed{Folder: "A", UIDValidity: 1, UID: 1, Reason: "x", Text: "x"}, &Expunged{}, &FolderExpunged{}, &Message{Change: ChangeFlags}, &Skipped{Text: "x"}, &Create{Folder: "x"}, &Subscribe{Folder: "x"}, &Delete{CopyOf: 1, SHA256: "x"}, &DeleteFolder{}, &FlagChange{Add: []string{"x"}, Remove: []string{"x"}}, &Tie{}, &End{Plan: true, FlagChanges: 1, Excluded: 1, Skipped: 1}, &Abort{},
 	} {
 		section := regexp.MustCompile(`(?s)\n### (?:create, )?` + r.kind() + `\b.*?\n##`).FindString(text)
 		if r.kind() == "create" {

@@ -84,11 +84,11 @@ func (h *History) note(b *Begin, stream int, rec Record) {
 			p := h.place(b, r.Folder, r.UIDValidity)
 			p.flags[r.UID] = change{stream, h.number(r.Flags)}
 		}
-	case *Gone:
+	case *Expunged:
 		if delta {
 			h.place(b, r.Folder, r.UIDValidity).gone[r.UID] = stream
 		}
-	case *Vanished:
+	case *FolderExpunged:
 		p := h.place(b, r.Folder, r.UIDValidity)
 		*p = past{vanished: stream, gone: map[uint64]int{}, flags: map[uint64]change{}}
 		if f := h.folder(b, r.Folder); f.stream < stream {
@@ -165,9 +165,9 @@ func (f *fold) record(rec Record) Record {
 		}
 		now := f.folders[identity{account: f.begin.Account(), folder: r.Folder}]
 		return unless(now != nil && (now.gone || now.delta > f.stream), rec) // it was tried again
-	case *Gone:
+	case *Expunged:
 		return unless(f.begin.Base != "" && f.complete || f.lost(r.Folder), rec)
-	case *Vanished:
+	case *FolderExpunged:
 		return unless(f.complete, rec)
 	case *Skipped:
 		return unless(f.lost(r.Folder), rec)

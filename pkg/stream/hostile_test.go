@@ -184,7 +184,7 @@ func TestWriterAfterClose(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Write(&Gone{Folder: "A", UID: 1}); exit.CodeOf(err) != exit.Bug {
+	if err := w.Write(&Expunged{Folder: "A", UID: 1}); exit.CodeOf(err) != exit.Bug {
 		t.Error(err)
 	}
 	if err := w.Flush(); err != nil {

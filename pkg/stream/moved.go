@@ -48,7 +48,7 @@ func (x moved) turn(b *Begin, m *Message, unstable bool) error {
 }
 
 // vanish forgets a folder that a delta says is gone.
-func (x moved) vanish(b *Begin, v *Vanished) {
+func (x moved) vanish(b *Begin, v *FolderExpunged) {
 	if at := placeOf(b, v.Folder); x[at].validity == v.UIDValidity {
 		delete(x, at)
 	}

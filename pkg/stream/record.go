@@ -36,7 +36,7 @@ const (
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,
-// *Gone, *Vanished, *Skipped, *Create, *Subscribe, *Delete, *Rmdir, *FlagChange, *Tie, *End,
+// *Expunged, *FolderExpunged, *Skipped, *Create, *Subscribe, *Delete, *DeleteFolder, *FlagChange, *Tie, *End,
 // *Abort, or *Unknown for a type that this version does not know and passes on.
 type Record interface {
 	kind() string
@@ -106,8 +106,8 @@ type Folder struct {
 	Messages      uint32
 	UIDs          string  // in a delta: those that its base has, a set as in ParseUIDs, or ""
 	Octets        int64   // -1: not asked for
-	Biggest       int64   // octets of the largest message, with BiggestUID
-	BiggestUID    uint64  // 0: not asked for, or there is none
+	Largest       int64   // octets of the largest message, with LargestUID
+	LargestUID    uint64  // 0: not asked for, or there is none
 	Oldest        string  // INTERNALDATE of the first message to arrive, RFC 3339, or ""
 	Newest        string  // and of the last
 	ACL           []Grant // sorted by identifier; nil: not asked for
@@ -280,9 +280,9 @@ const (
 // ReasonContent is the reason of a skipped record: what the message holds.
 const ReasonContent Reason = "content"
 
-// ReasonDouble is that of a message that the source has in another folder, too,
+// ReasonDuplicate is that of a message that the source has in another folder, too,
 // or twice in this one.
-const ReasonDouble Reason = "double"
+const ReasonDuplicate Reason = "duplicate"
 
 // Failed is a message, or with UID 0 a folder, that could not be had.
 type Failed struct {
@@ -294,18 +294,18 @@ type Failed struct {
 	Extra       []byte
 }
 
-// Gone is a message that was expunged since it was listed, or, in a delta, since
+// Expunged is a message that was expunged since it was listed, or, in a delta, since
 // the base was made.
-type Gone struct {
+type Expunged struct {
 	Folder      string
 	UIDValidity uint64
 	UID         uint64
 	Extra       []byte
 }
 
-// Vanished is a folder, or a UIDVALIDITY of one, that the base of a delta has
+// FolderExpunged is a folder, or a UIDVALIDITY of one, that the base of a delta has
 // and the account has no more: none of its messages is there.
-type Vanished struct {
+type FolderExpunged struct {
 	Folder      string
 	UIDValidity uint64
 	Extra       []byte
@@ -348,9 +348,9 @@ type Delete struct {
 	Extra             []byte
 }
 
-// Rmdir asks for the removal of a destination folder that is still as it was
+// DeleteFolder asks for the removal of a destination folder that is still as it was
 // seen.
-type Rmdir struct {
+type DeleteFolder struct {
 	Target            string
 	TargetUIDValidity uint64
 	TargetUIDNext     uint64
@@ -383,13 +383,13 @@ type End struct {
 	Ambiguous    int64 // in a plan: counted as equal without proof
 	Spare        int64 // in a plan: emitted messages that are there already, as their ties tell
 	FlagChanges  int64 // in a plan: changes of flags
-	Gone         int64
+	Expunged     int64
 	Failed       int64 // failed messages
 	Folders      int64 // failed folders
 	Octets       int64 // sum of the emitted messages' sizes
 	Unknown      int64 // of those emitted, so many with items that are unknown
 	SizesDiffer  int64 // and so many with another size than the server says
-	LeftOut      int64 // messages of the stream's folders that its filters left out
+	Excluded     int64 // messages of the stream's folders that its filters left out
 	Skipped      int64 // of them, so many have a skipped record
 	Plan         bool  // write present, missing and ambiguous
 	Records      int64 // lines before this one
@@ -408,13 +408,13 @@ func (e *End) Add(o *End) {
 	e.Ambiguous += o.Ambiguous
 	e.Spare += o.Spare
 	e.FlagChanges += o.FlagChanges
-	e.Gone += o.Gone
+	e.Expunged += o.Expunged
 	e.Failed += o.Failed
 	e.Folders += o.Folders
 	e.Octets += o.Octets
 	e.Unknown += o.Unknown
 	e.SizesDiffer += o.SizesDiffer
-	e.LeftOut += o.LeftOut
+	e.Excluded += o.Excluded
 	e.Skipped += o.Skipped
 }
 
@@ -432,20 +432,20 @@ type Unknown struct {
 	Line []byte // canonical JSON without the line feed
 }
 
-func (*Begin) kind() string      { return "begin" }
-func (*Folder) kind() string     { return "folder" }
-func (*Message) kind() string    { return "message" }
-func (*Body) kind() string       { return "body" }
-func (*Failed) kind() string     { return "failed" }
-func (*Gone) kind() string       { return "gone" }
-func (*Vanished) kind() string   { return "vanished" }
-func (*Skipped) kind() string    { return "skipped" }
-func (*Create) kind() string     { return "create" }
-func (*Subscribe) kind() string  { return "subscribe" }
-func (*Delete) kind() string     { return "delete" }
-func (*Rmdir) kind() string      { return "rmdir" }
-func (*FlagChange) kind() string { return "flags" }
-func (*Tie) kind() string        { return "tie" }
-func (*End) kind() string        { return "end" }
-func (*Abort) kind() string      { return "abort" }
-func (u *Unknown) kind() string  { return u.Type }
+func (*Begin) kind() string          { return "begin" }
+func (*Folder) kind() string         { return "folder" }
+func (*Message) kind() string        { return "message" }
+func (*Body) kind() string           { return "body" }
+func (*Failed) kind() string         { return "failed" }
+func (*Expunged) kind() string       { return "expunged" }
+func (*FolderExpunged) kind() string { return "folder-expunged" }
+func (*Skipped) kind() string        { return "skipped" }
+func (*Create) kind() string         { return "create" }
+func (*Subscribe) kind() string      { return "subscribe" }
+func (*Delete) kind() string         { return "delete" }
+func (*DeleteFolder) kind() string   { return "delete-folder" }
+func (*FlagChange) kind() string     { return "flags" }
+func (*Tie) kind() string            { return "tie" }
+func (*End) kind() string            { return "end" }
+func (*Abort) kind() string          { return "abort" }
+func (u *Unknown) kind() string      { return u.Type }

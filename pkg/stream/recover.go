@@ -30,14 +30,14 @@ type Recovered struct {
 // Progress is how far a folder came.
 type Progress struct {
 	Messages int64  // message, gone and failed records
-	Gone     int64  // of these
+	Expunged int64  // of these
 	LastUID  uint64 // the highest of them, and of skipped records
 	LastKey  string // of the message with this UID, "" if none was written
 }
 
-// LeftOut returns how many of the messages that were there are not among the
+// Excluded returns how many of the messages that were there are not among the
 // records.
-func (p Progress) LeftOut(there int64) int64 { return max(0, there-(p.Messages-p.Gone)) }
+func (p Progress) Excluded(there int64) int64 { return max(0, there-(p.Messages-p.Expunged)) }
 
 // Recover reads what a Writer left in a file and finds where to go on. A
 // damaged or cut end is left out, to be written again, and so is all from a message
@@ -162,7 +162,7 @@ func (c *recovery) note(r Record) {
 	switch r := r.(type) {
 	case *Begin:
 		c.begin, c.begun = r, false
-	case *Vanished: // as a table of contents
+	case *FolderExpunged: // as a table of contents
 		c.begun = false
 	case *Folder:
 		c.begun = false
@@ -176,8 +176,8 @@ func (c *recovery) note(r Record) {
 		if r.Part == r.Parts {
 			c.step(r.Folder, r.UID, Progress{Messages: 1, LastKey: c.key})
 		}
-	case *Gone:
-		c.step(r.Folder, r.UID, Progress{Messages: 1, Gone: 1})
+	case *Expunged:
+		c.step(r.Folder, r.UID, Progress{Messages: 1, Expunged: 1})
 	case *Skipped:
 		c.step(r.Folder, r.UID, Progress{})
 	case *Failed:
@@ -194,7 +194,7 @@ func (c *recovery) step(folder string, uid uint64, more Progress) {
 	if uid >= p.LastUID {
 		p.LastUID, p.LastKey = uid, more.LastKey
 	}
-	p.Messages, p.Gone = p.Messages+more.Messages, p.Gone+more.Gone
+	p.Messages, p.Expunged = p.Messages+more.Messages, p.Expunged+more.Expunged
 	c.done[folder] = p
 	if n := len(c.changed); n == 0 || c.changed[n-1] != folder {
 		c.changed = append(c.changed, folder)

@@ -80,7 +80,7 @@ func (c *counts) add(r Record) {
 		if c.open.next++; r.Part == r.Parts {
 			c.open = parts{}
 		}
-	case *Gone:
+	case *Expunged:
 		c.gone++
 	case *Skipped:
 		c.skipped++
@@ -248,8 +248,8 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &Delete{}
 		f.deletion(r)
 		return r
-	case "rmdir":
-		r := &Rmdir{}
+	case "delete-folder":
+		r := &DeleteFolder{}
 		f.rmdir(r)
 		return r
 	case "tie":
@@ -260,7 +260,7 @@ func (s *section) decode(kind string, f *fields) Record {
 		r := &FlagChange{}
 		f.flagChange(r)
 		return r
-	case "failed", "gone", "vanished", "skipped", "create", "subscribe":
+	case "failed", "expunged", "folder-expunged", "skipped", "create", "subscribe":
 		return f.place(kind).record(kind, f.extra)
 	}
 	return f.unknown(kind)
@@ -270,10 +270,10 @@ func (p place) record(kind string, extra []byte) Record {
 	switch kind {
 	case "failed":
 		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
-	case "gone":
-		return &Gone{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: extra}
-	case "vanished":
-		return &Vanished{Folder: p.folder, UIDValidity: p.validity, Extra: extra}
+	case "expunged":
+		return &Expunged{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: extra}
+	case "folder-expunged":
+		return &FolderExpunged{Folder: p.folder, UIDValidity: p.validity, Extra: extra}
 	case "skipped":
 		return &Skipped{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
 	case "create":
@@ -311,7 +311,7 @@ func (s *section) order(r Record) (Record, error) {
 		if err := s.takesTurn(i, r); err != nil {
 			return nil, err
 		}
-	case *Vanished:
+	case *FolderExpunged:
 		s.moved.vanish(s.begin, r)
 	}
 	return r, nil
@@ -362,7 +362,7 @@ func (s *section) abandon() {
 func (s *section) close(end *End) (Record, error) {
 	c := s.counts
 	fits := end.Hash == hex.EncodeToString(s.hash.Sum(nil)) && end.Records == c.records && end.Emitted == c.emitted &&
-		end.Gone == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && end.Unknown == c.unknown && end.SizesDiffer == c.differ && c.open.all == 0
+		end.Expunged == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && end.Unknown == c.unknown && end.SizesDiffer == c.differ && c.open.all == 0
 	if !s.begin.Plan { // a plan has present ones besides
 		fits = fits && end.Listed == c.emitted+c.gone+c.failed
 	}

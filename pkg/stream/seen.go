@@ -65,7 +65,7 @@ func (s *Seen) Part(b *Body) error {
 
 // Vanish forgets a folder that a delta says is gone: what comes of it after
 // that is new.
-func (s *Seen) Vanish(b *Begin, v *Vanished) {
+func (s *Seen) Vanish(b *Begin, v *FolderExpunged) {
 	s.last = nil
 	delete(s.folders, identity{b.Account(), v.Folder, v.UIDValidity})
 }

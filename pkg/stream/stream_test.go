@@ -62,10 +62,10 @@ func writeSample(t testing.TB, opt WriterOptions, bodies [][]byte) []byte {
 		}
 		must(p.Close())
 	}
-	must(w.Write(&Gone{Folder: "INBOX", UIDValidity: 7, UID: 90}))
+	must(w.Write(&Expunged{Folder: "INBOX", UIDValidity: 7, UID: 90}))
 	must(w.Write(&Failed{Folder: "INBOX", UIDValidity: 7, UID: 91, Reason: ReasonTruncated, Text: "bad\xff\x1b"}))
 	must(w.Write(&Skipped{Folder: "INBOX", UIDValidity: 7, UID: 92, Reason: ReasonContent, Text: "exclude-raw=\x1b"}))
-	must(w.End(&End{Listed: int64(len(bodies) + 2), LeftOut: 3}))
+	must(w.End(&End{Listed: int64(len(bodies) + 2), Excluded: 3}))
 	must(w.Close())
 	return out.Bytes()
 }
@@ -390,7 +390,7 @@ func continueSample(t *testing.T, level Level, cut, whole []byte, from *Recovere
 			continue
 		}
 		if e, ok := rec.(*End); ok {
-			err = w.End(&End{Listed: e.Listed, LeftOut: e.LeftOut})
+			err = w.End(&End{Listed: e.Listed, Excluded: e.Excluded})
 		} else {
 			err = w.Write(rec)
 		}

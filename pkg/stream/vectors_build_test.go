@@ -217,7 +217,7 @@ func endOf(lines ...string) string {
 			}
 		case r.Type == "body" && r.Part == r.Parts:
 			open = "0"
-		case r.Type == "gone":
+		case r.Type == "expunged":
 			gone++
 		case r.Type == "skipped":
 			skipped++
@@ -239,9 +239,9 @@ func endOf(lines ...string) string {
 		more += fmt.Sprintf(`,"sizes_differ":%d`, differ)
 	}
 	if skipped > 0 {
-		more += fmt.Sprintf(`,"left_out":%d,"skipped":%d`, skipped+1, skipped)
+		more += fmt.Sprintf(`,"excluded":%d,"skipped":%d`, skipped+1, skipped)
 	}
-	return fmt.Sprintf(`{"type":"end","listed":%d,"emitted":%d,"gone":%d,"failed":%d,"folders_failed":%d,"octets":%d%s,"records":%d,"hash":"%s"}`,
+	return fmt.Sprintf(`{"type":"end","listed":%d,"emitted":%d,"expunged":%d,"failed":%d,"folders_failed":%d,"octets":%d%s,"records":%d,"hash":"%s"}`,
 		emitted+gone+failed, emitted, gone, failed, folders, octets, more, len(lines), hashOf(lines))
 }
 

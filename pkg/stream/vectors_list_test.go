@@ -107,10 +107,10 @@ func (l *list) records() {
 	l.ok("uid-64-bits", "UIDs and UIDVALIDITY of more than 32 bits: numbers, and from 2^53 on strings", whole(begin,
 		`{"type":"folder","name":"INBOX","delimiter":"/","attributes":[],"subscribed":true,"uidvalidity":"18446744073709551615","uidnext":"18446744073709551615","messages":4}`,
 		wide(1, "one"), wide(1<<32, "two"), wide(1<<53-1, "three"), wide(1<<53, "four"), wide(1<<64-2, "five"),
-		`{"type":"gone","folder":"INBOX","uidvalidity":"18446744073709551615","uid":"18446744073709551613"}`,
+		`{"type":"expunged","folder":"INBOX","uidvalidity":"18446744073709551615","uid":"18446744073709551613"}`,
 		`{"type":"failed","folder":"INBOX","uidvalidity":"18446744073709551615","uid":"18446744073709551612","reason":"refused"}`), "one", "two", "three", "four", "five")
 	l.ok("folder-surveyed", "a folder of another user, with its sizes and its access control list; one that nobody has rights on", whole(begin,
-		`{"type":"folder","name":"user.ann","delimiter":".","attributes":[],"subscribed":true,"namespace":"other","uidvalidity":7,"uidnext":9,"messages":2,"octets":1200,"biggest":700,"biggest_uid":4,"oldest":"2020-01-02T03:04:05+02:00","newest":"2021-01-02T03:04:05+00:00","acl":{"-bob":"w","ann":"lrswipkxteacd","anyone":"lr"}}`,
+		`{"type":"folder","name":"user.ann","delimiter":".","attributes":[],"subscribed":true,"namespace":"other","uidvalidity":7,"uidnext":9,"messages":2,"octets":1200,"largest":700,"largest_uid":4,"oldest":"2020-01-02T03:04:05+02:00","newest":"2021-01-02T03:04:05+00:00","acl":{"-bob":"w","ann":"lrswipkxteacd","anyone":"lr"}}`,
 		`{"type":"folder","name":"Public","delimiter":".","attributes":[],"subscribed":false,"namespace":"shared","uidvalidity":7,"uidnext":9,"messages":0,"octets":0,"acl":{}}`))
 	l.ok("begin-fields", "every field of begin", whole(`{"type":"begin","format":"imap-stream","version":1,"tool":"vectors 1","content":"full","plan":true,"user":"joe","host":"old.example","port":2143,"prefix":"INBOX.","delimiter":".","target_user":"joe@new","target_host":"new.example","target_port":1143,"key":"message-id,date","filters":["folder=INBOX"],"labels":{"case":"17","day":"monday"},"base":"`+strings.Repeat("0", 64)+`",`+specMember+`}`))
 	l.ok("uidvalidity-unstable", "a folder whose UIDVALIDITY is another at each look", whole(begin,
@@ -124,7 +124,7 @@ func (l *list) records() {
 		messageWith("INBOX", 7, 2, 3, `,"rfc822_size":5,"sha256":"`+sha("two")+`","body":"two"`),
 		messageWith("INBOX", 7, 3, 5, `,"rfc822_size":0,"unknown":["gmail_labels","mood"],"sha256":"`+sha("three")+`","body":"three"`)), "one", "two", "three")
 	l.ok("hashes", "messages with the sha256 of their octets alone", whole(beginWith("hashes", ""), inbox, messageWith("INBOX", 7, 1, 2, `,"sha256":"`+sha("hi")+`"`)), "")
-	l.ok("gone", "a message that was expunged", whole(begin, inbox, message(1, "one"), `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`, message(3, "three")), "one", "three")
+	l.ok("expunged", "a message that was expunged", whole(begin, inbox, message(1, "one"), `{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":2}`, message(3, "three")), "one", "three")
 	skip := `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":2,"reason":"content","text":"exclude-raw=virus"}`
 	l.ok("skipped", "a message that was left out for what it is, and one that is only counted", whole(strings.Replace(begin, `"filters":[]`, `"filters":["uid=1:2","exclude-raw=virus"]`, 1), inbox, message(1, "one"), skip), "one")
 	l.ok("failed", "a message and a folder that could not be had", whole(begin, inbox, folderRec("Closed", 8, 2), `{"type":"failed","folder":"INBOX","uidvalidity":7,"uid":1,"reason":"truncated","text":"it ended too early"}`, message(2, "two"), `{"type":"failed","folder":"Closed","reason":"refused"}`), "two")
@@ -138,7 +138,7 @@ func (l *list) records() {
 	l.ok("unknown-record", "a record of a later version, anywhere between begin and end", whole(begin, `{"type":"weather","sky":"blue"}`, inbox, `{"type":"x","deep":[{"a":null},[],{},15,true],"body":"hashed as well"}`, message(1, "one")), "one")
 	l.odd("unknown-number", "numbers that nobody knows stay as they stand", whole(begin, `{"type":"x","a":[-1.50,2e3,12345678901234567890,-0]}`))
 	l.ok("unknown-field", "fields of a later version", whole(strings.Replace(begin, `,"spec"`, `,"mood":{"a":[1,2]},"spec"`, 1), strings.Replace(inbox, `}`, `,"body":"a folder has none","colour":"red"}`, 1),
-		messageWith("INBOX", 7, 1, 3, `,"thread":12,"spec":"no field of a message","sha256":"`+sha("one")+`","body":"one"`), `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2,"text":"no field of gone"}`), "one")
+		messageWith("INBOX", 7, 1, 3, `,"thread":12,"spec":"no field of a message","sha256":"`+sha("one")+`","body":"one"`), `{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":2,"text":"no field of expunged"}`), "one")
 
 	plan := strings.Replace(strings.Replace(begin, `"plan":false`, `"plan":true`, 1), `,"key"`, `,"target_user":"joe","target_host":"new.example","key"`, 1)
 	to := func(s string) string { return strings.Replace(s, `,"key"`, `,"target":"Old/INBOX","key"`, 1) }
@@ -149,7 +149,7 @@ func (l *list) records() {
 	deletes := []string{plan, `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":3,"key":"recipe:00000000000000000000000000000001"}`,
 		`{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":9,"key":"recipe:00000000000000000000000000000002","copy_of":8,"sha256":"` + sha("one") + `"}`}
 	l.ok("plan-delete", "a plan that deletes a message, and one of two that are the same", text(append(deletes, strings.Replace(endOf(deletes...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
-	rmdir := []string{plan, `{"type":"rmdir","target":"Alt/2019","target_uidvalidity":7,"target_uidnext":1,"messages":0}`, `{"type":"rmdir","target":"Alt","target_uidvalidity":8,"target_uidnext":44,"messages":3}`}
+	removals := []string{plan, `{"type":"delete-folder","target":"Alt/2019","target_uidvalidity":7,"target_uidnext":1,"messages":0}`, `{"type":"delete-folder","target":"Alt","target_uidvalidity":8,"target_uidnext":44,"messages":3}`}
 	change := []string{plan, inbox, `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":["\\Seen","Work"]}`,
 		`{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":2,"target":"INBOX","target_uidvalidity":12,"target_uid":4,"remove":["\\Flagged"]}`}
 	l.ok("plan-flags", "a plan that changes the flags of what is there", text(append(change, strings.Replace(endOf(change...), `"listed":0,`, `"listed":2,"present":2,"present_by_key":1,"missing":0,"ambiguous":0,"flag_changes":2,`, 1))...))
@@ -160,7 +160,7 @@ func (l *list) records() {
 	l.ok("plan-tie", "two messages of which one is there, and only octets tell which", text(append(tied, strings.Replace(endOf(tied...), `"listed":2,`, `"listed":2,"present":1,"missing":1,"ambiguous":0,"spare":1,`, 1))...), "one", "two")
 	before := []string{plan, tied[1], tie(message(1, "one"), `{"of":2,"drop":1,"digests":["`+sha("one")+`"]}`), tie(message(2, "two"), `{"of":2,"drop":1}`)}
 	l.ok("plan-tie-earlier", "the same as it stood in plans of an earlier version", text(append(before, strings.Replace(endOf(before...), `"listed":2,`, `"listed":2,"present":1,"missing":1,"ambiguous":0,"spare":1,`, 1))...), "one", "two")
-	l.ok("plan-rmdir", "a plan that removes folders, the deepest first", text(append(rmdir, strings.Replace(endOf(rmdir...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
+	l.ok("plan-delete-folder", "a plan that removes folders, the deepest first", text(append(removals, strings.Replace(endOf(removals...), `"listed":0,`, `"listed":0,"present":0,"missing":0,"ambiguous":0,`, 1))...))
 }
 
 func (l *list) sections() {
@@ -326,12 +326,12 @@ func (l *list) syntax() {
 	bad := func(name, comment, record string) {
 		l.add(name, "corrupt", comment, text(begin, inbox, record))
 	}
-	bad("json-cut", "a record that ends too early", `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":1`)
-	bad("json-array", "a record is an object", `["type","gone"]`)
+	bad("json-cut", "a record that ends too early", `{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":1`)
+	bad("json-array", "a record is an object", `["type","expunged"]`)
 	bad("json-empty-line", "an empty line is no record", ``)
-	bad("json-two-values", "two records in one line", `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":1}{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`)
-	bad("json-unknown-two-values", "something after a record of unknown type", `{"type":"weather"}{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":2}`)
-	bad("json-trailing-comma", "a comma before the end", `{"type":"gone","folder":"INBOX","uidvalidity":7,"uid":1,}`)
+	bad("json-two-values", "two records in one line", `{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":1}{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":2}`)
+	bad("json-unknown-two-values", "something after a record of unknown type", `{"type":"weather"}{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":2}`)
+	bad("json-trailing-comma", "a comma before the end", `{"type":"expunged","folder":"INBOX","uidvalidity":7,"uid":1,}`)
 	bad("json-comment", "JSON has no comments", `{"type":"weather","a":1 /* one */}`)
 	bad("json-nan", "NaN is no number", `{"type":"weather","a":NaN}`)
 	bad("json-infinity", "-Infinity neither", `{"type":"weather","a":-Infinity}`)
@@ -352,7 +352,7 @@ func (l *list) syntax() {
 	bad("duplicate-field", "a known field stands twice", strings.Replace(message(1, "one"), `"uid":1,`, `"uid":1,"uid":2,`, 1))
 	bad("duplicate-field-escaped", "an escape hides nothing", strings.Replace(message(1, "one"), `"uid":1,`, `"uid":1,"\u0075id":2,`, 1))
 	bad("duplicate-body", "two bodies", strings.Replace(message(1, "one"), `"body":"one"`, `"body":"one","body_base64":"b25l"`, 1))
-	bad("duplicate-type", "two types, one of them unknown", `{"type":"weather","type":"gone","folder":"INBOX","uidvalidity":7,"uid":1}`)
+	bad("duplicate-type", "two types, one of them unknown", `{"type":"weather","type":"expunged","folder":"INBOX","uidvalidity":7,"uid":1}`)
 	l.add("trailing-text", "corrupt", "a line after the end that is no record", whole(begin)+"garbage\n")
 	l.add("trailing-record", "corrupt", "a record after the end that is no begin", whole(begin)+text(inbox))
 	l.odd("json-loose", "JSON of the same meaning that no writer writes, with the hash of its octets", loose(), "one")
@@ -407,9 +407,9 @@ func (l *list) values() {
 	bad("body-beside-parts", "a body here or in parts", swap(`"size":3`, `"size":3,"parts":1`))
 	bad("parts-miscounted", "the number of parts follows from the size", messageWith("INBOX", 7, 1, mib+1, `,"parts":3`))
 	bad("parts-needless", "a small message has none", messageWith("INBOX", 7, 1, mib, `,"parts":1`))
-	bad("vanished-without-uidvalidity", "vanished says which folder of that name", `{"type":"vanished","folder":"INBOX"}`)
+	bad("folder-expunged-without-uidvalidity", "folder-expunged says which folder of that name", `{"type":"folder-expunged","folder":"INBOX"}`)
 	bad("change-unknown", "flags are all that changes", messageWith("INBOX", 7, 1, 2, `,"change":"body"`))
-	bad("gone-without-uid", "gone names a message", `{"type":"gone","folder":"INBOX","uidvalidity":7}`)
+	bad("expunged-without-uid", "expunged names a message", `{"type":"expunged","folder":"INBOX","uidvalidity":7}`)
 	bad("skipped-without-uid", "so does skipped", `{"type":"skipped","folder":"INBOX","uidvalidity":7,"reason":"content"}`)
 	bad("skipped-without-reason", "and says why", `{"type":"skipped","folder":"INBOX","uidvalidity":7,"uid":1}`)
 	bad("failed-without-reason", "a failure has a reason", `{"type":"failed","folder":"INBOX","uid":1}`)
@@ -419,7 +419,7 @@ func (l *list) values() {
 	bad("delete-without-uidvalidity", "and its UID belongs to a UIDVALIDITY", `{"type":"delete","target":"INBOX","target_uid":3,"key":"recipe:1"}`)
 	bad("delete-uid-0", "which is not 0", `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":0,"key":"recipe:1"}`)
 	bad("delete-copy-of-itself", "no message stays for itself", `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":3,"key":"recipe:1","copy_of":3}`)
-	bad("rmdir-without-state", "a folder to remove is as it was seen", `{"type":"rmdir","target":"Alt","target_uidnext":1,"messages":0}`)
+	bad("delete-folder-without-state", "a folder to remove is as it was seen", `{"type":"delete-folder","target":"Alt","target_uidnext":1,"messages":0}`)
 	bad("flags-without-change", "a change of flags adds or removes", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":[]}`)
 	bad("flags-without-target-uid", "of one message at the destination", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"add":["a"]}`)
 	bad("tie-without-id", "a tie has a number", `{"type":"tie","of":2,"there":[]}`)

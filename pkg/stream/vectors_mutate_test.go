@@ -67,7 +67,7 @@ func TestReadersAgree(t *testing.T) {
 const mutationSeed = 1
 
 // snippets are what a mutation puts somewhere.
-var snippets = []string{`,"type":"gone"`, `"uid":2,`, `,"body":""`, `,"body_base64":"eA=="`, `"spec":1,`, `"a":[{}],`, ` `, "\t", "\r", "\n", `\u0000`, `\ud800`, `\/`, `{`, `}`, `[`, `]`, `,`, `:`, `"`, `\`, `0`, `-`, `.5`, `e1`, `null`, `true`, "\x7f", "\x00", "\xff", "é", `"sha256":"",`, `"parts":0,`, `"edited":true,`}
+var snippets = []string{`,"type":"expunged"`, `"uid":2,`, `,"body":""`, `,"body_base64":"eA=="`, `"spec":1,`, `"a":[{}],`, ` `, "\t", "\r", "\n", `\u0000`, `\ud800`, `\/`, `{`, `}`, `[`, `]`, `,`, `:`, `"`, `\`, `0`, `-`, `.5`, `e1`, `null`, `true`, "\x7f", "\x00", "\xff", "é", `"sha256":"",`, `"parts":0,`, `"edited":true,`}
 
 func mutate(random *rand.Rand, data []byte) []byte {
 	data = bytes.Clone(data)

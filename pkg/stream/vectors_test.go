@@ -196,7 +196,7 @@ func (v *vectorReader) take(rec Record) error {
 		v.begin = r
 		v.deltas = v.deltas || r.Base != "" && v.streams > 0
 		v.streams++
-	case *Vanished:
+	case *FolderExpunged:
 		v.seen.Vanish(v.begin, r)
 	case *Message:
 		if r.Change != "" && !r.HasOctets() {

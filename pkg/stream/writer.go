@@ -96,9 +96,9 @@ func (w *Writer) Messages() int64 { return w.total.Emitted }
 // Octets returns the sizes of those messages together.
 func (w *Writer) Octets() int64 { return w.total.Octets }
 
-// LeftOut returns how many messages were left out of the streams that were
+// Excluded returns how many messages were left out of the streams that were
 // ended, and of these how many have a skipped record.
-func (w *Writer) LeftOut() (all, skipped int64) { return w.total.LeftOut, w.total.Skipped }
+func (w *Writer) Excluded() (all, skipped int64) { return w.total.Excluded, w.total.Skipped }
 
 // Doubts returns of how many messages in the streams that were ended items are
 // unknown, and how many have another size than the server says.
@@ -167,16 +167,16 @@ const AsWritten = -1
 
 // End writes the end record; the caller gives what it alone knows.
 func (w *Writer) End(e *End) error {
-	e.Emitted, e.Gone, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
+	e.Emitted, e.Expunged, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
 	e.Octets, e.Skipped, e.Records = w.counts.octets, w.counts.skipped, w.counts.records
 	e.Unknown, e.SizesDiffer = w.counts.unknown, w.counts.differ
 	if e.Plan && e.Missing == 0 {
 		e.Missing = e.Emitted - e.Spare
 	}
 	if e.Listed == AsWritten {
-		e.Listed = e.Emitted + e.Gone + e.Failed
+		e.Listed = e.Emitted + e.Expunged + e.Failed
 	}
-	if sum := e.Emitted + e.Gone + e.Failed; !e.Plan && e.Listed != sum {
+	if sum := e.Emitted + e.Expunged + e.Failed; !e.Plan && e.Listed != sum {
 		return exit.Errorf(exit.Bug, "%d messages were listed, and the stream accounts for %d", e.Listed, sum)
 	}
 	e.Hash = hex.EncodeToString(w.hash.Sum(nil))

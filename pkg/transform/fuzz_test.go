@@ -25,7 +25,7 @@ func FuzzApply(f *testing.F) {
 			t.Errorf("%q became %q", text, out)
 		}
 		out, _ = apply(t, mends, text)
-		odd, _, err := Odd(message(out))
+		odd, _, err := Anomalies(message(out))
 		if err != nil || slices.ContainsFunc(odd, func(s string) bool { return s == "nul" || s == "bare-lf" || s == "final-crlf" || s == "header-8bit" }) {
 			t.Errorf("%q became %q, which is odd: %v %v", text, out, odd, err)
 		}

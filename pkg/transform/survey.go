@@ -56,10 +56,10 @@ func look(m *Message) (*survey, error) {
 	return s, ioError(err)
 }
 
-// Odd names what in a message servers are known to refuse, in the words of the
+// Anomalies names what in a message servers are known to refuse, in the words of the
 // fixes that mend it (ParseRules), or "no-header", and how long its longest line
 // is in octets.
-func Odd(m *Message) (names []string, longest int64, err error) {
+func Anomalies(m *Message) (names []string, longest int64, err error) {
 	s, err := look(m)
 	if err != nil {
 		return nil, 0, err

@@ -227,7 +227,7 @@ func TestOdd(t *testing.T) {
 		"\r\nC : d\r\n":  "no-header",
 		"From x\r\n\r\n": "mbox-from no-header",
 	} {
-		names, _, err := Odd(message(text))
+		names, _, err := Anomalies(message(text))
 		if err != nil || strings.Join(names, " ") != want {
 			t.Errorf("%q: %v %v", text, names, err)
 		}
@@ -249,7 +249,7 @@ func TestAnyOctets(t *testing.T) {
 		}
 		text := b.String()
 		out, _ := apply(t, all, text)
-		if odd, _, _ := Odd(message(out)); slices.ContainsFunc(odd, func(s string) bool {
+		if odd, _, _ := Anomalies(message(out)); slices.ContainsFunc(odd, func(s string) bool {
 			return !slices.Contains([]string{"long-lines", "mbox-from", "header-fold", "header-colon", "no-header"}, s)
 		}) {
 			t.Fatalf("%q\nbecame %q\nwhich is odd: %v", text, out, odd)

@@ -14,20 +14,20 @@ MAX_LINE, MAX_CONTENTS, PART, DEPTH = 2 << 20, 32 << 20, 1 << 20, 64
 # Known fields by type: s string, n number, u 32 bits, i 64 bits (from 2^53 on a string of digits), h sha256, b boolean, l list of strings, a list of objects, p port, o object, t object of strings.
 FIELDS = {
     "begin": "format:s version:n tool:s content:s plan:b user:s host:s port:p prefix:s delimiter:s target_user:s target_host:s target_port:p key:s filters:l labels:t base:s spec:s",
-    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:i uidvalidity_unstable:b uidnext:i highestmodseq:s messages:u uids:s octets:n namespace:s biggest:n biggest_uid:i oldest:s newest:s acl:t target:s target_uidvalidity:i target_uidnext:i",
+    "folder": "name:s delimiter:s attributes:l subscribed:b uidvalidity:i uidvalidity_unstable:b uidnext:i highestmodseq:s messages:u uids:s octets:n namespace:s largest:n largest_uid:i oldest:s newest:s acl:t target:s target_uidvalidity:i target_uidnext:i",
     "message": "folder:s uidvalidity:i uid:i change:s target:s key:s flags:l internaldate:s size:n rfc822_size:n unknown:l received:s twin:b header:o gmail_labels:l gmail_msgid:s gmail_thrid:s tie:o parts:u sha256:h body:s body_base64:s",
     "body": "folder:s uid:i part:u parts:u sha256:h body:s body_base64:s",
     "failed": "folder:s uidvalidity:i uid:i reason:s text:s",
-    "gone": "folder:s uidvalidity:i uid:i",
-    "vanished": "folder:s uidvalidity:i",
+    "expunged": "folder:s uidvalidity:i uid:i",
+    "folder-expunged": "folder:s uidvalidity:i",
     "skipped": "folder:s uidvalidity:i uid:i reason:s text:s",
     "create": "target:s folder:s",
     "subscribe": "target:s folder:s",
     "delete": "target:s target_uidvalidity:i target_uid:i key:s copy_of:i sha256:h",
-    "rmdir": "target:s target_uidvalidity:i target_uidnext:i messages:u",
+    "delete-folder": "target:s target_uidvalidity:i target_uidnext:i messages:u",
     "flags": "folder:s uidvalidity:i uid:i target:s target_uidvalidity:i target_uid:i add:l remove:l",
     "tie": "id:i of:u there:a",
-    "end": "listed:n present:n present_by_key:n missing:n ambiguous:n emitted:n gone:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n left_out:n skipped:n flag_changes:n records:n hash:s",
+    "end": "listed:n present:n present_by_key:n missing:n ambiguous:n emitted:n expunged:n failed:n folders_failed:n octets:n unknown:n sizes_differ:n excluded:n skipped:n flag_changes:n records:n hash:s",
     "abort": "command:s exit:u text:s",
 }
 FIELDS = {kind: dict(f.split(":") for f in ("type:s " + fields).split()) for kind, fields in FIELDS.items()}
@@ -238,7 +238,7 @@ class Reader:
             self.contents += len(raw) + 1
             need(self.contents <= MAX_CONTENTS, "limit")
         if kind in FIELDS and kind != "begin":
-            getattr(self, kind)(r)
+            getattr(self, kind.replace("-", "_"))(r)
         bodies = [at for n, _, at in parsed if n in BODIES and kind in ("message", "body")]
         if bodies:
             raw = line[:bodies[0]].encode()
@@ -275,7 +275,7 @@ class Reader:
         self.accounts.add(whose)
         self.begun, self.folders, self.unstable, self.contents, self.turn, self.late, self.open = r, {}, set(), 0, 0, False, None
         self.hash, self.records, self.turned = hashlib.sha256(), 0, False
-        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "skipped", "octets", "unknown", "sizes_differ"), 0)
+        self.counts = dict.fromkeys(("emitted", "expunged", "failed", "folders_failed", "skipped", "octets", "unknown", "sizes_differ"), 0)
         self.taker.begin(r)
         if r.get("base") and not r.get("plan") and known:
             self.taker.delta(r)
@@ -402,13 +402,13 @@ class Reader:
             self.counts["failed" if r.get("uid") else "folders_failed"] += 1
         self.taker.failed(r)
 
-    def gone(self, r):
+    def expunged(self, r):
         need(r.get("folder") and r.get("uid"))
-        self.counts["gone"] += 1
+        self.counts["expunged"] += 1
         if self.begun.get("base"):
             self.state.pop(account(self.begun) + (r["folder"], r.get("uidvalidity", 0), r["uid"]), None)
 
-    def vanished(self, r):
+    def folder_expunged(self, r):
         need(r.get("folder") and "uidvalidity" in r)
         place = account(self.begun) + (r["folder"], r["uidvalidity"])
         if self.places.get(place[:-1], (None,))[0] == r["uidvalidity"]:
@@ -429,7 +429,7 @@ class Reader:
     def delete(self, r):
         need(r.get("target") and r.get("target_uidvalidity") and r.get("target_uid") and r.get("key") and r.get("copy_of") != r["target_uid"])
 
-    def rmdir(self, r):
+    def delete_folder(self, r):
         need(r.get("target") and {"target_uidvalidity", "target_uidnext", "messages"} <= set(r))
 
     def flags(self, r):
@@ -441,7 +441,7 @@ class Reader:
             check_inner("tied", one)
 
     def finish(self, r):
-        accounted = sum(self.counts[k] for k in ("emitted", "gone", "failed"))
+        accounted = sum(self.counts[k] for k in ("emitted", "expunged", "failed"))
         fits = all(r.get(k, 0) == n for k, n in self.counts.items()) and (self.begun.get("plan") or r.get("listed", 0) == accounted) and r.get("records", 0) == self.records and r.get("hash") == self.hash.hexdigest()
         need(self.edited or fits and not self.open and not self.late, "edited")
         if self.open:

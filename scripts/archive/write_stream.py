@@ -13,7 +13,7 @@ class Writer:
 
     def __init__(self, out):
         self.out, self.hash, self.records = out, hashlib.sha256(), 0
-        self.counts = dict.fromkeys(("emitted", "gone", "failed", "folders_failed", "octets", "unknown", "sizes_differ"), 0)
+        self.counts = dict.fromkeys(("emitted", "expunged", "failed", "folders_failed", "octets", "unknown", "sizes_differ"), 0)
 
     def begin(self, user, host, delimiter):
         self.write({"type": "begin", "format": "imap-stream", "version": 1, "tool": TOOL, "content": "full", "plan": False, "user": user, "host": host,
@@ -51,7 +51,7 @@ class Writer:
 
     def end(self):
         counts = {name: n for name, n in self.counts.items() if n or name not in ("unknown", "sizes_differ")}
-        listed = counts["emitted"] + counts["gone"] + counts["failed"]
+        listed = counts["emitted"] + counts["expunged"] + counts["failed"]
         self.write(dict({"type": "end", "listed": listed}, **counts, records=self.records, hash=self.hash.hexdigest()))
         self.out.flush()
 

@@ -31,7 +31,7 @@ func TestBase(t *testing.T) {
 			}
 		}
 		b.sh(`imap-fetch --base all.zst $SRC -o again.zst && cat again.zst >>all.zst && imap-list --source all.zst --verify`).wants(0)
-		for _, kind := range []string{"message", "gone", "vanished", "failed"} {
+		for _, kind := range []string{"message", "expunged", "folder-expunged", "failed"} {
 			if n := len(b.rows("again.zst").of(kind)); n > 0 {
 				t.Errorf("%d %s records where nothing is new", n, kind)
 			}

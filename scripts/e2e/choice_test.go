@@ -61,8 +61,8 @@ func TestCase31MaxAge(t *testing.T) {
 			for age, want := range map[string][]string{"0": {}, "5m": {"INBOX/4"}, "30m": {"INBOX/3", "INBOX/4"}, "0.5": {"INBOX/2", "INBOX/3", "INBOX/4"}, "1w": {"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4"}} {
 				got := b.chosen(here + `--max-age ` + age + ` $SRC`)
 				sameIDs(t, here+age, got.of("message").ids(), want)
-				if e := got.end(t); e.LeftOut != int64(4-len(want)) {
-					t.Errorf("%s: %d left out", age, e.LeftOut)
+				if e := got.end(t); e.Excluded != int64(4-len(want)) {
+					t.Errorf("%s: %d left out", age, e.Excluded)
 				}
 			}
 		}
@@ -181,8 +181,8 @@ func TestCase33Search(t *testing.T) {
 				}
 				got := b.chosen(`--headers --search '` + criteria + `' ` + options)
 				sameIDs(t, criteria+", "+how, got.of("message").ids(), want)
-				if e := got.end(t); e.LeftOut != int64(36-len(want)) {
-					t.Errorf("%s, %s: %d left out, want %d", criteria, how, e.LeftOut, 36-len(want))
+				if e := got.end(t); e.Excluded != int64(36-len(want)) {
+					t.Errorf("%s, %s: %d left out, want %d", criteria, how, e.Excluded, 36-len(want))
 				}
 			}
 		}
@@ -319,8 +319,8 @@ func TestCase35BrokenSearch(t *testing.T) {
 			o := b.sh(`imap-fetch --search 'KEYWORD k1' --level none $SRC >chosen`).wants(0)
 			got := b.rows("chosen")
 			sameIDs(t, "chosen", got.of("message").ids(), want)
-			if e := got.end(t); e.LeftOut+e.Emitted != int64(len(account.Entries())) {
-				t.Errorf("%d left out of %d", e.LeftOut, len(account.Entries()))
+			if e := got.end(t); e.Excluded+e.Emitted != int64(len(account.Entries())) {
+				t.Errorf("%d left out of %d", e.Excluded, len(account.Entries()))
 			}
 			if n := strings.Count(o.stderr, "SEARCH"); n != 1 && name != "finds too much" {
 				t.Errorf("warned %d times: %s", n, o)
@@ -429,8 +429,8 @@ func TestCase37SkipRaw(t *testing.T) {
 				}
 			}
 			sameIDs(t, options+" "+from, got.of("message").ids(), want)
-			if e := got.end(t); e.LeftOut != int64(left) || e.Skipped != int64(len(skipped)) {
-				t.Errorf("%s %s: %d left out, %d skipped", options, from, e.LeftOut, e.Skipped)
+			if e := got.end(t); e.Excluded != int64(left) || e.Skipped != int64(len(skipped)) {
+				t.Errorf("%s %s: %d left out, %d skipped", options, from, e.Excluded, e.Skipped)
 			}
 			if strings.Contains(options, "--headers") {
 				continue

@@ -233,7 +233,7 @@ func TestDeleteWithoutUIDPlus(t *testing.T) {
 		b.sh(`imap-push --disable-cap UIDPLUS --disable-cap IMAP4rev2` + deleteAll + `$SRC plan >r`).wants(3)
 		b.sh(`grep -q '"no-uidplus"' r`).wants(0)
 		b.sh(`imap-push --disable-cap UIDPLUS --disable-cap IMAP4rev2 --allow full-expunge` + deleteAll + `$SRC plan >r`).wants(3)
-		b.sh(`grep -q '"others-deleted"' r`).wants(0)
+		b.sh(`grep -q '"foreign-deleted-flag"' r`).wants(0)
 		src.holds(t, all...)
 		b.sh(`imap-push` + deleteAll + `$SRC plan`).wants(0)
 		src.holds(t, "INBOX a", "INBOX c", "INBOX d") // the stranger's mark is a stranger's

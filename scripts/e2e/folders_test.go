@@ -272,10 +272,10 @@ func TestPruneWhatHasChanged(t *testing.T) {
 		}
 	}
 	again := b.sh(`imap-push --allow delete --max-delete 100% $DST plan`).wants(3)
-	if n := strings.Count(again.stdout, `"not-there"`); n != 2 {
+	if n := strings.Count(again.stdout, `"missing"`); n != 2 {
 		t.Errorf("%d folders are known to be gone\n%s", n, again.stdout)
 	}
-	if strings.Contains(again.stderr, "not-there") || !strings.Contains(again.stderr, "remove  Parent: there are folders below it") {
+	if strings.Contains(again.stderr, "missing") || !strings.Contains(again.stderr, "remove  Parent: there are folders below it") {
 		t.Errorf("the summary names what is no failure, or names no folder:\n%s", again.stderr)
 	}
 }
@@ -333,7 +333,7 @@ func TestFoldersOnly(t *testing.T) {
 		}
 		states[p.Folder] = p.State + " " + p.By + " " + p.Target
 	}
-	if fmt.Sprint(states) != "map[Empty:new name INBOX.Empty INBOX:there name INBOX Junk:left-out map  Sent Items:there automap INBOX.Sent a/b.c:new name INBOX.a.b_c]" {
+	if fmt.Sprint(states) != "map[Empty:new name INBOX.Empty INBOX:there name INBOX Junk:excluded map  Sent Items:there automap INBOX.Sent a/b.c:new name INBOX.a.b_c]" {
 		t.Error(states)
 	}
 	if got := folderNames(t, dst); len(got) != 1 {

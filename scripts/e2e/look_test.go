@@ -55,17 +55,17 @@ func TestSizes(t *testing.T) {
 				s := want[r.Name]
 				if s == nil {
 					empty++
-					if r.Octets == nil || *r.Octets != 0 || r.Biggest != nil || r.Oldest != "" {
+					if r.Octets == nil || *r.Octets != 0 || r.Largest != nil || r.Oldest != "" {
 						t.Errorf("%+v", r)
 					}
 					continue
 				}
 				oldest, _ := time.Parse(time.RFC3339, r.Oldest)
 				newest, _ := time.Parse(time.RFC3339, r.Newest)
-				if r.Octets == nil || r.Biggest == nil {
+				if r.Octets == nil || r.Largest == nil {
 					t.Fatalf("%+v", r)
 				}
-				if got := (sum{*r.Octets, *r.Biggest, r.BiggestUID, oldest.UTC(), newest.UTC()}); got != (sum{s.octets, s.biggest, s.uid, s.oldest.UTC(), s.newest.UTC()}) {
+				if got := (sum{*r.Octets, *r.Largest, r.LargestUID, oldest.UTC(), newest.UTC()}); got != (sum{s.octets, s.biggest, s.uid, s.oldest.UTC(), s.newest.UTC()}) {
 					t.Errorf("%s: %+v, want %+v", r.Name, got, *s)
 				}
 			}
@@ -90,7 +90,7 @@ func TestSizes(t *testing.T) {
 				t.Error("a mailbox was opened for writing")
 			}
 			table := b.sh(`imap-list $SRC --sizes --format table`).wants(0).stdout
-			if !strings.Contains(table, "total of ") || !strings.Contains(table, "kB") || !strings.Contains(table, "biggest") {
+			if !strings.Contains(table, "total of ") || !strings.Contains(table, "kB") || !strings.Contains(table, "largest") {
 				t.Error(table)
 			}
 		})

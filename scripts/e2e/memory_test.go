@@ -150,7 +150,7 @@ func manifest(t *testing.T, first, n int) []byte {
 		write(`{"type":"message","folder":"Folder %d","uidvalidity":%d,"uid":%d,"key":"recipe:%x","flags":["\\Seen"],"internaldate":"%s","size":%d,"received":"%x","header":{"Message-ID":"<%x@example.net>","Date":"Mon, 01 Jan 2007 00:02:38 +0000","Subject":"No %d"}}`,
 			i*folders/n, i*folders/n+7, i+1, key[:16], day(i%9000).Format(time.RFC3339), size, key[:8], key[16:], i)
 	}
-	frame = fmt.Appendf(frame, `{"type":"end","listed":%d,"emitted":%d,"gone":0,"failed":0,"folders_failed":0,"octets":%d,"records":%d,"hash":"%x"}`+"\n", n, n, octets, records, sum.Sum(nil))
+	frame = fmt.Appendf(frame, `{"type":"end","listed":%d,"emitted":%d,"expunged":0,"failed":0,"folders_failed":0,"octets":%d,"records":%d,"hash":"%x"}`+"\n", n, n, octets, records, sum.Sum(nil))
 	return enc.EncodeAll(frame, out)
 }
 

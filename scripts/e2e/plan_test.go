@@ -149,7 +149,7 @@ func TestExpungedMeanwhile(t *testing.T) {
 		account.Expunge("INBOX", e.UID)
 	}
 	o := b.sh(`imap-fetch --select plan $SRC | imap-push $DST`).wants(0).appended(56)
-	if end := o.receipts().end(t); end.Gone != 4 {
+	if end := o.receipts().end(t); end.Expunged != 4 {
 		t.Errorf("%+v", end)
 	}
 	equal(t, src, dst)

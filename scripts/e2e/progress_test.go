@@ -104,7 +104,7 @@ func TestQuietInAPipe(t *testing.T) {
 	server.Account("src").Fill(mail(60))
 	b := between(t, embedded(server, "src"), embedded(server, "dst"))
 	o := b.sh(straight).wants(0)
-	want := "imap-diff: 60 listed, 0 present, 60 missing, 0 ambiguous, 0 gone, 0 failed\nimap-push: src@127.0.0.1 -> dst@127.0.0.1: 60 listed = 0 present + 60 appended + 0 rejected\n"
+	want := "imap-diff: 60 listed, 0 present, 60 missing, 0 ambiguous, 0 expunged, 0 failed\nimap-push: src@127.0.0.1 -> dst@127.0.0.1: 60 listed = 0 present + 60 appended + 0 rejected\n"
 	if portless(o.stderr) != want {
 		t.Errorf("stderr is %q", o.stderr)
 	}

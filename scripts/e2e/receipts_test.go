@@ -12,13 +12,13 @@ type receipt struct {
 	UID                                             uint64
 	TargetUID                                       uint64   `json:"target_uid"`
 	DroppedFlags                                    []string `json:"dropped_flags"`
-	Transforms, Odd                                 []string
+	Transforms, Anomalies                           []string
 	Copied                                          bool
 	SentSHA256                                      string `json:"sent_sha256"`
 	SentKey                                         string `json:"sent_key"`
 	BreaksSignature                                 bool   `json:"breaks_signature"`
 	Appended, Present, Rejected, Failed             int
-	Listed, Skipped, Gone                           int
+	Listed, Skipped, Expunged                       int
 	Exit                                            int
 }
 

@@ -21,23 +21,9 @@ type row struct {
 	Body                                                       *string
 	Body64                                                     *string `json:"body_base64"`
 	Labels                                                     map[string]string
-	Listed, Emitted, Gone, Failed, LeftOut, Skipped            int64
+	Listed, Emitted, Expunged, Failed, Excluded, Skipped       int64
 	Plan                                                       bool
 	Exit                                                       int
-}
-
-// UnmarshalJSON reads left_out, too.
-func (r *row) UnmarshalJSON(line []byte) error {
-	type plain row
-	var more struct {
-		LeftOut int64 `json:"left_out"`
-	}
-	if err := json.Unmarshal(line, (*plain)(r)); err != nil {
-		return err
-	}
-	err := json.Unmarshal(line, &more)
-	r.LeftOut = more.LeftOut
-	return err
 }
 
 // rows are those of a stream in a file, compressed or not.
@@ -90,8 +76,8 @@ func (all rows) end(t testing.TB) row {
 		t.Fatal("the stream has no end")
 	}
 	e := ends[len(ends)-1]
-	if e.Listed != e.Emitted+e.Gone+e.Failed {
-		t.Errorf("%d listed = %d emitted + %d gone + %d failed", e.Listed, e.Emitted, e.Gone, e.Failed)
+	if e.Listed != e.Emitted+e.Expunged+e.Failed {
+		t.Errorf("%d listed = %d emitted + %d expunged + %d failed", e.Listed, e.Emitted, e.Expunged, e.Failed)
 	}
 	return e
 }

@@ -62,8 +62,8 @@ type listed struct {
 	Namespace             string
 	UIDValidity, UIDNext  uint64
 	Messages              int
-	Octets, Biggest       *int64
-	BiggestUID            uint64 `json:"biggest_uid"`
+	Octets, Largest       *int64
+	LargestUID            uint64 `json:"largest_uid"`
 	Oldest, Newest        string
 	ACL                   map[string]string
 }

@@ -163,7 +163,7 @@ func TestRefusedAndWhy(t *testing.T) {
 	b := between(t, embedded(src, "joe"), dst)
 	o := b.sh(pushing("")).wants(3)
 	r := o.receipts().of("rejected")
-	if len(r) != 1 || fmt.Sprint(r[0].Odd) != "[mbox-from nul header-colon]" {
+	if len(r) != 1 || fmt.Sprint(r[0].Anomalies) != "[mbox-from nul header-colon]" {
 		t.Fatalf("%+v", r)
 	}
 	b.sh(pushing(`--fix mbox-from=drop --fix nul=strip --fix header-colon`)).wants(0).appended(1)

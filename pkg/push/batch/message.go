@@ -141,7 +141,7 @@ func (m *Message) Examine(x *receipt.Receipt) error {
 		return nil
 	}
 	var err error
-	x.Odd, x.LongestLine, err = transform.Odd(&transform.Message{Octets: m, Size: m.Size})
+	x.Anomalies, x.LongestLine, err = transform.Anomalies(&transform.Message{Octets: m, Size: m.Size})
 	return err
 }
 

@@ -96,8 +96,8 @@ func (w *Writer) Message(x receipt.Receipt, size int64) error {
 		s.Rejected++
 	case receipt.Failed:
 		s.Failed++
-	case receipt.Gone:
-		s.Gone++
+	case receipt.Expunged:
+		s.Expunged++
 	case receipt.Skipped:
 		s.Skipped++
 	case receipt.Rekeyed:
@@ -136,7 +136,7 @@ func (w *Writer) Put(x receipt.Receipt) error {
 }
 
 // noFailures are the reasons for which something is skipped and nothing is wrong.
-var noFailures = []string{"dry-run", "limit", RunEnded, "not-there", string(stream.ReasonDouble)}
+var noFailures = []string{"dry-run", "limit", RunEnded, "missing", string(stream.ReasonDuplicate)}
 
 // Of begins the receipt of a message.
 func Of(m *stream.Message, target string, result receipt.Result) receipt.Receipt {
