@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -21,9 +22,9 @@ func (p *pusher) grants() error {
 	var listed []*stream.Folder
 	var boxes []imapconn.Mailbox
 	for _, f := range p.toc {
-		if t := p.goal(f); f.ACL != nil && t != nil && (t.exists || p.opt.DryRun) {
+		if t := p.goal(f); f.ACL != nil && t != nil && (t.Exists || p.opt.DryRun) {
 			listed = append(listed, f)
-			boxes = append(boxes, imapconn.Mailbox{Name: t.name, Wire: t.wire})
+			boxes = append(boxes, imapconn.Mailbox{Name: t.Name, Wire: t.Wire})
 		}
 	}
 	if len(listed) == 0 {
@@ -33,7 +34,7 @@ func (p *pusher) grants() error {
 	if p.opt.DryRun {
 		return p.rehearseGrants(listed)
 	}
-	have, err := p.desk.session.ACLs(p.desk.ctx, boxes)
+	have, err := p.session.IMAP.ACLs(p.session.Ctx, boxes)
 	if errors.Is(err, imapconn.ErrNoACL) {
 		p.warnOnce("--acl: " + err.Error() + "; none are applied")
 		return nil
@@ -110,7 +111,7 @@ func (p *pusher) grantTold(x receipt.Receipt, box *imapconn.Mailbox, has string)
 // grant adds what an identifier lacks of the rights of x.
 func (p *pusher) grant(x *receipt.Receipt, box *imapconn.Mailbox, has string) error {
 	known, err := p.grantable(box, x.Identifier)
-	if err != nil && !refused(err) {
+	if err != nil && !destination.Refused(err) {
 		return err
 	}
 	if err != nil {
@@ -126,11 +127,11 @@ func (p *pusher) grant(x *receipt.Receipt, box *imapconn.Mailbox, has string) er
 	if lacking == "" {
 		return nil
 	}
-	err = p.desk.session.Grant(p.desk.ctx, box, imapconn.Grant{Identifier: x.Identifier, Rights: lacking})
+	err = p.session.IMAP.Grant(p.session.Ctx, box, imapconn.Grant{Identifier: x.Identifier, Rights: lacking})
 	switch {
 	case err == nil:
 		x.Result = receipt.Granted
-	case refused(err):
+	case destination.Refused(err):
 		x.Result, x.Reason, x.Text = receipt.Rejected, "acl", err.Error()
 	default:
 		return err
@@ -144,7 +145,7 @@ func (p *pusher) grantable(box *imapconn.Mailbox, identifier string) (string, er
 	if known, ok := p.rights[identifier]; ok {
 		return known, nil
 	}
-	known, err := p.desk.session.GrantableRights(p.desk.ctx, box, identifier)
+	known, err := p.session.IMAP.GrantableRights(p.session.Ctx, box, identifier)
 	if err == nil {
 		p.rights[identifier] = known
 	}
@@ -156,7 +157,7 @@ func (p *pusher) grantable(box *imapconn.Mailbox, identifier string) (string, er
 // do takes from him all that is not said (Dovecot 2.3, with "+" too).
 func (p *pusher) isSelf(identifier string) bool {
 	name := strings.TrimPrefix(identifier, "-")
-	return name == "owner" || sameUser(name, p.begin.User) || sameUser(name, p.desk.conn.User)
+	return name == "owner" || sameUser(name, p.begin.User) || sameUser(name, p.session.Conn.User)
 }
 
 // sameUser compares user names; a domain counts where both have one.

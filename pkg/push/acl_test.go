@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -29,7 +30,7 @@ func TestTranslateRights(t *testing.T) {
 }
 
 func TestSelf(t *testing.T) {
-	p := &pusher{begin: &stream.Begin{User: "joe@old.example"}, desk: &desk{conn: imapconn.Options{User: "Joseph"}}}
+	p := &pusher{begin: &stream.Begin{User: "joe@old.example"}, session: &destination.Session{Conn: imapconn.Options{User: "Joseph"}}}
 	for identifier, want := range map[string]bool{
 		"joe@old.example": true, "joe": true, "JOE@old.example": true, "-joe": true, "joseph": true, "joseph@new.example": true, "owner": true, "-owner": true,
 		"ann": false, "joe@other.example": false, "anyone": false, "joey": false, "": false,

@@ -14,6 +14,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -27,7 +28,7 @@ const (
 
 // batch appends messages of one target, and adds their labels.
 func (p *pusher) batch(w *batch.Item) error {
-	t := p.desk.target(w.Messages[0].Target)
+	t := p.session.Folder(w.Messages[0].Target)
 	err := p.deliver(t, w)
 	if err == nil {
 		err = p.label(t)
@@ -39,19 +40,19 @@ func (p *pusher) batch(w *batch.Item) error {
 }
 
 // deliver appends messages of one target, in order, and writes their receipts.
-func (p *pusher) deliver(t *target, w *batch.Item) error {
-	if err := p.fullOf(t); err != nil {
+func (p *pusher) deliver(t *destination.Folder, w *batch.Item) error {
+	if err := p.quota.FullOf(t.Name); err != nil {
 		return p.refuseAll(w.Messages, receipt.Skipped, "over-quota", err.Error())
 	}
 	if p.halt != nil {
 		_, err := p.leave(w.Messages)
 		return err
 	}
-	if err := p.desk.prepare(t, !p.opt.Unconditional); err != nil {
+	if err := p.session.Prepare(t, !p.opt.Unconditional); err != nil {
 		return err
 	}
-	if t.refused != nil {
-		return p.refuseAll(w.Messages, receipt.Rejected, "no-folder", t.refused.Error())
+	if t.Refused != nil {
+		return p.refuseAll(w.Messages, receipt.Rejected, "no-folder", t.Refused.Error())
 	}
 	messages, err := p.transform(t, w)
 	if err == nil {
@@ -71,7 +72,7 @@ func (p *pusher) deliver(t *target, w *batch.Item) error {
 }
 
 // arrive appends those of the messages that have not come since the plan was made.
-func (p *pusher) arrive(t *target, rest []*batch.Message) error {
+func (p *pusher) arrive(t *destination.Folder, rest []*batch.Message) error {
 	if len(rest) == 0 {
 		return p.receipts.Flush()
 	}
@@ -83,15 +84,15 @@ func (p *pusher) arrive(t *target, rest []*batch.Message) error {
 	if err != nil {
 		return err
 	}
-	if t.refused != nil {
-		return p.refuseAll(rest, receipt.Rejected, "no-folder", t.refused.Error())
+	if t.Refused != nil {
+		return p.refuseAll(rest, receipt.Rejected, "no-folder", t.Refused.Error())
 	}
-	p.warnOfQuota(t, rest)
+	p.quota.Expect(t.Name, batch.Total(rest))
 	return p.sendAll(t, rest)
 }
 
 // sendAll appends messages batch by batch, as the limits allow.
-func (p *pusher) sendAll(t *target, rest []*batch.Message) (err error) {
+func (p *pusher) sendAll(t *destination.Folder, rest []*batch.Message) (err error) {
 	for len(rest) > 0 {
 		if err = p.pause(rest[0]); err != nil {
 			break
@@ -99,8 +100,8 @@ func (p *pusher) sendAll(t *target, rest []*batch.Message) (err error) {
 		if rest, err = p.others(t, rest); err != nil || len(rest) == 0 {
 			break
 		}
-		if t.refused != nil {
-			return p.refuseAll(rest, receipt.Rejected, "no-folder", t.refused.Error())
+		if t.Refused != nil {
+			return p.refuseAll(rest, receipt.Rejected, "no-folder", t.Refused.Error())
 		}
 		n, err := p.may(rest, p.atMost(rest))
 		if err != nil {
@@ -112,7 +113,7 @@ func (p *pusher) sendAll(t *target, rest []*batch.Message) (err error) {
 			}
 			continue
 		}
-		t.batch, t.batchFrom = nil, t.uidNext
+		p.last = lastBatch{from: t.Arrivals.UIDNext()}
 		if err := p.append(t, rest[:n]); err != nil {
 			return err
 		}
@@ -126,7 +127,7 @@ func (p *pusher) sendAll(t *target, rest []*batch.Message) (err error) {
 			return err
 		}
 		rest = rest[n:]
-		if err := p.fullOf(t); err != nil {
+		if err := p.quota.FullOf(t.Name); err != nil {
 			return p.refuseAll(rest, receipt.Skipped, "over-quota", err.Error())
 		}
 	}
@@ -161,15 +162,15 @@ func (p *pusher) together(rest []*batch.Message) int {
 
 // append sends messages until the fate of each is known. A message that ends
 // the connection is looked for by sending fewer at a time.
-func (p *pusher) append(t *target, ms []*batch.Message) error {
+func (p *pusher) append(t *destination.Folder, ms []*batch.Message) error {
 	n, alone, missing := len(ms), 0, 0
 	for len(ms) > 0 {
 		if p.halt != nil {
 			_, err := p.leave(ms)
 			return err
 		}
-		if t.refused != nil {
-			return p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
+		if t.Refused != nil {
+			return p.refuseAll(ms, receipt.Rejected, "no-folder", t.Refused.Error())
 		}
 		n = min(n, len(ms))
 		tail := ms[n:]
@@ -182,14 +183,14 @@ func (p *pusher) append(t *target, ms []*batch.Message) error {
 			if rest, failed = p.resolve(t, rest, unanswered); failed != nil {
 				return failed
 			}
-			inDoubt(rest, t.refused != nil)
+			inDoubt(rest, t.Refused != nil)
 		}
 		switch {
-		case err != nil && t.refused != nil:
-			if err := p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error()); err != nil {
+		case err != nil && t.Refused != nil:
+			if err := p.refuseAll(rest, receipt.Failed, "in-doubt", t.Refused.Error()); err != nil {
 				return err
 			}
-			return p.refuseAll(tail, receipt.Rejected, "no-folder", t.refused.Error())
+			return p.refuseAll(tail, receipt.Rejected, "no-folder", t.Refused.Error())
 		case err == nil:
 			n = len(rest) + len(tail)
 		case doubt != nil, imapconn.IsGarbled(err), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
@@ -220,7 +221,7 @@ func (p *pusher) append(t *target, ms []*batch.Message) error {
 			}
 			return p.refuseAll(slices.Concat(rest, tail), receipt.Rejected, "no-folder", err.Error())
 		case exit.CodeOf(err) == exit.CantCreate:
-			p.overQuota(t, err)
+			p.quota.Exceeded(t.Name, err)
 			return p.refuseAll(slices.Concat(rest, tail), receipt.Skipped, "over-quota", err.Error())
 		default:
 			return err
@@ -228,7 +229,7 @@ func (p *pusher) append(t *target, ms []*batch.Message) error {
 		ms = slices.Concat(rest, tail)
 		if alone == aloneTries {
 			if p.deadly++; p.deadly > deadlyMessages {
-				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.name, err).WithHint("run the same pipeline again")
+				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.Name, err).WithHint("run the same pipeline again")
 			}
 			if err := p.refuseAll(ms[:1], receipt.Failed, "connection-lost", "the connection is lost whenever this message is sent"); err != nil {
 				return err
@@ -249,32 +250,32 @@ func inDoubt(ms []*batch.Message, unknown bool) {
 // recreate makes a folder that is not there. done means that it cannot be made,
 // or that this run has seen it and put messages into it, so that somebody has
 // renamed or deleted it: the receipts say so.
-func (p *pusher) recreate(t *target, ms []*batch.Message) (done bool, err error) {
-	if t.expected > 0 || t.uidNext > 1 {
-		if there, err := p.desk.session.Exists(p.desk.ctx, t.wire); err != nil || there {
+func (p *pusher) recreate(t *destination.Folder, ms []*batch.Message) (done bool, err error) {
+	if t.Arrivals.Any() {
+		if there, err := p.session.IMAP.Exists(p.session.Ctx, t.Wire); err != nil || there {
 			return false, cmp.Or(err, imapconn.ErrExists)
 		}
-		t.refused = fmt.Errorf("the folder was renamed or deleted while messages were appended: make a new plan")
-		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
+		t.Refused = fmt.Errorf("the folder was renamed or deleted while messages were appended: make a new plan")
+		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.Refused.Error())
 	}
-	t.exists = false
-	err = p.desk.create(t)
+	t.Exists = false
+	err = p.session.Create(t)
 	switch {
-	case t.refused != nil:
-		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.refused.Error())
+	case t.Refused != nil:
+		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", t.Refused.Error())
 	case err == nil:
-		t.uidNext, t.shown, p.desk.open = 1, 0, nil // it is another folder
+		t.Recreated(p.session)
 		return false, nil
 	case errors.Is(err, imapconn.ErrExists):
 		return false, err
-	case refused(err):
+	case destination.Refused(err):
 		return true, p.refuseAll(ms, receipt.Rejected, "no-folder", err.Error())
 	}
 	return true, err
 }
 
 // send makes one attempt and returns the messages whose fate is not known.
-func (p *pusher) send(t *target, ms []*batch.Message) (rest []*batch.Message, err error) {
+func (p *pusher) send(t *destination.Folder, ms []*batch.Message) (rest []*batch.Message, err error) {
 	if p.opt.ServerCopy {
 		return p.copy(t, ms)
 	}
@@ -297,7 +298,7 @@ func (p *pusher) send(t *target, ms []*batch.Message) (rest []*batch.Message, er
 		return missing, err
 	}
 	started := time.Now()
-	err = p.desk.session.Append(p.desk.ctx, t.wire, out, func(i int, r imapconn.AppendResult) {
+	err = p.session.IMAP.Append(p.session.Ctx, t.Wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
 		p.checkPlace(t, &r)
 		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 && p.watch(want) {
@@ -326,7 +327,7 @@ func (p *pusher) send(t *target, ms []*batch.Message) (rest []*batch.Message, er
 
 // missing resolves messages that the server refused, by their places in ms, and
 // returns the places of those that are not there.
-func (p *pusher) missing(t *target, ms []*batch.Message, refused []int) (missing []int, err error) {
+func (p *pusher) missing(t *destination.Folder, ms []*batch.Message, refused []int) (missing []int, err error) {
 	list := make([]*batch.Message, len(refused))
 	for k, i := range refused {
 		list[k] = ms[i]
@@ -337,8 +338,8 @@ func (p *pusher) missing(t *target, ms []*batch.Message, refused []int) (missing
 			missing = append(missing, i)
 		}
 	}
-	if err == nil && t.refused != nil {
-		err = fmt.Errorf("cannot look for messages that were refused: %w", t.refused)
+	if err == nil && t.Refused != nil {
+		err = fmt.Errorf("cannot look for messages that were refused: %w", t.Refused)
 	}
 	return missing, err
 }
@@ -346,12 +347,12 @@ func (p *pusher) missing(t *target, ms []*batch.Message, refused []int) (missing
 // checkPlace takes away the UID of a message that the server says is in another
 // folder than it was told, or that is below one that this run has seen there: in
 // this folder it is another message's, or nobody's.
-func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
-	if r.UID != 0 && t.shown != 0 && r.UIDValidity != t.shown { // another folder may be open
-		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.name, r.UIDValidity, t.shown))
+func (p *pusher) checkPlace(t *destination.Folder, r *imapconn.AppendResult) {
+	if r.UID != 0 && t.Shown != 0 && r.UIDValidity != t.Shown { // another folder may be open
+		p.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.Name, r.UIDValidity, t.Shown))
 		r.UIDValidity, r.UID = 0, 0
 	}
-	if r.UID < t.uidNext {
+	if r.UID < t.Arrivals.UIDNext() {
 		r.UIDValidity, r.UID = 0, 0
 	}
 }
@@ -361,10 +362,10 @@ func (p *pusher) checkPlace(t *target, r *imapconn.AppendResult) {
 const refusedByServer = "refused"
 
 // answer writes the receipt of a message whose fate is known.
-func (p *pusher) answer(t *target, m *batch.Message, r imapconn.AppendResult) error {
+func (p *pusher) answer(t *destination.Folder, m *batch.Message, r imapconn.AppendResult) error {
 	if r.Err == nil {
-		t.account(m.Key, r.UID)
-		t.batch = append(t.batch, specimen{m, r.UID})
+		t.Arrivals.Appended(m.Key, r.UID)
+		p.last.messages = append(p.last.messages, destination.Stored{Message: m, UID: r.UID})
 		p.accept(t, m, r.UID)
 		return p.stored(t, m, receipt.Appended, r)
 	}
@@ -382,22 +383,22 @@ func (p *pusher) answer(t *target, m *batch.Message, r imapconn.AppendResult) er
 			text = "[" + string(no.Code) + "] " + text
 		}
 	}
-	t.rejected(m.Key)
+	p.doubts[t].rejected(m.Key)
 	return p.refuseAll([]*batch.Message{m}, receipt.Rejected, reason, text)
 }
 
 // accept takes note of a message that was appended.
-func (p *pusher) accept(t *target, m *batch.Message, uid uint64) {
+func (p *pusher) accept(t *destination.Folder, m *batch.Message, uid uint64) {
 	p.taken |= m.Oddity
-	p.spent(t, m.Size)
+	p.quota.Spend(t.Name, m.Size)
 	p.proof.take(m, uid)
 }
 
-func (p *pusher) stored(t *target, m *batch.Message, result receipt.Result, r imapconn.AppendResult) error {
-	x := m.Receipt(t.name, result)
+func (p *pusher) stored(t *destination.Folder, m *batch.Message, result receipt.Result, r imapconn.AppendResult) error {
+	x := m.Receipt(t.Name, result)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags, x.DroppedDate = jsonnum.Uint64(r.UIDValidity), jsonnum.Uint64(r.UID), r.DroppedFlags, r.DroppedDate
 	if r.UID == 0 && result == receipt.Appended { // what else tells which message of the key it is
-		x.TargetUIDValidity, x.TargetUIDFrom = jsonnum.Uint64(t.shown), jsonnum.Uint64(t.batchFrom)
+		x.TargetUIDValidity, x.TargetUIDFrom = jsonnum.Uint64(t.Shown), jsonnum.Uint64(p.last.from)
 		if x.SentSHA256 == "" {
 			x.SentSHA256 = m.SHA256
 		}
@@ -406,7 +407,7 @@ func (p *pusher) stored(t *target, m *batch.Message, result receipt.Result, r im
 		x.Unknown = m.UnknownItems()
 		x.DroppedDate = x.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)
 	}
-	t.stored(m.Key, r.UID)
+	p.doubts[t].stored(m.Key, r.UID)
 	p.countDropped(r.DroppedFlags)
 	p.remember(t, m, r.UID)
 	p.count(m.Size)
@@ -415,8 +416,8 @@ func (p *pusher) stored(t *target, m *batch.Message, result receipt.Result, r im
 }
 
 // excused writes the receipt of a tied message that is there already.
-func (p *pusher) excused(t *target, m *batch.Message) error {
-	x := m.Receipt(t.name, receipt.Present)
+func (p *pusher) excused(t *destination.Folder, m *batch.Message) error {
+	x := m.Receipt(t.Name, receipt.Present)
 	x.Reason = "tie"
 	p.count(m.Size)
 	m.Answered = true
@@ -425,8 +426,8 @@ func (p *pusher) excused(t *target, m *batch.Message) error {
 
 // found writes receipts for the messages that are known to be at the
 // destination and returns the others.
-func (p *pusher) found(t *target, ms []*batch.Message, result receipt.Result) (rest []*batch.Message, err error) {
-	claims, err := p.desk.claims(t, ms)
+func (p *pusher) found(t *destination.Folder, ms []*batch.Message, result receipt.Result) (rest []*batch.Message, err error) {
+	claims, err := t.Arrivals.Claims(p.session, ms)
 	if err != nil {
 		return nil, err
 	}
@@ -436,7 +437,7 @@ func (p *pusher) found(t *target, ms []*batch.Message, result receipt.Result) (r
 			rest = append(rest, m)
 			continue
 		}
-		if err := p.stored(t, m, result, imapconn.AppendResult{UIDValidity: t.shown, UID: n.uid}); err != nil {
+		if err := p.stored(t, m, result, imapconn.AppendResult{UIDValidity: t.Shown, UID: n.UID}); err != nil {
 			return nil, err
 		}
 	}

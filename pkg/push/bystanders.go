@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -28,7 +29,7 @@ func (p *pusher) countBystanders(box *imapconn.Selected, g *group) (err error) {
 	b := &p.bystanders
 	if b.target != g.target {
 		b.target = g.target
-		if b.uids, err = box.UIDs(p.desk.ctx, 1, 0); err != nil && !refused(err) {
+		if b.uids, err = box.UIDs(p.session.Ctx, 1, 0); err != nil && !destination.Refused(err) {
 			return err
 		}
 	}
@@ -44,8 +45,8 @@ func (p *pusher) removedToo(box *imapconn.Selected, uids []uint64, removed int) 
 		_, asked := slices.BinarySearch(uids, uid)
 		return asked
 	})
-	told, err := box.Told(p.desk.ctx)
-	if err != nil && !refused(err) {
+	told, err := box.Told(p.session.Ctx)
+	if err != nil && !destination.Refused(err) {
 		return nil, err
 	}
 	_, gone, counted := box.Count()
@@ -53,7 +54,7 @@ func (p *pusher) removedToo(box *imapconn.Selected, uids []uint64, removed int) 
 	if !fewer && (!counted || gone-b.gone <= removed) {
 		return nil, nil
 	}
-	left, err := box.Remaining(p.desk.ctx, b.uids)
+	left, err := box.Remaining(p.session.Ctx, b.uids)
 	if err != nil {
 		return nil, err
 	}

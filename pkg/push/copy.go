@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -38,7 +39,7 @@ func (o *Options) checkCopy() error {
 
 // mayCopy refuses a plan whose messages are not in this account.
 func (p *pusher) mayCopy(b *stream.Begin) error {
-	conn := &p.desk.conn
+	conn := &p.session.Conn
 	if !p.opt.ServerCopy || b.Account() == conn.Account() && b.TargetAccount() == conn.Account() {
 		return nil
 	}
@@ -66,18 +67,22 @@ func (p *pusher) mayCopyFolders() error {
 }
 
 // copy is send for messages that the server copies.
-func (p *pusher) copy(t *target, ms []*batch.Message) (rest []*batch.Message, err error) {
-	p.desk.open = nil // another folder will be
+func (p *pusher) copy(t *destination.Folder, ms []*batch.Message) (rest []*batch.Message, err error) {
+	p.session.Leave() // another folder will be
 	if ms, err = p.atSource(ms); err != nil || len(ms) == 0 {
+		return ms, err
+	}
+	source, err := p.session.Source(ms[0].Folder)
+	if err != nil {
 		return ms, err
 	}
 	started := time.Now()
 	looked := false
-	said, err := p.desk.source.box.Copy(p.desk.ctx, batch.UIDs(ms), t.wire, func() (bool, error) {
+	said, err := source.Box.Copy(p.session.Ctx, batch.UIDs(ms), t.Wire, func() (bool, error) {
 		before := len(ms)
 		var err error
 		ms, err = p.resolve(t, ms, refusal)
-		looked = len(ms) < before || t.refused != nil
+		looked = len(ms) < before || t.Refused != nil
 		return !looked, err
 	})
 	var no *imap.Error
@@ -90,7 +95,7 @@ func (p *pusher) copy(t *target, ms []*batch.Message) (rest []*batch.Message, er
 			}
 			looked = len(ms) < before
 		}
-		if looked || t.refused != nil { // some were copied: the others are tried anew
+		if looked || t.Refused != nil { // some were copied: the others are tried anew
 			return p.undecided(t, ms)
 		}
 	}
@@ -99,7 +104,7 @@ func (p *pusher) copy(t *target, ms []*batch.Message) (rest []*batch.Message, er
 		p.slowest = max(p.slowest, time.Since(started))
 		return p.copied(t, ms, said)
 	case exit.CodeOf(err) == exit.Partial && !errors.As(err, &no): // the source folder is another one
-		p.desk.source = nil
+		p.session.ForgetSource()
 		return p.again(ms)
 	case errors.Is(err, imapconn.ErrNoMailbox), exit.CodeOf(err) == exit.Temporary, !errors.As(err, &no):
 		return ms, err
@@ -116,15 +121,15 @@ func (p *pusher) copy(t *target, ms []*batch.Message) (rest []*batch.Message, er
 
 // undecided returns messages to be tried again, or answers for them if the folder
 // cannot be looked at.
-func (p *pusher) undecided(t *target, ms []*batch.Message) ([]*batch.Message, error) {
-	if t.refused != nil {
-		return nil, p.refuseAll(ms, receipt.Failed, "in-doubt", t.refused.Error())
+func (p *pusher) undecided(t *destination.Folder, ms []*batch.Message) ([]*batch.Message, error) {
+	if t.Refused != nil {
+		return nil, p.refuseAll(ms, receipt.Failed, "in-doubt", t.Refused.Error())
 	}
 	return ms, nil
 }
 
 // divide finds those for which the server refuses a whole batch.
-func (p *pusher) divide(t *target, ms []*batch.Message) ([]*batch.Message, error) {
+func (p *pusher) divide(t *destination.Folder, ms []*batch.Message) ([]*batch.Message, error) {
 	middle := (len(ms) + 1) / 2
 	rest, err := p.copy(t, ms[:middle])
 	if err != nil || len(rest) > 0 || p.halt != nil || middle == len(ms) {
@@ -135,24 +140,24 @@ func (p *pusher) divide(t *target, ms []*batch.Message) ([]*batch.Message, error
 
 // copied answers for messages that the server says it has copied, and returns
 // those of which it does not.
-func (p *pusher) copied(t *target, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
+func (p *pusher) copied(t *destination.Folder, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
 	ms, unasked := ms[:said.Asked], ms[said.Asked:]
 	if said.UIDs == nil {
 		if rest, err = p.resolve(t, ms, unanswered); err != nil {
 			return slices.Concat(rest, unasked), err
 		}
-		if t.refused != nil {
-			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error())
+		if t.Refused != nil {
+			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.Refused.Error())
 		}
-		t.spare(ms)
+		t.Arrivals.Spare(ms)
 	} else if rest, err = p.acknowledged(t, ms, said); err != nil {
 		return slices.Concat(rest, unasked), err
 	} else if len(rest) > 0 { // COPYUID may name too few
 		if rest, err = p.resolve(t, rest, refusal); err != nil {
 			return slices.Concat(rest, unasked), err
 		}
-		if t.refused != nil {
-			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.refused.Error())
+		if t.Refused != nil {
+			return unasked, p.refuseAll(rest, receipt.Failed, "in-doubt", t.Refused.Error())
 		}
 	}
 	if rest, err = p.again(rest); err != nil {
@@ -176,7 +181,7 @@ func (p *pusher) again(ms []*batch.Message) (rest []*batch.Message, err error) {
 
 // acknowledged answers for messages whose copies the server names, and returns
 // the others.
-func (p *pusher) acknowledged(t *target, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
+func (p *pusher) acknowledged(t *destination.Folder, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
 	sent := sentFlags{}
 	for _, m := range ms {
 		uid := said.UIDs[m.UID]
@@ -184,7 +189,7 @@ func (p *pusher) acknowledged(t *target, ms []*batch.Message, said *imapconn.Cop
 			rest = append(rest, m)
 			continue
 		}
-		want, dropped := t.allowed(m.SourceFlags)
+		want, dropped := t.Allowed(m.SourceFlags)
 		r := imapconn.AppendResult{UIDValidity: said.UIDValidity, UID: uid, DroppedFlags: dropped}
 		if p.checkPlace(t, &r); r.UID != 0 && p.watch(want) {
 			sent[r.UID] = &flagged{m, want}
@@ -194,35 +199,4 @@ func (p *pusher) acknowledged(t *target, ms []*batch.Message, said *imapconn.Cop
 		}
 	}
 	return rest, p.restoreFlags(t, sent)
-}
-
-// spare notes newcomers that are copies of messages, too.
-func (t *target) spare(ms []*batch.Message) {
-	for _, m := range ms {
-		for _, n := range t.newer[m.Key] {
-			if n.free() && n.size == m.Size && n.date == m.Date() {
-				t.twice = append(t.twice, n)
-			}
-		}
-	}
-}
-
-// claimCopies finds newcomers that are copies of messages: a copy has the key,
-// the size and the date of its message. Where another may have them too, octets
-// have to tell.
-func (t *target) claimCopies(ms []*batch.Message, out []*newcomer) {
-	if t.sources != 1 {
-		return
-	}
-	for i, m := range ms {
-		if !m.Copied || m.Twin {
-			continue
-		}
-		for _, n := range t.newer[m.Key] {
-			if n.free() && n.size == m.Size && n.date == m.Date() {
-				out[i], n.taken = n, true
-				break
-			}
-		}
-	}
 }

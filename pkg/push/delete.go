@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -28,13 +29,13 @@ func (p *pusher) delete() error {
 	if stranger := p.stranger(); stranger != "" {
 		return p.keepAll("other-account", stranger)
 	}
-	if err := p.desk.connect(); err != nil {
+	if err := p.session.Connect(); err != nil {
 		return err
 	}
-	if err := p.desk.list(0); err != nil { // the plan has made some
+	if err := p.session.List(0); err != nil { // the plan has made some
 		return err
 	}
-	if !p.desk.session.CanExpungeByUID() && !p.opt.FullExpunge {
+	if !p.session.IMAP.CanExpungeByUID() && !p.opt.FullExpunge {
 		return p.keepAll("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow full-expunge removes all that are marked \\Deleted, where only these are")
 	}
 	there, agree, err := p.inspect()
@@ -65,7 +66,7 @@ func (p *pusher) delete() error {
 
 // stranger says for whom the plan was made if it was not for this account.
 func (p *pusher) stranger() (why string) {
-	conn := &p.desk.conn
+	conn := &p.session.Conn
 	for place := range p.deletions.spool.Len() {
 		record, err := p.deletions.spool.At(place)
 		b, ok := record.(*stream.Begin)
@@ -87,7 +88,7 @@ func (p *pusher) stranger() (why string) {
 func (p *pusher) inspect() (there int64, agree bool, err error) {
 	agree, p.marked = true, map[string]marks{}
 	err = p.deletions.groups(func(g *group) error {
-		box, err := p.visit(g, p.desk.session.Examine)
+		box, err := p.visit(g, p.session.IMAP.Examine)
 		if err == nil && box != nil {
 			err = p.compareOctets(box, g)
 		}
@@ -115,7 +116,7 @@ func (p *pusher) execute() (agree bool, err error) {
 	p.marked = map[string]marks{}
 	errDisagree := errors.New("not as the plan says")
 	err = p.deletions.groups(func(g *group) error {
-		box, err := p.visit(g, p.desk.session.Select)
+		box, err := p.visit(g, p.session.IMAP.Select)
 		if err == nil && box != nil && !g.blocked() {
 			if err = p.expunge(box, g); err != nil {
 				return cmp.Or(p.doubt(g, err), err)
@@ -168,7 +169,7 @@ func (g *group) blocked() bool {
 // expunge deletes those of them that are there. Those that are there after that
 // stay.
 func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
-	ctx, uids := p.desk.ctx, g.present()
+	ctx, uids := p.session.Ctx, g.present()
 	if len(uids) == 0 {
 		return nil
 	}
@@ -183,12 +184,12 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 	err = box.MarkDeleted(ctx, uids, true)
 	switch {
 	case err != nil:
-	case p.desk.session.CanExpungeByUID():
+	case p.session.IMAP.CanExpungeByUID():
 		err = box.Expunge(ctx, uids)
 	default:
 		err = p.expungeMarked(box, g, uids)
 	}
-	if err != nil && !refused(err) && exit.CodeOf(err) != exit.Temporary {
+	if err != nil && !destination.Refused(err) && exit.CodeOf(err) != exit.Temporary {
 		return err
 	}
 	left, leftErr := box.Remaining(ctx, uids)
@@ -203,7 +204,7 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 		return cmp.Or(err, leftErr)
 	case len(left) == 0:
 		return nil
-	case err != nil && !refused(err):
+	case err != nil && !destination.Refused(err):
 		return err
 	}
 	why := "the server says that it has removed it, and still has it"
@@ -215,7 +216,7 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 			c.stays("refused", why)
 		}
 	}
-	if err := box.MarkDeleted(ctx, left, false); err != nil && !refused(err) { // or the next client's EXPUNGE takes them
+	if err := box.MarkDeleted(ctx, left, false); err != nil && !destination.Refused(err) { // or the next client's EXPUNGE takes them
 		return err
 	}
 	return nil
@@ -245,15 +246,15 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 	if p.ctx.Err() != nil {
 		return nil, context.Cause(p.ctx)
 	}
-	p.desk.open = nil // another folder will be
-	mailbox, there := p.desk.boxes[g.target]
+	p.session.Leave() // another folder will be
+	mailbox, there := p.session.Boxes[g.target]
 	if !there || !mailbox.Selectable() {
 		g.stay("no-folder", "the folder is not there")
 		return nil, nil
 	}
-	box, err := open(p.desk.ctx, mailbox.Wire)
+	box, err := open(p.session.Ctx, mailbox.Wire)
 	switch {
-	case refused(err):
+	case destination.Refused(err):
 		g.stay("no-folder", err.Error())
 		return nil, nil
 	case err != nil:
@@ -271,7 +272,7 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 		return nil, exit.Errorf(exit.Data, "the plan's key recipe: %g", err)
 	}
 	seen := map[uint64]*sighting{}
-	err = keys.Of(p.desk.ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	err = keys.Of(p.session.Ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
 		case m.State == imapconn.Expunged:
 		case id == nil:
@@ -298,7 +299,7 @@ func (p *pusher) contradiction(target string, box *imapconn.Selected) (string, e
 	if known {
 		return why, nil
 	}
-	_, why, err := box.Holds(p.desk.ctx)
+	_, why, err := box.Holds(p.session.Ctx)
 	if err != nil {
 		return "", err
 	}
@@ -355,13 +356,13 @@ type marks struct {
 // it that somebody else has marked. The flags of a folder are read once in
 // inspect and once in execute, before its first batch: see expungeMarked.
 func (p *pusher) guardMarked(box *imapconn.Selected, g *group) error {
-	if p.desk.session.CanExpungeByUID() {
+	if p.session.IMAP.CanExpungeByUID() {
 		return nil
 	}
 	m, known := p.marked[g.target]
 	if !known {
 		var err error
-		if m.uids, m.sure, err = box.MarkedDeleted(p.desk.ctx, nil); err != nil {
+		if m.uids, m.sure, err = box.MarkedDeleted(p.session.Ctx, nil); err != nil {
 			return err
 		}
 		p.marked[g.target] = m
@@ -390,12 +391,12 @@ func (m *marks) guard(g *group) {
 func (p *pusher) expungeMarked(box *imapconn.Selected, g *group, uids []uint64) error {
 	var m marks
 	var err error
-	if m.uids, m.sure, err = box.MarkedDeleted(p.desk.ctx, uids); err != nil {
+	if m.uids, m.sure, err = box.MarkedDeleted(p.session.Ctx, uids); err != nil {
 		return err
 	}
 	if m.guard(g); g.blocked() {
 		return nil
 	}
 	p.marked[g.target] = marks{sure: true}
-	return box.ExpungeAll(p.desk.ctx)
+	return box.ExpungeAll(p.session.Ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
@@ -52,7 +53,7 @@ func (p *pusher) sayDropped() {
 	if len(list) > 10 {
 		list = append(list[:10], fmt.Sprintf("and %d others", len(list)-10))
 	}
-	p.opt.Say("flags that %s does not keep: %s", p.desk.conn.Host, strings.Join(list, ", "))
+	p.opt.Say("flags that %s does not keep: %s", p.session.Conn.Host, strings.Join(list, ", "))
 }
 
 // sayUnknown says of how many messages the source did not tell flags or date.
@@ -64,12 +65,12 @@ func (p *pusher) sayUnknown() {
 
 // wanted splits the flags of a message into those to send with it and those
 // that the folder does not keep; what the user leaves out is in neither.
-func (p *pusher) wanted(t *target, m *batch.Message) (send, dropped []string) {
+func (p *pusher) wanted(t *destination.Folder, m *batch.Message) (send, dropped []string) {
 	if m.Copied {
-		return t.allowed(m.SourceFlags)
+		return t.Allowed(m.SourceFlags)
 	}
 	set, _ := p.opt.Flags.Apply(m.Flags)
-	return t.allowed(set)
+	return t.Allowed(set)
 }
 
 // sentFlags are messages that were appended, by UID, with their flags.
@@ -88,29 +89,27 @@ func (w *flagWatch) watch(list []string) bool {
 
 // restoreFlags looks at the flags of messages that were just appended, and sets
 // again those that the server has forgotten.
-func (p *pusher) restoreFlags(t *target, sent sentFlags) error {
+func (p *pusher) restoreFlags(t *destination.Folder, sent sentFlags) error {
 	forgotten, err := p.setMissing(t, sent)
 	if forgotten && !p.forgets {
 		p.forgets = true
-		p.opt.Warn("%s forgets flags that it is given with a message: they are set again", p.desk.conn.Host)
+		p.opt.Warn("%s forgets flags that it is given with a message: they are set again", p.session.Conn.Host)
 	}
 	return err
 }
 
 // setMissing sets the flags that messages at the destination should have and do
 // not have.
-func (p *pusher) setMissing(t *target, sent sentFlags) (missing bool, err error) {
+func (p *pusher) setMissing(t *destination.Folder, sent sentFlags) (missing bool, err error) {
 	if len(sent) == 0 {
 		return false, nil
 	}
-	if p.desk.open != t {
-		if err := p.desk.selectBox(t); err != nil {
-			return false, t.refuse(err)
-		}
+	if err := p.session.Open(t); err != nil {
+		return false, t.Refuse(err)
 	}
-	have, _, err := p.desk.flagsOf(slices.Sorted(maps.Keys(sent)))
+	have, _, err := p.session.FlagsOf(slices.Sorted(maps.Keys(sent)))
 	if err != nil {
-		return false, t.refuse(err)
+		return false, t.Refuse(err)
 	}
 	groups := storeGroups{}
 	for uid, now := range have {
@@ -139,19 +138,19 @@ func (w *flagWatch) seenKept(f string) {
 
 // setAgain stores flags that were forgotten; each message gets a second
 // receipt.
-func (p *pusher) setAgain(t *target, g *storeGroup, sent sentFlags) error {
-	dropped, err := p.desk.box.Store(p.desk.ctx, g.uids, imapconn.AddFlags, g.flags)
-	if err != nil && !refused(err) {
+func (p *pusher) setAgain(t *destination.Folder, g *storeGroup, sent sentFlags) error {
+	dropped, err := p.session.Box.Store(p.session.Ctx, g.uids, imapconn.AddFlags, g.flags)
+	if err != nil && !destination.Refused(err) {
 		return err
 	}
 	if err != nil {
 		dropped = g.flags
 	}
 	for _, uid := range g.uids {
-		x := receipts.Of(&sent[uid].m.Message, t.name, receipt.Flagged)
-		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(t.shown), jsonnum.Uint64(uid), dropped
+		x := receipts.Of(&sent[uid].m.Message, t.Name, receipt.Flagged)
+		x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(t.Shown), jsonnum.Uint64(uid), dropped
 		p.countDropped(dropped)
-		p.lack(t, sent[uid].m, t.shown, uid, dropped)
+		p.lack(t, sent[uid].m, t.Shown, uid, dropped)
 		if err := p.receipts.Put(x); err != nil {
 			return err
 		}

@@ -2,13 +2,12 @@ package push
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -21,10 +20,10 @@ func (p *pusher) targets() error {
 	}
 	for _, f := range p.toc {
 		if f.Target != "" {
-			t := p.desk.target(f.Target)
-			t.sources++
-			if !t.opened {
-				t.validity, t.next = f.TargetUIDValidity, f.TargetUIDNext
+			t := p.session.Folder(f.Target)
+			t.Sources++
+			if !t.Opened {
+				t.Validity, t.Next = f.TargetUIDValidity, f.TargetUIDNext
 			}
 		}
 	}
@@ -33,15 +32,15 @@ func (p *pusher) targets() error {
 
 // translate finds the targets of a stream that has not been through imap-diff.
 func (p *pusher) translate() error {
-	if err := p.desk.connect(); err != nil {
+	if err := p.session.Connect(); err != nil {
 		return err
 	}
 	var sources []folder.Source
 	for _, f := range p.toc {
 		sources = append(sources, folder.Source{Name: f.Name, Delimiter: f.Delimiter, Level: !f.HoldsMessages()})
 	}
-	to := folder.Destination{Namespace: p.desk.session.Namespace()}
-	for _, name := range slices.Sorted(maps.Keys(p.desk.boxes)) {
+	to := folder.Destination{Namespace: p.session.IMAP.Namespace()}
+	for _, name := range slices.Sorted(maps.Keys(p.session.Boxes)) {
 		to.Folders = append(to.Folders, folder.Existing{Name: name})
 	}
 	table, err := (&folder.Rules{}).Map(p.ctx, sources, p.begin.Prefix, to)
@@ -54,7 +53,7 @@ func (p *pusher) translate() error {
 			p.opt.Warn("%s", m.Note)
 		}
 		p.where[m.Source] = m.Target
-		if t := p.desk.target(m.Target); !t.exists {
+		if t := p.session.Folder(m.Target); !t.Exists {
 			p.later = append(p.later, &stream.Create{Target: m.Target, Folder: m.Source})
 		}
 	}
@@ -66,7 +65,7 @@ func (p *pusher) translate() error {
 // come first, and have their receipts when the server lists what it has made.
 func (p *pusher) folders() error {
 	if len(p.later) > 0 {
-		if err := p.desk.connect(); err != nil {
+		if err := p.session.Connect(); err != nil {
 			return err
 		}
 	}
@@ -87,7 +86,7 @@ func (p *pusher) createAll() error {
 	var others []stream.Record
 	var answers []receipt.Receipt
 	var err error
-	before := p.desk.boxes
+	before := p.session.Boxes
 	if err := p.seekAll(); err != nil {
 		return err
 	}
@@ -118,13 +117,13 @@ func (p *pusher) createAll() error {
 
 // seekAll asks for the folders that are to be created: LIST may leave them out.
 func (p *pusher) seekAll() error {
-	var targets []*target
+	var targets []*destination.Folder
 	for _, rec := range p.later {
 		if r, ok := rec.(*stream.Create); ok {
-			targets = append(targets, p.desk.target(r.Target))
+			targets = append(targets, p.session.Folder(r.Target))
 		}
 	}
-	return p.desk.seek(targets)
+	return p.session.Seek(targets)
 }
 
 // confirm looks whether the folders that the server says it has created are
@@ -133,48 +132,24 @@ func (p *pusher) confirm(answers []receipt.Receipt, before map[string]imapconn.M
 	if !slices.ContainsFunc(answers, func(x receipt.Receipt) bool { return x.Result == receipt.Created }) {
 		return nil
 	}
-	err := p.desk.list(folder.AllSpaces)
+	err := p.session.List(folder.AllSpaces)
 	for i := range answers {
 		x := &answers[i]
 		if x.Result != receipt.Created {
 			continue
 		}
-		t := p.desk.target(x.Target)
+		t := p.session.Folder(x.Target)
 		if err == nil {
-			t.refused, err = p.desk.missing(t, before)
+			t.Refused, err = p.session.Unmade(t, before)
 		}
 		switch {
 		case err != nil: // nobody knows
 			x.Result, x.Reason, x.Text = receipt.Failed, "in-doubt", err.Error()
-		case t.refused != nil:
-			x.Result, x.Reason, x.Text = receipt.Rejected, "create", t.refused.Error()
+		case t.Refused != nil:
+			x.Result, x.Reason, x.Text = receipt.Rejected, "create", t.Refused.Error()
 		}
 	}
 	return err
-}
-
-// missing says why a folder that was created is not there, nil if it is.
-func (d *desk) missing(t *target, before map[string]imapconn.Mailbox) (why, err error) {
-	if b, listed := d.boxes[t.name]; listed {
-		if t.wire = b.Wire; b.Selectable() {
-			return nil, nil
-		}
-		return errors.New("the server says that it has created the folder, and lists it as one that takes no messages"), nil
-	}
-	var made []string
-	for name := range d.boxes {
-		if _, known := before[name]; !known && folder.Plain(name) == name && d.targets[name] == nil {
-			made = append(made, folder.Quote(name))
-		}
-	}
-	if slices.Sort(made); len(made) > 0 {
-		return fmt.Errorf("the server says that it has created the folder, and lists %s instead: rename or map it", strings.Join(made, ", ")), nil
-	}
-	there, err := d.session.Exists(d.ctx, t.wire)
-	if err != nil || there {
-		return nil, err
-	}
-	return errors.New("the server says that it has created the folder, and has no such folder"), nil
 }
 
 // dress gives the folders their subscriptions and access control lists, as far
@@ -184,7 +159,7 @@ func (p *pusher) dress() error {
 		return nil
 	}
 	p.dressed = true
-	if err := p.desk.connect(); err != nil {
+	if err := p.session.Connect(); err != nil {
 		return err
 	}
 	for _, r := range p.subscriptions() {
@@ -197,22 +172,22 @@ func (p *pusher) dress() error {
 
 func (p *pusher) create(r *stream.Create) (receipt.Receipt, error) {
 	x := receipt.Receipt{Result: receipt.Created, Folder: r.Folder, Target: r.Target}
-	t := p.desk.target(r.Target)
+	t := p.session.Folder(r.Target)
 	switch {
-	case t.exists:
+	case t.Exists:
 		x.Result = receipt.Present
 		return x, nil
 	case p.opt.DryRun:
 		return p.rehearseName(x)
 	}
-	err := p.desk.create(t)
+	err := p.session.Create(t)
 	switch {
-	case errors.Is(err, imapconn.ErrExists) && t.refused != nil:
-		x.Result, x.Reason, x.Text = receipt.Rejected, "collides", t.refused.Error()
+	case errors.Is(err, imapconn.ErrExists) && t.Refused != nil:
+		x.Result, x.Reason, x.Text = receipt.Rejected, "collides", t.Refused.Error()
 	case errors.Is(err, imapconn.ErrExists):
 		x.Result = receipt.Present
-	case refused(err):
-		t.refused = err
+	case destination.Refused(err):
+		t.Refused = err
 		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
 	default:
 		return x, err

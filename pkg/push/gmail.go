@@ -9,10 +9,10 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
@@ -27,7 +27,7 @@ type labelled struct {
 }
 
 // remember keeps the labels of a message that is at the destination.
-func (p *pusher) remember(t *target, m *batch.Message, uid uint64) {
+func (p *pusher) remember(t *destination.Folder, m *batch.Message, uid uint64) {
 	if !p.opt.GmailLabels || m.GmailLabels == nil {
 		return
 	}
@@ -35,7 +35,7 @@ func (p *pusher) remember(t *target, m *batch.Message, uid uint64) {
 	labels := p.labelsFor(t, m.GmailLabels)
 	switch {
 	case len(labels) == 0:
-	case !p.desk.session.HasGmail():
+	case !p.session.IMAP.HasGmail():
 		p.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
 	case uid == 0:
 		p.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; labels of new messages are not added")
@@ -49,7 +49,7 @@ var movers = []string{`\Trash`, `\Spam`, `\Junk`}
 
 // labelsFor is what labels are called at the destination: as the folders are
 // that they name. That of the message's own folder it has already.
-func (p *pusher) labelsFor(t *target, labels []string) (out []string) {
+func (p *pusher) labelsFor(t *destination.Folder, labels []string) (out []string) {
 	if p.labels.names == nil {
 		p.nameLabels()
 	}
@@ -61,7 +61,7 @@ func (p *pusher) labelsFor(t *target, labels []string) (out []string) {
 			label = inboxLabel
 		}
 		mover := slices.ContainsFunc(movers, func(l string) bool { return strings.EqualFold(l, label) })
-		own := label == t.name || label == inboxLabel && t.name == folder.Inbox
+		own := label == t.Name || label == inboxLabel && t.Name == folder.Inbox
 		if label != "" && !own && !mover && len(out) < maxLabels {
 			out = append(out, label)
 		}
@@ -85,7 +85,7 @@ func (p *pusher) nameLabels() {
 
 // label adds the labels that wait, of messages in one target. A label that is
 // refused has a receipt.
-func (p *pusher) label(t *target) error {
+func (p *pusher) label(t *destination.Folder) error {
 	waiting := p.labels.waiting
 	p.labels.waiting = nil
 	uids := map[string][]uint64{} // by label
@@ -119,18 +119,15 @@ func (p *pusher) label(t *target) error {
 }
 
 // addLabels adds labels, one by one where they are refused together.
-func (p *pusher) addLabels(t *target, uids []uint64, labels []string) error {
-	var err error
-	if p.desk.open != t {
-		err = p.desk.selectBox(t)
-	}
+func (p *pusher) addLabels(t *destination.Folder, uids []uint64, labels []string) error {
+	err := p.session.Open(t)
 	if err == nil {
-		err = p.desk.box.AddGmailLabels(p.desk.ctx, uids, labels)
+		err = p.session.Box.AddGmailLabels(p.session.Ctx, uids, labels)
 	}
 	switch {
 	case err == nil:
 		return nil
-	case !refused(err) && exit.CodeOf(err) != exit.Partial:
+	case !destination.OfFolder(err):
 		return err
 	case len(labels) > 1:
 		for _, label := range labels {
@@ -145,7 +142,7 @@ func (p *pusher) addLabels(t *target, uids []uint64, labels []string) error {
 	if errors.As(err, &no) {
 		text = no.Text
 	}
-	return p.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
+	return p.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.Name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
 }
 
 // some names a few of the UIDs.

@@ -32,7 +32,7 @@ func (p *pusher) pause(m *batch.Message) error {
 	if r := &p.restraint; r.halt != nil || !r.budget.Fits(m.Size) {
 		return nil
 	}
-	return p.pacer.Wait(p.ctx, p.desk.keep)
+	return p.pacer.Wait(p.ctx, p.session.Keep)
 }
 
 // may waits until a message may go, and returns how many of the n first of rest
@@ -54,7 +54,7 @@ func (p *pusher) may(rest []*batch.Message, n int) (int, error) {
 		r.halt = limit.OctetsReached(r.Octets)
 		return 0, nil
 	}
-	if err := r.pacer.Wait(p.ctx, p.desk.keep); err != nil {
+	if err := r.pacer.Wait(p.ctx, p.session.Keep); err != nil {
 		return 0, err
 	}
 	n, octets = r.pacer.Fit(fits, func(i int) int64 { return rest[i].Size }), 0
@@ -74,12 +74,4 @@ func (p *pusher) leave(rest []*batch.Message) ([]*batch.Message, error) {
 		return rest[1:], p.refuseAll(rest[:1], receipt.Skipped, "too-large", p.budget.TooLarge(first.Size))
 	}
 	return nil, p.refuseAll(rest, receipt.Skipped, "limit", p.halt.Error())
-}
-
-// keep tells the server that we are still here. A connection that died
-// meanwhile is made anew when it is needed.
-func (d *desk) keep() {
-	if d.session != nil {
-		_ = d.session.Noop(d.ctx)
-	}
 }

@@ -3,11 +3,12 @@ package push
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
+	"hash"
 	"maps"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 )
 
 // compareOctets reads the messages whose sha256 the plan knows.
@@ -21,43 +22,15 @@ func (p *pusher) compareOctets(box *imapconn.Selected, g *group) error {
 	if len(want) == 0 {
 		return nil
 	}
-	var large []uint64
-	err := box.Fetch(p.desk.ctx, slices.Sorted(maps.Keys(want)), imapconn.Items{Body: true}, pieceSize, func(m *imapconn.Message) error {
-		switch {
-		case m.State != imapconn.Have:
-			compare(want[m.UID], "")
-		case m.Body == nil && m.Literal > 0:
-			large = append(large, m.UID)
-		default:
-			sum := sha256.Sum256(m.Body)
-			compare(want[m.UID], hex.EncodeToString(sum[:]))
-		}
-		return nil
-	})
-	for _, uid := range large {
-		if err != nil {
-			return err
-		}
-		err = p.compareLarge(box, uid, want[uid])
-	}
-	return err
-}
-
-func (p *pusher) compareLarge(box *imapconn.Selected, uid uint64, all []*deletion) error {
-	sum := sha256.New()
-	err := box.ReadParts(p.desk.ctx, uid, pieceSize, func(piece []byte) bool {
-		sum.Write(piece)
-		return false
-	})
-	var one *imapconn.PartError
-	switch {
-	case errors.As(err, &one):
-		compare(all, "")
-		return nil
-	case err == nil:
-		compare(all, hex.EncodeToString(sum.Sum(nil)))
-	}
-	return err
+	unknown := func(uint64) int64 { return 0 }
+	return destination.ReadContents(p.session.Ctx, box, slices.Sorted(maps.Keys(want)), unknown, sha256.New,
+		func(uid uint64, h hash.Hash, state imapconn.State, _ string) {
+			sum := ""
+			if state == imapconn.Have {
+				sum = hex.EncodeToString(h.Sum(nil))
+			}
+			compare(want[uid], sum)
+		})
 }
 
 // compare holds what is there, "" if it cannot be read, against the records.

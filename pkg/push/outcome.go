@@ -69,8 +69,8 @@ func (p *pusher) verdict() error {
 		return exit.Errorf(exit.Code(p.aborted.Exit), "%s stopped early: %s", p.aborted.Command, p.aborted.Text)
 	case sum != p.listed && !p.opt.Edited && p.begin.Plan:
 		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s", thousands(p.listed), thousands(sum))
-	case p.full != nil:
-		return p.full
+	case p.quota.Full() != nil:
+		return p.quota.Full()
 	case p.halt != nil:
 		return p.halt
 	case p.damaged:
@@ -102,7 +102,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if skipErr := p.hold("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
-	o := &Outcome{Sums: p.receipts.Sums, Begun: p.receipts.Begun() != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.desk.conn.Account().String(), Source: "?"}
+	o := &Outcome{Sums: p.receipts.Sums, Begun: p.receipts.Begun() != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.session.Conn.Account().String(), Source: "?"}
 	if p.begin != nil {
 		o.Source = p.begin.Account().String()
 	}

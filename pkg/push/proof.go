@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -35,26 +36,7 @@ const (
 type proof struct {
 	on              bool
 	messages, looks int
-	pending         []specimen
-}
-
-// specimen is a message that was appended.
-type specimen struct {
-	*batch.Message
-	uid uint64 // 0: the server does not tell
-}
-
-// toldUIDs returns the UIDs that the server has told of messages, in order and each
-// once, and whether it has told those of all.
-func toldUIDs(sent []specimen) (uids []uint64, all bool) {
-	for _, s := range sent {
-		if s.uid != 0 {
-			uids = append(uids, s.uid)
-		}
-	}
-	all = len(uids) == len(sent)
-	slices.Sort(uids)
-	return slices.Compact(uids), all
+	pending         []destination.Stored
 }
 
 func (p *pusher) newProof() proof {
@@ -78,7 +60,7 @@ func (f *proof) take(m *batch.Message, uid uint64) {
 		return
 	}
 	f.messages = max(0, f.messages-1)
-	f.pending = append(f.pending, specimen{m, uid})
+	f.pending = append(f.pending, destination.Stored{Message: m, UID: uid})
 }
 
 // weak reports whether a message has no field that servers leave alone. It is
@@ -89,7 +71,7 @@ func weak(m *batch.Message) bool {
 
 // proofread reads back what was appended to a folder. The error says that the
 // server changes keys.
-func (p *pusher) proofread(t *target) error {
+func (p *pusher) proofread(t *destination.Folder) error {
 	f := &p.proof
 	sent := f.pending
 	if f.pending = nil; len(sent) == 0 {
@@ -98,14 +80,14 @@ func (p *pusher) proofread(t *target) error {
 	if f.looks--; f.looks == 0 {
 		f.messages = 0
 	}
-	changed, err := p.desk.changed(t, sent)
+	changed, err := p.changed(t, sent)
 	if err != nil {
 		return p.leaveUnread(err)
 	}
 	if changed, err = p.rekeyed(t, changed); err != nil || len(changed) == 0 {
 		return err
 	}
-	what, other, err := p.desk.findings(changed)
+	what, other, err := findings(p.session, changed)
 	if err != nil {
 		return p.leaveUnread(err)
 	}
@@ -113,29 +95,29 @@ func (p *pusher) proofread(t *target) error {
 	if other != "" {
 		hint = fmt.Sprintf("use another key: imap-fetch --key %s; or %s", other, hint)
 	}
-	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, so that the next run would append them again: %d of %d that were read back have another key%s", t.name, len(changed), len(sent), what).
+	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, so that the next run would append them again: %d of %d that were read back have another key%s", t.Name, len(changed), len(sent), what).
 		WithHint("%s", hint)
 }
 
 // rekeyed answers for the weak ones of the messages whose key is another now,
 // and returns the others. The weak ones are few, so that the run goes on.
-func (p *pusher) rekeyed(t *target, changed []specimen) (strong []specimen, err error) {
+func (p *pusher) rekeyed(t *destination.Folder, changed []destination.Stored) (strong []destination.Stored, err error) {
 	for _, s := range changed {
 		if !weak(s.Message) {
 			strong = append(strong, s)
 			continue
 		}
-		x := s.Receipt(t.name, receipt.Rekeyed)
-		x.TargetUID, x.Reason = jsonnum.Uint64(s.uid), "key-changed"
-		if s.uid != 0 {
-			x.TargetUIDValidity = jsonnum.Uint64(t.shown)
+		x := s.Receipt(t.Name, receipt.Rekeyed)
+		x.TargetUID, x.Reason = jsonnum.Uint64(s.UID), "key-changed"
+		if s.UID != 0 {
+			x.TargetUIDValidity = jsonnum.Uint64(t.Shown)
 		}
 		if err := p.receipts.Message(x, 0); err != nil {
 			return nil, err
 		}
 	}
 	if len(strong) < len(changed) {
-		p.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.name, rekeyedHint))
+		p.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.Name, rekeyedHint))
 	}
 	return strong, p.receipts.Flush()
 }
@@ -145,7 +127,7 @@ const rekeyedHint = "the next run appends them again unless imap-diff has --rece
 
 // leaveUnread is for what cannot be read back: that proves nothing.
 func (p *pusher) leaveUnread(err error) error {
-	if refused(err) || exit.CodeOf(err) == exit.Partial {
+	if destination.OfFolder(err) {
 		p.proof.messages = 0
 		return nil
 	}
@@ -153,8 +135,8 @@ func (p *pusher) leaveUnread(err error) error {
 }
 
 // changed returns those of the messages that have another key in the folder.
-func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err error) {
-	if err := d.selectBox(t); err != nil {
+func (p *pusher) changed(t *destination.Folder, sent []destination.Stored) (changed []destination.Stored, err error) {
+	if err := p.session.Reopen(t); err != nil {
 		return nil, err
 	}
 	byUID, byKey := map[uint64]string{}, map[string]int{}
@@ -165,21 +147,21 @@ func (d *desk) changed(t *target, sent []specimen) (changed []specimen, err erro
 		}
 		return nil
 	}
-	if uids, all := toldUIDs(sent); all {
-		err = keys.Of(d.ctx, d.box, uids, d.recipe, take)
+	if uids, all := destination.UIDsOf(sent); all {
+		err = keys.Of(p.session.Ctx, p.session.Box, uids, p.session.Recipe, take)
 	} else {
-		err = keys.Each(d.ctx, d.box, t.uidNext, 0, d.recipe, take)
+		err = keys.Each(p.session.Ctx, p.session.Box, t.Arrivals.UIDNext(), 0, p.session.Recipe, take)
 	}
-	for _, s := range sent {
-		key, there := byUID[s.uid]
-		t.doubted = t.doubted || s.uid != 0 && !there || s.uid == 0 && len(byUID) < len(sent)
+	for _, m := range sent {
+		key, there := byUID[m.UID]
+		p.last.doubted = p.last.doubted || m.UID != 0 && !there || m.UID == 0 && len(byUID) < len(sent)
 		switch {
-		case s.uid != 0 && there && key != s.Key:
-			changed = append(changed, s)
-		case s.uid == 0 && len(byUID) >= len(sent) && byKey[s.Key] == 0:
-			changed = append(changed, s)
-		case s.uid == 0:
-			byKey[s.Key]--
+		case m.UID != 0 && there && key != m.Key:
+			changed = append(changed, m)
+		case m.UID == 0 && len(byUID) >= len(sent) && byKey[m.Key] == 0:
+			changed = append(changed, m)
+		case m.UID == 0:
+			byKey[m.Key]--
 		}
 	}
 	return changed, err
@@ -190,22 +172,22 @@ var substitutes = []string{"message-id", headerkey.LocalID + ",date", headerkey.
 
 // findings says what has become of the first of the messages, and which recipe
 // would know all of them.
-func (d *desk) findings(changed []specimen) (what, other string, err error) {
+func findings(s *destination.Session, changed []destination.Stored) (what, other string, err error) {
 	candidates := slices.Clone(substitutes)
-	for i, s := range changed {
-		if s.uid == 0 {
+	for i, m := range changed {
+		if m.UID == 0 {
 			return "", "", nil
 		}
-		there, err := d.headerOf(s.uid)
+		there, err := headerOf(s, m.UID)
 		if err != nil {
 			return "", "", err
 		}
-		here := make([]byte, min(s.Size, proofHeader))
-		if _, err := s.ReadAt(here, 0); err != nil {
+		here := make([]byte, min(m.Size, proofHeader))
+		if _, err := m.ReadAt(here, 0); err != nil {
 			return "", "", exit.Wrap(exit.IO, err)
 		}
 		if i == 0 {
-			what = fieldChange(d.recipe, s.uid, here, there)
+			what = fieldChange(s.Recipe, m.UID, here, there)
 		}
 		candidates = slices.DeleteFunc(candidates, func(words string) bool { return !knows(words, here, there) })
 	}
@@ -216,8 +198,8 @@ func (d *desk) findings(changed []specimen) (what, other string, err error) {
 }
 
 // headerOf reads the beginning of a message.
-func (d *desk) headerOf(uid uint64) (octets []byte, err error) {
-	err = d.box.ReadParts(d.ctx, uid, proofHeader, func(piece []byte) bool {
+func headerOf(s *destination.Session, uid uint64) (octets []byte, err error) {
+	err = s.Box.ReadParts(s.Ctx, uid, proofHeader, func(piece []byte) bool {
 		octets = append(octets, piece...)
 		return true
 	})

@@ -22,6 +22,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/quota"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -71,7 +73,8 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	p := &pusher{
 		ctx: ctx, opt: &opt, receipts: receipts.New(out, opt.Failures), in: batch.NewBatcher(in, opt.content()), restraint: newRestraint(opt.Limits),
 		// What is on its way when the run is interrupted is finished first.
-		desk:       &desk{ctx: context.WithoutCancel(ctx), conn: conn, targets: map[string]*target{}},
+		session: destination.NewSession(context.WithoutCancel(ctx), conn, destination.NewDirectory()),
+		quota:   quota.NewGuard(opt.Warn), would: wouldAppends{},
 		subscribed: map[string]bool{}, rights: map[string]string{}, warned: map[string]bool{},
 		concurrent: concurrent{begins: true},
 	}
@@ -82,7 +85,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	if opt.Rejects != nil {
 		p.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
 	}
-	defer p.desk.close()
+	defer p.session.Close()
 	defer p.ties.spool.Close()
 	err := opt.checkCopy()
 	if err == nil {
@@ -110,7 +113,7 @@ type pusher struct {
 	ctx      context.Context
 	opt      *Options
 	in       *batch.Batcher
-	desk     *desk
+	session  *destination.Session
 	receipts *receipts.Writer
 	rejects  *rejects
 
@@ -138,11 +141,12 @@ type pusher struct {
 	unfit       error // why this is no plan to carry out; an abort may excuse it
 	damaged     bool
 	taken       batch.Oddity // that the server was seen to take
-	full        error        // a quota root of the destination takes no more
-	quota       rooms
+	quota       *quota.Guard
+	would       wouldAppends
 	reflags     reflags
 	flagWatch
 	proof proof
+	last  lastBatch
 	ties  ties
 	concurrent
 	refusals
@@ -173,7 +177,7 @@ func (p *pusher) run() error {
 	go p.in.Run()
 	defer p.in.Stop()
 	for {
-		w := p.in.Next(p.desk.keep, nil)
+		w := p.in.Next(p.session.Keep, nil)
 		err := w.Err
 		switch {
 		case p.ctx.Err() != nil:
@@ -296,7 +300,7 @@ func (p *pusher) open(b *stream.Begin) error {
 	if err != nil {
 		return exit.Errorf(exit.Data, "the plan's key recipe: %w", err)
 	}
-	conn := &p.desk.conn
+	conn := &p.session.Conn
 	if b.Plan && b.TargetAccount() != conn.Account() {
 		p.opt.Warn("the plan was made for %s, and goes to %s", b.TargetAccount().Words(), conn.Account().Words())
 	}
@@ -308,8 +312,9 @@ func (p *pusher) open(b *stream.Begin) error {
 	}
 	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
-	p.dressed, p.quota.surveyed, p.labels.names = false, false, nil
-	p.desk.recipe = recipe
+	p.dressed, p.labels.names = false, nil
+	p.quota.Restart()
+	p.session.Recipe = recipe
 	p.digest(b)
 	return nil
 }
@@ -357,7 +362,7 @@ func (p *pusher) beginReceipts() error {
 		}
 	}
 	return p.receipts.Begin(receipt.Begin{
-		Tool: p.opt.Tool, DryRun: p.opt.DryRun, Source: p.begin.Account(), Destination: p.desk.conn.Account(),
+		Tool: p.opt.Tool, DryRun: p.opt.DryRun, Source: p.begin.Account(), Destination: p.session.Conn.Account(),
 		Plan: hex.EncodeToString(p.hash.Sum(nil)), Key: p.begin.Key,
 	})
 }
@@ -379,7 +384,7 @@ func (p *pusher) messages(w *batch.Item) error {
 		return p.refuseAll(w.Messages, receipt.Failed, "no-target", "the record names no destination folder")
 	}
 	p.enter(w.Messages[0].Folder)
-	if err := p.desk.connect(); err != nil {
+	if err := p.session.Connect(); err != nil {
 		return err
 	}
 	if err := p.survey(); err != nil {

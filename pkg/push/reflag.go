@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -151,30 +151,28 @@ func (p *pusher) reflagBatch(changes []*stream.FlagChange) error {
 	if p.opt.DryRun {
 		return p.answerAll(changes, receipt.Skipped, "dry-run", "")
 	}
-	if err := p.desk.connect(); err != nil {
+	if err := p.session.Connect(); err != nil {
 		return err
 	}
-	t := p.desk.target(changes[0].Target)
-	if !t.exists {
+	t := p.session.Folder(changes[0].Target)
+	if !t.Exists {
 		return p.answerAll(changes, receipt.Failed, "no-folder", "the folder is not there")
 	}
-	if err := p.desk.prepare(t, !p.opt.Unconditional); err != nil {
+	if err := p.session.Prepare(t, !p.opt.Unconditional); err != nil {
 		return err
 	}
-	if t.refused != nil {
-		return p.answerAll(changes, receipt.Failed, "no-folder", t.refused.Error())
+	if t.Refused != nil {
+		return p.answerAll(changes, receipt.Failed, "no-folder", t.Refused.Error())
 	}
-	if p.desk.open != t {
-		if err := t.refuse(p.desk.selectBox(t)); err != nil {
-			return err
-		}
-		if t.refused != nil {
-			return p.answerAll(changes, receipt.Failed, "no-folder", t.refused.Error())
-		}
+	if err := t.Refuse(p.session.Open(t)); err != nil {
+		return err
+	}
+	if t.Refused != nil {
+		return p.answerAll(changes, receipt.Failed, "no-folder", t.Refused.Error())
 	}
 	for _, r := range changes {
-		if r.TargetUIDValidity != p.desk.box.UIDValidity {
-			return p.answerAll(changes, receipt.Failed, string(imapconn.UIDValidityChanged), fmt.Sprintf("the folder's UIDVALIDITY is %d now: make a new plan", p.desk.box.UIDValidity))
+		if r.TargetUIDValidity != p.session.Box.UIDValidity {
+			return p.answerAll(changes, receipt.Failed, string(imapconn.UIDValidityChanged), fmt.Sprintf("the folder's UIDVALIDITY is %d now: make a new plan", p.session.Box.UIDValidity))
 		}
 	}
 	return p.store(t, changes)
@@ -203,10 +201,10 @@ func (p *pusher) answerChange(x receipt.Receipt) error {
 
 // store changes the flags of messages in the open folder. What they have by now
 // is read first, so that nothing is sent for a message that is as it should be.
-func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
+func (p *pusher) store(t *destination.Folder, changes []*stream.FlagChange) error {
 	have, unknown, err := p.flagsOf(changes)
 	if err != nil {
-		return t.refuseChanges(p, changes, err)
+		return p.refuseChanges(changes, err)
 	}
 	answers := make([]receipt.Receipt, len(changes))
 	additions, removals := storeGroups{}, storeGroups{}
@@ -224,8 +222,8 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 			continue
 		}
 		wanted, _ := p.opt.Flags.Apply(r.Add)
-		add, refused := t.allowed(flags.Without(wanted, now))
-		remove, kept := t.allowed(flags.Without(flags.Without(now, flags.Without(now, r.Remove)), wanted))
+		add, refused := t.Allowed(flags.Without(wanted, now))
+		remove, kept := t.Allowed(flags.Without(flags.Without(now, flags.Without(now, r.Remove)), wanted))
 		x.DroppedFlags = append(refused, kept...)
 		if len(add)+len(remove) > 0 {
 			x.Result = receipt.Flagged
@@ -239,10 +237,10 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 		err = p.storeGroups(imapconn.RemoveFlags, removals, answers)
 	}
 	if err != nil {
-		return t.refuseChanges(p, changes, err)
+		return p.refuseChanges(changes, err)
 	}
 	if err := p.unchanged(changes, answers, additions, removals); err != nil {
-		return t.refuseChanges(p, changes, err)
+		return p.refuseChanges(changes, err)
 	}
 	for i, x := range answers {
 		p.countDropped(x.DroppedFlags)
@@ -258,7 +256,7 @@ func (p *pusher) store(t *target, changes []*stream.FlagChange) error {
 func (p *pusher) storeGroups(action imapconn.StoreAction, groups storeGroups, answers []receipt.Receipt) error {
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[name]
-		dropped, err := p.desk.box.Store(p.desk.ctx, g.uids, action, g.flags)
+		dropped, err := p.session.Box.Store(p.session.Ctx, g.uids, action, g.flags)
 		if err != nil {
 			return err
 		}
@@ -297,8 +295,8 @@ func (p *pusher) unchanged(changes []*stream.FlagChange, answers []receipt.Recei
 
 // refuseChanges answers for changes that the server refuses; what ends the run
 // is returned.
-func (t *target) refuseChanges(p *pusher, changes []*stream.FlagChange, err error) error {
-	if refused(err) || exit.CodeOf(err) == exit.Partial {
+func (p *pusher) refuseChanges(changes []*stream.FlagChange, err error) error {
+	if destination.OfFolder(err) {
 		return p.answerAll(changes, receipt.Rejected, "flags", err.Error())
 	}
 	return err
@@ -310,24 +308,7 @@ func (p *pusher) flagsOf(changes []*stream.FlagChange) (have map[uint64][]string
 	for i, r := range changes {
 		uids[i] = r.TargetUID
 	}
-	return p.desk.flagsOf(uids)
-}
-
-// flagsOf reads flags of messages. Those in unknown are there, and the server does
-// not tell their flags.
-func (d *desk) flagsOf(uids []uint64) (have map[uint64][]string, unknown map[uint64]bool, err error) {
-	have, unknown = make(map[uint64][]string, len(uids)), map[uint64]bool{}
-	err = d.box.Fetch(d.ctx, uids, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
-		switch {
-		case m.State != imapconn.Have:
-		case m.Unknown.Has(imapconn.UnknownFlags):
-			unknown[m.UID] = true
-		default:
-			have[m.UID] = slices.Clone(m.Flags)
-		}
-		return nil
-	})
-	return have, unknown, err
+	return p.session.FlagsOf(uids)
 }
 
 // storeGroups are messages that get the same flags, by these.

@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -34,7 +35,7 @@ const (
 // refusedFlags are flags that a message at the destination lacks because the
 // server refused them, though its folder keeps them.
 type refusedFlags struct {
-	target   *target
+	target   *destination.Folder
 	validity uint64 // of the target
 	uid      uint64 // there, 0: unknown
 	source   stream.Message
@@ -43,13 +44,13 @@ type refusedFlags struct {
 }
 
 // lack notes flags that the server refused. uid is 0 where it did not tell it.
-func (p *pusher) lack(t *target, m *batch.Message, validity, uid uint64, refused []string) {
-	keep, _ := t.allowed(refused)
+func (p *pusher) lack(t *destination.Folder, m *batch.Message, validity, uid uint64, refused []string) {
+	keep, _ := t.Allowed(refused)
 	if len(keep) == 0 || p.regaining {
 		return
 	}
 	if validity == 0 {
-		validity = t.shown
+		validity = t.Shown
 	}
 	source := &m.Source().Message
 	p.refusedFlags = append(p.refusedFlags, refusedFlags{
@@ -79,25 +80,25 @@ func (p *pusher) regain() error {
 		}
 	}
 	if p.unregained > 0 {
-		p.opt.Warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(p.unregained, "message"), text.Either(p.unregained, "lacks", "lack"), p.desk.conn.Host)
+		p.opt.Warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(p.unregained, "message"), text.Either(p.unregained, "lacks", "lack"), p.session.Conn.Host)
 		p.unregained = 0
 	}
 	return p.receipts.Flush()
 }
 
 // regainIn sets flags in one folder.
-func (p *pusher) regainIn(t *target, list []refusedFlags) error {
-	if t.refused == nil {
-		if err := t.refuse(p.desk.selectBox(t)); err != nil {
+func (p *pusher) regainIn(t *destination.Folder, list []refusedFlags) error {
+	if t.Refused == nil {
+		if err := t.Refuse(p.session.Reopen(t)); err != nil {
 			return err
 		}
 	}
-	if t.refused == nil {
-		if err := t.refuse(p.desk.locate(t, list)); err != nil {
+	if t.Refused == nil {
+		if err := t.Refuse(locate(p.session, t, list)); err != nil {
 			return err
 		}
 	}
-	if t.refused != nil {
+	if t.Refused != nil {
 		p.unregained += int64(len(list))
 		return nil
 	}
@@ -112,19 +113,19 @@ func (p *pusher) regainIn(t *target, list []refusedFlags) error {
 // locate finds the messages whose UIDs the server has not told among those that
 // came since the plan was made. Those of one key that are not as many as there
 // should be stay unknown.
-func (d *desk) locate(t *target, list []refusedFlags) error {
+func locate(s *destination.Session, t *destination.Folder, list []refusedFlags) error {
 	wanted := map[string][]*refusedFlags{}
 	for i := range list {
 		if list[i].uid == 0 {
 			wanted[list[i].key] = append(wanted[list[i].key], &list[i])
 		}
 	}
-	if len(wanted) == 0 || d.box.Messages == 0 {
+	if len(wanted) == 0 || s.Box.Messages == 0 {
 		return nil
 	}
 	came := map[string][]uint64{}
-	from := max(t.next, 1)
-	err := keys.Each(d.ctx, d.box, from, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	from := max(t.Next, 1)
+	err := keys.Each(s.Ctx, s.Box, from, 0, s.Recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		if m.UID >= from && id != nil && len(wanted[id.Key]) > 0 && len(came[id.Key]) <= len(wanted[id.Key]) {
 			came[id.Key] = append(came[id.Key], m.UID)
 		}
@@ -141,21 +142,21 @@ func (d *desk) locate(t *target, list []refusedFlags) error {
 }
 
 // regainBatch sets flags of messages in the open folder.
-func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
+func (p *pusher) regainBatch(t *destination.Folder, list []refusedFlags) error {
 	byUID := map[uint64]*refusedFlags{}
 	var uids []uint64
 	for i := range list {
-		if r := &list[i]; r.uid != 0 && r.validity == p.desk.box.UIDValidity {
+		if r := &list[i]; r.uid != 0 && r.validity == p.session.Box.UIDValidity {
 			byUID[r.uid] = r
 			uids = append(uids, r.uid)
 		} else {
 			p.unregained++
 		}
 	}
-	have, unknown, err := p.desk.flagsOf(uids)
+	have, unknown, err := p.session.FlagsOf(uids)
 	if err != nil {
 		p.unregained += int64(len(uids))
-		return t.refuse(err)
+		return t.Refuse(err)
 	}
 	p.unregained += int64(len(unknown))
 	groups := storeGroups{}
@@ -180,10 +181,10 @@ func (p *pusher) regainBatch(t *target, list []refusedFlags) error {
 
 // regainGroup sets flags of messages, of fewer at a time where the server
 // refuses that.
-func (p *pusher) regainGroup(t *target, uids []uint64, list []string, byUID map[uint64]*refusedFlags) error {
-	dropped, err := p.desk.box.Store(p.desk.ctx, uids, imapconn.AddFlags, list)
+func (p *pusher) regainGroup(t *destination.Folder, uids []uint64, list []string, byUID map[uint64]*refusedFlags) error {
+	dropped, err := p.session.Box.Store(p.session.Ctx, uids, imapconn.AddFlags, list)
 	if err != nil {
-		if !refused(err) {
+		if !destination.Refused(err) {
 			return err
 		}
 		dropped = list
@@ -206,7 +207,7 @@ func (p *pusher) regainGroup(t *target, uids []uint64, list []string, byUID map[
 
 // regained writes the second receipt of a message, if it has gained any flags.
 // still are those that it lacks.
-func (p *pusher) regained(t *target, r *refusedFlags, still []string) error {
+func (p *pusher) regained(t *destination.Folder, r *refusedFlags, still []string) error {
 	if len(still) > 0 {
 		p.unregained++
 	}
@@ -219,7 +220,7 @@ func (p *pusher) regained(t *target, r *refusedFlags, still []string) error {
 			delete(p.dropped, f)
 		}
 	}
-	x := receipts.Of(&r.source, t.name, receipt.Flagged)
+	x := receipts.Of(&r.source, t.Name, receipt.Flagged)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(r.validity), jsonnum.Uint64(r.uid), still
 	return p.receipts.Put(x)
 }

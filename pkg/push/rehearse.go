@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -15,26 +17,24 @@ import (
 
 // rehearse says what would become of messages of one target.
 func (p *pusher) rehearse(ms []*batch.Message) error {
-	t := p.desk.target(ms[0].Target)
-	if t.exists && !t.opened {
-		box, err := p.desk.session.Examine(p.desk.ctx, t.wire)
-		if err != nil && !refused(err) {
+	t := p.session.Folder(ms[0].Target)
+	if t.Exists && !t.Opened {
+		box, err := p.session.IMAP.Examine(p.session.Ctx, t.Wire)
+		if err != nil && !destination.Refused(err) {
 			return err
 		}
-		t.opened, t.anyFlag = true, true
-		if err != nil {
-			t.refused = err
-		} else if t.replaced(box) {
-			t.refused = fmt.Errorf("its UIDVALIDITY was %d when the plan was made and is %d now: make a new plan", t.validity, box.UIDValidity)
-		} else if len(box.PermanentFlags) > 0 {
-			// A mailbox that is only looked at need not tell them.
-			t.flags, t.anyFlag = box.PermanentFlags, box.AnyKeyword
+		t.Opened, t.AnyFlag = true, true
+		if t.Refused = err; err == nil {
+			t.Refused = t.CheckValidity(box)
+		}
+		if err == nil && len(box.PermanentFlags) > 0 { // a mailbox that is only looked at need not tell them
+			t.Flags, t.AnyFlag = box.PermanentFlags, box.AnyKeyword
 		}
 	}
-	limit := p.desk.session.Limit("APPENDLIMIT")
-	if t.exists {
+	limit := p.session.IMAP.Limit("APPENDLIMIT")
+	if t.Exists {
 		var err error
-		if limit, err = p.desk.session.AppendLimit(p.desk.ctx, t.wire); err != nil {
+		if limit, err = p.session.IMAP.AppendLimit(p.session.Ctx, t.Wire); err != nil {
 			return err
 		}
 	}
@@ -46,22 +46,21 @@ func (p *pusher) rehearse(ms []*batch.Message) error {
 		limit = -1
 	}
 	for _, m := range ms {
-		x := receipts.Of(&m.Message, t.name, receipt.Skipped)
+		x := receipts.Of(&m.Message, t.Name, receipt.Skipped)
 		x.Reason = "dry-run"
 		switch {
-		case t.refused != nil:
-			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.refused.Error()
+		case t.Refused != nil:
+			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.Refused.Error()
 		case limit >= 0 && m.Size > limit:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%s, and the server takes %d", text.Count(m.Size, "octet"), limit)
 		case m.Size == 0 && !m.Copied:
 			x.Result, x.Reason = receipt.Rejected, "empty"
-		case len(t.flags) > 0:
+		case len(t.Flags) > 0:
 			_, x.DroppedFlags = p.wanted(t, m)
 		}
 		if x.Result == receipt.Skipped {
-			p.spent(t, m.Size)
-			t.wouldMessages++
-			t.wouldOctets += m.Size
+			p.quota.Spend(t.Name, m.Size)
+			p.would.add(t.Name, m.Size)
 		}
 		p.count(0)
 		m.Answered = true
@@ -79,4 +78,68 @@ func (p *pusher) rehearseName(x receipt.Receipt) (receipt.Receipt, error) {
 		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
 	}
 	return x, nil
+}
+
+// wouldAppend counts what a dry run would append to a folder.
+type wouldAppend struct {
+	messages, size int64
+}
+
+// wouldAppends counts by folder.
+type wouldAppends map[string]*wouldAppend
+
+func (w wouldAppends) add(name string, size int64) {
+	if w[name] == nil {
+		w[name] = &wouldAppend{}
+	}
+	w[name].messages++
+	w[name].size += size
+}
+
+// rehearseQuota says, after a dry run, what would be appended to each folder,
+// and whether the quota has room for it.
+func (p *pusher) rehearseQuota() error {
+	if !p.opt.DryRun || !p.quota.Surveyed() {
+		return nil
+	}
+	for _, f := range p.toc {
+		name := p.targetOf(f)
+		if w := p.would[name]; w != nil {
+			p.say("%s -> %s: %s, %s to append%s", f.Name, name, text.Count(w.messages, "message"), text.Octets(w.size), p.quota.Under(name))
+			delete(p.would, name) // two source folders may share it
+		}
+	}
+	return p.quota.Short()
+}
+
+// survey asks for the quota roots of the folders that the plan appends to.
+func (p *pusher) survey() error {
+	if p.quota.Surveyed() {
+		return nil
+	}
+	var boxes []imapconn.Mailbox
+	sizes := map[string]int64{}
+	for _, f := range p.toc {
+		t := p.goal(f)
+		if t == nil {
+			continue
+		}
+		if t.Exists && f.Messages > 0 {
+			boxes = append(boxes, imapconn.Mailbox{Name: t.Name, Wire: t.Wire})
+		}
+		if f.Octets > 0 {
+			sizes[t.Name] += f.Octets
+		}
+	}
+	if err := p.quota.Survey(p.session.Ctx, p.session.IMAP, boxes); err != nil {
+		return err
+	}
+	p.quota.Foresee(sizes)
+	return nil
+}
+
+func (p *pusher) say(format string, args ...any) {
+	if p.opt.Say != nil {
+		p.opt.Say(format, args...)
+	}
 }

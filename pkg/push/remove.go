@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -112,7 +113,7 @@ func (p *pusher) excess(messages int64) (why string, err error) {
 	if messages == 0 {
 		return "", nil
 	}
-	whole, err := p.desk.holds()
+	whole, err := holds(p.session)
 	if err != nil || messages <= p.opt.MaxDelete.Of(whole) {
 		return "", err
 	}
@@ -121,9 +122,9 @@ func (p *pusher) excess(messages int64) (why string, err error) {
 }
 
 // holds returns how many messages the account holds.
-func (d *desk) holds() (messages int64, err error) {
-	open := slices.DeleteFunc(slices.Clone(d.listed), func(box imapconn.Mailbox) bool { return !box.Selectable() })
-	all, err := d.session.Status(d.ctx, open, false)
+func holds(s *destination.Session) (messages int64, err error) {
+	open := slices.DeleteFunc(slices.Clone(s.Listed), func(box imapconn.Mailbox) bool { return !box.Selectable() })
+	all, err := s.IMAP.Status(s.Ctx, open, false)
 	for _, s := range all {
 		if s.Err == nil {
 			messages += int64(s.Messages)
@@ -150,10 +151,10 @@ func (p *pusher) remove() error {
 	if len(p.removals) == 0 {
 		return nil
 	}
-	if err := p.desk.connect(); err != nil {
+	if err := p.session.Connect(); err != nil {
 		return err
 	}
-	if err := p.desk.list(0); err != nil { // the plan has made some
+	if err := p.session.List(0); err != nil { // the plan has made some
 		return err
 	}
 	if why, err := p.excess(0); err != nil || why != "" {
@@ -182,12 +183,12 @@ func (p *pusher) remove() error {
 // removeOne removes one folder if it is as the plan says.
 func (p *pusher) removeOne(r *stream.DeleteFolder) (receipt.Receipt, error) {
 	x := receipt.Receipt{Result: receipt.Removed, Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity)}
-	box, there := p.desk.boxes[r.Target]
+	box, there := p.session.Boxes[r.Target]
 	if !there {
 		x.Result, x.Reason = receipt.Skipped, "missing"
 		return x, nil
 	}
-	why, err := p.desk.keeps(box, r)
+	why, err := keeps(p.session, box, r)
 	if err != nil {
 		return x, err
 	}
@@ -197,35 +198,35 @@ func (p *pusher) removeOne(r *stream.DeleteFolder) (receipt.Receipt, error) {
 	}
 	if p.opt.DryRun {
 		x.Result, x.Reason = receipt.Skipped, "dry-run"
-		p.desk.forget(box)
+		p.session.Forget(box)
 		return x, nil
 	}
-	switch err := p.desk.session.Delete(p.desk.ctx, box.Wire); {
-	case refused(err):
+	switch err := p.session.IMAP.Delete(p.session.Ctx, box.Wire); {
+	case destination.Refused(err):
 		x.Result, x.Reason, x.Text = receipt.Rejected, "remove", err.Error()
 	case err != nil:
 		return x, err
 	default:
-		p.desk.forget(box)
+		p.session.Forget(box)
 	}
 	return x, nil
 }
 
 // keeps says why a folder is not to be removed, "" if it is: it must be as the
 // plan saw it, for nobody has seen what came to it since.
-func (d *desk) keeps(box imapconn.Mailbox, r *stream.DeleteFolder) (why string, err error) {
+func keeps(s *destination.Session, box imapconn.Mailbox, r *stream.DeleteFolder) (why string, err error) {
 	if folder.IsInbox(box.Name) {
 		return "INBOX is never removed", nil
 	}
-	if d.hidden != "" {
-		return "there may be folders below it: " + d.hidden, nil
+	if s.Hidden != "" {
+		return "there may be folders below it: " + s.Hidden, nil
 	}
-	for _, other := range d.boxes {
+	for _, other := range s.Boxes {
 		if box.Delimiter != "" && strings.HasPrefix(other.Name, box.Name+box.Delimiter) && other.Selectable() {
 			return "there are folders below it", nil
 		}
 	}
-	status, err := d.session.Status(d.ctx, []imapconn.Mailbox{box}, false)
+	status, err := s.IMAP.Status(s.Ctx, []imapconn.Mailbox{box}, false)
 	if err != nil {
 		return "", err
 	}
@@ -238,23 +239,23 @@ func (d *desk) keeps(box imapconn.Mailbox, r *stream.DeleteFolder) (why string, 
 	case s.UIDNext != r.TargetUIDNext || s.Messages != r.Messages:
 		return fmt.Sprintf("it held %s when the plan was made, with UIDNEXT %d; now it is %d, with %d", text.Count(r.Messages, "message"), r.TargetUIDNext, s.Messages, s.UIDNext), nil
 	}
-	return d.shows(box, r)
+	return shows(s, box, r)
 }
 
 // shows says why a folder is not to be removed though its STATUS is as the plan
 // saw it: it shows other messages than that.
-func (d *desk) shows(box imapconn.Mailbox, r *stream.DeleteFolder) (why string, err error) {
-	d.open = nil // another folder will be
-	opened, err := d.session.Examine(d.ctx, box.Wire)
-	if refused(err) {
+func shows(s *destination.Session, box imapconn.Mailbox, r *stream.DeleteFolder) (why string, err error) {
+	s.Leave() // another folder will be
+	opened, err := s.IMAP.Examine(s.Ctx, box.Wire)
+	if destination.Refused(err) {
 		return err.Error(), nil
 	}
 	if err != nil {
 		return "", err
 	}
-	shown, why, err := opened.Holds(d.ctx)
+	shown, why, err := opened.Holds(s.Ctx)
 	switch {
-	case refused(err) || exit.CodeOf(err) == exit.Partial:
+	case destination.OfFolder(err):
 		return err.Error(), nil
 	case err != nil || why != "":
 		return why, err
@@ -262,14 +263,4 @@ func (d *desk) shows(box imapconn.Mailbox, r *stream.DeleteFolder) (why string, 
 		return fmt.Sprintf("its STATUS says that it holds %s, and it shows %d", text.Count(r.Messages, "message"), shown), nil
 	}
 	return "", nil
-}
-
-// forget takes a folder out of what is known to be there.
-func (d *desk) forget(box imapconn.Mailbox) {
-	for name, other := range d.boxes {
-		if other.Wire == box.Wire {
-			delete(d.boxes, name)
-		}
-	}
-	d.listed = slices.DeleteFunc(d.listed, func(other imapconn.Mailbox) bool { return other.Wire == box.Wire })
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -33,6 +34,7 @@ const (
 type refusals struct {
 	proven int  // second looks that agreed with one
 	late   bool // what was refused was stored after the first look
+	doubts map[*destination.Folder]*doubt
 }
 
 // believed reports whether one look is enough after a refusal.
@@ -78,27 +80,27 @@ const (
 // After a refusal one look is enough, unless the folder has changed: but the first
 // refusals of a run are held to two, and all of a server that was seen to store
 // later. t is refused if the folder cannot be looked at.
-func (p *pusher) resolve(t *target, ms []*batch.Message, why outcome) ([]*batch.Message, error) {
+func (p *pusher) resolve(t *destination.Folder, ms []*batch.Message, why outcome) ([]*batch.Message, error) {
 	pause := p.patience(ms)
 	stored := sentFlags{}
 	var before sight
 	for n := range doubtLooks {
 		if n > 0 {
-			if err := p.opt.sleep(p.desk.ctx, pause); err != nil {
+			if err := p.opt.sleep(p.session.Ctx, pause); err != nil {
 				return ms, err
 			}
 		}
-		next := t.uidNext
+		next := t.Arrivals.UIDNext()
 		var err error
 		if ms, err = p.look(t, ms, stored); err != nil {
 			return ms, err
 		}
-		now := sight{len(ms), p.desk.box.Messages, p.desk.box.UIDNext}
+		now := sight{len(ms), p.session.Box.Messages, p.session.Box.UIDNext}
 		agree := n > 0 && now == before
 		if why == refusal && n > 0 {
 			p.refusals.late = p.refusals.late || now.missing < before.missing
 		}
-		if len(ms) == 0 || t.refused != nil || agree || why == refusal && t.uidNext == next && p.refusals.believed() {
+		if len(ms) == 0 || t.Refused != nil || agree || why == refusal && t.Arrivals.UIDNext() == next && p.refusals.believed() {
 			if agree && why == refusal {
 				p.refusals.proven++
 			}
@@ -106,8 +108,8 @@ func (p *pusher) resolve(t *target, ms []*batch.Message, why outcome) ([]*batch.
 		}
 		before = now
 	}
-	if len(ms) > 0 && t.refused == nil {
-		t.resend(ms)
+	if len(ms) > 0 && t.Refused == nil {
+		p.resend(t, ms)
 	}
 	_, err := p.setMissing(t, stored)
 	return ms, err
@@ -116,12 +118,12 @@ func (p *pusher) resolve(t *target, ms []*batch.Message, why outcome) ([]*batch.
 // look reads what has come to the folder anew, on whatever connection there
 // is, and returns the messages that are not there. The others were appended, with
 // flags that are to be looked at.
-func (p *pusher) look(t *target, ms []*batch.Message, stored sentFlags) ([]*batch.Message, error) {
-	p.desk.open = nil
-	if err := t.refuse(p.desk.look(t)); err != nil || t.refused != nil {
+func (p *pusher) look(t *destination.Folder, ms []*batch.Message, stored sentFlags) ([]*batch.Message, error) {
+	p.session.Leave()
+	if err := t.Refuse(t.Arrivals.Look(p.session)); err != nil || t.Refused != nil {
 		return ms, err
 	}
-	claims, err := p.desk.claims(t, ms)
+	claims, err := t.Arrivals.Claims(p.session, ms)
 	if err != nil {
 		return ms, err
 	}
@@ -138,14 +140,14 @@ func (p *pusher) look(t *target, ms []*batch.Message, stored sentFlags) ([]*batc
 
 // acknowledge writes the receipt of a message that was found though its APPEND
 // was not answered with OK.
-func (p *pusher) acknowledge(t *target, m *batch.Message, n *newcomer, stored sentFlags) error {
+func (p *pusher) acknowledge(t *destination.Folder, m *batch.Message, n *destination.Arrival, stored sentFlags) error {
 	want, dropped := p.wanted(t, m)
 	if len(want) > 0 {
-		stored[n.uid] = &flagged{m, want}
+		stored[n.UID] = &flagged{m, want}
 	}
-	redated := m.InternalDate != "" && n.date >= 0 && n.date != m.Date()
-	p.accept(t, m, n.uid)
-	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: t.shown, UID: n.uid, DroppedFlags: dropped, DroppedDate: redated})
+	redated := m.InternalDate != "" && n.Date >= 0 && n.Date != m.Date()
+	p.accept(t, m, n.UID)
+	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: t.Shown, UID: n.UID, DroppedFlags: dropped, DroppedDate: redated})
 }
 
 // doubt is what messages would be known by that are stored after all looks:
@@ -160,63 +162,69 @@ type doubt struct {
 }
 
 // resend notes messages that are not there, and may come yet.
-func (t *target) resend(ms []*batch.Message) {
-	if t.doubt == nil {
-		t.doubt = &doubt{from: t.uidNext, keys: map[string]uint64{}, refused: map[string]int{}, ours: map[uint64]bool{}}
+func (r *refusals) resend(t *destination.Folder, ms []*batch.Message) {
+	d := r.doubts[t]
+	if d == nil {
+		d = &doubt{from: t.Arrivals.UIDNext(), keys: map[string]uint64{}, refused: map[string]int{}, ours: map[uint64]bool{}}
+		if r.doubts == nil {
+			r.doubts = map[*destination.Folder]*doubt{}
+		}
+		r.doubts[t] = d
 	}
 	for _, m := range ms {
-		if t.doubt.keys[m.Key] == 0 && len(t.doubt.keys) < maxDoubts {
-			t.doubt.keys[m.Key] = t.uidNext
+		if d.keys[m.Key] == 0 && len(d.keys) < maxDoubts {
+			d.keys[m.Key] = t.Arrivals.UIDNext()
 		}
 	}
 }
 
 // stored notes a message that belongs there.
-func (t *target) stored(key string, uid uint64) {
-	if t.doubt != nil && t.doubt.keys[key] > 0 {
-		t.doubt.ours[uid] = true
-		t.doubt.blind = t.doubt.blind || uid == 0
+func (d *doubt) stored(key string, uid uint64) {
+	if d != nil && d.keys[key] > 0 {
+		d.ours[uid] = true
+		d.blind = d.blind || uid == 0
 	}
 }
 
 // rejected notes a message that is reported as refused.
-func (t *target) rejected(key string) {
-	if t.doubt != nil && t.doubt.keys[key] > 0 {
-		t.doubt.refused[key]++
+func (d *doubt) rejected(key string) {
+	if d != nil && d.keys[key] > 0 {
+		d.refused[key]++
 	}
 }
 
 // suspect looks, at the end of the run, for messages that came late after all:
 // what was sent again is there twice then, and the user is told.
 func (p *pusher) suspect() {
-	for _, t := range p.desk.targets {
-		doubled := t.doubled()
+	for _, t := range p.session.Folders() {
+		doubled := t.Arrivals.Doubled()
 		p.doubled += int64(doubled)
-		if t.doubt == nil || t.doubt.blind || t.refused != nil {
+		d := p.doubts[t]
+		if d == nil || d.blind || t.Refused != nil {
 			continue
 		}
-		twice, late, err := p.desk.strangers(t)
+		twice, late, err := strangers(p.session, t, d)
 		if err == nil && twice > 0 {
 			p.doubled += int64(max(0, twice-doubled))
-			p.opt.Warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, or after it refused %[3]s; imap-diff --report lists %[3]s as extra", text.Count(twice, "message"), t.name, text.Either(twice, "it", "them"))
+			p.opt.Warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, or after it refused %[3]s; imap-diff --report lists %[3]s as extra", text.Count(twice, "message"), t.Name, text.Either(twice, "it", "them"))
 		}
 		if err == nil && late > 0 {
-			p.opt.Warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.name, late)
+			p.opt.Warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.Name, late)
 		}
 	}
 }
 
 // strangers counts the messages that look like some of ours that were sent
 // again, and are not ours, and those that were reported as refused.
-func (d *desk) strangers(t *target) (twice, late int, err error) {
-	if err := d.selectBox(t); err != nil {
+func strangers(s *destination.Session, t *destination.Folder, d *doubt) (twice, late int, err error) {
+	if err := s.Reopen(t); err != nil {
 		return 0, 0, err
 	}
-	err = keys.Each(d.ctx, d.box, t.doubt.from, 0, d.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	err = keys.Each(s.Ctx, s.Box, d.from, 0, s.Recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
-		case id == nil || t.doubt.keys[id.Key] == 0 || m.UID < t.doubt.keys[id.Key] || t.doubt.ours[m.UID]:
-		case t.doubt.refused[id.Key] > 0:
-			t.doubt.refused[id.Key]--
+		case id == nil || d.keys[id.Key] == 0 || m.UID < d.keys[id.Key] || d.ours[m.UID]:
+		case d.refused[id.Key] > 0:
+			d.refused[id.Key]--
 			late++
 		default:
 			twice++

@@ -4,8 +4,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -38,7 +38,7 @@ func (p *pusher) answerRest(w *batch.Item, cause error) error {
 		if p.ctx.Err() != nil {
 			return cause
 		}
-		w = p.in.Next(p.desk.keep, late.C)
+		w = p.in.Next(p.session.Keep, late.C)
 	}
 	p.read = w != nil && w.Err == io.EOF
 	return cause
@@ -111,12 +111,12 @@ func (p *pusher) skipLater(reason, text string) (err error) {
 // folderFailed keeps an error with the folder that it is about: the messages of
 // the batch that have no receipt are refused, and the run goes on. What ends the
 // run is returned.
-func (p *pusher) folderFailed(t *target, w *batch.Item, err error) error {
-	if err == nil || !refused(err) && exit.CodeOf(err) != exit.Partial {
+func (p *pusher) folderFailed(t *destination.Folder, w *batch.Item, err error) error {
+	if err == nil || !destination.OfFolder(err) {
 		return err
 	}
-	if t.refused == nil {
-		t.refused = err
+	if t.Refused == nil {
+		t.Refused = err
 	}
 	for i, m := range w.Messages {
 		if m.Answered {
@@ -126,7 +126,7 @@ func (p *pusher) folderFailed(t *target, w *batch.Item, err error) error {
 		if m.InDoubt {
 			result, reason = receipt.Failed, "in-doubt"
 		}
-		if err := p.refuseAll(w.Messages[i:i+1], result, reason, t.refused.Error()); err != nil {
+		if err := p.refuseAll(w.Messages[i:i+1], result, reason, t.Refused.Error()); err != nil {
 			return err
 		}
 	}

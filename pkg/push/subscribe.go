@@ -1,6 +1,7 @@
 package push
 
 import (
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -24,7 +25,7 @@ func (p *pusher) subscriptions() (list []*stream.Subscribe) {
 	}
 	for _, f := range p.toc {
 		target := p.targetOf(f)
-		if target == "" || !f.HoldsMessages() || !all && !f.Subscribed || p.subscribed[target] || p.desk.boxes[target].Subscribed {
+		if target == "" || !f.HoldsMessages() || !all && !f.Subscribed || p.subscribed[target] || p.session.Boxes[target].Subscribed {
 			continue
 		}
 		p.subscribed[target] = true
@@ -57,11 +58,11 @@ func (p *pusher) subscribe(r *stream.Subscribe) (receipt.Receipt, error) {
 		x.Result, x.Reason = receipt.Skipped, "dry-run"
 		return x, nil
 	}
-	wire, err := p.desk.spelling(p.desk.target(r.Target))
+	wire, err := p.session.Folder(r.Target).Spelling()
 	if err == nil {
-		err = p.desk.session.Subscribe(p.desk.ctx, wire)
+		err = p.session.IMAP.Subscribe(p.session.Ctx, wire)
 	}
-	if refused(err) {
+	if destination.Refused(err) {
 		x.Result, x.Reason, x.Text = receipt.Rejected, "subscribe", err.Error()
 		return x, nil
 	}

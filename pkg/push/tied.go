@@ -5,6 +5,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
@@ -22,13 +23,13 @@ type ties struct {
 // undecided is a tie with the messages that wait.
 type undecided struct {
 	tie      *tie.Tie
-	target   *target
+	target   *destination.Folder
 	messages []*batch.Message
 	forms    [][]tie.Form
 }
 
 // wait keeps a message until the others of its tie have been seen.
-func (s *ties) wait(t *target, m *batch.Message, forms []tie.Form) error {
+func (s *ties) wait(t *destination.Folder, m *batch.Message, forms []tie.Form) error {
 	kept, err := s.spool.Keep(m.Source())
 	if err != nil {
 		return err
@@ -64,7 +65,7 @@ func (s *ties) takeAll() []*undecided {
 
 // tied answers for those of the messages that are part of a tie, and returns those
 // that are to be appended. late are those that have waited for one of these.
-func (p *pusher) tied(t *target, ms []*batch.Message) (rest, late []*batch.Message, err error) {
+func (p *pusher) tied(t *destination.Folder, ms []*batch.Message) (rest, late []*batch.Message, err error) {
 	for _, m := range ms {
 		if m.Tie == nil {
 			rest = append(rest, m)
@@ -82,13 +83,13 @@ func (p *pusher) tied(t *target, ms []*batch.Message) (rest, late []*batch.Messa
 }
 
 // tiedOne is tied for one message. now means that it is to be appended.
-func (p *pusher) tiedOne(t *target, m *batch.Message) (now bool, late []*batch.Message, err error) {
+func (p *pusher) tiedOne(t *destination.Folder, m *batch.Message) (now bool, late []*batch.Message, err error) {
 	x := m.Tied
 	if x == nil {
 		return false, nil, p.unclearTie(m, "the plan does not say what is there")
 	}
 	if m.Copied {
-		if err := p.desk.readAtSource([]*batch.Message{m}); err != nil || m.Loose == nil {
+		if err := p.session.HashAtSource([]*batch.Message{m}); err != nil || m.Loose == nil {
 			return err == nil, nil, err // whoever copies it finds out
 		}
 	}
@@ -122,7 +123,7 @@ func (p *pusher) tiedOne(t *target, m *batch.Message) (now bool, late []*batch.M
 
 // answerTie writes the receipts of messages that are present or unclear, and returns
 // the others.
-func (p *pusher) answerTie(t *target, ms []*batch.Message, answers []tie.Answer, unclear string) (missing []*batch.Message, err error) {
+func (p *pusher) answerTie(t *destination.Folder, ms []*batch.Message, answers []tie.Answer, unclear string) (missing []*batch.Message, err error) {
 	for i, m := range ms {
 		switch answers[i] {
 		case tie.Present:
@@ -147,10 +148,10 @@ func (p *pusher) unclearTie(m *batch.Message, why string) error {
 }
 
 // late appends messages that have waited.
-func (p *pusher) late(t *target, w *batch.Item, ms []*batch.Message) error {
+func (p *pusher) late(t *destination.Folder, w *batch.Item, ms []*batch.Message) error {
 	for some := range slices.Chunk(ms, imapconn.MaxBatchMessages) {
-		if t.refused != nil {
-			if err := p.refuseAll(some, receipt.Rejected, "no-folder", t.refused.Error()); err != nil {
+		if t.Refused != nil {
+			if err := p.refuseAll(some, receipt.Rejected, "no-folder", t.Refused.Error()); err != nil {
 				return err
 			}
 			continue

@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
 
 // transform changes the messages of a batch as the rules say, and returns those
 // that are to be sent. The others get receipts.
-func (p *pusher) transform(t *target, w *batch.Item) ([]*batch.Message, error) {
+func (p *pusher) transform(t *destination.Folder, w *batch.Item) ([]*batch.Message, error) {
 	if !p.opt.Transform.Any() {
 		return w.Messages, nil
 	}
@@ -22,7 +23,7 @@ func (p *pusher) transform(t *target, w *batch.Item) ([]*batch.Message, error) {
 			return out, err
 		}
 		if time.Since(began) > batch.KeepAlive {
-			p.desk.keep()
+			p.session.Keep()
 			began = time.Now()
 		}
 		made, err := p.transformer.Apply(p.ctx, m)
