@@ -387,4 +387,3 @@ func TestCreateAmidNoise(t *testing.T) {
 		t.Error(err)
 	}
 }
-
