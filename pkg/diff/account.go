@@ -236,7 +236,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 	if err == nil && lost == nil {
 		err = a.confirm(t, box, &read, take)
 	}
-	if twice := box.Twice(); err == nil && lost == nil && len(twice) > 0 {
+	if twice := box.RepeatedUIDs(); err == nil && lost == nil && len(twice) > 0 {
 		err = a.sameAgain(box, twice)
 	}
 	if err != nil {

@@ -106,7 +106,7 @@ func (c *uidChunks) sorted() []uint64 {
 // sameAgain makes sure that messages that have come twice are the same.
 func (a *Account) sameAgain(box *imapconn.Selected, uids []uint64) error {
 	for _, uid := range uids {
-		if _, text, err := box.SameEachTime(a.ctx, uid); err != nil || text != "" {
+		if _, text, err := box.CheckStable(a.ctx, uid); err != nil || text != "" {
 			return cmp.Or(err, error(&Unreadable{text}))
 		}
 	}

@@ -42,7 +42,7 @@ func (s *source) counted(wants []want, next uint64) ([]want, error) {
 	if n == len(wants) {
 		return wants, nil
 	}
-	now, err := s.box.Told(s.ctx)
+	now, err := s.box.StatusNow(s.ctx)
 	switch {
 	case err != nil && !refused(err) && s.ctx.Err() != nil:
 		return nil, err
@@ -79,12 +79,12 @@ func (s *source) tellClaims(done stream.Progress) error {
 // sameAgain asks again for messages that have come twice in one answer. Those
 // that differ each time are made failures.
 func (s *source) sameAgain(items []item) error {
-	for _, uid := range s.box.Twice() {
+	for _, uid := range s.box.RepeatedUIDs() {
 		i := slices.IndexFunc(items, func(it item) bool { return it.uid == uid && it.kind == itemMessage })
 		if i < 0 {
 			continue
 		}
-		sum, text, err := s.box.SameEachTime(s.ctx, uid)
+		sum, text, err := s.box.CheckStable(s.ctx, uid)
 		if err != nil {
 			return err
 		}

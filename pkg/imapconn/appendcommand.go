@@ -30,7 +30,7 @@ type sent struct {
 // message, unless it is nil. With wait, and where the server has it no other way,
 // every literal waits for a continuation.
 func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error) {
-	l := c.listen(1)
+	l := c.readResponses(1)
 	k := c.command("APPEND").astring(a.wire)
 	l.tags <- k.tag
 	close(l.tags)
@@ -52,7 +52,7 @@ func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error
 		err = c.bw.Flush()
 	}
 	if err != nil && err != errAnswered {
-		c.stall.Close() // the listener ends
+		c.socket.Close() // the response reader ends
 	}
 	ans := l.last()
 	c.touch()
@@ -95,7 +95,7 @@ func (c *conn) doubt(err error) error {
 }
 
 // writeHead writes "tag APPEND mailbox".
-func (a *appender) writeHead(l *listener, k *command) error {
+func (a *appender) writeHead(l *responseReader, k *command) error {
 	a.traceHead(l.c, k)
 	octet := k.octet
 	for _, stop := range k.stops {
@@ -116,7 +116,7 @@ func (a *appender) traceHead(c *conn, k *command) {
 }
 
 // consent waits until the server is ready for a literal.
-func (l *listener) consent() error {
+func (l *responseReader) consent() error {
 	select {
 	case <-l.plus: // one that nobody waited for
 	default:
@@ -136,7 +136,7 @@ func (l *listener) consent() error {
 }
 
 // last returns the answer to the only command.
-func (l *listener) last() answer {
+func (l *responseReader) last() answer {
 	if l.early != nil {
 		return *l.early
 	}
@@ -144,7 +144,7 @@ func (l *listener) last() answer {
 }
 
 // writeMessage writes flags, date, and the message as a literal.
-func (a *appender) writeMessage(l *listener, i int, v variant, wait bool) error {
+func (a *appender) writeMessage(l *responseReader, i int, v variant, wait bool) error {
 	m := &a.msgs[i]
 	a.head = v.head(a.head[:0], m.Size, wait)
 	if t := l.c.trace; t != nil {

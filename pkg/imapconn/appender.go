@@ -86,7 +86,7 @@ func (a *appender) step(c *conn, i int) error {
 
 // plainRun returns the messages from i on that can go together.
 func (a *appender) plainRun(i int) (list []int) {
-	if !a.s.words.isPlainName(a.wire) {
+	if !a.s.accepted.isPlainName(a.wire) {
 		return nil
 	}
 	octets := int64(0)
@@ -95,9 +95,9 @@ func (a *appender) plainRun(i int) (list []int) {
 			continue
 		}
 		p := &a.ready[i]
-		p.without(func(keyword string) bool { return a.s.words.refuses(a.wire, keyword) })
+		p.without(func(keyword string) bool { return a.s.accepted.refuses(a.wire, keyword) })
 		octets += a.msgs[i].Size
-		if !a.s.words.isPlain(p) || !a.s.words.takesSize(a.msgs[i].Size) || len(list) > 0 && octets > MaxBatchOctets {
+		if !a.s.accepted.isPlain(p) || !a.s.accepted.takesSize(a.msgs[i].Size) || len(list) > 0 && octets > MaxBatchOctets {
 			break
 		}
 		list = append(list, i)
@@ -120,7 +120,7 @@ func (a *appender) variant(i int) variant { return variant{a.ready[i].flags, a.r
 
 // stored reports messages as stored; v is how the only one was sent, or nil.
 func (a *appender) stored(list []int, st *status, v *variant) {
-	a.s.calm()
+	a.s.resetBackOff()
 	validity, uids := appendUIDs(st, len(list))
 	for k, i := range list {
 		one := a.variant(i)
@@ -131,7 +131,7 @@ func (a *appender) stored(list []int, st *status, v *variant) {
 		if uids != nil {
 			r.UIDValidity, r.UID = validity, uids[k]
 		}
-		a.s.words.takeSize(a.msgs[i].Size)
+		a.s.accepted.takeSize(a.msgs[i].Size)
 		a.finish(i, r)
 	}
 }
@@ -160,14 +160,14 @@ func appendUIDs(st *status, n int) (validity uint64, uids []uint64) {
 // refusal has passed; err is what it means for more than these messages.
 func (a *appender) refused(list []int, no *imap.Error, begun int) (missing []int, again bool, err error) {
 	if !isBad(no) || isTemporary(no) {
-		again, err = a.s.class(a.ctx, "append to", a.wire, no)
+		again, err = a.s.storeRefusal(a.ctx, "append to", a.wire, no)
 	}
 	if errors.Is(err, ErrNoMailbox) || begun == 0 || a.lookUp == nil {
 		return list, again, err
 	}
-	waits := a.s.held // the look succeeds, which says nothing of APPEND
+	waits := a.s.backOffs // the look succeeds, which says nothing of APPEND
 	missing, failed := a.lookUp(list)
-	a.s.held = waits
+	a.s.backOffs = waits
 	if failed != nil {
 		return nil, false, failed
 	}
@@ -271,7 +271,7 @@ func (a *appender) alone(i int, t *choices) error {
 // learn notes what the server takes, of a message that waited for its consent,
 // and without which keywords it took it at last.
 func (a *appender) learn(i int, v variant) {
-	words := &a.s.words
+	words := &a.s.accepted
 	for _, f := range v.flags {
 		if !isSystemFlag(f) {
 			words.take(f)
@@ -292,6 +292,6 @@ func isBad(err error) bool {
 	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeBad
 }
 
-// isTooBig tells whether it is the size of the message that is refused. Dovecot
+// isTooBig reports whether it is the size of the message that is refused. Dovecot
 // says LIMIT.
 func isTooBig(no *imap.Error) bool { return hasCode(no, "TOOBIG") || hasCode(no, "LIMIT") }

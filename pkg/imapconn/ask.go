@@ -64,7 +64,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 			to = window(wires, from)
 		}
 		err := s.do(ctx, func(c *conn) error {
-			told(q.undo)
+			notify(q.undo)
 			if err := q.ask(c, wires[from:to], replies[from:to]); err != nil {
 				return err
 			}
@@ -73,8 +73,8 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		var no *imap.Error
 		switch {
 		case err == nil, errors.As(err, &no) && !IsBusy(err):
-			told(q.keep)
-		case !isLost(err) || errors.Is(err, errAway) || ctx.Err() != nil:
+			notify(q.keep)
+		case !isLost(err) || errors.Is(err, errUnreachable) || ctx.Err() != nil:
 			return nil, refused(err, exit.Temporary, "ask about %s", safe.Count(to-from, "folder"))
 		case to-from > 1: // which of them is it?
 			alone = to - from
@@ -91,7 +91,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 	return replies, nil
 }
 
-func told(f func()) {
+func notify(f func()) {
 	if f != nil {
 		f()
 	}
@@ -100,7 +100,7 @@ func told(f func()) {
 // passing returns the first refusal that may be another answer in a while.
 func passing[T any](replies []reply[T]) error {
 	for i := range replies {
-		if no, _ := lastWords(replies[i].err); no != nil && troubleOf(no) != nil {
+		if no, _ := lastWords(replies[i].err); no != nil && transientOf(no) != nil {
 			return replies[i].err
 		}
 	}
@@ -138,7 +138,7 @@ func (q *question[T]) ask(c *conn, wires []string, replies []reply[T]) error {
 		if ok || err != nil {
 			return err
 		}
-		told(q.undo)
+		notify(q.undo)
 	}
 	for i, wire := range wires {
 		var came []reply[T]

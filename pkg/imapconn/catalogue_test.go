@@ -218,7 +218,7 @@ func TestFatalFolders(t *testing.T) {
 			rules = append(rules, rule{when: fmt.Sprintf("STATUS \"f%02d\"", i*7), close: true})
 		}
 		rules = append(rules, rule{when: "STATUS", reply: "* STATUS x (MESSAGES 1)\r\n" + ok})
-		results, err := newScript(t, "IMAP4rev1", rules...).open().told(context.Background(), boxes, false)
+		results, err := newScript(t, "IMAP4rev1", rules...).open().askStatus(context.Background(), boxes, false)
 		if exit.CodeOf(err) != code {
 			t.Fatalf("%d: %v", fatal, err)
 		}
@@ -360,7 +360,7 @@ func TestStatesWithTheListing(t *testing.T) {
 		if err != nil {
 			t.Fatal(c.name, err)
 		}
-		results, err := s.told(context.Background(), boxes, true)
+		results, err := s.askStatus(context.Background(), boxes, true)
 		if err != nil {
 			t.Fatal(c.name, err)
 		}

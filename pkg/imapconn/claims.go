@@ -59,7 +59,7 @@ func without(list, other []uint64) []uint64 {
 // claims asks for all claims once. shown are the UIDs that are known, and those
 // that the server shows. What is not answered claims nothing.
 func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims, shown []uint64, err error) {
-	told, err := x.Told(ctx)
+	told, err := x.StatusNow(ctx)
 	if err != nil && !x.answered(err) {
 		return nil, nil, err
 	}
@@ -67,7 +67,7 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	if err != nil {
 		words = "STATUS does not say how many messages the folder holds; EXISTS says"
 	}
-	if err := x.affirmed(ctx, told, err); err != nil {
+	if err := x.confirmWith(ctx, told, err); err != nil {
 		return nil, nil, err
 	}
 	if err := x.do(ctx, func(c *conn) error { return x.settleView(c) }); err != nil {
@@ -124,8 +124,8 @@ func (x *Selected) settleView(c *conn) error {
 	return err
 }
 
-// census is what FETCH by sequence number shows of a mailbox.
-type census struct {
+// shownCounts is what FETCH by sequence number shows of a mailbox.
+type shownCounts struct {
 	answered bool
 	uids     []uint64 // sorted, each once
 	doubled  []uint64 // those that several messages have, sorted
@@ -133,7 +133,7 @@ type census struct {
 }
 
 // String says what is wrong with the UIDs.
-func (s *census) String() string {
+func (s *shownCounts) String() string {
 	var text strings.Builder
 	if len(s.doubled) > 0 {
 		fmt.Fprintf(&text, ", several of them with the UID %d", s.doubled[0])
@@ -146,9 +146,9 @@ func (s *census) String() string {
 
 // census lists the mailbox by sequence number, which no message shares with
 // another. It resumes.
-func (x *Selected) census(ctx context.Context) (s *census, err error) {
+func (x *Selected) census(ctx context.Context) (s *shownCounts, err error) {
 	err = x.do(ctx, func(c *conn) error {
-		s = &census{}
+		s = &shownCounts{}
 		by := map[uint32]uint64{} // UIDs, by sequence number
 		expunges := c.expunges
 		_, err := c.run(c.command("FETCH 1:* (UID)"), func(resp *response) error {
@@ -183,7 +183,7 @@ func (x *Selected) census(ctx context.Context) (s *census, err error) {
 
 // sort puts the UIDs in order. Where sequence numbers have moved meanwhile, the
 // same UID may have come under two of them.
-func (s *census) sort(still bool) {
+func (s *shownCounts) sort(still bool) {
 	slices.Sort(s.uids)
 	for i, uid := range s.uids {
 		switch {
@@ -199,7 +199,7 @@ func (s *census) sort(still bool) {
 // Holds counts the messages that the mailbox shows in one way or another, and says
 // in what the claims of its server about it differ, "" if they do not. It resumes.
 func (x *Selected) Holds(ctx context.Context) (shown int, contradiction string, err error) {
-	told, err := x.Told(ctx)
+	told, err := x.StatusNow(ctx)
 	if err != nil && !x.answered(err) {
 		return 0, "", err
 	}
@@ -227,7 +227,7 @@ func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks
 	credit := x.s.c.expunges - x.s.c.gone
 	counted := 0
 	if credit < len(uids) {
-		told, err := x.Told(ctx)
+		told, err := x.StatusNow(ctx)
 		if err != nil && !x.answered(err) {
 			return nil, err
 		}

@@ -17,9 +17,9 @@ type command struct {
 }
 
 func (c *conn) command(text string) *command {
-	c.stall.progress()
-	c.certain()
-	c.strays = 0
+	c.socket.progress()
+	c.inSync()
+	c.junkLines = 0
 	c.tag++
 	tag := "A" + strconv.Itoa(c.tag)
 	k := &command{tag: tag, octet: make([]byte, 0, len(tag)+len(text)+64)}
@@ -188,7 +188,7 @@ func (c *conn) until(tag string, plus bool, on func(*response) error) (response,
 		case resp.kind == 't' && resp.tag == tag:
 			return resp, resp.err()
 		case resp.kind == 't':
-			if err := c.stray(&resp); err != nil {
+			if err := c.junk(&resp); err != nil {
 				return resp, c.abandon(err)
 			}
 		case on != nil:

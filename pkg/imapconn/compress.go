@@ -169,7 +169,7 @@ func (c *conn) marks() int {
 	return 0
 }
 
-// waiting tells whether something has come that was not read.
+// waiting reports whether something has come that was not read.
 func (c *conn) waiting() bool {
 	return c.br.Buffered() > 0 || c.packed != nil && c.packed.Buffered() > c.marks()
 }

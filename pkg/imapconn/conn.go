@@ -14,9 +14,9 @@ import (
 // conn is one connection from its dial to its end. One goroutine owns it at a
 // time; only APPEND lends its reading half to a second one.
 type conn struct {
-	host  string
-	stall *stallConn
-	nc    net.Conn // stall, or TLS upon it
+	host   string
+	socket *timeoutConn
+	nc     net.Conn // stall, or TLS upon it
 	*reader
 	bw     *bufio.Writer
 	packed *bufio.Reader     // below the inflater, nil without COMPRESS
@@ -33,7 +33,7 @@ type conn struct {
 	last            *command  // that was begun
 	idle            time.Time // of the last answer
 	err             error     // why the connection is no longer usable
-	about                     // what Probe tells
+	serverInfo                // what Probe tells
 	bye             string    // text of the last BYE
 	alerts          int       // that came
 	slowed          bool      // the server said that it throttles us
@@ -42,12 +42,12 @@ type conn struct {
 	expunges        int       // messages that vanished from it
 	gone            int       // messages of it that were asked for and taken for expunged
 	noise           int       // responses since the last progress
-	strays          int       // lines since the last command that are no responses
-	strayed         func()    // is called for each of them; may be nil
+	junkLines       int       // lines since the last command that are no responses
+	onJunk          func()    // is called for each of them; may be nil
 }
 
-// about is what is kept of the hello for who asks what the server is.
-type about struct {
+// serverInfo is what is kept of the hello for who asks what the server is.
+type serverInfo struct {
 	step      Step
 	presented *tls.ConnectionState // with the server's certificate, refused or not
 	offered   []string             // capabilities before the login, sorted
@@ -56,8 +56,8 @@ type about struct {
 }
 
 func newConn(nc net.Conn, o *Options) *conn {
-	stall := newStallConn(nc, o.timeout())
-	c := &conn{host: o.Host, stall: stall, warn: o.warn}
+	stall := newTimeoutConn(nc, o.timeout())
+	c := &conn{host: o.Host, socket: stall, warn: o.warn}
 	c.layer(stall, newTracer(o.Trace, o.secrets), o.secrets)
 	return c
 }
@@ -66,17 +66,17 @@ func newConn(nc net.Conn, o *Options) *conn {
 func (c *conn) layer(nc net.Conn, trace *tracer, secrets *secrets) {
 	c.nc = nc
 	c.reader = newReader(nc, trace, secrets)
-	c.arriving = c.stall.arriving
+	c.arriving = c.socket.arriving
 	c.bw = bufio.NewWriterSize(nc, 64<<10)
 }
 
 func (c *conn) usable() error { return c.err }
 
 // progress says that what came was part of the answer. What is not told of is
-// noise, and bounded: by maxNoise, and in time by stallConn's patience.
+// noise, and bounded: by maxNoise, and in time by timeoutConn's patience.
 func (c *conn) progress() {
 	c.noise = 0
-	c.stall.progress()
+	c.socket.progress()
 }
 
 func (c *conn) touch() { c.idle = time.Now() }
@@ -86,7 +86,7 @@ func (c *conn) close(err error) {
 	if c.err == nil {
 		c.err = err
 	}
-	c.stall.Close()
+	c.socket.Close()
 }
 
 // lost ends the connection because of a failed read or write.
@@ -130,25 +130,25 @@ func (c *conn) abandon(err error) error {
 	return err
 }
 
-// maxStrays is how many lines that are no response may come while one command
+// maxJunkLines is how many lines that are no response may come while one command
 // waits for its answer.
-const maxStrays = 1000
+const maxJunkLines = 1000
 
-// stray decides about a line that is no response. It is passed over where it can
+// junk decides about a line that is no response. It is passed over where it can
 // only be rubbish; behind a literal it may as well be the rest of one that was
 // longer than the server said, and the connection ends.
-func (c *conn) stray(resp *response) error {
-	c.strays++
+func (c *conn) junk(resp *response) error {
+	c.junkLines++
 	switch {
 	case c.step == Encrypting: // nothing is believed before TLS
 		return &limitError{"an answer to a command that was never sent: " + quote(c.secrets.hide(resp.tag))}
 	case c.lits > 0:
 		return &limitError{"a line that is no response, behind a literal: " + quote(c.cut(c.text))}
-	case c.strays > maxStrays:
+	case c.junkLines > maxJunkLines:
 		return &limitError{"lines that are no responses: " + quote(c.cut(c.text))}
 	}
-	if c.strayed != nil {
-		c.strayed()
+	if c.onJunk != nil {
+		c.onJunk()
 	}
 	c.lit = -1
 	return nil
@@ -166,7 +166,7 @@ func (c *conn) next() (response, error) {
 // receive reads the head of the next response, and remembers what concerns the
 // connection as a whole.
 func (c *conn) receive() (response, error) {
-	c.stall.arrived()
+	c.socket.arrived()
 	resp, err := c.head()
 	if err != nil {
 		return resp, err
@@ -191,7 +191,7 @@ func (c *conn) receive() (response, error) {
 		c.alert(printable(serverText(resp.status.text)))
 	}
 	if resp.kind == 't' {
-		c.heedMark(resp.status.text)
+		c.noteThrottling(resp.status.text)
 	}
 	return resp, nil
 }
@@ -208,7 +208,7 @@ func (c *conn) alert(text string) {
 // watch makes the end of ctx end the connection. The function it returns ends
 // the watch.
 func (c *conn) watch(ctx context.Context) (end func()) {
-	stop := context.AfterFunc(ctx, c.stall.interrupt)
+	stop := context.AfterFunc(ctx, c.socket.interrupt)
 	return func() {
 		if !stop() && c.err == nil {
 			c.close(context.Cause(ctx))
@@ -224,11 +224,11 @@ func (c *conn) alive() bool {
 	if c.waiting() {
 		return true
 	}
-	timeout := c.stall.timeout
-	c.stall.timeout = time.Millisecond
-	c.stall.progress() // nothing is owed
+	timeout := c.socket.timeout
+	c.socket.timeout = time.Millisecond
+	c.socket.progress() // nothing is owed
 	err := c.glance()
-	c.stall.timeout = timeout
+	c.socket.timeout = timeout
 	var netErr net.Error
 	if err == nil || errors.As(err, &netErr) && netErr.Timeout() {
 		return true

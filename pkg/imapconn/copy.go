@@ -52,7 +52,7 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string, untouch
 		set, n := appendSet(nil, uids[:x.together(len(uids))], s.sets.most())
 		st, err := x.copySet(ctx, string(set), wire)
 		if err == nil {
-			s.calm()
+			s.resetBackOff()
 			s.sets.fits()
 			out := &Copied{Asked: n}
 			out.UIDValidity, out.UIDs = copyUIDs(st, uids[:n])
@@ -64,7 +64,7 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string, untouch
 			return nil, &InDoubt{0, n, err}
 		case isTooLong(no) && !isTemporary(no) && n > 1 && s.sets.shorten(len(set)):
 		default:
-			if again, err := s.class(ctx, "copy to", wire, no); err != nil {
+			if again, err := s.storeRefusal(ctx, "copy to", wire, no); err != nil {
 				return nil, err
 			} else if !again {
 				return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))

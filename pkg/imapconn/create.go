@@ -49,7 +49,7 @@ func (s *Session) Exists(ctx context.Context, wire string) (bool, error) {
 	return err == nil && results[0].Err == nil, err
 }
 
-// exists tells whether a mailbox is listed; an error means no.
+// exists reports whether a mailbox is listed; an error means no.
 func (s *Session) exists(ctx context.Context, name string) bool {
 	wire, err := folder.EncodeUTF7(name)
 	if err != nil {

@@ -35,12 +35,12 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	}
 	if err := c.greeting(o); err != nil {
 		c.close(err)
-		return c, helloError(c, o, err)
+		return c, connectError(c, o, err)
 	}
 	if o.TLS == StartTLS {
 		if err := c.startTLS(o); err != nil {
 			c.close(err)
-			return c, helloError(c, o, err)
+			return c, connectError(c, o, err)
 		}
 		if err := c.encrypt(ctx, config); err != nil {
 			return c, err
@@ -49,7 +49,7 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	}
 	if err := c.capability(o); err != nil {
 		c.close(err)
-		return c, helloError(c, o, err)
+		return c, connectError(c, o, err)
 	}
 	c.offered = c.caps.sorted()
 	return c, nil
@@ -73,7 +73,7 @@ func (c *conn) greeting(o *Options) error {
 			c.preauth = true
 			return nil
 		case resp.kind == '*' && resp.typ == "BYE":
-			return exit.Wrap(exit.Temporary, &awayError{c.host, c.bye})
+			return exit.Wrap(exit.Temporary, &byeError{c.host, c.bye})
 		case resp.kind == '*' && resp.typ != "NO" && resp.typ != "BAD":
 			if err := c.skip(); err != nil { // something untagged that came early
 				return err
@@ -90,7 +90,7 @@ func (c *conn) strangeGreeting(resp *response) error {
 	line := serverText(c.secrets.hide(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)]))))
 	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCode(resp.status.code), Text: line}
 	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
-		return exit.Wrap(exit.Temporary, &awayError{c.host, line})
+		return exit.Wrap(exit.Temporary, &byeError{c.host, line})
 	}
 	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(c.cut(c.text)))
 	for _, s := range services {
@@ -161,20 +161,20 @@ func (c *conn) capability(o *Options) error {
 // without any. Seen: Courier's couriertcpd, above -maxperip and -maxprocs.
 const closedAtOnce = "it closed the connection without a greeting, as some servers do when there are too many"
 
-// helloError gives an error before the login its class: a server that hangs up
+// connectError gives an error before the login its class: a server that hangs up
 // later or is silent is one that we cannot connect to.
-func helloError(c *conn, o *Options, err error) error {
+func connectError(c *conn, o *Options, err error) error {
 	var own *exit.Error
 	var no *imap.Error
 	switch {
 	case (!isLost(err) || IsGarbled(err)) && (errors.As(err, &own) || errors.As(err, &no)):
 		return err
 	case c.bye != "":
-		return exit.Wrap(exit.Temporary, &awayError{c.host, c.bye})
+		return exit.Wrap(exit.Temporary, &byeError{c.host, c.bye})
 	case isAlert(err):
 		return alertError(c, err)
 	case c.step == Greeting && c.greeted == "" && isEOF(err):
-		return exit.Wrap(exit.Temporary, &awayError{c.host, closedAtOnce})
+		return exit.Wrap(exit.Temporary, &byeError{c.host, closedAtOnce})
 	}
 	failure := exit.Errorf(exit.Unavailable, "%s: %w", printable(o.address()), err)
 	if o.TLS != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {

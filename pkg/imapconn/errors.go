@@ -26,7 +26,7 @@ func (e *lineError) Error() string {
 	what := e.err.Error()
 	switch {
 	case errors.Is(e.err, errNoAnswer):
-		what = fmt.Sprintf("the server talks, but %d times the timeout brought no answer", patience)
+		what = fmt.Sprintf("the server talks, but %d times the timeout brought no answer", maxKeepalives)
 	case errors.Is(e.err, os.ErrDeadlineExceeded):
 		what = "no progress before the timeout"
 	case errors.Is(e.err, io.ErrUnexpectedEOF):
@@ -124,7 +124,7 @@ func (s *Session) folderError(ctx context.Context, err error, code exit.Code, do
 	}
 	text := fmt.Sprintf("%s folder %s", doing, quote(mailboxName(wire)))
 	err = &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf("%s: %w", text, err), Hint: exit.HintOf(err)}
-	if s.fatal++; s.fatal <= maxFatal && !errors.Is(err, errAway) && s.answers(ctx) {
+	if s.fatal++; s.fatal <= maxFatal && !errors.Is(err, errUnreachable) && s.answers(ctx) {
 		return &FolderError{err}
 	}
 	return err

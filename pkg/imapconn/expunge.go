@@ -8,7 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
 
-// CanExpungeByUID tells whether the server removes single messages (UIDPLUS,
+// CanExpungeByUID reports whether the server removes single messages (UIDPLUS,
 // RFC 4315, which RFC 9051 includes). Where it does not, EXPUNGE alone is left.
 func (s *Session) CanExpungeByUID() bool { return s.Has("UIDPLUS") || s.Has("IMAP4REV2") }
 

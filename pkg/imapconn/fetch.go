@@ -170,7 +170,7 @@ func (f *fetcher) command(batch []uint64) error {
 	case f.ctx.Err() != nil:
 		return context.Cause(f.ctx)
 	case err != nil && isLost(err):
-		return f.killed(batch, f.told > before, err)
+		return f.connectionLost(batch, f.told > before, err)
 	case err != nil && c.err != nil:
 		return err
 	}
@@ -181,7 +181,7 @@ func (f *fetcher) command(batch []uint64) error {
 	case isTooLong(err) && len(batch) > 1 && f.x.s.sets.shorten(len(set)):
 		return nil // begin anew
 	}
-	return f.settle(batch, err)
+	return f.settleMissing(batch, err)
 }
 
 // wanted is what to ask for.
@@ -290,7 +290,7 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 	}
 	i, ok := f.find(m.UID)
 	if ok && f.done[i] && m.got&(gotHeader|gotBody) != 0 {
-		f.x.noteTwice(m.UID)
+		f.x.noteRepeatedUID(m.UID)
 	}
 	if !ok || f.done[i] {
 		return nil // unsolicited, or a second time
@@ -397,7 +397,7 @@ func (f *fetcher) deliver(i int, m *Message) error {
 	f.told++
 	if m.State == Have {
 		f.row = 0
-		f.x.s.calm()
+		f.x.s.resetBackOff()
 		f.x.s.fatal = 0
 	}
 	if err := f.fn(m); err != nil {

@@ -22,7 +22,7 @@ func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, m
 		to = lastUID
 	}
 	seen := &uidMarks{}
-	complete, err := x.sweep(f, from, to, seen)
+	complete, err := x.fetchRange(f, from, to, seen)
 	if complete || err != nil {
 		return f.result(err)
 	}
@@ -42,9 +42,9 @@ func rangeText(from, to uint64) string {
 	return text + strconv.FormatUint(to, 10)
 }
 
-// sweep asks for a whole range in one command. complete means that nothing can
+// fetchRange asks for a whole range in one command. complete means that nothing can
 // be missing; an error is one that cannot be mended.
-func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete bool, err error) {
+func (x *Selected) fetchRange(f *fetcher, from, to uint64, seen *uidMarks) (complete bool, err error) {
 	changed, err := x.ready(f.ctx)
 	if err != nil || changed {
 		return false, validityError(changed, err)
@@ -57,9 +57,9 @@ func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete 
 	defer c.watch(f.ctx)()
 	want := f.wanted()
 	_, err = c.run(c.command("UID FETCH "+rangeText(from, to)).text(want.request()), func(resp *response) error {
-		return f.sweepResponse(c, resp, want, from, to, seen)
+		return f.rangeResponse(c, resp, want, from, to, seen)
 	})
-	if held := f.settleSwept(err, seen); held != nil {
+	if held := f.settleRange(err, seen); held != nil {
 		return false, held
 	}
 	var own *callerError
@@ -72,10 +72,10 @@ func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete 
 	case isLost(err):
 		return false, nil // what has not come is asked for otherwise
 	case errors.As(err, &no):
-		if _, err := x.s.given(f.ctx, no); err != nil {
+		if _, err := x.s.mayRetry(f.ctx, no); err != nil {
 			return false, err
 		}
-		return false, x.affirm(f.ctx)
+		return false, x.confirm(f.ctx)
 	case err != nil:
 		return false, err
 	}
@@ -93,9 +93,9 @@ func (x *Selected) sweep(f *fetcher, from, to uint64, seen *uidMarks) (complete 
 	return false, nil
 }
 
-// sweepResponse delivers what is complete. All else will be asked for again.
-func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to uint64, seen *uidMarks) error {
-	if err := f.releaseSwept(seen); err != nil {
+// rangeResponse delivers what is complete. All else will be asked for again.
+func (f *fetcher) rangeResponse(c *conn, resp *response, want *wanted, from, to uint64, seen *uidMarks) error {
+	if err := f.releaseRange(seen); err != nil {
 		return err
 	}
 	if resp.typ != "FETCH" {
@@ -106,7 +106,7 @@ func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to 
 	}
 	need := f.want.items()
 	if f.m.UID == 0 || seen.has(f.m.UID) {
-		f.doubtUID()
+		f.doubtLowestUID()
 		return nil
 	}
 	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || f.want.Body && f.isShort(&f.m.Message) {
@@ -119,7 +119,7 @@ func (f *fetcher) sweepResponse(c *conn, resp *response, want *wanted, from, to 
 	if f.held = &f.m; c.lits > 0 {
 		return nil // until the next response shows that it was whole
 	}
-	return f.releaseSwept(seen)
+	return f.releaseRange(seen)
 }
 
 // maxDisorder is how many messages may come after one with a higher UID: to keep
@@ -137,8 +137,8 @@ func (f *fetcher) ordered(seen *uidMarks) error {
 	return f.x.s.c.tooMany(seen.count)
 }
 
-// releaseSwept delivers the message that is held, unless it came before.
-func (f *fetcher) releaseSwept(seen *uidMarks) error {
+// releaseRange delivers the message that is held, unless it came before.
+func (f *fetcher) releaseRange(seen *uidMarks) error {
 	m := f.held
 	if f.held = nil; m == nil || !seen.add(m.UID) {
 		return nil
@@ -149,24 +149,24 @@ func (f *fetcher) releaseSwept(seen *uidMarks) error {
 	return nil
 }
 
-// settleSwept decides about the message that is held at the end of the command.
+// settleRange decides about the message that is held at the end of the command.
 // One that may not be whole is asked for again.
-func (f *fetcher) settleSwept(err error, seen *uidMarks) error {
+func (f *fetcher) settleRange(err error, seen *uidMarks) error {
 	var own *callerError
 	if IsGarbled(err) || errors.As(err, &own) {
 		f.held = nil
 	}
-	return f.releaseSwept(seen)
+	return f.releaseRange(seen)
 }
 
-// doubtUID notes an answer for the UID 0, or for a message that has been answered
+// doubtLowestUID notes an answer for the UID 0, or for a message that has been answered
 // for: several messages may have one UID.
-func (f *fetcher) doubtUID() {
+func (f *fetcher) doubtLowestUID() {
 	if f.m.got&gotUID == 0 || f.m.got&^(gotUID|gotFlags) == 0 {
 		return
 	}
 	f.x.doubted++
 	if f.m.got&(gotHeader|gotBody) != 0 {
-		f.x.noteTwice(f.m.UID)
+		f.x.noteRepeatedUID(f.m.UID)
 	}
 }

@@ -116,7 +116,7 @@ func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 			if c.err != nil || f.ctx.Err() != nil {
 				return err
 			}
-			if again, held := f.x.s.given(f.ctx, err); held != nil {
+			if again, held := f.x.s.mayRetry(f.ctx, err); held != nil {
 				return held
 			} else if again || isTooLong(err) && n > 1 && f.x.s.sets.shorten(len(set)) {
 				continue

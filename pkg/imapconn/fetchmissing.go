@@ -21,16 +21,16 @@ func (f *fetcher) missing(batch []uint64) []uint64 {
 	return l
 }
 
-// settle decides about what did not come though the command was answered.
+// settleMissing decides about what did not come though the command was answered.
 // refusal is the NO or BAD that it was answered with, or nil.
-func (f *fetcher) settle(batch []uint64, refusal error) error {
+func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 	missing := f.missing(batch)
 	if len(missing) == 0 {
 		return nil
 	}
 	var no *imap.Error
 	errors.As(refusal, &no)
-	if again, err := f.x.s.given(f.ctx, refusal); again || err != nil {
+	if again, err := f.x.s.mayRetry(f.ctx, refusal); again || err != nil {
 		return err
 	}
 	if IsBusy(refusal) {
@@ -48,7 +48,7 @@ func (f *fetcher) settle(batch []uint64, refusal error) error {
 		return nil // as many at a time as there is room for
 	}
 	if len(batch) == 1 && f.special[batch[0]].exists {
-		return f.otherwise(batch[0], no)
+		return f.fallBack(batch[0], no)
 	}
 	present, err := f.x.lookUp(f.ctx, missing)
 	switch {
@@ -70,7 +70,7 @@ func (f *fetcher) settle(batch []uint64, refusal error) error {
 		}
 	}
 	if gone.count > 0 {
-		if err := f.affirm(); err != nil {
+		if err := f.confirm(); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (f *fetcher) settle(batch []uint64, refusal error) error {
 			continue
 		case present.has(uid):
 		case s.hidden && no != nil:
-			if err := f.verdict(uid, no); err != nil {
+			if err := f.judge(uid, no); err != nil {
 				return err
 			}
 			continue
@@ -111,9 +111,9 @@ func (f *fetcher) settle(batch []uint64, refusal error) error {
 	return nil
 }
 
-// verdict decides about a message that was asked for alone and did not come
+// judge decides about a message that was asked for alone and did not come
 // whole, though the server has it.
-func (f *fetcher) verdict(uid uint64, no *imap.Error) error {
+func (f *fetcher) judge(uid uint64, no *imap.Error) error {
 	if no != nil {
 		if isTemporary(no) {
 			if f.row++; f.row > maxRow {
@@ -137,14 +137,14 @@ func (x *Selected) unreadable(refusal error) error {
 // for now, before it is the server that is to blame.
 const maxRow = 5
 
-// killed thinks about a connection that was lost while a batch was asked for.
-func (f *fetcher) killed(batch []uint64, progress bool, err error) error {
+// connectionLost thinks about a connection that was lost while a batch was asked for.
+func (f *fetcher) connectionLost(batch []uint64, progress bool, err error) error {
 	missing := f.missing(batch)
 	if len(missing) == 0 {
 		return nil
 	}
 	if len(batch) == 1 {
-		return f.killedAlone(batch[0], err)
+		return f.connectionLostAt(batch[0], err)
 	}
 	if !progress {
 		f.limit = max(1, len(batch)/2)
@@ -159,7 +159,7 @@ func (f *fetcher) killed(batch []uint64, progress bool, err error) error {
 	return nil
 }
 
-func (f *fetcher) killedAlone(uid uint64, err error) error {
+func (f *fetcher) connectionLostAt(uid uint64, err error) error {
 	s := f.special[uid]
 	s.alone = true
 	s.kills++
@@ -226,7 +226,7 @@ func (x *Selected) lookUp(ctx context.Context, uids []uint64) (*uidMarks, error)
 			}
 		}
 		if !answered {
-			if again, err := x.s.given(ctx, refusal); err != nil {
+			if again, err := x.s.mayRetry(ctx, refusal); err != nil {
 				return nil, err
 			} else if again || isTooLong(refusal) && x.s.sets.shorten(len(set)) {
 				continue

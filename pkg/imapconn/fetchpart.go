@@ -69,7 +69,7 @@ func inOtherWays(err error) bool {
 	return errors.As(err, &one) && (one.Reason == NotReturned || one.Reason == Refused || one.Reason == Unreadable)
 }
 
-func differentParts(p *partly, offset int64) error {
+func differentParts(p *partialMessage, offset int64) error {
 	return &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: fmt.Sprintf("the server gives the octets from %d on differently each time", offset)}
 }
 
@@ -78,7 +78,7 @@ func differentParts(p *partly, offset int64) error {
 const maxDoubts = 3
 
 // assemble puts octets of a message together from as many answers as it takes.
-func (x *Selected) assemble(ctx context.Context, p *partly, offset, count int64) ([]byte, error) {
+func (x *Selected) assemble(ctx context.Context, p *partialMessage, offset, count int64) ([]byte, error) {
 	most := count
 	if p.small {
 		most = min(count, minPart)
@@ -124,10 +124,10 @@ func (x *Selected) assemble(ctx context.Context, p *partly, offset, count int64)
 // false means that there is more now. A message that ends before half of its size,
 // or where a part ended, is a Contradiction; other differences are of a server
 // that counts badly.
-func (x *Selected) endsAt(ctx context.Context, p *partly, end int64) (bool, error) {
+func (x *Selected) endsAt(ctx context.Context, p *partialMessage, end int64) (bool, error) {
 	claim, err := x.sizeOf(ctx, p)
 	whereParted := end > 0 && end%minPart == 0
-	if err != nil || claim <= end || !whereParted && x.s.sizes.accepts(end, claim) {
+	if err != nil || claim <= end || !whereParted && x.s.sizeTolerance.accepts(end, claim) {
 		return true, err
 	}
 	for _, anew := range []bool{false, true} {
@@ -147,7 +147,7 @@ func (x *Selected) endsAt(ctx context.Context, p *partly, end int64) (bool, erro
 	if whereParted || contradicts(end, claim) {
 		return false, &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: contradiction(end, claim)}
 	}
-	x.s.sizes.stayed(end, claim)
+	x.s.sizeTolerance.stayed(end, claim)
 	return true, nil
 }
 
@@ -165,7 +165,7 @@ func (x *Selected) ReadParts(ctx context.Context, uid uint64, size int64, fn fun
 }
 
 // fetchPart gets what the server gives at a time.
-func (x *Selected) fetchPart(ctx context.Context, p *partly, offset, count int64) ([]byte, error) {
+func (x *Selected) fetchPart(ctx context.Context, p *partialMessage, offset, count int64) ([]byte, error) {
 	uid := p.uid
 	w := wanted{partial: true, origin: offset, maxBody: count}
 	for try := 1; ; try++ {
@@ -178,10 +178,10 @@ func (x *Selected) fetchPart(ctx context.Context, p *partly, offset, count int64
 		}
 		body, err := x.part(ctx, p, item, &w)
 		if err == nil {
-			x.s.calm()
+			x.s.resetBackOff()
 			return body, nil
 		}
-		if again, held := x.s.given(ctx, err); held != nil {
+		if again, held := x.s.mayRetry(ctx, err); held != nil {
 			return nil, held
 		} else if again {
 			try--
@@ -219,7 +219,7 @@ func (x *Selected) partError(uid uint64, err error) error {
 	return err
 }
 
-func (x *Selected) part(ctx context.Context, p *partly, item string, w *wanted) ([]byte, error) {
+func (x *Selected) part(ctx context.Context, p *partialMessage, item string, w *wanted) ([]byte, error) {
 	uid := p.uid
 	changed, err := x.ready(ctx)
 	switch {

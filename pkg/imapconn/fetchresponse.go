@@ -151,7 +151,7 @@ func (c *conn) fetchResponse(m *fetched, w *wanted) error {
 	case err != nil && !garbled:
 		return err
 	case m.asLongAs(w) && m.got&w.items() == w.items():
-		c.certain()
+		c.inSync()
 		if err != nil { // whatever stands behind it
 			c.lit = -1
 		}
@@ -161,7 +161,7 @@ func (c *conn) fetchResponse(m *fetched, w *wanted) error {
 	case err == nil && m.swallowed:
 		return &limitError{"a literal that is longer than the message"}
 	case m.got&gotBody == 0 && endsHeader(m.header):
-		c.certain()
+		c.inSync()
 	}
 	return err
 }
@@ -359,7 +359,7 @@ func (c *conn) atEnd() bool {
 	return ch == ' ' || ch == ')' || ch == 0
 }
 
-// isPart tells whether the item is the body from an octet on.
+// isPart reports whether the item is the body from an octet on.
 func (c *conn) isPart(origin int64) bool {
 	rest, ok := bytes.CutPrefix(c.name, []byte("BODY[]<"))
 	if !ok {

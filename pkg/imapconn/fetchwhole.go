@@ -102,7 +102,7 @@ const mostBeyond = 16 << 20
 // as the message has by all that is known, or if they come twice and do not
 // contradict that, and if all parts that came are the same in them. Where they are
 // not believed nothing is changed; an error is more than this message's.
-func (x *Selected) readWhole(ctx context.Context, p *partly) error {
+func (x *Selected) readWhole(ctx context.Context, p *partialMessage) error {
 	claim, err := x.sizeOf(ctx, p)
 	if err != nil || claim <= 0 || p.wholeTried {
 		return err
@@ -118,7 +118,7 @@ func (x *Selected) readWhole(ctx context.Context, p *partly) error {
 		if anew {
 			x.s.Close()
 		}
-		w, err := x.askPatiently(ctx, p, claim+mostBeyond)
+		w, err := x.askWithRetries(ctx, p, claim+mostBeyond)
 		var no *imap.Error
 		switch {
 		case err != nil && isLost(err), errors.As(err, &no) && !IsBusy(err), err == nil && w == nil:
@@ -146,11 +146,11 @@ func (x *Selected) readWhole(ctx context.Context, p *partly) error {
 	return nil
 }
 
-// askPatiently is askWhole of a server that may be busy.
-func (x *Selected) askPatiently(ctx context.Context, p *partly, most int64) (*wholeFile, error) {
+// askWithRetries is askWhole of a server that may be busy.
+func (x *Selected) askWithRetries(ctx context.Context, p *partialMessage, most int64) (*wholeFile, error) {
 	for {
 		w, err := x.askWhole(ctx, p, most)
-		if again, held := x.s.given(ctx, err); held != nil {
+		if again, held := x.s.mayRetry(ctx, err); held != nil {
 			return nil, held
 		} else if !again {
 			return w, err
@@ -159,7 +159,7 @@ func (x *Selected) askPatiently(ctx context.Context, p *partly, most int64) (*wh
 }
 
 // askWhole asks for all octets of a message. It returns nil if none come.
-func (x *Selected) askWhole(ctx context.Context, p *partly, most int64) (*wholeFile, error) {
+func (x *Selected) askWhole(ctx context.Context, p *partialMessage, most int64) (*wholeFile, error) {
 	if changed, err := x.ready(ctx); changed || err != nil {
 		return nil, err
 	}

@@ -73,8 +73,8 @@ func TestGarbled(t *testing.T) {
 // TestGarbledAlways: a server that says nothing but rubbish ends the run after
 // some tries, with words that name what was asked.
 func TestGarbledAlways(t *testing.T) {
-	for _, rubbish := range []string{"* 1 FETCH (UID 1 BODY[] {1}\r\nabc)\r\n", strings.Repeat("xyzzy\r\n", maxStrays+1), "* 1 FETCH (UID 1 X " + strings.Repeat("(", maxDepth+10) + "\r\n"} {
-		x := newScript(t, allCaps, rule{when: "UID FETCH", reply: rubbish + ok}, rule{when: "NOOP", reply: rubbish + strings.Repeat("xyzzy\r\n", maxStrays+1)}).examine()
+	for _, rubbish := range []string{"* 1 FETCH (UID 1 BODY[] {1}\r\nabc)\r\n", strings.Repeat("xyzzy\r\n", maxJunkLines+1), "* 1 FETCH (UID 1 X " + strings.Repeat("(", maxDepth+10) + "\r\n"} {
+		x := newScript(t, allCaps, rule{when: "UID FETCH", reply: rubbish + ok}, rule{when: "NOOP", reply: rubbish + strings.Repeat("xyzzy\r\n", maxJunkLines+1)}).examine()
 		failed := 0
 		err := x.Fetch(context.Background(), numbers(1, 1000), Items{Body: true}, 100, func(*Message) error { failed++; return nil })
 		if exit.CodeOf(err) != exit.Protocol || failed > maxRow || IsFolder(err) || !strings.Contains(err.Error(), `read folder "box"`) || !strings.Contains(err.Error(), "UID FETCH") {

@@ -26,7 +26,7 @@ type Gmail struct {
 // gmailItems are what a FETCH asks for.
 const gmailItems = "X-GM-MSGID X-GM-THRID X-GM-LABELS"
 
-// HasGmail tells whether the server has labels (X-GM-EXT-1).
+// HasGmail reports whether the server has labels (X-GM-EXT-1).
 func (s *Session) HasGmail() bool { return s.Has("X-GM-EXT-1") }
 
 // Bounds on the labels of one message that are kept, in labels and in octets.

@@ -5,13 +5,13 @@ import "strings"
 // maxWords bounds how many words are remembered of a server.
 const maxWords = 1000
 
-// appendWords are the words, keywords and quoted mailbox names as they are
+// acceptedWords are the words, keywords and quoted mailbox names as they are
 // written, that a server was seen to take in APPEND commands. A server that does
 // not understand a command may take the text behind a non-synchronising literal
 // for commands. So nothing stands before one but system flags, dates of the safe
 // range, simple names, and what this server has taken before, in a command whose
 // literal waited for its consent.
-type appendWords struct {
+type acceptedWords struct {
 	taken   map[string]bool
 	refused map[string]bool // by refusedWord
 	largest int64           // octets of the largest message that was taken, 0: none was
@@ -24,15 +24,15 @@ const roomyLiteral = 64 << 10
 
 // takesSize reports whether a message of a size may go before the server's consent:
 // it has taken one that was half as large.
-func (w *appendWords) takesSize(octets int64) bool {
+func (w *acceptedWords) takesSize(octets int64) bool {
 	return w.largest > 0 && octets <= max(roomyLiteral, 2*w.largest)
 }
 
 // takeSize notes that the server has taken a message.
-func (w *appendWords) takeSize(octets int64) { w.largest = max(w.largest, octets) }
+func (w *acceptedWords) takeSize(octets int64) { w.largest = max(w.largest, octets) }
 
 // take notes words of a command that waited and was answered with OK.
-func (w *appendWords) take(words ...string) {
+func (w *acceptedWords) take(words ...string) {
 	for _, word := range words {
 		if w.taken == nil {
 			w.taken = map[string]bool{}
@@ -45,7 +45,7 @@ func (w *appendWords) take(words ...string) {
 
 // refuse notes keywords without which a mailbox took a message that it had
 // refused twice.
-func (w *appendWords) refuse(mailbox string, keywords ...string) {
+func (w *acceptedWords) refuse(mailbox string, keywords ...string) {
 	for _, keyword := range keywords {
 		if w.refused == nil {
 			w.refused = map[string]bool{}
@@ -57,7 +57,7 @@ func (w *appendWords) refuse(mailbox string, keywords ...string) {
 }
 
 // refuses reports whether a mailbox was seen to refuse a keyword.
-func (w *appendWords) refuses(mailbox, keyword string) bool {
+func (w *acceptedWords) refuses(mailbox, keyword string) bool {
 	return w.refused[refusedWord(mailbox, keyword)]
 }
 
@@ -65,7 +65,7 @@ func refusedWord(mailbox, keyword string) string { return mailbox + "\x00" + key
 
 // isPlainName reports whether a mailbox name may stand before a
 // non-synchronising literal.
-func (w *appendWords) isPlainName(wire string) bool {
+func (w *acceptedWords) isPlainName(wire string) bool {
 	return isQuotable(wire) && (isSimpleName(wire) || w.taken[quotedName(wire)])
 }
 
@@ -86,7 +86,7 @@ func quotedName(wire string) string { return string((&command{}).string(wire).oc
 
 // isPlain reports whether a message may go with others, its literal before the
 // server's consent.
-func (w *appendWords) isPlain(p *prepared) bool {
+func (w *acceptedWords) isPlain(p *prepared) bool {
 	if p.err != nil || !p.safeDate {
 		return false
 	}

@@ -130,7 +130,7 @@ func (w *walk) ask(s *Session, c *conn, l *listing, prefixes []string, questions
 		case !w.refused || !s.isAnswer(err):
 			return err
 		default:
-			l.unread = append(l.unread, misread{line: prefixes[i] + "%", why: fmt.Sprintf(
+			l.unread = append(l.unread, malformedEntry{line: prefixes[i] + "%", why: fmt.Sprintf(
 				"the server says that there are folders below %s, lists none of them, and refuses to list them: %s", quote(mailboxName(prefixes[i])), printable(err.Error()))})
 		}
 	}

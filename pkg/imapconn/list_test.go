@@ -247,7 +247,7 @@ func TestStatus(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			results, err := newScript(t, test.caps, test.rules...).open().told(context.Background(), boxes, true)
+			results, err := newScript(t, test.caps, test.rules...).open().askStatus(context.Background(), boxes, true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -276,7 +276,7 @@ func TestStatusMany(t *testing.T) {
 		}
 		rules = append(rules, rule{when: when, reply: fmt.Sprintf("* STATUS other (MESSAGES %d)\r\nTAG OK\r\n", i)})
 	}
-	results, err := newScript(t, "IMAP4rev1", rules...).open().told(context.Background(), boxes, false)
+	results, err := newScript(t, "IMAP4rev1", rules...).open().askStatus(context.Background(), boxes, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,9 @@ func (e *listEntry) octets() int {
 	return n
 }
 
-// misread is an entry of a listing that cannot be read, or not for certain. A
+// malformedEntry is an entry of a listing that cannot be read, or not for certain. A
 // folder may be missing for it.
-type misread struct {
+type malformedEntry struct {
 	line      string // what came
 	why       string // what is wrong, where it is not that line
 	wire      string // the name, as far as it can be seen; "" if it cannot
@@ -33,10 +33,10 @@ type misread struct {
 	swallowed []string
 }
 
-func (m *misread) Error() string { return errMalformed.Error() }
+func (m *malformedEntry) Error() string { return errMalformed.Error() }
 
 // Is makes a misread a malformed response: the reader can go on.
-func (m *misread) Is(err error) bool { return err == errMalformed }
+func (m *malformedEntry) Is(err error) bool { return err == errMalformed }
 
 // listEntry reads what follows "* LIST " (RFC 3501 7.2.2). The error is a
 // *misread where the line makes no sense, or its name is not certain.
@@ -48,7 +48,7 @@ func (c *conn) listEntry() (listEntry, error) {
 	e, bad, err := c.listParts()
 	if err == errMalformed || bad != nil {
 		if bad == nil {
-			bad = &misread{}
+			bad = &malformedEntry{}
 		}
 		bad.line = c.secrets.hide(line)
 		if bad.swallowed == nil {
@@ -59,7 +59,7 @@ func (c *conn) listEntry() (listEntry, error) {
 	return e, err
 }
 
-func (c *conn) listParts() (e listEntry, bad *misread, err error) {
+func (c *conn) listParts() (e listEntry, bad *malformedEntry, err error) {
 	c.blanks()
 	if c.accept('(') {
 		for {
@@ -97,7 +97,7 @@ func attribute(s string) string {
 // name, is a misread.
 //
 // Seen: a quote within a quoted string.
-func (c *conn) mailboxName() (string, *misread, error) {
+func (c *conn) mailboxName() (string, *malformedEntry, error) {
 	c.blanks()
 	if c.pos >= len(c.text) {
 		return "", nil, errMalformed
@@ -118,10 +118,10 @@ func (c *conn) mailboxName() (string, *misread, error) {
 		}
 		inside := strings.TrimRight(string(c.text[from+1:]), " ")
 		c.pos = len(c.text)
-		return name, &misread{wire: strings.TrimSuffix(inside, `"`)}, nil
+		return name, &malformedEntry{wire: strings.TrimSuffix(inside, `"`)}, nil
 	}
 	if c.lit >= 0 {
-		bad := &misread{wire: string(c.text[c.pos:])}
+		bad := &malformedEntry{wire: string(c.text[c.pos:])}
 		c.pos = len(c.text)
 		return bad.wire, bad, nil
 	}
@@ -142,17 +142,17 @@ func (c *conn) nameEnds() bool {
 
 // literalName says what is wrong with a name that came as a literal; nil if
 // nothing is. A name has no line ends.
-func (c *conn) literalName(name string) *misread {
+func (c *conn) literalName(name string) *malformedEntry {
 	end := strings.IndexAny(name, "\r\n\x00")
 	if end < 0 && c.nameEnds() {
 		return nil
 	}
 	if end < 0 { // the literal is too short
-		bad := &misread{wire: name + strings.TrimRight(string(c.text[c.pos:]), " ")}
+		bad := &malformedEntry{wire: name + strings.TrimRight(string(c.text[c.pos:]), " ")}
 		c.pos = len(c.text)
 		return bad
 	}
-	bad := &misread{wire: name[:end]}
+	bad := &malformedEntry{wire: name[:end]}
 	if _, rest, more := strings.Cut(name, "\n"); more {
 		bad.swallowed = strings.Split(rest, "\n")
 	}

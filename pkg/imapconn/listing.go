@@ -31,10 +31,10 @@ const (
 type listing struct {
 	entries    []listEntry
 	subscribed []listEntry
-	unread     []misread // of LIST
+	unread     []malformedEntry // of LIST
 	states     map[string]Status
 
-	unreadSubscribed []misread // of LSUB
+	unreadSubscribed []malformedEntry // of LSUB
 
 	octets     int                 // of names and attributes
 	attributes map[string][]string // lists of them: few are different
@@ -122,7 +122,7 @@ func (l *listing) settles(all *listing, promised int) bool {
 	}
 	hidden := func(e listEntry) bool { return !known[inboxFold(e.wire)] }
 	return !slices.ContainsFunc(all.entries, hidden) && !slices.ContainsFunc(all.subscribed, hidden) &&
-		!slices.ContainsFunc(all.unread, func(bad misread) bool { return bad.wire != "" && !known[inboxFold(bad.wire)] })
+		!slices.ContainsFunc(all.unread, func(bad malformedEntry) bool { return bad.wire != "" && !known[inboxFold(bad.wire)] })
 }
 
 func (l *listing) names() map[string]bool { return namesIn(l.entries) }
@@ -153,7 +153,7 @@ func (l *listing) join(o *listing) error {
 	}
 	add(&l.entries, o.entries)
 	add(&l.subscribed, o.subscribed)
-	miss := func(to *[]misread, from []misread) {
+	miss := func(to *[]malformedEntry, from []malformedEntry) {
 		known := map[string]bool{}
 		for _, bad := range *to {
 			known[bad.line] = true
@@ -180,9 +180,9 @@ func (l *listing) join(o *listing) error {
 // be opened is there.
 func (s *Session) settleUnread(c *conn, l *listing) error {
 	there := l.names()
-	var left []misread
+	var left []malformedEntry
 	for _, bad := range l.unread {
-		if bad.wire != "" && there[inboxFold(bad.wire)] || slices.ContainsFunc(left, func(o misread) bool { return o.line == bad.line }) {
+		if bad.wire != "" && there[inboxFold(bad.wire)] || slices.ContainsFunc(left, func(o malformedEntry) bool { return o.line == bad.line }) {
 			continue
 		}
 		if bad.wire != "" {
@@ -204,7 +204,7 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 }
 
 // unread are the entries that could not be read, as far as they may be in spaces.
-func (s *Session) unread(list []misread, spaces folder.Spaces) (boxes []Mailbox) {
+func (s *Session) unread(list []malformedEntry, spaces folder.Spaces) (boxes []Mailbox) {
 	for _, bad := range list {
 		box := Mailbox{Name: printable(bad.line), Wire: bad.wire, Delimiter: bad.delimiter}
 		if bad.wire != "" {
@@ -280,8 +280,8 @@ func (s *Session) answer(c *conn, q listQuestion, l *listing) error {
 // listen makes l take note of lines that may be entries, until the function that
 // it returns is called.
 func (l *listing) listen(c *conn, q *listQuestion) (end func()) {
-	c.strayed = func() { l.suspect(c, q) }
-	return func() { c.strayed = nil }
+	c.onJunk = func() { l.suspect(c, q) }
+	return func() { c.onJunk = nil }
 }
 
 func (l *listing) response(c *conn, q *listQuestion, resp *response) error {
@@ -309,9 +309,9 @@ func (l *listing) response(c *conn, q *listQuestion, resp *response) error {
 
 func (l *listing) entry(c *conn, q *listQuestion) error {
 	entry, err := c.listEntry()
-	var bad *misread
+	var bad *malformedEntry
 	if err == nil && entry.delimiter != "" && strings.Count(entry.wire, entry.delimiter) >= maxLevels {
-		err = &misread{line: entry.wire, wire: entry.wire, why: fmt.Sprintf("its name has more than %d levels", maxLevels)}
+		err = &malformedEntry{line: entry.wire, wire: entry.wire, why: fmt.Sprintf("its name has more than %d levels", maxLevels)}
 	}
 	switch {
 	case errors.As(err, &bad):
@@ -373,11 +373,11 @@ var entryLike = lazyregexp.New(`(?i)\([^()]*\)\s+("[^"]{0,2}"|NIL)\s+\S`)
 // suspect notes a line that is none that we know, and may be an entry.
 func (l *listing) suspect(c *conn, q *listQuestion) {
 	if entryLike.Match(c.text) {
-		l.miss(misread{line: string(c.text[:min(len(c.text), shownOctets)])}, q)
+		l.miss(malformedEntry{line: string(c.text[:min(len(c.text), shownOctets)])}, q)
 	}
 }
 
-func (l *listing) miss(bad misread, q *listQuestion) {
+func (l *listing) miss(bad malformedEntry, q *listQuestion) {
 	if q.subscribed {
 		l.unreadSubscribed = append(l.unreadSubscribed, bad)
 	} else {

@@ -24,7 +24,7 @@ const maxLiteralLosses = 2
 // readsLiterals reports whether the server reads non-synchronising literals. It is
 // asked once a session. Where it does not read them, the connection has ended.
 func (a *appender) readsLiterals(c *conn) bool {
-	t := &a.s.words.literals
+	t := &a.s.accepted.literals
 	if t.read || t.notRead {
 		return t.read
 	}

@@ -10,7 +10,7 @@ type opened struct {
 	Selected
 	counted   bool // EXISTS has come
 	permanent bool // and PERMANENTFLAGS
-	shown     sight
+	shown     emptyCheck
 }
 
 // take takes one response to SELECT or EXAMINE.
@@ -68,11 +68,11 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 	q := examination(asked - len(places))
 	q.follow = func(c *conn, wire string) []*command {
 		if empty[wire] {
-			return c.lookCommands()
+			return c.emptyCheckCommands()
 		}
 		return nil
 	}
-	q.also = func(c *conn, resp *response, o *opened) error { return o.shown.take(c, resp) }
+	q.also = func(c *conn, resp *response, o *opened) error { return o.shown.response(c, resp) }
 	replies, err := ask(ctx, s, wires, q)
 	s.selected = nil
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResult, reply reply[opened]) error {
 	x := &reply.value.Selected
 	shown := reply.value.shown
-	shown.add(&x.Status)
+	shown.apply(&x.Status)
 	unsure := x.Messages == 0 && (!reply.value.counted || r.Err != nil) || x.Messages > 0 && x.UIDNext <= uint64(x.Messages)
 	if reply.err == nil && unsure {
 		x, reply.err = s.openWith(ctx, "EXAMINE", box.Wire, x.Messages == 0)
@@ -106,7 +106,7 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 		}
 		return nil
 	}
-	shown.add(&x.Status)
+	shown.apply(&x.Status)
 	if r.Err != nil {
 		*r = StatusResult{Status: Status{Octets: -1}}
 	}

@@ -50,7 +50,7 @@ func (m *Mailbox) join(o *Mailbox) {
 // isLevel reports whether an attribute says that a mailbox cannot be selected.
 func isLevel(attribute string) bool { return attribute == `\Noselect` || attribute == `\NonExistent` }
 
-// Selectable tells whether the mailbox can hold messages.
+// Selectable reports whether the mailbox can hold messages.
 func (m *Mailbox) Selectable() bool {
 	return !slices.ContainsFunc(m.Attributes, isLevel)
 }

@@ -103,7 +103,7 @@ func (o *Options) wanted() []*mechanism {
 	return list
 }
 
-// NeedsPassword tells whether a password may be asked for.
+// NeedsPassword reports whether a password may be asked for.
 func (o *Options) NeedsPassword() bool { return o.needs(password) }
 
 func (o *Options) needs(kind secret) bool {

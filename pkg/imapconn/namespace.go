@@ -63,12 +63,12 @@ func (s *Session) namespace(ctx context.Context) error {
 	}
 	n := namespaces{}
 	if s.Has("NAMESPACE") || s.Has("IMAP4REV2") {
-		if err := s.insist(ctx, func() error { return s.askNamespace(&n) }); err != nil {
+		if err := s.retryWhileBusy(ctx, func() error { return s.askNamespace(&n) }); err != nil {
 			return untold(err, "namespace")
 		}
 	}
 	if n.personal.Delimiter == "" && s.o.Delimiter == nil {
-		if err := s.insist(ctx, func() error { return s.c.delimiter(&n.personal.Delimiter) }); err != nil {
+		if err := s.retryWhileBusy(ctx, func() error { return s.c.delimiter(&n.personal.Delimiter) }); err != nil {
 			return untold(err, "delimiter")
 		}
 	}

@@ -90,7 +90,7 @@ func TestInTheClear(t *testing.T) {
 				t.Errorf("%v (%d)", err, exit.CodeOf(err))
 			}
 			if err == nil {
-				s.c.close(errAway)
+				s.c.close(errUnreachable)
 				if err := s.do(t.Context(), func(*conn) error { return nil }); err != nil {
 					t.Error(err)
 				}

@@ -81,7 +81,7 @@ type Options struct {
 	MaxWait time.Duration
 	// Patience ends all such waits, though commands that are under way are seen
 	// through: for callers whose other contexts must not end. May be nil.
-	Patience context.Context
+	RetryContext context.Context
 
 	// Trace receives every line of both directions, without credentials and
 	// without literals.

@@ -16,11 +16,11 @@ const (
 	pipelineOctets   = 4 << 20
 )
 
-// pipe is a run of APPEND commands that do not wait for each other.
-type pipe struct {
+// appendPipeline is a run of APPEND commands that do not wait for each other.
+type appendPipeline struct {
 	a      *appender
 	c      *conn
-	l      *listener
+	l      *responseReader
 	list   []int // messages to send
 	queue  []int // those on their way
 	octets int64
@@ -36,7 +36,7 @@ type pipe struct {
 // order within the mailbox is kept, except for messages that have to be tried
 // again with fewer flags.
 func (a *appender) pipeline(c *conn, list []int) error {
-	p := &pipe{a: a, c: c, l: c.listen(pipelineCommands), list: list, reason: map[int]*imap.Error{}}
+	p := &appendPipeline{a: a, c: c, l: c.readResponses(pipelineCommands), list: list, reason: map[int]*imap.Error{}}
 	p.run()
 	close(p.l.tags)
 	c.touch()
@@ -49,10 +49,10 @@ func (a *appender) pipeline(c *conn, list []int) error {
 
 // busy waits, before what is in doubt is looked up, if the server ended the
 // connection because it is busy.
-func (p *pipe) busy() error {
+func (p *appendPipeline) busy() error {
 	for _, i := range p.refused {
 		if no := p.reason[i]; isTemporary(no) {
-			_, err := p.a.s.later(p.a.ctx, "append to", p.a.wire, no)
+			_, err := p.a.s.retryStore(p.a.ctx, "append to", p.a.wire, no)
 			return err
 		}
 	}
@@ -61,7 +61,7 @@ func (p *pipe) busy() error {
 
 // repeat sends what was refused, and is not there, once more, each message
 // alone. For a server that was busy they have waited all together.
-func (p *pipe) repeat() error {
+func (p *appendPipeline) repeat() error {
 	if len(p.refused) == 0 {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (p *pipe) repeat() error {
 }
 
 // gravest is the refusal that says most about the mailbox as a whole.
-func (p *pipe) gravest() *imap.Error {
+func (p *appendPipeline) gravest() *imap.Error {
 	for _, weighs := range []func(*imap.Error) bool{isGeneral, isTemporary} {
 		for _, i := range p.refused {
 			if no := p.reason[i]; weighs(no) {
@@ -94,7 +94,7 @@ func (p *pipe) gravest() *imap.Error {
 	return p.reason[p.refused[0]]
 }
 
-func (p *pipe) run() {
+func (p *appendPipeline) run() {
 	for p.lost == nil {
 		room := len(p.queue) < pipelineCommands && (p.octets < pipelineOctets || len(p.queue) == 0)
 		switch {
@@ -117,7 +117,7 @@ func (p *pipe) run() {
 
 // write sends one command; it may stay in the buffer. One of which some octets
 // went out goes out to its end, so that an answer to it is about all of it.
-func (p *pipe) write(i int) {
+func (p *appendPipeline) write(i int) {
 	k := p.c.command("APPEND").astring(p.a.wire)
 	p.l.half.Store(&k.tag)
 	p.l.tags <- k.tag
@@ -141,8 +141,8 @@ func (p *pipe) write(i int) {
 }
 
 // fail is for a failed write: what answers there are decide what is in doubt.
-func (p *pipe) fail(err error) {
-	p.c.stall.Close()
+func (p *appendPipeline) fail(err error) {
+	p.c.socket.Close()
 	unsent := p.queue[len(p.queue)-1]
 	for p.lost == nil && len(p.queue) > 0 {
 		p.collect(true)
@@ -158,7 +158,7 @@ func (p *pipe) fail(err error) {
 }
 
 // collect takes the answers that are there, at least one if wait is set.
-func (p *pipe) collect(wait bool) {
+func (p *appendPipeline) collect(wait bool) {
 	for len(p.queue) > 0 && p.lost == nil {
 		if !wait && len(p.l.answers) == 0 {
 			return
@@ -169,7 +169,7 @@ func (p *pipe) collect(wait bool) {
 }
 
 // take takes the answer to the command that is longest on its way.
-func (p *pipe) take(ans answer) {
+func (p *appendPipeline) take(ans answer) {
 	refusal, doubt := ans.outcome()
 	if doubt != nil {
 		p.lost = p.c.doubt(doubt)
@@ -194,7 +194,7 @@ func (p *pipe) take(ans answer) {
 	}
 }
 
-// isGeneral tells whether a refusal concerns more than its message.
+// isGeneral reports whether a refusal concerns more than its message.
 func isGeneral(no *imap.Error) bool {
 	return hasCode(no, "TRYCREATE") || hasCode(no, "NONEXISTENT") || isOverQuota(no)
 }

@@ -120,9 +120,9 @@ func (r *reader) tooLong(limit int) error {
 // shownOctets is how much of a line is kept that cannot be understood.
 const shownOctets = 200
 
-// certain says that the place in what the server sends is known: all literals
+// inSync says that the place in what the server sends is known: all literals
 // so far were as long as they were said to be.
-func (r *reader) certain() { r.lits = 0 }
+func (r *reader) inSync() { r.lits = 0 }
 
 // literalSize returns n of a line that ends in {n} or {n+}, else -1.
 func literalSize(b []byte) (int64, error) {
@@ -305,7 +305,7 @@ func (r *reader) number32() (uint32, bool) {
 	return uint32(n), ok && n <= 1<<32-1
 }
 
-// isLiteral tells whether the value at pos is the literal that ends the line.
+// isLiteral reports whether the value at pos is the literal that ends the line.
 func (r *reader) isLiteral() bool {
 	if r.lit < 0 {
 		return false

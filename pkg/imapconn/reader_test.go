@@ -29,7 +29,7 @@ func FuzzResponses(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, maxBody int64) {
 		maxBody = max(0, maxBody%100)
-		c := &conn{warn: func(string) {}, stall: newStallConn(nil, time.Second), reader: newReader(bytes.NewReader(data), nil, nil)}
+		c := &conn{warn: func(string) {}, socket: newTimeoutConn(nil, time.Second), reader: newReader(bytes.NewReader(data), nil, nil)}
 		var m fetched
 		var s Session
 		for {
@@ -297,7 +297,7 @@ func TestPrintable(t *testing.T) {
 func BenchmarkFetch(b *testing.B) {
 	body := strings.Repeat("0123456789abcde\n", 256)
 	one := fmt.Sprintf("* 1 FETCH (UID 1 FLAGS (\\Seen $Forwarded) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 4096 BODY[] {4096}\r\n%s)\r\n", body)
-	c := &conn{stall: newStallConn(nil, time.Second), reader: newReader(&repeat{text: strings.Repeat(one, 100)}, nil, nil)}
+	c := &conn{socket: newTimeoutConn(nil, time.Second), reader: newReader(&repeat{text: strings.Repeat(one, 100)}, nil, nil)}
 	w := &wanted{Items: Items{Flags: true, InternalDate: true, Size: true, Body: true}, maxBody: 1 << 20}
 	var m fetched
 	b.SetBytes(int64(len(one)))

@@ -15,9 +15,11 @@ func (x *Selected) Reopen(ctx context.Context) (*Selected, Status, error) {
 	return again, told, err
 }
 
-// Told returns what STATUS says of the mailbox of x now, and nothing else. It
+// StatusNow returns what STATUS says of the mailbox of x now, and nothing else. It
 // resumes.
-func (x *Selected) Told(ctx context.Context) (Status, error) { return x.status(ctx, x.s.told) }
+func (x *Selected) StatusNow(ctx context.Context) (Status, error) {
+	return x.status(ctx, x.s.askStatus)
+}
 
 func (x *Selected) status(ctx context.Context, ask func(context.Context, []Mailbox, bool) ([]StatusResult, error)) (Status, error) {
 	results, err := ask(ctx, []Mailbox{{Name: mailboxName(x.Wire), Wire: x.Wire}}, false)

@@ -152,7 +152,7 @@ func (c *conn) bindsOddly() bool {
 	return cyrus && c.state != nil && c.state.Version >= tls.VersionTLS13
 }
 
-// offersBinding tells whether the server offers any -PLUS mechanism, or the
+// offersBinding reports whether the server offers any -PLUS mechanism, or the
 // user has hidden one.
 func (c *conn) offersBinding(o *Options) bool {
 	plus := func(name string) bool { return strings.HasSuffix(strings.ToUpper(name), "-PLUS") }

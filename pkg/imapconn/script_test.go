@@ -217,7 +217,7 @@ func (s *script) open(change ...func(*Options)) *Session {
 		s.t.Fatal(err)
 	}
 	session.delays = []time.Duration{0, time.Millisecond, time.Millisecond}
-	session.words.takeSize(1 << 30) // as if it had taken such a message before
+	session.accepted.takeSize(1 << 30) // as if it had taken such a message before
 	s.t.Cleanup(session.Close)
 	return session
 }

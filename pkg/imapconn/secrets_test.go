@@ -205,7 +205,7 @@ func TestEcho(t *testing.T) {
 					all += fmt.Sprintln(s.Noop(context.Background()), s.Capabilities())
 					server.set(func(sc *script) { sc.greeting = say("* OK ECHO") }) // it remembers
 					s.delays = make([]time.Duration, 1)
-					s.c.close(errAway)
+					s.c.close(errUnreachable)
 					err := s.do(context.Background(), func(*conn) error { return nil })
 					all += fmt.Sprint(err)
 					s.Close()

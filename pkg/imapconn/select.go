@@ -29,7 +29,7 @@ type Selected struct {
 	givenUp error    // why no message of it is asked for any more, or nil
 
 	wholeHeaders bool // its server sends header fields with the whole header only
-	partly       partly
+	partly       partialMessage
 }
 
 // Examine opens a mailbox for reading; nothing in it changes, \Seen and
@@ -68,12 +68,12 @@ func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, err
 	c.exists, c.expunges, c.gone, c.entered = unknownExists, 0, 0, true
 	commands := []*command{c.command(verb).astring(wire)}
 	if empty {
-		commands = append(commands, c.lookCommands()...)
+		commands = append(commands, c.emptyCheckCommands()...)
 	}
 	resp, err := c.runAll(commands, func(resp *response) error {
 		o.take(c, resp)
 		return nil
-	}, func(resp *response) error { return o.shown.take(c, resp) })
+	}, func(resp *response) error { return o.shown.response(c, resp) })
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, err
 		x.PermanentFlags, x.AnyKeyword = x.Flags, true
 	}
 	s.selected = x
-	if o.shown.add(&x.Status); !o.counted && x.Messages == 0 {
+	if o.shown.apply(&x.Status); !o.counted && x.Messages == 0 {
 		if err := x.count(c); err != nil {
 			return nil, err
 		}

@@ -24,14 +24,14 @@ type Session struct {
 	spaces   namespaces
 	limits   map[string]int64 // APPENDLIMIT by mailbox, see AppendLimit
 
-	fatalStates bool   // the connection was lost when LIST asked for states
-	part        []byte // the buffer of FetchPart
-	caution     int    // messages that Append sends alone, after a BAD
-	words       appendWords
-	held        int // waits in a row for a busy server
-	fatal       int // folders in a row at which the connection ended each time
-	sets        setLength
-	sizes       sizeHabit
+	fatalStates   bool   // the connection was lost when LIST asked for states
+	part          []byte // the buffer of FetchPart
+	caution       int    // messages that Append sends alone, after a BAD
+	accepted      acceptedWords
+	backOffs      int // waits in a row for a busy server
+	fatal         int // folders in a row at which the connection ended each time
+	sets          setLength
+	sizeTolerance sizeTolerance
 
 	delays []time.Duration // before attempts to connect again
 	warned map[string]bool // what was said by warnOnce
@@ -59,7 +59,7 @@ func (s *Session) enter(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if again, held := s.heed(ctx, err); !again || held != nil || ctx.Err() != nil {
+		if again, held := s.backOffConnecting(ctx, err); !again || held != nil || ctx.Err() != nil {
 			return causeOf(ctx, cmp.Or(held, err))
 		}
 	}
@@ -69,15 +69,15 @@ func (s *Session) enter(ctx context.Context) error {
 // not the command for which it is wanted: nobody finds an *imap.Error in the
 // error and takes it for an answer to his own.
 func (s *Session) connect(ctx context.Context) error {
-	err := s.hello(ctx)
+	err := s.establish(ctx)
 	var no *imap.Error
 	if errors.As(err, &no) {
-		return &exit.Error{Code: exit.CodeOf(err), Err: &helloRefusal{err.Error(), no}, Hint: exit.HintOf(err)}
+		return &exit.Error{Code: exit.CodeOf(err), Err: &connectRefusal{err.Error(), no}, Hint: exit.HintOf(err)}
 	}
 	return err
 }
 
-func (s *Session) hello(ctx context.Context) error {
+func (s *Session) establish(ctx context.Context) error {
 	secret, err := s.o.secret(ctx)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (s *Session) Close() {
 	if s.c.err != nil {
 		return
 	}
-	defer time.AfterFunc(min(s.c.stall.timeout, farewell), s.c.stall.interrupt).Stop()
+	defer time.AfterFunc(min(s.c.socket.timeout, farewell), s.c.socket.interrupt).Stop()
 	s.c.run(s.c.command("LOGOUT"), nil)
 	s.c.close(errors.New("session closed"))
 }
@@ -153,7 +153,7 @@ func (s *Session) Capabilities() []string {
 	return s.c.caps.sorted()
 }
 
-// Has tells whether the server offers a capability.
+// Has reports whether the server offers a capability.
 func (s *Session) Has(capability string) bool { return s.c.caps.has(capability) }
 
 // Limit returns n of a capability NAME=n, as in APPENDLIMIT (RFC 7889) and
@@ -203,7 +203,7 @@ func (s *Session) do(ctx context.Context, f func(*conn) error) error {
 		}()
 		switch {
 		case err == nil:
-			s.calm()
+			s.resetBackOff()
 			return nil
 		case ctx.Err() != nil:
 			return causeOf(ctx, err)
@@ -211,7 +211,7 @@ func (s *Session) do(ctx context.Context, f func(*conn) error) error {
 			lost++
 			continue
 		}
-		if again, held := s.given(ctx, err); !again || held != nil {
+		if again, held := s.mayRetry(ctx, err); !again || held != nil {
 			return cmp.Or(held, err)
 		}
 	}

@@ -47,7 +47,7 @@ func (r *StatusResult) inDoubt() bool {
 // opened by EXAMINE, many in one round trip too, and the larger number counts: no
 // mailbox is selected then. It resumes.
 func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]StatusResult, error) {
-	results, err := s.told(ctx, boxes, sizes)
+	results, err := s.askStatus(ctx, boxes, sizes)
 	if err == nil {
 		err = s.lookInto(ctx, boxes, results, (*StatusResult).inDoubt)
 	}
@@ -57,8 +57,8 @@ func (s *Session) Status(ctx context.Context, boxes []Mailbox, sizes bool) ([]St
 	return results, nil
 }
 
-// told is Status by the server's STATUS alone.
-func (s *Session) told(ctx context.Context, boxes []Mailbox, sizes bool) ([]StatusResult, error) {
+// askStatus is Status by the server's STATUS alone.
+func (s *Session) askStatus(ctx context.Context, boxes []Mailbox, sizes bool) ([]StatusResult, error) {
 	results := make([]StatusResult, len(boxes))
 	var asked []int
 	var wires []string

@@ -164,7 +164,7 @@ func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
 		c.presented = &state
 		return accept(state)
 	}
-	t := tls.Client(c.stall, config)
+	t := tls.Client(c.socket, config)
 	if err := t.HandshakeContext(ctx); err != nil {
 		c.close(err)
 		return handshakeError(c, config, err)
@@ -182,7 +182,7 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 			WithHint("a port that waits for STARTTLS may be silent: --tls starttls")
 	}
 	if c.greeted == "" && isEOF(err) {
-		return exit.Wrap(exit.Temporary, &awayError{c.host, closedAtOnce})
+		return exit.Wrap(exit.Temporary, &byeError{c.host, closedAtOnce})
 	}
 	failure := exit.Errorf(exit.Protocol, "TLS with %s: %w", printable(c.host), err)
 	var cert *certError
@@ -204,7 +204,7 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 	return failure
 }
 
-// isAlert tells whether the other side ended TLS because of something that it
+// isAlert reports whether the other side ended TLS because of something that it
 // does not like. In TLS 1.3 the verdict on our certificate comes so, after the
 // handshake.
 func isAlert(err error) bool {

@@ -102,7 +102,7 @@ func isPlainNo(err error) bool {
 // no prefix: many servers give one UIDVALIDITY to several folders.
 func (s *Session) sameAsListed(ctx context.Context, wires []string, answers []Unlisted, listed []Mailbox) error {
 	var byName map[string][]*Mailbox
-	var rivals []rival
+	var rivals []alias
 	var pairs []Mailbox
 	for i := range answers {
 		if !answers[i].There {
@@ -117,7 +117,7 @@ func (s *Session) sameAsListed(ctx context.Context, wires []string, answers []Un
 			continue
 		}
 		for _, b := range boxes {
-			rivals = append(rivals, rival{i, b, prefix})
+			rivals = append(rivals, alias{i, b, prefix})
 			pairs = append(pairs, Mailbox{Name: mailboxName(wires[i]), Wire: wires[i]}, Mailbox{Name: b.Name, Wire: b.Wire})
 		}
 	}
@@ -142,8 +142,8 @@ func (s *Session) sameAsListed(ctx context.Context, wires []string, answers []Un
 	return nil
 }
 
-// rival is a listed mailbox that one that was asked for may be.
-type rival struct {
+// alias is a listed mailbox that one that was asked for may be.
+type alias struct {
 	place  int // of the one that was asked for
 	box    *Mailbox
 	prefix bool // see related
@@ -167,7 +167,7 @@ func (s *Session) byRelativeName(listed []Mailbox) map[string][]*Mailbox {
 }
 
 // related returns the listed mailboxes that may be the one of this spelling.
-// prefix tells whether no levels stand in front of its name but what is a prefix.
+// prefix reports whether no levels stand in front of its name but what is a prefix.
 func (s *Session) related(byName map[string][]*Mailbox, wire string) (boxes []*Mailbox, prefix bool) {
 	prefix = true
 	for name := mailboxName(wire); ; {

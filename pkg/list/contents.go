@@ -259,7 +259,7 @@ func (r *reading) unstable() error {
 	if len(places) == 0 {
 		return nil
 	}
-	unstable, err := r.session.UnstableOf(r.ctx, r.at(places), told)
+	unstable, err := r.session.AreUnstable(r.ctx, r.at(places), told)
 	if err != nil {
 		return err
 	}

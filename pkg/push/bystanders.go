@@ -45,7 +45,7 @@ func (p *pusher) removedToo(box *imapconn.Selected, uids []uint64, removed int) 
 		_, asked := slices.BinarySearch(uids, uid)
 		return asked
 	})
-	told, err := box.Told(p.session.Ctx)
+	told, err := box.StatusNow(p.session.Ctx)
 	if err != nil && !destination.Refused(err) {
 		return nil, err
 	}

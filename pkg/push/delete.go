@@ -285,7 +285,7 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 	if err != nil {
 		return nil, err
 	}
-	for _, uid := range box.Twice() {
+	for _, uid := range box.RepeatedUIDs() {
 		seen[uid] = &sighting{trouble: "several messages have this UID"}
 	}
 	g.judge(seen)

@@ -69,7 +69,7 @@ type Options struct {
 // appended make the error exit.Partial; what was whole in a damaged plan has
 // been acted on when the error is returned.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, out io.Writer) (*Outcome, error) {
-	conn.Patience = ctx
+	conn.RetryContext = ctx
 	p := &pusher{
 		ctx: ctx, opt: &opt, receipts: receipts.New(out, opt.Failures), in: batch.NewBatcher(in, opt.content()), restraint: newRestraint(opt.Limits),
 		// What is on its way when the run is interrupted is finished first.

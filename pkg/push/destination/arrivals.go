@@ -140,7 +140,7 @@ func (a *Arrivals) Look(s *Session) error {
 	if err := a.read(s); err != nil || !a.hidden(s, from) {
 		return err
 	}
-	if told, err := s.Box.Told(s.Ctx); err == nil && told.Messages <= s.Box.Messages {
+	if told, err := s.Box.StatusNow(s.Ctx); err == nil && told.Messages <= s.Box.Messages {
 		return nil // they were expunged
 	}
 	box, told, err := s.Box.Reopen(s.Ctx)

@@ -114,7 +114,7 @@ func (s *Session) selectAndLook(f *Folder) (*imapconn.Selected, error) {
 	}
 	box, err := s.IMAP.Select(s.Ctx, f.Wire)
 	if err == nil {
-		err = box.Look(s.Ctx)
+		err = box.CheckEmpty(s.Ctx)
 	}
 	return box, err
 }

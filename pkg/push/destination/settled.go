@@ -11,7 +11,7 @@ func (s *Session) toldBefore(f *Folder) (uint64, error) {
 	if !listed || f.Validity == 0 || f.Next <= 1 {
 		return 0, nil
 	}
-	return s.IMAP.Settling(s.Ctx, box, f.Validity)
+	return s.IMAP.SettledUIDValidity(s.Ctx, box, f.Validity)
 }
 
 // settled reports whether SELECT has given the folder its UIDVALIDITY just now:
@@ -21,7 +21,7 @@ func (s *Session) settled(f *Folder, told uint64) (bool, error) {
 	if !f.replaced(s.Box) || told == 0 || told == s.Box.UIDValidity {
 		return false, nil
 	}
-	now, err := s.Box.Told(s.Ctx)
+	now, err := s.Box.StatusNow(s.Ctx)
 	return err == nil && now.UIDValidity == s.Box.UIDValidity, err
 }
 

@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// listener reads the answers to commands that are being written. It is the
+// responseReader reads the answers to commands that are being written. It is the
 // only reader of the connection from its start to its last answer.
 //
 // One thing it does not leave to the writer: a BAD, an unknown status, and any
 // answer to a command that is not out yet and has no way to be taken back end the
 // connection right away, before the server takes more of a message for commands.
-type listener struct {
+type responseReader struct {
 	c       *conn
 	tags    chan string   // of the commands that answers are owed to
 	plus    chan struct{} // a continuation came
@@ -51,20 +51,20 @@ var (
 	errPremature     = errors.New("closed after an OK to a command that the server had not seen the end of")
 )
 
-func (c *conn) listen(window int) *listener {
-	l := &listener{c: c, tags: make(chan string, window), plus: make(chan struct{}, 1), answers: make(chan answer, window+1)}
+func (c *conn) readResponses(window int) *responseReader {
+	l := &responseReader{c: c, tags: make(chan string, window), plus: make(chan struct{}, 1), answers: make(chan answer, window+1)}
 	go l.run()
 	return l
 }
 
-func (l *listener) run() {
+func (l *responseReader) run() {
 	defer close(l.answers)
 	for tag := range l.tags {
 		a := l.answer(tag)
 		half := l.half.Load()
 		if a.err == nil && (a.resp.typ != "OK" && a.resp.typ != "NO" || half != nil && *half == tag) {
 			a.cut = true
-			l.c.stall.Close()
+			l.c.socket.Close()
 		}
 		l.answers <- a
 		if a.err != nil || a.cut {
@@ -73,7 +73,7 @@ func (l *listener) run() {
 	}
 }
 
-func (l *listener) answer(tag string) answer {
+func (l *responseReader) answer(tag string) answer {
 	for {
 		resp, err := l.c.receive()
 		switch {
@@ -88,7 +88,7 @@ func (l *listener) answer(tag string) answer {
 		case resp.kind == 't' && resp.tag == tag:
 			return answer{resp: resp}
 		case resp.kind == 't':
-			if err := l.c.stray(&resp); err != nil {
+			if err := l.c.junk(&resp); err != nil {
 				return answer{err: err}
 			}
 		}

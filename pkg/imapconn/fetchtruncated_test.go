@@ -267,12 +267,12 @@ func TestFetchShortHabitKept(t *testing.T) {
 				}
 			}
 			fetch(numbers(1, 3))
-			if n := x.s.sizes.confirmed; n != believed {
+			if n := x.s.sizeTolerance.confirmed; n != believed {
 				t.Fatalf("%d confirmed before", n)
 			}
 			fetch([]uint64{4})
 			equalLists(t, got, []string{test.want})
-			if n := x.s.sizes.confirmed; n != test.confirmed {
+			if n := x.s.sizeTolerance.confirmed; n != test.confirmed {
 				t.Errorf("%d confirmed, want %d", n, test.confirmed)
 			}
 		})

@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// patience is how many timeouts a server may fill with what is no part of the
+// maxKeepalives is how many timeouts a server may fill with what is no part of the
 // answer that it owes. "* OK still here" is what a slow one says, and what a
 // broken one may say for ever.
-const patience = 10
+const maxKeepalives = 10
 
 // errNoAnswer says that patience has run out.
 var errNoAnswer = fmt.Errorf("no answer: %w", os.ErrDeadlineExceeded)
 
-// stallConn bounds every wait on a socket, in two ways: by the timeout since
+// timeoutConn bounds every wait on a socket, in two ways: by the timeout since
 // the last octet in either direction, and by patience since the last that was
 // of use. An upload that takes an hour is no reason to give up the answer to
 // it, a server silent for the timeout is. It lies below TLS, so that a deadline
 // never falls inside a record that will be read again.
-type stallConn struct {
+type timeoutConn struct {
 	net.Conn
 	timeout time.Duration
 
@@ -36,31 +36,31 @@ type stallConn struct {
 	cut bool // interrupted: deadlines stay in the past
 }
 
-func newStallConn(c net.Conn, timeout time.Duration) *stallConn {
+func newTimeoutConn(c net.Conn, timeout time.Duration) *timeoutConn {
 	const year = 365 * 24 * time.Hour // sums stay far from overflow
-	return &stallConn{Conn: c, timeout: min(timeout, year), start: time.Now()}
+	return &timeoutConn{Conn: c, timeout: min(timeout, year), start: time.Now()}
 }
 
-func (c *stallConn) now() int64 { return int64(time.Since(c.start)) }
+func (c *timeoutConn) now() int64 { return int64(time.Since(c.start)) }
 
 // progress says that a command begins, or that what came was of use to it.
-func (c *stallConn) progress() { c.useful.Store(c.now()) }
+func (c *timeoutConn) progress() { c.useful.Store(c.now()) }
 
 // arriving says that a literal comes which may be of use: patience holds while
 // it does, until the next response.
-func (c *stallConn) arriving() { c.coming.Store(c.now()) }
+func (c *timeoutConn) arriving() { c.coming.Store(c.now()) }
 
-func (c *stallConn) arrived() { c.coming.Store(0) }
+func (c *timeoutConn) arrived() { c.coming.Store(0) }
 
 // interrupt makes every wait on the connection end at once, for good.
-func (c *stallConn) interrupt() {
+func (c *timeoutConn) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cut = true
 	c.Conn.SetDeadline(time.Unix(1, 0))
 }
 
-func (c *stallConn) deadline(set func(time.Time) error, t time.Time) {
+func (c *timeoutConn) deadline(set func(time.Time) error, t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.cut {
@@ -68,16 +68,16 @@ func (c *stallConn) deadline(set func(time.Time) error, t time.Time) {
 	}
 }
 
-func (c *stallConn) interrupted() bool {
+func (c *timeoutConn) interrupted() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.cut
 }
 
-func (c *stallConn) Read(p []byte) (int, error) {
+func (c *timeoutConn) Read(p []byte) (int, error) {
 	since := c.now()
 	for {
-		end := max(c.useful.Load(), c.coming.Load()) + int64(patience*c.timeout)
+		end := max(c.useful.Load(), c.coming.Load()) + int64(maxKeepalives*c.timeout)
 		c.deadline(c.Conn.SetReadDeadline, c.start.Add(time.Duration(min(since+int64(c.timeout), end))))
 		n, err := c.Conn.Read(p)
 		if n > 0 {
@@ -98,7 +98,7 @@ func (c *stallConn) Read(p []byte) (int, error) {
 	}
 }
 
-func (c *stallConn) Write(p []byte) (int, error) {
+func (c *timeoutConn) Write(p []byte) (int, error) {
 	const chunk = 64 << 10
 	written := 0
 	for {

@@ -17,10 +17,10 @@ const nextSecond = 1100 * time.Millisecond
 // Seen: Courier and GNU imap4d give a mailbox its UIDVALIDITY when it is
 // SELECTed for the first time, and answer with the clock until then.
 func (x *Selected) Unstable(ctx context.Context) (bool, error) {
-	if err := x.s.nap(ctx, nextSecond-time.Since(x.opened)); err != nil {
+	if err := x.s.sleep(ctx, nextSecond-time.Since(x.opened)); err != nil {
 		return false, err
 	}
-	told, err := x.Told(ctx)
+	told, err := x.StatusNow(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -36,25 +36,25 @@ func (x *Selected) Unstable(ctx context.Context) (bool, error) {
 // has not been lost.
 func (x *Selected) Current() bool { return x.s.c.err == nil && x.s.selected == x }
 
-// Settling asks for the UIDVALIDITY of a mailbox that is about to be selected.
+// SettledUIDValidity asks for the UIDVALIDITY of a mailbox that is about to be selected.
 // Where it is not the one that is known, the next second of the server's clock
 // is waited for, so that SELECT cannot show it again by chance. It resumes.
-func (s *Session) Settling(ctx context.Context, box Mailbox, known uint64) (told uint64, err error) {
+func (s *Session) SettledUIDValidity(ctx context.Context, box Mailbox, known uint64) (told uint64, err error) {
 	box.state = nil
 	results, err := s.Status(ctx, []Mailbox{box}, false)
 	if err != nil || results[0].Err != nil {
 		return 0, err
 	}
 	if told = results[0].UIDValidity; told != known {
-		err = s.nap(ctx, nextSecond)
+		err = s.sleep(ctx, nextSecond)
 	}
 	return told, err
 }
 
-// UnstableOf asks for the UIDVALIDITY of mailboxes again, more than a second
+// AreUnstable asks for the UIDVALIDITY of mailboxes again, more than a second
 // later, and reports of which it is not the one that was told. It resumes.
-func (s *Session) UnstableOf(ctx context.Context, boxes []Mailbox, told []uint64) ([]bool, error) {
-	if err := s.nap(ctx, nextSecond); err != nil {
+func (s *Session) AreUnstable(ctx context.Context, boxes []Mailbox, told []uint64) ([]bool, error) {
+	if err := s.sleep(ctx, nextSecond); err != nil {
 		return nil, err
 	}
 	fresh := make([]Mailbox, len(boxes))

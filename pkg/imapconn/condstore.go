@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// KnowsChanges tells whether Changed can be asked of this mailbox: its server has
+// KnowsChanges reports whether Changed can be asked of this mailbox: its server has
 // CONDSTORE (RFC 7162), and the mailbox keeps mod-sequences.
 func (x *Selected) KnowsChanges() bool {
 	return x.HighestModSeq > 0 && (x.s.Has("CONDSTORE") || x.s.Has("QRESYNC"))

@@ -8,11 +8,11 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// class says what the refusal of an APPEND or COPY to a mailbox means beyond the
+// storeRefusal says what the refusal of an APPEND or COPY to a mailbox means beyond the
 // message: an error ends it, again means that the server was busy and time has
 // passed. deed is what was refused, as in "append to".
-func (s *Session) class(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
-	if again, err := s.later(ctx, deed, wire, no); again || err != nil {
+func (s *Session) storeRefusal(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
+	if again, err := s.retryStore(ctx, deed, wire, no); again || err != nil {
 		return again, err
 	}
 	mailbox := quote(mailboxName(wire))
@@ -25,17 +25,17 @@ func (s *Session) class(ctx context.Context, deed, wire string, no *imap.Error) 
 	return false, nil
 }
 
-// later waits where a refusal is one that passes. again means that the command
+// retryStore waits where a refusal is one that passes. again means that the command
 // may be given again.
-func (s *Session) later(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
-	t := troubleOf(no)
+func (s *Session) retryStore(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
+	t := transientOf(no)
 	if t == nil {
 		return false, nil
 	}
-	if again, err := s.hold(ctx, t, no); again || err != nil {
+	if again, err := s.backOff(ctx, t, no); again || err != nil {
 		return again, err
 	}
-	if t.kind == faulty {
+	if t.kind == defective {
 		return false, nil
 	}
 	return false, refused(no, exit.Temporary, "%s folder %s", deed, quote(mailboxName(wire)))

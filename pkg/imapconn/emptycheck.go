@@ -6,21 +6,21 @@ import "context"
 // counts are those of a cache. So a mailbox that claims to be empty is asked what
 // it shows. This costs no round trip where it goes with the command that opens it.
 
-// sight is what FETCH and SEARCH show of a mailbox that claims to be empty. Each
+// emptyCheck is what FETCH and SEARCH show of a mailbox that claims to be empty. Each
 // number is a lower bound: UIDs count as long as they rise.
-type sight struct {
+type emptyCheck struct {
 	fetched, searched      uint32
 	lastFetched, lastFound uint64
 }
 
-// lookCommands ask an open mailbox what it shows. A server may refuse both where
+// emptyCheckCommands ask an open mailbox what it shows. A server may refuse both where
 // there is nothing.
-func (c *conn) lookCommands() []*command {
+func (c *conn) emptyCheckCommands() []*command {
 	return []*command{c.command("UID FETCH 1:* (UID)"), c.command("UID SEARCH ALL")}
 }
 
-// take takes one response to lookCommands.
-func (v *sight) take(c *conn, resp *response) error {
+// response takes one response to emptyCheckCommands.
+func (v *emptyCheck) response(c *conn, resp *response) error {
 	switch resp.typ {
 	case "FETCH":
 		var m fetched
@@ -29,7 +29,7 @@ func (v *sight) take(c *conn, resp *response) error {
 		}
 		if m.got&gotUID != 0 && m.UID > v.lastFetched {
 			v.fetched, v.lastFetched = v.fetched+1, m.UID
-			v.heed(c, v.fetched)
+			v.progress(c, v.fetched)
 		}
 	case "SEARCH":
 		c.searchNumbers(func(uid uint64) {
@@ -37,20 +37,20 @@ func (v *sight) take(c *conn, resp *response) error {
 				v.searched, v.lastFound = v.searched+1, uid
 			}
 		})
-		v.heed(c, 0)
+		v.progress(c, 0)
 	}
 	return nil
 }
 
-// heed notes progress, as long as the number of messages can be believed.
-func (v *sight) heed(c *conn, n uint32) {
+// progress notes progress, as long as the number of messages can be believed.
+func (v *emptyCheck) progress(c *conn, n uint32) {
 	if n < maxFound {
 		c.progress()
 	}
 }
 
-// add completes what a server has said of a mailbox: the larger number counts.
-func (v *sight) add(x *Status) {
+// apply completes what a server has said of a mailbox: the larger number counts.
+func (v *emptyCheck) apply(x *Status) {
 	x.Messages = max(x.Messages, v.fetched, v.searched)
 	if last := max(v.lastFetched, v.lastFound); last > 0 {
 		x.UIDNext = max(x.UIDNext, last+1)
@@ -63,22 +63,22 @@ func (s *Session) SelectEmpty(ctx context.Context, wire string) (*Selected, erro
 	return s.openWith(ctx, "SELECT", wire, true)
 }
 
-// Look asks a mailbox that claims to be empty what it shows: this counts. It asks
+// CheckEmpty asks a mailbox that claims to be empty what it shows: this counts. It asks
 // nothing of others, and resumes.
-func (x *Selected) Look(ctx context.Context) error {
+func (x *Selected) CheckEmpty(ctx context.Context) error {
 	if x.Messages > 0 {
 		return nil
 	}
-	var v sight
+	var v emptyCheck
 	err := x.do(ctx, func(c *conn) error {
-		v = sight{}
-		ks := append([]*command{c.command("NOOP")}, c.lookCommands()...)
-		_, err := c.runAll(ks, nil, func(resp *response) error { return v.take(c, resp) })
+		v = emptyCheck{}
+		ks := append([]*command{c.command("NOOP")}, c.emptyCheckCommands()...)
+		_, err := c.runAll(ks, nil, func(resp *response) error { return v.response(c, resp) })
 		if x.s.isAnswer(err) {
 			return nil
 		}
 		return err
 	})
-	v.add(&x.Status)
+	v.apply(&x.Status)
 	return err
 }

@@ -77,7 +77,7 @@ func TestChatter(t *testing.T) {
 			t.Parallel()
 			session := talker(t, test.when, test.noise, 0, "").open()
 			session.o.Timeout = 30 * time.Millisecond
-			session.c.stall.timeout = session.o.Timeout
+			session.c.socket.timeout = session.o.Timeout
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			if err := test.ask(ctx, session); exit.CodeOf(err) != exit.Temporary {
@@ -105,7 +105,7 @@ func TestChatterIsNamed(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	c := newConn(ours, &Options{Host: "h", Timeout: time.Hour})
-	c.stall.start = time.Now().Add(-24 * time.Hour)
+	c.socket.start = time.Now().Add(-24 * time.Hour)
 	_, err := c.next()
 	if exit.CodeOf(err) != exit.Temporary || !errors.Is(err, errNoAnswer) || err.Error() != "connection to h lost: the server talks, but 10 times the timeout brought no answer" {
 		t.Error(err)
@@ -140,11 +140,11 @@ func TestLongLiteral(t *testing.T) {
 				io.WriteString(theirs, "* OK still here\r\n")
 			}()
 			c := newConn(ours, &Options{Host: "h", Timeout: time.Hour})
-			c.stall.start = time.Now().Add(-24 * time.Hour)
+			c.socket.start = time.Now().Add(-24 * time.Hour)
 			told := c.arriving
 			c.arriving = func() {
 				told()
-				c.stall.useful.Store(0) // a day ago
+				c.socket.useful.Store(0) // a day ago
 			}
 			c.progress()
 			_, err := c.receive()
@@ -152,7 +152,7 @@ func TestLongLiteral(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !test.whole {
-				c.stall.useful.Store(0)
+				c.socket.useful.Store(0)
 			}
 			var m fetched
 			err = c.fetchResponse(&m, &wanted{Items: Items{Body: true}, maxBody: test.maxBody})

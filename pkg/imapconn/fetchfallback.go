@@ -9,9 +9,9 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// otherwise asks in other ways for a message that the server has and did not
+// fallBack asks in other ways for a message that the server has and did not
 // send when it was asked for alone, before the verdict on it.
-func (f *fetcher) otherwise(uid uint64, no *imap.Error) error {
+func (f *fetcher) fallBack(uid uint64, no *imap.Error) error {
 	m := f.parts[uid]
 	if no == nil && len(f.want.Fields) > 0 && !f.x.wholeHeaders && (m == nil || m.got&gotHeader == 0) {
 		f.x.wholeHeaders = true
@@ -30,7 +30,7 @@ func (f *fetcher) otherwise(uid uint64, no *imap.Error) error {
 	if done, err := f.inPieces(uid, false); done || err != nil {
 		return err
 	}
-	return f.verdict(uid, no)
+	return f.judge(uid, no)
 }
 
 // byNumber asks for a message by its sequence number. An answer without a UID is
@@ -39,13 +39,13 @@ func (f *fetcher) otherwise(uid uint64, no *imap.Error) error {
 func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
 	c := f.x.s.c
 	if changed, err := f.x.ready(f.ctx); changed || err != nil || f.x.s.c != c {
-		return false, f.lostIsNothing(err)
+		return false, f.toleratesLoss(err)
 	}
 	defer c.watch(f.ctx)()
 	expunges := c.expunges
 	seq, err := f.x.sequenceNumber(c, uid)
 	if err != nil || seq == 0 {
-		return false, f.lostIsNothing(err)
+		return false, f.toleratesLoss(err)
 	}
 	want := f.wanted()
 	var all fetched
@@ -70,7 +70,7 @@ func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
 	case f.ctx.Err() != nil:
 		return false, context.Cause(f.ctx)
 	case err != nil:
-		return false, f.lostIsNothing(err)
+		return false, f.toleratesLoss(err)
 	case all.got&gotBody != 0 && all.Size != all.Literal && (all.Size >= 0 || all.got&gotUID == 0):
 		return false, nil
 	}
@@ -83,13 +83,13 @@ func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
 	return true, f.tell(&all.Message)
 }
 
-// lostIsNothing hides what ended a second way: the first one has the last word.
-func (f *fetcher) lostIsNothing(err error) error {
+// toleratesLoss hides what ended a second way: the first one has the last word.
+func (f *fetcher) toleratesLoss(err error) error {
 	var no *imap.Error
 	switch {
 	case f.ctx.Err() != nil:
 		return context.Cause(f.ctx)
-	case isLost(err) && !errors.Is(err, errAway), errors.As(err, &no) && !IsBusy(err):
+	case isLost(err) && !errors.Is(err, errUnreachable), errors.As(err, &no) && !IsBusy(err):
 		return nil
 	}
 	return err
@@ -148,7 +148,7 @@ func (f *fetcher) inPieces(uid uint64, exact bool) (done bool, err error) {
 		return nil
 	})
 	if err != nil || all.State != Have {
-		return false, f.lostIsNothing(err)
+		return false, f.toleratesLoss(err)
 	}
 	if f.want.Body {
 		all.Size = max(all.Size, f.claimOf(uid))
@@ -172,7 +172,7 @@ func (f *fetcher) inPieces(uid uint64, exact bool) (done bool, err error) {
 	case errors.As(err, &one):
 		return false, nil
 	case err != nil:
-		return false, f.lostIsNothing(err)
+		return false, f.toleratesLoss(err)
 	}
 	return true, f.tell(&all.Message)
 }
@@ -208,7 +208,7 @@ func (f *fetcher) bodyPieces(m *fetched, exact bool) error {
 		return &PartError{UID: m.UID, State: Failed, Reason: Unreadable}
 	default:
 		if m.Body = m.body; f.answered[m.UID] != nil && m.Size == m.Literal {
-			f.x.s.sizes.mended()
+			f.x.s.sizeTolerance.corrected()
 		}
 	}
 	return nil

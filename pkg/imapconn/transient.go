@@ -2,6 +2,7 @@ package imapconn
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,9 +12,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
-// trouble is a refusal that passes, and what to do about it. The same command
+// transient is a refusal that passes, and what to do about it. The same command
 // is given again; what stores messages is looked up before, see LookUp.
-type trouble struct {
+type transient struct {
 	code  string             // response code (RFC 5530); "": any that does not say something else
 	text  *lazyregexp.Regexp // that the text holds; nil: any
 	kind  kind
@@ -31,13 +32,13 @@ const (
 	// say so of one broken message, for ever.
 	busy
 	// faulty: the server has a defect. If it lasts, it is a refusal as any other.
-	faulty
+	defective
 )
 
-// troubles, with who was heard to say so, are tried in order. A [LIMIT] without
+// transients, with who was heard to say so, are tried in order. A [LIMIT] without
 // further words is none: RFC 5530 means something too large by it, and so do
 // servers.
-var troubles = []*trouble{
+var transients = []*transient{
 	{"OVERQUOTA", text("bandwidth"), throttled, 60},          // Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)
 	{"", text("bandwidth limit"), throttled, 60},             // Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)
 	{"", suggestedPause, throttled, 60},                      // Exchange: BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds
@@ -54,7 +55,7 @@ var troubles = []*trouble{
 	{"EXPUNGEISSUED", nil, busy, 1},            // RFC 5530
 	{"TEMPFAIL", nil, busy, 1},                 // Yahoo: NO [TEMPFAIL] UID FETCH Temporary failure on server [CODE: WBL]
 	{"", text(`^system error`), busy, 5},       // Gmail: NO System Error (Failure)
-	{"SERVERBUG", nil, faulty, 1},              // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
+	{"SERVERBUG", nil, defective, 1},           // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
 	{"", relogin, busy, 5},                     // see there
 	{"", text(`try (again )?later|try again|temporar`), busy, 1},
 	{"", text(`\bbusy\b|overload`), busy, 5}, // a greeting: 421 busy
@@ -71,10 +72,10 @@ func text(pattern string) *lazyregexp.Regexp { return lazyregexp.New(`(?i)` + pa
 // vague are codes that say nothing of the reason, so that the text counts.
 var vague = map[string]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true, "CLIENTBUG": true, "CONTACTADMIN": true, "THROTTLED": true}
 
-// troubleOf returns what a refusal says that passes, nil if it is one for good.
-func troubleOf(no *imap.Error) *trouble {
+// transientOf returns what a refusal says that passes, nil if it is one for good.
+func transientOf(no *imap.Error) *transient {
 	code := strings.ToUpper(string(no.Code))
-	for _, t := range troubles {
+	for _, t := range transients {
 		if (t.code == code || t.code == "" && vague[code]) && (t.text == nil || t.text.MatchString(no.Text)) {
 			return t
 		}
@@ -82,17 +83,17 @@ func troubleOf(no *imap.Error) *trouble {
 	return nil
 }
 
-// isTemporary tells whether a refusal is worth another try later.
-func isTemporary(no *imap.Error) bool { return troubleOf(no) != nil }
+// isTemporary reports whether a refusal is worth another try later.
+func isTemporary(no *imap.Error) bool { return transientOf(no) != nil }
 
-// IsBusy tells whether err is a server's refusal because it wants less of us: it
+// IsBusy reports whether err is a server's refusal because it wants less of us: it
 // says nothing about the folder or message that it was given for.
 func IsBusy(err error) bool {
 	no, _ := lastWords(err)
 	if no == nil {
 		return false
 	}
-	t := troubleOf(no)
+	t := transientOf(no)
 	return t != nil && t.kind == throttled
 }
 
@@ -100,8 +101,8 @@ func IsBusy(err error) bool {
 // connection was lost. bye tells which.
 func lastWords(err error) (no *imap.Error, bye bool) {
 	var lost *lineError
-	var away *awayError
-	var hello *helloRefusal
+	var away *byeError
+	var hello *connectRefusal
 	switch {
 	case errors.As(err, &no):
 		return no, false
@@ -118,12 +119,22 @@ func lastWords(err error) (no *imap.Error, bye bool) {
 // suggestedPause is how Exchange says how long it wants to be left alone.
 var suggestedPause = text(`backoff[a-z ]*time:?\s*(\d{1,9})`)
 
-// rest is how long to wait before time n (from 1) again, in the given unit.
+// delay is how long to wait before time n (from 1) again, in the given unit.
 // exact tells that the server named it.
-func (t *trouble) rest(n int, unit time.Duration, words string) (pause time.Duration, exact bool) {
+func (t *transient) delay(n int, unit time.Duration, words string) (pause time.Duration, exact bool) {
 	if m := suggestedPause.FindStringSubmatch(words); m != nil {
 		milliseconds, _ := strconv.Atoi(m[1])
 		return time.Duration(milliseconds) * time.Millisecond, true
 	}
 	return unit * time.Duration(t.pause) << min(n-1, 10), false
+}
+
+// explained are response codes that say why a command is refused. The same command
+// would be refused again.
+var explained = []string{"ALREADYEXISTS", "AUTHORIZATIONFAILED", "CANNOT", "CLIENTBUG", "HASCHILDREN", "LIMIT", "NONEXISTENT", "NOPERM", "OVERQUOTA", "TRYCREATE"}
+
+// isUnexplained reports whether err is a refusal without a reason: it may pass.
+func isUnexplained(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !slices.Contains(explained, strings.ToUpper(string(no.Code)))
 }

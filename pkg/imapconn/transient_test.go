@@ -46,8 +46,8 @@ var said = map[string]struct {
 	"NO [unavailable] Temporary authentication failure.":                      {busy, time.Second},
 	"BAD User is authenticated but not connected.":                            {busy, 5 * time.Second},
 	"NO Mailbox is temporarily unavailable":                                   {busy, time.Second},
-	"NO [SERVERBUG] UID SEARCH Server error":                                  {faulty, time.Second},
-	"NO [SERVERBUG] Internal error occurred. Refer to server log for details": {faulty, time.Second},
+	"NO [SERVERBUG] UID SEARCH Server error":                                  {defective, time.Second},
+	"NO [SERVERBUG] Internal error occurred. Refer to server log for details": {defective, time.Second},
 }
 
 // final is what does not pass, however it sounds.
@@ -59,12 +59,12 @@ var final = []string{
 func TestTrouble(t *testing.T) {
 	for line, want := range said {
 		no := refusalOf(line)
-		got := troubleOf(no)
+		got := transientOf(no)
 		if got == nil {
 			t.Errorf("%s: for good", line)
 			continue
 		}
-		if rest, _ := got.rest(1, time.Second, no.Text); got.kind != want.kind || rest != want.rest {
+		if rest, _ := got.delay(1, time.Second, no.Text); got.kind != want.kind || rest != want.rest {
 			t.Errorf("%s: %d, %v, want %v", line, got.kind, rest, want)
 		}
 		if code := exit.CodeOf(refused(no, exit.CantCreate, "x")); code != exit.Temporary || IsBusy(no) != (want.kind == throttled) {
@@ -72,7 +72,7 @@ func TestTrouble(t *testing.T) {
 		}
 	}
 	for _, line := range final {
-		if got := troubleOf(refusalOf(line)); got != nil {
+		if got := transientOf(refusalOf(line)); got != nil {
 			t.Errorf("%s: %+v", line, got)
 		}
 	}
@@ -257,7 +257,7 @@ func TestHold(t *testing.T) {
 		no := refusalOf("NO Server Unavailable. 15")
 		began := time.Now()
 		for i := range 4 {
-			again, err := s.hold(t.Context(), troubleOf(no), no)
+			again, err := s.backOff(t.Context(), transientOf(no), no)
 			if err != nil || again != (i < 3) {
 				t.Errorf("%d: %v, %v", i, again, err)
 			}
@@ -272,7 +272,7 @@ func TestHold(t *testing.T) {
 		})
 		warned = nil
 		long := refusalOf("BAD Request is throttled. Suggested Backoff Time: 3000000 milliseconds")
-		if again, err := s.hold(t.Context(), troubleOf(long), long); again || err != nil {
+		if again, err := s.backOff(t.Context(), transientOf(long), long); again || err != nil {
 			t.Errorf("%v, %v", again, err)
 		}
 		equalLists(t, warned, []string{"h asks for a pause of 50m0s, and --max-wait allows 1m0s"})
@@ -300,7 +300,7 @@ func TestPatienceEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("interrupted")
 	s := server.open(func(o *Options) {
-		o.Patience = ctx
+		o.RetryContext = ctx
 		o.Warn = func(string) { time.AfterFunc(10*time.Millisecond, func() { cancel(cause) }) }
 	})
 	if told, err := appendAll(s, "box", message("a")); err != cause || told != nil {

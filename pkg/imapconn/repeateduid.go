@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// noteTwice notes a message that was answered for twice.
-func (x *Selected) noteTwice(uid uint64) {
+// noteRepeatedUID notes a message that was answered for twice.
+func (x *Selected) noteRepeatedUID(uid uint64) {
 	if len(x.twice) < maxTwice && !slices.Contains(x.twice, uid) {
 		x.twice = append(x.twice, uid)
 	}
@@ -17,20 +17,20 @@ func (x *Selected) noteTwice(uid uint64) {
 // maxTwice bounds how many of them are asked for again.
 const maxTwice = 1000
 
-// Twice returns the UIDs, sorted, of messages whose header or body has come twice
-// from Fetch or FetchAll, and forgets them: SameEachTime tells whether what came
+// RepeatedUIDs returns the UIDs, sorted, of messages whose header or body has come twice
+// from Fetch or FetchAll, and forgets them: CheckStable reports whether what came
 // was the same.
-func (x *Selected) Twice() []uint64 {
+func (x *Selected) RepeatedUIDs() []uint64 {
 	twice := x.twice
 	x.twice = nil
 	slices.Sort(twice)
 	return twice
 }
 
-// SameEachTime asks for the body of a message alone, and returns the sha256 of
+// CheckStable asks for the body of a message alone, and returns the sha256 of
 // its octets if all answers have the same. The text says what differs. It
 // resumes.
-func (x *Selected) SameEachTime(ctx context.Context, uid uint64) (sum [sha256.Size]byte, text string, err error) {
+func (x *Selected) CheckStable(ctx context.Context, uid uint64) (sum [sha256.Size]byte, text string, err error) {
 	sums := map[[sha256.Size]byte]bool{}
 	want := wanted{Items: Items{Body: true}, maxBody: maxTwiceBody}
 	err = x.do(ctx, func(c *conn) error {

@@ -55,79 +55,79 @@ func (s *Session) second() time.Duration {
 	return time.Second
 }
 
-// nap waits. What ends it early is the end of ctx, or of Options.Patience.
-func (s *Session) nap(ctx context.Context, d time.Duration) error {
+// sleep waits. What ends it early is the end of ctx, or of Options.RetryContext.
+func (s *Session) sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	var ended <-chan struct{}
-	if s.o.Patience != nil {
-		ended = s.o.Patience.Done()
+	if s.o.RetryContext != nil {
+		ended = s.o.RetryContext.Done()
 	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-ended:
-		return context.Cause(s.o.Patience)
+		return context.Cause(s.o.RetryContext)
 	case <-timer.C:
 		return nil
 	}
 }
 
-// hold waits as a trouble has it. again tells that the command may be given
+// backOff waits as the kind of refusal requires. again tells that the command may be given
 // again; else patience is at its end, and the refusal stands. An error ends all
 // waiting.
-func (s *Session) hold(ctx context.Context, t *trouble, no *imap.Error) (again bool, err error) {
+func (s *Session) backOff(ctx context.Context, t *transient, no *imap.Error) (again bool, err error) {
 	most := s.most(t)
-	pause, exact := t.rest(s.held+1, s.second(), no.Text)
+	pause, exact := t.delay(s.backOffs+1, s.second(), no.Text)
 	switch {
-	case s.held >= most:
-		s.held = 0
+	case s.backOffs >= most:
+		s.backOffs = 0
 		return false, nil
 	case exact && pause > s.o.maxWait():
-		s.held = 0
+		s.backOffs = 0
 		s.o.warn(fmt.Sprintf("%s asks for a pause of %s, and --max-wait allows %s", printable(s.o.Host), round(pause), s.o.maxWait()))
 		return false, nil
 	}
-	s.held++
+	s.backOffs++
 	if relogin.MatchString(no.Text) && s.c != nil && s.c.step == Ready {
 		s.c.lost(errors.New("the server has lost the session"))
 	}
 	pause = min(pause, s.o.maxWait())
 	if pause >= time.Second {
-		s.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(s.o.Host), round(pause), s.held, most, &refusal{no}))
+		s.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(s.o.Host), round(pause), s.backOffs, most, &refusal{no}))
 	}
-	return true, s.nap(ctx, pause)
+	return true, s.sleep(ctx, pause)
 }
 
 // most is how often in a row a refusal is tried again.
-func (s *Session) most(t *trouble) int { return min(s.o.retries(), tries[t.kind]) }
+func (s *Session) most(t *transient) int { return min(s.o.retries(), tries[t.kind]) }
 
 // tries bounds how often a refusal of each kind is tried again.
-var tries = map[kind]int{throttled: 1000, busy: 4, faulty: 2}
+var tries = map[kind]int{throttled: 1000, busy: 4, defective: 2}
 
 func round(d time.Duration) time.Duration { return d.Round(time.Second / 10) }
 
-// calm says that a command was carried out: the next trouble is a new one.
-func (s *Session) calm() { s.held = 0 }
+// resetBackOff says that a command was carried out: the next refusal is a new one.
+func (s *Session) resetBackOff() { s.backOffs = 0 }
 
-// given tells whether a command that was refused may be given again, after a
+// mayRetry reports whether a command that was refused may be given again, after a
 // pause.
-func (s *Session) given(ctx context.Context, refusal error) (again bool, err error) {
+func (s *Session) mayRetry(ctx context.Context, refusal error) (again bool, err error) {
 	no, bye := lastWords(refusal)
 	if no == nil || bye {
 		return false, nil
 	}
-	t := troubleOf(no)
+	t := transientOf(no)
 	if t == nil {
 		return false, nil
 	}
-	return s.hold(ctx, t, no)
+	return s.backOff(ctx, t, no)
 }
 
-// isAnswer tells whether err is a server's refusal of what was asked, so that
+// isAnswer reports whether err is a server's refusal of what was asked, so that
 // something else may be asked in its place: not one that passes, unless it is a
 // defect that lasts.
 func (s *Session) isAnswer(err error) bool {
@@ -135,23 +135,23 @@ func (s *Session) isAnswer(err error) bool {
 	if !errors.As(err, &no) {
 		return false
 	}
-	t := troubleOf(no)
-	return t == nil || t.kind == faulty && s.held >= s.most(t)
+	t := transientOf(no)
+	return t == nil || t.kind == defective && s.backOffs >= s.most(t)
 }
 
-// insist gives a command, while a connection is made ready, until the server is
+// retryWhileBusy gives a command, while a connection is made ready, until the server is
 // not busy. What throttles us is left to those who connect: they wait.
-func (s *Session) insist(ctx context.Context, command func() error) error {
+func (s *Session) retryWhileBusy(ctx context.Context, command func() error) error {
 	for {
 		err := command()
 		if err == nil {
-			s.calm()
+			s.resetBackOff()
 		}
 		var no *imap.Error
 		if !errors.As(err, &no) || IsBusy(err) || relogin.MatchString(no.Text) {
 			return err
 		}
-		if again, held := s.given(ctx, err); !again || held != nil {
+		if again, held := s.mayRetry(ctx, err); !again || held != nil {
 			return cmp.Or(held, err)
 		}
 	}
@@ -160,26 +160,26 @@ func (s *Session) insist(ctx context.Context, command func() error) error {
 // throttleMark is how Gmail ends an OK that it has delayed on purpose.
 const throttleMark = "[THROTTLED]"
 
-// heedMark tells, once, that a server slows us down by itself.
-func (c *conn) heedMark(text string) {
+// noteThrottling tells, once, that a server slows us down by itself.
+func (c *conn) noteThrottling(text string) {
 	if !c.slowed && strings.HasSuffix(text, throttleMark) {
 		c.slowed = true
 		c.warn(printable(c.host) + " slows us down: it says " + throttleMark)
 	}
 }
 
-// helloRefusal is a refusal before a connection is ready.
-type helloRefusal struct {
+// connectRefusal is a refusal before a connection is ready.
+type connectRefusal struct {
 	text string
 	no   *imap.Error
 }
 
-func (e *helloRefusal) Error() string { return e.text }
+func (e *connectRefusal) Error() string { return e.text }
 
-// awayError is a server that greets with BYE.
-type awayError struct{ host, bye string }
+// byeError is a server that greets with BYE.
+type byeError struct{ host, bye string }
 
-func (e *awayError) Error() string {
+func (e *byeError) Error() string {
 	return fmt.Sprintf("%s turns us away: %s", printable(e.host), printable(e.bye))
 }
 
@@ -188,20 +188,20 @@ func (e *awayError) Error() string {
 // More could lock the account.
 const loginTries = 2
 
-// errAway says that no new connection can be had.
-var errAway = errors.New("stays away")
+// errUnreachable says that no new connection can be had.
+var errUnreachable = errors.New("stays away")
 
 // restore makes a new connection, with pauses between the attempts.
 func (s *Session) restore(ctx context.Context) error {
 	err := s.c.err
 	logins := 0
 	for _, delay := range s.delays {
-		waited, held := s.heed(ctx, err)
+		waited, held := s.backOffConnecting(ctx, err)
 		if held != nil {
 			return held
 		}
 		if !waited {
-			if err := s.nap(ctx, delay); err != nil {
+			if err := s.sleep(ctx, delay); err != nil {
 				return err
 			}
 		}
@@ -213,7 +213,7 @@ func (s *Session) restore(ctx context.Context) error {
 			if logins++; logins == 1 {
 				s.o.warn(fmt.Sprintf("%v; it was taken before, so it is tried again", err))
 			}
-			if err := s.nap(ctx, 5*s.second()); err != nil {
+			if err := s.sleep(ctx, 5*s.second()); err != nil {
 				return err
 			}
 		case code != exit.Unavailable && code != exit.Temporary && !IsGarbled(err):
@@ -224,7 +224,7 @@ func (s *Session) restore(ctx context.Context) error {
 	if IsGarbled(err) {
 		code = exit.Protocol
 	}
-	return exit.Errorf(code, "%s %w: %w", printable(s.o.Host), errAway, err)
+	return exit.Errorf(code, "%s %w: %w", printable(s.o.Host), errUnreachable, err)
 }
 
 // opaque hides what is in an error but for its code: a refusal that concerns the
@@ -233,18 +233,18 @@ func opaque(err error) error {
 	return &exit.Error{Code: exit.CodeOf(err), Err: errors.New(err.Error()), Hint: exit.HintOf(err)}
 }
 
-// heed waits if a server's last words, which err holds, ask for that.
-func (s *Session) heed(ctx context.Context, err error) (waited bool, _ error) {
+// backOffConnecting waits if a server's last words, which err holds, ask for that.
+func (s *Session) backOffConnecting(ctx context.Context, err error) (waited bool, _ error) {
 	no, _ := lastWords(err)
 	if no == nil {
 		return false, nil
 	}
-	t := troubleOf(no)
-	var away *awayError // who turns us away for now means the account, whatever the words
+	t := transientOf(no)
+	var away *byeError // who turns us away for now means the account, whatever the words
 	if t == nil || t.kind != throttled && !errors.As(err, &away) && !relogin.MatchString(no.Text) {
 		return false, nil
 	}
-	again, held := s.hold(ctx, t, no)
+	again, held := s.backOff(ctx, t, no)
 	if held == nil && !again {
 		held = exit.Wrap(exit.Temporary, err)
 	}

@@ -24,8 +24,8 @@ type shortAnswer struct {
 // known whether the server counts badly.
 const maxShort = 3
 
-// sizeHabit is what was found of how a server counts.
-type sizeHabit struct {
+// sizeTolerance is what was found of how a server counts.
+type sizeTolerance struct {
 	confirmed int // messages in a row that stayed a little shorter than their size
 }
 
@@ -35,18 +35,18 @@ const believed = 3
 
 // accepts reports whether a body may be that short without being asked for
 // again: such is the server's habit, and the difference is a little one.
-func (h *sizeHabit) accepts(octets, claim int64) bool {
+func (h *sizeTolerance) accepts(octets, claim int64) bool {
 	return h.confirmed >= believed && isLittle(octets, claim)
 }
 
 // stayed notes that a body stayed as it was, and mended that it did not.
-func (h *sizeHabit) stayed(octets, claim int64) {
+func (h *sizeTolerance) stayed(octets, claim int64) {
 	if isLittle(octets, claim) {
 		h.confirmed++
 	}
 }
 
-func (h *sizeHabit) mended() { h.confirmed = 0 }
+func (h *sizeTolerance) corrected() { h.confirmed = 0 }
 
 // isLittle tells what a server that counts line ends or estimates may be wrong
 // by: a tenth, or 100 octets.
@@ -71,10 +71,10 @@ func contradiction(octets, claim int64) string {
 func (f *fetcher) isShort(m *Message) bool {
 	m.Size = max(m.Size, f.claimOf(m.UID))
 	a := f.answered[m.UID]
-	habit := &f.x.s.sizes
+	habit := &f.x.s.sizeTolerance
 	if m.Literal >= m.Size {
 		if a != nil {
-			habit.mended()
+			habit.corrected()
 		}
 		return false
 	}
@@ -129,10 +129,10 @@ func (f *fetcher) askShortAgain() error {
 	short := f.short
 	for most := maxShort; len(short) > 0; most *= 2 {
 		n := min(most, len(short))
-		if f.x.s.sizes.confirmed >= believed {
+		if f.x.s.sizeTolerance.confirmed >= believed {
 			n = len(short)
 		}
-		if err := f.askTwice(short[:n]); err != nil {
+		if err := f.confirmShort(short[:n]); err != nil {
 			return err
 		}
 		short = short[n:]
@@ -140,9 +140,9 @@ func (f *fetcher) askShortAgain() error {
 	return nil
 }
 
-// askTwice asks for messages on this connection, and for what is short still on
+// confirmShort asks for messages on this connection, and for what is short still on
 // a new one, in pieces and whole.
-func (f *fetcher) askTwice(some []shortAnswer) (err error) {
+func (f *fetcher) confirmShort(some []shortAnswer) (err error) {
 	for _, last := range []bool{false, true} {
 		if last && len(some) > 0 {
 			f.x.s.Close()

@@ -13,19 +13,19 @@ import (
 // shown as an empty one by some servers: they say EXPUNGE of all its messages.
 // So before messages are called expunged, the name is looked up.
 
-// affirm makes sure that the name of x still is that of the mailbox that was
+// confirm makes sure that the name of x still is that of the mailbox that was
 // opened: STATUS must give its UIDVALIDITY, or else EXAMINE. It resumes. Errors
 // are those of Examine, and one for which IsReplaced reports true.
-func (x *Selected) affirm(ctx context.Context) error {
-	told, err := x.Told(ctx)
+func (x *Selected) confirm(ctx context.Context) error {
+	told, err := x.StatusNow(ctx)
 	if err != nil && !x.answered(err) {
 		return err
 	}
-	return x.affirmed(ctx, told, err)
+	return x.confirmWith(ctx, told, err)
 }
 
-// affirmed is affirm for who has asked for the STATUS, which was told or err.
-func (x *Selected) affirmed(ctx context.Context, told Status, err error) error {
+// confirmWith is confirm for who has asked for the STATUS, which was told or err.
+func (x *Selected) confirmWith(ctx context.Context, told Status, err error) error {
 	if err == nil && told.UIDValidity == x.UIDValidity && told.UIDValidity != 0 {
 		return nil
 	}
@@ -43,9 +43,9 @@ func (x *Selected) affirmed(ctx context.Context, told Status, err error) error {
 	return nil
 }
 
-// affirm fails all messages that are not done if the mailbox is not the one that
+// confirm fails all messages that are not done if the mailbox is not the one that
 // was opened any more.
-func (f *fetcher) affirm() error { return f.failFolder(f.x.affirm(f.ctx)) }
+func (f *fetcher) confirm() error { return f.failFolder(f.x.confirm(f.ctx)) }
 
 // failFolder fails all messages that are not done if err says that the mailbox
 // is not there any more, or is another. Any other error is returned.

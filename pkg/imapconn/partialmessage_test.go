@@ -8,7 +8,7 @@ import (
 // TestPartsGiven: a part that comes again is known by its place and its octets, and
 // so is each of many.
 func TestPartsGiven(t *testing.T) {
-	p := partly{}
+	p := partialMessage{}
 	for offset := range int64(maxGiven + 10) {
 		if !p.give(offset, []byte(fmt.Sprint("part ", offset))) {
 			t.Fatalf("%d is new, and differs", offset)

@@ -24,7 +24,7 @@ func (l *setLength) most() int {
 	return l.octets
 }
 
-// isTooLong tells whether a refusal may be about the length of the line.
+// isTooLong reports whether a refusal may be about the length of the line.
 func isTooLong(err error) bool {
 	var no *imap.Error
 	return isBad(err) || errors.As(err, &no) && tooLong.MatchString(no.Text)
@@ -32,7 +32,7 @@ func isTooLong(err error) bool {
 
 var tooLong = text(`too long|line length`)
 
-// shorten is told of such a refusal to a command with so many octets, and tells whether
+// shorten is told of such a refusal to a command with so many octets, and reports whether
 // to try a shorter one.
 func (l *setLength) shorten(octets int) bool {
 	switch {

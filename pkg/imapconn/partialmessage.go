@@ -5,8 +5,8 @@ import (
 	"hash/maphash"
 )
 
-// partly is what is known of the message of a mailbox that is read in parts.
-type partly struct {
+// partialMessage is what is known of the message of a mailbox that is read in parts.
+type partialMessage struct {
 	uid        uint64
 	claim      int64 // the largest size that was said of it, -1 if none
 	asked      bool  // RFC822.SIZE was asked for
@@ -32,12 +32,12 @@ var partSeed = maphash.MakeSeed()
 const maxGiven = 4096
 
 // partsOf returns what is known of a message that is read in parts.
-func (x *Selected) partsOf(uid uint64) *partly {
+func (x *Selected) partsOf(uid uint64) *partialMessage {
 	if x.partly.uid != uid || uid == 0 {
 		if x.partly.whole != nil {
 			x.partly.whole.file.Close()
 		}
-		x.partly = partly{uid: uid, claim: -1}
+		x.partly = partialMessage{uid: uid, claim: -1}
 	}
 	return &x.partly
 }
@@ -53,7 +53,7 @@ func (x *Selected) Expect(uid uint64, size int64) {
 }
 
 // sizeOf returns the largest size that is known of a message, -1 if none is.
-func (x *Selected) sizeOf(ctx context.Context, p *partly) (int64, error) {
+func (x *Selected) sizeOf(ctx context.Context, p *partialMessage) (int64, error) {
 	if p.asked {
 		return p.claim, nil
 	}
@@ -67,7 +67,7 @@ func (x *Selected) sizeOf(ctx context.Context, p *partly) (int64, error) {
 
 // give notes a part that is given, and reports whether it is the same as when it
 // was given before.
-func (p *partly) give(offset int64, octets []byte) bool {
+func (p *partialMessage) give(offset int64, octets []byte) bool {
 	place, hash := partPlace{offset, int64(len(octets))}, maphash.Bytes(partSeed, octets)
 	if i, again := p.places[place]; again {
 		return p.given[i].hash == hash
@@ -84,7 +84,7 @@ func (p *partly) give(offset int64, octets []byte) bool {
 
 // differs returns where a message that came whole differs from a part that was
 // given of it, -1 if nowhere.
-func (p *partly) differs(w *wholeFile) (int64, error) {
+func (p *partialMessage) differs(w *wholeFile) (int64, error) {
 	var buffer []byte
 	var err error
 	for _, g := range p.given {
