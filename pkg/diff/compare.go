@@ -35,45 +35,12 @@ type Options struct {
 	Repeats     *Repeats // of a source that is read once, for Report
 }
 
-// outcome is what is made of the comparison: a plan, or a report.
-type outcome interface {
-	// start comes once a stream's table of contents is complete.
-	start(b *stream.Begin, toc []*source) error
-	// message comes for every message that was not met before, with its ordinal;
-	// one that waits is resolved later. e is what it was paired with.
-	message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error
-	// leftOut comes in place of message for one that Options leave out.
-	leftOut(r *stream.Skipped, ordinal uint32, s *source) error
-	// again comes for a message that an earlier stream of a concatenation held.
-	again(b *stream.Begin, m *stream.Message) error
-	// takenBack comes when the parts of the last message, which waits, end in
-	// its failure. The failure itself comes to other.
-	takenBack(f *stream.Failed) error
-	// part comes for the body parts of the last message.
-	part(b *stream.Body) error
-	// resolved comes when what waits for t is decided: between start and end, or
-	// once the whole source has ended.
-	resolved(t *Target, r *resolution) error
-	// mistaken comes for messages that were taken for present, by their ordinals
-	// or UIDs: t does not have them after all.
-	mistaken(t *Target, claimants []claimant) error
-	// other comes for failed and gone records and for those that pass through.
-	other(r stream.Record) error
-	end(e *stream.End) error
-	// abort ends a stream that was aborted, which may not have been started; b is
-	// nil where it had no begin. What waits then is resolved later.
-	abort(a *stream.Abort, b *stream.Begin) error
-	// rest comes last, also after a source that was cut: for what was decided too
-	// late for its own stream.
-	rest() error
-}
-
 // comparison is one run over a source stream.
 type comparison struct {
 	ctx  context.Context
 	opt  *Options
 	dest Destination
-	out  outcome
+	emit func(event any) error
 
 	begin        *stream.Begin // of the stream under way, or nil
 	recipe       headerkey.Recipe
@@ -86,6 +53,7 @@ type comparison struct {
 	records      int                      // that were taken, of all streams
 	over         bool                     // nothing more can come, and all is decided
 	seen         stream.Seen
+	compared     compared       // the last of these events
 	again        bool           // the parts of a message that was met before
 	large        *stream.Failed // the message whose parts are under way, by its folder and UID
 	barredLarge  *stream.Failed // such a message that has failed already, or nil
@@ -115,8 +83,8 @@ type tally struct {
 	counts *stream.End
 }
 
-func newComparison(ctx context.Context, opt *Options, dest Destination, out outcome) *comparison {
-	return &comparison{ctx: ctx, opt: opt, dest: dest, out: out, doubles: newDoubles(opt)}
+func newComparison(ctx context.Context, opt *Options, dest Destination, emit func(event any) error) *comparison {
+	return &comparison{ctx: ctx, opt: opt, dest: dest, emit: emit, doubles: newDoubles(opt)}
 }
 
 // run goes through the source. What was whole in a damaged stream has been
@@ -179,7 +147,7 @@ func (c *comparison) finish() error {
 		c.opt.Say("%s", line)
 	}
 	c.over = true
-	return c.out.rest()
+	return c.emit(&finished{})
 }
 
 func (c *comparison) verdict() error {
@@ -236,7 +204,7 @@ func (c *comparison) record(rec stream.Record) error {
 			s.came++
 		}
 	}
-	return c.out.other(rec)
+	return c.emit(rec)
 }
 
 func (c *comparison) open(b *stream.Begin) error {
@@ -280,7 +248,7 @@ func (c *comparison) stop() error {
 	}
 	b := c.begin
 	c.stopped, c.begin, c.started = nil, nil, false
-	return c.out.abort(a, b)
+	return c.emit(&aborted{a, b})
 }
 
 // start opens the destination and maps the folders once all of them are known:
@@ -315,9 +283,9 @@ func (c *comparison) start() error {
 	}
 	c.started = true
 	c.tallies = append(c.tallies, tally{c.ordinal, c.counts})
-	c.tell(table)
+	c.announce(table)
 	c.checkOrder()
-	return c.out.start(c.begin, c.toc)
+	return c.emit(&started{c.begin, c.toc})
 }
 
 // countsOf returns the counts of the stream that a message came in.
@@ -332,5 +300,5 @@ func (c *comparison) end(e *stream.End) error {
 	}
 	c.counts.Excluded += e.Excluded
 	c.begin, c.started = nil, false
-	return c.out.end(c.counts)
+	return c.emit(c.counts)
 }

@@ -239,7 +239,7 @@ func (c *comparison) leaveOut(m *stream.Message, ordinal uint32, s *source, in s
 	c.again = true // its parts go with it
 	c.counts.Listed--
 	c.counts.Excluded++
-	return c.out.leftOut(&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDuplicate, Text: in}, ordinal, s)
+	return c.emit(&excluded{&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDuplicate, Text: in}, ordinal, s})
 }
 
 // checkOrder warns where what all folders hold does not come last.

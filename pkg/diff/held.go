@@ -16,7 +16,7 @@ import (
 // message of the destination stands for one of the source.
 func Held(ctx context.Context, opt Options, in *stream.Reader, dest *Account, w *stream.Writer) (*Removal, error) {
 	h := &holder{opt: &opt, waiting: map[uint32]int{}}
-	c := newComparison(ctx, &opt, dest, h)
+	c := newComparison(ctx, &opt, dest, h.handle)
 	if err := c.run(in); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (h *holder) itself(sameName bool) bool {
 // written.
 const readTogether = 1000
 
-// holder is the outcome that keeps who was paired with whom.
+// holder keeps who was paired with whom.
 type holder struct {
 	opt     *Options
 	begin   *stream.Begin
@@ -107,7 +107,53 @@ type heldPair struct {
 	known    bool // sum
 }
 
-func (h *holder) start(b *stream.Begin, _ []*source) error {
+// handle takes an event of the comparison.
+func (h *holder) handle(event any) error {
+	switch e := event.(type) {
+	case *started:
+		return h.start(e.begin)
+	case *compared:
+		h.message(e)
+	case *excluded, *repeated:
+		h.last = -1
+	case *retracted:
+		if h.last >= 0 {
+			h.pairs[h.last].known = false
+		}
+	case *stream.Body:
+		if h.last >= 0 && e.Part == e.Parts {
+			h.pairs[h.last].take(e.SHA256)
+		}
+	case *resolved:
+		for _, p := range e.pairs {
+			h.setEntry(p.ordinal, p.entry)
+		}
+		h.forget(e.mistaken)
+	case *mistaken:
+		h.forget(e.claimants)
+	case *stream.Failed:
+		if e.UID == 0 { // nothing of the folder is deleted
+			h.failed = append(h.failed, e.Folder)
+		}
+	}
+	return nil
+}
+
+// setEntry sets what a message was found to be; nil: nothing.
+func (h *holder) setEntry(ordinal uint32, e *entry) {
+	if i, ok := h.waiting[ordinal]; ok {
+		h.pairs[i].entry = e
+	}
+}
+
+// forget forgets messages whose place another has.
+func (h *holder) forget(claimants []claimant) {
+	for _, c := range claimants {
+		h.setEntry(uint32(c), nil)
+	}
+}
+
+func (h *holder) start(b *stream.Begin) error {
 	if h.begin != nil {
 		return exit.Errorf(exit.Usage, "the source is several streams").WithHint("give one")
 	}
@@ -118,82 +164,25 @@ func (h *holder) start(b *stream.Begin, _ []*source) error {
 	return nil
 }
 
-func (h *holder) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+func (h *holder) message(c *compared) {
+	m := c.message
 	h.listed++
 	h.last = -1
-	if v != present && v != waits {
-		return nil
+	if c.verdict != present && c.verdict != waits {
+		return
 	}
 	look := evidenceOf(m)
-	p := heldPair{source: s, target: s.target, entry: e, ordinal: ordinal, uid: m.UID, validity: m.UIDValidity, key: look.key, rung: look.rung}
+	p := heldPair{source: c.source, target: c.source.target, entry: c.entry, ordinal: c.ordinal, uid: m.UID, validity: m.UIDValidity, key: look.key, rung: look.rung}
 	p.take(m.SHA256)
 	h.last = len(h.pairs)
-	h.waiting[ordinal] = h.last
+	h.waiting[c.ordinal] = h.last
 	h.pairs = append(h.pairs, p)
-	return nil
 }
 
 func (p *heldPair) take(digest string) {
 	n, err := hex.Decode(p.sum[:], []byte(digest[:min(len(digest), 2*sha256.Size)]))
 	p.known = err == nil && n == sha256.Size
 }
-
-func (h *holder) leftOut(*stream.Skipped, uint32, *source) error {
-	h.last = -1
-	return nil
-}
-
-func (h *holder) again(*stream.Begin, *stream.Message) error {
-	h.last = -1
-	return nil
-}
-
-func (h *holder) takenBack(*stream.Failed) error {
-	if h.last >= 0 {
-		h.pairs[h.last].known = false
-	}
-	return nil
-}
-
-func (h *holder) part(b *stream.Body) error {
-	if h.last >= 0 && b.Part == b.Parts {
-		h.pairs[h.last].take(b.SHA256)
-	}
-	return nil
-}
-
-func (h *holder) resolved(_ *Target, r *resolution) error {
-	for _, p := range r.pairs {
-		if i, ok := h.waiting[p.ordinal]; ok {
-			h.pairs[i].entry = p.entry
-		}
-	}
-	return h.mistaken(nil, r.mistaken)
-}
-
-// mistaken forgets messages whose place another has.
-func (h *holder) mistaken(_ *Target, claimants []claimant) error {
-	for _, c := range claimants {
-		if i, ok := h.waiting[uint32(c)]; ok {
-			h.pairs[i].entry = nil
-		}
-	}
-	return nil
-}
-
-// other notes folders that have failed: nothing of them is deleted.
-func (h *holder) other(rec stream.Record) error {
-	if f, ok := rec.(*stream.Failed); ok && f.UID == 0 {
-		h.failed = append(h.failed, f.Folder)
-	}
-	return nil
-}
-
-func (h *holder) end(*stream.End) error { return nil }
-
-func (h *holder) abort(*stream.Abort, *stream.Begin) error { return nil }
-
-func (h *holder) rest() error { return nil }
 
 // prove reads what messages of one folder were found to be, and asks for the
 // deletion of those whose octets are there.

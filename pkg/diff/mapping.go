@@ -55,8 +55,8 @@ func (c *comparison) unlisted(table *folder.Table) (names []string) {
 	return names
 }
 
-// tell says what is odd about the mapping, and notes what it leaves out.
-func (c *comparison) tell(table *folder.Table) {
+// announce warns of what is odd about the mapping, and notes what it excludes.
+func (c *comparison) announce(table *folder.Table) {
 	for _, text := range table.Warnings {
 		c.opt.Warn("%s", text)
 	}

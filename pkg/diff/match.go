@@ -53,8 +53,7 @@ type pair struct {
 	source   *evidence
 	ordinal  uint32
 	entry    *entry
-	at       *Target // its folder, where that is another than the source message's
-	keyAlone bool    // nothing but the key speaks for it: no flags, receipts or deletions depend on it
+	keyAlone bool // nothing but the key speaks for it: no flags, receipts or deletions depend on it
 }
 
 // prover gets evidence that the index was made without, because few messages

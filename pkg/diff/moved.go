@@ -91,7 +91,7 @@ func (c *comparison) settleStrays() error {
 	if err := c.readReceived(); err != nil {
 		return err
 	}
-	results := map[*Target]*resolution{}
+	results := map[*Target]*resolved{}
 	var order []*Target
 	for rest := c.strays; len(rest) > 0; {
 		n := strays(rest).sameKey()
@@ -103,7 +103,7 @@ func (c *comparison) settleStrays() error {
 			s := &rest[i]
 			r := results[s.target]
 			if r == nil {
-				r = &resolution{}
+				r = &resolved{s.target, &resolution{}, map[*entry]*Target{}}
 				results[s.target] = r
 				order = append(order, s.target)
 			}
@@ -116,14 +116,15 @@ func (c *comparison) settleStrays() error {
 				by = keyAlone
 			}
 			where[s.entry].match.claim(s.entry, by, &s.evidence, s.ordinal)
-			r.pairs = append(r.pairs, pair{&s.evidence, s.ordinal, s.entry, where[s.entry], by == keyAlone})
+			r.pairs = append(r.pairs, pair{&s.evidence, s.ordinal, s.entry, by == keyAlone})
+			r.elsewhere[s.entry] = where[s.entry]
 			c.present(r.pairs[len(r.pairs)-1])
 		}
 		rest = rest[n:]
 	}
 	for _, t := range order {
 		slices.Sort(results[t].missing)
-		if err := c.out.resolved(t, results[t]); err != nil {
+		if err := c.emit(results[t]); err != nil {
 			return err
 		}
 	}

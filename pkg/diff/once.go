@@ -10,7 +10,7 @@ import (
 func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 	d := &direct{planner: p, spools: map[*Target]*spool{}}
 	defer d.close()
-	c := newComparison(ctx, p.opt, p.dest, d)
+	c := newComparison(ctx, p.opt, p.dest, d.handle)
 	c.piped, d.of = true, c
 	err := c.run(in)
 	if c.aside == nil {
@@ -26,8 +26,7 @@ func (p *planner) once(ctx context.Context, in *stream.Reader) error {
 	return c.aside.plan(ctx, p, err)
 }
 
-// direct is the outcome that writes each message as soon as it is known to be
-// missing.
+// direct writes each message as soon as it is known to be missing.
 type direct struct {
 	*planner
 	of     *comparison
@@ -49,6 +48,40 @@ const (
 	spooled
 )
 
+// handle takes an event of the comparison. What was met again cannot be called back
+// for other flags: a source that is read twice does better.
+func (d *direct) handle(event any) error {
+	switch e := event.(type) {
+	case *started:
+		return d.start(e.begin, e.folders)
+	case *compared:
+		return d.message(e.message, e.ordinal, e.source, e.verdict)
+	case *excluded:
+		d.under, d.route = nil, dropped
+		return d.w.Write(e.record)
+	case *repeated:
+		d.under = nil
+	case *retracted:
+		return d.into.takenBack(e.record)
+	case *resolved:
+		return d.resolved(e.target, e.resolution)
+	case *mistaken:
+		return d.mistaken(e.target, e.claimants)
+	case *aborted:
+		return d.abort(e.abort, e.begin)
+	case *finished:
+		return d.rest()
+	case *stream.Body:
+		return d.part(e)
+	case *stream.End:
+		d.leave()
+		return d.planner.end(e)
+	case stream.Record:
+		return d.other(e)
+	}
+	return nil
+}
+
 func (d *direct) start(b *stream.Begin, toc []*source) error {
 	d.toc, d.first = toc, d.of.ordinal
 	if err := d.deleter.prepare(d.of); err != nil {
@@ -57,7 +90,7 @@ func (d *direct) start(b *stream.Begin, toc []*source) error {
 	return d.planner.start(b, toc)
 }
 
-func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict, _ *entry) error {
+func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict) error {
 	d.under = nil
 	d.deleter.saw(m)
 	switch v {
@@ -84,20 +117,6 @@ func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict
 	d.route = dropped
 	return nil
 }
-
-func (d *direct) leftOut(r *stream.Skipped, _ uint32, _ *source) error {
-	d.under, d.route = nil, dropped
-	return d.w.Write(r)
-}
-
-// again does nothing: what went on its way cannot be called back for other
-// flags. A source that is read twice does better.
-func (d *direct) again(*stream.Begin, *stream.Message) error {
-	d.under = nil
-	return nil
-}
-
-func (d *direct) takenBack(f *stream.Failed) error { return d.into.takenBack(f) }
 
 func (d *direct) part(b *stream.Body) error {
 	if b.Part == b.Parts {
@@ -176,11 +195,6 @@ func (d *direct) complete() error {
 		return nil
 	}
 	return d.other(d.under)
-}
-
-func (d *direct) end(counts *stream.End) error {
-	d.leave()
-	return d.planner.end(counts)
 }
 
 func (d *direct) abort(a *stream.Abort, b *stream.Begin) error {

@@ -46,7 +46,7 @@ type Preview struct {
 func Folders(ctx context.Context, opt Options, in *stream.Reader, dest Destination) (*Preview, error) {
 	opt.FoldersOnly = true
 	s := &surveyor{planner: planner{opt: &opt, dest: dest}}
-	if err := newComparison(ctx, &opt, dest, s).run(in); !errors.Is(err, errSurveyed) {
+	if err := newComparison(ctx, &opt, dest, s.handle).run(in); !errors.Is(err, errSurveyed) {
 		return nil, err
 	}
 	return s.preview, nil
@@ -55,17 +55,22 @@ func Folders(ctx context.Context, opt Options, in *stream.Reader, dest Destinati
 // errSurveyed ends the reading of a source of which enough is known.
 var errSurveyed = errors.New("enough is known")
 
-// surveyor is the outcome that looks at the folders alone.
+// surveyor looks at the folders alone.
 type surveyor struct {
 	planner
 	preview *Preview
 }
 
-func (s *surveyor) start(b *stream.Begin, toc []*source) error {
-	if err := s.checkPrune(b); err != nil {
+// handle takes the first event of the comparison, and ends it.
+func (s *surveyor) handle(event any) error {
+	e, ok := event.(*started)
+	if !ok {
+		return nil
+	}
+	if err := s.checkPrune(e.begin); err != nil {
 		return err
 	}
-	s.preview = s.planner.preview(b, toc)
+	s.preview = s.planner.preview(e.begin, e.folders)
 	return errSurveyed
 }
 
@@ -106,18 +111,6 @@ func (p *planner) place(s *source) (place Place, ok bool) {
 	}
 	return place, true
 }
-
-func (s *surveyor) message(*stream.Message, uint32, *source, verdict, *entry) error { return nil }
-func (*surveyor) leftOut(*stream.Skipped, uint32, *source) error                    { return nil }
-func (s *surveyor) again(*stream.Begin, *stream.Message) error                      { return nil }
-func (s *surveyor) takenBack(*stream.Failed) error                                  { return nil }
-func (s *surveyor) part(*stream.Body) error                                         { return nil }
-func (s *surveyor) resolved(*Target, *resolution) error                             { return nil }
-func (s *surveyor) mistaken(*Target, []claimant) error                              { return nil }
-func (s *surveyor) rest() error                                                     { return nil }
-func (s *surveyor) other(stream.Record) error                                       { return nil }
-func (s *surveyor) end(*stream.End) error                                           { return nil }
-func (s *surveyor) abort(*stream.Abort, *stream.Begin) error                        { return nil }
 
 // Text prints a preview for people. Whatever comes from outside passes through
 // safe.

@@ -154,7 +154,7 @@ type Printer interface {
 func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destination, out Printer) (*Summary, error) {
 	r := &reporter{opt: &opt, dest: dest, out: out, total: Summary{Type: "summary"}}
 	in.CheckBodies()
-	c := newComparison(ctx, &opt, dest, r)
+	c := newComparison(ctx, &opt, dest, r.handle)
 	err := c.run(in)
 	if err == nil {
 		err = r.finish()
@@ -168,7 +168,7 @@ func Report(ctx context.Context, opt Options, in *stream.Reader, dest Destinatio
 	return &r.total, err
 }
 
-// reporter is the outcome that tells differences.
+// reporter tells differences.
 type reporter struct {
 	opt     *Options
 	dest    Destination
@@ -185,6 +185,27 @@ type reporter struct {
 	large   *listed // its parts are under way, or nil
 	total   Summary
 	verifier
+}
+
+// handle takes an event of the comparison.
+func (r *reporter) handle(event any) error {
+	switch e := event.(type) {
+	case *started:
+		return r.start(e.begin, e.folders)
+	case *compared:
+		return r.message(e)
+	case *excluded:
+		r.folders[e.source.target].Excluded++
+	case *resolved:
+		return r.resolved(e)
+	case *mistaken:
+		r.mistaken(e.target, e.claimants)
+	case *stream.Body:
+		return r.part(e)
+	case stream.Record:
+		return r.other(e)
+	}
+	return nil
 }
 
 func (r *reporter) start(b *stream.Begin, toc []*source) error {
@@ -219,11 +240,12 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 	return r.out.Subject(&Subject{"comparison", b.Account().String(), r.dest.Account().String(), string(b.Content), b.Key, slices.Concat(b.Filters, r.opt.filters())})
 }
 
-func (r *reporter) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
-	if r.large = nil; v == barred {
+func (r *reporter) message(e *compared) error {
+	m, s := e.message, e.source
+	if r.large = nil; e.verdict == barred {
 		return r.other(unreadable(m, s))
 	}
-	l := &listed{d: describe(m, s), looks: evidenceOf(m), ordinal: ordinal, target: s.target, verdict: v, entry: e}
+	l := &listed{d: describe(m, s), looks: evidenceOf(m), ordinal: e.ordinal, target: s.target, verdict: e.verdict, entry: e.entry}
 	if r.opt.Explain {
 		l.d.fields, l.d.looks = r.keyFields(m), evidenceOf(m)
 	}
@@ -345,15 +367,6 @@ func (r *reporter) sameFlags(have, source []string) bool {
 	return len(lacking) == 0 && !slices.ContainsFunc(more, r.opt.Flags.Governs)
 }
 
-func (r *reporter) leftOut(_ *stream.Skipped, _ uint32, s *source) error {
-	r.folders[s.target].Excluded++
-	return nil
-}
-
-func (r *reporter) again(*stream.Begin, *stream.Message) error { return nil }
-
-func (r *reporter) takenBack(*stream.Failed) error { return nil }
-
 // part lists a large message when its last part has come: until then it may end
 // in its failure.
 func (r *reporter) part(b *stream.Body) error {
@@ -368,15 +381,16 @@ func (r *reporter) part(b *stream.Body) error {
 
 // resolved closes a folder of a stream: what waited is known. What nobody
 // claimed is extra when no further stream can come.
-func (r *reporter) resolved(t *Target, res *resolution) error {
+func (r *reporter) resolved(res *resolved) error {
+	t := res.target
 	sum := r.folders[t]
 	for _, p := range res.pairs {
 		sum.Present++
 		d := r.waiting[p.ordinal]
 		delete(r.waiting, p.ordinal)
 		at := t
-		if p.at != nil {
-			at, d.Target = p.at, p.at.Name
+		if other := res.elsewhere[p.entry]; other != nil {
+			at, d.Target = other, other.Name
 			sum.Elsewhere++
 		}
 		if p.keyAlone {
@@ -400,7 +414,7 @@ func (r *reporter) resolved(t *Target, res *resolution) error {
 	return nil
 }
 
-func (r *reporter) mistaken(t *Target, claimants []claimant) error {
+func (r *reporter) mistaken(t *Target, claimants []claimant) {
 	sum := r.folders[t]
 	for _, c := range claimants {
 		if r.alone[uint32(c)] {
@@ -409,7 +423,6 @@ func (r *reporter) mistaken(t *Target, claimants []claimant) error {
 	}
 	sum.Present -= int64(len(claimants))
 	sum.Missing += int64(len(claimants))
-	return nil
 }
 
 // extra tells the messages of a destination folder that nobody claimed.
@@ -468,12 +481,6 @@ func (r *reporter) other(rec stream.Record) error {
 	}
 	return nil
 }
-
-func (r *reporter) end(*stream.End) error { return nil }
-
-func (r *reporter) abort(*stream.Abort, *stream.Begin) error { return nil }
-
-func (r *reporter) rest() error { return nil }
 
 // finish tells what nobody claimed, and of the folders that only the
 // destination has, if the source holds its account whole, and the sums.

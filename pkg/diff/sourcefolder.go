@@ -34,7 +34,7 @@ func (c *comparison) mistaken(t *Target, claimants, alone []claimant) error {
 		counts := countsOf(who)
 		counts.PresentByKey = max(0, counts.PresentByKey-1) // on a pipe, an earlier stream may have counted it
 	}
-	return c.out.mistaken(t, claimants)
+	return c.emit(&mistaken{t, claimants})
 }
 
 // load reads the target's index when the first message comes that needs it.
@@ -128,7 +128,7 @@ func (c *comparison) resolve(t *Target) error {
 			return err
 		}
 	}
-	return c.out.resolved(t, r)
+	return c.emit(&resolved{t, r, nil})
 }
 
 // present counts a message that was resolved.

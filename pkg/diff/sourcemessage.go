@@ -10,7 +10,7 @@ func (c *comparison) message(m *stream.Message) error {
 	c.ordinal++
 	again, err := c.seen.Again(c.begin, m)
 	if c.again = again; again && err == nil {
-		return c.out.again(c.begin, m)
+		return c.emit(&repeated{c.begin, m})
 	}
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (c *comparison) message(m *stream.Message) error {
 		if m.Parts > 0 {
 			c.barredLarge = unreadable(m, s)
 		}
-		return c.out.message(m, ordinal, s, barred, nil)
+		return c.tell(m, ordinal, s, barred, nil)
 	}
 	if in := c.doubles.of(c.begin, m, s); in != "" {
 		return c.leaveOut(m, ordinal, s, in)
@@ -59,7 +59,7 @@ func (c *comparison) message(m *stream.Message) error {
 	if v == missing && c.opt.Account && c.elsewhere(&look, s.target) {
 		c.strays = append(c.strays, stray{waiter{evidence: look, ordinal: ordinal}, s.target})
 		c.astrayLarge = m.Parts > 0
-		return c.out.message(m, ordinal, s, waits, nil)
+		return c.tell(m, ordinal, s, waits, nil)
 	}
 	if v == waits && m.Parts > 0 {
 		c.late, c.into = &match.waiters[len(match.waiters)-1], match
@@ -76,7 +76,12 @@ func (c *comparison) message(m *stream.Message) error {
 		}
 		match.ousted, match.alone = nil, nil
 	}
-	return c.out.message(m, ordinal, s, v, e)
+	return c.tell(m, ordinal, s, v, e)
+}
+
+func (c *comparison) tell(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+	c.compared = compared{m, ordinal, s, v, e}
+	return c.emit(&c.compared)
 }
 
 // breakOff forgets a message whose parts did not all come.
@@ -101,7 +106,7 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 		c.into.waiters = c.into.waiters[:len(c.into.waiters)-1]
 		c.waiting--
 		c.late = nil
-		return c.out.takenBack(f)
+		return c.emit(&retracted{f})
 	}
 	if e := c.carriedLarge; e != nil {
 		c.carriedLarge, e.claimed = nil, reserved
@@ -110,7 +115,7 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 	}
 	if c.astrayLarge {
 		c.strays, c.astrayLarge = c.strays[:len(c.strays)-1], false
-		return c.out.takenBack(f)
+		return c.emit(&retracted{f})
 	}
 	return nil
 }
@@ -138,5 +143,5 @@ func (c *comparison) part(b *stream.Body) error {
 			c.strays[len(c.strays)-1].setSHA(b.SHA256)
 		}
 	}
-	return c.out.part(b)
+	return c.emit(b)
 }

@@ -17,7 +17,7 @@ const patience = 1 << 16
 // twice decides in a first reading of the source and writes in a second.
 func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*stream.Reader, error)) error {
 	d := &decisions{planner: p}
-	c := newComparison(ctx, p.opt, p.dest, d)
+	c := newComparison(ctx, p.opt, p.dest, d.handle)
 	c.patient, d.of = patience, c
 	first := c.run(in)
 	if !c.over || len(d.streams) == 0 && c.aborted == nil {
@@ -45,7 +45,7 @@ func (p *planner) twice(ctx context.Context, in *stream.Reader, again func() (*s
 	return first
 }
 
-// decisions is the outcome that only remembers, one bit a message.
+// decisions remembers what the first reading has found, one bit a message.
 type decisions struct {
 	planner *planner
 	of      *comparison
@@ -87,9 +87,36 @@ type decided struct {
 	counts *stream.End
 }
 
-func (d *decisions) start(b *stream.Begin, toc []*source) error {
-	d.streams = append(d.streams, decided{number: d.of.streams, begin: b, toc: toc})
-	return d.planner.deleter.prepare(d.of)
+// handle takes an event of the comparison.
+func (d *decisions) handle(event any) error {
+	switch e := event.(type) {
+	case *started:
+		d.streams = append(d.streams, decided{number: d.of.streams, begin: e.begin, toc: e.folders})
+		return d.planner.deleter.prepare(d.of)
+	case *compared:
+		d.message(e)
+	case *excluded:
+		if d.spared == nil {
+			d.spared = map[uint32]string{}
+		}
+		d.spared[e.ordinal] = e.record.Text
+	case *repeated:
+		d.takeFlags(e.begin, e.message)
+	case *resolved:
+		d.resolved(e)
+	case *mistaken:
+		for _, c := range e.claimants {
+			d.tell(uint32(c))
+			d.pairs.unpair(uint32(c))
+		}
+	case *stream.Failed:
+		if s := d.of.byName[e.Folder]; e.UID == 0 && s != nil && s.target != nil {
+			s.target.unsure = true // see syncFlags
+		}
+	case *stream.End:
+		d.streams[len(d.streams)-1].counts = e
+	}
+	return nil
 }
 
 func (d *decisions) tell(ordinal uint32) {
@@ -103,15 +130,42 @@ func (d *decisions) isTold(ordinal uint32) bool {
 	return int(ordinal/64) < len(d.told) && d.told[ordinal/64]&(1<<(ordinal%64)) != 0
 }
 
-func (d *decisions) message(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
-	d.planner.deleter.saw(m)
-	switch v {
+func (d *decisions) message(e *compared) {
+	d.planner.deleter.saw(e.message)
+	switch e.verdict {
 	case missing, barred:
-		d.tell(ordinal)
+		d.tell(e.ordinal)
 	case present:
-		d.paired(ordinal, s.target, e)
+		d.paired(e.ordinal, e.source.target, e.entry)
 	}
-	return nil
+}
+
+// takeFlags remembers the flags of a message that was met again: the later ones win.
+func (d *decisions) takeFlags(b *stream.Begin, m *stream.Message) {
+	if m.Lacks(stream.ItemFlags) {
+		return
+	}
+	if d.flags == nil {
+		d.flags = map[sourceMessage][]string{}
+	}
+	d.flags[identityOf(b, m)] = slices.Clone(m.Flags)
+}
+
+func (d *decisions) resolved(r *resolved) {
+	for _, p := range r.pairs {
+		if p.keyAlone {
+			continue // it may be another message, whose flags are its own
+		}
+		at := r.elsewhere[p.entry]
+		d.paired(p.ordinal, cmp.Or(at, r.target), p.entry)
+		if at != nil && d.planner.opt.SyncFlags.on() {
+			d.pairs.moved(p.ordinal, at)
+		}
+	}
+	for _, o := range r.candidates() {
+		d.tell(o)
+	}
+	d.planner.tie(r.ties)
 }
 
 func (d *decisions) paired(ordinal uint32, t *Target, e *entry) {
@@ -119,74 +173,6 @@ func (d *decisions) paired(ordinal uint32, t *Target, e *entry) {
 		d.pairs.pair(ordinal, t, e)
 	}
 }
-
-func (d *decisions) leftOut(r *stream.Skipped, ordinal uint32, _ *source) error {
-	if d.spared == nil {
-		d.spared = map[uint32]string{}
-	}
-	d.spared[ordinal] = r.Text
-	return nil
-}
-
-// again remembers the later flags, which win.
-func (d *decisions) again(b *stream.Begin, m *stream.Message) error {
-	if m.Lacks(stream.ItemFlags) {
-		return nil
-	}
-	if d.flags == nil {
-		d.flags = map[sourceMessage][]string{}
-	}
-	d.flags[identityOf(b, m)] = slices.Clone(m.Flags)
-	return nil
-}
-
-func (d *decisions) takenBack(*stream.Failed) error { return nil }
-
-func (d *decisions) part(*stream.Body) error { return nil }
-
-func (d *decisions) resolved(t *Target, r *resolution) error {
-	for _, p := range r.pairs {
-		if p.keyAlone {
-			continue // it may be another message, whose flags are its own
-		}
-		d.paired(p.ordinal, cmp.Or(p.at, t), p.entry)
-		if p.at != nil && d.planner.opt.SyncFlags.on() {
-			d.pairs.moved(p.ordinal, p.at)
-		}
-	}
-	for _, o := range r.candidates() {
-		d.tell(o)
-	}
-	d.planner.tie(r.ties)
-	return nil
-}
-
-func (d *decisions) mistaken(_ *Target, claimants []claimant) error {
-	for _, c := range claimants {
-		d.tell(uint32(c))
-		d.pairs.unpair(uint32(c))
-	}
-	return nil
-}
-
-// other notes folders that have failed: see syncFlags.
-func (d *decisions) other(rec stream.Record) error {
-	if f, ok := rec.(*stream.Failed); ok && f.UID == 0 {
-		if s := d.of.byName[f.Folder]; s != nil && s.target != nil {
-			s.target.unsure = true
-		}
-	}
-	return nil
-}
-
-func (d *decisions) end(counts *stream.End) error {
-	d.streams[len(d.streams)-1].counts = counts
-	return nil
-}
-
-func (d *decisions) abort(*stream.Abort, *stream.Begin) error { return nil }
-
-func (d *decisions) rest() error { return nil }
 
 // replay is the second reading.
 type replay struct {
