@@ -9,13 +9,13 @@ import (
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
-
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -195,7 +195,7 @@ func (a *Account) nextOf(t *Target, box *imapconn.Selected) (uint64, error) {
 }
 
 // Load reads the keys of a folder.
-func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
+func (a *Account) Load(t *Target, add func(match.Message)) (match.EvidenceReader, error) {
 	if t.UIDNext == 1 && !a.newest {
 		return nil, nil // nothing has ever been there
 	}
@@ -218,12 +218,12 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 		case id == nil:
 			lost = &Unreadable{"a message in it cannot be read: " + string(m.Reason) + " " + m.Text}
 		default:
-			e := Entry{Flags: m.Flags, FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags)}
-			e.Evidence = evidence{packedUID: packUID(m.UID), date: seconds(m.InternalDate), size: uint32(max(0, min(m.Size, 1<<32-1)))}
+			e := match.Message{Flags: m.Flags, FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags)}
+			e.Evidence = match.Evidence{PackedUID: match.PackUID(m.UID), Date: match.Seconds(m.InternalDate), Size: uint32(max(0, min(m.Size, 1<<32-1)))}
 			if m.Unknown.Has(imapconn.UnknownDate) {
-				e.Evidence.known |= dateUnknown
+				e.Evidence.Known |= match.DateUnknown
 			}
-			e.Evidence.setKey(id.Key)
+			e.Evidence.SetKey(id.Key)
 			add(e)
 			read.add(m.UID)
 			if a.newest {
@@ -242,7 +242,7 @@ func (a *Account) Load(t *Target, add func(Entry)) (prover, error) {
 	if err != nil {
 		return nil, a.unreadable(err)
 	}
-	return &accountProver{a: a, t: t, loaded: box, box: box}, lost
+	return &accountReader{a: a, t: t, loaded: box, box: box}, lost
 }
 
 // unreadable tells what concerns one folder from a lost connection.
@@ -254,8 +254,8 @@ func (a *Account) unreadable(err error) error {
 	return err
 }
 
-// accountProver reads more of the messages in one folder.
-type accountProver struct {
+// accountReader reads more of the messages in one folder.
+type accountReader struct {
 	a      *Account
 	t      *Target
 	loaded *imapconn.Selected // that the entries were read from
@@ -267,26 +267,26 @@ type accountProver struct {
 // bodyLimit is the largest body that is read in one piece, in octets.
 const bodyLimit = 4 << 20
 
-func (p *accountProver) received(entries []*entry) error {
+func (p *accountReader) ReadReceived(entries []*match.Entry) error {
 	scan := headerkey.NewScanner(p.a.recipe)
 	items := imapconn.Items{Fields: []string{"RECEIVED"}}
-	return p.fetch(entries, func(d *entry) bool { return d.has(askedReceived) }, items, func(d *entry, m *imapconn.Message) error {
+	return p.fetch(entries, func(d *match.Entry) bool { return d.Has(match.ReceivedRead) }, items, func(d *match.Entry, m *imapconn.Message) error {
 		scan.Reset()
 		scan.Write(m.Header)
-		d.setReceived(scan.Received())
-		d.known |= askedReceived
+		d.SetReceived(scan.Received())
+		d.Known |= match.ReceivedRead
 		return nil
 	})
 }
 
-func (p *accountProver) digest(entries []*entry) error {
-	var large []*entry
-	err := p.fetch(entries, func(d *entry) bool { return d.has(knownSHA) }, imapconn.Items{Body: true}, func(d *entry, m *imapconn.Message) error {
+func (p *accountReader) ReadDigests(entries []*match.Entry) error {
+	var large []*match.Entry
+	err := p.fetch(entries, func(d *match.Entry) bool { return d.Has(match.KnownSHA) }, imapconn.Items{Body: true}, func(d *match.Entry, m *imapconn.Message) error {
 		if m.Body == nil && m.Literal > 0 {
 			large = append(large, d)
 			return nil
 		}
-		d.setOctets(sha256.Sum256(m.Body))
+		d.SetDigest(sha256.Sum256(m.Body))
 		return nil
 	})
 	for _, d := range large {
@@ -297,7 +297,7 @@ func (p *accountProver) digest(entries []*entry) error {
 	return err
 }
 
-func (p *accountProver) loose(d *entry) (*headerkey.Loose, error) {
+func (p *accountReader) ReadLoose(d *match.Entry) (*headerkey.Loose, error) {
 	h := headerkey.NewLooseHasher()
 	read, err := p.read(d, h)
 	if err != nil || !read {
@@ -308,12 +308,12 @@ func (p *accountProver) loose(d *entry) (*headerkey.Loose, error) {
 
 // read writes the octets of a message, in pieces. What cannot be read proves
 // nothing, and is no error.
-func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
-	if known, err := p.open([]*entry{d}); err != nil || len(known) == 0 {
+func (p *accountReader) read(d *match.Entry, to io.Writer) (bool, error) {
+	if known, err := p.open([]*match.Entry{d}); err != nil || len(known) == 0 {
 		return false, err
 	}
-	p.box.Expect(d.uid(), int64(d.size))
-	err := p.box.ReadParts(p.a.ctx, d.uid(), bodyLimit, func(piece []byte) bool {
+	p.box.Expect(d.UID(), int64(d.Size))
+	err := p.box.ReadParts(p.a.ctx, d.UID(), bodyLimit, func(piece []byte) bool {
 		to.Write(piece)
 		return false
 	})
@@ -328,7 +328,7 @@ func (p *accountProver) read(d *entry, to io.Writer) (bool, error) {
 // meanwhile. It returns those of the entries that can be asked for by their UIDs,
 // nil where the folder is not there any more, or is another: what cannot be read
 // proves nothing.
-func (p *accountProver) open(entries []*entry) ([]*entry, error) {
+func (p *accountReader) open(entries []*match.Entry) ([]*match.Entry, error) {
 	if p.lost {
 		return nil, nil
 	}
@@ -351,18 +351,18 @@ func (p *accountProver) open(entries []*entry) ([]*entry, error) {
 // recognized returns those of the entries whose UIDs have the keys that they had.
 // The UIDVALIDITY of the folder is another at each look, so that it does not tell
 // whether the UIDs are those of the same messages.
-func (p *accountProver) recognized(entries []*entry) (known []*entry, err error) {
-	byUID := map[uint64]*entry{}
+func (p *accountReader) recognized(entries []*match.Entry) (known []*match.Entry, err error) {
+	byUID := map[uint64]*match.Entry{}
 	for _, d := range entries {
-		byUID[d.uid()] = d
+		byUID[d.UID()] = d
 	}
 	err = keys.Of(p.a.ctx, p.box, sortedUIDs(byUID), p.a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		if id == nil {
 			return nil
 		}
-		var seen evidence
-		seen.setKey(id.Key)
-		if d := byUID[m.UID]; d.key == seen.key && d.rung == seen.rung {
+		var seen match.Evidence
+		seen.SetKey(id.Key)
+		if d := byUID[m.UID]; d.Key == seen.Key && d.Rung == seen.Rung {
 			known = append(known, d)
 		}
 		return nil
@@ -375,7 +375,7 @@ func (p *accountProver) recognized(entries []*entry) (known []*entry, err error)
 
 // lose notes that the folder cannot be read any more, if err is about this folder
 // alone. Any other error is returned.
-func (p *accountProver) lose(err error) error {
+func (p *accountReader) lose(err error) error {
 	err = p.a.unreadable(err)
 	var no *Unreadable
 	if !errors.As(err, &no) {
@@ -387,22 +387,17 @@ func (p *accountProver) lose(err error) error {
 	return nil
 }
 
-func (e *evidence) setOctets(sum [sha256.Size]byte) {
-	copy(e.sha[:], sum[:])
-	e.known |= knownSHA
-}
-
-func (p *accountProver) digestLarge(d *entry) error {
+func (p *accountReader) digestLarge(d *match.Entry) error {
 	h := sha256.New()
 	read, err := p.read(d, h)
 	if read {
-		d.setOctets([sha256.Size]byte(h.Sum(nil)))
+		d.SetDigest([sha256.Size]byte(h.Sum(nil)))
 	}
 	return err
 }
 
 // fetch asks for items of those entries that are not known yet.
-func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items imapconn.Items, fn func(*entry, *imapconn.Message) error) error {
+func (p *accountReader) fetch(entries []*match.Entry, known func(*match.Entry) bool, items imapconn.Items, fn func(*match.Entry, *imapconn.Message) error) error {
 	entries = slices.DeleteFunc(slices.Clone(entries), known)
 	if len(entries) == 0 {
 		return nil
@@ -411,11 +406,11 @@ func (p *accountProver) fetch(entries []*entry, known func(*entry) bool, items i
 	if err != nil || len(entries) == 0 {
 		return err
 	}
-	byUID := map[uint64]*entry{}
+	byUID := map[uint64]*match.Entry{}
 	for _, d := range entries {
-		byUID[d.uid()] = d
+		byUID[d.UID()] = d
 	}
-	items.Listed = func(uid uint64) int64 { return int64(byUID[uid].size) }
+	items.Listed = func(uid uint64) int64 { return int64(byUID[uid].Size) }
 	return p.lose(p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
 		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
 			return fn(d, m)

@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -79,7 +80,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 		return nil
 	}
 	var seen stream.Seen
-	var large *Entry // its parts are under way
+	var large *match.Message // its parts are under way
 	var into *Target
 	a.in.CheckBodies()
 	in := &rekeyed{in: a.in, recipe: recipe, asked: true}
@@ -108,18 +109,18 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 			switch {
 			case again || t == nil:
 			case r.Parts > 0:
-				e := entryOf(r)
+				e := match.MessageOf(r)
 				e.Flags = slices.Clone(r.Flags)
 				large, into = &e, t
 			default:
-				t.add(entryOf(r))
+				t.add(match.MessageOf(r))
 			}
 		case *stream.Body:
 			if err := seen.Part(r); err != nil {
 				return err
 			}
 			if large != nil && r.Part == r.Parts {
-				large.Evidence.setSHA(r.SHA256)
+				large.Evidence.SetSHA(r.SHA256)
 				into.add(*large)
 				large = nil
 			}
@@ -155,7 +156,7 @@ func (a *Archive) doubt() {
 			continue
 		}
 		if a.byName[name] == nil {
-			a.byName[name] = &Target{Name: name, match: &matcher{}}
+			a.byName[name] = &Target{Name: name, matcher: &match.Matcher{}}
 			a.targets = append(a.targets, a.byName[name])
 		}
 		a.byName[name].Unreadable = "it has failed in the destination stream: " + string(f.Reason) + " " + f.Text
@@ -172,8 +173,8 @@ func (a *Archive) lacking() (all []stream.Failed) {
 	return slices.Concat(a.damaged, all)
 }
 
-func (t *Target) add(e Entry) {
-	t.match.take(e)
+func (t *Target) add(e match.Message) {
+	t.matcher.Add(e)
 	t.Messages++
 }
 
@@ -185,7 +186,7 @@ func (a *Archive) folder(r *stream.Folder) {
 	}
 	t := a.byName[r.Name]
 	if t == nil {
-		t = &Target{Name: r.Name, match: &matcher{}}
+		t = &Target{Name: r.Name, matcher: &match.Matcher{}}
 		a.byName[r.Name] = t
 		a.targets = append(a.targets, t)
 	}
@@ -193,4 +194,4 @@ func (a *Archive) folder(r *stream.Folder) {
 }
 
 // Load does nothing: all was read by Open.
-func (a *Archive) Load(*Target, func(Entry)) (prover, error) { return nil, nil }
+func (a *Archive) Load(*Target, func(match.Message)) (match.EvidenceReader, error) { return nil, nil }

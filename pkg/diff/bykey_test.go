@@ -2,163 +2,13 @@ package diff
 
 import (
 	"bytes"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
-
-// looks makes the evidence of a message of the key "k": 0 is unknown.
-func looks(size, date, received uint32, octets string) evidence {
-	e := evidence{rung: 1, size: size, date: date, received: received}
-	if octets != "" {
-		copy(e.sha[:], octets)
-		e.known |= knownSHA
-	}
-	return e
-}
-
-// hidden is a prover of a destination that tells Received lines and octets only
-// when it is asked.
-type hidden struct {
-	all   map[uint64]evidence // by UID
-	asked int                 // commands
-}
-
-func (h *hidden) received(es []*entry) error {
-	if len(es) > 0 {
-		h.asked++
-	}
-	for _, e := range es {
-		e.received = h.all[e.uid()].received
-		e.known |= askedReceived
-	}
-	return nil
-}
-
-func (h *hidden) digest(es []*entry) error {
-	for _, e := range es {
-		if x := h.all[e.uid()]; x.has(knownSHA) {
-			e.sha = x.sha
-			e.known |= knownSHA
-		}
-	}
-	return nil
-}
-
-func (h *hidden) loose(*entry) (*headerkey.Loose, error) { return nil, nil }
-
-// matched is what becomes of source messages at a destination: for each the UID
-// that it was found to be, 0 if it is missing, and a "k" where only the key
-// agrees.
-func matched(t *testing.T, source, dest []evidence, strict, server bool) (fates []string, asked int) {
-	t.Helper()
-	h := &hidden{all: map[uint64]evidence{}}
-	m := &matcher{strict: strict}
-	if server {
-		m.prover = h
-	}
-	for i, e := range dest {
-		e.packedUID = packUID(uint64(i + 1))
-		h.all[e.uid()] = e
-		if server {
-			e.received, e.sha, e.known = 0, [16]byte{}, 0
-		}
-		m.take(Entry{Evidence: e})
-	}
-	fates = make([]string, len(source))
-	for i, e := range source {
-		v, d := m.decide(e, uint32(i), true)
-		switch v {
-		case present:
-			fates[i] = fmt.Sprint(d.uid())
-		case missing:
-			fates[i] = "0"
-		}
-	}
-	r, err := m.resolve()
-	must(t, err)
-	for _, p := range r.pairs {
-		fates[p.ordinal] = fmt.Sprint(p.entry.uid())
-		if p.keyAlone {
-			fates[p.ordinal] += "k"
-		}
-	}
-	for _, o := range r.missing {
-		fates[o] = "0"
-	}
-	return fates, h.asked
-}
-
-// TestKeyAlone: pairs that share nothing but the key are marked, and with strict
-// missing.
-func TestKeyAlone(t *testing.T) {
-	for what, c := range map[string]struct {
-		source, dest []evidence
-		want, strict string
-	}{
-		"all agrees":                {[]evidence{looks(10, 1, 5, "")}, []evidence{looks(10, 1, 5, "")}, "1", "1"},
-		"size alone":                {[]evidence{looks(10, 1, 5, "")}, []evidence{looks(10, 2, 6, "")}, "1", "1"},
-		"arrival alone":             {[]evidence{looks(10, 1, 5, "")}, []evidence{looks(11, 1, 6, "")}, "1", "1"},
-		"Received alone":            {[]evidence{looks(10, 1, 5, "")}, []evidence{looks(11, 2, 5, "")}, "1", "1"},
-		"nothing":                   {[]evidence{looks(10, 1, 5, "")}, []evidence{looks(11, 2, 6, "")}, "1k", "0"},
-		"no Received at either":     {[]evidence{looks(10, 1, 0, "")}, []evidence{looks(11, 2, 0, "")}, "1k", "0"},
-		"no Received at the source": {[]evidence{looks(10, 1, 0, "")}, []evidence{looks(11, 2, 6, "")}, "1k", "0"},
-		"no Received there":         {[]evidence{looks(10, 1, 5, "")}, []evidence{looks(11, 2, 0, "")}, "1k", "0"},
-		"no date at the source":     {[]evidence{looks(10, 0, 0, "")}, []evidence{looks(11, 2, 0, "")}, "1k", "0"},
-		"no date at either":         {[]evidence{looks(10, 0, 0, "")}, []evidence{looks(11, 0, 0, "")}, "1k", "0"},
-		"no date, but the size":     {[]evidence{looks(10, 0, 0, "")}, []evidence{looks(10, 0, 0, "")}, "1", "1"},
-		"no size at either":         {[]evidence{looks(0, 1, 0, "")}, []evidence{looks(0, 2, 0, "")}, "1k", "0"},
-		"no size, but the arrival":  {[]evidence{looks(0, 1, 0, "")}, []evidence{looks(0, 1, 0, "")}, "1", "1"},
-		"nothing is known":          {[]evidence{looks(0, 0, 0, "")}, []evidence{looks(0, 0, 0, "")}, "1k", "0"},
-		"three of one, one there": {[]evidence{looks(10, 1, 5, ""), looks(10, 1, 5, ""), looks(10, 1, 5, "")},
-			[]evidence{looks(10, 1, 5, "")}, "1 0 0", "1 0 0"},
-		"the better one has it": {[]evidence{looks(12, 3, 7, ""), looks(10, 1, 5, "")}, []evidence{looks(10, 2, 6, "")}, "0 1", "0 1"},
-		"the last is left with a stranger": {[]evidence{looks(12, 3, 7, ""), looks(10, 1, 5, "")},
-			[]evidence{looks(99, 9, 9, ""), looks(10, 1, 5, "")}, "1k 2", "0 2"},
-		"another key": {[]evidence{looks(10, 1, 5, "")}, []evidence{{rung: 2, size: 10, date: 1}}, "0", "0"},
-	} {
-		for _, server := range []bool{true, false} {
-			for strict, want := range map[bool]string{false: c.want, true: c.strict} {
-				if got, _ := matched(t, c.source, c.dest, strict, server); strings.Join(got, " ") != want {
-					t.Errorf("%s, strict %v, server %v: %q, want %s", what, strict, server, got, want)
-				}
-			}
-		}
-	}
-	// In an archive the octets are known of both.
-	if got, _ := matched(t, []evidence{looks(10, 1, 5, "o")}, []evidence{looks(11, 2, 6, "o")}, true, false); got[0] != "1" {
-		t.Errorf("the same octets: %q", got)
-	}
-}
-
-// TestReceivedIsReadTogether: a server that changes the size and date of every
-// message is asked for Received lines once, not for each message.
-func TestReceivedIsReadTogether(t *testing.T) {
-	var source, dest []evidence
-	for i := range uint32(1000) {
-		s := looks(10+i, 1+i, 7+i, "")
-		s.key[0], s.key[1] = byte(i), byte(i>>8)
-		d := s
-		d.size, d.date = d.size+5000, d.date+5000
-		source, dest = append(source, s), append(dest, d)
-	}
-	fates, asked := matched(t, source, dest, false, true)
-	if asked != 1 || slices.ContainsFunc(fates, func(f string) bool { return f == "0" || strings.HasSuffix(f, "k") }) {
-		t.Errorf("asked %d times, %.80q", asked, fates)
-	}
-	// What agrees in size or arrival is not asked for at all.
-	for i := range dest {
-		dest[i].size = source[i].size
-	}
-	if _, asked := matched(t, source, dest, false, true); asked != 0 {
-		t.Errorf("asked %d times where sizes agree", asked)
-	}
-}
 
 // stranger is a destination message that has the key of mail{"k", ...} alone.
 var stranger = mail{"k", "another text", 40, "other"}
@@ -212,8 +62,8 @@ func TestPlanByKeyAlone(t *testing.T) {
 // flagged is a destination whose messages are all flagged.
 type flagged struct{ model }
 
-func (d *flagged) Load(t *Target, add func(Entry)) (prover, error) {
-	return d.model.Load(t, func(e Entry) {
+func (d *flagged) Load(t *Target, add func(match.Message)) (match.EvidenceReader, error) {
+	return d.model.Load(t, func(e match.Message) {
 		e.Flags = []string{`\Flagged`}
 		add(e)
 	})

@@ -1,3 +1,5 @@
+// Package diff compares a stream with a destination and plans what the
+// destination lacks.
 package diff
 
 import (
@@ -10,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -42,39 +45,40 @@ type comparison struct {
 	dest Destination
 	emit func(event any) error
 
-	begin        *stream.Begin // of the stream under way, or nil
-	recipe       headerkey.Recipe
-	toc          []*source
-	byName       map[string]*source
-	at           int                      // the source folder that the messages have come to
-	started      bool                     // the table of contents is complete
-	streams      int                      // that have begun
-	knows        map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
-	records      int                      // that were taken, of all streams
-	over         bool                     // nothing more can come, and all is decided
-	seen         stream.Seen
-	compared     compared       // the last of these events
-	again        bool           // the parts of a message that was met before
-	large        *stream.Failed // the message whose parts are under way, by its folder and UID
-	barredLarge  *stream.Failed // such a message that has failed already, or nil
-	astrayLarge  bool           // the message whose parts are under way is the last of the strays
-	carriedLarge *entry         // what that message was found to be by a receipt, or nil
-	late         *waiter        // its sha256 comes with its last part
-	into         *matcher       // where late waits
+	begin          *stream.Begin // of the stream under way, or nil
+	recipe         headerkey.Recipe
+	toc            []*source
+	byName         map[string]*source
+	at             int                      // the source folder that the messages have come to
+	started        bool                     // the table of contents is complete
+	streams        int                      // that have begun
+	knows          map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
+	records        int                      // that were taken, of all streams
+	over           bool                     // nothing more can come, and all is decided
+	seen           stream.Seen
+	compared       compared       // the last of these events
+	again          bool           // the parts of a message that was met before
+	large          *stream.Failed // the message whose parts are under way, by its folder and UID
+	barredLarge    *stream.Failed // such a message that has failed already, or nil
+	relocatedLarge bool           // the message whose parts are under way is the last of relocated
+	carriedLarge   *match.Entry   // what that message was found to be by a receipt, or nil
+	late           *match.Pending // its sha256 comes with its last part
+	into           *match.Matcher // where late waits
 
-	piped   bool     // the source cannot be read again
-	patient int      // how many messages may wait until the whole source has been read
-	waiting int      // how many do
-	aside   *aside   // where the source is put, or nil
-	doubles *doubles // that are left out, or nil
-	strays  []stray  // that their folders lack, and others may have
-	ledger  *ledger  // of what earlier runs carried over, or nil
-	ordinal uint32   // of the next message record
-	counts  *stream.End
-	tallies []tally       // of the streams that were started
-	stopped *stream.Abort // it came, and what follows it is not known yet
-	aborted *stream.Abort // the last
-	unfit   error         // why this is no source to compare; an abort may excuse it
+	piped     bool               // the source cannot be read again
+	patient   int                // how many messages may wait until the whole source has been read
+	waiting   int                // how many do
+	aside     *aside             // where the source is put, or nil
+	doubles   *doubles           // that are left out, or nil
+	relocated []match.Pending    // that their folders lack, and others may have
+	belongs   map[uint32]*Target // by ordinal: the folders that lack them
+	ledger    *ledger            // of what earlier runs carried over, or nil
+	ordinal   uint32             // of the next message record
+	counts    *stream.End
+	tallies   []tally       // of the streams that were started
+	stopped   *stream.Abort // it came, and what follows it is not known yet
+	aborted   *stream.Abort // the last
+	unfit     error         // why this is no source to compare; an abort may excuse it
 }
 
 // tally is what was counted of one stream of a concatenation.
@@ -134,13 +138,13 @@ func (c *comparison) finish() error {
 	}
 	for _, t := range targets {
 		t.release()
-		if t.match != nil && len(t.match.waiters) > 0 {
+		if t.matcher != nil && len(t.matcher.Pending) > 0 {
 			if err := c.resolve(t); err != nil {
 				return err
 			}
 		}
 	}
-	if err := c.settleStrays(); err != nil {
+	if err := c.settleRelocated(); err != nil {
 		return err
 	}
 	for _, line := range c.doubles.lines() {

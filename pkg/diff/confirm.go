@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 )
 
 // confirm drops the deeds that the destination does not show any more: with
@@ -40,23 +42,23 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []dee
 	if t == nil {
 		return nil, nil, nil
 	}
-	var match *matcher
+	var matcher *match.Matcher
 	if t.Unreadable == "" {
-		if match, err = loadAll(dest, t); err != nil {
+		if matcher, err = loadAll(dest, t); err != nil {
 			return nil, nil, err
 		}
 	}
-	if match == nil {
+	if matcher == nil {
 		unsure = slices.Clone(all)
 		for i := range unsure {
 			unsure[i].unread = true
 		}
 		return nil, unsure, nil
 	}
-	if err := readUntold(match, all); err != nil {
+	if err := readUntold(matcher, all); err != nil {
 		return nil, nil, err
 	}
-	c := newConfirmation(t, match, all)
+	c := newConfirmation(t, matcher, all)
 	for _, x := range all {
 		if x.target.validity != 0 && x.target.validity != t.UIDValidity {
 			continue
@@ -75,15 +77,15 @@ func confirmFolder(dest Destination, t *Target, all []deed) (there, unsure []dee
 // confirmation pairs deeds with the messages that one folder shows.
 type confirmation struct {
 	target  *Target
-	match   *matcher
+	matcher *match.Matcher
 	taken   map[uint64]position // by UID there: whose copy it is
 	alike   map[deed]int        // untold messages of the same octets, until one of them was looked for
 	from    map[deed]uint64     // the lowest UID that one of them may have
 	several map[deed]bool       // more messages have these octets than were sent
 }
 
-func newConfirmation(t *Target, match *matcher, all []deed) *confirmation {
-	c := &confirmation{t, match, map[uint64]position{}, map[deed]int{}, map[deed]uint64{}, map[deed]bool{}}
+func newConfirmation(t *Target, matcher *match.Matcher, all []deed) *confirmation {
+	c := &confirmation{t, matcher, map[uint64]position{}, map[deed]int{}, map[deed]uint64{}, map[deed]bool{}}
 	for _, x := range all {
 		if x.target.uid == 0 {
 			sent := x.sentOctets()
@@ -100,9 +102,9 @@ func newConfirmation(t *Target, match *matcher, all []deed) *confirmation {
 // whether a message of its key was left for it. What was there before it was sent is
 // somebody else's.
 func (c *confirmation) find(x *deed) (found, free bool) {
-	group := c.match.index.group(nil, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
-	left := slices.DeleteFunc(slices.Clone(group), func(e *entry) bool {
-		_, taken := c.taken[e.uid()]
+	group := c.matcher.Index.Group(nil, &match.Evidence{Key: x.sent, Rung: x.sentRung}, math.MaxInt)
+	left := slices.DeleteFunc(slices.Clone(group), func(e *match.Entry) bool {
+		_, taken := c.taken[e.UID()]
 		return taken
 	})
 	for _, e := range group {
@@ -110,30 +112,30 @@ func (c *confirmation) find(x *deed) (found, free bool) {
 			continue
 		}
 		if x.target.uid == 0 {
-			x.target.uid, x.target.validity, x.guessed = e.uid(), c.target.UIDValidity, c.guesses(x, left)
+			x.target.uid, x.target.validity, x.guessed = e.UID(), c.target.UIDValidity, c.guesses(x, left)
 		}
-		c.taken[e.uid()] = x.source
+		c.taken[e.UID()] = x.source
 		return true, true
 	}
-	return false, slices.ContainsFunc(left, func(e *entry) bool { return e.uid() >= x.from })
+	return false, slices.ContainsFunc(left, func(e *match.Entry) bool { return e.UID() >= x.from })
 }
 
 // fits reports whether a message may be the one of a deed.
-func (c *confirmation) fits(x *deed, e *entry) bool {
-	whose, taken := c.taken[e.uid()]
+func (c *confirmation) fits(x *deed, e *match.Entry) bool {
+	whose, taken := c.taken[e.UID()]
 	if x.target.uid == 0 {
-		return !taken && e.uid() >= x.from && x.sentAs(e)
+		return !taken && e.UID() >= x.from && x.sentAs(e)
 	}
-	return e.uid() == x.target.uid && (!taken || whose == x.source)
+	return e.UID() == x.target.uid && (!taken || whose == x.source)
 }
 
 // guesses reports whether more of the messages that are left have the octets of a
 // deed than were sent.
-func (c *confirmation) guesses(x *deed, left []*entry) bool {
+func (c *confirmation) guesses(x *deed, left []*match.Entry) bool {
 	sent := x.sentOctets()
 	if n, first := c.alike[sent]; first {
 		delete(c.alike, sent)
-		c.several[sent] = count(left, func(e *entry) bool { return e.uid() >= c.from[sent] && x.sentAs(e) }) > n
+		c.several[sent] = count(left, func(e *match.Entry) bool { return e.UID() >= c.from[sent] && x.sentAs(e) }) > n
 	}
 	return c.several[sent]
 }
@@ -143,7 +145,7 @@ func (x *deed) sentOctets() deed {
 	return deed{target: position{box: x.target.box}, sent: x.sent, sentRung: x.sentRung, octets: x.octets}
 }
 
-func count(entries []*entry, fits func(*entry) bool) (n int) {
+func count(entries []*match.Entry, fits func(*match.Entry) bool) (n int) {
 	for _, e := range entries {
 		if fits(e) {
 			n++
@@ -154,23 +156,23 @@ func count(entries []*entry, fits func(*entry) bool) (n int) {
 
 // sentAs reports whether the octets of a message are known to be those that were
 // sent.
-func (x *deed) sentAs(e *entry) bool {
-	return x.octets != [16]byte{} && e.has(knownSHA) && e.sha == x.octets
+func (x *deed) sentAs(e *match.Entry) bool {
+	return x.octets != [16]byte{} && e.Has(match.KnownSHA) && e.SHA == x.octets
 }
 
 // readUntold reads the octets of those messages that a deed without a UID may be.
-func readUntold(match *matcher, all []deed) error {
-	if match.prover == nil {
+func readUntold(matcher *match.Matcher, all []deed) error {
+	if matcher.Reader == nil {
 		return nil
 	}
-	var need []*entry
+	var need []*match.Entry
 	for i := range all {
 		if x := &all[i]; x.target.uid == 0 && x.octets != [16]byte{} {
-			need = match.index.group(need, &evidence{key: x.sent, rung: x.sentRung}, math.MaxInt)
+			need = matcher.Index.Group(need, &match.Evidence{Key: x.sent, Rung: x.sentRung}, math.MaxInt)
 		}
 	}
 	for chunk := range slices.Chunk(need, readTogether) {
-		if err := match.prover.digest(chunk); err != nil {
+		if err := matcher.Reader.ReadDigests(chunk); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -38,7 +39,7 @@ func NewCopies(opt Options, account *Account, recipe headerkey.Recipe) *Copies {
 
 // copied is one message that is a copy of another.
 type copied struct {
-	*entry
+	*match.Entry
 	of   uint64
 	sum  [sha256.Size]byte
 	lost []string // flags that it has, and that one has not
@@ -46,12 +47,12 @@ type copied struct {
 
 // List tells of each copy.
 func (c *Copies) List(out Printer) error {
-	return c.each(func(t *Target, match *matcher, x *copied) error {
-		d := &Difference{Type: "difference", Kind: KindCopy, Target: t.Name, TargetUID: jsonnum.Uint64(x.uid()), CopyOf: jsonnum.Uint64(x.of), Size: int64(x.size), Key: x.keyText()}
-		if x.date != 0 {
-			d.TargetDate = time.Unix(int64(x.date), 0).UTC().Format(time.RFC3339)
+	return c.each(func(t *Target, matcher *match.Matcher, x *copied) error {
+		d := &Difference{Type: "difference", Kind: KindCopy, Target: t.Name, TargetUID: jsonnum.Uint64(x.UID()), CopyOf: jsonnum.Uint64(x.of), Size: int64(x.Size), Key: x.KeyText()}
+		if x.Date != 0 {
+			d.TargetDate = time.Unix(int64(x.Date), 0).UTC().Format(time.RFC3339)
 		}
-		if list, ok := match.flags.list(x.flags); ok {
+		if list, ok := matcher.Flags.List(x.Flags); ok {
 			d.TargetFlags = strings.Fields(list)
 		}
 		return out.Difference(d)
@@ -83,15 +84,15 @@ func (c *Copies) Plan(w *stream.Writer) error {
 		}
 	}
 	end := stream.End{Plan: true}
-	err := c.each(func(t *Target, _ *matcher, x *copied) error {
+	err := c.each(func(t *Target, _ *match.Matcher, x *copied) error {
 		if len(x.lost) > 0 {
 			end.FlagChanges++
-			err := w.Write(&stream.FlagChange{Folder: t.Name, UIDValidity: t.UIDValidity, UID: x.uid(), Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.of, Add: x.lost})
+			err := w.Write(&stream.FlagChange{Folder: t.Name, UIDValidity: t.UIDValidity, UID: x.UID(), Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.of, Add: x.lost})
 			if err != nil {
 				return err
 			}
 		}
-		return w.Write(&stream.Delete{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.uid(), Key: x.keyText(), CopyOf: x.of, SHA256: hex.EncodeToString(x.sum[:])})
+		return w.Write(&stream.Delete{Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUID: x.UID(), Key: x.KeyText(), CopyOf: x.of, SHA256: hex.EncodeToString(x.sum[:])})
 	})
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func (c *Copies) Plan(w *stream.Writer) error {
 }
 
 // each calls fn for every copy, folder by folder and by UID.
-func (c *Copies) each(fn func(*Target, *matcher, *copied) error) error {
+func (c *Copies) each(fn func(*Target, *match.Matcher, *copied) error) error {
 	if err := c.account.Open(c.recipe); err != nil {
 		return err
 	}
@@ -109,10 +110,10 @@ func (c *Copies) each(fn func(*Target, *matcher, *copied) error) error {
 			continue
 		}
 		c.opt.Progress.Folder(t.Name)
-		match := &matcher{}
+		matcher := &match.Matcher{}
 		var err error
 		if t.Unreadable == "" {
-			match.prover, err = c.account.Load(t, func(e Entry) { match.take(e) })
+			matcher.Reader, err = c.account.Load(t, func(e match.Message) { matcher.Add(e) })
 		}
 		if no, ok := err.(*Unreadable); ok {
 			t.Unreadable, err = no.Text, nil
@@ -125,13 +126,13 @@ func (c *Copies) each(fn func(*Target, *matcher, *copied) error) error {
 			c.opt.Warn("folder %q cannot be read: %s", t.Name, t.Unreadable)
 			continue
 		}
-		found, err := copiesIn(match)
+		found, err := copiesIn(matcher)
 		if err != nil {
 			return err
 		}
 		for i := range found {
 			c.Found++
-			if err := fn(t, match, &found[i]); err != nil {
+			if err := fn(t, matcher, &found[i]); err != nil {
 				return err
 			}
 		}
@@ -140,15 +141,15 @@ func (c *Copies) each(fn func(*Target, *matcher, *copied) error) error {
 }
 
 // copiesIn returns the copies in one folder, by UID.
-func copiesIn(match *matcher) ([]copied, error) {
-	var all, twins []*entry
-	match.index.each(func(e *entry) { all = append(all, e) })
-	slices.SortFunc(all, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.rung, b.rung), bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.size, b.size))
+func copiesIn(matcher *match.Matcher) ([]copied, error) {
+	var all, twins []*match.Entry
+	matcher.Index.Each(func(e *match.Entry) { all = append(all, e) })
+	slices.SortFunc(all, func(a, b *match.Entry) int {
+		return cmp.Or(cmp.Compare(a.Rung, b.Rung), bytes.Compare(a.Key[:], b.Key[:]), cmp.Compare(a.Size, b.Size))
 	})
 	for rest := all; len(rest) > 0; {
 		n := 1
-		for n < len(rest) && rest[n].rung == rest[0].rung && rest[n].key == rest[0].key && rest[n].size == rest[0].size {
+		for n < len(rest) && rest[n].Rung == rest[0].Rung && rest[n].Key == rest[0].Key && rest[n].Size == rest[0].Size {
 			n++
 		}
 		if n > 1 {
@@ -156,7 +157,7 @@ func copiesIn(match *matcher) ([]copied, error) {
 		}
 		rest = rest[n:]
 	}
-	prover, ok := match.prover.(*accountProver)
+	prover, ok := matcher.Reader.(*accountReader)
 	if !ok || len(twins) == 0 {
 		return nil, nil
 	}
@@ -169,54 +170,54 @@ func copiesIn(match *matcher) ([]copied, error) {
 		rung uint8
 		key  [16]byte
 	}
-	stays := map[octets]*entry{}
+	stays := map[octets]*match.Entry{}
 	var found []copied
-	slices.SortFunc(twins, func(a, b *entry) int { return cmp.Compare(a.uid(), b.uid()) })
-	classOf := func(e *entry) (o octets, ok bool) {
-		sum, read := sums[e.uid()]
-		return octets{sum, e.rung, e.key}, read && e.keyText() != ""
+	slices.SortFunc(twins, func(a, b *match.Entry) int { return cmp.Compare(a.UID(), b.UID()) })
+	classOf := func(e *match.Entry) (o octets, ok bool) {
+		sum, read := sums[e.UID()]
+		return octets{sum, e.Rung, e.Key}, read && e.KeyText() != ""
 	}
 	for _, e := range twins {
 		o, ok := classOf(e)
-		if first := stays[o]; ok && (first == nil || match.isDeleted(first) && !match.isDeleted(e)) {
+		if first := stays[o]; ok && (first == nil || isDeleted(matcher, first) && !isDeleted(matcher, e)) {
 			stays[o] = e
 		}
 	}
 	for _, e := range twins {
 		o, ok := classOf(e)
 		// Whose flags are unknown stays: they would go with it, or for it.
-		if stay := stays[o]; ok && stay != e && e.flags != unknownFlags && stay.flags != unknownFlags {
-			found = append(found, copied{e, stay.uid(), o.sum, match.lost(e, stay)})
+		if stay := stays[o]; ok && stay != e && e.Flags != match.UnknownFlags && stay.Flags != match.UnknownFlags {
+			found = append(found, copied{e, stay.UID(), o.sum, lost(matcher, e, stay)})
 		}
 	}
 	return found, nil
 }
 
 // isDeleted tells whether a message is marked \Deleted.
-func (m *matcher) isDeleted(e *entry) bool {
-	list, _ := m.flags.list(e.flags)
+func isDeleted(m *match.Matcher, e *match.Entry) bool {
+	list, _ := m.Flags.List(e.Flags)
 	return flags.Has(strings.Fields(list), `\Deleted`)
 }
 
 // lost returns the flags of a message that the one that stays has not, but for
 // \Deleted.
-func (m *matcher) lost(e, stays *entry) []string {
-	mine, _ := m.flags.list(e.flags)
-	its, _ := m.flags.list(stays.flags)
+func lost(m *match.Matcher, e, stays *match.Entry) []string {
+	mine, _ := m.Flags.List(e.Flags)
+	its, _ := m.Flags.List(stays.Flags)
 	return flags.Without(flags.Without(strings.Fields(mine), strings.Fields(its)), []string{`\Deleted`})
 }
 
 // sums reads messages for the sha256 of their octets, by UID. One that cannot be
 // read has none.
-func (p *accountProver) sums(entries []*entry) (map[uint64][sha256.Size]byte, error) {
+func (p *accountReader) sums(entries []*match.Entry) (map[uint64][sha256.Size]byte, error) {
 	sums := make(map[uint64][sha256.Size]byte, len(entries))
-	var large []*entry
-	err := p.fetch(entries, func(*entry) bool { return false }, imapconn.Items{Body: true}, func(e *entry, m *imapconn.Message) error {
+	var large []*match.Entry
+	err := p.fetch(entries, func(*match.Entry) bool { return false }, imapconn.Items{Body: true}, func(e *match.Entry, m *imapconn.Message) error {
 		if m.Body == nil && m.Literal > 0 {
 			large = append(large, e)
 			return nil
 		}
-		sums[e.uid()] = sha256.Sum256(m.Body)
+		sums[e.UID()] = sha256.Sum256(m.Body)
 		return nil
 	})
 	h := sha256.New()
@@ -227,7 +228,7 @@ func (p *accountProver) sums(entries []*entry) (map[uint64][sha256.Size]byte, er
 		h.Reset()
 		var read bool
 		if read, err = p.read(e, h); read {
-			sums[e.uid()] = [sha256.Size]byte(h.Sum(nil))
+			sums[e.UID()] = [sha256.Size]byte(h.Sum(nil))
 		}
 	}
 	return sums, err

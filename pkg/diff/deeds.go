@@ -3,13 +3,13 @@ package diff
 import (
 	"bytes"
 	"cmp"
-	"encoding/hex"
 	"io"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -198,39 +198,25 @@ func (d *deeds) add(x *receipt.Receipt) {
 	if x.Result != receipt.Appended || x.UID == 0 || x.UIDValidity == 0 || x.Folder == "" || x.Target == "" {
 		return
 	}
-	e := evidence{}
-	e.setKey(x.Key)
-	if x.Key == "" || e.keyText() != x.Key {
+	e := match.Evidence{}
+	e.SetKey(x.Key)
+	if x.Key == "" || e.KeyText() != x.Key {
 		return // nobody can tell whether it is still the same
 	}
 	sent := e
 	if x.SentKey != "" { // it was changed on its way
-		sent = evidence{}
-		if sent.setKey(x.SentKey); sent.keyText() != x.SentKey {
+		sent = match.Evidence{}
+		if sent.SetKey(x.SentKey); sent.KeyText() != x.SentKey {
 			return
 		}
 	}
-	var octets evidence
-	octets.setSHA(x.SentSHA256)
+	var octets match.Evidence
+	octets.SetSHA(x.SentSHA256)
 	d.all = append(d.all, deed{
-		octets: octets.sha, from: uint64(x.TargetUIDFrom),
+		octets: octets.SHA, from: uint64(x.TargetUIDFrom),
 		source: position{uint64(x.UIDValidity), uint64(x.UID), d.number(x.Folder)}, target: position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)},
-		key: e.key, rung: e.rung, sent: sent.key, sentRung: sent.rung,
+		key: e.Key, rung: e.Rung, sent: sent.Key, sentRung: sent.Rung,
 	})
-}
-
-// rungs are the names of the rungs of the ladder that keys come from.
-var rungs = []string{"recipe", "origin", "header", "body"}
-
-// keyText spells a key, "" where it is none of ours.
-func (e *evidence) keyText() string {
-	for _, rung := range rungs {
-		o := evidence{}
-		if o.setKey(rung + ":"); o.rung == e.rung {
-			return rung + ":" + hex.EncodeToString(e.key[:])
-		}
-	}
-	return ""
 }
 
 // keepDoubted drops the deeds of folders about which the source contradicts
@@ -257,17 +243,17 @@ func (d *deeds) drop(some func(deed) bool) int {
 }
 
 // loadAll reads the index of a folder; nil where it cannot be read.
-func loadAll(dest Destination, t *Target) (*matcher, error) {
-	if t.match != nil {
-		return t.match, nil
+func loadAll(dest Destination, t *Target) (*match.Matcher, error) {
+	if t.matcher != nil {
+		return t.matcher, nil
 	}
-	match := &matcher{}
-	prover, err := dest.Load(t, func(e Entry) { match.take(e) })
+	matcher := &match.Matcher{}
+	prover, err := dest.Load(t, func(e match.Message) { matcher.Add(e) })
 	if _, ok := err.(*Unreadable); ok {
 		return nil, nil
 	}
-	match.prover = prover
-	return match, err
+	matcher.Reader = prover
+	return matcher, err
 }
 
 // sort puts them in the order of their names on one side, and keeps each
@@ -295,14 +281,14 @@ func atTarget(d *deed) position { return d.target }
 
 // deletion asks for the removal of one of them at its source.
 func (d *deeds) deletion(x *deed) *stream.Delete {
-	return d.record(x.source, evidence{key: x.key, rung: x.rung})
+	return d.record(x.source, match.Evidence{Key: x.key, Rung: x.rung})
 }
 
 // retraction asks for the removal of what came of it at the destination.
 func (d *deeds) retraction(x *deed) *stream.Delete {
-	return d.record(x.target, evidence{key: x.sent, rung: x.sentRung})
+	return d.record(x.target, match.Evidence{Key: x.sent, Rung: x.sentRung})
 }
 
-func (d *deeds) record(p position, key evidence) *stream.Delete {
-	return &stream.Delete{Target: d.names[p.box], TargetUIDValidity: p.validity, TargetUID: p.uid, Key: key.keyText()}
+func (d *deeds) record(p position, key match.Evidence) *stream.Delete {
+	return &stream.Delete{Target: d.names[p.box], TargetUIDValidity: p.validity, TargetUID: p.uid, Key: key.KeyText()}
 }

@@ -6,23 +6,10 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
-
-// A key can be spelt again from what is packed of it, if it is one of ours.
-func TestKeyText(t *testing.T) {
-	for key, same := range map[string]bool{
-		"recipe:0123456789abcdef0123456789abcdef": true, "origin:0123456789abcdef0123456789abcdef": true, "header:00000000000000000000000000000000": true, "body:ffffffffffffffffffffffffffffffff": true,
-		"": true, "recipe": false, "recipe:0123": false, "recipe:0123456789ABCDEF0123456789abcdef": false, "recipe:0123456789abcdef0123456789abcdeg": false, "other:0123456789abcdef0123456789abcdef": false,
-	} {
-		var e evidence
-		e.setKey(key)
-		if got := e.keyText(); (got == key) != same {
-			t.Errorf("%q is spelt %q", key, got)
-		}
-	}
-}
 
 // octetsOf is the sha256 of the message with a UID at the destination.
 func octetsOf(uid uint64) string { return fmt.Sprintf("%064x", sha256.Sum256(fmt.Append(nil, uid))) }
@@ -36,9 +23,9 @@ func TestConfirm(t *testing.T) {
 		a.begin = &stream.Begin{}
 		a.folder(&stream.Folder{Name: "INBOX", UIDValidity: 7, UIDNext: 100})
 		for _, uid := range uids {
-			e := Entry{Evidence: evidence{packedUID: packUID(uid)}}
-			e.Evidence.setKey(key)
-			e.Evidence.setSHA(octetsOf(uid))
+			e := match.Message{Evidence: match.Evidence{PackedUID: match.PackUID(uid)}}
+			e.Evidence.SetKey(key)
+			e.Evidence.SetSHA(octetsOf(uid))
 			a.targets[0].add(e)
 		}
 		return a

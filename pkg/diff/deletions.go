@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -78,8 +79,8 @@ type doomed struct {
 }
 
 func (x *doomed) record() *stream.Delete {
-	e := evidence{key: x.key, rung: x.rung}
-	return &stream.Delete{Target: x.target.Name, TargetUIDValidity: x.target.UIDValidity, TargetUID: x.uid, Key: e.keyText(), CopyOf: x.copyOf}
+	e := match.Evidence{Key: x.key, Rung: x.rung}
+	return &stream.Delete{Target: x.target.Name, TargetUIDValidity: x.target.UIDValidity, TargetUID: x.uid, Key: e.KeyText(), CopyOf: x.copyOf}
 }
 
 // sayFolders are the filters that choose whole folders.

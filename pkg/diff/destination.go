@@ -1,12 +1,10 @@
 package diff
 
 import (
-	"strings"
-
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
-	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 )
 
 // Destination is what a stream is compared with: an account or another
@@ -30,7 +28,7 @@ type Destination interface {
 	FoldsCase() (folder.CaseSense, error)
 	// Load reads the messages of a folder below its UIDNext. An *Unreadable
 	// concerns this folder alone. The prover may be nil.
-	Load(t *Target, add func(Entry)) (prover, error)
+	Load(t *Target, add func(match.Message)) (match.EvidenceReader, error)
 	Close()
 }
 
@@ -50,9 +48,9 @@ type Target struct {
 	sources int  // source folders that land here and have not ended
 	shared  bool // messages of several source folders go here
 	unsure  bool // one of them has failed: nothing is taken away here
-	match   *matcher
+	matcher *match.Matcher
 
-	reserved map[uint64]*entry // by UID: what receipts name, nil where it is gone
+	reserved map[uint64]*match.Entry // by UID: what receipts name, nil where it is gone
 	// reservedIn is the last stream for whose messages that was done, from 1 on.
 	reservedIn int
 }
@@ -60,54 +58,7 @@ type Target struct {
 // exists tells a folder from one that is to be made.
 func (t *Target) exists() bool { return t.UIDValidity != 0 || t.Unreadable != "" }
 
-// Entry is one message of a destination folder.
-type Entry struct {
-	Evidence evidence
-	Flags    []string
-
-	FlagsUnknown bool
-}
-
-// entryOf returns what is known of a message of an archive.
-func entryOf(m *stream.Message) Entry {
-	return Entry{Evidence: evidenceOf(m), Flags: m.Flags, FlagsUnknown: m.Lacks(stream.ItemFlags)}
-}
-
 // Unreadable says why a destination folder cannot be compared.
 type Unreadable struct{ Text string }
 
 func (e *Unreadable) Error() string { return e.Text }
-
-// flagSets keeps each list of flags once.
-type flagSets struct {
-	lists []string
-	known map[string]uint16
-}
-
-// unknownFlags is the number of flags that are not known, and of every list
-// beyond the first 65,535.
-const unknownFlags = 1<<16 - 1
-
-func (s *flagSets) number(flags []string) uint16 {
-	list := strings.Join(flags, " ")
-	if n, ok := s.known[list]; ok {
-		return n
-	}
-	if len(s.lists) == unknownFlags {
-		return unknownFlags
-	}
-	if s.known == nil {
-		s.known = map[string]uint16{}
-	}
-	s.lists = append(s.lists, list)
-	n := uint16(len(s.lists) - 1)
-	s.known[list] = n
-	return n
-}
-
-func (s *flagSets) list(n uint16) (string, bool) {
-	if n == unknownFlags {
-		return "", false
-	}
-	return s.lists[n], true
-}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -39,10 +40,10 @@ type kept struct {
 }
 
 // keptOf is what is kept of a message.
-func keptOf(e *evidence, place, before uint32) kept {
-	k := kept{place: place, before: before, size: e.size, received: e.received}
-	if e.has(knownSHA) {
-		k.sha = binary.BigEndian.Uint64(e.sha[:])
+func keptOf(e *match.Evidence, place, before uint32) kept {
+	k := kept{place: place, before: before, size: e.Size, received: e.Received}
+	if e.Has(match.KnownSHA) {
+		k.sha = binary.BigEndian.Uint64(e.SHA[:])
 	}
 	return k
 }
@@ -109,8 +110,8 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 	for _, look := range looks {
 		if _, met := d.met[look]; !met {
 			d.met[look] = here
-			if len(d.met)%chunkSize == 0 {
-				raiseMemoryGoal(chunkSize * doubleOctets)
+			if len(d.met)%match.ChunkSize == 0 {
+				match.RaiseMemoryGoal(match.ChunkSize * doubleOctets)
 			}
 			d.last = append(d.last, look)
 		}
@@ -121,7 +122,7 @@ func (d *doubles) of(b *stream.Begin, m *stream.Message, s *source) string {
 // keep keeps a message, unless it is a copy of one that goes to the same folder:
 // then it returns the place where that was met.
 func (d *doubles) keep(m *stream.Message, t *Target, here uint32) (first uint32, met bool) {
-	key, e := look("unique", m.Key, t.Name), evidenceOf(m)
+	key, e := look("unique", m.Key, t.Name), match.EvidenceOf(m)
 	before := d.latest[key]
 	k := keptOf(&e, here, before)
 	for i, n := before, 0; i != 0 && n < maxKept; i, n = d.kept[i-1].before, n+1 {
@@ -131,8 +132,8 @@ func (d *doubles) keep(m *stream.Message, t *Target, here uint32) (first uint32,
 	}
 	d.kept = append(d.kept, k)
 	d.latest[key], d.newest = uint32(len(d.kept)), key
-	if len(d.kept)%chunkSize == 0 {
-		raiseMemoryGoal(chunkSize * (doubleOctets + keptOctets))
+	if len(d.kept)%match.ChunkSize == 0 {
+		match.RaiseMemoryGoal(match.ChunkSize * (doubleOctets + keptOctets))
 	}
 	return 0, false
 }

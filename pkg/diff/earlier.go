@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -92,21 +93,21 @@ func (x *earlier) add(m *stream.Message, c *comparison) {
 		n = uint32(len(x.targets))
 		x.targets[s.target] = n
 	}
-	e := evidenceOf(m)
-	x.all = append(x.all, had{e.key, n, e.date, e.rung, x.streams})
+	e := match.EvidenceOf(m)
+	x.all = append(x.all, had{e.Key, n, e.Date, e.Rung, x.streams})
 }
 
 // count returns how many of a key and date that go to a folder there were at
 // once: several streams show one message several times.
-func (x *earlier) count(t *Target, e *evidence) (most int) {
-	if x == nil || e.date == 0 {
+func (x *earlier) count(t *Target, e *match.Evidence) (most int) {
+	if x == nil || e.Date == 0 {
 		return 0
 	}
 	number, known := x.targets[t]
 	if !known {
 		return 0
 	}
-	want := had{key: e.key, target: number, date: e.date, rung: e.rung}
+	want := had{key: e.Key, target: number, date: e.Date, rung: e.Rung}
 	i, _ := slices.BinarySearchFunc(x.all, want, had.compare)
 	for n := 0; i < len(x.all); i++ {
 		h := x.all[i]

@@ -1,6 +1,9 @@
 package diff
 
-import "github.com/imap-pipe/imap-pipe/pkg/stream"
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/match"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
 
 // A comparison tells what it finds in events, in the order in which it finds it.
 // An event is a pointer to one of the types below, or a record of the source: a
@@ -20,8 +23,8 @@ type compared struct {
 	message *stream.Message
 	ordinal uint32 // among the messages of all streams
 	source  *source
-	verdict verdict
-	entry   *entry // what the message was paired with, or nil
+	verdict match.Verdict
+	entry   *match.Entry // what the message was paired with, or nil
 }
 
 // excluded comes in place of compared for a message that Options exclude.
@@ -45,15 +48,15 @@ type retracted struct{ record *stream.Failed }
 // between started and the end of a stream, or once the whole source has ended.
 type resolved struct {
 	target *Target
-	*resolution
-	elsewhere map[*entry]*Target // the folders of entries that are in another
+	*match.Resolution
+	elsewhere map[*match.Entry]*Target // the folders of entries that are in another
 }
 
 // mistaken comes for messages that were taken for present, by their ordinals or
 // UIDs: the folder does not have them after all.
 type mistaken struct {
 	target    *Target
-	claimants []claimant
+	claimants []match.Claimant
 }
 
 // aborted comes where a stream was aborted, which may not have been started. What

@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -39,18 +40,18 @@ type NearField struct {
 
 // explainer reads the header fields of a key.
 type explainer interface {
-	explain(e *entry) (key string, fields []headerkey.Field, err error)
+	explain(e *match.Entry) (key string, fields []headerkey.Field, err error)
 }
 
 // puzzle is a message that is to be explained.
 type puzzle struct {
 	d      *Difference
 	target *Target
-	taken  *entry // what it was taken for by its key alone; nil: it is missing
+	taken  *match.Entry // what it was taken for by its key alone; nil: it is missing
 }
 
 // puzzled keeps a message that is to be explained, if there is room.
-func (r *reporter) puzzled(d *Difference, t *Target, taken *entry) {
+func (r *reporter) puzzled(d *Difference, t *Target, taken *match.Entry) {
 	if r.opt.Explain && len(r.puzzles) < mostExplained {
 		r.puzzles = append(r.puzzles, puzzle{d, t, taken})
 	}
@@ -95,8 +96,8 @@ func (r *reporter) explain() error {
 		if e == nil {
 			continue
 		}
-		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: jsonnum.Uint64(e.uid()), Same: same, Key: p.d.Key, Fields: []NearField{}}
-		if reads, ok := p.target.match.prover.(explainer); ok {
+		miss := &NearMiss{Type: "near", Folder: p.d.Folder, UID: p.d.UID, Target: p.target.Name, TargetUID: jsonnum.Uint64(e.UID()), Same: same, Key: p.d.Key, Fields: []NearField{}}
+		if reads, ok := p.target.matcher.Reader.(explainer); ok {
 			key, fields, err := reads.explain(e)
 			if err != nil {
 				return err
@@ -122,37 +123,37 @@ func valueOf(fields []headerkey.Field, name string) string {
 
 // nearest finds the message of the destination that nobody claimed and that
 // looks most like the missing one, if any does.
-func (p *puzzle) nearest() (best *entry, same []string) {
-	if p.target.match == nil {
+func (p *puzzle) nearest() (best *match.Entry, same []string) {
+	if p.target.matcher == nil {
 		return nil, nil
 	}
-	most := trait(0)
-	p.target.match.index.each(func(e *entry) {
-		common := trait(0)
-		if e.date == p.d.looks.date && e.date != 0 {
-			common |= sameDate
+	most := match.Trait(0)
+	p.target.matcher.Index.Each(func(e *match.Entry) {
+		common := match.Trait(0)
+		if e.Date == p.d.looks.Date && e.Date != 0 {
+			common |= match.SameDate
 		}
-		if e.size == p.d.looks.size {
-			common |= sameSize
+		if e.Size == p.d.looks.Size {
+			common |= match.SameSize
 		}
-		if e.claimed == unclaimed && common > most {
+		if e.Claimed == match.Unclaimed && common > most {
 			best, most = e, common
 		}
 	})
-	if most&sameDate != 0 {
+	if most&match.SameDate != 0 {
 		same = append(same, "internaldate")
 	}
-	if most&sameSize != 0 {
+	if most&match.SameSize != 0 {
 		same = append(same, "size")
 	}
 	return best, same
 }
 
 // explain reads the header fields of the key, or the whole header.
-func (p *accountProver) explain(e *entry) (key string, fields []headerkey.Field, err error) {
+func (p *accountReader) explain(e *match.Entry) (key string, fields []headerkey.Field, err error) {
 	scan := headerkey.NewScanner(p.a.recipe)
-	none := func(*entry) bool { return false }
-	err = p.fetch([]*entry{e}, none, keys.Items(p.a.recipe, "MESSAGE-ID", "DATE", "FROM", "SUBJECT"), func(_ *entry, m *imapconn.Message) error {
+	none := func(*match.Entry) bool { return false }
+	err = p.fetch([]*match.Entry{e}, none, keys.Items(p.a.recipe, "MESSAGE-ID", "DATE", "FROM", "SUBJECT"), func(_ *match.Entry, m *imapconn.Message) error {
 		scan.Reset()
 		scan.Write(m.Header)
 		key, fields = scan.Sum().Key, scan.Header()

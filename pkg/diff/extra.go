@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 )
 
 // What the source lacks is found when all of it has been compared: it is what
@@ -53,10 +54,10 @@ func notWhole(toc []*source, t *Target) string {
 
 // folder looks through one folder of the destination.
 func (d *deleter) folder(c *comparison, t *Target) error {
-	if t.match == nil {
-		t.match = &matcher{}
+	if t.matcher == nil {
+		t.matcher = &match.Matcher{}
 		var err error
-		t.match.prover, err = c.dest.Load(t, func(e Entry) { t.match.take(e) })
+		t.matcher.Reader, err = c.dest.Load(t, func(e match.Message) { t.matcher.Add(e) })
 		var no *Unreadable
 		if errors.As(err, &no) {
 			d.opt.Warn("nothing of %q is deleted: %s", t.Name, no.Text)
@@ -68,15 +69,15 @@ func (d *deleter) folder(c *comparison, t *Target) error {
 	}
 	proven := d.provenOf(c, t)
 	before := len(d.plan)
-	seen := map[*entry]bool{}
+	seen := map[*match.Entry]bool{}
 	var failed error
-	t.match.index.each(func(e *entry) {
-		if failed != nil || e.claimed != unclaimed || seen[e] {
+	t.matcher.Index.Each(func(e *match.Entry) {
+		if failed != nil || e.Claimed != match.Unclaimed || seen[e] {
 			return
 		}
-		group := t.match.index.group(nil, &e.evidence, math.MaxInt)
+		group := t.matcher.Index.Group(nil, &e.Evidence, math.MaxInt)
 		for _, o := range group {
-			seen[o] = o.claimed == unclaimed
+			seen[o] = o.Claimed == match.Unclaimed
 		}
 		failed = d.key(t, group, proven)
 	})
@@ -125,17 +126,17 @@ func (d *deleter) into(t *Target) []int {
 }
 
 // key decides on the messages of one key that nobody has claimed.
-func (d *deleter) key(t *Target, group []*entry, proven map[uint64]*deed) error {
-	var claimed, extra []*entry
+func (d *deleter) key(t *Target, group []*match.Entry, proven map[uint64]*deed) error {
+	var claimed, extra []*match.Entry
 	for _, e := range group {
-		switch x := proven[e.uid()]; {
-		case e.claimed != unclaimed:
+		switch x := proven[e.UID()]; {
+		case e.Claimed != match.Unclaimed:
 			claimed = append(claimed, e)
 		case d.wasMoved(t, e):
 			d.sum.Moved++
-		case e.keyText() == "":
+		case e.KeyText() == "":
 			d.sum.Unproven++
-		case x != nil && x.sent == e.key && x.sentRung == e.rung:
+		case x != nil && x.sent == e.Key && x.sentRung == e.Rung:
 			d.delete(t, e, 0)
 		default:
 			extra = append(extra, e)
@@ -148,7 +149,7 @@ func (d *deleter) key(t *Target, group []*entry, proven map[uint64]*deed) error 
 		}
 	}
 	for _, e := range extra {
-		twin, sure, err := t.match.apart(e, claimed)
+		twin, sure, err := t.matcher.Apart(e, claimed)
 		switch {
 		case err != nil:
 			return err
@@ -162,38 +163,38 @@ func (d *deleter) key(t *Target, group []*entry, proven map[uint64]*deed) error 
 }
 
 // wasMoved tells whether the source lacks a message because it was moved here.
-func (d *deleter) wasMoved(t *Target, e *entry) bool {
+func (d *deleter) wasMoved(t *Target, e *match.Entry) bool {
 	if len(d.moved) == 0 {
 		return false
 	}
 	box, known := d.deeds.numbers[t.Name]
-	return known && d.moved[position{t.UIDValidity, e.uid(), box}]
+	return known && d.moved[position{t.UIDValidity, e.UID(), box}]
 }
 
-func (d *deleter) delete(t *Target, e *entry, copyOf uint64) {
+func (d *deleter) delete(t *Target, e *match.Entry, copyOf uint64) {
 	d.sum.Deleted++
-	d.plan = append(d.plan, doomed{t, e.uid(), copyOf, e.key, e.rung})
+	d.plan = append(d.plan, doomed{t, e.UID(), copyOf, e.Key, e.Rung})
 }
 
 // earlierThan returns those that an earlier stream proves to have come from
 // the source: of each date as many as it had more than there are now.
-func (d *deleter) earlierThan(t *Target, claimed, extra []*entry) (proven []*entry, err error) {
+func (d *deleter) earlierThan(t *Target, claimed, extra []*match.Entry) (proven []*match.Entry, err error) {
 	for len(extra) > 0 {
-		date := extra[0].date
-		var same []*entry
-		extra = slices.DeleteFunc(extra, func(e *entry) bool {
-			if e.date == date {
+		date := extra[0].Date
+		var same []*match.Entry
+		extra = slices.DeleteFunc(extra, func(e *match.Entry) bool {
+			if e.Date == date {
 				same = append(same, e)
 			}
-			return e.date == date
+			return e.Date == date
 		})
-		had := d.earlier.count(t, &same[0].evidence)
+		had := d.earlier.count(t, &same[0].Evidence)
 		for _, e := range claimed {
-			if e.date == date {
+			if e.Date == date {
 				had--
 			}
 		}
-		alike, err := t.match.alike(same)
+		alike, err := t.matcher.Identical(same)
 		switch {
 		case err != nil:
 			return nil, err
@@ -208,45 +209,4 @@ func (d *deleter) earlierThan(t *Target, claimed, extra []*entry) (proven []*ent
 		}
 	}
 	return proven, nil
-}
-
-// apart tells whether a message is certainly none of those that were claimed
-// with the same key: it looks otherwise than all of them, or is octet for octet
-// the copy of one, whose UID is returned.
-func (m *matcher) apart(e *entry, claimed []*entry) (twin uint64, sure bool, err error) {
-	var suspects []*entry
-	for _, c := range claimed {
-		if c.claimed == loose || c.claimed == keyAlone || c.date == e.date && c.size == e.size {
-			suspects = append(suspects, c)
-		}
-	}
-	if len(suspects) == 0 {
-		return 0, true, nil
-	}
-	if m.prover == nil {
-		return 0, false, nil
-	}
-	if err := m.prover.digest(append(slices.Clone(suspects), e)); err != nil {
-		return 0, false, err
-	}
-	for _, c := range suspects {
-		if c.bothSHA(&e.evidence) && c.sha == e.sha {
-			return c.uid(), true, nil
-		}
-	}
-	return 0, false, nil
-}
-
-// alike tells whether messages are the same, octet for octet.
-func (m *matcher) alike(all []*entry) (bool, error) {
-	if len(all) < 2 {
-		return true, nil
-	}
-	if m.prover == nil {
-		return false, nil
-	}
-	if err := m.prover.digest(all); err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(all, func(e *entry) bool { return !e.bothSHA(&all[0].evidence) || e.sha != all[0].sha }), nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -63,7 +64,7 @@ func (h *holder) itself(sameName bool) bool {
 			continue
 		}
 		pairs[p.target]++
-		if p.validity == p.target.UIDValidity && p.uid == p.entry.uid() && p.target.UIDNext >= p.source.UIDNext {
+		if p.validity == p.target.UIDValidity && p.uid == p.entry.UID() && p.target.UIDNext >= p.source.UIDNext {
 			if sameName && p.source.Name == p.target.Name {
 				return true
 			}
@@ -97,7 +98,7 @@ type holder struct {
 type heldPair struct {
 	source   *source
 	target   *Target
-	entry    *entry // nil: nothing
+	entry    *match.Entry // nil: nothing
 	ordinal  uint32
 	uid      uint64
 	validity uint64
@@ -125,10 +126,10 @@ func (h *holder) handle(event any) error {
 			h.pairs[h.last].take(e.SHA256)
 		}
 	case *resolved:
-		for _, p := range e.pairs {
-			h.setEntry(p.ordinal, p.entry)
+		for _, p := range e.Pairs {
+			h.setEntry(p.Ordinal, p.Entry)
 		}
-		h.forget(e.mistaken)
+		h.forget(e.Mistaken)
 	case *mistaken:
 		h.forget(e.claimants)
 	case *stream.Failed:
@@ -140,14 +141,14 @@ func (h *holder) handle(event any) error {
 }
 
 // setEntry sets what a message was found to be; nil: nothing.
-func (h *holder) setEntry(ordinal uint32, e *entry) {
+func (h *holder) setEntry(ordinal uint32, e *match.Entry) {
 	if i, ok := h.waiting[ordinal]; ok {
 		h.pairs[i].entry = e
 	}
 }
 
 // forget forgets messages whose place another has.
-func (h *holder) forget(claimants []claimant) {
+func (h *holder) forget(claimants []match.Claimant) {
 	for _, c := range claimants {
 		h.setEntry(uint32(c), nil)
 	}
@@ -168,11 +169,11 @@ func (h *holder) message(c *compared) {
 	m := c.message
 	h.listed++
 	h.last = -1
-	if c.verdict != present && c.verdict != waits {
+	if c.verdict != match.Present && c.verdict != match.Undecided {
 		return
 	}
-	look := evidenceOf(m)
-	p := heldPair{source: c.source, target: c.source.target, entry: c.entry, ordinal: c.ordinal, uid: m.UID, validity: m.UIDValidity, key: look.key, rung: look.rung}
+	look := match.EvidenceOf(m)
+	p := heldPair{source: c.source, target: c.source.target, entry: c.entry, ordinal: c.ordinal, uid: m.UID, validity: m.UIDValidity, key: look.Key, rung: look.Rung}
 	p.take(m.SHA256)
 	h.last = len(h.pairs)
 	h.waiting[c.ordinal] = h.last
@@ -187,11 +188,11 @@ func (p *heldPair) take(digest string) {
 // prove reads what messages of one folder were found to be, and asks for the
 // deletion of those whose octets are there.
 func (h *holder) prove(pairs []heldPair, w *stream.Writer, sum *Removal) error {
-	prover, ok := pairs[0].target.match.prover.(*accountProver)
+	prover, ok := pairs[0].target.matcher.Reader.(*accountReader)
 	if !ok {
 		return nil
 	}
-	var entries []*entry
+	var entries []*match.Entry
 	for i := range pairs {
 		if pairs[i].entry != nil && pairs[i].known {
 			entries = append(entries, pairs[i].entry)
@@ -204,16 +205,16 @@ func (h *holder) prove(pairs []heldPair, w *stream.Writer, sum *Removal) error {
 	taken := map[uint64]bool{}
 	for i := range pairs {
 		p := &pairs[i]
-		if p.entry == nil || !p.known || taken[p.entry.uid()] {
+		if p.entry == nil || !p.known || taken[p.entry.UID()] {
 			continue
 		}
-		e := evidence{key: p.key, rung: p.rung}
-		if there, read := sums[p.entry.uid()]; !read || there != p.sum || e.keyText() == "" {
+		e := match.Evidence{Key: p.key, Rung: p.rung}
+		if there, read := sums[p.entry.UID()]; !read || there != p.sum || e.KeyText() == "" {
 			continue
 		}
-		taken[p.entry.uid()] = true
+		taken[p.entry.UID()] = true
 		sum.Deleted++
-		d := &stream.Delete{Target: p.source.Name, TargetUIDValidity: p.validity, TargetUID: p.uid, Key: e.keyText(), SHA256: hex.EncodeToString(p.sum[:])}
+		d := &stream.Delete{Target: p.source.Name, TargetUIDValidity: p.validity, TargetUID: p.uid, Key: e.KeyText(), SHA256: hex.EncodeToString(p.sum[:])}
 		if err := w.Write(d); err != nil {
 			return err
 		}

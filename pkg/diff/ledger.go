@@ -2,11 +2,11 @@ package diff
 
 import (
 	"cmp"
-	"encoding/binary"
 	"io"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -44,11 +44,6 @@ type carried struct {
 	landed uint64 // UID there
 	target uint32 // the number of the folder there
 	key    uint32 // of a message that imap-diff has matched: its short key; else 0
-}
-
-// shortKey is a part of a key, never 0.
-func (e *evidence) shortKey() uint32 {
-	return max(1, binary.LittleEndian.Uint32(e.key[:])^uint32(e.rung))
 }
 
 // carriedOctets is about what a message takes, with its place among those that
@@ -119,15 +114,15 @@ func (l *ledger) take(x *receipt.Receipt) {
 		number = uint32(len(l.targets))
 		l.targets[to] = number
 	}
-	if l.size++; l.size%chunkSize == 0 {
-		raiseMemoryGoal(chunkSize * carriedOctets)
+	if l.size++; l.size%match.ChunkSize == 0 {
+		match.RaiseMemoryGoal(match.ChunkSize * carriedOctets)
 	}
 	at := place{x.Folder, uint64(x.UIDValidity)}
 	short := uint32(0)
 	if x.Reason == receipt.ReasonMatched {
-		e := evidence{}
-		e.setKey(x.Key)
-		short = e.shortKey()
+		e := match.Evidence{}
+		e.SetKey(x.Key)
+		short = e.ShortKey()
 	}
 	l.places[at] = append(l.places[at], carried{uint64(x.UID), uint64(x.TargetUID), number, short})
 }
@@ -180,7 +175,7 @@ func (c *comparison) reserve(t *Target) {
 		return
 	}
 	if t.reservedIn = c.streams; t.reserved == nil {
-		t.reserved = map[uint64]*entry{}
+		t.reserved = map[uint64]*match.Entry{}
 	}
 	number, known := c.ledger.targets[place{t.Name, t.UIDValidity}]
 	if !known {
@@ -199,12 +194,12 @@ func (c *comparison) reserve(t *Target) {
 			}
 		}
 	}
-	t.match.index.each(func(e *entry) {
-		if _, wanted := t.reserved[e.uid()]; !wanted || e.claimed != unclaimed {
+	t.matcher.Index.Each(func(e *match.Entry) {
+		if _, wanted := t.reserved[e.UID()]; !wanted || e.Claimed != match.Unclaimed {
 			return
 		}
-		if t.reserved[e.uid()] = e; matched[e.uid()] != e.shortKey() { // else whoever has its key may have it
-			e.claimed = reserved
+		if t.reserved[e.UID()] = e; matched[e.UID()] != e.ShortKey() { // else whoever has its key may have it
+			e.Claimed = match.Reserved
 		}
 	})
 }
@@ -212,17 +207,17 @@ func (c *comparison) reserve(t *Target) {
 // carried returns what a message became in an earlier run, or nil, and how sure that
 // is. What was matched proves nothing while both have one key: those of that key are
 // compared as if there were no receipts.
-func (c *comparison) carried(m *stream.Message, looks *evidence, t *Target) (there *entry, by claim) {
+func (c *comparison) carried(m *stream.Message, looks *match.Evidence, t *Target) (there *match.Entry, by match.Claim) {
 	if c.ledger == nil {
-		return nil, unclaimed
+		return nil, match.Unclaimed
 	}
 	c.ledger.landed(m, t, func(x *carried) bool {
 		e := t.reserved[x.landed]
-		if e == nil || !e.isFree() || x.key != 0 && e.key == looks.key && e.rung == looks.rung {
+		if e == nil || !e.IsFree() || x.key != 0 && e.Key == looks.Key && e.Rung == looks.Rung {
 			return false
 		}
-		if there, by = e, certain; x.key != 0 {
-			by = likely
+		if there, by = e, match.Certain; x.key != 0 {
+			by = match.Likely
 		}
 		return true
 	})
@@ -232,8 +227,8 @@ func (c *comparison) carried(m *stream.Message, looks *evidence, t *Target) (the
 // release gives back what nobody has come for.
 func (t *Target) release() {
 	for _, e := range t.reserved {
-		if e != nil && e.claimed == reserved {
-			e.claimed = unclaimed
+		if e != nil && e.Claimed == match.Reserved {
+			e.Claimed = match.Unclaimed
 		}
 	}
 	t.reserved = nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -36,7 +37,7 @@ func (c *comparison) mapFolders() (*folder.Table, error) {
 			continue
 		}
 		if s.target = existing[m.Target]; s.target == nil {
-			s.target = &Target{Name: m.Target, match: &matcher{}}
+			s.target = &Target{Name: m.Target, matcher: &match.Matcher{}}
 			existing[m.Target] = s.target
 		}
 	}

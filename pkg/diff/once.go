@@ -3,6 +3,7 @@ package diff
 import (
 	"context"
 
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -64,7 +65,7 @@ func (d *direct) handle(event any) error {
 	case *retracted:
 		return d.into.takenBack(e.record)
 	case *resolved:
-		return d.resolved(e.target, e.resolution)
+		return d.resolved(e.target, e.Resolution)
 	case *mistaken:
 		return d.mistaken(e.target, e.claimants)
 	case *aborted:
@@ -90,20 +91,20 @@ func (d *direct) start(b *stream.Begin, toc []*source) error {
 	return d.planner.start(b, toc)
 }
 
-func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v verdict) error {
+func (d *direct) message(m *stream.Message, ordinal uint32, s *source, v match.Verdict) error {
 	d.under = nil
 	d.deleter.saw(m)
 	switch v {
-	case barred:
+	case match.Incomparable:
 		d.route = dropped
 		return d.bar(m, s)
-	case missing:
+	case match.Missing:
 		d.route = planned
 		if m.Parts > 0 {
 			d.under = incomplete(m)
 		}
 		return d.emit(m, ordinal, s)
-	case waits:
+	case match.Undecided:
 		d.route = spooled
 		if d.into = d.spools[s.target]; d.into == nil {
 			var err error
@@ -137,9 +138,9 @@ func (d *direct) other(r stream.Record) error {
 }
 
 // resolved emits those who waited in vain, in the order in which they came.
-func (d *direct) resolved(t *Target, r *resolution) error {
-	added := d.tie(r.ties)
-	candidates := r.candidates()
+func (d *direct) resolved(t *Target, r *match.Resolution) error {
+	added := d.tie(r.Ties)
+	candidates := r.Candidates()
 	for _, l := range d.late {
 		l.decided(t, candidates)
 	}
@@ -161,7 +162,7 @@ func (d *direct) resolved(t *Target, r *resolution) error {
 }
 
 // mistaken tells which messages were taken for others; their records are gone.
-func (d *direct) mistaken(t *Target, uids []claimant) error {
+func (d *direct) mistaken(t *Target, uids []match.Claimant) error {
 	s, put := sourceOf(d.toc, t), d.other
 	if s == nil { // it is of a stream that has ended
 		l := d.lateFor(t)

@@ -187,16 +187,6 @@ func inBase(m *stream.Message) *stream.Failed {
 // bar writes that a message cannot be compared.
 func (p *planner) bar(m *stream.Message, s *source) error { return p.w.Write(unreadable(m, s)) }
 
-// candidates returns the ordinals of all that a resolution sends on its way.
-func (r *resolution) candidates() []uint32 {
-	all := slices.Clone(r.missing)
-	for _, t := range r.ties {
-		all = append(all, t.ordinals...)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 func (p *planner) other(r stream.Record) error {
 	if _, ok := r.(*stream.FolderExpunged); ok {
 		return nil // it is of the source alone

@@ -15,6 +15,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -92,35 +93,35 @@ func (d *model) Levels() []*Target                    { return nil }
 func (d *model) Seek([]string) (bool, error)          { return false, nil }
 func (d *model) FoldsCase() (folder.CaseSense, error) { return folder.CaseKept, nil }
 func (d *model) Close()                               {}
-func (d *model) Load(_ *Target, add func(Entry)) (prover, error) {
+func (d *model) Load(_ *Target, add func(match.Message)) (match.EvidenceReader, error) {
 	if d.broken != "" {
 		return nil, &Unreadable{d.broken}
 	}
 	for i, m := range d.mails {
-		e := evidenceOf(m.record(uint64(i+1), "INBOX"))
-		e.received, e.known, e.sha = 0, 0, [16]byte{}
-		add(Entry{Evidence: e})
+		e := match.EvidenceOf(m.record(uint64(i+1), "INBOX"))
+		e.Received, e.Known, e.SHA = 0, 0, [16]byte{}
+		add(match.Message{Evidence: e})
 	}
 	return d, nil
 }
 
-func (d *model) received(es []*entry) error {
+func (d *model) ReadReceived(es []*match.Entry) error {
 	for _, e := range es {
-		e.setReceived(d.mails[e.uid()-1].record(1, "INBOX").Received)
+		e.SetReceived(d.mails[e.UID()-1].record(1, "INBOX").Received)
 	}
 	return nil
 }
 
-func (d *model) digest(es []*entry) error {
+func (d *model) ReadDigests(es []*match.Entry) error {
 	for _, e := range es {
 		d.bodies++
-		e.setSHA(d.mails[e.uid()-1].record(1, "INBOX").SHA256)
+		e.SetSHA(d.mails[e.UID()-1].record(1, "INBOX").SHA256)
 	}
 	return nil
 }
 
-func (d *model) loose(e *entry) (*headerkey.Loose, error) {
-	return headerkey.LooseOf(strings.NewReader(d.mails[e.uid()-1].octets))
+func (d *model) ReadLoose(e *match.Entry) (*headerkey.Loose, error) {
+	return headerkey.LooseOf(strings.NewReader(d.mails[e.UID()-1].octets))
 }
 
 // choose does what imap-push does with messages that are tied: order is the
@@ -153,7 +154,7 @@ func choose(t testing.TB, plan []byte, order []mail) (appended []string) {
 			sum, err := headerkey.Digest(strings.NewReader(octets))
 			must(t, err)
 			i := slices.IndexFunc(list, func(x stream.Tied) bool {
-				return x.Digest == fmt.Sprintf("%x", sum) && (x.Date == 0 || x.Date == int64(seconds(m.InternalDate)))
+				return x.Digest == fmt.Sprintf("%x", sum) && (x.Date == 0 || x.Date == int64(match.Seconds(m.InternalDate)))
 			})
 			if i < 0 {
 				appended = append(appended, octets)

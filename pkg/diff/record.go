@@ -3,12 +3,11 @@ package diff
 import (
 	"encoding/json"
 	"io"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -32,69 +31,34 @@ func (c *comparison) landings() (map[uint32]landing, error) {
 		return found, nil
 	}
 	for _, t := range c.dest.Folders() {
-		if t.match == nil {
+		if t.matcher == nil {
 			continue
 		}
-		add := func(e *entry) {
-			found[e.claimant] = landing{t, e.uid(), e.claimed == certain}
-			if len(found)%chunkSize == 0 {
-				raiseMemoryGoal(chunkSize * doubleOctets)
+		add := func(e *match.Entry) {
+			found[e.Claimant] = landing{t, e.UID(), e.Claimed == match.Certain}
+			if len(found)%match.ChunkSize == 0 {
+				match.RaiseMemoryGoal(match.ChunkSize * doubleOctets)
 			}
 		}
-		var twins []*entry // paired by their look, and not alone with their key
-		var pair [2]*entry
-		t.match.index.each(func(e *entry) {
-			switch e.claimed { // one that was paired by the key alone proves nothing to later runs
-			case certain:
+		var twins []*match.Entry // paired by their look, and not alone with their key
+		var pair [2]*match.Entry
+		t.matcher.Index.Each(func(e *match.Entry) {
+			switch e.Claimed { // one that was paired by the key alone proves nothing to later runs
+			case match.Certain:
 				add(e)
-			case likely, loose:
-				if len(t.match.index.group(pair[:0], &e.evidence, len(pair))) == 1 {
+			case match.Likely, match.Loose:
+				if len(t.matcher.Index.Group(pair[:0], &e.Evidence, len(pair))) == 1 {
 					add(e)
 				} else {
 					twins = append(twins, e)
 				}
 			}
 		})
-		if err := t.match.unrivalled(twins, add); err != nil {
+		if err := t.matcher.Unambiguous(twins, add); err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
-}
-
-// unrivalled calls fn with those of the entries that no other entry could have been
-// taken for: none of the same key that looks the same (where a pairing was loose,
-// none of the same key) has other octets.
-func (m *matcher) unrivalled(twins []*entry, fn func(*entry)) error {
-	type rivals struct {
-		key  [16]byte
-		rung uint8
-		look signature
-		by   claim
-	}
-	alike := map[rivals]bool{}
-	for _, e := range twins {
-		r := rivals{key: e.key, rung: e.rung, by: e.claimed}
-		if e.claimed == likely {
-			r.look, _ = e.signature(sameDate | sameSize)
-		}
-		same, known := alike[r]
-		if !known {
-			group := m.index.group(nil, &e.evidence, math.MaxInt)
-			if e.claimed == likely {
-				group = slices.DeleteFunc(group, func(o *entry) bool { return o.date != e.date || o.size != e.size })
-			}
-			var err error
-			if same, err = m.alike(group); err != nil {
-				return err
-			}
-			alike[r] = same
-		}
-		if same {
-			fn(e)
-		}
-	}
-	return nil
 }
 
 // recorder writes receipts of what is present.

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -39,7 +40,7 @@ type Difference struct {
 
 	unknown []string          // items of the source message that are unknown
 	fields  []headerkey.Field // of the key, for an explanation
-	looks   evidence
+	looks   match.Evidence
 }
 
 // Kind says in what two sides differ.
@@ -242,12 +243,12 @@ func (r *reporter) start(b *stream.Begin, toc []*source) error {
 
 func (r *reporter) message(e *compared) error {
 	m, s := e.message, e.source
-	if r.large = nil; e.verdict == barred {
+	if r.large = nil; e.verdict == match.Incomparable {
 		return r.other(unreadable(m, s))
 	}
-	l := &listed{d: describe(m, s), looks: evidenceOf(m), ordinal: e.ordinal, target: s.target, verdict: e.verdict, entry: e.entry}
+	l := &listed{d: describe(m, s), looks: match.EvidenceOf(m), ordinal: e.ordinal, target: s.target, verdict: e.verdict, entry: e.entry}
 	if r.opt.Explain {
-		l.d.fields, l.d.looks = r.keyFields(m), evidenceOf(m)
+		l.d.fields, l.d.looks = r.keyFields(m), match.EvidenceOf(m)
 	}
 	if m.Parts > 0 {
 		r.large = l
@@ -259,11 +260,11 @@ func (r *reporter) message(e *compared) error {
 // listed is a message of the source, and what was decided on it.
 type listed struct {
 	d       *Difference
-	looks   evidence
+	looks   match.Evidence
 	ordinal uint32
 	target  *Target
-	verdict verdict
-	entry   *entry
+	verdict match.Verdict
+	entry   *match.Entry
 }
 
 // list counts a message and tells what is known of it.
@@ -271,10 +272,10 @@ func (r *reporter) list(l *listed) error {
 	sum := r.folders[l.target]
 	sum.Listed++
 	switch l.verdict {
-	case missing:
+	case match.Missing:
 		r.puzzled(l.d, l.target, nil)
 		return r.tell(sum, l.d, KindMissing)
-	case waits:
+	case match.Undecided:
 		r.waiting[l.ordinal] = l.d
 		return nil
 	}
@@ -295,26 +296,26 @@ func (r *reporter) tell(sum *Summary, d *Difference, k Kind) error {
 }
 
 // pair tells in what two messages differ that are one.
-func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry, t *Target) error {
-	d.TargetUID = jsonnum.Uint64(e.uid())
+func (r *reporter) pair(sum *Summary, d *Difference, source *match.Evidence, e *match.Entry, t *Target) error {
+	d.TargetUID = jsonnum.Uint64(e.UID())
 	if err := r.unknown(sum, d, source, e); err != nil {
 		return err
 	}
-	if e.date != source.date && e.date != 0 && !source.has(dateUnknown) {
-		d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
+	if e.Date != source.Date && e.Date != 0 && !source.Has(match.DateUnknown) {
+		d.TargetDate = time.Unix(int64(e.Date), 0).UTC().Format(time.RFC3339)
 		if err := r.tell(sum, d, KindDate); err != nil {
 			return err
 		}
 	}
 	here := !slices.Contains(d.unknown, stream.ItemFlags)
-	if list, ok := t.match.flags.list(e.flags); ok && here && !r.sameFlags(strings.Fields(list), d.Flags) {
+	if list, ok := t.matcher.Flags.List(e.Flags); ok && here && !r.sameFlags(strings.Fields(list), d.Flags) {
 		d.TargetFlags = strings.Fields(list)
 		if err := r.tell(sum, d, KindFlags); err != nil {
 			return err
 		}
 	}
-	switch both := source.bothSHA(&e.evidence); {
-	case both && source.sha != e.sha:
+	switch both := source.BothHashed(&e.Evidence); {
+	case both && source.SHA != e.SHA:
 		return r.tell(sum, d, KindAltered)
 	case !both && !r.opt.Verify:
 		sum.Unread++
@@ -324,19 +325,19 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *evidence, e *entry,
 
 // byKey tells of a message that shares nothing but the key with the one that it
 // was taken for.
-func (r *reporter) byKey(sum *Summary, d *Difference, p pair, at *Target) error {
+func (r *reporter) byKey(sum *Summary, d *Difference, p match.Pair, at *Target) error {
 	told := *d
-	told.TargetUID, told.TargetSize, told.Differs = jsonnum.Uint64(p.entry.uid()), int64(p.entry.size), p.source.differs(&p.entry.evidence)
-	if p.entry.date != 0 {
-		told.TargetDate = time.Unix(int64(p.entry.date), 0).UTC().Format(time.RFC3339)
+	told.TargetUID, told.TargetSize, told.Differs = jsonnum.Uint64(p.Entry.UID()), int64(p.Entry.Size), p.Source.Differs(&p.Entry.Evidence)
+	if p.Entry.Date != 0 {
+		told.TargetDate = time.Unix(int64(p.Entry.Date), 0).UTC().Format(time.RFC3339)
 	}
-	r.alone[p.ordinal] = true
-	r.puzzled(&told, at, p.entry)
+	r.alone[p.Ordinal] = true
+	r.puzzled(&told, at, p.Entry)
 	return r.tell(sum, &told, KindByKey)
 }
 
 // unknown tells which items of two messages cannot be compared.
-func (r *reporter) unknown(sum *Summary, d *Difference, source *evidence, e *entry) error {
+func (r *reporter) unknown(sum *Summary, d *Difference, source *match.Evidence, e *match.Entry) error {
 	var items []string
 	for _, i := range []struct {
 		name  string
@@ -344,9 +345,9 @@ func (r *reporter) unknown(sum *Summary, d *Difference, source *evidence, e *ent
 		is    bool
 	}{
 		{stream.ItemFlags, "source", slices.Contains(d.unknown, stream.ItemFlags)},
-		{stream.ItemFlags, "destination", e.flags == unknownFlags},
-		{stream.ItemDate, "source", source.has(dateUnknown)},
-		{stream.ItemDate, "destination", e.has(dateUnknown)},
+		{stream.ItemFlags, "destination", e.Flags == match.UnknownFlags},
+		{stream.ItemDate, "source", source.Has(match.DateUnknown)},
+		{stream.ItemDate, "destination", e.Has(match.DateUnknown)},
 	} {
 		if i.is {
 			items = append(items, i.name+" of the "+i.where)
@@ -375,7 +376,7 @@ func (r *reporter) part(b *stream.Body) error {
 		return nil
 	}
 	r.large = nil
-	l.looks.setSHA(b.SHA256)
+	l.looks.SetSHA(b.SHA256)
 	return r.list(l)
 }
 
@@ -384,25 +385,25 @@ func (r *reporter) part(b *stream.Body) error {
 func (r *reporter) resolved(res *resolved) error {
 	t := res.target
 	sum := r.folders[t]
-	for _, p := range res.pairs {
+	for _, p := range res.Pairs {
 		sum.Present++
-		d := r.waiting[p.ordinal]
-		delete(r.waiting, p.ordinal)
+		d := r.waiting[p.Ordinal]
+		delete(r.waiting, p.Ordinal)
 		at := t
-		if other := res.elsewhere[p.entry]; other != nil {
+		if other := res.elsewhere[p.Entry]; other != nil {
 			at, d.Target = other, other.Name
 			sum.Elsewhere++
 		}
-		if p.keyAlone {
+		if p.KeyOnly {
 			if err := r.byKey(sum, d, p, at); err != nil {
 				return err
 			}
 		}
-		if err := r.pair(sum, d, p.source, p.entry, at); err != nil {
+		if err := r.pair(sum, d, p.Source, p.Entry, at); err != nil {
 			return err
 		}
 	}
-	for _, ordinal := range res.missing {
+	for _, ordinal := range res.Missing {
 		d := r.waiting[ordinal]
 		delete(r.waiting, ordinal)
 		r.puzzled(d, t, nil)
@@ -410,11 +411,11 @@ func (r *reporter) resolved(res *resolved) error {
 			return err
 		}
 	}
-	sum.Ambiguous += int64(len(res.ambiguous))
+	sum.Ambiguous += int64(len(res.Ambiguous))
 	return nil
 }
 
-func (r *reporter) mistaken(t *Target, claimants []claimant) {
+func (r *reporter) mistaken(t *Target, claimants []match.Claimant) {
 	sum := r.folders[t]
 	for _, c := range claimants {
 		if r.alone[uint32(c)] {
@@ -427,7 +428,7 @@ func (r *reporter) mistaken(t *Target, claimants []claimant) {
 
 // extra tells the messages of a destination folder that nobody claimed.
 func (r *reporter) extra(t *Target, sum *Summary) error {
-	if t.match == nil {
+	if t.matcher == nil {
 		switch {
 		case !t.exists():
 			return nil
@@ -436,21 +437,21 @@ func (r *reporter) extra(t *Target, sum *Summary) error {
 		case t.Unreadable != "":
 			return r.unreadable(t, sum, &Unreadable{t.Unreadable})
 		}
-		t.match = &matcher{}
-		if _, err := r.dest.Load(t, func(e Entry) { t.match.take(e) }); err != nil {
+		t.matcher = &match.Matcher{}
+		if _, err := r.dest.Load(t, func(e match.Message) { t.matcher.Add(e) }); err != nil {
 			return r.unreadable(t, sum, err)
 		}
 	}
 	var err error
-	t.match.index.each(func(e *entry) {
-		if err != nil || e.claimed != unclaimed {
+	t.matcher.Index.Each(func(e *match.Entry) {
+		if err != nil || e.Claimed != match.Unclaimed {
 			return
 		}
-		d := &Difference{Type: "difference", Target: t.Name, TargetUID: jsonnum.Uint64(e.uid()), Size: int64(e.size), Key: e.keyText()}
-		if e.date != 0 {
-			d.TargetDate = time.Unix(int64(e.date), 0).UTC().Format(time.RFC3339)
+		d := &Difference{Type: "difference", Target: t.Name, TargetUID: jsonnum.Uint64(e.UID()), Size: int64(e.Size), Key: e.KeyText()}
+		if e.Date != 0 {
+			d.TargetDate = time.Unix(int64(e.Date), 0).UTC().Format(time.RFC3339)
 		}
-		if list, ok := t.match.flags.list(e.flags); ok {
+		if list, ok := t.matcher.Flags.List(e.Flags); ok {
 			d.TargetFlags = strings.Fields(list)
 		}
 		err = r.tell(sum, d, KindExtra)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -20,8 +21,8 @@ type source struct {
 }
 
 // mistaken takes back that messages are present, some of them by the key alone.
-func (c *comparison) mistaken(t *Target, claimants, alone []claimant) error {
-	countsOf := func(who claimant) *stream.End {
+func (c *comparison) mistaken(t *Target, claimants, alone []match.Claimant) error {
+	countsOf := func(who match.Claimant) *stream.End {
 		if c.piped { // it is a UID
 			return c.countsOf(c.ordinal)
 		}
@@ -44,7 +45,7 @@ func (c *comparison) load(s *source) error {
 		s.failed = "the folder cannot hold messages"
 		return nil
 	}
-	if t.match == nil {
+	if t.matcher == nil {
 		c.opt.Progress.Folder(s.Name)
 	}
 	if err := c.loadTarget(t); err != nil {
@@ -58,14 +59,14 @@ func (c *comparison) load(s *source) error {
 
 // loadTarget reads the index of a destination folder, once.
 func (c *comparison) loadTarget(t *Target) error {
-	if t.match != nil {
+	if t.matcher != nil {
 		c.reserve(t)
 		return nil
 	}
-	match := &matcher{piped: c.piped, strict: c.opt.Strict}
+	matcher := &match.Matcher{Piped: c.piped, Strict: c.opt.Strict}
 	var err error
 	if t.Unreadable == "" {
-		match.prover, err = c.dest.Load(t, func(e Entry) { match.take(e) })
+		matcher.Reader, err = c.dest.Load(t, func(e match.Message) { matcher.Add(e) })
 	}
 	var no *Unreadable
 	switch {
@@ -77,7 +78,7 @@ func (c *comparison) loadTarget(t *Target) error {
 	if t.Unreadable != "" {
 		return nil
 	}
-	t.match = match
+	t.matcher = matcher
 	c.reserve(t)
 	return nil
 }
@@ -100,7 +101,7 @@ func (c *comparison) leave(s *source) error {
 		return nil
 	}
 	t.sources--
-	if t.sources > 0 || t.match == nil || len(t.match.waiters) == 0 || c.waiting <= c.patient {
+	if t.sources > 0 || t.matcher == nil || len(t.matcher.Pending) == 0 || c.waiting <= c.patient {
 		return nil
 	}
 	return c.resolve(t)
@@ -108,23 +109,23 @@ func (c *comparison) leave(s *source) error {
 
 // resolve decides on all that waits for a target.
 func (c *comparison) resolve(t *Target) error {
-	c.waiting -= len(t.match.waiters)
-	t.match.roams = c.opt.Account
-	r, err := t.match.resolve()
+	c.waiting -= len(t.matcher.Pending)
+	t.matcher.KeepMissing = c.opt.Account
+	r, err := t.matcher.Resolve()
 	if err != nil {
 		return err
 	}
 	if c.opt.Account {
-		c.astray(t, r)
+		c.setRelocated(t, r)
 	}
-	for _, p := range r.pairs {
+	for _, p := range r.Pairs {
 		c.present(p)
 	}
-	for _, ordinal := range r.ambiguous {
+	for _, ordinal := range r.Ambiguous {
 		c.countsOf(ordinal).Ambiguous++
 	}
-	if len(r.mistaken) > 0 {
-		if err := c.mistaken(t, r.mistaken, r.alone); err != nil {
+	if len(r.Mistaken) > 0 {
+		if err := c.mistaken(t, r.Mistaken, r.MistakenByKey); err != nil {
 			return err
 		}
 	}
@@ -132,10 +133,10 @@ func (c *comparison) resolve(t *Target) error {
 }
 
 // present counts a message that was resolved.
-func (c *comparison) present(p pair) {
-	counts := c.countsOf(p.ordinal)
+func (c *comparison) present(p match.Pair) {
+	counts := c.countsOf(p.Ordinal)
 	counts.Present++
-	if p.keyAlone {
+	if p.KeyOnly {
 		counts.PresentByKey++
 	}
 }

@@ -1,11 +1,12 @@
 package diff
 
 import (
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 func (c *comparison) message(m *stream.Message) error {
-	c.late, c.large, c.barredLarge, c.astrayLarge, c.carriedLarge = nil, nil, nil, false, nil
+	c.late, c.large, c.barredLarge, c.relocatedLarge, c.carriedLarge = nil, nil, nil, false, nil
 	ordinal := c.ordinal
 	c.ordinal++
 	again, err := c.seen.Again(c.begin, m)
@@ -33,7 +34,7 @@ func (c *comparison) message(m *stream.Message) error {
 		if m.Parts > 0 {
 			c.barredLarge = unreadable(m, s)
 		}
-		return c.tell(m, ordinal, s, barred, nil)
+		return c.tell(m, ordinal, s, match.Incomparable, nil)
 	}
 	if in := c.doubles.of(c.begin, m, s); in != "" {
 		return c.leaveOut(m, ordinal, s, in)
@@ -41,45 +42,45 @@ func (c *comparison) message(m *stream.Message) error {
 	if m.Parts > 0 {
 		c.large = incomplete(m)
 	}
-	match := s.target.match
-	look := evidenceOf(m)
+	matcher := s.target.matcher
+	look := match.EvidenceOf(m)
 	if s.target.shared { // one that looks like it may stand in another folder
-		look.known |= knownTwin
+		look.Known |= match.KnownTwin
 	}
-	v := present
+	v := match.Present
 	e, by := c.carried(m, &look, s.target)
 	if e != nil {
-		match.claim(e, by, &look, ordinal)
+		matcher.Claim(e, by, &look, ordinal)
 		if m.Parts > 0 {
 			c.carriedLarge = e
 		}
 	} else {
-		v, e = match.decide(look, ordinal, m.Parts == 0)
+		v, e = matcher.Decide(look, ordinal, m.Parts == 0)
 	}
-	if v == missing && c.opt.Account && c.elsewhere(&look, s.target) {
-		c.strays = append(c.strays, stray{waiter{evidence: look, ordinal: ordinal}, s.target})
-		c.astrayLarge = m.Parts > 0
-		return c.tell(m, ordinal, s, waits, nil)
+	if v == match.Missing && c.opt.Account && c.elsewhere(&look, s.target) {
+		c.relocate(match.Pending{Evidence: look, Ordinal: ordinal}, s.target)
+		c.relocatedLarge = m.Parts > 0
+		return c.tell(m, ordinal, s, match.Undecided, nil)
 	}
-	if v == waits && m.Parts > 0 {
-		c.late, c.into = &match.waiters[len(match.waiters)-1], match
+	if v == match.Undecided && m.Parts > 0 {
+		c.late, c.into = &matcher.Pending[len(matcher.Pending)-1], matcher
 	}
 	switch v {
-	case present:
+	case match.Present:
 		c.counts.Present++
-	case waits:
+	case match.Undecided:
 		c.waiting++
 	}
-	if len(match.ousted) > 0 {
-		if err := c.mistaken(s.target, match.ousted, match.alone); err != nil {
+	if len(matcher.Displaced) > 0 {
+		if err := c.mistaken(s.target, matcher.Displaced, matcher.DisplacedByKey); err != nil {
 			return err
 		}
-		match.ousted, match.alone = nil, nil
+		matcher.Displaced, matcher.DisplacedByKey = nil, nil
 	}
 	return c.tell(m, ordinal, s, v, e)
 }
 
-func (c *comparison) tell(m *stream.Message, ordinal uint32, s *source, v verdict, e *entry) error {
+func (c *comparison) tell(m *stream.Message, ordinal uint32, s *source, v match.Verdict, e *match.Entry) error {
 	c.compared = compared{m, ordinal, s, v, e}
 	return c.emit(&c.compared)
 }
@@ -103,18 +104,18 @@ func (c *comparison) takeBack(f *stream.Failed) error {
 	c.seen.Forget()
 	c.doubles.forget()
 	if c.late != nil {
-		c.into.waiters = c.into.waiters[:len(c.into.waiters)-1]
+		c.into.Pending = c.into.Pending[:len(c.into.Pending)-1]
 		c.waiting--
 		c.late = nil
 		return c.emit(&retracted{f})
 	}
 	if e := c.carriedLarge; e != nil {
-		c.carriedLarge, e.claimed = nil, reserved
+		c.carriedLarge, e.Claimed = nil, match.Reserved
 		c.counts.Present--
 		return nil
 	}
-	if c.astrayLarge {
-		c.strays, c.astrayLarge = c.strays[:len(c.strays)-1], false
+	if c.relocatedLarge {
+		c.relocated, c.relocatedLarge = c.relocated[:len(c.relocated)-1], false
 		return c.emit(&retracted{f})
 	}
 	return nil
@@ -137,10 +138,10 @@ func (c *comparison) part(b *stream.Body) error {
 	if b.Part == b.Parts {
 		c.large = nil
 		if c.late != nil {
-			c.late.setSHA(b.SHA256)
+			c.late.SetSHA(b.SHA256)
 		}
-		if c.astrayLarge {
-			c.strays[len(c.strays)-1].setSHA(b.SHA256)
+		if c.relocatedLarge {
+			c.relocated[len(c.relocated)-1].SetSHA(b.SHA256)
 		}
 	}
 	return c.emit(b)

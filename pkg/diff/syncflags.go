@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -35,12 +36,12 @@ type flagPairs struct {
 }
 
 type flagPair struct {
-	packedUID        // 0: none
-	list      uint32 // the flags, in lists
+	match.PackedUID        // 0: none
+	list            uint32 // the flags, in lists
 }
 
-func (f *flagPairs) pair(ordinal uint32, t *Target, e *entry) {
-	list, ok := t.match.flags.list(e.flags)
+func (f *flagPairs) pair(ordinal uint32, t *Target, e *match.Entry) {
+	list, ok := t.matcher.Flags.List(e.Flags)
 	if !ok {
 		return
 	}
@@ -55,7 +56,7 @@ func (f *flagPairs) pair(ordinal uint32, t *Target, e *entry) {
 	if need := int(ordinal) + 1 - len(f.pairs); need > 0 {
 		f.pairs = append(f.pairs, make([]flagPair, need)...)
 	}
-	f.pairs[ordinal] = flagPair{e.packedUID, n}
+	f.pairs[ordinal] = flagPair{e.PackedUID, n}
 	delete(f.elsewhere, ordinal)
 }
 
@@ -75,11 +76,11 @@ func (f *flagPairs) unpair(ordinal uint32) {
 
 // of returns the message that a source message was found to be, and its flags.
 func (f *flagPairs) of(ordinal uint32) (uid uint64, list []string) {
-	if int(ordinal) >= len(f.pairs) || f.pairs[ordinal].uid() == 0 {
+	if int(ordinal) >= len(f.pairs) || f.pairs[ordinal].UID() == 0 {
 		return 0, nil
 	}
 	p := f.pairs[ordinal]
-	return p.uid(), strings.Fields(f.lists[p.list])
+	return p.UID(), strings.Fields(f.lists[p.list])
 }
 
 // syncFlags writes what is to be changed for a message that is there.

@@ -3,6 +3,7 @@ package diff
 import (
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -29,11 +30,11 @@ type choice struct {
 }
 
 // tie takes ties over into the plan, and returns what they are there.
-func (s *ties) tie(all []tie) (added []*choice) {
+func (s *ties) tie(all []match.Tie) (added []*choice) {
 	for _, t := range all {
 		s.last++
-		c := &choice{id: s.last, ordinals: t.ordinals, there: t.there}
-		for _, ordinal := range t.ordinals {
+		c := &choice{id: s.last, ordinals: t.Ordinals, there: t.There}
+		for _, ordinal := range t.Ordinals {
 			if before, known := s.members[ordinal]; known {
 				s.absorb(c, before.choice)
 			}
@@ -44,7 +45,7 @@ func (s *ties) tie(all []tie) (added []*choice) {
 		for _, ordinal := range c.ordinals {
 			s.members[ordinal] = member{c, s.members[ordinal].spare}
 		}
-		for _, ordinal := range t.spare {
+		for _, ordinal := range t.Spare {
 			s.members[ordinal] = member{c, true}
 		}
 		added = append(added, c)

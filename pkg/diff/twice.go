@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -62,7 +63,7 @@ func (d *decisions) release() {
 	for _, s := range d.streams {
 		for _, f := range s.toc {
 			if f.target != nil {
-				f.target.match = nil
+				f.target.matcher = nil
 			}
 		}
 	}
@@ -133,9 +134,9 @@ func (d *decisions) isTold(ordinal uint32) bool {
 func (d *decisions) message(e *compared) {
 	d.planner.deleter.saw(e.message)
 	switch e.verdict {
-	case missing, barred:
+	case match.Missing, match.Incomparable:
 		d.tell(e.ordinal)
-	case present:
+	case match.Present:
 		d.paired(e.ordinal, e.source.target, e.entry)
 	}
 }
@@ -152,23 +153,23 @@ func (d *decisions) takeFlags(b *stream.Begin, m *stream.Message) {
 }
 
 func (d *decisions) resolved(r *resolved) {
-	for _, p := range r.pairs {
-		if p.keyAlone {
+	for _, p := range r.Pairs {
+		if p.KeyOnly {
 			continue // it may be another message, whose flags are its own
 		}
-		at := r.elsewhere[p.entry]
-		d.paired(p.ordinal, cmp.Or(at, r.target), p.entry)
+		at := r.elsewhere[p.Entry]
+		d.paired(p.Ordinal, cmp.Or(at, r.target), p.Entry)
 		if at != nil && d.planner.opt.SyncFlags.on() {
-			d.pairs.moved(p.ordinal, at)
+			d.pairs.moved(p.Ordinal, at)
 		}
 	}
-	for _, o := range r.candidates() {
+	for _, o := range r.Candidates() {
 		d.tell(o)
 	}
-	d.planner.tie(r.ties)
+	d.planner.tie(r.Ties)
 }
 
-func (d *decisions) paired(ordinal uint32, t *Target, e *entry) {
+func (d *decisions) paired(ordinal uint32, t *Target, e *match.Entry) {
 	if d.planner.opt.SyncFlags.on() {
 		d.pairs.pair(ordinal, t, e)
 	}

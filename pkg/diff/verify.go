@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -28,17 +29,17 @@ type verifier struct {
 type pairing struct {
 	told *Difference
 	sha  [16]byte // of the source
-	at   entry
+	at   match.Entry
 }
 
 // verify takes note of a pair of which one side's octets are not known yet.
-func (r *reporter) verify(told *Difference, source *evidence, e *entry, t *Target) error {
+func (r *reporter) verify(told *Difference, source *match.Evidence, e *match.Entry, t *Target) error {
 	switch {
-	case !r.opt.Verify || source.bothSHA(&e.evidence):
+	case !r.opt.Verify || source.BothHashed(&e.Evidence):
 		return nil
-	case !source.has(knownSHA):
+	case !source.Has(match.KnownSHA):
 		return noOctets("the source")
-	case t.match.prover == nil:
+	case t.matcher.Reader == nil:
 		return noOctets("the destination")
 	}
 	v := &r.verifier
@@ -48,7 +49,7 @@ func (r *reporter) verify(told *Difference, source *evidence, e *entry, t *Targe
 		}
 	}
 	v.target = t
-	v.batch = append(v.batch, pairing{told, source.sha, *e})
+	v.batch = append(v.batch, pairing{told, source.SHA, *e})
 	return nil
 }
 
@@ -63,21 +64,21 @@ func (r *reporter) readBatch() error {
 		return nil
 	}
 	t := v.target
-	entries := make([]*entry, len(v.batch))
+	entries := make([]*match.Entry, len(v.batch))
 	for i := range v.batch {
 		entries[i] = &v.batch[i].at
 	}
-	if err := t.match.prover.digest(entries); err != nil {
+	if err := t.matcher.Reader.ReadDigests(entries); err != nil {
 		return err
 	}
 	for _, p := range v.batch {
 		switch {
-		case !p.at.has(knownSHA):
+		case !p.at.Has(match.KnownSHA):
 			p.told.Reason, p.told.Text = string(stream.ReasonUnreadable), "its octets cannot be read at the destination"
 			if err := r.tell(r.folders[t], p.told, KindFailed); err != nil {
 				return err
 			}
-		case p.at.sha != p.sha:
+		case p.at.SHA != p.sha:
 			if v.odd == nil {
 				v.odd = map[*Target][]pairing{}
 			}
@@ -102,7 +103,7 @@ func (r *reporter) tellOdd(t *Target) error {
 	}
 	there := map[octets]int{}
 	for _, p := range odd {
-		there[octets{p.told.Key, p.at.sha}]++
+		there[octets{p.told.Key, p.at.SHA}]++
 	}
 	odd = slices.DeleteFunc(odd, func(p pairing) bool {
 		o := octets{p.told.Key, p.sha}

@@ -1,4 +1,4 @@
-package diff
+package match
 
 import (
 	"testing"
@@ -7,30 +7,30 @@ import (
 
 // Millions of entries are held at once.
 func TestEntrySize(t *testing.T) {
-	if size := unsafe.Sizeof(entry{}); size > 68 {
+	if size := unsafe.Sizeof(Entry{}); size > 68 {
 		t.Errorf("an entry takes %d octets", size)
 	}
 }
 
 // On a pipe a claimant is known by its UID, however long that is.
 func TestClaimantOnPipe(t *testing.T) {
-	m := &matcher{piped: true}
-	var entries []entry
+	m := &Matcher{Piped: true}
+	var entries []Entry
 	uids := []uint64{1, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1<<64 - 2, 7}
 	for i, uid := range uids {
-		var d entry
-		m.claim(&d, likely, &evidence{packedUID: packUID(uid)}, uint32(i))
+		var d Entry
+		m.Claim(&d, Likely, &Evidence{PackedUID: PackUID(uid)}, uint32(i))
 		entries = append(entries, d)
 	}
 	for i, uid := range uids {
-		if got := m.claimant(&entries[i]); uint64(got) != uid {
+		if got := m.ClaimantOf(&entries[i]); uint64(got) != uid {
 			t.Errorf("%d is taken for %d", uid, got)
 		}
 	}
-	m.piped = false
-	var d entry
-	m.claim(&d, likely, &evidence{packedUID: packUID(5)}, 1<<31+9)
-	if m.claimant(&d) != 1<<31+9 {
-		t.Error(m.claimant(&d))
+	m.Piped = false
+	var d Entry
+	m.Claim(&d, Likely, &Evidence{PackedUID: PackUID(5)}, 1<<31+9)
+	if m.ClaimantOf(&d) != 1<<31+9 {
+		t.Error(m.ClaimantOf(&d))
 	}
 }

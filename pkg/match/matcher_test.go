@@ -1,4 +1,4 @@
-package diff
+package match
 
 import (
 	"fmt"
@@ -17,10 +17,10 @@ type matchFates struct {
 
 // way is how a matcher is used.
 type way struct {
-	server bool // Received lines and octets of the destination are told when asked for
-	piped  bool
-	hasty  bool
-	strict bool
+	server    bool // Received lines and bytes of the destination are told when asked for
+	piped     bool
+	immediate bool
+	strict    bool
 }
 
 var ways = func() (all []way) {
@@ -31,32 +31,32 @@ var ways = func() (all []way) {
 }()
 
 // fatesOf matches source messages with those of a destination folder.
-func fatesOf(t *testing.T, source, dest []evidence, w way) matchFates {
+func fatesOf(t *testing.T, source, dest []Evidence, w way) matchFates {
 	t.Helper()
-	h := &hidden{all: map[uint64]evidence{}}
-	m := &matcher{strict: w.strict, piped: w.piped}
+	h := &hidden{all: map[uint64]Evidence{}}
+	m := &Matcher{Strict: w.strict, Piped: w.piped}
 	if w.server {
-		m.prover = h
+		m.Reader = h
 	}
 	for i, e := range dest {
-		e.packedUID = packUID(uint64(i + 1))
-		h.all[e.uid()] = e
+		e.PackedUID = PackUID(uint64(i + 1))
+		h.all[e.UID()] = e
 		if w.server {
-			e.received, e.sha, e.known = 0, [16]byte{}, 0
+			e.Received, e.SHA, e.Known = 0, [16]byte{}, 0
 		}
-		m.take(Entry{Evidence: e})
+		m.Add(Message{Evidence: e})
 	}
 	f := matchFates{uids: make([]uint64, len(source))}
-	alike := func(e evidence) func(evidence) bool {
-		return func(o evidence) bool { return o.key == e.key && o.size == e.size && o.date == e.date }
+	alike := func(e Evidence) func(Evidence) bool {
+		return func(o Evidence) bool { return o.Key == e.Key && o.Size == e.Size && o.Date == e.Date }
 	}
 	for i, e := range source {
 		if others := slices.DeleteFunc(slices.Clone(source), alike(e)); len(others) < len(source)-1 {
-			e.known |= knownTwin // as imap-fetch says it
+			e.Known |= KnownTwin // as imap-fetch says it
 		}
-		e.packedUID = packUID(uint64(i)) // its ordinal
-		if v, d := m.decide(e, uint32(i), w.hasty); v == present {
-			f.uids[i] = d.uid()
+		e.PackedUID = PackUID(uint64(i)) // its ordinal
+		if v, d := m.Decide(e, uint32(i), w.immediate); v == Present {
+			f.uids[i] = d.UID()
 		}
 	}
 	f.take(t, m)
@@ -64,47 +64,49 @@ func fatesOf(t *testing.T, source, dest []evidence, w way) matchFates {
 }
 
 // take adds what is known once all have come.
-func (f *matchFates) take(t *testing.T, m *matcher) {
+func (f *matchFates) take(t *testing.T, m *Matcher) {
 	t.Helper()
-	r, err := m.resolve()
-	must(t, err)
-	for _, c := range slices.Concat(r.mistaken, m.ousted) {
+	r, err := m.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range slices.Concat(r.Mistaken, m.Displaced) {
 		f.uids[c] = 0
 	}
-	for _, p := range r.pairs {
-		f.uids[p.ordinal] = p.entry.uid()
+	for _, p := range r.Pairs {
+		f.uids[p.Ordinal] = p.Entry.UID()
 	}
-	for _, tie := range r.ties {
-		f.ties = append(f.ties, fmt.Sprintf("%d/%d: %v", len(tie.there), len(tie.ordinals), tie.ordinals))
+	for _, tie := range r.Ties {
+		f.ties = append(f.ties, fmt.Sprintf("%d/%d: %v", len(tie.There), len(tie.Ordinals), tie.Ordinals))
 	}
 }
 
-// A message of octets o is "o", one that came another way "o'", one of another
+// A message of bytes o is "o", one that came another way "o'", one of another
 // arrival "o+", one of another size "o#"; a key other than "k" stands before a
 // slash.
-func message(text string) evidence {
+func message(text string) Evidence {
 	key, octets, other := strings.Cut(text, "/")
 	if !other {
 		key, octets = "k", text
 	}
 	e := looks(10, 1, 5, octets[:1])
-	copy(e.key[:], key)
+	copy(e.Key[:], key)
 	for _, mark := range octets[1:] {
 		switch mark {
 		case '\'':
-			e.received++
+			e.Received++
 		case '+':
-			e.date++
+			e.Date++
 		case '#':
-			e.size++
-		case '?': // its octets are not known
-			e.sha, e.known = [16]byte{}, 0
+			e.Size++
+		case '?': // its bytes are not known
+			e.SHA, e.Known = [16]byte{}, 0
 		}
 	}
 	return e
 }
 
-func messages(text string) (all []evidence) {
+func messages(text string) (all []Evidence) {
 	for _, word := range strings.Fields(text) {
 		all = append(all, message(word))
 	}
@@ -130,17 +132,17 @@ func TestMatch(t *testing.T) {
 		{"b a", "a", "[0 1]", nil},
 		{"a b", "b a", "[2 1]", func(w way) bool { return !w.server }},
 		{"a b c", "c b", "[0 2 1]", nil},
-		// So do other ways, arrivals and sizes, where the octets are not known.
+		// So do other ways, arrivals and sizes, where the bytes are not known.
 		{"a? b'?", "b'?", "[0 1]", nil},
 		{"a? b+?", "b+?", "[0 1]", nil},
 		{"a#? b?", "a#?", "[1 0]", nil},
 		{"b+'? a?", "a'? b+'?", "[2 1]", nil},
 		// More in common goes first.
 		{"a'+? a+?", "a'+?", "[1 0]", nil},
-		{"a+? a'+?", "a'+?", "[0 1]", func(w way) bool { return !w.hasty }},
-		// Without octets somebody else has to choose.
-		{"a? b?", "a", "[1 0] 1/2: [0 1]", func(w way) bool { return w.server && !w.hasty }},
-		{"a? b? c?", "b c", "[1 2 0] 2/3: [0 1 2]", func(w way) bool { return w.server && !w.hasty }},
+		{"a+? a'+?", "a'+?", "[0 1]", func(w way) bool { return !w.immediate }},
+		// Without bytes somebody else has to choose.
+		{"a? b?", "a", "[1 0] 1/2: [0 1]", func(w way) bool { return w.server && !w.immediate }},
+		{"a? b? c?", "b c", "[1 2 0] 2/3: [0 1 2]", func(w way) bool { return w.server && !w.immediate }},
 		// Who has a place for want of a better one may be the message of the better one.
 		{"a c# b' b", "b+ b", "[0 0 1 2]", func(w way) bool { return w.server }},
 		{"a? c#? b'? b?", "b+ b", "[2 0 0 1] 2/4: [0 1 2 3]", func(w way) bool { return w.server }},
@@ -165,7 +167,7 @@ func TestMatch(t *testing.T) {
 // TestMatchNeverLosesNorDoubles: in every order of some messages of one key, at
 // every destination, as many are missing as the destination has too few; none is
 // present as a message that another is present as; and none is missing whose
-// octets are there, in a place that was given to another although as much spoke
+// bytes are there, in a place that was given to another although as much spoke
 // for one that has them. With strict true, none is present as one with which it
 // has nothing in common.
 func TestMatchNeverLosesNorDoubles(t *testing.T) {
@@ -198,29 +200,29 @@ func TestMatchNeverLosesNorDoubles(t *testing.T) {
 	}
 }
 
-// wronglyMissing returns a message that is missing although its octets are there
+// wronglyMissing returns a message that is missing although its bytes are there
 // and nobody has a better claim to their place, or -1.
-func (f *matchFates) wronglyMissing(source, dest []evidence) int {
+func (f *matchFates) wronglyMissing(source, dest []Evidence) int {
 	f.uncross(source, dest)
 	places, wrong := map[[16]byte]int{}, map[[16]byte]bool{}
 	for _, d := range dest {
-		places[d.sha]++
+		places[d.SHA]++
 	}
 	for i, uid := range f.uids {
 		if uid == 0 {
 			continue
 		}
-		places[source[i].sha]--
+		places[source[i].SHA]--
 		d := &dest[uid-1]
 		for o := range source {
 			better := f.uids[o] == 0 || common(&source[o], d) > common(&source[o], &dest[f.uids[o]-1]) // than where it is
-			if better && source[i].sha != d.sha && source[o].sha == d.sha && common(&source[o], d) >= common(&source[i], d) {
-				wrong[d.sha] = true
+			if better && source[i].SHA != d.SHA && source[o].SHA == d.SHA && common(&source[o], d) >= common(&source[i], d) {
+				wrong[d.SHA] = true
 			}
 		}
 	}
 	for i, uid := range f.uids {
-		if sum := source[i].sha; uid == 0 && places[sum] > 0 && wrong[sum] {
+		if sum := source[i].SHA; uid == 0 && places[sum] > 0 && wrong[sum] {
 			return i
 		}
 	}
@@ -228,8 +230,8 @@ func (f *matchFates) wronglyMissing(source, dest []evidence) int {
 }
 
 // uncross exchanges the places of messages for which as much speaks the other way
-// round, where one then has its own octets: that changes nothing for a plan.
-func (f *matchFates) uncross(source, dest []evidence) {
+// round, where one then has its own bytes: that changes nothing for a plan.
+func (f *matchFates) uncross(source, dest []Evidence) {
 	for again := true; again; {
 		again = false
 		for i, e := range f.uids {
@@ -238,7 +240,7 @@ func (f *matchFates) uncross(source, dest []evidence) {
 					continue
 				}
 				at, to := &dest[e-1], &dest[d-1]
-				if source[i].sha == to.sha && source[i].sha != at.sha && source[j].sha != to.sha &&
+				if source[i].SHA == to.SHA && source[i].SHA != at.SHA && source[j].SHA != to.SHA &&
 					common(&source[i], to) >= common(&source[j], to) && common(&source[j], at) >= common(&source[i], at) {
 					f.uids[i], f.uids[j] = f.uids[j], f.uids[i]
 					e, again = f.uids[i], true
@@ -248,9 +250,9 @@ func (f *matchFates) uncross(source, dest []evidence) {
 	}
 }
 
-// common is what a server tells without its octets that two have in common.
-func common(e, d *evidence) (both trait) {
-	for _, t := range []trait{sameSize, sameDate, sameReceived} {
+// common is what a server tells without its bytes that two have in common.
+func common(e, d *Evidence) (both Trait) {
+	for _, t := range []Trait{SameSize, SameDate, sameReceived} {
 		if one, ok := e.signature(t); ok {
 			if other, _ := d.signature(t); one == other {
 				both |= t
