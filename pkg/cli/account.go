@@ -126,6 +126,23 @@ func readAccount(name string) (*accountFile, error) {
 	return file, file.parse(string(text))
 }
 
+// Server returns the host that --host names or, where that is empty, the account file of --account: in lower
+// case, without a port. A path in account has a slash in it.
+// Errors: exit.Usage, exit.NoInput for an account file that cannot be read.
+func Server(host, account string) (string, error) {
+	if host == "" && account != "" {
+		file, err := readAccount(account)
+		if err != nil {
+			return "", err
+		}
+		if line := file.line("host"); line != nil {
+			host = line.value
+		}
+	}
+	at, err := parseHost(host)
+	return at.host, err
+}
+
 func accountPath(name string) (string, error) {
 	if name == "" {
 		return "", exit.Errorf(exit.Usage, "--account is empty").WithHint("it takes the name of a file in ~/.config/imap-pipe, or a path with a slash in it")

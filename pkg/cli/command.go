@@ -26,6 +26,10 @@ type Command struct {
 	// Stream tells whether stdout carries a stream with these arguments: a
 	// command that fails before its first record then says so in band.
 	Stream func(args []string) bool
+	// NoProgress: the command has no --progress.
+	NoProgress bool
+	// SignalAgain is called when a signal comes after the first, in place of ending the process. It may be nil.
+	SignalAgain func()
 }
 
 // Example is a command line and what it does.
@@ -57,7 +61,11 @@ type state struct {
 // action tell what is missing.
 func New(c Command) *ucli.App {
 	st := &state{command: c, talk: newTalk(c.Name, os.Stderr)}
-	c.Flags = append(append([]ucli.Flag(nil), c.Flags...), commonFlags()...)
+	common := commonFlags()
+	if c.NoProgress {
+		common = common[1:]
+	}
+	c.Flags = append(append([]ucli.Flag(nil), c.Flags...), common...)
 	for _, f := range c.Flags {
 		if list, ok := f.(*ucli.StringSliceFlag); ok {
 			list.KeepSpace = true

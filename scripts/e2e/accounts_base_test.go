@@ -9,7 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// sum runs migrate-accounts for the one account of a list, wants that exit
+// sum runs imap-migrate for the one account of a list, wants that exit
 // code, and what imap-push added up to.
 func (b *bench) sum(code int, options, want string) {
 	b.t.Helper()

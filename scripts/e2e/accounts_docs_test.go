@@ -13,12 +13,12 @@ import (
 )
 
 var (
-	ourScript   = regexp.MustCompile(`\bmigrate-accounts\b([^|;&()<>]*)`)
+	ourScript   = regexp.MustCompile(`\bimap-migrate\b([^|;&()<>]*)`)
 	yamlBlock   = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 	accountsDoc = filepath.Join("..", "..", "docs", "many-accounts.md")
 )
 
-// TestAccountsOptions: every option in the documents is one that the script has.
+// TestAccountsOptions: every option in the documents is one that the program has.
 func TestAccountsOptions(t *testing.T) {
 	t.Parallel()
 	help := many(t, newList()).sh(`"$MIGRATE" --help`).wants(0).stdout
@@ -99,7 +99,7 @@ func TestAccountsOnKubernetes(t *testing.T) {
 	for _, volume := range spec.Template.Spec.Volumes {
 		volumes = append(volumes, volume.Name)
 	}
-	replace := []string{"migrate-accounts", `"$MIGRATE"`}
+	replace := []string{"imap-migrate", `"$MIGRATE"`}
 	for _, mount := range pod.VolumeMounts {
 		mounts = append(mounts, mount.Name)
 		replace = append(replace, mount.MountPath, `"$PWD"`+mount.MountPath)
@@ -124,10 +124,7 @@ func TestAccountsOnKubernetes(t *testing.T) {
 	}
 	b := many(t, l).with("JOB_COMPLETION_INDEX", "1")
 	b.sh(`mkdir list state && mv accounts.csv password list/`).wants(0)
-	if !slices.Equal(pod.Command, []string{"bash", "-c"}) {
-		t.Fatalf("the command is %q", pod.Command)
-	}
-	o := b.bash(strings.NewReplacer(replace...).Replace(pod.Args[0])).wantsAccounts(0)
+	o := b.sh(strings.NewReplacer(replace...).Replace(strings.Join(slices.Concat(pod.Command, pod.Args), " "))).wantsAccounts(0)
 	if lines, _ := o.summary(); len(lines) != 1 || lines[0].id != "bob2" || lines[0].exit != "0" {
 		t.Errorf("%+v", lines)
 	}

@@ -243,7 +243,7 @@ done >>seen 2>/dev/null
 cat password
 `))
 	o := b.sh(`chmod +x look; "$MIGRATE" --allow-commands accounts.csv`).wantsAccounts(0).stands(0, 0)
-	if seen := string(b.read("seen")); !strings.Contains(seen, "imap-push") || !strings.Contains(seen, "--worker") || !strings.Contains(seen, "MARK=") {
+	if seen := string(b.read("seen")); !strings.Contains(seen, "imap-push") || !strings.Contains(seen, "imap-migrate") || !strings.Contains(seen, "MARK=") {
 		t.Errorf("nothing was seen: %q", limit(seen, 300))
 	}
 	files := strings.Fields(b.sh(`find accounts.state -type f`).wants(0).stdout)

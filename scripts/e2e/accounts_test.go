@@ -3,7 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/csv"
-	"os/exec"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,16 +28,7 @@ func (l *list) add(from, to account) *list {
 // many makes a bench that has $MIGRATE and the list as accounts.csv.
 func many(t *testing.T, l *list) *bench {
 	t.Helper()
-	for _, tool := range []string{"parallel", "flock"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("SKIPPED: no " + tool)
-		}
-	}
-	script, err := filepath.Abs(filepath.Join("..", "migrate-accounts"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := newBench(t).with("MIGRATE", script).with("IMAP_PASSWORD", "not this one")
+	b := newBench(t).with("MIGRATE", filepath.Join(binaries, "imap-migrate")).with("IMAP_PASSWORD", "not this one")
 	b.write("password", []byte("secret\n"))
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
@@ -53,7 +44,7 @@ type standing struct {
 	exit, id, phase, sum, trouble string
 }
 
-// summary reads what the script printed: the accounts, and the total.
+// summary reads what was printed: the accounts, and the total.
 func (o *outcome) summary() (lines []standing, total string) {
 	o.t.Helper()
 	for line := range strings.Lines(o.stdout) {
@@ -81,7 +72,11 @@ func (o *outcome) stands(codes ...int) *outcome {
 	for _, line := range lines {
 		got = append(got, line.exit)
 	}
-	if strings.Join(got, " ") != strings.Join(want, " ") || !strings.HasPrefix(total, strconv.Itoa(len(codes))+" accounts: ") {
+	accounts := fmt.Sprintf("%d accounts: ", len(codes))
+	if len(codes) == 1 {
+		accounts = "1 account: "
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") || !strings.HasPrefix(total, accounts) {
 		o.t.Errorf("the accounts ended with %v, want %v\n%s%s", got, want, o.stdout, o)
 	}
 	return o

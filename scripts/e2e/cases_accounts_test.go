@@ -14,8 +14,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase60ManyAccounts: many accounts of a Dovecot go to a Cyrus. One worker
-// is killed with all that it started; resumed, every account is equal and
+// TestCase60ManyAccounts: many accounts of a Dovecot go to a Cyrus. The commands
+// of one are killed; resumed, every account is equal and
 // nothing was appended twice.
 func TestCase60ManyAccounts(t *testing.T) {
 	t.Parallel()
@@ -39,7 +39,7 @@ func TestCase60ManyAccounts(t *testing.T) {
 	}
 	b := many(t, l)
 	killed := make(chan error, 1)
-	go func() { killed <- killWorker(b.path("accounts.state"), users[victim], victim+1) }()
+	go func() { killed <- killPipeline(b, users[victim]) }()
 	first := b.atLength(`"$MIGRATE" --phase presync accounts.csv`)
 	if err := <-killed; err != nil {
 		t.Fatal(err)
@@ -80,17 +80,17 @@ func (b *bench) atLength(script string) *outcome {
 	return &outcome{t: b.t, script: script, exit: codes[0], stdout: s.stdout.String(), stderr: s.errors[0].String(), took: s.lived[0]}
 }
 
-// killWorker waits until an account's first phase has begun, and kills the
-// process group of its worker.
-func killWorker(state, id string, row int) error {
+// killPipeline waits until an account's first phase has begun, and kills the
+// process group of its commands.
+func killPipeline(b *bench, id string) error {
 	for range 12000 {
 		time.Sleep(10 * time.Millisecond)
-		if _, err := os.Stat(filepath.Join(state, "accounts", id, "presync.result")); err != nil {
+		if !b.exists("accounts.state/accounts/" + id + "/presync.result") {
 			continue
 		}
-		pid, err := findWorker(state, row)
-		if err != nil {
-			return err
+		pid := findCommand(b.dir, "--user="+id)
+		if pid == 0 {
+			continue // it is not started yet
 		}
 		if group, err := syscall.Getpgid(pid); err != nil || group == syscall.Getpgrp() {
 			return fmt.Errorf("the group of process %d is %d: %v", pid, group, err)
@@ -101,19 +101,19 @@ func killWorker(state, id string, row int) error {
 	return fmt.Errorf("%s is not begun", id)
 }
 
-// findWorker finds the process that works on a row of the state folder's list.
-func findWorker(state string, row int) (int, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		return 0, err
-	}
+// findCommand finds an imap-* process that works in a folder and has that
+// argument. It returns 0 if there is none.
+func findCommand(dir, argument string) int {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, file := range files {
 		line, _ := os.ReadFile(file)
 		words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-		at := slices.Index(words, "--worker")
-		if at >= 0 && len(words) == at+3 && strings.HasPrefix(words[at+1], state+"/") && words[at+2] == strconv.Itoa(row) {
-			return strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		at, err := os.Readlink(filepath.Join(filepath.Dir(file), "cwd"))
+		if err != nil || at != dir || !strings.HasPrefix(words[0], "imap-") || !slices.Contains(words, argument) {
+			continue
 		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		return pid
 	}
-	return 0, fmt.Errorf("no process works on account %d of %s", row, state)
+	return 0
 }

@@ -27,7 +27,7 @@ import (
 
 var longFlag = flag.Bool("long", false, "all rounds of the random tests, and the largest messages")
 
-// binaries is the folder that holds the four commands.
+// binaries is the folder that holds the four commands and imap-migrate.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+string(filepath.Separator), "./cmd/...")
+		build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+string(filepath.Separator), "./cmd/...", "./scripts/imap-migrate")
 		build.Dir = filepath.Join("..", "..")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0") // they start sooner
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
