@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 var (
 	ourScript   = regexp.MustCompile(`\bimap-migrate\b([^|;&()<>]*)`)
 	yamlBlock   = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	bashBlock   = regexp.MustCompile("(?s)```bash\n(.*?)```")
 	accountsDoc = filepath.Join("..", "..", "docs", "many-accounts.md")
 )
 
@@ -26,7 +28,7 @@ func TestAccountsOptions(t *testing.T) {
 	found := 0
 	for _, page := range []string{accountsDoc, filepath.Join("..", "..", "docs", "cookbook", "many-accounts.md")} {
 		text := read(t, page)
-		for _, block := range yamlBlock.FindAllStringSubmatch(text, -1) {
+		for _, block := range slices.Concat(yamlBlock.FindAllStringSubmatch(text, -1), bashBlock.FindAllStringSubmatch(text, -1)) {
 			text += "\n" + block[1]
 		}
 		for _, line := range recipes(text) {
@@ -117,12 +119,7 @@ func TestAccountsOnKubernetes(t *testing.T) {
 	}
 
 	server := imaptest.StartServer(t, imaptest.Options{})
-	l := newList()
-	for _, user := range []string{"ann", "bob", "cyd"} {
-		server.Account(user).Fill(imaptest.Spread(imaptest.Generate(1, 5)))
-		l.add(embedded(server, user), embedded(server, user+"2"))
-	}
-	b := many(t, l).with("JOB_COMPLETION_INDEX", "1")
+	b := many(t, listOf(server, "ann", "bob", "cyd")).with("JOB_COMPLETION_INDEX", "1")
 	b.sh(`mkdir list state && mv accounts.csv password list/`).wants(0)
 	o := b.sh(strings.NewReplacer(replace...).Replace(strings.Join(slices.Concat(pod.Command, pod.Args), " "))).wantsAccounts(0)
 	if lines, _ := o.summary(); len(lines) != 1 || lines[0].id != "bob2" || lines[0].exit != "0" {
@@ -133,6 +130,83 @@ func TestAccountsOnKubernetes(t *testing.T) {
 		t.Errorf("another account got %d messages", n)
 	}
 	b.sh(`"$MIGRATE" --summary --state state list/accounts.csv`).wantsAccounts(75).stands(75, 0, 75)
+}
+
+// TestAccountsOnSlurm runs the tasks of the documents' job array, from the array
+// that the script asks for.
+func TestAccountsOnSlurm(t *testing.T) {
+	t.Parallel()
+	block := bashBlock.FindStringSubmatch(read(t, accountsDoc))
+	if block == nil {
+		t.Fatal("there is no batch script")
+	}
+	array := regexp.MustCompile(`(?m)^#SBATCH --array=1-(\d+)$`).FindStringSubmatch(block[1])
+	if array == nil || !strings.Contains(block[1], " --shard "+array[1]+" ") {
+		t.Fatalf("the array is %q in\n%s", array, block[1])
+	}
+	server := imaptest.StartServer(t, imaptest.Options{})
+	b := many(t, listOf(server, "ann", "bob", "cyd"))
+	script := strings.NewReplacer("exec imap-migrate", `exec "$MIGRATE"`, " /shared/", ` "$PWD"/`).Replace(block[1])
+	b.with("SLURM_ARRAY_TASK_ID", "2").bash(script).wantsAccounts(0).stands(0)
+	if idle := b.with("SLURM_ARRAY_TASK_ID", "4").bash(script).wants(0); idle.stdout != "total\t0 accounts\n" {
+		t.Errorf("a task without an account says %q", idle.stdout)
+	}
+	b.sh(`"$MIGRATE" --summary --state migration accounts.csv`).wantsAccounts(75).stands(75, 0, 75)
+	same(t, server.Account("bob").Entries(), server.Account("bob2").Entries())
+}
+
+// listOf has the mail of users of a server, which get some, go to others there:
+// that of ann goes to ann2.
+func listOf(server *imaptest.Server, users ...string) *list {
+	l := newList()
+	for _, user := range users {
+		server.Account(user).Fill(imaptest.Spread(imaptest.Generate(1, 5)))
+		l.add(embedded(server, user), embedded(server, user+"2"))
+	}
+	return l
+}
+
+// TestAccountsShards: each account is in one of N shards, whoever says which.
+func TestAccountsShards(t *testing.T) {
+	t.Parallel()
+	nobody := account{"127.0.0.1:1", "ann"}
+	l := newList()
+	for i := range 7 {
+		l.add(nobody, account{nobody.addr, fmt.Sprint("user", i)})
+	}
+	b := many(t, l)
+	ids := func(o *outcome) (ids []string) {
+		lines, _ := o.wantsAccounts(75).summary()
+		for _, line := range lines {
+			ids = append(ids, line.id)
+		}
+		return ids
+	}
+	all := map[string]int{}
+	for i := 1; i <= 3; i++ {
+		shard := ids(b.sh(fmt.Sprintf(`"$MIGRATE" --summary --shard %d/3 accounts.csv`, i)))
+		for _, id := range shard {
+			all[id]++
+		}
+		for name, index := range map[string]string{"JOB_COMPLETION_INDEX": fmt.Sprint(i - 1), "SLURM_ARRAY_TASK_ID": fmt.Sprint(i)} {
+			if got := ids(b.with(name, index).sh(`"$MIGRATE" --summary --shard 3 accounts.csv`)); !slices.Equal(got, shard) {
+				t.Errorf("%s=%s: %v, want %v", name, index, got, shard)
+			}
+		}
+		later := b.with("SLURM_ARRAY_TASK_MIN", "40").with("SLURM_ARRAY_TASK_ID", fmt.Sprint(39+i))
+		if got := ids(later.sh(`"$MIGRATE" --summary --shard 3 accounts.csv`)); !slices.Equal(got, shard) {
+			t.Errorf("an array that begins at 40: %v, want %v", got, shard)
+		}
+	}
+	for id, n := range all {
+		if n != 1 || len(all) != 7 {
+			t.Errorf("%s is in %d shards", id, n)
+		}
+	}
+	for _, shard := range []string{"3", "0/3", "4/3", "1/0", "a/b", "1/2/3", "''", "1/3 --row 1", "1/3 --only user1"} {
+		b.sh(`"$MIGRATE" --summary --shard ` + shard + ` accounts.csv`).wants(64)
+	}
+	b.with("JOB_COMPLETION_INDEX", "3").sh(`"$MIGRATE" --summary --shard 3 accounts.csv`).wants(64)
 }
 
 // TestAccountsRecipes: the cookbook's ways to a list, and its loop.

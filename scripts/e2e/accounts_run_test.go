@@ -220,6 +220,63 @@ func TestAccountsOneRunAtATime(t *testing.T) {
 	}
 }
 
+// TestAccountsKilled: where the program itself is killed, its commands still
+// hold the account: a second run does not begin before they have ended.
+func TestAccountsKilled(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	var once sync.Once
+	old := imaptest.StartServer(t, imaptest.Options{})
+	now := imaptest.StartServer(t, imaptest.Options{OnAppend: func(_, _ string, _ imaptest.Message) error {
+		once.Do(func() { close(begun) })
+		time.Sleep(20 * time.Millisecond)
+		return nil
+	}})
+	old.Account("ann").Fill(imaptest.Spread(imaptest.Generate(1, 100)))
+	b := many(t, newList().add(embedded(old, "ann"), embedded(now, "ann")))
+	s := b.start(`"$MIGRATE" accounts.csv`)
+	s.until(begun)
+	s.cmds[0].Process.Signal(syscall.SIGKILL)
+	for {
+		o := b.sh(`"$MIGRATE" --resume accounts.csv`)
+		if o.exit == 75 && strings.Contains(o.stderr, "another run is at work") {
+			continue
+		}
+		o.wantsAccounts(0).stands(0)
+		break
+	}
+	same(t, old.Account("ann").Entries(), now.Account("ann").Entries())
+	if n := now.Account("ann").Appends(); n != 100 {
+		t.Errorf("%d messages were appended", n)
+	}
+}
+
+// TestAccountsPair: two account files are a list of one account, with the same
+// phases.
+func TestAccountsPair(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
+	b := many(t, listOf(server, "ann"))
+	b.sh(`mkdir -p .config/imap-pipe && mv password .config/imap-pipe/`).wants(0)
+	for name, user := range map[string]string{"old": "ann", "new": "ann2"} {
+		b.write(".config/imap-pipe/"+name, []byte("host "+server.Addr()+"\nuser "+user+"\ntls none\npassword-file password\n"))
+	}
+	if dry := b.sh(`"$MIGRATE" -n old new`).wants(0).stdout; strings.Count(dry, "imap-fetch --headers --account=old |\n") != 4 {
+		t.Errorf("-n prints\n%s", dry)
+	}
+	b.sh(`"$MIGRATE" --phase verify old new`).wantsAccounts(1).stands(1)
+	if n := len(server.Account("ann2").Entries()); n != 0 {
+		t.Errorf("verify has copied %d messages", n)
+	}
+	b.sh(`"$MIGRATE" --phase presync old new`).wantsAccounts(0).stands(0)
+	b.sh(`"$MIGRATE" --phase final --phase verify ./.config/imap-pipe/old new --row 1`).wants(64)
+	b.sh(`"$MIGRATE" --provider-limit 127.0.0.1=1 --resume old new`).wantsAccounts(0).stands(0)
+	same(t, server.Account("ann").Entries(), server.Account("ann2").Entries())
+	b.sh(`"$MIGRATE" --summary old new`).wantsAccounts(0).stands(0)
+	b.sh(`"$MIGRATE" --summary new old`).wantsAccounts(75).stands(75) // another migration
+	b.sh(`"$MIGRATE" nonesuch new`).wants(66).says("nonesuch")
+}
+
 // TestAccountsSecrets: no command line and no environment of a process holds a
 // password, nor does anything that is printed or written.
 func TestAccountsSecrets(t *testing.T) {

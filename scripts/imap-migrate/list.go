@@ -91,7 +91,8 @@ func refuseWritableByOthers(path string, mode os.FileMode) error {
 	if owner := ownerOf(info); info.Mode().Perm()&mode == 0 && (owner == os.Geteuid() || owner == 0) {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "others may write to %s", path).WithHint("chown and chmod go-w it, then check its content")
+	return exit.Errorf(exit.Usage, "others may write to %s", path).
+		WithHint("chown and chmod go-w it, then check its content")
 }
 
 // read returns the account of a line, nil for the header and for a line without any cell.
@@ -183,7 +184,7 @@ var looksSecret = regexp.MustCompile(`pass|secret|token`)
 func (r *listReader) readHeader() error {
 	r.width = len(r.cells)
 	for i, cell := range r.cells {
-		name := strings.Join(strings.FieldsFunc(strings.ToLower(cell), func(c rune) bool { return c == ' ' || c == '_' }), "-")
+		name := strings.Join(strings.FieldsFunc(strings.ToLower(cell), isWordBreak), "-")
 		option, ofSide := strings.CutPrefix(name, "old-")
 		if !ofSide {
 			option, ofSide = strings.CutPrefix(name, "new-")
@@ -210,6 +211,8 @@ func (r *listReader) readHeader() error {
 	}
 	return nil
 }
+
+func isWordBreak(c rune) bool { return c == ' ' || c == '_' }
 
 // value returns the cell of a column, "" where there is none.
 func (r *listReader) value(name string) string {

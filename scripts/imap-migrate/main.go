@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
@@ -52,24 +53,56 @@ func main() {
 }
 
 func flags() []ucli.Flag {
-	const phases, several, words = "Phases and accounts", "Several at a time", "Options for the commands"
+	return slices.Concat(phaseFlags(), accountFlags(), wordFlags())
+}
+
+func phaseFlags() []ucli.Flag {
+	const phases = "Phases"
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "phase", Category: phases, Usage: "`NAME`: run presync, delta, final or verify; repeatable (default: all, in this order)"},
-		&ucli.StringSliceFlag{Name: "only", Category: phases, Usage: "`ID`: work on this account; repeatable"},
-		&ucli.StringFlag{Name: "row", Category: phases, Usage: "`N`: work on the Nth account of the list"},
-		&ucli.StringFlag{Name: "shard", Category: phases, Usage: "`[I/]N`: work on every Nth account, from the Ith on (default I: from Kubernetes or Slurm)"},
-		&ucli.BoolFlag{Name: "resume", Category: phases, Usage: "skip phases that have come to their end (exit code 0, 1 or 3)"},
-		&ucli.BoolFlag{Name: "allow-commands", Category: phases, Usage: "run the commands in old-password-command, new-token-command and so on"},
-		&ucli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Category: phases, Usage: "print the command lines and run nothing"},
-		&ucli.BoolFlag{Name: "summary", Category: phases, Usage: "print how the accounts stand and run nothing"},
-		&ucli.StringFlag{Name: "state", Category: phases, Usage: "`DIR`: keep receipts, logs and results in it (default: ACCOUNTS.state)"},
-		&ucli.IntFlag{Name: "jobs", Value: 4, Category: several, Usage: "`N`: work on N accounts at a time"},
-		&ucli.StringSliceFlag{Name: "provider-limit", Category: several, Usage: "`HOST=N`: work on at most N of them at this server; repeatable"},
-		&ucli.StringSliceFlag{Name: "fetch", Category: words, Usage: "`WORD`: an option for imap-fetch --headers, as in --fetch=--exclude=Spam; repeatable"},
-		&ucli.StringSliceFlag{Name: "diff", Category: words, Usage: "`WORD`: an option for imap-diff; repeatable"},
-		&ucli.StringSliceFlag{Name: "select", Category: words, Usage: "`WORD`: an option for imap-fetch --select; repeatable"},
-		&ucli.StringSliceFlag{Name: "push", Category: words, Usage: "`WORD`: an option for imap-push; repeatable"},
-		&ucli.StringFlag{Name: "sync-flags", Value: "add", Category: words, Usage: "`off|add|exact`: what final does with flags of messages already there"},
+		&ucli.StringSliceFlag{Name: "phase", Category: phases,
+			Usage: "`NAME`: run presync, delta, final or verify; repeatable (default: all, in this order)"},
+		&ucli.BoolFlag{Name: "resume", Category: phases,
+			Usage: "skip phases that have come to their end (exit code 0, 1 or 3)"},
+		&ucli.BoolFlag{Name: "allow-commands", Category: phases,
+			Usage: "run the commands in old-password-command, new-token-command and so on"},
+		&ucli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Category: phases,
+			Usage: "print the command lines and run nothing"},
+		&ucli.BoolFlag{Name: "summary", Category: phases,
+			Usage: "print how the accounts stand and run nothing"},
+		&ucli.StringFlag{Name: "state", Category: phases,
+			Usage: "`DIR`: keep receipts, logs and results in it (default: ACCOUNTS.state)"},
+	}
+}
+
+func accountFlags() []ucli.Flag {
+	const accounts = "Accounts"
+	return []ucli.Flag{
+		&ucli.StringSliceFlag{Name: "only", Category: accounts,
+			Usage: "`ID`: work on this account; repeatable"},
+		&ucli.StringFlag{Name: "row", Category: accounts,
+			Usage: "`N`: work on the Nth account of the list"},
+		&ucli.StringFlag{Name: "shard", Category: accounts,
+			Usage: "`[I/]N`: work on every Nth account, from the Ith on (default I: from Kubernetes or Slurm)"},
+		&ucli.IntFlag{Name: "jobs", Value: 4, Category: accounts,
+			Usage: "`N`: work on N accounts at a time"},
+		&ucli.StringSliceFlag{Name: "provider-limit", Category: accounts,
+			Usage: "`HOST=N`: work on at most N of them at this server; repeatable"},
+	}
+}
+
+func wordFlags() []ucli.Flag {
+	const words = "Options for the commands"
+	return []ucli.Flag{
+		&ucli.StringSliceFlag{Name: "fetch", Category: words,
+			Usage: "`WORD`: an option for imap-fetch --headers, as in --fetch=--exclude=Spam; repeatable"},
+		&ucli.StringSliceFlag{Name: "diff", Category: words,
+			Usage: "`WORD`: an option for imap-diff; repeatable"},
+		&ucli.StringSliceFlag{Name: "select", Category: words,
+			Usage: "`WORD`: an option for imap-fetch --select; repeatable"},
+		&ucli.StringSliceFlag{Name: "push", Category: words,
+			Usage: "`WORD`: an option for imap-push; repeatable"},
+		&ucli.StringFlag{Name: "sync-flags", Value: "add", Category: words,
+			Usage: "`off|add|exact`: what final does with flags of messages already there"},
 	}
 }
 
@@ -145,7 +178,10 @@ func pair(old, new string) ([]account, error) {
 			return nil, err
 		}
 	}
-	return []account{{number: 1, id: fileName(old + ":" + new), old: []string{"--account=" + old}, new: []string{"--account=" + new}}}, nil
+	return []account{{
+		number: 1, id: fileName(old + ":" + new),
+		old: []string{"--account=" + old}, new: []string{"--account=" + new},
+	}}, nil
 }
 
 // show prints what would be run.

@@ -29,8 +29,10 @@ type settings struct {
 
 func readSettings(c *ucli.Context) (settings, error) {
 	s := settings{
-		phases: allPhases, asked: cli.Given(c, "phase"), resume: c.Bool("resume"), jobs: c.Int("jobs"), syncFlags: c.String("sync-flags"),
-		fetch: c.StringSlice("fetch"), diff: c.StringSlice("diff"), selecting: c.StringSlice("select"), push: c.StringSlice("push"),
+		phases: allPhases, asked: cli.Given(c, "phase"), resume: c.Bool("resume"),
+		jobs: c.Int("jobs"), syncFlags: c.String("sync-flags"),
+		fetch: c.StringSlice("fetch"), diff: c.StringSlice("diff"),
+		selecting: c.StringSlice("select"), push: c.StringSlice("push"),
 	}
 	for _, word := range slices.Concat(s.fetch, s.diff, s.selecting, s.push) {
 		if text.Safe(word) != word {
@@ -161,8 +163,8 @@ func howManyGiven(c *ucli.Context, names ...string) (n int) {
 	return n
 }
 
-// shard returns every Nth account from the Ith on. value is I/N, or N: then the engine that runs all shards says
-// in the environment which this is.
+// shard returns every Nth account from the Ith on. value is I/N, or N: then the engine that runs all shards
+// says in the environment which this is.
 func shard(accounts []account, value string) (chosen []account, err error) {
 	part, count, hasPart := strings.Cut(value, "/")
 	if !hasPart {
@@ -182,8 +184,8 @@ func shard(accounts []account, value string) (chosen []account, err error) {
 	return chosen, nil
 }
 
-// shardOfEngine returns which shard this is, from 1 on: of a Kubernetes Indexed Job, whose indexes begin at 0, or of a
-// Slurm job array, whose first task may have any number.
+// shardOfEngine returns which shard this is, from 1 on: of a Kubernetes Indexed Job, whose indexes begin
+// at 0, or of a Slurm job array, whose first task may have any number.
 func shardOfEngine() (string, error) {
 	for _, engine := range []struct{ index, first string }{
 		{"JOB_COMPLETION_INDEX", "0"},
@@ -199,5 +201,6 @@ func shardOfEngine() (string, error) {
 		}
 		return strconv.Itoa(index - first + 1), nil
 	}
-	return "", exit.Errorf(exit.Usage, "--shard N requires JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID").WithHint("or give --shard I/N")
+	return "", exit.Errorf(exit.Usage, "--shard N requires JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID").
+		WithHint("or give --shard I/N")
 }

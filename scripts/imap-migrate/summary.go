@@ -20,9 +20,9 @@ type standing struct {
 	phase string // the last that was begun, or ""
 }
 
-// standing returns how an account stands. What copies mail looks at all of it: it replaces what phases
-// before it said. What verify says is added. A phase that has not been run counts as missing if it was to be run:
-// where nobody chose phases, the summary is of those that have been.
+// standing returns how an account stands. A phase that copies mail looks at all of it: its code replaces
+// those of earlier phases. The code of verify is added. A phase that should have been run and was not counts
+// as 75; with summaryOnly, and where nobody chose phases, those that have been run are all that count.
 func (m *migration) standing(a account, summaryOnly bool) standing {
 	results := m.worker(a).results
 	s := standing{}
@@ -66,7 +66,7 @@ func (t *total) add(s standing) {
 	t.accounts++
 	t.ended[s.code]++
 	t.worst = exit.Worse(t.worst, s.code)
-	for _, term := range strings.FieldsFunc(sumTerms.FindString(s.sum), func(r rune) bool { return r == '=' || r == '+' }) {
+	for term := range strings.FieldsFuncSeq(sumTerms.FindString(s.sum), isOperator) {
 		number, kind, _ := strings.Cut(strings.TrimSpace(term), " ")
 		n, err := strconv.ParseInt(strings.ReplaceAll(number, ",", ""), 10, 64)
 		if err != nil {
@@ -78,6 +78,8 @@ func (t *total) add(s standing) {
 		t.count[kind] += n
 	}
 }
+
+func isOperator(r rune) bool { return r == '=' || r == '+' }
 
 func (t *total) String() string {
 	var ended []string
@@ -96,7 +98,9 @@ func (t *total) String() string {
 
 // summarize prints a line for each account and one for all. It returns the worst exit code. failures says
 // why accounts could not be worked on, by number.
-func (m *migration) summarize(out io.Writer, accounts []account, failures map[int]error, summaryOnly bool) (exit.Code, error) {
+func (m *migration) summarize(
+	out io.Writer, accounts []account, failures map[int]error, summaryOnly bool,
+) (exit.Code, error) {
 	w := bufio.NewWriter(out)
 	total := total{ended: map[exit.Code]int{}, count: map[string]int64{}}
 	for _, a := range accounts {

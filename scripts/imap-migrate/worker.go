@@ -71,7 +71,8 @@ func (w *worker) runPhase(ctx context.Context, phase string, in surroundings) re
 	os.Remove(w.file("headers.joined"))
 	w.record(phase, ended)
 	host, _ := os.Hostname()
-	fmt.Fprintf(in.log, "== %s ended with %d on %s after %s\n", phase, ended.code, host, time.Since(began).Round(time.Second))
+	took := time.Since(began).Round(time.Second)
+	fmt.Fprintf(in.log, "== %s ended with %d on %s after %s\n", phase, ended.code, host, took)
 	w.talk.Say("%s: %s ended with %s", w.id, phase, ended)
 	return ended
 }
