@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
+	"github.com/imap-pipe/imap-pipe/pkg/push/deletion"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -75,8 +76,8 @@ func filled(t testing.TB, n int, o imaptest.Options) (*imaptest.Server, *imaptes
 	return server, account
 }
 
-// doom asks for the deletion of letter n.
-func doom(t testing.TB, n int) *stream.Delete {
+// deletionOf asks for the deletion of letter n.
+func deletionOf(t testing.TB, n int) *stream.Delete {
 	return &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: uint64(n + 1), Key: keyOf(t, numbered(n + 1)[n])}
 }
 
@@ -93,7 +94,7 @@ func TestDelete(t *testing.T) {
 	server, account := filled(t, 6, imaptest.Options{})
 	account.SetFlags("INBOX", 5, `\Deleted`)
 	account.SetFlags("INBOX", 2, `\Seen`, `\Deleted`) // somebody marked what goes anyway
-	plan := deletionPlan(t, forJoe, doom(t, 1), doom(t, 3))
+	plan := deletionPlan(t, forJoe, deletionOf(t, 1), deletionOf(t, 3))
 	opt := Options{AllowDelete: true, MaxDelete: anyShare(t)}
 	outcome, receipts, err := carryOut(t, server.Addr(), plan, opt)
 	if err != nil || outcome.Deleted != 2 || !strings.Contains(outcome.String(), "2 deleted") {
@@ -127,18 +128,18 @@ func TestNothingIsDeleted(t *testing.T) {
 		return o
 	}
 	same := func(*Options) {}
-	good := deletionPlan(t, forJoe, doom(t, 1), doom(t, 3))
+	good := deletionPlan(t, forJoe, deletionOf(t, 1), deletionOf(t, 3))
 	begin := func(change func(*stream.Begin)) []byte {
 		b := forJoe
 		change(&b)
-		return deletionPlan(t, b, doom(t, 1), doom(t, 3))
+		return deletionPlan(t, b, deletionOf(t, 1), deletionOf(t, 3))
 	}
 	with := func(change func(*stream.Delete)) []byte {
-		d := doom(t, 3)
+		d := deletionOf(t, 3)
 		change(d)
-		return deletionPlan(t, forJoe, doom(t, 1), d)
+		return deletionPlan(t, forJoe, deletionOf(t, 1), d)
 	}
-	failing := deletionPlan(t, forJoe, &stream.Folder{Name: "INBOX", Octets: -1}, &stream.Failed{Folder: "INBOX", Reason: stream.ReasonRefused}, doom(t, 1))
+	failing := deletionPlan(t, forJoe, &stream.Folder{Name: "INBOX", Octets: -1}, &stream.Failed{Folder: "INBOX", Reason: stream.ReasonRefused}, deletionOf(t, 1))
 	cases := []struct {
 		name   string
 		plan   []byte
@@ -212,7 +213,7 @@ func TestNothingIsDeleted(t *testing.T) {
 // A plan that is cut anywhere deletes nothing.
 func TestCutAtEveryRecord(t *testing.T) {
 	server, account := filled(t, 6, imaptest.Options{})
-	plan := deletionPlan(t, forJoe, doom(t, 1), doom(t, 3), doom(t, 5))
+	plan := deletionPlan(t, forJoe, deletionOf(t, 1), deletionOf(t, 3), deletionOf(t, 5))
 	lines := bytes.SplitAfter(plan, []byte("\n"))
 	for n := range lines[:len(lines)-1] {
 		for _, short := range []int{0, 1} {
@@ -230,7 +231,7 @@ func TestCutAtEveryRecord(t *testing.T) {
 
 // Of two that are copies of each other one stays, whatever a plan says.
 func TestNoCopyIsTheLast(t *testing.T) {
-	for _, between := range []int{0, deletionBatch + 7} { // in one batch, and far apart
+	for _, between := range []int{0, deletion.BatchSize + 7} { // in one batch, and far apart
 		server := imaptest.StartServer(t, imaptest.Options{})
 		account := server.Account("joe")
 		l := letter{"twin", "a", 1}
@@ -257,7 +258,7 @@ func TestNoCopyIsTheLast(t *testing.T) {
 func TestDeleteMuch(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})
 	account := server.Account("joe")
-	const n = deletionBatch + 100
+	const n = deletion.BatchSize + 100
 	var records []stream.Record
 	letters := numbered(n)
 	keys := make([]string, n)
@@ -294,7 +295,7 @@ func TestDeleteMuch(t *testing.T) {
 func TestFullExpunge(t *testing.T) {
 	server, account := filled(t, 6, withoutUIDPlus)
 	opt := Options{AllowDelete: true, FullExpunge: true, MaxDelete: anyShare(t)}
-	plan := deletionPlan(t, forJoe, doom(t, 1), doom(t, 3))
+	plan := deletionPlan(t, forJoe, deletionOf(t, 1), deletionOf(t, 3))
 	if outcome, _, err := carryOut(t, server.Addr(), plan, opt); err != nil || outcome.Deleted != 2 || fmt.Sprint(uids(account, "INBOX")) != "[1 3 5 6]" {
 		t.Errorf("%s, %v: %v", outcome, err, uids(account, "INBOX"))
 	}
@@ -303,7 +304,7 @@ func TestFullExpunge(t *testing.T) {
 // Without UIDPLUS the flags of a folder are read twice in all, however many
 // batches there are.
 func TestFullExpungeOfMany(t *testing.T) {
-	const n = 3 * deletionBatch
+	const n = 3 * deletion.BatchSize
 	server, account := filled(t, n+1, withoutUIDPlus)
 	line := imaptest.NewFaultProxy(t, server.Addr())
 	flags := 0
@@ -339,7 +340,7 @@ func TestServersThatDeleteNothing(t *testing.T) {
 			server, account := filled(t, 3, imaptest.Options{})
 			line := imaptest.NewFaultProxy(t, server.Addr())
 			line.Rewrite(lie)
-			_, receipts, err := carryOut(t, line.Addr(), deletionPlan(t, forJoe, doom(t, 1)), Options{AllowDelete: true, MaxDelete: anyShare(t)})
+			_, receipts, err := carryOut(t, line.Addr(), deletionPlan(t, forJoe, deletionOf(t, 1)), Options{AllowDelete: true, MaxDelete: anyShare(t)})
 			left := uids(account, "INBOX")
 			switch {
 			case len(receipts) != 1:
@@ -368,7 +369,7 @@ func TestDeleteOnABadLine(t *testing.T) {
 			server, account := filled(t, 6, o)
 			line := imaptest.NewFaultProxy(t, server.Addr(), imaptest.DropAnswer(verb, 1))
 			opt := Options{AllowDelete: true, FullExpunge: true, MaxDelete: anyShare(t)}
-			plan := deletionPlan(t, forJoe, doom(t, 1), doom(t, 3))
+			plan := deletionPlan(t, forJoe, deletionOf(t, 1), deletionOf(t, 3))
 			_, receipts, err := carryOut(t, line.Addr(), plan, opt)
 			if left := uids(account, "INBOX"); err != nil && len(left) != 4 && len(left) != 6 || err == nil && (len(left) != 4 || receipts[0].Result != receipt.Deleted) {
 				t.Errorf("%s: %v, %v is left: %+v", verb, err, left, receipts)

@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/push/deletion"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -32,7 +33,7 @@ func (s *stopper) Write(p []byte) (int, error) {
 // A run that is interrupted ends the batch that is under way, and has a receipt
 // for every message: those that say so are gone, and no others.
 func TestInterruptedDeletion(t *testing.T) {
-	const n = 2*deletionBatch + 50
+	const n = 2*deletion.BatchSize + 50
 	server, account := filled(t, n, imaptest.Options{})
 	var records []stream.Record
 	for i, l := range numbered(n) {
@@ -49,7 +50,7 @@ func TestInterruptedDeletion(t *testing.T) {
 	opt := Options{AllowDelete: true, MaxDelete: anyShare(t), Progress: progress.None{}, Warn: t.Logf}
 	_, err = Run(ctx, conn, opt, stream.NewReader(bytes.NewReader(planAt(t, server.Addr(), deletionPlan(t, forJoe, records...))), false), out)
 	deleted, skipped := bytes.Count(out.Bytes(), []byte(`"result":"deleted"`)), bytes.Count(out.Bytes(), []byte(`"result":"skipped"`))
-	if exit.CodeOf(err) != exit.Interrupted || deleted != deletionBatch || deleted+skipped != n || len(uids(account, "INBOX")) != n-deleted {
+	if exit.CodeOf(err) != exit.Interrupted || deleted != deletion.BatchSize || deleted+skipped != n || len(uids(account, "INBOX")) != n-deleted {
 		t.Errorf("%v: %d deleted and %d skipped, %d of %d are left", err, deleted, skipped, len(uids(account, "INBOX")), n)
 	}
 }
@@ -71,7 +72,7 @@ func TestDeletionInDoubt(t *testing.T) {
 	conn.Port, _ = strconv.Atoi(port)
 	var out bytes.Buffer
 	opt := Options{AllowDelete: true, MaxDelete: anyShare(t), Progress: progress.None{}, Warn: t.Logf}
-	_, err = Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(planAt(t, line.Addr(), deletionPlan(t, forJoe, doom(t, 0), doom(t, 2)))), false), &out)
+	_, err = Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(planAt(t, line.Addr(), deletionPlan(t, forJoe, deletionOf(t, 0), deletionOf(t, 2)))), false), &out)
 	if exit.CodeOf(err) == exit.OK || bytes.Count(out.Bytes(), []byte(`"result":"failed"`)) != 2 || bytes.Count(out.Bytes(), []byte(`"in-doubt"`)) != 2 || bytes.Count(out.Bytes(), []byte(`may be marked \\Deleted`)) != 2 {
 		t.Errorf("%v\n%s", err, out.Bytes())
 	}

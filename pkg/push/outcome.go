@@ -87,6 +87,59 @@ func (p *pusher) verdict() error {
 	return nil
 }
 
+// complete carries out what is done last, when all of the plan has been read: flags
+// are taken away, then messages are deleted, then folders.
+func (p *pusher) complete() error {
+	verdict := p.verdict()
+	if p.aborted != nil || verdict != nil && exit.CodeOf(verdict) != exit.Partial {
+		return verdict
+	}
+	const filteredText = "the plan has been filtered since it was made"
+	reason, why := "", ""
+	if p.filtered || p.opt.Edited {
+		reason, why = "filtered", filteredText
+	}
+	if err := p.reflagHeld(reason, why); err != nil {
+		return err
+	}
+	var err error
+	if why != "" {
+		err = p.remover.Keep(reason, why)
+	} else {
+		err = p.remover.Execute((p.verdict() == nil || p.onlyUntold()) && p.reflags.undid == 0)
+	}
+	if err != nil {
+		return err
+	}
+	if verdict := p.verdict(); verdict != nil {
+		return verdict
+	}
+	return p.undone()
+}
+
+// onlyUntold reports whether nothing is wrong but that messages have failed of which
+// imap-diff could not tell which they are. These stay where they are.
+func (p *pusher) onlyUntold() bool {
+	s := &p.receipts.Sums
+	return p.untold > 0 && p.doubled == 0 && exit.CodeOf(p.verdict()) == exit.Partial &&
+		s.Failed == p.untold && s.Rejected+s.Skipped+s.Folders+s.Rekeyed == 0
+}
+
+// undone is the outcome of a plan whose messages are all carried over, and not
+// all of the rest.
+func (p *pusher) undone() error {
+	kept, hint := p.remover.Kept()
+	switch undid := p.reflags.undid; {
+	case kept > 0:
+		return exit.Errorf(exit.Partial, "%s %s not removed; the receipts say why",
+			text.Count(kept, "message or folder"), text.Either(kept, "was", "were")).WithHint("%s", hint)
+	case undid > 0:
+		return exit.Errorf(exit.Partial, "the flags of %s were not changed; the receipts name %s",
+			text.Count(undid, "message"), text.Either(undid, "it", "them"))
+	}
+	return nil
+}
+
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
 	const notWhole = "the plan was not read to a good end, or what comes before failed"
@@ -99,7 +152,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if skipErr := p.reflagHeld("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
-	if skipErr := p.hold("incomplete-plan", notWhole); err == nil {
+	if skipErr := p.remover.Keep("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
 	o := &Outcome{Sums: p.receipts.Sums, Begun: p.receipts.Begun() != nil, Whole: (p.ended || p.read) && p.aborted == nil, Destination: p.session.Conn.Account().String(), Source: "?"}

@@ -22,6 +22,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/push/deletion"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/quota"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
@@ -82,6 +83,9 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		opt.sleep = sleep
 	}
 	p.proof = p.newProof()
+	p.remover = deletion.New(ctx, p.session, p.receipts, deletion.Options{
+		Allow: opt.AllowDelete, FullExpunge: opt.FullExpunge, Max: opt.MaxDelete, DryRun: opt.DryRun, WarnOnce: p.warnOnce,
+	})
 	if opt.Rejects != nil {
 		p.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
 	}
@@ -116,34 +120,28 @@ type pusher struct {
 	session  *destination.Session
 	receipts *receipts.Writer
 	rejects  *rejects
+	remover  *deletion.Remover
 
-	begin       *stream.Begin
-	toc         []*stream.Folder
-	hash        hash.Hash       // of begin and the table of contents
-	settled     bool            // the table of contents is complete
-	later       []stream.Record // folders to create and subscribe before the first message
-	attempts    []attempt       // what was refused, and is tried again
-	deletions   deletions
-	bystanders  bystanders
-	overreached bool                   // more messages have gone than were to be deleted
-	removals    []*stream.DeleteFolder // folders to remove once all of the plan has been read
-	weighed     bool                   // it is known whether that is too much
-	hint        string                 // on what was not removed
-	filtered    bool                   // since it was made, so that nothing may be removed
-	kept        int64                  // messages and folders that should have been removed
-	untold      int64                  // messages that have failed, which keeps nothing else from being removed
-	where       map[string]string      // source folder -> target, for what is no plan
-	planned     string                 // the plan's own hash
-	listed      int64                  // what the plan says was listed
-	ended       bool
-	read        bool // to its end, after the run had to stop
-	aborted     *stream.Abort
-	unfit       error // why this is no plan to carry out; an abort may excuse it
-	damaged     bool
-	taken       batch.Oddity // that the server was seen to take
-	quota       *quota.Guard
-	would       wouldAppends
-	reflags     reflags
+	begin    *stream.Begin
+	toc      []*stream.Folder
+	hash     hash.Hash         // of begin and the table of contents
+	settled  bool              // the table of contents is complete
+	later    []stream.Record   // folders to create and subscribe before the first message
+	attempts []attempt         // what was refused, and is tried again
+	filtered bool              // since it was made, so that nothing may be removed
+	untold   int64             // messages that have failed, which keeps nothing else from being removed
+	where    map[string]string // source folder -> target, for what is no plan
+	planned  string            // the plan's own hash
+	listed   int64             // what the plan says was listed
+	ended    bool
+	read     bool // to its end, after the run had to stop
+	aborted  *stream.Abort
+	unfit    error // why this is no plan to carry out; an abort may excuse it
+	damaged  bool
+	taken    batch.Oddity // that the server was seen to take
+	quota    *quota.Guard
+	would    wouldAppends
+	reflags  reflags
 	flagWatch
 	proof proof
 	last  lastBatch
@@ -161,11 +159,7 @@ type pusher struct {
 	rights     map[string]string // letters that the destination knows, by identifier
 	warned     map[string]bool
 	unsure     map[string]bool // destination folders of source folders that have failed, by the plan
-	// contradictions are what servers contradict themselves in, by the folder of
-	// the destination; "": in nothing.
-	contradictions map[string]string
-	marked         map[string]marks // by folder, where single messages cannot be expunged
-	labels         struct {
+	labels     struct {
 		names   map[string]string // of the source's folders at the destination
 		waiting []labelled        // of the target that is filled
 		seen    bool              // a message of the plan has some, or is known to have none
@@ -209,7 +203,7 @@ func (p *pusher) run() error {
 			if p.opt.GmailLabels && !p.labels.seen && p.receipts.Sums.Appended > 0 {
 				p.opt.Warn("--gmail-labels: the plan has no labels; imap-fetch finds them at Gmail")
 			}
-			return p.conclude()
+			return p.complete()
 		}
 		if err != nil {
 			return p.answerRest(w, err)
@@ -248,9 +242,9 @@ func (p *pusher) record(rec stream.Record) error {
 		p.later = append(p.later, r)
 		return nil
 	case *stream.Delete:
-		return p.deletions.add(p.begin, r)
+		return p.remover.Add(p.begin, r)
 	case *stream.DeleteFolder:
-		p.removals = append(p.removals, r)
+		p.remover.AddFolder(r)
 		return nil
 	case *stream.FlagChange:
 		return p.reflag(r)

@@ -1,4 +1,4 @@
-package push
+package deletion
 
 import (
 	"crypto/sha256"
@@ -12,7 +12,7 @@ import (
 )
 
 // compareOctets reads the messages whose sha256 the plan knows.
-func (p *pusher) compareOctets(box *imapconn.Selected, g *group) error {
+func (r *Remover) compareOctets(box *imapconn.Selected, g *group) error {
 	want := map[uint64][]*deletion{}
 	for _, c := range g.members {
 		if c.SHA256 != "" && !c.gone && c.reason == "" {
@@ -23,7 +23,7 @@ func (p *pusher) compareOctets(box *imapconn.Selected, g *group) error {
 		return nil
 	}
 	unknown := func(uint64) int64 { return 0 }
-	return destination.ReadContents(p.session.Ctx, box, slices.Sorted(maps.Keys(want)), unknown, sha256.New,
+	return destination.ReadContents(r.session.Ctx, box, slices.Sorted(maps.Keys(want)), unknown, sha256.New,
 		func(uid uint64, h hash.Hash, state imapconn.State, _ string) {
 			sum := ""
 			if state == imapconn.Have {

@@ -1,4 +1,4 @@
-package push
+package deletion
 
 import (
 	"cmp"
@@ -10,65 +10,61 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// Messages are deleted when all of the plan has been read and nothing in it
-// failed: first every one of them is looked at and nothing is done, then they
-// go, batch by batch, each looked at again. One that is not what the plan says
-// saves all that are left.
-
 // delete deletes what the plan says is to be deleted, or answers why it stays.
-func (p *pusher) delete() error {
-	if p.deletions.spool == nil {
+func (r *Remover) delete() error {
+	if r.plan.spool == nil {
 		return nil
 	}
-	if stranger := p.stranger(); stranger != "" {
-		return p.keepAll("other-account", stranger)
+	if why := r.otherAccount(); why != "" {
+		return r.keepMessages("other-account", why)
 	}
-	if err := p.session.Connect(); err != nil {
+	if err := r.session.Connect(); err != nil {
 		return err
 	}
-	if err := p.session.List(0); err != nil { // the plan has made some
+	if err := r.session.List(0); err != nil { // the plan has made some
 		return err
 	}
-	if !p.session.IMAP.CanExpungeByUID() && !p.opt.FullExpunge {
-		return p.keepAll("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow full-expunge removes all that are marked \\Deleted, where only these are")
+	if !r.session.IMAP.CanExpungeByUID() && !r.opt.FullExpunge {
+		return r.keepMessages("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow full-expunge removes all that are marked \\Deleted, where only these are")
 	}
-	there, agree, err := p.inspect()
+	there, agree, err := r.inspect()
 	if err != nil {
 		return err
 	}
 	if !agree {
-		return p.keepAll("blocked", "another message to delete is not as the plan says, so none is deleted")
+		return r.keepMessages("blocked", "another message to delete is not as the plan says, so none is deleted")
 	}
-	if why, err := p.excess(there); err != nil || why != "" {
+	if why, err := r.excess(there); err != nil || why != "" {
 		if err != nil {
 			return err
 		}
-		return p.keepAll("max-delete", why)
+		return r.keepMessages("max-delete", why)
 	}
-	if p.opt.DryRun {
-		return p.keepAll("dry-run", "")
+	if r.opt.DryRun {
+		return r.keepMessages("dry-run", "")
 	}
-	agree, err = p.execute()
+	agree, err = r.execute()
 	switch {
 	case err != nil || agree:
 		return err
-	case p.overreached:
-		return p.keepAll("blocked", "other messages have gone with those that were deleted before it")
+	case r.overreached:
+		return r.keepMessages("blocked", "other messages have gone with those that were deleted before it")
 	}
-	return p.keepAll("blocked", "a message or folder before it was not as the plan says any more")
+	return r.keepMessages("blocked", "a message or folder before it was not as the plan says any more")
 }
 
-// stranger says for whom the plan was made if it was not for this account.
-func (p *pusher) stranger() (why string) {
-	conn := &p.session.Conn
-	for place := range p.deletions.spool.Len() {
-		record, err := p.deletions.spool.At(place)
+// otherAccount says for whom the plan was made if it was not for this account.
+func (r *Remover) otherAccount() (why string) {
+	conn := &r.session.Conn
+	for place := range r.plan.spool.Len() {
+		record, err := r.plan.spool.At(place)
 		b, ok := record.(*stream.Begin)
 		if err != nil || !ok {
 			continue
@@ -85,12 +81,12 @@ func (p *pusher) stranger() (why string) {
 
 // inspect looks at all of them, counts those that are there, and writes the
 // receipts of those that are not as the plan says. agree is false if any is.
-func (p *pusher) inspect() (there int64, agree bool, err error) {
-	agree, p.marked = true, map[string]marks{}
-	err = p.deletions.groups(func(g *group) error {
-		box, err := p.visit(g, p.session.IMAP.Examine)
+func (r *Remover) inspect() (there int64, agree bool, err error) {
+	agree, r.marked = true, map[string]marked{}
+	err = r.plan.groups(func(g *group) error {
+		box, err := r.visit(g, r.session.IMAP.Examine)
 		if err == nil && box != nil {
-			err = p.compareOctets(box, g)
+			err = r.compareOctets(box, g)
 		}
 		if err != nil {
 			return err
@@ -99,27 +95,27 @@ func (p *pusher) inspect() (there int64, agree bool, err error) {
 			switch {
 			case c.reason != "":
 				agree = false
-				if err := p.answerDeletion(c, receipt.Skipped); err != nil {
+				if err := r.answer(c, receipt.Skipped); err != nil {
 					return err
 				}
 			case !c.gone:
 				there++
 			}
 		}
-		return p.receipts.Flush()
+		return r.receipts.Flush()
 	})
 	return there, agree, err
 }
 
 // execute deletes them until one is not as the plan says.
-func (p *pusher) execute() (agree bool, err error) {
-	p.marked = map[string]marks{}
+func (r *Remover) execute() (agree bool, err error) {
+	r.marked = map[string]marked{}
 	errDisagree := errors.New("not as the plan says")
-	err = p.deletions.groups(func(g *group) error {
-		box, err := p.visit(g, p.session.IMAP.Select)
+	err = r.plan.groups(func(g *group) error {
+		box, err := r.visit(g, r.session.IMAP.Select)
 		if err == nil && box != nil && !g.blocked() {
-			if err = p.expunge(box, g); err != nil {
-				return cmp.Or(p.doubt(g, err), err)
+			if err = r.expunge(box, g); err != nil {
+				return cmp.Or(r.doubt(g, err), err)
 			}
 		}
 		if err != nil {
@@ -135,11 +131,11 @@ func (p *pusher) execute() (agree bool, err error) {
 			case c.gone:
 				result = receipt.Expunged
 			}
-			if err := p.answerDeletion(c, result); err != nil {
+			if err := r.answer(c, result); err != nil {
 				return err
 			}
 		}
-		if err := p.receipts.Flush(); err != nil || !g.blocked() && !p.overreached {
+		if err := r.receipts.Flush(); err != nil || !g.blocked() && !r.overreached {
 			return err
 		}
 		return errDisagree
@@ -151,25 +147,25 @@ func (p *pusher) execute() (agree bool, err error) {
 }
 
 // doubt answers for messages of which nobody knows whether they are gone.
-func (p *pusher) doubt(g *group, why error) error {
+func (r *Remover) doubt(g *group, why error) error {
 	for _, c := range g.members {
 		c.stays("in-doubt", "whether it is gone is not known, and where it is not, it may be marked \\Deleted, so that an EXPUNGE of any client removes it; the same plan can be carried out again: "+why.Error())
-		if err := p.answerDeletion(c, receipt.Failed); err != nil {
+		if err := r.answer(c, receipt.Failed); err != nil {
 			return err
 		}
 	}
-	return p.receipts.Flush()
+	return r.receipts.Flush()
 }
 
-// blocked tells whether one of them stays.
+// blocked reports whether one of them stays.
 func (g *group) blocked() bool {
 	return slices.ContainsFunc(g.members, func(c *deletion) bool { return c.reason != "" })
 }
 
 // expunge deletes those of them that are there. Those that are there after that
 // stay.
-func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
-	ctx, uids := p.session.Ctx, g.present()
+func (r *Remover) expunge(box *imapconn.Selected, g *group) error {
+	ctx, uids := r.session.Ctx, g.present()
 	if len(uids) == 0 {
 		return nil
 	}
@@ -177,17 +173,17 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 		g.stay("read-only", "the folder can only be read")
 		return nil
 	}
-	err := p.countBystanders(box, g)
+	err := r.others.count(r.session, box, g)
 	if err != nil {
 		return err
 	}
 	err = box.MarkDeleted(ctx, uids, true)
 	switch {
 	case err != nil:
-	case p.session.IMAP.CanExpungeByUID():
+	case r.session.IMAP.CanExpungeByUID():
 		err = box.Expunge(ctx, uids)
 	default:
-		err = p.expungeMarked(box, g, uids)
+		err = r.expungeMarked(box, g, uids)
 	}
 	if err != nil && !destination.Refused(err) && exit.CodeOf(err) != exit.Temporary {
 		return err
@@ -195,8 +191,8 @@ func (p *pusher) expunge(box *imapconn.Selected, g *group) error {
 	left, leftErr := box.Remaining(ctx, uids)
 	if leftErr == nil {
 		var more []uint64
-		if more, leftErr = p.removedToo(box, uids, len(uids)-len(left)); leftErr == nil {
-			leftErr = p.tellRemovedToo(g, more)
+		if more, leftErr = r.others.removedToo(r.session, box, uids, len(uids)-len(left)); leftErr == nil {
+			leftErr = r.tellRemovedToo(g, more)
 		}
 	}
 	switch {
@@ -242,17 +238,17 @@ func (g *group) stay(reason, text string) {
 
 // visit looks at messages and notes which are gone and which are not what the
 // plan says.
-func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (*imapconn.Selected, error) {
-	if p.ctx.Err() != nil {
-		return nil, context.Cause(p.ctx)
+func (r *Remover) visit(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (*imapconn.Selected, error) {
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
 	}
-	p.session.Leave() // another folder will be
-	mailbox, there := p.session.Boxes[g.target]
+	r.session.Leave() // another folder will be
+	mailbox, there := r.session.Boxes[g.target]
 	if !there || !mailbox.Selectable() {
 		g.stay("no-folder", "the folder is not there")
 		return nil, nil
 	}
-	box, err := open(p.session.Ctx, mailbox.Wire)
+	box, err := open(r.session.Ctx, mailbox.Wire)
 	switch {
 	case destination.Refused(err):
 		g.stay("no-folder", err.Error())
@@ -263,7 +259,7 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 		g.stay("uidvalidity-changed", fmt.Sprintf("the folder's UIDVALIDITY was %d when the plan was made and is %d now", g.validity, box.UIDValidity))
 		return nil, nil
 	}
-	if why, err := p.contradiction(g.target, box); err != nil || why != "" {
+	if why, err := r.contradiction(g.target, box); err != nil || why != "" {
 		g.stay(string(imapconn.Contradiction), why)
 		return nil, err
 	}
@@ -272,7 +268,7 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 		return nil, exit.Errorf(exit.Data, "the plan's key recipe: %g", err)
 	}
 	seen := map[uint64]*sighting{}
-	err = keys.Of(p.session.Ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
+	err = keys.Of(r.session.Ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		switch {
 		case m.State == imapconn.Expunged:
 		case id == nil:
@@ -289,28 +285,25 @@ func (p *pusher) visit(g *group, open func(context.Context, string) (*imapconn.S
 		seen[uid] = &sighting{trouble: "several messages have this UID"}
 	}
 	g.judge(seen)
-	return box, p.guardMarked(box, g)
+	return box, r.guardMarked(box, g)
 }
 
 // contradiction says in what the server contradicts itself about a folder, ""
 // if it does not. It is asked once a folder.
-func (p *pusher) contradiction(target string, box *imapconn.Selected) (string, error) {
-	why, known := p.contradictions[target]
+func (r *Remover) contradiction(target string, box *imapconn.Selected) (string, error) {
+	why, known := r.contradictions[target]
 	if known {
 		return why, nil
 	}
-	_, why, err := box.Holds(p.session.Ctx)
+	_, why, err := box.Holds(r.session.Ctx)
 	if err != nil {
 		return "", err
 	}
-	if p.contradictions == nil {
-		p.contradictions = map[string]string{}
-	}
-	p.contradictions[target] = why
+	r.contradictions[target] = why
 	return why, nil
 }
 
-// sighting is what is seen of one message.
+// seen is what is seen of one message.
 type sighting struct{ key, trouble string }
 
 // uids returns those of the messages, with those whose copies they are.
@@ -346,57 +339,36 @@ func (g *group) judge(seen map[uint64]*sighting) {
 	}
 }
 
-// marks are the messages of a folder that are marked \Deleted.
-type marks struct {
-	uids []uint64 // sorted
-	sure bool     // the server tells the flags of all messages
-}
-
-// guardMarked keeps a folder as it is where EXPUNGE would take messages with
-// it that somebody else has marked. The flags of a folder are read once in
-// inspect and once in execute, before its first batch: see expungeMarked.
-func (p *pusher) guardMarked(box *imapconn.Selected, g *group) error {
-	if p.session.IMAP.CanExpungeByUID() {
-		return nil
-	}
-	m, known := p.marked[g.target]
-	if !known {
-		var err error
-		if m.uids, m.sure, err = box.MarkedDeleted(p.session.Ctx, nil); err != nil {
-			return err
-		}
-		p.marked[g.target] = m
-	}
-	m.guard(g)
-	return nil
-}
-
-// guard keeps the messages of a group where EXPUNGE would remove others.
-func (m *marks) guard(g *group) {
-	if !m.sure {
-		g.stay("flags-unknown", "the server does not tell which messages are marked \\Deleted, and EXPUNGE would remove them all")
-		return
-	}
-	ours := g.uids(false)
-	for _, uid := range m.uids {
-		if _, mine := slices.BinarySearch(ours, uid); !mine {
-			g.stay("foreign-deleted-flag", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE would remove it too", uid))
-			return
+// answer writes the receipt of one message.
+func (r *Remover) answer(c *deletion, result receipt.Result) error {
+	r.plan.answered(c.place)
+	x := receipt.Receipt{Result: result, Target: c.Target, TargetUIDValidity: jsonnum.Uint64(c.TargetUIDValidity), TargetUID: jsonnum.Uint64(c.TargetUID), Key: c.Key, Reason: c.reason, Text: c.text}
+	switch result {
+	case receipt.Deleted:
+		r.receipts.Sums.Deleted++
+	case receipt.Expunged:
+	default:
+		if c.reason != "dry-run" {
+			r.kept++
 		}
 	}
+	return r.receipts.Put(x)
 }
 
-// expungeMarked removes the messages of a group, which are marked, unless somebody
-// else has marked others meanwhile.
-func (p *pusher) expungeMarked(box *imapconn.Selected, g *group, uids []uint64) error {
-	var m marks
-	var err error
-	if m.uids, m.sure, err = box.MarkedDeleted(p.session.Ctx, uids); err != nil {
-		return err
-	}
-	if m.guard(g); g.blocked() {
+// keepMessages answers for all messages that have no receipt yet: they stay.
+func (r *Remover) keepMessages(reason, text string) error {
+	if r.plan.spool == nil {
 		return nil
 	}
-	p.marked[g.target] = marks{sure: true}
-	return box.ExpungeAll(p.session.Ctx)
+	err := r.plan.groups(func(g *group) error {
+		for _, c := range g.members {
+			c.stays(reason, text)
+			if err := r.answer(c, receipt.Skipped); err != nil {
+				return err
+			}
+		}
+		return r.receipts.Flush()
+	})
+	r.plan.close()
+	return err
 }
