@@ -15,6 +15,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -33,8 +34,8 @@ func (p *pusher) batch(w *batch.Item) error {
 	if err == nil {
 		err = p.label(t)
 	}
-	if err == nil && len(p.refusedFlags) >= maxRefusedFlags {
-		err = p.regain()
+	if err == nil && p.keeper.Full() {
+		err = p.keeper.SetRefused(p.session)
 	}
 	return p.folderFailed(t, w, err)
 }
@@ -284,10 +285,10 @@ func (p *pusher) send(t *destination.Folder, ms []*batch.Message) (rest []*batch
 	rest = slices.Clone(ms)
 	for i, m := range ms {
 		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
-		out[i].Flags, dropped[i] = p.wanted(t, m)
+		out[i].Flags, dropped[i] = p.keeper.Wanted(t, m)
 	}
 	var failed error
-	sent := sentFlags{}
+	sent := setflags.Sent{}
 	lookUp := func(refused []int) (missing []int, err error) {
 		missing, err = p.missing(t, ms, refused)
 		for _, i := range refused {
@@ -301,12 +302,12 @@ func (p *pusher) send(t *destination.Folder, ms []*batch.Message) (rest []*batch
 	err = p.session.IMAP.Append(p.session.Ctx, t.Wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
 		p.checkPlace(t, &r)
-		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 && p.watch(want) {
-			sent[r.UID] = &flagged{ms[i], want}
+		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 && p.keeper.Watch(want) {
+			sent[r.UID] = &setflags.Flagged{Message: ms[i], Want: want}
 		}
 		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
 		if r.Err == nil {
-			p.lack(t, ms[i], r.UIDValidity, r.UID, r.RefusedFlags)
+			p.keeper.Lack(t, ms[i], r.UIDValidity, r.UID, r.RefusedFlags)
 		}
 		if err := p.answer(t, ms[i], r); err != nil && failed == nil {
 			failed = err
@@ -317,7 +318,7 @@ func (p *pusher) send(t *destination.Folder, ms []*batch.Message) (rest []*batch
 		p.slowest = max(p.slowest, time.Since(started))
 	}
 	if err == nil {
-		err = p.restoreFlags(t, sent)
+		err = p.keeper.Restore(p.session, t, sent)
 	}
 	if flushErr := p.receipts.Flush(); err == nil {
 		err = flushErr
@@ -408,7 +409,7 @@ func (p *pusher) stored(t *destination.Folder, m *batch.Message, result receipt.
 		x.DroppedDate = x.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)
 	}
 	p.doubts[t].stored(m.Key, r.UID)
-	p.countDropped(r.DroppedFlags)
+	p.keeper.CountDropped(r.DroppedFlags)
 	p.remember(t, m, r.UID)
 	p.count(m.Size)
 	m.Answered = true

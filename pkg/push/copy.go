@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -182,7 +183,7 @@ func (p *pusher) again(ms []*batch.Message) (rest []*batch.Message, err error) {
 // acknowledged answers for messages whose copies the server names, and returns
 // the others.
 func (p *pusher) acknowledged(t *destination.Folder, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
-	sent := sentFlags{}
+	sent := setflags.Sent{}
 	for _, m := range ms {
 		uid := said.UIDs[m.UID]
 		if uid == 0 {
@@ -191,12 +192,12 @@ func (p *pusher) acknowledged(t *destination.Folder, ms []*batch.Message, said *
 		}
 		want, dropped := t.Allowed(m.SourceFlags)
 		r := imapconn.AppendResult{UIDValidity: said.UIDValidity, UID: uid, DroppedFlags: dropped}
-		if p.checkPlace(t, &r); r.UID != 0 && p.watch(want) {
-			sent[r.UID] = &flagged{m, want}
+		if p.checkPlace(t, &r); r.UID != 0 && p.keeper.Watch(want) {
+			sent[r.UID] = &setflags.Flagged{Message: m, Want: want}
 		}
 		if err := p.answer(t, m, r); err != nil {
 			return rest, err
 		}
 	}
-	return rest, p.restoreFlags(t, sent)
+	return rest, p.keeper.Restore(p.session, t, sent)
 }

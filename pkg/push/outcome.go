@@ -45,7 +45,7 @@ func (p *pusher) close(e *stream.End) error {
 	if err := p.folders(); err != nil {
 		return err
 	}
-	if err := p.reflagAll(); err != nil {
+	if err := p.changer.Flush(); err != nil {
 		return err
 	}
 	if err := p.tryAgain(); err != nil {
@@ -99,14 +99,14 @@ func (p *pusher) complete() error {
 	if p.filtered || p.opt.Edited {
 		reason, why = "filtered", filteredText
 	}
-	if err := p.reflagHeld(reason, why); err != nil {
+	if err := p.changer.Finish(reason, why); err != nil {
 		return err
 	}
 	var err error
 	if why != "" {
 		err = p.remover.Keep(reason, why)
 	} else {
-		err = p.remover.Execute((p.verdict() == nil || p.onlyUntold()) && p.reflags.undid == 0)
+		err = p.remover.Execute((p.verdict() == nil || p.onlyUntold()) && p.changer.Undone() == 0)
 	}
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (p *pusher) onlyUntold() bool {
 // all of the rest.
 func (p *pusher) undone() error {
 	kept, hint := p.remover.Kept()
-	switch undid := p.reflags.undid; {
+	switch undid := p.changer.Undone(); {
 	case kept > 0:
 		return exit.Errorf(exit.Partial, "%s %s not removed; the receipts say why",
 			text.Count(kept, "message or folder"), text.Either(kept, "was", "were")).WithHint("%s", hint)
@@ -138,6 +138,17 @@ func (p *pusher) undone() error {
 			text.Count(undid, "message"), text.Either(undid, "it", "them"))
 	}
 	return nil
+}
+
+// sayUnknown says what the destination did not keep and what the source did not tell.
+func (p *pusher) sayUnknown() {
+	if dropped := p.keeper.Dropped(); dropped != "" {
+		p.say("flags that %s does not keep: %s", p.session.Conn.Host, dropped)
+	}
+	if n := p.receipts.Sums.Unknown; n > 0 {
+		p.say("messages appended without flags, date or labels, because the source does not tell them: %s; "+
+			"the receipts name what is unknown", text.Thousands(n))
+	}
 }
 
 // finish ends the receipts and the rejects.
@@ -149,7 +160,7 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	if skipErr := p.skipLater("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
-	if skipErr := p.reflagHeld("incomplete-plan", notWhole); err == nil {
+	if skipErr := p.changer.Finish("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
 	if skipErr := p.remover.Keep("incomplete-plan", notWhole); err == nil {
@@ -161,7 +172,6 @@ func (p *pusher) finish(err error) (*Outcome, error) {
 	}
 	s := &o.Sums
 	s.Listed = s.Total()
-	p.sayDropped()
 	p.sayUnknown()
 	if p.rejects != nil && p.rejects.begin != nil && (err == nil || exit.CodeOf(err) != exit.IO) {
 		if rejErr := p.rejects.end(); err == nil {

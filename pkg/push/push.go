@@ -26,6 +26,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/quota"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
+	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
@@ -83,6 +84,8 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		opt.sleep = sleep
 	}
 	p.proof = p.newProof()
+	p.keeper = setflags.NewKeeper(p.receipts, &opt.Flags, conn.Host, opt.Warn)
+	p.changer = setflags.NewChanger(p.session, p.keeper, !opt.Unconditional, opt.DryRun)
 	p.remover = deletion.New(ctx, p.session, p.receipts, deletion.Options{
 		Allow: opt.AllowDelete, FullExpunge: opt.FullExpunge, Max: opt.MaxDelete, DryRun: opt.DryRun, WarnOnce: p.warnOnce,
 	})
@@ -141,11 +144,11 @@ type pusher struct {
 	taken    batch.Oddity // that the server was seen to take
 	quota    *quota.Guard
 	would    wouldAppends
-	reflags  reflags
-	flagWatch
-	proof proof
-	last  lastBatch
-	ties  ties
+	keeper   *setflags.Keeper
+	changer  *setflags.Changer
+	proof    proof
+	last     lastBatch
+	ties     ties
 	concurrent
 	refusals
 	restraint
@@ -158,7 +161,6 @@ type pusher struct {
 	subscribed map[string]bool   // targets that somebody asked to subscribe
 	rights     map[string]string // letters that the destination knows, by identifier
 	warned     map[string]bool
-	unsure     map[string]bool // destination folders of source folders that have failed, by the plan
 	labels     struct {
 		names   map[string]string // of the source's folders at the destination
 		waiting []labelled        // of the target that is filled
@@ -185,10 +187,10 @@ func (p *pusher) run() error {
 			if failed := p.endTies(); failed != nil {
 				return failed
 			}
-			if failed := p.reflagAll(); failed != nil {
+			if failed := p.changer.Flush(); failed != nil {
 				return failed
 			}
-			if failed := p.regain(); failed != nil {
+			if failed := p.keeper.SetRefused(p.session); failed != nil {
 				return failed
 			}
 		}
@@ -196,7 +198,7 @@ func (p *pusher) run() error {
 			if failed := p.endTies(); failed != nil {
 				return failed
 			}
-			if failed := p.regain(); failed != nil {
+			if failed := p.keeper.SetRefused(p.session); failed != nil {
 				return failed
 			}
 			p.suspect()
@@ -232,7 +234,7 @@ func (p *pusher) record(rec stream.Record) error {
 		if err := p.start(); err != nil {
 			return err
 		}
-		return p.reflagAll()
+		return p.changer.Flush()
 	}
 	if err := p.start(); err != nil {
 		return err
@@ -247,7 +249,7 @@ func (p *pusher) record(rec stream.Record) error {
 		p.remover.AddFolder(r)
 		return nil
 	case *stream.FlagChange:
-		return p.reflag(r)
+		return p.changer.Add(r)
 	case *stream.End:
 		return p.close(r)
 	case *batch.Duplicate:
@@ -260,7 +262,7 @@ func (p *pusher) record(rec stream.Record) error {
 	case *stream.Failed:
 		x := receipt.Receipt{Result: receipt.Failed, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID), Reason: string(r.Reason), Text: r.Text}
 		if r.UID == 0 {
-			p.keepFlags(r.Folder)
+			p.distrust(r.Folder)
 			return p.receipts.Folder(x)
 		}
 		if r.Reason == stream.ReasonUntold {
@@ -351,7 +353,7 @@ func (p *pusher) beginReceipts() error {
 		if err := p.endTies(); err != nil {
 			return err
 		}
-		if err := p.regain(); err != nil {
+		if err := p.keeper.SetRefused(p.session); err != nil {
 			return err
 		}
 	}

@@ -56,7 +56,7 @@ func (p *pusher) rehearse(ms []*batch.Message) error {
 		case m.Size == 0 && !m.Copied:
 			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.Flags) > 0:
-			_, x.DroppedFlags = p.wanted(t, m)
+			_, x.DroppedFlags = p.keeper.Wanted(t, m)
 		}
 		if x.Result == receipt.Skipped {
 			p.quota.Spend(t.Name, m.Size)

@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -82,7 +83,7 @@ const (
 // later. t is refused if the folder cannot be looked at.
 func (p *pusher) resolve(t *destination.Folder, ms []*batch.Message, why outcome) ([]*batch.Message, error) {
 	pause := p.patience(ms)
-	stored := sentFlags{}
+	stored := setflags.Sent{}
 	var before sight
 	for n := range doubtLooks {
 		if n > 0 {
@@ -111,14 +112,14 @@ func (p *pusher) resolve(t *destination.Folder, ms []*batch.Message, why outcome
 	if len(ms) > 0 && t.Refused == nil {
 		p.resend(t, ms)
 	}
-	_, err := p.setMissing(t, stored)
+	_, err := p.keeper.SetMissing(p.session, t, stored)
 	return ms, err
 }
 
 // look reads what has come to the folder anew, on whatever connection there
 // is, and returns the messages that are not there. The others were appended, with
 // flags that are to be looked at.
-func (p *pusher) look(t *destination.Folder, ms []*batch.Message, stored sentFlags) ([]*batch.Message, error) {
+func (p *pusher) look(t *destination.Folder, ms []*batch.Message, stored setflags.Sent) ([]*batch.Message, error) {
 	p.session.Leave()
 	if err := t.Refuse(t.Arrivals.Look(p.session)); err != nil || t.Refused != nil {
 		return ms, err
@@ -140,10 +141,10 @@ func (p *pusher) look(t *destination.Folder, ms []*batch.Message, stored sentFla
 
 // acknowledge writes the receipt of a message that was found though its APPEND
 // was not answered with OK.
-func (p *pusher) acknowledge(t *destination.Folder, m *batch.Message, n *destination.Arrival, stored sentFlags) error {
-	want, dropped := p.wanted(t, m)
+func (p *pusher) acknowledge(t *destination.Folder, m *batch.Message, n *destination.Arrival, stored setflags.Sent) error {
+	want, dropped := p.keeper.Wanted(t, m)
 	if len(want) > 0 {
-		stored[n.UID] = &flagged{m, want}
+		stored[n.UID] = &setflags.Flagged{Message: m, Want: want}
 	}
 	redated := m.InternalDate != "" && n.Date >= 0 && n.Date != m.Date()
 	p.accept(t, m, n.UID)

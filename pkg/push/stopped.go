@@ -54,7 +54,7 @@ func (p *pusher) skipWork(w *batch.Item, cause error) error {
 	case *stream.Create, *stream.Subscribe:
 		p.later = append(p.later, r)
 	case *stream.FlagChange:
-		p.reflags.batch = append(p.reflags.batch, r)
+		p.changer.Skip(r)
 	case *stream.End:
 		p.listed += r.Listed
 		p.receipts.Sums.Present += r.Present - r.Spare
@@ -99,10 +99,7 @@ func (p *pusher) skipLater(reason, text string) (err error) {
 			err = told
 		}
 	}
-	changes := p.reflags.batch
-	p.reflags.batch = nil
-	p.reflags.undid += int64(len(changes))
-	if told := p.answerAll(changes, receipt.Skipped, reason, text); err == nil {
+	if told := p.changer.SkipAll(reason, text); err == nil {
 		err = told
 	}
 	return err

@@ -21,3 +21,13 @@ func (p *pusher) goal(f *stream.Folder) *destination.Folder {
 	}
 	return nil
 }
+
+// distrust notes that a source folder has failed: no flag is taken away where it
+// goes.
+func (p *pusher) distrust(name string) {
+	for _, f := range p.toc {
+		if f.Name == name {
+			p.changer.Distrust(p.targetOf(f))
+		}
+	}
+}

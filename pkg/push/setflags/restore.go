@@ -1,4 +1,4 @@
-package push
+package setflags
 
 import (
 	"slices"
@@ -22,19 +22,19 @@ import (
 // then.
 
 const (
-	// maxRefusedFlags bounds how many messages are remembered. When there are so
+	// maxRefused bounds how many messages are remembered. When there are so
 	// many, their flags are set at once.
-	maxRefusedFlags = 10000
-	// regainBatch is how many messages are looked at together.
-	regainBatch = 500
-	// regainSplits bounds how often, in all, messages are divided to find those
+	maxRefused = 10000
+	// restoreBatchSize is how many messages are looked at together.
+	restoreBatchSize = 500
+	// maxSplits bounds how often, in all, messages are divided to find those
 	// whose flags the server refuses.
-	regainSplits = 64
+	maxSplits = 64
 )
 
-// refusedFlags are flags that a message at the destination lacks because the
+// refused are flags that a message at the destination lacks because the
 // server refused them, though its folder keeps them.
-type refusedFlags struct {
+type refused struct {
 	target   *destination.Folder
 	validity uint64 // of the target
 	uid      uint64 // there, 0: unknown
@@ -43,67 +43,71 @@ type refusedFlags struct {
 	flags    []string
 }
 
-// lack notes flags that the server refused. uid is 0 where it did not tell it.
-func (p *pusher) lack(t *destination.Folder, m *batch.Message, validity, uid uint64, refused []string) {
-	keep, _ := t.Allowed(refused)
-	if len(keep) == 0 || p.regaining {
+// Lack notes flags that the server refused. uid is 0 where it did not tell it.
+func (k *Keeper) Lack(t *destination.Folder, m *batch.Message, validity, uid uint64, list []string) {
+	keep, _ := t.Allowed(list)
+	if len(keep) == 0 || k.restoring {
 		return
 	}
 	if validity == 0 {
 		validity = t.Shown
 	}
 	source := &m.Source().Message
-	p.refusedFlags = append(p.refusedFlags, refusedFlags{
+	k.refused = append(k.refused, refused{
 		t, validity, uid,
 		stream.Message{Folder: source.Folder, UIDValidity: source.UIDValidity, UID: source.UID, Key: source.Key}, m.Key, keep,
 	})
 }
 
-// regain sets the flags that were refused. What fails stays as it is: the
+// Full reports whether so many messages are remembered that their flags should be set
+// now.
+func (k *Keeper) Full() bool { return len(k.refused) >= maxRefused }
+
+// SetRefused sets the flags that were refused. What fails stays as it is: the
 // receipts have it.
-func (p *pusher) regain() error {
-	list := p.refusedFlags
-	p.refusedFlags = nil
-	p.regaining, p.splits = true, regainSplits
-	defer func() { p.regaining = false }()
+func (k *Keeper) SetRefused(s *destination.Session) error {
+	list := k.refused
+	k.refused = nil
+	k.restoring, k.splits = true, maxSplits
+	defer func() { k.restoring = false }()
 	for len(list) > 0 {
 		t := list[0].target
-		var mine []refusedFlags
-		list = slices.DeleteFunc(list, func(r refusedFlags) bool {
+		var mine []refused
+		list = slices.DeleteFunc(list, func(r refused) bool {
 			if r.target == t {
 				mine = append(mine, r)
 			}
 			return r.target == t
 		})
-		if err := p.regainIn(t, mine); err != nil {
+		if err := k.restoreIn(s, t, mine); err != nil {
 			return err
 		}
 	}
-	if p.unregained > 0 {
-		p.opt.Warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(p.unregained, "message"), text.Either(p.unregained, "lacks", "lack"), p.session.Conn.Host)
-		p.unregained = 0
+	if k.unrestored > 0 {
+		k.warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(k.unrestored, "message"), text.Either(k.unrestored, "lacks", "lack"), k.host)
+		k.unrestored = 0
 	}
-	return p.receipts.Flush()
+	return k.receipts.Flush()
 }
 
-// regainIn sets flags in one folder.
-func (p *pusher) regainIn(t *destination.Folder, list []refusedFlags) error {
+// restoreIn sets flags in one folder.
+func (k *Keeper) restoreIn(s *destination.Session, t *destination.Folder, list []refused) error {
 	if t.Refused == nil {
-		if err := t.Refuse(p.session.Reopen(t)); err != nil {
+		if err := t.Refuse(s.Reopen(t)); err != nil {
 			return err
 		}
 	}
 	if t.Refused == nil {
-		if err := t.Refuse(locate(p.session, t, list)); err != nil {
+		if err := t.Refuse(locate(s, t, list)); err != nil {
 			return err
 		}
 	}
 	if t.Refused != nil {
-		p.unregained += int64(len(list))
+		k.unrestored += int64(len(list))
 		return nil
 	}
-	for batch := range slices.Chunk(list, regainBatch) {
-		if err := p.regainBatch(t, batch); err != nil {
+	for some := range slices.Chunk(list, restoreBatchSize) {
+		if err := k.restoreBatch(s, t, some); err != nil {
 			return err
 		}
 	}
@@ -113,8 +117,8 @@ func (p *pusher) regainIn(t *destination.Folder, list []refusedFlags) error {
 // locate finds the messages whose UIDs the server has not told among those that
 // came since the plan was made. Those of one key that are not as many as there
 // should be stay unknown.
-func locate(s *destination.Session, t *destination.Folder, list []refusedFlags) error {
-	wanted := map[string][]*refusedFlags{}
+func locate(s *destination.Session, t *destination.Folder, list []refused) error {
+	wanted := map[string][]*refused{}
 	for i := range list {
 		if list[i].uid == 0 {
 			wanted[list[i].key] = append(wanted[list[i].key], &list[i])
@@ -141,86 +145,86 @@ func locate(s *destination.Session, t *destination.Folder, list []refusedFlags) 
 	return err
 }
 
-// regainBatch sets flags of messages in the open folder.
-func (p *pusher) regainBatch(t *destination.Folder, list []refusedFlags) error {
-	byUID := map[uint64]*refusedFlags{}
+// restoreBatch sets flags of messages in the open folder.
+func (k *Keeper) restoreBatch(s *destination.Session, t *destination.Folder, list []refused) error {
+	byUID := map[uint64]*refused{}
 	var uids []uint64
 	for i := range list {
-		if r := &list[i]; r.uid != 0 && r.validity == p.session.Box.UIDValidity {
+		if r := &list[i]; r.uid != 0 && r.validity == s.Box.UIDValidity {
 			byUID[r.uid] = r
 			uids = append(uids, r.uid)
 		} else {
-			p.unregained++
+			k.unrestored++
 		}
 	}
-	have, unknown, err := p.session.FlagsOf(uids)
+	have, unknown, err := s.FlagsOf(uids)
 	if err != nil {
-		p.unregained += int64(len(uids))
+		k.unrestored += int64(len(uids))
 		return t.Refuse(err)
 	}
-	p.unregained += int64(len(unknown))
+	k.unrestored += int64(len(unknown))
 	groups := storeGroups{}
 	for _, uid := range uids {
 		if now, there := have[uid]; there {
 			r := byUID[uid]
 			groups.take(flags.Without(r.flags, now), uid, int(uid))
 			if len(flags.Without(r.flags, now)) == 0 { // it was kept all the same
-				if err := p.regained(t, r, nil); err != nil {
+				if err := k.restored(t, r, nil); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	for _, g := range groups {
-		if err := p.regainGroup(t, g.uids, g.flags, byUID); err != nil {
+		if err := k.restoreGroup(s, t, g.uids, g.flags, byUID); err != nil {
 			return err
 		}
 	}
-	return p.receipts.Flush()
+	return k.receipts.Flush()
 }
 
-// regainGroup sets flags of messages, of fewer at a time where the server
+// restoreGroup sets flags of messages, of fewer at a time where the server
 // refuses that.
-func (p *pusher) regainGroup(t *destination.Folder, uids []uint64, list []string, byUID map[uint64]*refusedFlags) error {
-	dropped, err := p.session.Box.Store(p.session.Ctx, uids, imapconn.AddFlags, list)
+func (k *Keeper) restoreGroup(s *destination.Session, t *destination.Folder, uids []uint64, list []string, byUID map[uint64]*refused) error {
+	dropped, err := s.Box.Store(s.Ctx, uids, imapconn.AddFlags, list)
 	if err != nil {
 		if !destination.Refused(err) {
 			return err
 		}
 		dropped = list
 	}
-	if len(dropped) > 0 && len(uids) > 1 && p.splits > 0 {
-		p.splits--
+	if len(dropped) > 0 && len(uids) > 1 && k.splits > 0 {
+		k.splits--
 		middle := len(uids) / 2
-		if err := p.regainGroup(t, uids[:middle], list, byUID); err != nil {
+		if err := k.restoreGroup(s, t, uids[:middle], list, byUID); err != nil {
 			return err
 		}
-		return p.regainGroup(t, uids[middle:], list, byUID)
+		return k.restoreGroup(s, t, uids[middle:], list, byUID)
 	}
 	for _, uid := range uids {
-		if err := p.regained(t, byUID[uid], dropped); err != nil {
+		if err := k.restored(t, byUID[uid], dropped); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// regained writes the second receipt of a message, if it has gained any flags.
+// restored writes the second receipt of a message, if it has gained any flags.
 // still are those that it lacks.
-func (p *pusher) regained(t *destination.Folder, r *refusedFlags, still []string) error {
+func (k *Keeper) restored(t *destination.Folder, r *refused, still []string) error {
 	if len(still) > 0 {
-		p.unregained++
+		k.unrestored++
 	}
 	gained := flags.Without(r.flags, still)
 	if len(gained) == 0 {
 		return nil
 	}
 	for _, f := range gained {
-		if p.dropped[f]--; p.dropped[f] <= 0 {
-			delete(p.dropped, f)
+		if k.dropped[f]--; k.dropped[f] <= 0 {
+			delete(k.dropped, f)
 		}
 	}
 	x := receipts.Of(&r.source, t.Name, receipt.Flagged)
 	x.TargetUIDValidity, x.TargetUID, x.DroppedFlags = jsonnum.Uint64(r.validity), jsonnum.Uint64(r.uid), still
-	return p.receipts.Put(x)
+	return k.receipts.Put(x)
 }
