@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
+	"github.com/imap-pipe/imap-pipe/pkg/push/folders"
 )
 
 func flags() []ucli.Flag {
@@ -17,7 +18,7 @@ func flags() []ucli.Flag {
 		&ucli.BoolFlag{Name: "server-copy", Usage: "have the server copy the messages itself (UID COPY), where the plan goes from this account to itself: octets, flags and dates stay as they are, and the plan needs no bodies"},
 		&ucli.StringSliceFlag{Name: "allow", Usage: "`delete|full-expunge|rewrite`: remove the messages and folders that the plan says are to be removed, once all of it was read; with delete, also where the server has no UIDPLUS; go on where the server, or an option, changes what messages are known by (see imap-diff --receipts); repeatable"},
 		&ucli.StringFlag{Name: "max-delete", Value: defaultMaxDelete, Usage: "`N|N%`: remove nothing if the plan would remove more messages than that, or more per cent of all in the account"},
-		&ucli.StringFlag{Name: "subscribe", Value: string(push.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
+		&ucli.StringFlag{Name: "subscribe", Value: string(folders.SubscribeSource), Usage: "`source|all|none`: subscribe what is subscribed at the source, all that the plan names, or nothing"},
 		&ucli.BoolFlag{Name: "acl", Usage: "add the rights that the plan's folders have (imap-fetch --acl) to those at the destination; none are taken away"},
 		&ucli.BoolFlag{Name: "gmail-labels", Usage: "add the labels that the plan's messages have at Gmail, where the destination is Gmail too"},
 		&ucli.StringFlag{Name: "rejects", Usage: "`FILE`: a plan of the messages that were not appended, to mend and push again; replaces only the rejects of an earlier run to the same account"},
@@ -61,10 +62,10 @@ func allow(c *ucli.Context, opt *push.Options) (err error) {
 func options(c *ucli.Context) (opt push.Options, err error) {
 	opt = push.Options{
 		Tool: cli.Tool(c.App.Name), DryRun: c.Bool("dry-run"), Unconditional: c.Bool("unconditional"), Edited: c.Bool("edited"),
-		ACL: c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), ServerCopy: c.Bool("server-copy"), Subscribe: push.Subscription(c.String("subscribe")), Failures: &failure.Classes{},
+		ACL: c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), ServerCopy: c.Bool("server-copy"), Subscribe: folders.Subscription(c.String("subscribe")), Failures: &failure.Classes{},
 	}
 	switch opt.Subscribe {
-	case push.SubscribeSource, push.SubscribeAll, push.SubscribeNone:
+	case folders.SubscribeSource, folders.SubscribeAll, folders.SubscribeNone:
 	default:
 		return opt, exit.Errorf(exit.Usage, "--subscribe is source, all or none, not %s", cli.Safe(string(opt.Subscribe)))
 	}

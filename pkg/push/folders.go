@@ -1,14 +1,11 @@
 package push
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
-	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/push/folders"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -54,143 +51,53 @@ func (p *pusher) translate() error {
 		}
 		p.where[m.Source] = m.Target
 		if t := p.session.Folder(m.Target); !t.Exists {
-			p.later = append(p.later, &stream.Create{Target: m.Target, Folder: m.Source})
+			p.creator.Add(&stream.Create{Target: m.Target, Folder: m.Source})
 		}
 	}
 	return nil
 }
 
-// folders creates and subscribes what the plan asks for. It is put off until
-// the first message, so that a plan without bodies changes nothing. Creations
-// come first, and have their receipts when the server lists what it has made.
-func (p *pusher) folders() error {
-	if len(p.later) > 0 {
+// setUpFolders creates and subscribes what the plan asks for. It is put off until the
+// first message, so that a plan without bodies changes nothing.
+func (p *pusher) setUpFolders() error {
+	if p.creator.Pending() || p.subscriber.Pending() {
 		if err := p.session.Connect(); err != nil {
 			return err
 		}
 	}
-	if err := p.createAll(); err != nil {
+	if err := p.creator.Run(); err != nil {
 		return err
 	}
-	for len(p.later) > 0 {
-		if err := p.subscribeTold(p.later[0].(*stream.Subscribe)); err != nil {
-			return err
-		}
-		p.later = p.later[1:]
-	}
-	return p.dress()
-}
-
-// createAll carries out the create records.
-func (p *pusher) createAll() error {
-	var others []stream.Record
-	var answers []receipt.Receipt
-	var err error
-	before := p.session.Boxes
-	if err := p.seekAll(); err != nil {
+	if err := p.subscriber.Run(); err != nil {
 		return err
 	}
-	for i, rec := range p.later {
-		r, ok := rec.(*stream.Create)
-		if !ok {
-			others = append(others, rec)
-			continue
-		}
-		var x receipt.Receipt
-		if x, err = p.create(r); err != nil {
-			others = append(others, p.later[i:]...)
-			break
-		}
-		answers = append(answers, x)
-	}
-	p.later = others
-	if err == nil {
-		err = p.confirm(answers, before)
-	}
-	for _, x := range answers {
-		if told := p.receipts.Folder(x); err == nil {
-			err = told
-		}
-	}
-	return err
+	return p.applySubscriptionsAndACL()
 }
 
-// seekAll asks for the folders that are to be created: LIST may leave them out.
-func (p *pusher) seekAll() error {
-	var targets []*destination.Folder
-	for _, rec := range p.later {
-		if r, ok := rec.(*stream.Create); ok {
-			targets = append(targets, p.session.Folder(r.Target))
-		}
-	}
-	return p.session.Seek(targets)
-}
-
-// confirm looks whether the folders that the server says it has created are
-// there. One that is not has a receipt that says so, and takes no messages.
-func (p *pusher) confirm(answers []receipt.Receipt, before map[string]imapconn.Mailbox) error {
-	if !slices.ContainsFunc(answers, func(x receipt.Receipt) bool { return x.Result == receipt.Created }) {
+// applySubscriptionsAndACL gives the folders what the plan has no record for.
+func (p *pusher) applySubscriptionsAndACL() error {
+	subscribe := p.opt.Subscribe == folders.SubscribeAll || !p.begin.Plan && p.opt.Subscribe != folders.SubscribeNone
+	if p.foldersDone || !subscribe && !p.opt.ACL && p.begin.Plan {
 		return nil
 	}
-	err := p.session.List(folder.AllSpaces)
-	for i := range answers {
-		x := &answers[i]
-		if x.Result != receipt.Created {
-			continue
-		}
-		t := p.session.Folder(x.Target)
-		if err == nil {
-			t.Refused, err = p.session.Unmade(t, before)
-		}
-		switch {
-		case err != nil: // nobody knows
-			x.Result, x.Reason, x.Text = receipt.Failed, "in-doubt", err.Error()
-		case t.Refused != nil:
-			x.Result, x.Reason, x.Text = receipt.Rejected, "create", t.Refused.Error()
-		}
-	}
-	return err
-}
-
-// dress gives the folders their subscriptions and access control lists, as far
-// as the plan has no record for that.
-func (p *pusher) dress() error {
-	if p.dressed || !p.opt.ACL && p.begin.Plan && p.opt.Subscribe != SubscribeAll {
-		return nil
-	}
-	p.dressed = true
+	p.foldersDone = true
 	if err := p.session.Connect(); err != nil {
 		return err
 	}
-	for _, r := range p.subscriptions() {
-		if err := p.subscribeTold(r); err != nil {
+	if subscribe {
+		p.subscriber.AddOthers(p.toc, p.targetOf)
+		if err := p.subscriber.Run(); err != nil {
 			return err
 		}
 	}
-	return p.grants()
-}
-
-func (p *pusher) create(r *stream.Create) (receipt.Receipt, error) {
-	x := receipt.Receipt{Result: receipt.Created, Folder: r.Folder, Target: r.Target}
-	t := p.session.Folder(r.Target)
-	switch {
-	case t.Exists:
-		x.Result = receipt.Present
-		return x, nil
-	case p.opt.DryRun:
-		return p.rehearseName(x)
+	if !p.opt.ACL {
+		return nil
 	}
-	err := p.session.Create(t)
-	switch {
-	case errors.Is(err, imapconn.ErrExists) && t.Refused != nil:
-		x.Result, x.Reason, x.Text = receipt.Rejected, "collides", t.Refused.Error()
-	case errors.Is(err, imapconn.ErrExists):
-		x.Result = receipt.Present
-	case destination.Refused(err):
-		t.Refused = err
-		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
-	default:
-		return x, err
+	var lists []folders.List
+	for _, f := range p.toc {
+		if t := p.goal(f); f.ACL != nil && t != nil && (t.Exists || p.opt.DryRun) {
+			lists = append(lists, folders.List{Folder: f, Target: t})
+		}
 	}
-	return x, nil
+	return p.acl.Run(lists, p.begin.User)
 }

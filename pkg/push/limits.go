@@ -75,3 +75,11 @@ func (p *pusher) leave(rest []*batch.Message) ([]*batch.Message, error) {
 	}
 	return nil, p.refuseAll(rest, receipt.Skipped, "limit", p.halt.Error())
 }
+
+// warnOnce keeps what is true of every folder from being said of each.
+func (p *pusher) warnOnce(message string) {
+	if !p.warned[message] {
+		p.warned[message] = true
+		p.opt.Warn("%s", message)
+	}
+}

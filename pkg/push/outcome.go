@@ -42,13 +42,13 @@ func thousands(n int64) string { return text.Thousands(n) }
 
 // close takes the plan's end record.
 func (p *pusher) close(e *stream.End) error {
-	if err := p.folders(); err != nil {
+	if err := p.setUpFolders(); err != nil {
 		return err
 	}
 	if err := p.changer.Flush(); err != nil {
 		return err
 	}
-	if err := p.tryAgain(); err != nil {
+	if err := p.retries.Run(); err != nil {
 		return err
 	}
 	p.ended, p.planned = true, e.Hash
@@ -154,10 +154,10 @@ func (p *pusher) sayUnknown() {
 // finish ends the receipts and the rejects.
 func (p *pusher) finish(err error) (*Outcome, error) {
 	const notWhole = "the plan was not read to a good end, or what comes before failed"
-	if told := p.tellRefused(); err == nil {
+	if told := p.retries.Skip(); err == nil {
 		err = told
 	}
-	if skipErr := p.skipLater("incomplete-plan", notWhole); err == nil {
+	if skipErr := p.skipPending("incomplete-plan", notWhole); err == nil {
 		err = skipErr
 	}
 	if skipErr := p.changer.Finish("incomplete-plan", notWhole); err == nil {

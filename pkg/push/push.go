@@ -24,6 +24,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/deletion"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/folders"
 	"github.com/imap-pipe/imap-pipe/pkg/push/quota"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
@@ -41,13 +42,13 @@ type Options struct {
 	// ServerCopy has the server copy the messages itself (UID COPY): the plan's
 	// source must be this account, and nothing in the messages may change.
 	ServerCopy  bool
-	AllowDelete bool           // remove what the plan says is to be removed
-	FullExpunge bool           // also where the server can only remove all that is marked, if nobody else has marked any
-	MaxDelete   limit.Share    // of the messages in the account may be removed
-	Rejects     *stream.Writer // gets what was not appended, or nil
-	Subscribe   Subscription   // which folders; "": SubscribeSource
-	ACL         bool           // add the plan's access control lists to the destination's
-	GmailLabels bool           // add the labels of the plan's messages
+	AllowDelete bool                 // remove what the plan says is to be removed
+	FullExpunge bool                 // also where the server can only remove all that is marked, if nobody else has marked any
+	MaxDelete   limit.Share          // of the messages in the account may be removed
+	Rejects     *stream.Writer       // gets what was not appended, or nil
+	Subscribe   folders.Subscription // which folders; "": folders.SubscribeSource
+	ACL         bool                 // add the plan's access control lists to the destination's
+	GmailLabels bool                 // add the labels of the plan's messages
 	// Transform says what is changed in messages on their way; nil: nothing. What
 	// changes the key of a message is refused unless AllowRewrite.
 	Transform *transform.Rules
@@ -77,7 +78,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		// What is on its way when the run is interrupted is finished first.
 		session: destination.NewSession(context.WithoutCancel(ctx), conn, destination.NewDirectory()),
 		quota:   quota.NewGuard(opt.Warn), would: wouldAppends{},
-		subscribed: map[string]bool{}, rights: map[string]string{}, warned: map[string]bool{},
+		warned:     map[string]bool{},
 		concurrent: concurrent{begins: true},
 	}
 	if opt.sleep == nil {
@@ -86,6 +87,10 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	p.proof = p.newProof()
 	p.keeper = setflags.NewKeeper(p.receipts, &opt.Flags, conn.Host, opt.Warn)
 	p.changer = setflags.NewChanger(p.session, p.keeper, !opt.Unconditional, opt.DryRun)
+	p.retries = folders.NewRetries(p.receipts)
+	p.creator = folders.NewCreator(p.session, p.receipts, opt.DryRun)
+	p.subscriber = folders.NewSubscriber(p.session, p.retries, opt.Subscribe, opt.DryRun)
+	p.acl = folders.NewACLSetter(p.session, p.retries, p.warnOnce, opt.DryRun)
 	p.remover = deletion.New(ctx, p.session, p.receipts, deletion.Options{
 		Allow: opt.AllowDelete, FullExpunge: opt.FullExpunge, Max: opt.MaxDelete, DryRun: opt.DryRun, WarnOnce: p.warnOnce,
 	})
@@ -125,30 +130,32 @@ type pusher struct {
 	rejects  *rejects
 	remover  *deletion.Remover
 
-	begin    *stream.Begin
-	toc      []*stream.Folder
-	hash     hash.Hash         // of begin and the table of contents
-	settled  bool              // the table of contents is complete
-	later    []stream.Record   // folders to create and subscribe before the first message
-	attempts []attempt         // what was refused, and is tried again
-	filtered bool              // since it was made, so that nothing may be removed
-	untold   int64             // messages that have failed, which keeps nothing else from being removed
-	where    map[string]string // source folder -> target, for what is no plan
-	planned  string            // the plan's own hash
-	listed   int64             // what the plan says was listed
-	ended    bool
-	read     bool // to its end, after the run had to stop
-	aborted  *stream.Abort
-	unfit    error // why this is no plan to carry out; an abort may excuse it
-	damaged  bool
-	taken    batch.Oddity // that the server was seen to take
-	quota    *quota.Guard
-	would    wouldAppends
-	keeper   *setflags.Keeper
-	changer  *setflags.Changer
-	proof    proof
-	last     lastBatch
-	ties     ties
+	begin      *stream.Begin
+	toc        []*stream.Folder
+	hash       hash.Hash // of begin and the table of contents
+	settled    bool      // the table of contents is complete
+	retries    *folders.Retries
+	creator    *folders.Creator
+	subscriber *folders.Subscriber
+	acl        *folders.ACLSetter
+	filtered   bool              // since it was made, so that nothing may be removed
+	untold     int64             // messages that have failed, which keeps nothing else from being removed
+	where      map[string]string // source folder -> target, for what is no plan
+	planned    string            // the plan's own hash
+	listed     int64             // what the plan says was listed
+	ended      bool
+	read       bool // to its end, after the run had to stop
+	aborted    *stream.Abort
+	unfit      error // why this is no plan to carry out; an abort may excuse it
+	damaged    bool
+	taken      batch.Oddity // that the server was seen to take
+	quota      *quota.Guard
+	would      wouldAppends
+	keeper     *setflags.Keeper
+	changer    *setflags.Changer
+	proof      proof
+	last       lastBatch
+	ties       ties
 	concurrent
 	refusals
 	restraint
@@ -157,11 +164,9 @@ type pusher struct {
 	deadly      int           // messages at which the connection ends
 	slowest     time.Duration // of the answers to a batch
 
-	dressed    bool              // folders have their subscriptions and access control lists
-	subscribed map[string]bool   // targets that somebody asked to subscribe
-	rights     map[string]string // letters that the destination knows, by identifier
-	warned     map[string]bool
-	labels     struct {
+	foldersDone bool // they have their subscriptions and access control lists
+	warned      map[string]bool
+	labels      struct {
 		names   map[string]string // of the source's folders at the destination
 		waiting []labelled        // of the target that is filled
 		seen    bool              // a message of the plan has some, or is known to have none
@@ -240,8 +245,11 @@ func (p *pusher) record(rec stream.Record) error {
 		return err
 	}
 	switch r := rec.(type) {
-	case *stream.Create, *stream.Subscribe:
-		p.later = append(p.later, r)
+	case *stream.Create:
+		p.creator.Add(r)
+		return nil
+	case *stream.Subscribe:
+		p.subscriber.Add(r)
 		return nil
 	case *stream.Delete:
 		return p.remover.Add(p.begin, r)
@@ -306,9 +314,9 @@ func (p *pusher) open(b *stream.Begin) error {
 	if err := p.mayCopy(b); err != nil {
 		return err
 	}
-	p.begin, p.toc, p.settled, p.ended, p.later, p.hash = b, nil, false, false, nil, sha256.New()
+	p.begin, p.toc, p.settled, p.ended, p.hash = b, nil, false, false, sha256.New()
 	p.filtered = p.filtered || slices.Contains(b.Filters, "edited") || slices.Contains(b.Filters, "rejects")
-	p.dressed, p.labels.names = false, nil
+	p.foldersDone, p.labels.names = false, nil
 	p.quota.Restart()
 	p.session.Recipe = recipe
 	p.digest(b)
@@ -368,7 +376,7 @@ func (p *pusher) messages(w *batch.Item) error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	if err := p.folders(); err != nil {
+	if err := p.setUpFolders(); err != nil {
 		return err
 	}
 	if p.where != nil {

@@ -3,7 +3,6 @@ package push
 import (
 	"fmt"
 
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
@@ -69,15 +68,6 @@ func (p *pusher) rehearse(ms []*batch.Message) error {
 		}
 	}
 	return p.receipts.Flush()
-}
-
-// rehearseName checks the name of a folder that would be created.
-func (p *pusher) rehearseName(x receipt.Receipt) (receipt.Receipt, error) {
-	x.Result, x.Reason = receipt.Skipped, "dry-run"
-	if _, err := folder.WireToCreate(x.Target); err != nil {
-		x.Result, x.Reason, x.Text = receipt.Rejected, "create", err.Error()
-	}
-	return x, nil
 }
 
 // wouldAppend counts what a dry run would append to a folder.

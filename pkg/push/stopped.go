@@ -51,8 +51,10 @@ func (p *pusher) skipWork(w *batch.Item, cause error) error {
 		return p.skipMessages(w.Messages, cause)
 	case *stream.Begin, *stream.Folder, *stream.Abort:
 		return nil
-	case *stream.Create, *stream.Subscribe:
-		p.later = append(p.later, r)
+	case *stream.Create:
+		p.creator.Add(r)
+	case *stream.Subscribe:
+		p.subscriber.Add(r)
 	case *stream.FlagChange:
 		p.changer.Skip(r)
 	case *stream.End:
@@ -82,25 +84,15 @@ func (p *pusher) skipMessages(ms []*batch.Message, cause error) (err error) {
 	return err
 }
 
-// skipLater answers for folders that were not created or subscribed, and for
+// skipPending answers for folders that were not created or subscribed, and for
 // flags that were not changed.
-func (p *pusher) skipLater(reason, text string) (err error) {
-	later := p.later
-	p.later = nil
-	for _, rec := range later {
-		x := receipt.Receipt{Result: receipt.Skipped, Reason: reason, Text: text}
-		switch r := rec.(type) {
-		case *stream.Create:
-			x.Folder, x.Target = r.Folder, r.Target
-		case *stream.Subscribe:
-			x.Folder, x.Target = r.Folder, r.Target
-		}
-		if told := p.receipts.Folder(x); err == nil {
-			err = told
-		}
+func (p *pusher) skipPending(reason, text string) error {
+	err := p.creator.Skip(reason, text)
+	if failed := p.subscriber.Skip(reason, text); err == nil {
+		err = failed
 	}
-	if told := p.changer.SkipAll(reason, text); err == nil {
-		err = told
+	if failed := p.changer.SkipAll(reason, text); err == nil {
+		err = failed
 	}
 	return err
 }

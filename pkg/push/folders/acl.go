@@ -1,4 +1,4 @@
-package push
+package folders
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -14,47 +15,65 @@ import (
 // Access control lists are added to: nobody loses a right by what a plan says,
 // least of all the user who is logged in.
 
-// grants applies the access control lists of the plan's folders.
-func (p *pusher) grants() error {
-	if !p.opt.ACL {
+// ACLSetter adds to access control lists.
+type ACLSetter struct {
+	session  *destination.Session
+	receipts *receipts.Writer
+	retries  *Retries
+	warnOnce func(message string)
+	dryRun   bool
+	rights   map[string]string // letters that the destination knows, by identifier
+}
+
+// NewACLSetter makes an ACLSetter.
+func NewACLSetter(session *destination.Session, retries *Retries, warnOnce func(string), dryRun bool) *ACLSetter {
+	return &ACLSetter{
+		session: session, receipts: retries.receipts, retries: retries, warnOnce: warnOnce, dryRun: dryRun,
+		rights: map[string]string{},
+	}
+}
+
+// List is the access control list that a folder of a plan has at the source.
+type List struct {
+	Folder *stream.Folder
+	Target *destination.Folder
+}
+
+// Run applies lists of a plan. user is the account's at the source.
+func (a *ACLSetter) Run(lists []List, user string) error {
+	if len(lists) == 0 {
+		a.warnOnce("--acl: the plan has no access control lists; imap-fetch --acl puts them into its stream")
 		return nil
 	}
-	var listed []*stream.Folder
-	var boxes []imapconn.Mailbox
-	for _, f := range p.toc {
-		if t := p.goal(f); f.ACL != nil && t != nil && (t.Exists || p.opt.DryRun) {
-			listed = append(listed, f)
-			boxes = append(boxes, imapconn.Mailbox{Name: t.Name, Wire: t.Wire})
-		}
+	if a.dryRun {
+		return a.rehearse(lists)
 	}
-	if len(listed) == 0 {
-		p.warnOnce("--acl: the plan has no access control lists; imap-fetch --acl puts them into its stream")
-		return nil
+	boxes := make([]imapconn.Mailbox, len(lists))
+	for i, l := range lists {
+		boxes[i] = imapconn.Mailbox{Name: l.Target.Name, Wire: l.Target.Wire}
 	}
-	if p.opt.DryRun {
-		return p.rehearseGrants(listed)
-	}
-	have, err := p.session.IMAP.ACLs(p.session.Ctx, boxes)
+	have, err := a.session.IMAP.ACLs(a.session.Ctx, boxes)
 	if errors.Is(err, imapconn.ErrNoACL) {
-		p.warnOnce("--acl: " + err.Error() + "; none are applied")
+		a.warnOnce("--acl: " + err.Error() + "; none are applied")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for i, f := range listed {
-		if err := p.grantsOf(f, &boxes[i], have[i]); err != nil {
+	for i, l := range lists {
+		if err := a.apply(l.Folder, user, &boxes[i], have[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *pusher) rehearseGrants(listed []*stream.Folder) error {
-	for _, f := range listed {
-		for _, g := range f.ACL {
-			x := receipt.Receipt{Result: receipt.Skipped, Folder: f.Name, Target: p.targetOf(f), Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights), Reason: "dry-run"}
-			if err := p.receipts.Folder(x); err != nil {
+func (a *ACLSetter) rehearse(lists []List) error {
+	for _, l := range lists {
+		for _, g := range l.Folder.ACL {
+			x := answer(l.Folder, l.Target.Name, g)
+			x.Result, x.Reason = receipt.Skipped, "dry-run"
+			if err := a.receipts.Folder(x); err != nil {
 				return err
 			}
 		}
@@ -62,27 +81,34 @@ func (p *pusher) rehearseGrants(listed []*stream.Folder) error {
 	return nil
 }
 
-// grantsOf applies one list.
-func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn.ACLResult) error {
+// answer begins the receipt of a grant.
+func answer(f *stream.Folder, target string, g stream.Grant) receipt.Receipt {
+	return receipt.Receipt{
+		Folder: f.Name, Target: target, Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights),
+	}
+}
+
+// apply applies one list.
+func (a *ACLSetter) apply(f *stream.Folder, user string, box *imapconn.Mailbox, have imapconn.ACLResult) error {
 	has := map[string]string{}
 	for _, g := range have.Grants {
 		has[g.Identifier] += g.Rights
 	}
 	for _, g := range f.ACL {
-		x := receipt.Receipt{Folder: f.Name, Target: box.Name, Identifier: g.Identifier, Rights: imapconn.SortRights(g.Rights)}
-		if p.isSelf(g.Identifier) {
+		if a.isSelf(g.Identifier, user) {
 			continue // what the user may do in his own account is the server's affair
 		}
+		x := answer(f, box.Name, g)
+		why := unfit(g)
+		if why == "" && have.Err != nil {
+			why = have.Err.Error()
+		}
 		var err error
-		switch why := unfit(g); {
-		case why != "":
+		if why != "" {
 			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", why
-			err = p.receipts.Folder(x)
-		case have.Err != nil:
-			x.Result, x.Reason, x.Text = receipt.Rejected, "acl", have.Err.Error()
-			err = p.receipts.Folder(x)
-		default:
-			err = p.grantTold(x, box, has[g.Identifier])
+			err = a.receipts.Folder(x)
+		} else {
+			err = a.retries.do(func() (receipt.Receipt, error) { return a.grant(x, box, has[g.Identifier]) })
 		}
 		if err != nil {
 			return err
@@ -91,73 +117,55 @@ func (p *pusher) grantsOf(f *stream.Folder, box *imapconn.Mailbox, have imapconn
 	return nil
 }
 
-// grantTold grants the rights of x, and writes the receipt, or keeps it until the end
-// of the run if the server refuses.
-func (p *pusher) grantTold(x receipt.Receipt, box *imapconn.Mailbox, has string) error {
-	answer := x
-	if err := p.grant(&answer, box, has); err != nil {
-		return err
-	}
-	if answer.Result != receipt.Rejected {
-		return p.receipts.Folder(answer)
-	}
-	return p.refusedOnce(answer, func() (receipt.Receipt, error) {
-		again := x
-		err := p.grant(&again, box, has)
-		return again, err
-	})
-}
-
 // grant adds what an identifier lacks of the rights of x.
-func (p *pusher) grant(x *receipt.Receipt, box *imapconn.Mailbox, has string) error {
-	known, err := p.grantable(box, x.Identifier)
-	if err != nil && !destination.Refused(err) {
-		return err
-	}
-	if err != nil {
+func (a *ACLSetter) grant(x receipt.Receipt, box *imapconn.Mailbox, has string) (receipt.Receipt, error) {
+	reject := func(err error) (receipt.Receipt, error) {
+		if !destination.Refused(err) {
+			return x, err
+		}
 		x.Result, x.Reason, x.Text = receipt.Rejected, "acl", err.Error()
-		return nil
+		return x, nil
+	}
+	known, err := a.grantable(box, x.Identifier)
+	if err != nil {
+		return reject(err)
 	}
 	wanted, dropped := translateRights(x.Rights, known)
 	if dropped != "" {
-		p.warnOnce(fmt.Sprintf("--acl: the destination does not know the rights %q; they are left out", dropped))
+		a.warnOnce(fmt.Sprintf("--acl: the destination does not know the rights %q; they are left out", dropped))
 	}
 	lacking := without(wanted, has)
 	x.Rights, x.DroppedRights, x.Result = wanted, dropped, receipt.Present
 	if lacking == "" {
-		return nil
+		return x, nil
 	}
-	err = p.session.IMAP.Grant(p.session.Ctx, box, imapconn.Grant{Identifier: x.Identifier, Rights: lacking})
-	switch {
-	case err == nil:
-		x.Result = receipt.Granted
-	case destination.Refused(err):
-		x.Result, x.Reason, x.Text = receipt.Rejected, "acl", err.Error()
-	default:
-		return err
+	grant := imapconn.Grant{Identifier: x.Identifier, Rights: lacking}
+	if err := a.session.IMAP.Grant(a.session.Ctx, box, grant); err != nil {
+		return reject(err)
 	}
-	return nil
+	x.Result = receipt.Granted
+	return x, nil
 }
 
 // grantable returns the rights that the destination knows for an identifier. It
 // asks once for each.
-func (p *pusher) grantable(box *imapconn.Mailbox, identifier string) (string, error) {
-	if known, ok := p.rights[identifier]; ok {
+func (a *ACLSetter) grantable(box *imapconn.Mailbox, identifier string) (string, error) {
+	if known, ok := a.rights[identifier]; ok {
 		return known, nil
 	}
-	known, err := p.session.IMAP.GrantableRights(p.session.Ctx, box, identifier)
+	known, err := a.session.IMAP.GrantableRights(a.session.Ctx, box, identifier)
 	if err == nil {
-		p.rights[identifier] = known
+		a.rights[identifier] = known
 	}
 	return known, err
 }
 
-// isSelf tells the identifiers that stand for the account itself: the user at
+// isSelf reports whether an identifier stands for the account itself: the user at
 // the source and at the destination, and Dovecot's "owner". To say what he may
 // do takes from him all that is not said (Dovecot 2.3, with "+" too).
-func (p *pusher) isSelf(identifier string) bool {
+func (a *ACLSetter) isSelf(identifier, user string) bool {
 	name := strings.TrimPrefix(identifier, "-")
-	return name == "owner" || sameUser(name, p.begin.User) || sameUser(name, p.session.Conn.User)
+	return name == "owner" || sameUser(name, user) || sameUser(name, a.session.Conn.User)
 }
 
 // sameUser compares user names; a domain counts where both have one.
@@ -216,12 +224,4 @@ func without(a, b string) (rest string) {
 		}
 	}
 	return rest
-}
-
-// warnOnce keeps what is true of every folder from being said of each.
-func (p *pusher) warnOnce(message string) {
-	if !p.warned[message] {
-		p.warned[message] = true
-		p.opt.Warn("%s", message)
-	}
 }

@@ -1,4 +1,4 @@
-package push
+package folders
 
 import (
 	"testing"
@@ -30,12 +30,12 @@ func TestTranslateRights(t *testing.T) {
 }
 
 func TestSelf(t *testing.T) {
-	p := &pusher{begin: &stream.Begin{User: "joe@old.example"}, session: &destination.Session{Conn: imapconn.Options{User: "Joseph"}}}
+	a := &ACLSetter{session: &destination.Session{Conn: imapconn.Options{User: "Joseph"}}}
 	for identifier, want := range map[string]bool{
 		"joe@old.example": true, "joe": true, "JOE@old.example": true, "-joe": true, "joseph": true, "joseph@new.example": true, "owner": true, "-owner": true,
 		"ann": false, "joe@other.example": false, "anyone": false, "joey": false, "": false,
 	} {
-		if p.isSelf(identifier) != want {
+		if a.isSelf(identifier, "joe@old.example") != want {
 			t.Errorf("%q: %v", identifier, !want)
 		}
 	}
