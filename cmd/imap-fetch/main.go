@@ -13,6 +13,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -109,7 +110,10 @@ func checkSelect(c *ucli.Context) error {
 }
 
 func options(c *ucli.Context) (opt fetch.Options, err error) {
-	opt = fetch.Options{Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), ACL: c.Bool("acl"), Warn: cli.TalkOf(c).Warn}
+	opt.ACL = c.Bool("acl")
+	opt.Options = export.Options{
+		Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), Warn: cli.TalkOf(c).Warn,
+	}
 	switch headers, hash := c.Bool("headers"), c.Bool("hash"); {
 	case headers && hash:
 		return opt, exit.Errorf(exit.Usage, "--headers and --hash: a manifest needs the bodies")

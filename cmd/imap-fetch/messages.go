@@ -9,7 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -43,7 +43,7 @@ func messageFlags() []ucli.Flag {
 
 // messages reads the choice of messages, and what to call it in a stream. Ages
 // are before now.
-func messages(c *ucli.Context, now time.Time) (choice fetch.Choice, filters []string, err error) {
+func messages(c *ucli.Context, now time.Time) (choice export.MessageFilter, filters []string, err error) {
 	r := &reader{c: c}
 	for _, text := range c.StringSlice("search") {
 		r.take(search.Parse(text))
@@ -63,7 +63,7 @@ func messages(c *ucli.Context, now time.Time) (choice fetch.Choice, filters []st
 // reader reads options, up to the first that is wrong.
 type reader struct {
 	c       *ucli.Context
-	choice  fetch.Choice
+	choice  export.MessageFilter
 	filters []string
 	err     error
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/extract"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
@@ -41,12 +42,12 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 		}
 		defer reader.Close()
 		defer func() { cli.TalkOf(c).WarnSkipped(reader) }()
-		source := &fetch.Archive{In: reader, Again: in.Again(opt.Edited)}
+		source := &extract.Archive{In: reader, Again: in.Again(opt.Edited)}
 		if s != nil && s.reader != nil {
 			defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
-			return fetch.RunSelectArchive(source, opt, s.reader, out.Writer)
+			return extract.RunSelect(source, opt.Options, s.reader, out.Writer)
 		}
-		return fetch.RunArchive(source, opt, out.Writer)
+		return extract.Run(source, opt.Options, out.Writer)
 	})
 }
 

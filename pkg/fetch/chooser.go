@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
@@ -17,14 +18,14 @@ import (
 // by the listing of the folder, by headers, at last by the messages themselves.
 type chooser struct {
 	*source
-	choice *Choice
+	choice *export.MessageFilter
 
 	distrusted bool // the server's SEARCH is not asked any more
 	ascii      bool // it knows no UTF-8
 
-	rest    Choice       // what remains to be looked at in the open folder
-	needs   search.Needs // of it
-	largest uint64       // UID of the open folder
+	rest    export.MessageFilter // what remains to be looked at in the open folder
+	needs   search.Needs         // of it
+	largest uint64               // UID of the open folder
 }
 
 // list lists the messages of the open folder, and says of each what can be said
@@ -96,7 +97,7 @@ func (c *chooser) divide() (program search.Program) {
 	default:
 		program, c.rest.Criteria = c.choice.Criteria.Server()
 	}
-	c.needs = c.rest.needs()
+	c.needs = c.rest.Needs()
 	return program
 }
 
@@ -137,7 +138,7 @@ func (c *chooser) glance(next uint64, found *found) ([]want, error) {
 
 // facts are what can be said of a message without its octets.
 func (c *chooser) facts(m *imapconn.Message) search.Message {
-	return search.Message{UID: m.UID, LargestUID: c.largest, Flags: m.Flags, InternalDate: dateOf(m.InternalDate), Size: m.Size,
+	return search.Message{UID: m.UID, LargestUID: c.largest, Flags: m.Flags, InternalDate: export.DateOf(m.InternalDate), Size: m.Size,
 		FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags), DateUnknown: m.Unknown.Has(imapconn.UnknownDate)}
 }
 
@@ -157,23 +158,23 @@ func (c *chooser) leave(n int) {
 func (c *chooser) sift(b *batch, wants []want) error {
 	kept := b.items[:0]
 	for _, it := range b.items {
-		v := taken
+		v := export.Included
 		if it.kind == itemMessage && wants[find(wants, it.uid)].open {
 			facts := c.factsOf(&it)
 			facts.Octets = bytes.NewReader(it.octets)
 			var err error
-			if v, err = c.rest.judge(facts); err != nil {
+			if v, err = c.rest.Judge(facts); err != nil {
 				return err
 			}
 		}
-		if v != taken {
+		if v != export.Included {
 			c.leave(1)
 			c.pacer.Spend(1, it.size) // it was read all the same
 		}
-		if v == leftOut {
+		if v == export.Excluded {
 			continue
 		}
-		if v == skipped {
+		if v == export.Skipped {
 			it = c.skip(it.uid)
 		}
 		kept = append(kept, it)
@@ -184,7 +185,7 @@ func (c *chooser) sift(b *batch, wants []want) error {
 
 // factsOf is facts of what was fetched.
 func (c *chooser) factsOf(it *item) search.Message {
-	return search.Message{UID: it.uid, LargestUID: c.largest, Flags: it.flags, InternalDate: dateOf(it.date), Size: it.size,
+	return search.Message{UID: it.uid, LargestUID: c.largest, Flags: it.flags, InternalDate: export.DateOf(it.date), Size: it.size,
 		FlagsUnknown: it.unknown.Has(imapconn.UnknownFlags), DateUnknown: it.unknown.Has(imapconn.UnknownDate)}
 }
 
@@ -197,13 +198,13 @@ func (c *chooser) skip(uid uint64) item {
 func (c *chooser) weigh(b *batch, it *item) (done bool, err error) {
 	facts := c.factsOf(it)
 	facts.Octets = &remote{source: c.source, uid: it.uid}
-	v, err := c.rest.judge(facts)
+	v, err := c.rest.Judge(facts)
 	switch {
 	case err != nil:
 		return true, c.lost(b, *it, err)
-	case v == taken:
+	case v == export.Included:
 		return false, nil
-	case v == skipped:
+	case v == export.Skipped:
 		b.items = append(b.items, c.skip(it.uid))
 	}
 	c.leave(1)

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/export/exporttest"
+	"github.com/imap-pipe/imap-pipe/pkg/extract"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
@@ -17,7 +20,7 @@ import (
 )
 
 // chosen exports a choice, and returns what was warned of.
-func chosen(t testing.TB, addr string, opt Options, change ...func(*imapconn.Options)) (*got, []string, error) {
+func chosen(t testing.TB, addr string, opt Options, change ...func(*imapconn.Options)) (*exporttest.Got, []string, error) {
 	t.Helper()
 	var warned []string
 	opt.Warn = func(format string, args ...any) { warned = append(warned, fmt.Sprintf(format, args...)) }
@@ -25,14 +28,19 @@ func chosen(t testing.TB, addr string, opt Options, change ...func(*imapconn.Opt
 	if exit.CodeOf(err) != exit.OK && exit.CodeOf(err) != exit.Partial {
 		return nil, warned, err
 	}
-	return read(t, data), warned, err
+	return exporttest.Read(t, data), warned, err
 }
 
 // The server's SEARCH, a look at the messages here, and an archive of them all
 // choose the same, with bodies and without.
 func TestChoiceWhoeverMakesIt(t *testing.T) {
-	addr, account := mailbox(t)
-	data := archiveOf(t, addr)
+	server := imaptest.StartServer(t, imaptest.Options{})
+	addr, account := server.Addr(), server.Account("joe")
+	account.FillVaried(exporttest.Arrived)
+	data, err := exportOf(t, addr, options(t, stream.Full))
+	if err != nil {
+		t.Fatal(err)
+	}
 	total := int64(len(account.Entries()))
 	skip := func(text string) search.Criteria {
 		c, err := search.Skip(text)
@@ -41,25 +49,28 @@ func TestChoiceWhoeverMakesIt(t *testing.T) {
 		}
 		return c
 	}
-	for name, choice := range map[string]Choice{
-		"flags": {Criteria: parse(t, "UNSEEN")}, "flag and word": {Criteria: parse(t, "FLAGGED SUBJECT s1")}, "words": {Criteria: parse(t, "OR SUBJECT hay HEADER Message-ID <3@dated>")},
-		"a body": {Criteria: parse(t, "BODY needle")}, "no body": {Criteria: parse(t, "NOT BODY needle FROM rgen")}, "late": {Criteria: parse(t, "HEADER Message-ID late")},
-		"arrival": {Criteria: parse(t, "SINCE 1-Jun-2021 BEFORE 1-Jan-2022")}, "on": {Criteria: parse(t, "OR ON 2-Feb-2021 ON 3-Mar-2021")}, "sent": {Criteria: parse(t, "SENTSINCE 1-Jan-2020")},
-		"size": {Criteria: parse(t, "LARGER 1000000")}, "small": {Criteria: search.MaxSize(300)}, "header or size": {Criteria: parse(t, "OR SUBJECT nothing SMALLER 1000")}, "uid": {Criteria: parse(t, "UID 3:5,*")}, "age": {Criteria: search.MinAge(24*time.Hour, arrived.AddDate(1, 0, 0))},
-		"skip": {Skip: skip("number 1|needle"), SkipText: "x"}, "skip and more": {Criteria: parse(t, "SEEN FROM rgen"), Skip: skip("s2"), SkipText: "x"}, "nothing": {Criteria: parse(t, "SEEN UNSEEN")},
-		"long": {Criteria: parse(t, "NOT ("+strings.Repeat("SUBJECT xyzxyzxyzxyzxyzxyz ", 400)+") SUBJECT s1")},
+	for name, choice := range map[string]export.MessageFilter{
+		"flags": {Criteria: exporttest.Parse(t, "UNSEEN")}, "flag and word": {Criteria: exporttest.Parse(t, "FLAGGED SUBJECT s1")}, "words": {Criteria: exporttest.Parse(t, "OR SUBJECT hay HEADER Message-ID <3@dated>")},
+		"a body": {Criteria: exporttest.Parse(t, "BODY needle")}, "no body": {Criteria: exporttest.Parse(t, "NOT BODY needle FROM rgen")}, "late": {Criteria: exporttest.Parse(t, "HEADER Message-ID late")},
+		"arrival": {Criteria: exporttest.Parse(t, "SINCE 1-Jun-2021 BEFORE 1-Jan-2022")}, "on": {Criteria: exporttest.Parse(t, "OR ON 2-Feb-2021 ON 3-Mar-2021")}, "sent": {Criteria: exporttest.Parse(t, "SENTSINCE 1-Jan-2020")},
+		"size": {Criteria: exporttest.Parse(t, "LARGER 1000000")}, "small": {Criteria: search.MaxSize(300)}, "header or size": {Criteria: exporttest.Parse(t, "OR SUBJECT nothing SMALLER 1000")}, "uid": {Criteria: exporttest.Parse(t, "UID 3:5,*")}, "age": {Criteria: search.MinAge(24*time.Hour, exporttest.Arrived.AddDate(1, 0, 0))},
+		"skip": {Skip: skip("number 1|needle"), SkipText: "x"}, "skip and more": {Criteria: exporttest.Parse(t, "SEEN FROM rgen"), Skip: skip("s2"), SkipText: "x"}, "nothing": {Criteria: exporttest.Parse(t, "SEEN UNSEEN")},
+		"long": {Criteria: exporttest.Parse(t, "NOT ("+strings.Repeat("SUBJECT xyzxyzxyzxyzxyzxyz ", 400)+") SUBJECT s1")},
 	} {
 		for _, content := range []stream.Content{stream.Full, stream.Headers} {
-			if content == stream.Headers && !choice.needs().Octets() {
+			if content == stream.Headers && !choice.Needs().Octets() {
 				continue // nothing but what is written differs
 			}
 			opt := options(t, content)
 			opt.Messages = choice
-			out, err := extractOf(t, fileOf(data), opt)
+			again := func() (*stream.Reader, error) { return stream.NewReader(bytes.NewReader(data), false), nil }
+			in, _ := again()
+			archive := &extract.Archive{In: in, Again: again}
+			out, err := exporttest.Plain(t, func(w *stream.Writer) error { return extract.Run(archive, opt.Options, w) })
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := read(t, out)
+			want := exporttest.Read(t, out)
 			for _, here := range []bool{true, false} {
 				if content == stream.Headers && !here {
 					continue // what the server is asked is the same
@@ -70,19 +81,19 @@ func TestChoiceWhoeverMakesIt(t *testing.T) {
 					t.Errorf("%s, %s, here %v: %v, %q", name, content, here, err, warned)
 					continue
 				}
-				if !slices.Equal(g.order, want.order) || !slices.Equal(g.skipped, want.skipped) {
-					t.Errorf("%s, %s, here %v: %.300q, of the archive %.300q; skipped %v, of the archive %v", name, content, here, g.order, want.order, g.skipped, want.skipped)
+				if !slices.Equal(g.Order, want.Order) || !slices.Equal(g.Skipped, want.Skipped) {
+					t.Errorf("%s, %s, here %v: %.300q, of the archive %.300q; skipped %v, of the archive %v", name, content, here, g.Order, want.Order, g.Skipped, want.Skipped)
 				}
-				for id, octets := range want.octets {
-					if !bytes.Equal(g.octets[id], octets) {
-						t.Errorf("%s, %s, here %v: %s has %d octets, want %d", name, content, here, id, len(g.octets[id]), len(octets))
+				for id, octets := range want.Octets {
+					if !bytes.Equal(g.Octets[id], octets) {
+						t.Errorf("%s, %s, here %v: %s has %d octets, want %d", name, content, here, id, len(g.Octets[id]), len(octets))
 					}
 				}
-				if e := g.end; e.Listed != e.Emitted || e.Listed+e.Excluded != total || e.Excluded != want.end.Excluded || e.Skipped != int64(len(g.skipped)) {
-					t.Errorf("%s, %s, here %v: %+v of %d, of the archive %+v", name, content, here, g.end, total, want.end)
+				if e := g.End; e.Listed != e.Emitted || e.Listed+e.Excluded != total || e.Excluded != want.End.Excluded || e.Skipped != int64(len(g.Skipped)) {
+					t.Errorf("%s, %s, here %v: %+v of %d, of the archive %+v", name, content, here, g.End, total, want.End)
 				}
 			}
-			if name != "nothing" && (len(want.order) == 0 || int64(len(want.order)) == total) {
+			if name != "nothing" && (len(want.Order) == 0 || int64(len(want.Order)) == total) {
 				t.Errorf("%s shows nothing", name)
 			}
 		}
@@ -131,7 +142,7 @@ func TestServersThatCannotSearch(t *testing.T) {
 					server.messages = messages
 				}
 				opt := options(t, content)
-				opt.Messages.Criteria = parse(t, criteria)
+				opt.Messages.Criteria = exporttest.Parse(t, criteria)
 				g, warned, err := chosen(t, server.start(t), opt, func(o *imapconn.Options) {
 					if strings.Contains(c.search, "INUSE") {
 						o.Retries = imapconn.NoRetries // it would be waited for
@@ -153,8 +164,8 @@ func TestServersThatCannotSearch(t *testing.T) {
 						ids = append(ids, fmt.Sprint("INBOX/", uid))
 					}
 				}
-				if !slices.Equal(g.order, ids) || g.end.Excluded != int64(len(messages)-len(ids)) {
-					t.Errorf("%s, %s, %s: %v, want %v; %+v", name, criteria, content, g.order, ids, g.end)
+				if !slices.Equal(g.Order, ids) || g.End.Excluded != int64(len(messages)-len(ids)) {
+					t.Errorf("%s, %s, %s: %v, want %v; %+v", name, criteria, content, g.Order, ids, g.End)
 				}
 			}
 		}
@@ -169,9 +180,9 @@ func TestServerWithoutUTF8(t *testing.T) {
 	}
 	server := oddServer{messages: messages, size: func(real int) int { return real }, folders: true, ascii: true}
 	opt := options(t, stream.Full)
-	opt.Messages.Criteria = parse(t, `UNFLAGGED SUBJECT "GRÜN"`)
+	opt.Messages.Criteria = exporttest.Parse(t, `UNFLAGGED SUBJECT "GRÜN"`)
 	g, warned, err := chosen(t, server.start(t), opt)
-	if err != nil || len(warned) > 0 || !slices.Equal(g.order, []string{"INBOX/2", "INBOX/4", "INBOX/6"}) {
+	if err != nil || len(warned) > 0 || !slices.Equal(g.Order, []string{"INBOX/2", "INBOX/4", "INBOX/6"}) {
 		t.Errorf("%v, %q, %v", err, warned, g)
 	}
 	if len(server.server.Commands("UID SEARCH UNFLAGGED")) != 1 {
@@ -183,9 +194,9 @@ func TestServerWithoutUTF8(t *testing.T) {
 func TestSearchOutsideTheFolder(t *testing.T) {
 	server := oddServer{messages: mails(5, 100), size: func(real int) int { return real }, folders: true, search: "* SEARCH 1 2 3 4 5 77 4294967295\r\nTAG OK done\r\n"}
 	opt := options(t, stream.Full)
-	opt.Messages.Criteria = parse(t, "SEEN")
+	opt.Messages.Criteria = exporttest.Parse(t, "SEEN")
 	g, warned, err := chosen(t, server.start(t), opt)
-	if err != nil || len(warned) > 0 || len(g.order) != 5 || g.end.Listed != 5 {
+	if err != nil || len(warned) > 0 || len(g.Order) != 5 || g.End.Listed != 5 {
 		t.Errorf("%v, %q, %v", err, warned, g)
 	}
 }
@@ -212,11 +223,11 @@ func TestSizeOfNoSize(t *testing.T) {
 			if end == "most" {
 				want = append(want[:6], "INBOX/9")
 			}
-			if !slices.Equal(g.order, want) {
-				t.Errorf("%s, %s: %v, want %v", name, end, g.order, want)
+			if !slices.Equal(g.Order, want) {
+				t.Errorf("%s, %s: %v, want %v", name, end, g.Order, want)
 			}
-			if end == "least" && g.end.Octets != int64(6*len(messages[0])+len(messages[6])+len(messages[7])) {
-				t.Errorf("%s: %d octets", name, g.end.Octets)
+			if end == "least" && g.End.Octets != int64(6*len(messages[0])+len(messages[6])+len(messages[7])) {
+				t.Errorf("%s: %d octets", name, g.End.Octets)
 			}
 		}
 	}
@@ -231,12 +242,12 @@ func TestChoiceUnderALimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, choice := range map[string]Choice{"skipped": {Skip: skip, SkipText: "x"}, "left out": {Criteria: parse(t, "NOT BODY needle"), Here: true}} {
+	for name, choice := range map[string]export.MessageFilter{"skipped": {Skip: skip, SkipText: "x"}, "left out": {Criteria: exporttest.Parse(t, "NOT BODY needle"), Here: true}} {
 		opt := options(t, stream.Full)
 		opt.Limits.Octets = 100000
 		opt.Messages = choice
 		g, _, err := chosen(t, server.start(t), opt)
-		if err != nil || len(g.order) != 6 || g.end.Excluded != 1 {
+		if err != nil || len(g.Order) != 6 || g.End.Excluded != 1 {
 			t.Errorf("%s: %v, %+v", name, err, g)
 		}
 	}
@@ -247,16 +258,16 @@ func TestChosenAndGone(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})
 	account := server.Account("joe")
 	for i := range 6 {
-		account.AddMessage("INBOX", nil, arrived, fmt.Appendf(nil, "Subject: %d\r\n\r\nbody", i))
+		account.AddMessage("INBOX", nil, exporttest.Arrived, fmt.Appendf(nil, "Subject: %d\r\n\r\nbody", i))
 	}
 	for _, content := range []stream.Content{stream.Full, stream.Headers} {
-		session, err := imapconn.Open(context.Background(), connection(t, server.Addr()))
+		session, err := imapconn.Open(context.Background(), exporttest.Connection(t, server.Addr()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer session.Close()
 		opt := options(t, content)
-		opt.Messages = Choice{Criteria: parse(t, "BODY body"), Here: true}
+		opt.Messages = export.MessageFilter{Criteria: exporttest.Parse(t, "BODY body"), Here: true}
 		s := newSource(t.Context(), &opt)
 		s.session = session
 		s.chooser = &chooser{source: s, choice: &opt.Messages}

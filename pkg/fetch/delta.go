@@ -103,7 +103,7 @@ func (b *Base) known(spaces folder.Spaces) (known []list.Known) {
 
 // lookBehind opens the folders of which STATUS says what the base says of them, or
 // that UIDNEXT has fallen: it may be stale. They are opened many at a time.
-func (e *export) lookBehind(contents *list.Contents) error {
+func (e *accountExport) lookBehind(contents *list.Contents) error {
 	var entries []*list.Entry
 	var boxes []imapconn.Mailbox
 	var results []imapconn.StatusResult
@@ -145,7 +145,7 @@ func (e *export) lookBehind(contents *list.Contents) error {
 
 // lookAbove looks for messages at or above a UIDNEXT that is below that of the base:
 // it is too low if there are any.
-func (e *export) lookAbove(now *list.Entry, wire string, r *imapconn.StatusResult) error {
+func (e *accountExport) lookAbove(now *list.Entry, wire string, r *imapconn.StatusResult) error {
 	if r.UIDNext >= e.opt.Base.at(now.Name, now.UIDValidity).entry.UIDNext || r.UIDNext == 0 {
 		return nil
 	}

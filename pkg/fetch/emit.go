@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -15,7 +16,7 @@ type emitter struct {
 	content  stream.Content
 	scan     *headerkey.Scanner
 	progress progress.Counter
-	failures *failures
+	failures *export.Failures
 
 	msg   stream.Message // reused
 	parts *stream.Parts  // of the large message under way
@@ -24,7 +25,7 @@ type emitter struct {
 	manifest manifest
 }
 
-func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter, failed *failures) *emitter {
+func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter, failed *export.Failures) *emitter {
 	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: count, failures: failed}
 }
 
@@ -51,7 +52,7 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 	case itemFailed:
 		e.parts, e.manifest.hash = nil, nil
 		e.progress.Add(1, 0)
-		return e.failures.write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
+		return e.failures.Write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
 	case itemSkipped:
 		e.progress.Add(1, 0)
 		return e.w.Write(&stream.Skipped{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonContent, Text: it.text})
@@ -70,7 +71,7 @@ func (e *emitter) record(it *item) error {
 		return e.w.Abort(r)
 	case *stream.Failed:
 		if !it.passed {
-			return e.failures.write(e.w, r)
+			return e.failures.Write(e.w, r)
 		}
 	}
 	return e.w.Write(it.record)
@@ -81,7 +82,7 @@ func (e *emitter) message(f *stream.Folder, it *item) error {
 	m := &e.msg
 	e.describe(m, f, it)
 	if it.base != nil && m.Key != it.base.Key {
-		return e.failures.write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
+		return e.failures.Write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
 	}
 	if it.base != nil {
 		e.fill(m, it.base)

@@ -16,39 +16,20 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
-	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
-	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
-	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
-// Options say what to export.
+// Options say what to export of an account.
 type Options struct {
-	Tool     string
-	Content  stream.Content // how much of each message is wanted
-	Recipe   headerkey.Recipe
-	Folders  folder.Selection
-	First    []string // folders that come before all others, each with what is below it
-	Last     []string // and behind
-	ACL      bool     // who may do what with each folder goes along
-	Messages Choice
-	Filters  []string // how begin names what is left out
-	Labels   []stream.Label
-	Edited   bool  // take a selection whose counts and hash no longer fit
-	Base     *Base // only what is new or changed since; or nil
-
-	// Limits bound what is read of message bodies. A run that stops at one
-	// returns a *limit.ReachedError.
-	Limits   limit.Limits
-	Failures *failure.Classes // counts what could not be had; may be nil
-	Warn     func(format string, args ...any)
-	Progress progress.Counter
+	export.Options
+	First []string // folders that come before all others, each with what is below it
+	Last  []string // folders that come after all others
+	ACL   bool     // export who may do what with each folder
+	Base  *Base    // export only what is new or changed since; or nil
 
 	keepAlive time.Duration // see source.take; 0: a minute
 }
@@ -56,8 +37,7 @@ type Options struct {
 // Begin is the first record of the stream that o describes, as far as it is
 // known before the connection.
 func (o *Options) Begin(of account.Account) *stream.Begin {
-	b := &stream.Begin{Tool: o.Tool, Content: o.Content, Key: o.Recipe.String(), Filters: o.Filters, Labels: o.Labels}
-	b.SetAccount(of)
+	b := o.Options.Begin(of)
 	if o.Base != nil {
 		b.Base = o.Base.hash
 	}
@@ -76,7 +56,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writ
 		return err
 	}
 	defer session.Close()
-	e := &export{ctx: ctx, session: session, opt: &opt, w: w, failures: newFailures(&opt)}
+	e := &accountExport{ctx: ctx, session: session, opt: &opt, w: w, failures: export.NewFailures(&opt.Options)}
 	if from == nil || from.Begin == nil {
 		err = e.contents(opt.Begin(conn.Account()))
 	} else {
@@ -96,31 +76,24 @@ func finish(w *stream.Writer, end *stream.End, failed int64) error {
 	if err := w.End(end); err != nil {
 		return err
 	}
-	return partial(failed)
+	return export.Partial(failed)
 }
 
-func partial(failed int64) error {
-	if failed > 0 {
-		return exit.Errorf(exit.Partial, "%s failed; the stream's failed records name %s", text.Count(failed, "message or folder"), text.Either(failed, "it", "them"))
-	}
-	return nil
-}
-
-// export is one run over an account.
-type export struct {
+// accountExport is one run over an account.
+type accountExport struct {
 	ctx     context.Context
 	session *imapconn.Session
 	opt     *Options
 	w       *stream.Writer
 	end     stream.End
 
-	failures *failures
+	failures *export.Failures
 	toc      []stream.Folder
 	done     map[string]stream.Progress
 }
 
 // contents writes begin and the table of contents.
-func (e *export) contents(begin *stream.Begin) error {
+func (e *accountExport) contents(begin *stream.Begin) error {
 	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL, Known: e.opt.Base.known(e.opt.Folders.Spaces)})
 	if err != nil {
 		return err
@@ -152,7 +125,7 @@ func (e *export) contents(begin *stream.Begin) error {
 	}
 	for i := range failed {
 		e.opt.Warn("folder %s: %s", failed[i].Folder, failed[i].Text)
-		if err := e.failures.told(e.w, &failed[i]); err != nil {
+		if err := e.failures.Pass(e.w, &failed[i]); err != nil {
 			return err
 		}
 	}
@@ -163,7 +136,7 @@ func (e *export) contents(begin *stream.Begin) error {
 
 // order puts the folders in the order that was asked for, and those that show
 // what others hold behind these.
-func (e *export) order(toc []stream.Folder) []stream.Folder {
+func (e *accountExport) order(toc []stream.Folder) []stream.Folder {
 	slices.SortStableFunc(toc, func(a, b stream.Folder) int { return a.View() - b.View() })
 	names := make([]string, len(toc))
 	for i := range toc {
@@ -182,7 +155,7 @@ func (e *export) order(toc []stream.Folder) []stream.Folder {
 
 // resume takes the table of contents from the cut stream: a message that
 // arrived after it was written belongs to the next run.
-func (e *export) resume(from *stream.Recovered) error {
+func (e *accountExport) resume(from *stream.Recovered) error {
 	e.toc, e.done = from.Folders, from.Done
 	var total, done int64
 	for _, f := range e.toc {
@@ -195,7 +168,7 @@ func (e *export) resume(from *stream.Recovered) error {
 }
 
 // messages exports folder after folder.
-func (e *export) messages() error {
+func (e *accountExport) messages() error {
 	src := newSource(e.ctx, e.opt)
 	src.session, src.gmail = e.session, e.session.HasGmail()
 	if !e.opt.Messages.IsZero() {

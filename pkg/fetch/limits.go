@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"github.com/imap-pipe/imap-pipe/pkg/failure"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -85,32 +84,4 @@ func (s *source) leave(w want) error {
 	it.tooLarge(&s.budget)
 	b.items = append(b.items, it)
 	return s.give(b)
-}
-
-// failures counts what could not be had, and knows how much of that is too much.
-type failures struct {
-	classes *failure.Classes
-	count   int64
-	bound   int64 // 0: none
-}
-
-func newFailures(opt *Options) *failures {
-	return &failures{classes: opt.Failures, bound: opt.Limits.Errors}
-}
-
-// write writes a failed record of ours, and stops the run after too many.
-func (f *failures) write(w *stream.Writer, r *stream.Failed) error {
-	f.classes.Add(string(r.Reason), r.Folder, r.UID, r.Text)
-	return f.told(w, r)
-}
-
-// told is write for what the user was told of already.
-func (f *failures) told(w *stream.Writer, r *stream.Failed) error {
-	if err := w.Write(r); err != nil {
-		return err
-	}
-	if f.count++; f.count == f.bound {
-		return limit.ErrorsReached(f.bound)
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
@@ -68,9 +69,9 @@ func (c *chooser) lookTogether(wants []want, uids []uint64) (large []uint64, err
 
 // settle notes what is decided on a message.
 func (c *chooser) settle(w *want, facts search.Message) error {
-	v, err := c.rest.judge(facts)
+	v, err := c.rest.Judge(facts)
 	if err == nil {
-		w.open, w.left, w.skip = false, v == leftOut, v == skipped
+		w.open, w.left, w.skip = false, v == export.Excluded, v == export.Skipped
 	}
 	return err
 }

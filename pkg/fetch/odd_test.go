@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export/exporttest"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -159,9 +160,9 @@ func TestServersWithHabits(t *testing.T) {
 				if err != nil {
 					return
 				}
-				g := read(t, data)
+				g := exporttest.Read(t, data)
 				for i, want := range c.server.messages {
-					if got := g.octets[fmt.Sprint("INBOX/", i+1)]; !bytes.Equal(got, want) {
+					if got := g.Octets[fmt.Sprint("INBOX/", i+1)]; !bytes.Equal(got, want) {
 						t.Errorf("UID %d: %d octets, want %d", i+1, len(got), len(want))
 					}
 				}
@@ -192,7 +193,7 @@ func TestNobodyReads(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			w := stream.NewWriter(out, stream.WriterOptions{})
-			err := Run(t.Context(), connection(t, addr), opt, w, nil)
+			err := Run(t.Context(), exporttest.Connection(t, addr), opt, w, nil)
 			ended <- errors.Join(err, w.Close())
 			out.Close()
 		}()
@@ -209,9 +210,9 @@ func TestNobodyReads(t *testing.T) {
 		if err := errors.Join(err, <-ended); err != nil {
 			t.Fatal(err)
 		}
-		g := read(t, data)
+		g := exporttest.Read(t, data)
 		for i, want := range server.messages {
-			if !bytes.Equal(g.octets[fmt.Sprint("INBOX/", i+1)], want) {
+			if !bytes.Equal(g.Octets[fmt.Sprint("INBOX/", i+1)], want) {
 				t.Errorf("UID %d is not what it was", i+1)
 			}
 		}

@@ -3,10 +3,8 @@ package fetch
 import (
 	"context"
 	"fmt"
-	"io"
-	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -20,9 +18,9 @@ import (
 func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, w *stream.Writer) error {
 	bodies := &accountBodies{source: newSource(ctx, &opt), conn: conn}
 	defer bodies.close()
-	s := &selection{opt: &opt, in: in, bodies: bodies}
-	emit := &selectedEmitter{opt: &opt, w: w, failures: newFailures(&opt)}
-	return s.result(bodies.run(s.read, emit.batch), w)
+	s := &export.Selection{Options: &opt.Options, In: in, Bodies: bodies}
+	emit := &selectedEmitter{opt: &opt, w: w, failures: export.NewFailures(&opt.Options)}
+	return s.Result(bodies.run(s.Read, emit.batch), w)
 }
 
 // selectedEmitter is an emitter that learns from the stream how messages are
@@ -31,7 +29,7 @@ type selectedEmitter struct {
 	*emitter
 	opt      *Options
 	w        *stream.Writer
-	failures *failures
+	failures *export.Failures
 }
 
 func (e *selectedEmitter) batch(b *batch) error {
@@ -47,117 +45,6 @@ func (e *selectedEmitter) batch(b *batch) error {
 	return e.emitter.batch(b)
 }
 
-// bodies is where a selection gets its messages from.
-type bodies interface {
-	// begin comes with each stream of the selection.
-	begin(b *stream.Begin, recipe headerkey.Recipe) error
-	// message is to get its octets. It may wait until flush.
-	message(m *stream.Message, f *stream.Folder) error
-	// flush is done with all messages so far.
-	flush() error
-	// forward writes a record of the selection as it is.
-	forward(r stream.Record) error
-}
-
-// selection is one run over a stream that names messages.
-type selection struct {
-	opt    *Options
-	in     *stream.Reader
-	bodies bodies
-
-	unfit   error // why nothing can be selected by this stream; an abort may excuse it
-	toc     map[string]*stream.Folder
-	handled int64 // messages that an edited stream still names
-	aborted *stream.Abort
-}
-
-// result is what a run over the stream came to.
-func (s *selection) result(err error, w *stream.Writer) error {
-	switch {
-	case err != nil:
-		return err
-	case s.aborted != nil:
-		return exit.Errorf(exit.Code(s.aborted.Exit), "%s stopped early: %s", s.aborted.Command, s.aborted.Text)
-	}
-	return partial(w.Failures())
-}
-
-// read goes through the stream. What was whole in a damaged one is fetched
-// before the error is returned.
-func (s *selection) read() error {
-	for {
-		rec, err := s.in.Next()
-		if err == nil {
-			err = s.record(rec)
-		} else if flushed := s.bodies.flush(); flushed != nil {
-			return flushed
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (s *selection) record(rec stream.Record) error {
-	switch r := rec.(type) {
-	case *stream.Message:
-		if s.unfit != nil {
-			return s.unfit
-		}
-		s.handled++
-		r.Change = "" // it gets its octets
-		return s.bodies.message(r, s.toc[r.Folder])
-	case *stream.Body:
-		return nil // other octets take its place
-	case *stream.Failed:
-		if r.Reason == stream.ReasonIncomplete {
-			return nil // what an edited stream lost, the source has
-		}
-	}
-	if err := s.bodies.flush(); err != nil {
-		return err
-	}
-	switch r := rec.(type) {
-	case *stream.Begin:
-		return s.begin(r)
-	case *stream.Folder:
-		s.toc[r.Name] = r
-	case *stream.Failed:
-		if r.UID != 0 {
-			s.handled++
-		}
-	case *stream.Expunged:
-		s.handled++
-	case *stream.End:
-		if s.opt.Edited { // what was filtered away is not counted any more
-			r.Listed, r.Missing = r.Present+s.handled, 0
-		}
-	case *stream.Abort:
-		s.aborted = r
-	}
-	return s.bodies.forward(rec)
-}
-
-func (s *selection) begin(b *stream.Begin) error {
-	s.toc, s.handled = map[string]*stream.Folder{}, 0
-	recipe, err := headerkey.ParseRecipe(b.Key)
-	if s.unfit = nil; err != nil {
-		s.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
-	} else if err := s.bodies.begin(b, recipe); err != nil {
-		return err
-	}
-	out := *b
-	out.Tool, out.Content = s.opt.Tool, stream.Full
-	out.Labels = stream.MergeLabels(b.Labels, s.opt.Labels)
-	if s.opt.Edited {
-		out.Filters = append(slices.Clone(b.Filters), "edited")
-	}
-	return s.bodies.forward(&out)
-}
-
 // accountBodies reads what is selected from an account, in windows. A message
 // waits until a window of its folder is full.
 type accountBodies struct {
@@ -169,7 +56,7 @@ type accountBodies struct {
 	octets int64
 }
 
-func (s *accountBodies) begin(b *stream.Begin, recipe headerkey.Recipe) error {
+func (s *accountBodies) Begin(b *stream.Begin, recipe headerkey.Recipe) error {
 	s.tellApart(recipe)
 	s.folder = nil
 	if b.Host != "" && b.Account() != s.conn.Account() {
@@ -178,11 +65,11 @@ func (s *accountBodies) begin(b *stream.Begin, recipe headerkey.Recipe) error {
 	return nil
 }
 
-func (s *accountBodies) message(m *stream.Message, f *stream.Folder) error {
+func (s *accountBodies) Message(m *stream.Message, f *stream.Folder) error {
 	if len(s.wants) > 0 {
 		last := s.wants[len(s.wants)-1].base
 		if last.Folder != m.Folder || last.UIDValidity != m.UIDValidity || m.UID <= last.UID || len(s.wants) == windowMessages || s.octets+m.Size > slabSize {
-			if err := s.flush(); err != nil {
+			if err := s.Flush(); err != nil {
 				return err
 			}
 		}
@@ -198,7 +85,7 @@ func (s *accountBodies) message(m *stream.Message, f *stream.Folder) error {
 	return nil
 }
 
-func (s *accountBodies) flush() error {
+func (s *accountBodies) Flush() error {
 	wants := s.wants
 	s.wants, s.octets = nil, 0
 	if len(wants) == 0 {

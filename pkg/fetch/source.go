@@ -140,8 +140,8 @@ func (s *source) give(b *batch) error {
 // pass hands over a record of ours that needs nothing from the server.
 func (s *source) pass(r stream.Record) error { return s.hand(item{kind: itemRecord, record: r}) }
 
-// forward is pass for a record of the stream that selects.
-func (s *source) forward(r stream.Record) error {
+// Forward is pass for a record of the stream that selects.
+func (s *source) Forward(r stream.Record) error {
 	return s.hand(item{kind: itemRecord, record: r, passed: true})
 }
 

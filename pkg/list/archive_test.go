@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -44,7 +45,8 @@ func archive(t *testing.T, content stream.Content, level stream.Level) []byte {
 	}
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{Level: level})
-	if err := fetch.Run(t.Context(), conn, fetch.Options{Content: content, Recipe: recipe, Warn: t.Logf, Progress: progress.None{}}, w, nil); err != nil {
+	opt := fetch.Options{Options: export.Options{Content: content, Recipe: recipe, Warn: t.Logf, Progress: progress.None{}}}
+	if err := fetch.Run(t.Context(), conn, opt, w, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

@@ -1,4 +1,4 @@
-package fetch
+package extract
 
 import (
 	"crypto/sha256"
@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -20,7 +21,7 @@ type large struct {
 	sum   hash.Hash
 	size  int64
 	bad   error // why its octets are not the message's
-	left  verdict
+	left  export.Verdict
 	piece []byte
 }
 
@@ -114,13 +115,13 @@ func (x *extract) weigh(b *stream.Body, fate fate, last bool) error {
 	if !last && b.Part > 1 {
 		return nil
 	}
-	v, err := x.opt.Messages.judge(x.largeFacts(last))
+	v, err := x.opt.Messages.Judge(x.largeFacts(last))
 	switch {
 	case errors.Is(err, errMore):
 		return nil
 	case err != nil:
 		return err
-	case v == taken:
+	case v == export.Included:
 		if last {
 			x.sum(b)
 		}
@@ -158,7 +159,7 @@ func (l *large) take(b *stream.Body) {
 // release writes a message that waited, and the parts that did so with it.
 func (x *extract) release(last bool) error {
 	l := &x.large
-	if err := x.settled(l.m, taken); err != nil {
+	if err := x.settled(l.m, export.Included); err != nil {
 		return err
 	}
 	if x.content == stream.Full {

@@ -1,4 +1,4 @@
-package fetch
+package extract
 
 import (
 	"io"
@@ -20,8 +20,8 @@ func placeOf(b *stream.Begin, m *stream.Message) place {
 	return place{b.Account(), m.Folder, m.UIDValidity}
 }
 
-// foresight is what a first pass over an archive has found.
-type foresight struct {
+// firstPass is what a first pass over an archive has found.
+type firstPass struct {
 	accounts map[account.Account]bool
 	largest  map[place]uint64 // UID
 	later    index            // flags of the streams after the first: a place in lists
@@ -30,8 +30,8 @@ type foresight struct {
 }
 
 // survey reads an archive to its end, or as far as it is whole.
-func survey(in *stream.Reader) (*foresight, error) {
-	f := &foresight{accounts: map[account.Account]bool{}, largest: map[place]uint64{}, known: map[string]uint32{}}
+func survey(in *stream.Reader) (*firstPass, error) {
+	f := &firstPass{accounts: map[account.Account]bool{}, largest: map[place]uint64{}, known: map[string]uint32{}}
 	var begin *stream.Begin
 	for streams := 0; ; {
 		rec, err := in.Next()
@@ -57,7 +57,7 @@ func survey(in *stream.Reader) (*foresight, error) {
 }
 
 // number gives each list of flags one.
-func (f *foresight) number(flags []string) uint32 {
+func (f *firstPass) number(flags []string) uint32 {
 	text := strings.Join(flags, " ")
 	n, ok := f.known[text]
 	if !ok {
@@ -70,7 +70,7 @@ func (f *foresight) number(flags []string) uint32 {
 
 // flagsOf returns the flags that a message has in the end, and whether they are
 // known.
-func (f *foresight) flagsOf(b *stream.Begin, m *stream.Message) (flags []string, known bool) {
+func (f *firstPass) flagsOf(b *stream.Begin, m *stream.Message) (flags []string, known bool) {
 	if n, ok := f.later.get(placeOf(b, m), m.UID); ok {
 		return f.lists[n], true
 	}

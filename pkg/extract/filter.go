@@ -1,4 +1,4 @@
-package fetch
+package extract
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -16,9 +17,9 @@ func (x *extract) fit(b *stream.Begin) error {
 	switch {
 	case b.Plan:
 		return exit.Errorf(exit.Usage, "the archive is a plan").WithHint("take what you need of the stream that it was made from, and give that to imap-diff")
-	case x.needs.LargestUID && x.ahead == nil:
+	case x.needs.LargestUID && x.firstPass == nil:
 		return exit.Errorf(exit.Usage, "the largest UID, *, is not known before a pipe has ended").WithHint("give --source a FILE")
-	case x.needs.Flags && x.ahead == nil && x.streams > 1:
+	case x.needs.Flags && x.firstPass == nil && x.streams > 1:
 		return exit.Errorf(exit.Usage, "flags choose among messages whose flags a later stream may change, and a pipe cannot be read twice").WithHint("give --source a FILE")
 	case b.Content == stream.Full:
 		return nil
@@ -56,9 +57,9 @@ func (x *extract) consider(m *stream.Message) error {
 	case x.taken.has(x.begin, m):
 		return x.take(m) // it has come before, and has other flags now
 	default:
-		return x.leave(m, leftOut)
+		return x.leave(m, export.Excluded)
 	}
-	v, err := x.opt.Messages.judge(facts)
+	v, err := x.opt.Messages.Judge(facts)
 	if err != nil {
 		return err
 	}
@@ -66,8 +67,8 @@ func (x *extract) consider(m *stream.Message) error {
 }
 
 // settled does what was decided.
-func (x *extract) settled(m *stream.Message, v verdict) error {
-	if v != taken {
+func (x *extract) settled(m *stream.Message, v export.Verdict) error {
+	if v != export.Included {
 		if m.Parts > 0 {
 			x.large.fate = dropped
 		}
@@ -81,12 +82,12 @@ func (x *extract) settled(m *stream.Message, v verdict) error {
 
 // facts are what can be said of a message without its octets.
 func (x *extract) facts(m *stream.Message) search.Message {
-	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: dateOf(m.InternalDate), Size: m.Size, FlagsUnknown: m.Lacks(stream.ItemFlags), DateUnknown: m.Lacks(stream.ItemDate)}
-	if x.ahead != nil {
+	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: export.DateOf(m.InternalDate), Size: m.Size, FlagsUnknown: m.Lacks(stream.ItemFlags), DateUnknown: m.Lacks(stream.ItemDate)}
+	if x.firstPass != nil {
 		var known bool
-		facts.Flags, known = x.ahead.flagsOf(x.begin, m)
+		facts.Flags, known = x.firstPass.flagsOf(x.begin, m)
 		facts.FlagsUnknown = !known
-		facts.LargestUID = x.ahead.largest[placeOf(x.begin, m)]
+		facts.LargestUID = x.firstPass.largest[placeOf(x.begin, m)]
 	}
 	return facts
 }
@@ -95,7 +96,7 @@ func (x *extract) facts(m *stream.Message) search.Message {
 func (x *extract) damaged(m *stream.Message, err error) error {
 	x.listed++
 	x.opt.Progress.Add(1, 0)
-	return x.failures.write(x.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()})
+	return x.failures.Write(x.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()})
 }
 
 // shownHeader is a header of the fields that a record shows.

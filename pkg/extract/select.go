@@ -1,30 +1,31 @@
-package fetch
+package extract
 
 import (
 	"fmt"
 	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// RunSelectArchive is RunSelect from an archive in place of an account. A
+// RunSelect is fetch.RunSelect from an archive in place of an account. A
 // selection in the archive's order, such as a plan made from it, is served in
 // one pass; for any other the archive is read again from its first octet, where
 // that can be done.
-func RunSelectArchive(a *Archive, opt Options, in *stream.Reader, w *stream.Writer) error {
-	bodies := &archiveBodies{opt: &opt, w: w, failures: newFailures(&opt), archive: a, in: a.In}
+func RunSelect(a *Archive, opt export.Options, in *stream.Reader, w *stream.Writer) error {
+	bodies := &archiveBodies{opt: &opt, w: w, failures: export.NewFailures(&opt), archive: a, in: a.In}
 	bodies.in.CheckBodies()
-	s := &selection{opt: &opt, in: in, bodies: bodies}
-	return s.result(s.read(), w)
+	s := &export.Selection{Options: &opt, In: in, Bodies: bodies}
+	return s.Result(s.Read(), w)
 }
 
 // archiveBodies finds what is selected in an archive, and copies its octets.
 type archiveBodies struct {
-	opt      *Options
+	opt      *export.Options
 	w        *stream.Writer
-	failures *failures
+	failures *export.Failures
 	archive  *Archive
 
 	plan *stream.Begin // of the selection
@@ -39,14 +40,14 @@ type archiveBodies struct {
 	aborted *stream.Abort
 }
 
-func (s *archiveBodies) begin(b *stream.Begin, _ headerkey.Recipe) error {
+func (s *archiveBodies) Begin(b *stream.Begin, _ headerkey.Recipe) error {
 	s.plan, s.of = b, nil
 	return nil
 }
 
-func (s *archiveBodies) flush() error { return nil }
+func (s *archiveBodies) Flush() error { return nil }
 
-func (s *archiveBodies) forward(r stream.Record) error {
+func (s *archiveBodies) Forward(r stream.Record) error {
 	switch r := r.(type) {
 	case *stream.End:
 		return s.w.End(r)
@@ -56,8 +57,8 @@ func (s *archiveBodies) forward(r stream.Record) error {
 	return s.w.Write(r)
 }
 
-// message writes a message with the octets that the archive has of it.
-func (s *archiveBodies) message(m *stream.Message, _ *stream.Folder) error {
+// Message writes a message with the octets that the archive has of it.
+func (s *archiveBodies) Message(m *stream.Message, _ *stream.Folder) error {
 	if s.of == nil {
 		if err := s.recognise(); err != nil {
 			return err
@@ -107,7 +108,7 @@ func (s *archiveBodies) parts(m *stream.Message) error {
 }
 
 func (s *archiveBodies) fail(m *stream.Message, reason stream.Reason, text string) error {
-	return s.failures.write(s.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text})
+	return s.failures.Write(s.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text})
 }
 
 // lacks says why a message was not found.

@@ -1,4 +1,4 @@
-package fetch
+package extract
 
 import (
 	"math/rand/v2"

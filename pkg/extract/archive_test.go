@@ -1,4 +1,4 @@
-package fetch
+package extract
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/export/exporttest"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
@@ -28,53 +30,17 @@ func pipeOf(data []byte) *Archive {
 }
 
 // extractOf returns the plain stream that is taken of an archive.
-func extractOf(t testing.TB, a *Archive, opt Options) ([]byte, error) {
+func extractOf(t testing.TB, a *Archive, opt export.Options) ([]byte, error) {
 	t.Helper()
-	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{})
-	err := RunArchive(a, opt, w)
-	if closeErr := w.Close(); closeErr != nil {
-		t.Fatal(closeErr)
-	}
-	return out.Bytes(), err
-}
-
-func parse(t testing.TB, text string) search.Criteria {
-	t.Helper()
-	c, err := search.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return exporttest.Plain(t, func(w *stream.Writer) error { return Run(a, opt, w) })
 }
 
 // mailbox is an account with small, ugly and large messages.
 func mailbox(t testing.TB) (addr string, account *imaptest.Account) {
 	server := imaptest.StartServer(t, imaptest.Options{})
 	account = server.Account("joe")
-	for _, c := range imaptest.Ugly() {
-		if !c.Large {
-			account.AddMessage("INBOX", []string{`\Seen`}, arrived, c.Octets)
-		}
-	}
-	account.AddMessage("Großes", nil, arrived, []byte(strings.Repeat("X-Filler: x\r\n", 85000)+"Message-ID: <late@x>\r\n\r\nbody"))
-	account.AddMessage("Großes", nil, arrived, bytes.Repeat([]byte{0xff, 0}, 1<<19+1)) // no header
-	for i := range 40 {
-		flags := []string{`\Seen`, `\Flagged`}[:i%3]
-		account.AddMessage("Dated", flags, arrived.AddDate(0, i, 0), fmt.Appendf(nil, "Message-ID: <%d@dated>\r\nDate: Thu, 2 Jan 2020 03:04:05 +0000\r\nFrom: =?utf-8?q?J=C3=BCrgen_%d?= <j@x>\r\nSubject: s%d\r\n\r\nnumber %d\r\n", i, i%4, i, i))
-	}
-	needle := bytes.Repeat([]byte("a line of hay in a stack of it, as long as lines are\r\n"), 9<<18/54)
-	account.AddMessage("Dated", nil, arrived, slices.Concat([]byte("Message-ID: <hay@x>\r\nSubject: hay\r\n\r\n"), needle, []byte("the needle\r\n")))
+	account.FillVaried(exporttest.Arrived)
 	return server.Addr(), account
-}
-
-func archiveOf(t testing.TB, addr string) []byte {
-	t.Helper()
-	data, err := exportOf(t, addr, options(t, stream.Full))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 // Without a choice, nothing is changed but what the program is called.
@@ -85,13 +51,13 @@ func TestArchiveIsPassedOn(t *testing.T) {
 	twice := slices.Concat(data, data)
 	for name, c := range map[string][]byte{"one": data, "two": twice} {
 		for kind, a := range map[string]*Archive{"file": fileOf(c), "pipe": pipeOf(c)} {
-			got, err := extractOf(t, a, options(t, stream.Full))
+			got, err := extractOf(t, a, exporttest.Options(t, stream.Full))
 			if err != nil || !bytes.Equal(got, c) {
 				t.Errorf("%s, %s: %v, %d octets, want %d", name, kind, err, len(got), len(c))
 			}
 		}
 	}
-	if _, err := extractOf(t, fileOf(other), options(t, stream.Full)); exit.CodeOf(err) != exit.Data {
+	if _, err := extractOf(t, fileOf(other), exporttest.Options(t, stream.Full)); exit.CodeOf(err) != exit.Data {
 		t.Errorf("another user under the same hash: %v", err)
 	}
 }
@@ -110,7 +76,7 @@ func TestArchiveChoice(t *testing.T) {
 	}
 	has := func(e imaptest.Entry, flag string) bool { return slices.Contains(e.Flags, flag) }
 	octets := map[string][]byte{}
-	for id, b := range read(t, data).octets {
+	for id, b := range exporttest.Read(t, data).Octets {
 		octets[id] = b
 	}
 	holds := func(e imaptest.Entry, text string) bool {
@@ -126,40 +92,42 @@ func TestArchiveChoice(t *testing.T) {
 	cases := []struct {
 		name    string
 		folders folder.Selection
-		choice  Choice
+		choice  export.MessageFilter
 		want    func(imaptest.Entry) bool
 		skipped func(imaptest.Entry) bool
 	}{
 		{name: "folder", folders: folder.Selection{Names: []string{"Dated"}}, want: func(e imaptest.Entry) bool { return e.Folder == "Dated" }},
-		{name: "unseen", choice: Choice{Criteria: parse(t, "UNSEEN")}, want: func(e imaptest.Entry) bool { return !has(e, `\Seen`) }},
-		{name: "since", choice: Choice{Criteria: search.Since(day(2021, 1, 2))}, want: func(e imaptest.Entry) bool { return !e.InternalDate.Before(arrived.AddDate(1, 0, 0)) }},
-		{name: "ages", choice: Choice{Criteria: search.MaxAge(time.Hour, arrived.AddDate(2, 0, 0))}, want: func(e imaptest.Entry) bool { return !e.InternalDate.Before(arrived.AddDate(2, 0, 0).Add(-time.Hour)) }},
-		{name: "size", choice: Choice{Criteria: search.MinSize(1100000)}, want: func(e imaptest.Entry) bool { return e.Size >= 1100000 }},
-		{name: "uid", choice: Choice{Criteria: parse(t, "UID 2:4,*")}, want: func(e imaptest.Entry) bool {
+		{name: "unseen", choice: export.MessageFilter{Criteria: exporttest.Parse(t, "UNSEEN")}, want: func(e imaptest.Entry) bool { return !has(e, `\Seen`) }},
+		{name: "since", choice: export.MessageFilter{Criteria: search.Since(day(2021, 1, 2))}, want: func(e imaptest.Entry) bool { return !e.InternalDate.Before(exporttest.Arrived.AddDate(1, 0, 0)) }},
+		{name: "ages", choice: export.MessageFilter{Criteria: search.MaxAge(time.Hour, exporttest.Arrived.AddDate(2, 0, 0))}, want: func(e imaptest.Entry) bool {
+			return !e.InternalDate.Before(exporttest.Arrived.AddDate(2, 0, 0).Add(-time.Hour))
+		}},
+		{name: "size", choice: export.MessageFilter{Criteria: search.MinSize(1100000)}, want: func(e imaptest.Entry) bool { return e.Size >= 1100000 }},
+		{name: "uid", choice: export.MessageFilter{Criteria: exporttest.Parse(t, "UID 2:4,*")}, want: func(e imaptest.Entry) bool {
 			last := !slices.ContainsFunc(entries, func(o imaptest.Entry) bool { return o.Folder == e.Folder && o.UID > e.UID })
 			return e.UID >= 2 && e.UID <= 4 || last
 		}},
-		{name: "header", choice: Choice{Criteria: parse(t, `FROM "jürgen 3"`)}, want: func(e imaptest.Entry) bool { return holds(e, "J=C3=BCrgen_3") }},
-		{name: "late header", choice: Choice{Criteria: parse(t, `HEADER Message-ID late@x`)}, want: func(e imaptest.Entry) bool { return holds(e, "<late@x>") }},
-		{name: "body of a large message", choice: Choice{Criteria: parse(t, `BODY "the needle"`)}, want: func(e imaptest.Entry) bool { return holds(e, "the needle") }},
-		{name: "not in the body", folders: folder.Selection{Names: []string{"Dated"}}, choice: Choice{Criteria: parse(t, `NOT BODY "needle"`)}, want: func(e imaptest.Entry) bool { return e.Folder == "Dated" && !holds(e, "needle") }},
-		{name: "skip", choice: Choice{Skip: raw("Subject: s1[0-9]\r\n|needle")}, want: func(e imaptest.Entry) bool {
+		{name: "header", choice: export.MessageFilter{Criteria: exporttest.Parse(t, `FROM "jürgen 3"`)}, want: func(e imaptest.Entry) bool { return holds(e, "J=C3=BCrgen_3") }},
+		{name: "late header", choice: export.MessageFilter{Criteria: exporttest.Parse(t, `HEADER Message-ID late@x`)}, want: func(e imaptest.Entry) bool { return holds(e, "<late@x>") }},
+		{name: "body of a large message", choice: export.MessageFilter{Criteria: exporttest.Parse(t, `BODY "the needle"`)}, want: func(e imaptest.Entry) bool { return holds(e, "the needle") }},
+		{name: "not in the body", folders: folder.Selection{Names: []string{"Dated"}}, choice: export.MessageFilter{Criteria: exporttest.Parse(t, `NOT BODY "needle"`)}, want: func(e imaptest.Entry) bool { return e.Folder == "Dated" && !holds(e, "needle") }},
+		{name: "skip", choice: export.MessageFilter{Skip: raw("Subject: s1[0-9]\r\n|needle")}, want: func(e imaptest.Entry) bool {
 			return !holds(e, "\r\nSubject: s1") && !holds(e, "needle") || holds(e, "Subject: s1\r\n")
 		}, skipped: func(e imaptest.Entry) bool { return true }},
-		{name: "skip and search", folders: folder.Selection{Names: []string{"Dated"}}, choice: Choice{Criteria: parse(t, "SEEN"), Skip: raw("number 3")}, want: func(e imaptest.Entry) bool {
+		{name: "skip and search", folders: folder.Selection{Names: []string{"Dated"}}, choice: export.MessageFilter{Criteria: exporttest.Parse(t, "SEEN"), Skip: raw("number 3")}, want: func(e imaptest.Entry) bool {
 			return e.Folder == "Dated" && has(e, `\Seen`) && !holds(e, "number 3")
 		}, skipped: func(e imaptest.Entry) bool { return has(e, `\Seen`) }},
 	}
 	for _, c := range cases {
 		for _, content := range []stream.Content{stream.Full, stream.Headers} {
 			t.Run(fmt.Sprint(c.name, ", ", content), func(t *testing.T) {
-				opt := options(t, content)
+				opt := exporttest.Options(t, content)
 				opt.Folders, opt.Messages, opt.Filters = c.folders, c.choice, []string{c.name}
 				out, err := extractOf(t, fileOf(data), opt)
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := read(t, out)
+				g := exporttest.Read(t, out)
 				var want, skipped []string
 				left := int64(0)
 				for _, e := range entries {
@@ -167,8 +135,8 @@ func TestArchiveChoice(t *testing.T) {
 					switch {
 					case c.want(e):
 						want = append(want, id)
-						if content == stream.Full && !bytes.Equal(g.octets[id], octets[id]) {
-							t.Errorf("%s: %d octets, want %d", id, len(g.octets[id]), len(octets[id]))
+						if content == stream.Full && !bytes.Equal(g.Octets[id], octets[id]) {
+							t.Errorf("%s: %d octets, want %d", id, len(g.Octets[id]), len(octets[id]))
 						}
 					case c.folders.Takes(folder.Candidate{Name: e.Folder, Delimiter: "/"}):
 						if left++; c.skipped != nil && c.skipped(e) {
@@ -176,17 +144,17 @@ func TestArchiveChoice(t *testing.T) {
 						}
 					}
 				}
-				if !slices.Equal(g.order, want) {
-					t.Errorf("%v, want %v", g.order, want)
+				if !slices.Equal(g.Order, want) {
+					t.Errorf("%v, want %v", g.Order, want)
 				}
 				if len(want) == 0 || len(want) == len(entries) {
 					t.Error("the case shows nothing")
 				}
-				if !slices.Equal(g.skipped, skipped) || g.end.Excluded != left || g.end.Skipped != int64(len(skipped)) {
-					t.Errorf("%v skipped, want %v; %+v, want %d left out", g.skipped, skipped, g.end, left)
+				if !slices.Equal(g.Skipped, skipped) || g.End.Excluded != left || g.End.Skipped != int64(len(skipped)) {
+					t.Errorf("%v skipped, want %v; %+v, want %d left out", g.Skipped, skipped, g.End, left)
 				}
-				if content == stream.Headers && len(g.octets) > 0 {
-					t.Errorf("%d bodies", len(g.octets))
+				if content == stream.Headers && len(g.Octets) > 0 {
+					t.Errorf("%d bodies", len(g.Octets))
 				}
 			})
 		}
@@ -200,9 +168,9 @@ func TestDamagedMessageInAnArchive(t *testing.T) {
 	data := archiveOf(t, addr)
 	bad := bytes.Replace(data, []byte("number 7"), []byte("number 8"), 1)   // small
 	bad = bytes.Replace(bad, []byte("the needle"), []byte("The needle"), 1) // in the last part of a large one
-	g := read(t, data)
+	g := exporttest.Read(t, data)
 	small, large := "", ""
-	for id, octets := range g.octets {
+	for id, octets := range g.Octets {
 		switch {
 		case bytes.Contains(octets, []byte("number 7")):
 			small = id
@@ -211,8 +179,8 @@ func TestDamagedMessageInAnArchive(t *testing.T) {
 		}
 	}
 	for _, criteria := range []string{"BODY number", "BODY needle", "NOT BODY xyz", "TEXT zzzz"} {
-		opt := options(t, stream.Full)
-		opt.Messages.Criteria = parse(t, criteria)
+		opt := exporttest.Options(t, stream.Full)
+		opt.Messages.Criteria = exporttest.Parse(t, criteria)
 		out, err := extractOf(t, fileOf(bad), opt)
 		if exit.CodeOf(err) != exit.Partial {
 			t.Errorf("%s: %v", criteria, err)
@@ -226,7 +194,7 @@ func TestDamagedMessageInAnArchive(t *testing.T) {
 			t.Errorf("%s: %d failed", criteria, n)
 		}
 	}
-	out, err := extractOf(t, fileOf(bad), options(t, stream.Full))
+	out, err := extractOf(t, fileOf(bad), exporttest.Options(t, stream.Full))
 	if exit.CodeOf(err) != exit.Partial || len(failedOf(t, out)) != 2 {
 		t.Errorf("without a choice: %v, failed %v", err, failedOf(t, out))
 	}
@@ -257,8 +225,8 @@ func TestCutArchive(t *testing.T) {
 	lines := slices.Collect(bytes.Lines(data))
 	for n := 0; n < len(lines); n += 1 + len(lines)/25 {
 		for _, content := range []stream.Content{stream.Full, stream.Headers} {
-			opt := options(t, content)
-			opt.Messages.Criteria = parse(t, "NOT BODY zzzz")
+			opt := exporttest.Options(t, content)
+			opt.Messages.Criteria = exporttest.Parse(t, "NOT BODY zzzz")
 			cut := append(bytes.Join(lines[:n], nil), lines[n][:len(lines[n])/2]...)
 			out, err := extractOf(t, pipeOf(cut), opt)
 			if exit.CodeOf(err) != exit.Data {
@@ -345,15 +313,15 @@ func TestArchiveOfAFailure(t *testing.T) {
 	})
 	for criteria, wants := range map[string]bool{"ALL": true, "SUBJECT hay": true, "BODY stack": true, "BODY needle": true, "SUBJECT other": false, "UID 1": false} {
 		for _, content := range []stream.Content{stream.Full, stream.Headers} {
-			opt := options(t, content)
-			opt.Messages.Criteria = parse(t, criteria)
+			opt := exporttest.Options(t, content)
+			opt.Messages.Criteria = exporttest.Parse(t, criteria)
 			out, err := extractOf(t, fileOf(data), opt)
 			if (exit.CodeOf(err) == exit.Partial) != wants {
 				t.Errorf("%s, %s: %v", criteria, content, err)
 			}
-			g := read(t, out)
-			if (g.failed[taken] == stream.ReasonTruncated) != wants || g.end.Listed != g.end.Emitted+g.end.Failed || g.end.Failed > 1 {
-				t.Errorf("%s, %s: %v, %+v", criteria, content, g.failed, g.end)
+			g := exporttest.Read(t, out)
+			if (g.Failed[taken] == stream.ReasonTruncated) != wants || g.End.Listed != g.End.Emitted+g.End.Failed || g.End.Failed > 1 {
+				t.Errorf("%s, %s: %v, %+v", criteria, content, g.Failed, g.End)
 			}
 		}
 	}
@@ -380,18 +348,18 @@ func TestArchiveLaterFlags(t *testing.T) {
 	})
 	for criteria, wants := range map[string][2]bool{"KEYWORD $Done": {true, false}, "UNSEEN UID 1:2": {false, true}, "KEYWORD $Done BODY number": {true, false}, "UID 1:2 UNSEEN BODY number": {false, true}} {
 		for name, data := range map[string][]byte{"full": slices.Concat(first, second), "delta": slices.Concat(first, onlyFlags)} {
-			opt := options(t, stream.Full)
+			opt := exporttest.Options(t, stream.Full)
 			opt.Folders.Names = []string{"Dated"}
-			opt.Messages.Criteria = parse(t, criteria)
+			opt.Messages.Criteria = exporttest.Parse(t, criteria)
 			out, err := extractOf(t, fileOf(data), opt)
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := read(t, out)
+			g := exporttest.Read(t, out)
 			for i, want := range wants {
 				id := fmt.Sprint("Dated/", i+1)
-				if n := strings.Count(strings.Join(g.order, " ")+" ", id+" "); (n == 2) != want || (n == 0) == want || want && len(g.octets[id]) == 0 {
-					t.Errorf("%s, %s: %s stands %d times, with %d octets", criteria, name, id, n, len(g.octets[id]))
+				if n := strings.Count(strings.Join(g.Order, " ")+" ", id+" "); (n == 2) != want || (n == 0) == want || want && len(g.Octets[id]) == 0 {
+					t.Errorf("%s, %s: %s stands %d times, with %d octets", criteria, name, id, n, len(g.Octets[id]))
 				}
 			}
 			if _, err := extractOf(t, pipeOf(data), opt); exit.CodeOf(err) != exit.Usage {
@@ -412,7 +380,7 @@ func TestArchiveBase(t *testing.T) {
 		}
 		return []stream.Record{r}
 	})
-	opt := options(t, stream.Headers)
+	opt := exporttest.Options(t, stream.Headers)
 	opt.Folders.Names = []string{"Dated"}
 	out, err := extractOf(t, pipeOf(slices.Concat(first, delta)), opt)
 	if err != nil {
@@ -426,7 +394,7 @@ func TestArchiveBase(t *testing.T) {
 
 func endOf(t testing.TB, data []byte) *stream.End {
 	t.Helper()
-	return read(t, data).end
+	return exporttest.Read(t, data).End
 }
 
 // An abort passes on, and so does its code; a plan is no archive.
@@ -447,12 +415,12 @@ func TestArchiveThatStopped(t *testing.T) {
 		}
 		return []stream.Record{r}
 	})
-	out, err := extractOf(t, fileOf(stopped), options(t, stream.Full))
+	out, err := extractOf(t, fileOf(stopped), exporttest.Options(t, stream.Full))
 	if exit.CodeOf(err) != 69 || !bytes.Equal(out, stopped) {
 		t.Errorf("%v, %d octets, want %d", err, len(out), len(stopped))
 	}
 	alone := []byte(`{"type":"abort","command":"imap-fetch","exit":77,"text":"no"}` + "\n")
-	if out, err := extractOf(t, pipeOf(alone), options(t, stream.Full)); exit.CodeOf(err) != 77 || !bytes.Equal(out, alone) {
+	if out, err := extractOf(t, pipeOf(alone), exporttest.Options(t, stream.Full)); exit.CodeOf(err) != 77 || !bytes.Equal(out, alone) {
 		t.Errorf("%v: %s", err, out)
 	}
 	plan := rewritten(t, data, func(r stream.Record) []stream.Record {
@@ -461,7 +429,7 @@ func TestArchiveThatStopped(t *testing.T) {
 		}
 		return []stream.Record{r}
 	})
-	if _, err := extractOf(t, fileOf(plan), options(t, stream.Full)); exit.CodeOf(err) != exit.Usage {
+	if _, err := extractOf(t, fileOf(plan), exporttest.Options(t, stream.Full)); exit.CodeOf(err) != exit.Usage {
 		t.Errorf("a plan: %v", err)
 	}
 }
@@ -469,7 +437,7 @@ func TestArchiveThatStopped(t *testing.T) {
 // A stream without bodies can be chosen from by what its records say.
 func TestArchiveWithoutBodies(t *testing.T) {
 	addr, _ := mailbox(t)
-	data, err := exportOf(t, addr, options(t, stream.Headers))
+	data, err := exportOf(t, addr, exporttest.Options(t, stream.Headers))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -478,9 +446,9 @@ func TestArchiveWithoutBodies(t *testing.T) {
 		`FROM "Jürgen 1"`: exit.OK, "SUBJECT s1": exit.OK, "SENTSINCE 1-Jan-2020 FLAGGED": exit.OK, "LARGER 100000": exit.OK,
 		"TO joe": exit.Usage, "BODY number": exit.Usage, "TEXT number": exit.Usage,
 	} {
-		opt := options(t, stream.Full)
+		opt := exporttest.Options(t, stream.Full)
 		opt.Folders.Names = []string{"Dated"}
-		opt.Messages.Criteria = parse(t, criteria)
+		opt.Messages.Criteria = exporttest.Parse(t, criteria)
 		got, err := extractOf(t, fileOf(data), opt)
 		if exit.CodeOf(err) != code {
 			t.Errorf("%s: %v", criteria, err)
@@ -492,8 +460,8 @@ func TestArchiveWithoutBodies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if g, w := read(t, got), read(t, want); !slices.Equal(g.order, w.order) || len(w.order) == 0 || g.end.Excluded != w.end.Excluded {
-			t.Errorf("%s: %v, with bodies %v", criteria, g.order, w.order)
+		if g, w := exporttest.Read(t, got), exporttest.Read(t, want); !slices.Equal(g.Order, w.Order) || len(w.Order) == 0 || g.End.Excluded != w.End.Excluded {
+			t.Errorf("%s: %v, with bodies %v", criteria, g.Order, w.Order)
 		}
 	}
 }
@@ -503,8 +471,8 @@ func TestArchiveWithoutBodies(t *testing.T) {
 func TestArchiveWhateverItHolds(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})
 	for i := range 6 {
-		server.Account("joe").AddMessage("INBOX", []string{`\Seen`}[:i%2], arrived, fmt.Appendf(nil, "Subject: s%d\r\n\r\nbody %d", i, i))
-		server.Account("joe").AddMessage("Large", nil, arrived, slices.Concat(fmt.Appendf(nil, "Subject: s%d\r\n\r\n", i), bytes.Repeat([]byte("x"), stream.PartSize+i), []byte("needle")[:i]))
+		server.Account("joe").AddMessage("INBOX", []string{`\Seen`}[:i%2], exporttest.Arrived, fmt.Appendf(nil, "Subject: s%d\r\n\r\nbody %d", i, i))
+		server.Account("joe").AddMessage("Large", nil, exporttest.Arrived, slices.Concat(fmt.Appendf(nil, "Subject: s%d\r\n\r\n", i), bytes.Repeat([]byte("x"), stream.PartSize+i), []byte("needle")[:i]))
 	}
 	data := archiveOf(t, server.Addr())
 	lines := slices.Collect(bytes.Lines(data))
@@ -536,9 +504,9 @@ func TestArchiveWhateverItHolds(t *testing.T) {
 		}
 		broken := bytes.Join(all, nil)
 		edited := i%2 == 0
-		opt := options(t, []stream.Content{stream.Full, stream.Headers}[random.IntN(2)])
+		opt := exporttest.Options(t, []stream.Content{stream.Full, stream.Headers}[random.IntN(2)])
 		opt.Warn, opt.Edited = func(string, ...any) {}, edited
-		opt.Messages.Criteria = parse(t, choices[random.IntN(len(choices))])
+		opt.Messages.Criteria = exporttest.Parse(t, choices[random.IntN(len(choices))])
 		if random.IntN(3) == 0 {
 			opt.Folders.Names = []string{"Large"}
 		}
@@ -561,7 +529,7 @@ func TestArchiveWhateverItHolds(t *testing.T) {
 		selection, _ := again()
 		var discard bytes.Buffer
 		w := stream.NewWriter(&discard, stream.WriterOptions{})
-		if err := RunSelectArchive(fileOf(data), opt, selection, w); !slices.Contains([]exit.Code{exit.OK, exit.Partial, exit.Temporary, exit.Data, exit.Usage}, exit.CodeOf(err)) {
+		if err := RunSelect(fileOf(data), opt, selection, w); !slices.Contains([]exit.Code{exit.OK, exit.Partial, exit.Temporary, exit.Data, exit.Usage}, exit.CodeOf(err)) {
 			t.Errorf("round %d, selected: %v", i, err)
 		}
 		w.Close()

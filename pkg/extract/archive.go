@@ -1,4 +1,6 @@
-package fetch
+// Package extract writes what is chosen of an archive as a stream. It knows no
+// protocol.
+package extract
 
 import (
 	"errors"
@@ -6,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
@@ -20,14 +23,14 @@ type Archive struct {
 	Again func() (*stream.Reader, error)
 }
 
-// RunArchive exports what the options choose of an archive: each stream of a
+// Run exports what the options choose of an archive: each stream of a
 // concatenation becomes one, of the same account and key. Bodies are copied as
 // they stand, once their size and sha256 were found to be those of their record;
 // a message whose octets are others fails. What was whole in a damaged archive has been acted on when the
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
-func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
-	x := &extract{opt: &opt, w: w, failures: newFailures(&opt), needs: opt.Messages.needs(), known: map[string]bool{}, became: map[string]string{}, follows: a.In.Follows()}
+func Run(a *Archive, opt export.Options, w *stream.Writer) error {
+	x := &extract{opt: &opt, w: w, failures: export.NewFailures(&opt), needs: opt.Messages.Needs(), known: map[string]bool{}, became: map[string]string{}, follows: a.In.Follows()}
 	defer x.large.close()
 	in := a.In
 	if a.Again == nil && opt.Messages.IsZero() {
@@ -36,7 +39,7 @@ func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
 	x.guard(in)
 	if (x.needs.Flags || x.needs.LargestUID) && a.Again != nil {
 		var err error
-		if x.ahead, err = survey(in); err != nil {
+		if x.firstPass, err = survey(in); err != nil {
 			return err
 		}
 		in.Close()
@@ -52,7 +55,7 @@ func RunArchive(a *Archive, opt Options, w *stream.Writer) error {
 	if x.aborted != nil {
 		return exit.Errorf(exit.Code(x.aborted.Exit), "%s stopped early: %s", x.aborted.Command, x.aborted.Text)
 	}
-	return partial(w.Failures())
+	return export.Partial(w.Failures())
 }
 
 // guard has bodies checked on their way: what is written says again that they
@@ -65,12 +68,12 @@ func (x *extract) guard(in *stream.Reader) {
 
 // extract is one run over an archive.
 type extract struct {
-	opt   *Options
-	w     *stream.Writer
-	ahead *foresight // what a first pass has found, or nil
+	opt       *export.Options
+	w         *stream.Writer
+	firstPass *firstPass // what a first pass has found, or nil
 
-	follows  bool      // deltas are applied, not passed on
-	failures *failures // of ours; those of the archive are passed on
+	follows  bool             // deltas are applied, not passed on
+	failures *export.Failures // of ours; those of the archive are passed on
 
 	begin    *stream.Begin // of the stream that is read
 	streams  int
@@ -126,7 +129,7 @@ func (x *extract) missing() error {
 	for _, m := range choice.Missing {
 		f := &stream.Failed{Folder: m.Name, Reason: stream.ReasonNoFolder, Text: "the archive has " + m.Text}
 		x.opt.Warn("folder %s: %s", f.Folder, f.Text)
-		if err := x.failures.told(x.w, f); err != nil {
+		if err := x.failures.Pass(x.w, f); err != nil {
 			return err
 		}
 	}
@@ -319,13 +322,13 @@ func (x *extract) emit(m *stream.Message) error {
 }
 
 // leave counts a message that is left out, and names it if it was skipped.
-func (x *extract) leave(m *stream.Message, v verdict) error {
+func (x *extract) leave(m *stream.Message, v export.Verdict) error {
 	x.leftOut++
 	x.opt.Progress.Add(1, 0)
-	if v != skipped {
+	if v != export.Skipped {
 		return nil
 	}
-	return x.w.Write(x.opt.Messages.skippedRecord(m.Folder, m.UIDValidity, m.UID))
+	return x.w.Write(x.opt.Messages.SkippedRecord(m.Folder, m.UIDValidity, m.UID))
 }
 
 // takes tells whether a folder that has no entry in the table of contents is

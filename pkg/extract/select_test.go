@@ -1,4 +1,4 @@
-package fetch
+package extract
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export/exporttest"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -14,7 +15,7 @@ func selectFrom(t testing.TB, a *Archive, selection []byte) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{})
-	err := RunSelectArchive(a, options(t, stream.Full), stream.NewReader(bytes.NewReader(selection), false), w)
+	err := RunSelect(a, exporttest.Options(t, stream.Full), stream.NewReader(bytes.NewReader(selection), false), w)
 	if closeErr := w.Close(); closeErr != nil {
 		t.Fatal(closeErr)
 	}
@@ -24,7 +25,7 @@ func selectFrom(t testing.TB, a *Archive, selection []byte) ([]byte, error) {
 // A selection gets its bodies from a file as it would from the account.
 func TestSelectFromAnArchive(t *testing.T) {
 	addr, account := mailbox(t)
-	headers, err := exportOf(t, addr, options(t, stream.Headers))
+	headers, err := exportOf(t, addr, exporttest.Options(t, stream.Headers))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +81,8 @@ func TestSelectFromAnArchive(t *testing.T) {
 	}
 
 	t.Run("never a wrong body", func(t *testing.T) {
-		last := account.AddMessage("Dated", nil, arrived, []byte("Message-ID: <new@x>\r\n\r\nnew"))
-		changed, err := exportOf(t, addr, options(t, stream.Headers))
+		last := account.AddMessage("Dated", nil, exporttest.Arrived, []byte("Message-ID: <new@x>\r\n\r\nnew"))
+		changed, err := exportOf(t, addr, exporttest.Options(t, stream.Headers))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,14 +106,14 @@ func TestSelectFromAnArchive(t *testing.T) {
 		if exit.CodeOf(err) != exit.Partial {
 			t.Error(err)
 		}
-		g := read(t, out)
+		g := exporttest.Read(t, out)
 		for id, reason := range map[string]stream.Reason{"INBOX/1": stream.ReasonUIDValidity, "Dated/3": stream.ReasonKey, fmt.Sprint("Dated/", last): stream.ReasonNotReturned} {
-			if g.failed[id] != reason || g.octets[id] != nil {
-				t.Errorf("%s: %q, want %q", id, g.failed[id], reason)
+			if g.Failed[id] != reason || g.Octets[id] != nil {
+				t.Errorf("%s: %q, want %q", id, g.Failed[id], reason)
 			}
 		}
-		if g.end.Listed != g.end.Emitted+g.end.Failed || g.end.Emitted == 0 {
-			t.Errorf("%+v", g.end)
+		if g.End.Listed != g.End.Emitted+g.End.Failed || g.End.Emitted == 0 {
+			t.Errorf("%+v", g.End)
 		}
 	})
 	t.Run("another account", func(t *testing.T) {
