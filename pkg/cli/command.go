@@ -28,8 +28,6 @@ type Command struct {
 	Stream func(args []string) bool
 	// NoProgress: the command has no --progress.
 	NoProgress bool
-	// SignalAgain is called when a signal comes after the first, in place of ending the process. It may be nil.
-	SignalAgain func()
 }
 
 // Example is a command line and what it does.

@@ -52,7 +52,7 @@ func limitMemory() {
 func Run(app *ucli.App, args []string) int {
 	st := stateOf(app)
 	limitMemory()
-	ctx, stop := watchSignals(st.talk, st.command.SignalAgain)
+	ctx, stop := watchSignals(st.talk)
 	defer stop()
 	ctx = keepApart(ctx)
 	err := settle(ctx, st, guard(func() error { return st.run(ctx, app, args) }))

@@ -14,9 +14,8 @@ import (
 // something to finish.
 const patience = time.Second
 
-// watchSignals returns the context of a run and what ends the watch. again, if it is not nil, is called for a
-// signal after the first, in place of ending the process.
-func watchSignals(talk *Talk, again func()) (ctx context.Context, stop func()) {
+// watchSignals returns the context of a run and what ends the watch.
+func watchSignals(talk *Talk) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	asked := make(chan os.Signal, 8)
 	signal.Notify(asked, askedFor()...)
@@ -31,7 +30,7 @@ func watchSignals(talk *Talk, again func()) (ctx context.Context, stop func()) {
 		for {
 			select {
 			case sig := <-asked:
-				answerSignal(ctx, cancel, talk, again, sig)
+				answerSignal(ctx, cancel, talk, sig)
 			case <-done:
 				return
 			}
@@ -56,16 +55,12 @@ func askedFor() []os.Signal {
 	return signals
 }
 
-func answerSignal(ctx context.Context, cancel context.CancelCauseFunc, talk *Talk, again func(), sig os.Signal) {
+func answerSignal(ctx context.Context, cancel context.CancelCauseFunc, talk *Talk, sig os.Signal) {
 	if sig == syscall.SIGUSR1 {
 		talk.report()
 		return
 	}
 	cause := signalError(sig)
-	if ctx.Err() != nil && again != nil {
-		again()
-		return
-	}
 	if ctx.Err() != nil {
 		restoreTerminal()
 		os.Exit(int(cause.Code))

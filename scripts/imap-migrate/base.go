@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // wantWhole are options of imap-diff that look at the source account as a whole.
@@ -38,7 +39,7 @@ func (w *worker) basis() string { return w.pipeline(presync).String() + "\n" }
 
 // keep makes the headers that a phase has read the base of the next delta, after the base that they rely
 // on themselves. Those that do not read to a good end, as after a full disk, are not kept.
-func (w *worker) keep(phase string, in surroundings) error {
+func (w *worker) keep(phase string, in inherited) error {
 	fresh, kept := w.file("headers.new"), w.file("headers.zst")
 	if base := w.base(phase); base != "" {
 		joined := w.file("headers.joined")
@@ -49,6 +50,7 @@ func (w *worker) keep(phase string, in surroundings) error {
 	}
 	check := exec.Command("imap-list", "--quiet", "--source", fresh)
 	check.Stderr = in.log
+	check.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C lets it finish
 	if err := check.Run(); err != nil {
 		return fmt.Errorf("imap-list: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -15,10 +16,10 @@ import (
 
 // account is a mailbox account that moves from one server to another.
 type account struct {
-	number int // of its line in the list, from 1
-	id     string
-	// old and new are the connection options of the commands, as in --host=mail.example.
-	old, new []string
+	id       string   // a file name
+	old, new []string // connection options of the commands, as in --host=mail.example
+	limited  []string // its servers that have a limit, sorted
+	failure  error    // why it could not be worked on, or nil
 }
 
 // The connection options that a list may hold, in the order in which the commands get them. Others
@@ -31,10 +32,7 @@ var (
 	passwordColumns = []string{"password-file", "password-command", "token-command"}
 )
 
-const (
-	maxID      = 200 // bytes
-	sampleList = "old-host,old-user,old-password-file,new-host,new-user,new-password-file"
-)
+const maxID = 200 // bytes
 
 // listReader reads a CSV file of accounts.
 type listReader struct {
@@ -51,7 +49,7 @@ type listReader struct {
 
 // readList reads the accounts of a list, in its order. A list with a command is refused unless
 // commands are allowed.
-func readList(path string, allowCommands bool) ([]account, error) {
+func readList(path string, allowCommands bool) ([]*account, error) {
 	if err := refuseWritableByOthers(path, 0o022); err != nil {
 		return nil, err
 	}
@@ -63,7 +61,7 @@ func readList(path string, allowCommands bool) ([]account, error) {
 		return nil, exit.Errorf(exit.Usage, "%s is not UTF-8 text", path).WithHint(`save it as "CSV UTF-8"`)
 	}
 	r := &listReader{path: path, allowCommands: allowCommands, column: map[string]int{}, lineOf: map[string]int{}}
-	var accounts []account
+	var accounts []*account
 	for line := range strings.Lines(strings.TrimPrefix(string(content), "\uFEFF")) {
 		r.line++
 		a, err := r.read(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"))
@@ -71,8 +69,7 @@ func readList(path string, allowCommands bool) ([]account, error) {
 		case err != nil:
 			return nil, err
 		case a != nil:
-			a.number = len(accounts) + 1
-			accounts = append(accounts, *a)
+			accounts = append(accounts, a)
 		}
 	}
 	if len(accounts) == 0 {
@@ -88,7 +85,8 @@ func refuseWritableByOthers(path string, mode os.FileMode) error {
 	if err != nil {
 		return exit.Errorf(exit.NoInput, "%w", err)
 	}
-	if owner := ownerOf(info); info.Mode().Perm()&mode == 0 && (owner == os.Geteuid() || owner == 0) {
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	if info.Mode().Perm()&mode == 0 && (owner == 0 || owner == uint32(os.Geteuid())) {
 		return nil
 	}
 	return exit.Errorf(exit.Usage, "others may write to %s", path).
@@ -207,7 +205,8 @@ func (r *listReader) readHeader() error {
 	_, hasUser := r.column["old-user"]
 	_, hasAccount := r.column["old-account"]
 	if !hasUser && !hasAccount {
-		return r.errorf("no column old-user").WithHint("the first line is a header, as in: %s", sampleList)
+		return r.errorf("no column old-user").WithHint("the first line is a header, as in: " +
+			"old-host,old-user,old-password-file,new-host,new-user,new-password-file")
 	}
 	return nil
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -64,41 +63,44 @@ type places struct {
 	limits map[string]int // of each server that has one
 }
 
-// take locks a place at each of the servers. If one has none that is free, it returns its name, and no
-// place is taken.
-func (p places) take(hosts []string) (taken []*os.File, full string, err error) {
-	for _, host := range hosts {
-		place, err := p.at(host)
-		if place == nil {
-			free(taken)
-			return nil, host, err
+// next returns which of the accounts may be begun, and its places. It returns -1 if none may.
+func (p places) next(pending []*account) (i int, held []*os.File) {
+	full := map[string]bool{}
+	for i, a := range pending {
+		if slices.ContainsFunc(a.limited, func(server string) bool { return full[server] }) {
+			continue
 		}
-		taken = append(taken, place)
+		held, server, err := p.take(a.limited)
+		if a.failure = err; server == "" || err != nil {
+			return i, held
+		}
+		full[server] = true
 	}
-	return taken, "", nil
+	return -1, nil
 }
 
-func (p places) at(host string) (*os.File, error) {
-	for i := range p.limits[host] {
-		place, err := tryLock(filepath.Join(p.dir, fmt.Sprintf("at-%s.%d", host, i+1)))
+// take locks a place at each of the servers. If one has none that is free, it returns its name, and no
+// place is taken.
+func (p places) take(servers []string) (held []*os.File, full string, err error) {
+	for _, server := range servers {
+		place, err := p.at(server)
+		if place == nil {
+			for _, place := range held {
+				place.Close()
+			}
+			return nil, server, err
+		}
+		held = append(held, place)
+	}
+	return held, "", nil
+}
+
+func (p places) at(server string) (*os.File, error) {
+	for i := range p.limits[server] {
+		place, err := tryLock(filepath.Join(p.dir, fmt.Sprintf("at-%s.%d", server, i+1)))
 		if place != nil || err != nil {
 			return place, err
 		}
 	}
 	return nil, nil
-}
-
-// free gives places back, once the commands that inherited them have ended.
-func free(places []*os.File) {
-	for _, place := range places {
-		place.Close()
-	}
-}
-
-// ownerOf returns the user that a file belongs to, -1 where that is not known.
-func ownerOf(info fs.FileInfo) int {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(stat.Uid)
-	}
-	return -1
 }

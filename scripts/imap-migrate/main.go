@@ -21,7 +21,6 @@ import (
 )
 
 func main() {
-	again := make(chan struct{}, 1)
 	os.Exit(cli.Run(cli.New(cli.Command{
 		Name:     "imap-migrate",
 		Summary:  "move mailbox accounts to another server, in phases, many at a time",
@@ -41,14 +40,8 @@ func main() {
 				"The exit code is the worst of all accounts.",
 		},
 		Flags:      flags(),
-		Action:     func(c *ucli.Context) error { return run(c, again) },
+		Action:     func(c *ucli.Context) error { return run(c) },
 		NoProgress: true,
-		SignalAgain: func() {
-			select {
-			case again <- struct{}{}:
-			default:
-			}
-		},
 	}), os.Args))
 }
 
@@ -106,7 +99,7 @@ func wordFlags() []ucli.Flag {
 	}
 }
 
-func run(c *ucli.Context, again <-chan struct{}) error {
+func run(c *ucli.Context) error {
 	syscall.Umask(0o077)
 	for _, name := range []string{"IMAP_HOST", "IMAP_USER", "IMAP_PASSWORD"} {
 		os.Unsetenv(name) // one account's is not another's
@@ -122,24 +115,23 @@ func run(c *ucli.Context, again <-chan struct{}) error {
 	if err := settings.setState(c); err != nil {
 		return err
 	}
-	m := &migration{settings: settings, talk: cli.TalkOf(c), processes: newProcesses()}
+	m := &migration{settings: settings, talk: cli.TalkOf(c)}
 	chosen, err := choose(c, all)
 	if err != nil {
 		return err
 	}
-	if err := m.checkLimits(all); err != nil {
+	if err := m.applyLimits(all); err != nil {
 		return err
 	}
-	var failures map[int]error
 	switch {
 	case c.Bool("dry-run"):
 		return m.show(chosen)
 	case !c.Bool("summary"):
-		if failures, err = m.migrate(c.Context, chosen, again); err != nil {
+		if err := m.migrate(c.Context, chosen); err != nil {
 			return err
 		}
 	}
-	worst, err := m.summarize(os.Stdout, chosen, failures, c.Bool("summary"))
+	worst, err := m.summarize(os.Stdout, chosen, c.Bool("summary"))
 	switch {
 	case err != nil:
 		return err
@@ -152,7 +144,7 @@ func run(c *ucli.Context, again <-chan struct{}) error {
 }
 
 // accounts returns those of the list, or the one that two account files are about.
-func accounts(c *ucli.Context) ([]account, error) {
+func accounts(c *ucli.Context) ([]*account, error) {
 	operands := c.Args().Slice()
 	switch len(operands) {
 	case 0:
@@ -172,20 +164,18 @@ func accounts(c *ucli.Context) ([]account, error) {
 }
 
 // pair returns the account that two account files are about.
-func pair(old, new string) ([]account, error) {
+func pair(old, new string) ([]*account, error) {
 	for _, file := range []string{old, new} {
 		if _, err := cli.Server("", file); err != nil {
 			return nil, err
 		}
 	}
-	return []account{{
-		number: 1, id: fileName(old + ":" + new),
-		old: []string{"--account=" + old}, new: []string{"--account=" + new},
-	}}, nil
+	id := fileName(old + ":" + new)
+	return []*account{{id: id, old: []string{"--account=" + old}, new: []string{"--account=" + new}}}, nil
 }
 
 // show prints what would be run.
-func (m *migration) show(accounts []account) error {
+func (m *migration) show(accounts []*account) error {
 	for _, a := range accounts {
 		for _, phase := range m.phases {
 			if _, err := fmt.Printf("# %s: %s\n%s\n", a.id, phase, m.worker(a).pipeline(phase)); err != nil {
@@ -196,19 +186,19 @@ func (m *migration) show(accounts []account) error {
 	return nil
 }
 
-// migrate runs the phases of the accounts. It returns why accounts could not be worked on, by number.
-func (m *migration) migrate(ctx context.Context, accounts []account, again <-chan struct{}) (map[int]error, error) {
+// migrate runs the phases of the accounts.
+func (m *migration) migrate(ctx context.Context, accounts []*account) error {
 	for _, name := range []string{"imap-list", "imap-fetch", "imap-diff", "imap-push"} {
 		if _, err := exec.LookPath(name); err != nil {
-			return nil, exit.Errorf(exit.NoInput, "no %s in PATH", name)
+			return exit.Errorf(exit.NoInput, "no %s in PATH", name)
 		}
 	}
 	if err := m.prepare(accounts); err != nil {
-		return nil, err
+		return err
 	}
 	// A command that asks for a password on the terminal, which is not its own, is to get an error. By
 	// default it would be stopped for ever.
 	signal.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
-	go m.processes.stop(ctx, again)
-	return m.run(ctx, accounts), nil
+	m.run(ctx, accounts)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,48 +28,21 @@ func readTail(path string, from int64) []string {
 	return strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
 }
 
-// last returns the last of the lines for which find returns more than "".
-func last(lines []string, find func(string) string) string {
-	for i := len(lines) - 1; i >= 0; i-- {
-		if found := find(lines[i]); found != "" {
-			return found
+var (
+	sumLine   = regexp.MustCompile(`^imap-push: (.*: [0-9,]+ listed = .*)`)
+	totalLine = regexp.MustCompile(`^(total: .*)`)
+	errorLine = regexp.MustCompile(`^(imap-.*)`)
+	// What begins like an error and is none: warnings, hints, sums, and lines that continue another.
+	noError = regexp.MustCompile(`: warning: |: hint: |^imap-[a-z]*:  | stopped early: | listed[, ]`)
+)
+
+// last returns what the group of a pattern holds in the last line that it matches, "" if there is none. Lines
+// that match except, if it is not nil, do not count.
+func last(lines []string, pattern, except *regexp.Regexp) string {
+	for _, line := range slices.Backward(lines) {
+		if m := pattern.FindStringSubmatch(line); m != nil && (except == nil || !except.MatchString(line)) {
+			return m[1]
 		}
 	}
 	return ""
-}
-
-var sumLine = regexp.MustCompile(`^imap-push: (.*: [0-9,]+ listed = .*)`)
-
-// sumIn returns what imap-push has added up, "" if it has not.
-func sumIn(messages []string) string {
-	return last(messages, func(line string) string {
-		if m := sumLine.FindStringSubmatch(line); m != nil {
-			return m[1]
-		}
-		return ""
-	})
-}
-
-// totalIn returns the last line of a report of imap-diff.
-func totalIn(report []string) string {
-	return last(report, func(line string) string {
-		if strings.HasPrefix(line, "total: ") {
-			return line
-		}
-		return ""
-	})
-}
-
-// notErrors are messages of the commands that do not say why one failed: warnings, hints, sums, and the
-// lines that continue another.
-var notErrors = regexp.MustCompile(`: warning: |: hint: |^imap-[a-z]*:  | stopped early: | listed[, ]`)
-
-// errorIn returns the last error among messages of the commands, "" if there is none.
-func errorIn(messages []string) string {
-	return last(messages, func(line string) string {
-		if !strings.HasPrefix(line, "imap-") || notErrors.MatchString(line) {
-			return ""
-		}
-		return line
-	})
 }

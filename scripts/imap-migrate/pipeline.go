@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
@@ -17,7 +19,7 @@ type pipeline struct {
 	commands [][]string
 	copyTo   string // a file that gets what the first command writes, as from tee, or ""
 	output   string // the file that the last command writes to
-	append   bool   // to the end of it
+	mode     int    // os.O_APPEND or os.O_TRUNC: what becomes of an earlier output
 }
 
 // String returns the pipeline as text for any shell.
@@ -30,7 +32,7 @@ func (p pipeline) String() string {
 		}
 	}
 	redirect := " >"
-	if p.append {
+	if p.mode == os.O_APPEND {
 		redirect = " >>"
 	}
 	return strings.Join(lines, " |\n  ") + redirect + " " + quoted([]string{p.output})
@@ -49,23 +51,20 @@ func quoted(words []string) string {
 	return strings.Join(out, " ")
 }
 
-// surroundings are what the commands of a pipeline inherit.
-type surroundings struct {
-	log       *os.File   // their stderr
-	held      []*os.File // locks that last until the last of them has ended
-	processes *processes // gets to know them
+// inherited is what the commands of a pipeline get from us.
+type inherited struct {
+	log  *os.File   // their stderr
+	held []*os.File // locks that last until the last of them has ended
 }
 
-// run runs the commands in a process group of their own and returns the exit code of the last. An error
-// says that there is none: a file or a process could not be made, or the last command was killed.
-func (p pipeline) run(in surroundings) (exit.Code, error) {
-	flags := os.O_WRONLY | os.O_CREATE
-	if p.append {
-		flags |= os.O_APPEND
-	} else {
-		flags |= os.O_TRUNC
-	}
-	output, err := os.OpenFile(p.output, flags, 0o600)
+// finishPatience is how long commands have for the messages that they are at once ctx has ended.
+const finishPatience = time.Minute
+
+// run runs the commands in a process group of their own and returns the exit code of the last. Once ctx ends
+// they get SIGTERM. An error says that there is no code: a file or a process could not be made, or the last
+// command was killed.
+func (p pipeline) run(ctx context.Context, in inherited) (exit.Code, error) {
+	output, err := os.OpenFile(p.output, os.O_WRONLY|os.O_CREATE|p.mode, 0o600)
 	if err != nil {
 		return exit.IO, err
 	}
@@ -79,52 +78,57 @@ func (p pipeline) run(in surroundings) (exit.Code, error) {
 		defer file.Close()
 		copied = &teeFile{file: file}
 	}
-	return p.start(in, output, copied).wait()
+	r := &running{inherited: in}
+	err = r.start(ctx, p.commands, output, copied)
+	code, err := r.wait(err)
+	if err != nil && ctx.Err() != nil {
+		return exit.CodeOf(context.Cause(ctx)), err
+	}
+	return code, err
 }
 
 // running is a pipeline that has been started.
 type running struct {
-	surroundings
+	inherited
 	commands []*exec.Cmd
 	tee      sync.WaitGroup
-	err      error // why not all commands could be started
 }
 
-func (p pipeline) start(in surroundings, output *os.File, copied *teeFile) *running {
-	r := &running{surroundings: in}
-	var stdin *os.File // of the next command; ours to close
-	for i, words := range p.commands {
-		read, write := (*os.File)(nil), output
-		if i < len(p.commands)-1 {
-			if read, write, r.err = os.Pipe(); r.err != nil {
-				break
+// start starts the commands with pipes between them. Our ends of the pipes are closed at once (which is
+// allowed for a nil *os.File), so that a command learns that its neighbour has ended.
+func (r *running) start(ctx context.Context, commands [][]string, output *os.File, copied *teeFile) (err error) {
+	var stdin *os.File
+	defer func() { stdin.Close() }()
+	for i, words := range commands {
+		var read *os.File
+		write := output
+		if i < len(commands)-1 {
+			if read, write, err = os.Pipe(); err != nil {
+				return err
 			}
 		}
-		r.err = r.startCommand(words, stdin, write)
-		closeAll(stdin)
+		err = r.startCommand(ctx, words, stdin, write)
+		stdin.Close()
 		if write != output {
-			closeAll(write)
+			write.Close()
 		}
-		if stdin = read; r.err != nil {
-			break
+		if stdin = read; err != nil {
+			return err
 		}
 		if i == 0 && copied != nil {
-			stdin, r.err = r.through(copied, read)
+			if stdin, err = r.through(copied, read); err != nil {
+				return err
+			}
 		}
 	}
-	closeAll(stdin)
-	return r
-}
-
-func closeAll(file *os.File) {
-	if file != nil {
-		file.Close()
-	}
+	return nil
 }
 
 // startCommand starts the next command, in the process group of the first.
-func (r *running) startCommand(words []string, stdin, stdout *os.File) error {
-	command := exec.Command(words[0], words[1:]...)
+func (r *running) startCommand(ctx context.Context, words []string, stdin, stdout *os.File) error {
+	command := exec.CommandContext(ctx, words[0], words[1:]...)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = finishPatience
 	command.Stdout, command.Stderr, command.ExtraFiles = stdout, r.log, r.held
 	if stdin != nil { // a nil *os.File would not be a nil io.Reader
 		command.Stdin = stdin
@@ -137,7 +141,6 @@ func (r *running) startCommand(words []string, stdin, stdout *os.File) error {
 		return err
 	}
 	r.commands = append(r.commands, command)
-	r.processes.add(command.Process)
 	return nil
 }
 
@@ -155,19 +158,18 @@ func (r *running) through(copied *teeFile, from *os.File) (*os.File, error) {
 	return read, nil
 }
 
-// wait waits for all commands. None has been waited for before, so that the group of the first still exists
-// when the last is started.
-func (r *running) wait() (exit.Code, error) {
+// wait waits for all commands. Not before all have been started, so that the group of the first still
+// exists when the last joins it. err is why not all could be started.
+func (r *running) wait(err error) (exit.Code, error) {
 	for _, command := range r.commands {
-		if r.err != nil {
+		if err != nil {
 			command.Process.Signal(syscall.SIGTERM)
 		}
 		command.Wait()
-		r.processes.remove(command.Process)
 	}
 	r.tee.Wait()
-	if r.err != nil {
-		return exit.IO, r.err
+	if err != nil {
+		return exit.IO, err
 	}
 	last := r.commands[len(r.commands)-1]
 	status := last.ProcessState.Sys().(syscall.WaitStatus)
@@ -192,38 +194,4 @@ func (t *teeFile) Write(p []byte) (int, error) {
 		t.failed = err != nil
 	}
 	return len(p), nil
-}
-
-// processes are the commands that run. It is safe for concurrent use.
-type processes struct {
-	mu       sync.Mutex
-	running  map[*os.Process]bool
-	signaled bool
-}
-
-func newProcesses() *processes { return &processes{running: map[*os.Process]bool{}} }
-
-func (p *processes) add(process *os.Process) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running[process] = true
-	if p.signaled {
-		process.Signal(syscall.SIGTERM)
-	}
-}
-
-func (p *processes) remove(process *os.Process) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.running, process)
-}
-
-// signal sends a signal to all of them, and SIGTERM to those that are yet to come.
-func (p *processes) signal(signal os.Signal) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.signaled = true
-	for process := range p.running {
-		process.Signal(signal)
-	}
 }

@@ -85,20 +85,45 @@ func readLimits(values []string) (map[string]int, error) {
 	return limits, nil
 }
 
-// checkLimits refuses a limit for a server that no account is at: it is a mistake.
-func (m *migration) checkLimits(accounts []account) error {
+// applyLimits notes which servers of the accounts have a limit. A limit for a server that no account is at
+// is refused: it is a mistake.
+func (s settings) applyLimits(accounts []*account) error {
+	if len(s.limits) == 0 {
+		return nil
+	}
 	met := map[string]bool{}
 	for _, a := range accounts {
-		for _, host := range m.limitedHosts(a) {
-			met[host] = true
+		for _, options := range [][]string{a.old, a.new} {
+			if server := serverOf(options); s.limits[server] > 0 {
+				a.limited = append(a.limited, server)
+				met[server] = true
+			}
 		}
+		slices.Sort(a.limited)
+		a.limited = slices.Compact(a.limited)
 	}
-	for host := range m.limits {
-		if !met[host] {
-			return exit.Errorf(exit.Usage, "invalid --provider-limit: no account is at %s", host)
+	for server := range s.limits {
+		if !met[server] {
+			return exit.Errorf(exit.Usage, "invalid --provider-limit: no account is at %s", server)
 		}
 	}
 	return nil
+}
+
+// serverOf returns the host that connection options or their account file name, "" if neither does: then the
+// commands say what is wrong.
+func serverOf(options []string) string {
+	var host, file string
+	for _, option := range options {
+		if value, ok := strings.CutPrefix(option, "--host="); ok {
+			host = value
+		}
+		if value, ok := strings.CutPrefix(option, "--account="); ok {
+			file = value
+		}
+	}
+	host, _ = cli.Server(host, file)
+	return host
 }
 
 // setState sets the state folder, and makes the list's folder the one where the names of files begin.
@@ -122,85 +147,4 @@ func (s *settings) setState(c *ucli.Context) (err error) {
 		return exit.Wrap(exit.NoInput, os.Chdir(filepath.Dir(list)))
 	}
 	return nil
-}
-
-// choose returns the accounts that --only, --row or --shard choose, in the order of the list or of --only.
-func choose(c *ucli.Context, accounts []account) (chosen []account, err error) {
-	switch {
-	case howManyGiven(c, "only", "row", "shard") > 1:
-		return nil, exit.Errorf(exit.Usage, "--only, --row and --shard cannot be combined")
-	case cli.Given(c, "row"):
-		row, err := strconv.Atoi(c.String("row"))
-		switch {
-		case err != nil || row < 1:
-			return nil, exit.Errorf(exit.Usage, "invalid --row %q: must be 1 or more", c.String("row"))
-		case row > len(accounts):
-			return nil, exit.Errorf(exit.NoInput, "the list has no account %d", row)
-		}
-		return accounts[row-1 : row], nil
-	case cli.Given(c, "shard"):
-		return shard(accounts, c.String("shard"))
-	}
-	if !cli.Given(c, "only") {
-		return accounts, nil
-	}
-	for _, id := range c.StringSlice("only") {
-		i := slices.IndexFunc(accounts, func(a account) bool { return a.id == id })
-		if i < 0 {
-			return nil, exit.Errorf(exit.NoInput, "the list has no account %q", id)
-		}
-		chosen = append(chosen, accounts[i])
-	}
-	return chosen, nil
-}
-
-func howManyGiven(c *ucli.Context, names ...string) (n int) {
-	for _, name := range names {
-		if cli.Given(c, name) {
-			n++
-		}
-	}
-	return n
-}
-
-// shard returns every Nth account from the Ith on. value is I/N, or N: then the engine that runs all shards
-// says in the environment which this is.
-func shard(accounts []account, value string) (chosen []account, err error) {
-	part, count, hasPart := strings.Cut(value, "/")
-	if !hasPart {
-		count = value
-		if part, err = shardOfEngine(); err != nil {
-			return nil, err
-		}
-	}
-	i, iErr := strconv.Atoi(part)
-	n, nErr := strconv.Atoi(count)
-	if iErr != nil || nErr != nil || i < 1 || i > n {
-		return nil, exit.Errorf(exit.Usage, "invalid --shard %q: must be I/N with I from 1 to N (I is %s)", value, part)
-	}
-	for at := i - 1; at < len(accounts); at += n {
-		chosen = append(chosen, accounts[at])
-	}
-	return chosen, nil
-}
-
-// shardOfEngine returns which shard this is, from 1 on: of a Kubernetes Indexed Job, whose indexes begin
-// at 0, or of a Slurm job array, whose first task may have any number.
-func shardOfEngine() (string, error) {
-	for _, engine := range []struct{ index, first string }{
-		{"JOB_COMPLETION_INDEX", "0"},
-		{"SLURM_ARRAY_TASK_ID", os.Getenv("SLURM_ARRAY_TASK_MIN")},
-	} {
-		index, err := strconv.Atoi(os.Getenv(engine.index))
-		if err != nil {
-			continue
-		}
-		first, err := strconv.Atoi(engine.first)
-		if err != nil {
-			first = 1
-		}
-		return strconv.Itoa(index - first + 1), nil
-	}
-	return "", exit.Errorf(exit.Usage, "--shard N requires JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID").
-		WithHint("or give --shard I/N")
 }

@@ -23,7 +23,7 @@ type standing struct {
 // standing returns how an account stands. A phase that copies mail looks at all of it: its code replaces
 // those of earlier phases. The code of verify is added. A phase that should have been run and was not counts
 // as 75; with summaryOnly, and where nobody chose phases, those that have been run are all that count.
-func (m *migration) standing(a account, summaryOnly bool) standing {
+func (m *migration) standing(a *account, summaryOnly bool) standing {
 	results := m.worker(a).results
 	s := standing{}
 	for _, phase := range m.phases {
@@ -96,17 +96,14 @@ func (t *total) String() string {
 	return line
 }
 
-// summarize prints a line for each account and one for all. It returns the worst exit code. failures says
-// why accounts could not be worked on, by number.
-func (m *migration) summarize(
-	out io.Writer, accounts []account, failures map[int]error, summaryOnly bool,
-) (exit.Code, error) {
+// summarize prints a line for each account and one for all. It returns the worst exit code.
+func (m *migration) summarize(out io.Writer, accounts []*account, summaryOnly bool) (exit.Code, error) {
 	w := bufio.NewWriter(out)
 	total := total{ended: map[exit.Code]int{}, count: map[string]int64{}}
 	for _, a := range accounts {
 		s := m.standing(a, summaryOnly)
-		if err := failures[a.number]; err != nil {
-			s.code, s.trouble = exit.CodeOf(err), text.Safe(err.Error())
+		if a.failure != nil {
+			s.code, s.trouble = exit.CodeOf(a.failure), text.Safe(a.failure.Error())
 		}
 		total.add(s)
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", s.code, a.id, orDash(s.phase), orDash(s.sum), orDash(s.trouble))

@@ -15,11 +15,11 @@ import (
 // worker runs the phases of one account.
 type worker struct {
 	*migration
-	account
+	*account
 	results
 }
 
-func (m *migration) worker(a account) *worker {
+func (m *migration) worker(a *account) *worker {
 	return &worker{migration: m, account: a, results: results{dir: filepath.Join(m.state, "accounts", a.id)}}
 }
 
@@ -39,7 +39,7 @@ func (w *worker) run(ctx context.Context, held []*os.File) error {
 		return exit.Wrap(exit.IO, err)
 	}
 	defer log.Close()
-	in := surroundings{log: log, held: append(held, lock), processes: w.processes}
+	in := inherited{log: log, held: append(held, lock)}
 	for _, phase := range w.phases {
 		if ended, ok := w.read(phase); ok && w.resume && ended.proceeds() {
 			continue
@@ -52,15 +52,15 @@ func (w *worker) run(ctx context.Context, held []*os.File) error {
 }
 
 // runPhase runs a phase and records how it ended. What came after it in an earlier run says nothing any more.
-func (w *worker) runPhase(ctx context.Context, phase string, in surroundings) result {
+func (w *worker) runPhase(ctx context.Context, phase string, in inherited) result {
 	w.forget(phase)
 	w.record(phase, result{code: exit.Temporary, trouble: "it was ended from outside: run it again with --resume"})
 	began := time.Now()
 	fmt.Fprintf(in.log, "== %s %s\n", phase, began.UTC().Format(time.RFC3339))
-	ended := w.attempt(phase, in)
+	ended := w.attempt(ctx, phase, in)
 	if w.base(phase) != "" && (ended.code == exit.Usage || ended.code == exit.Data) { // may be the base's fault
 		os.Remove(w.file("headers.zst"))
-		ended = w.attempt(phase, in)
+		ended = w.attempt(ctx, phase, in)
 	}
 	if ended.code == exit.OK && phase != verify { // verify copies nothing, so that what it has read is no base
 		if err := w.keep(phase, in); err != nil {
@@ -84,23 +84,23 @@ func (w *worker) record(phase string, ended result) {
 }
 
 // attempt runs the commands of a phase.
-func (w *worker) attempt(phase string, in surroundings) result {
+func (w *worker) attempt(ctx context.Context, phase string, in inherited) result {
 	begin, err := in.log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return result{code: exit.IO, trouble: err.Error()}
 	}
-	code, err := w.pipeline(phase).run(in)
+	code, err := w.pipeline(phase).run(ctx, in)
 	if err != nil {
 		return result{code: code, trouble: err.Error()}
 	}
 	messages := readTail(w.file("log"), begin)
-	ended := result{code: code, sum: sumIn(messages)}
+	ended := result{code: code, sum: last(messages, sumLine, nil)}
 	switch code {
 	case exit.OK, exit.Partial:
 	case exit.Different:
-		ended.trouble = totalIn(readTail(w.file("report"), 0))
+		ended.trouble = last(readTail(w.file("report"), 0), totalLine, nil)
 	default:
-		ended.trouble = errorIn(messages)
+		ended.trouble = last(messages, errorLine, noError)
 	}
 	return ended
 }
@@ -116,6 +116,7 @@ func (w *worker) pipeline(phase string) pipeline {
 		return pipeline{
 			commands: [][]string{headers, slices.Concat([]string{"imap-diff", "--report", "--exit-code"}, w.diff, w.new)},
 			output:   w.file("report"),
+			mode:     os.O_TRUNC,
 		}
 	}
 	diff := []string{"imap-diff"}
@@ -131,6 +132,6 @@ func (w *worker) pipeline(phase string) pipeline {
 		},
 		copyTo: w.file("headers.new"),
 		output: w.file("receipts.ndjson"),
-		append: true,
+		mode:   os.O_APPEND,
 	}
 }
