@@ -19,12 +19,18 @@ const (
 	base64Body          // body_base64
 )
 
-func (k bodyKind) field() string {
-	if k == textBody {
-		return "body"
-	}
-	return "body_base64"
+// body is the octets of a message or part as they stand in its record: the inside
+// of a JSON string.
+type body struct {
+	token []byte
+	kind  bodyKind
 }
+
+// set makes b the body of octets, in the room that it has.
+func (b *body) set(octets []byte) { b.token, b.kind = appendBody(b.token[:0], octets) }
+
+// decode appends the octets to dst.
+func (b body) decode(dst []byte) ([]byte, error) { return decodeBody(dst, b.token, b.kind) }
 
 // appendBody appends octets as a JSON string where they are valid UTF-8 and
 // that is no longer than base64, else as base64; without the quotes.
@@ -73,13 +79,13 @@ func plainBase64(token []byte) ([]byte, error) {
 }
 
 // HasBody tells whether the octets stand in the record itself.
-func (m *Message) HasBody() bool { return m.bodyKind != noBody }
+func (m *Message) HasBody() bool { return m.body.kind != noBody }
 
 // AppendBody appends the message's octets to dst, when their size and sha256
 // are those of the record.
 func (m *Message) AppendBody(dst []byte) ([]byte, error) {
 	start := len(dst)
-	dst, err := decodeBody(dst, m.body, m.bodyKind)
+	dst, err := m.body.decode(dst)
 	if err != nil {
 		return dst[:start], fmt.Errorf("%s UID %d: %w", quote(m.Folder), m.UID, err)
 	}
@@ -115,7 +121,7 @@ func (m *Message) SetBody(octets []byte) {
 	sum := sha256.Sum256(octets)
 	m.SHA256 = hex.EncodeToString(sum[:])
 	m.Size = int64(len(octets))
-	m.body, m.bodyKind = appendBody(m.body[:0], octets)
+	m.body.set(octets)
 }
 
 // TakeBody gives the message the octets that another record has, as they stand
@@ -123,7 +129,7 @@ func (m *Message) SetBody(octets []byte) {
 // reader goes on.
 func (m *Message) TakeBody(from *Message) {
 	m.Size, m.SHA256, m.Parts = from.Size, from.SHA256, from.Parts
-	m.body, m.bodyKind = from.body, from.bodyKind
+	m.body = from.body
 }
 
 // HasOctets tells whether the record has the message's octets, be it in the body
@@ -131,12 +137,12 @@ func (m *Message) TakeBody(from *Message) {
 func (m *Message) HasOctets() bool { return m.HasBody() || m.Parts > 0 }
 
 // DropBody takes the octets out of the record; its sha256 stays.
-func (m *Message) DropBody() { m.body, m.bodyKind = nil, noBody }
+func (m *Message) DropBody() { m.body = body{} }
 
 // AppendOctets appends the part's octets to dst. Their sum is checked by who
 // puts the parts together.
 func (b *Body) AppendOctets(dst []byte) ([]byte, error) {
-	dst, err := decodeBody(dst, b.body, b.bodyKind)
+	dst, err := b.body.decode(dst)
 	if err != nil {
 		return dst, fmt.Errorf("%s UID %d part %d: %w", quote(b.Folder), b.UID, b.Part, err)
 	}

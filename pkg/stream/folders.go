@@ -42,6 +42,7 @@ func HasFolders(in *bufio.Reader) bool {
 // ReadFolders reads what WriteFolders wrote, whatever became of its order.
 func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 	var out []Folder
+	var d decoder
 	octets := 0
 	for {
 		line, err := readLine(in, nil)
@@ -49,10 +50,10 @@ func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 			return nil, fault(Limit, fmt.Errorf("a list of folders of more than %d octets", MaxContents))
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
-			f := fields{scanner: scanner{b: line}, bodyAt: -1}
 			kind, typeErr := typeOf(line)
 			var r Folder
-			if f.folder(&r); typeErr != nil || f.err != nil || kind != "folder" || !utf8.Valid(line) {
+			d.begin(line)
+			if folderTable.decode(&d, &r); typeErr != nil || d.err != nil || kind != r.kind() || !utf8.Valid(line) {
 				return nil, fault(Corrupt, errors.New("the list has a line that is no folder record"))
 			}
 			out = append(out, r)

@@ -37,7 +37,7 @@ func TestFormatNamesEveryField(t *testing.T) {
 	text := formatText(t)
 	m := &Message{Folder: "A", UIDValidity: 1, UID: 1, Target: "A", Flags: []string{"x"}, InternalDate: "x", Received: "x", Twin: true, Header: []byte("{}"), Parts: 2}
 	m.SetBody([]byte("\xff"))
-	b := &Body{Folder: "A", UID: 1, Part: 1, Parts: 1, SHA256: "x", bodyKind: textBody}
+	b := &Body{Folder: "A", UID: 1, Part: 1, Parts: 1, SHA256: "x", body: body{kind: textBody}}
 	for _, r := range []Record{
 		&Begin{Prefix: "x", Delimiter: "x", TargetUser: "x", TargetHost: "x", Base: "x"},
 		&Folder{Name: "x", UIDs: "1", Namespace: "other", HighestModSeq: "1", LargestUID: 1, Oldest: "x", Newest: "x", ACL: []Grant{}, Target: "x", TargetUIDValidity: 1},

@@ -3,10 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"math/bits"
-	"strconv"
 	"unicode/utf8"
-
-	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 )
 
 // The JSON of this file is canonical on the way out, which is what `jq -c .`
@@ -94,77 +91,3 @@ func appendString(dst []byte, s string) []byte {
 	}
 	return append(dst, '"')
 }
-
-// object appends the fields of one record.
-type object struct{ b []byte }
-
-func (o *object) name(name string) {
-	if c := o.b[len(o.b)-1]; c != '{' {
-		o.b = append(o.b, ',')
-	}
-	o.b = append(o.b, '"')
-	o.b = append(o.b, name...)
-	o.b = append(o.b, '"', ':')
-}
-
-func (o *object) str(name, v string) {
-	o.name(name)
-	o.b = appendString(o.b, v)
-}
-
-// opt writes a string unless it is empty.
-func (o *object) opt(name, v string) {
-	if v != "" {
-		o.str(name, v)
-	}
-}
-
-func (o *object) num(name string, v int64) {
-	o.name(name)
-	o.b = strconv.AppendInt(o.b, v, 10)
-}
-
-// num64 writes a number of 64 bits, such as a UID.
-func (o *object) num64(name string, v uint64) {
-	o.name(name)
-	o.b = jsonnum.Append(o.b, v)
-}
-
-// optNum64 writes one unless it is zero.
-func (o *object) optNum64(name string, v uint64) {
-	if v != 0 {
-		o.num64(name, v)
-	}
-}
-
-// optNum writes a number unless it is zero.
-func (o *object) optNum(name string, v int64) {
-	if v != 0 {
-		o.num(name, v)
-	}
-}
-
-func (o *object) flag(name string, v bool) {
-	o.name(name)
-	o.b = strconv.AppendBool(o.b, v)
-}
-
-func (o *object) raw(name string, v []byte) {
-	o.name(name)
-	o.b = append(o.b, v...)
-}
-
-func (o *object) list(name string, v []string) {
-	o.name(name)
-	o.b = append(o.b, '[')
-	for i, s := range v {
-		if i > 0 {
-			o.b = append(o.b, ',')
-		}
-		o.b = appendString(o.b, s)
-	}
-	o.b = append(o.b, ']')
-}
-
-// extra writes the fields that this version passed through.
-func (o *object) extra(v []byte) { o.b = append(o.b, v...) }

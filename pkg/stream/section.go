@@ -125,8 +125,9 @@ type section struct {
 	hash     hash.Hash
 	counts   counts
 
-	msg  Message // reused
-	part Body
+	decoder decoder
+	msg     Message // reused
+	part    Body
 }
 
 func newSection(edited bool) *section {
@@ -146,10 +147,9 @@ func (s *section) line(line []byte) (Record, error) {
 	if (s.begin == nil) != (kind == "begin") && !(s.begin == nil && kind == "abort") {
 		return nil, s.outside(kind)
 	}
-	f := fields{scanner: scanner{b: line}, bodyAt: -1}
-	r := s.decode(kind, &f)
-	if f.err != nil {
-		return nil, s.unreadable(kind, f.err)
+	r := s.decode(kind, line)
+	if s.decoder.err != nil {
+		return nil, s.unreadable(kind, s.decoder.err)
 	}
 	if end, ok := r.(*End); ok {
 		return s.close(end)
@@ -162,9 +162,9 @@ func (s *section) line(line []byte) (Record, error) {
 			return nil, fault(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets", s.counts.records+1, MaxContents))
 		}
 	}
-	s.altered = s.altered || f.late
-	if f.bodyAt >= 0 {
-		line = line[:f.bodyAt]
+	s.altered = s.altered || s.decoder.late
+	if s.decoder.bodyAt >= 0 {
+		line = line[:s.decoder.bodyAt]
 	}
 	s.hash.Write(line)
 	s.hash.Write(lineFeed)
@@ -215,71 +215,22 @@ func (s *section) outside(kind string) error {
 	return fault(NotStream, fmt.Errorf("the first record is %s, not begin", quote(kind)))
 }
 
-func (s *section) decode(kind string, f *fields) Record {
-	switch kind {
-	case "begin":
-		r := &Begin{}
-		f.begin(r)
-		return r
-	case "folder":
-		r := &Folder{}
-		f.folder(r)
-		return r
-	case "message":
-		s.msg = Message{Folder: s.msg.Folder, Target: s.msg.Target}
-		f.message(&s.msg)
-		if f.seen&(1<<3) == 0 {
-			s.msg.Target = ""
-		}
+// decode reads a record of the type kind. s.decoder has what is wrong with it.
+func (s *section) decode(kind string, line []byte) Record {
+	d := &s.decoder
+	d.begin(line)
+	switch kind { // records that a stream has many of are made once
+	case messageTable.kind:
+		messageTable.decode(d, &s.msg)
 		return &s.msg
-	case "body":
-		s.part = Body{Folder: s.part.Folder}
-		f.part(&s.part)
+	case partTable.kind:
+		partTable.decode(d, &s.part)
 		return &s.part
-	case "end":
-		r := &End{}
-		f.end(r)
-		return r
-	case "abort":
-		r := &Abort{}
-		f.abort(r)
-		return r
-	case "delete":
-		r := &Delete{}
-		f.deletion(r)
-		return r
-	case "delete-folder":
-		r := &DeleteFolder{}
-		f.rmdir(r)
-		return r
-	case "tie":
-		r := &Tie{}
-		f.tie(r)
-		return r
-	case "flags":
-		r := &FlagChange{}
-		f.flagChange(r)
-		return r
-	case "failed", "expunged", "folder-expunged", "skipped", "create", "subscribe":
-		return f.place(kind).record(kind, f.extra)
 	}
-	return f.unknown(kind)
-}
-
-func (p place) record(kind string, extra []byte) Record {
-	switch kind {
-	case "failed":
-		return &Failed{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
-	case "expunged":
-		return &Expunged{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Extra: extra}
-	case "folder-expunged":
-		return &FolderExpunged{Folder: p.folder, UIDValidity: p.validity, Extra: extra}
-	case "skipped":
-		return &Skipped{Folder: p.folder, UIDValidity: p.validity, UID: p.uid, Reason: Reason(p.reason), Text: p.comment, Extra: extra}
-	case "create":
-		return &Create{Target: p.target, Folder: p.folder, Extra: extra}
+	if t, ok := recordTypes[kind]; ok {
+		return t.decodeNew(d)
 	}
-	return &Subscribe{Target: p.target, Folder: p.folder, Extra: extra}
+	return d.decodeUnknown(kind)
 }
 
 // order checks that a record may stand where it does. It returns nil for one

@@ -56,10 +56,9 @@ func (s *Spool) At(i int) (Record, error) {
 		return nil, exit.Errorf(exit.IO, "read a temporary file: %w", err)
 	}
 	kind, err := typeOf(s.line)
-	f := fields{scanner: scanner{b: s.line}, bodyAt: -1}
-	r := s.parse.decode(kind, &f)
+	r := s.parse.decode(kind, s.line)
 	if err == nil {
-		err = f.err
+		err = s.parse.decoder.err
 	}
 	return r, exit.Wrap(exit.IO, err)
 }

@@ -17,9 +17,9 @@ func TestSpool(t *testing.T) {
 	small.SetBody([]byte("Subject: hi\r\n\r\n\xff\x00"))
 	large := &Message{Folder: "Größe", UIDValidity: 8, UID: 2, Size: PartSize + 1, Parts: 2}
 	full := &Body{Folder: "Größe", UID: 2, Part: 1, Parts: 2}
-	full.body, full.bodyKind = appendBody(nil, []byte(strings.Repeat("a", PartSize)))
+	full.body.set([]byte(strings.Repeat("a", PartSize)))
 	last := &Body{Folder: "Größe", UID: 2, Part: 2, Parts: 2, SHA256: strings.Repeat("0", 64)}
-	last.body, last.bodyKind = appendBody(nil, []byte("b"))
+	last.body.set([]byte("b"))
 	for _, records := range [][]Record{{small, large, full, last}, {last}, {}, {small}} {
 		if err := s.Reset(); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,127 @@
+package stream
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/account"
+)
+
+// Begin is the first record of a stream.
+type Begin struct {
+	Tool       string
+	Content    Content
+	Plan       bool // the stream has been through imap-diff
+	User, Host string
+	Port       int    // 0: a standard one, 993 or 143
+	Prefix     string // of the personal namespace at the source (RFC 2342)
+	Delimiter  string
+	TargetUser string // in a plan: the destination that it was made for
+	TargetHost string
+	TargetPort int
+	Key        string   // the key recipe
+	Filters    []string // everything that was left out, one selection each
+	Labels     []Label  // sorted by name
+	Base       string   // hash of the stream that this one continues
+	Extra      []byte
+
+	format, spec string // as they were read; the writer gives its own
+	version      int64
+}
+
+// Account returns whose messages the stream holds.
+func (b *Begin) Account() account.Account { return account.Of(b.User, b.Host, b.Port) }
+
+// TargetAccount returns the account that a plan was made for.
+func (b *Begin) TargetAccount() account.Account {
+	return account.Of(b.TargetUser, b.TargetHost, b.TargetPort)
+}
+
+// SetAccount says whose messages the stream holds.
+func (b *Begin) SetAccount(a account.Account) { b.User, b.Host, b.Port = a.User, a.Host, a.Port }
+
+// SetTarget says which account a plan is made for.
+func (b *Begin) SetTarget(a account.Account) {
+	b.TargetUser, b.TargetHost, b.TargetPort = a.User, a.Host, a.Port
+}
+
+func (*Begin) kind() string { return beginTable.kind }
+
+func (r *Begin) appendTo(b []byte) ([]byte, int) { return beginTable.encode(b, r) }
+
+var beginTable = newTable("begin", members[Begin]{
+	{"format", fixed(`"`+Format+`"`, str(func(r *Begin) *string { return &r.format })), required, 1},
+	{"version", fixed(strconv.Itoa(Version), number(func(r *Begin) *int64 { return &r.version })), required, 1},
+	{"tool", str(func(r *Begin) *string { return &r.Tool }), written, 1},
+	{"content", str(func(r *Begin) *Content { return &r.Content }), required, 1},
+	{"plan", boolean(func(r *Begin) *bool { return &r.Plan }), written, 1},
+	{"user", str(func(r *Begin) *string { return &r.User }), written, 1},
+	{"host", str(func(r *Begin) *string { return &r.Host }), written, 1},
+	{"port", port(func(r *Begin) *int { return &r.Port }), optional, 1},
+	{"prefix", str(func(r *Begin) *string { return &r.Prefix }), optional, 1},
+	{"delimiter", str(func(r *Begin) *string { return &r.Delimiter }), optional, 1},
+	{"target_user", str(func(r *Begin) *string { return &r.TargetUser }), optional, 1},
+	{"target_host", str(func(r *Begin) *string { return &r.TargetHost }), optional, 1},
+	{"target_port", port(func(r *Begin) *int { return &r.TargetPort }), optional, 1},
+	{"key", str(func(r *Begin) *string { return &r.Key }), written, 1},
+	{"filters", texts(func(r *Begin) *[]string { return &r.Filters }), written, 1},
+	{"labels", pairs(func(r *Begin) *[]Label { return &r.Labels }, makeLabel, Label.pair), written, 1},
+	{"base", str(func(r *Begin) *string { return &r.Base }), optional, 1},
+	others(func(r *Begin) *[]byte { return &r.Extra }),
+	{"spec", fixed(`"`+SpecURL+`"`, str(func(r *Begin) *string { return &r.spec })), written, 1},
+}, Begin{version: -1}, checkBegin)
+
+func makeLabel(name, value string) Label { return Label{name, value} }
+
+func (l Label) pair() (name, value string) { return l.Name, l.Value }
+
+// checkBegin says first what no other field can mend: that the stream is another format or version.
+func checkBegin(d *decoder, r *Begin) {
+	switch {
+	case d.err != nil && r.version <= Version:
+	case r.format != Format:
+		d.err = &formatError{r.format}
+	case r.version != Version:
+		d.err = &versionError{r.version}
+	case r.Content != Headers && r.Content != Hashes && r.Content != Full:
+		d.fail("content %s is none of headers, hashes, full", quote(string(r.Content)))
+	}
+}
+
+type formatError struct{ format string }
+
+func (e *formatError) Error() string {
+	return fmt.Sprintf("the format is %s, not %s", quote(e.format), quote(Format))
+}
+
+type versionError struct{ version int64 }
+
+func (e *versionError) Error() string {
+	return fmt.Sprintf("the stream has version %d; this program reads version %d", e.version, Version)
+}
+
+// Content says how much of each message a stream carries.
+type Content string
+
+// The values of begin's content field.
+const (
+	Headers Content = "headers" // no bodies
+	Hashes  Content = "hashes"  // the sha256 of each body
+	Full    Content = "full"    // the bodies
+)
+
+// Label is one pair of begin's labels.
+type Label struct{ Name, Value string }
+
+// MergeLabels returns the labels of a stream together with others that are put
+// on it now, which win over those of the same name.
+func MergeLabels(labels, others []Label) []Label {
+	out := slices.DeleteFunc(slices.Clone(labels), func(l Label) bool {
+		return slices.ContainsFunc(others, func(o Label) bool { return o.Name == l.Name })
+	})
+	out = append(out, others...)
+	slices.SortStableFunc(out, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

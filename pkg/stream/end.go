@@ -1,0 +1,111 @@
+package stream
+
+// End closes a stream that is whole.
+type End struct {
+	Listed  int64 // messages that the producer set out to handle, or AsWritten
+	Emitted int64 // message records
+	Present int64 // in a plan: already at the destination
+	Missing int64 // in a plan: to be appended
+	// PresentByKey counts, of those present in a plan, the messages that share
+	// nothing but their key with what they were taken for.
+	PresentByKey int64
+	Ambiguous    int64 // in a plan: counted as equal without proof
+	Spare        int64 // in a plan: emitted messages that are there already, as their ties tell
+	FlagChanges  int64 // in a plan: changes of flags
+	Expunged     int64
+	Failed       int64 // failed messages
+	Folders      int64 // failed folders
+	Octets       int64 // sum of the emitted messages' sizes
+	Unknown      int64 // of those emitted, so many with items that are unknown
+	SizesDiffer  int64 // and so many with another size than the server says
+	Excluded     int64 // messages of the stream's folders that its filters left out
+	Skipped      int64 // of them, so many have a skipped record
+	Plan         bool  // write present, missing and ambiguous
+	Records      int64 // lines before this one
+	Hash         string
+	Extra        []byte
+}
+
+func (*End) kind() string { return endTable.kind }
+
+func (r *End) appendTo(b []byte) ([]byte, int) { return endTable.encode(b, r) }
+
+var endTable = newTable("end", members[End]{
+	{"listed", number(func(r *End) *int64 { return &r.Listed }), written, 1},
+	{"present", planCount(func(r *End) *int64 { return &r.Present }), inPlan, 1},
+	{"present_by_key", planExtra(func(r *End) *int64 { return &r.PresentByKey }), optional, 1},
+	{"missing", planCount(func(r *End) *int64 { return &r.Missing }), inPlan, 1},
+	{"ambiguous", planCount(func(r *End) *int64 { return &r.Ambiguous }), inPlan, 1},
+	{"spare", planExtra(func(r *End) *int64 { return &r.Spare }), optional, 1},
+	{"flag_changes", planExtra(func(r *End) *int64 { return &r.FlagChanges }), optional, 1},
+	{"emitted", number(func(r *End) *int64 { return &r.Emitted }), written, 1},
+	{"expunged", number(func(r *End) *int64 { return &r.Expunged }), written, 1},
+	{"failed", number(func(r *End) *int64 { return &r.Failed }), written, 1},
+	{"folders_failed", number(func(r *End) *int64 { return &r.Folders }), written, 1},
+	{"octets", number(func(r *End) *int64 { return &r.Octets }), written, 1},
+	{"unknown", number(func(r *End) *int64 { return &r.Unknown }), optional, 1},
+	{"sizes_differ", number(func(r *End) *int64 { return &r.SizesDiffer }), optional, 1},
+	{"excluded", number(func(r *End) *int64 { return &r.Excluded }), optional, 1},
+	{"skipped", number(func(r *End) *int64 { return &r.Skipped }), optional, 1},
+	others(func(r *End) *[]byte { return &r.Extra }),
+	{"records", number(func(r *End) *int64 { return &r.Records }), written, 1},
+	{"hash", str(func(r *End) *string { return &r.Hash }), written, 1},
+}, End{}, nil)
+
+// planCount is a count that each plan has.
+func planCount(at func(*End) *int64) codec[End] {
+	c := only(func(r *End) bool { return r.Plan }, number(at))
+	c.read = func(d *decoder, r *End) { *at(r), r.Plan = d.num(), true }
+	return c
+}
+
+// planExtra is a count that a plan has unless it is 0.
+func planExtra(at func(*End) *int64) codec[End] {
+	return only(func(r *End) bool { return r.Plan && *at(r) != 0 }, number(at))
+}
+
+// Add adds the counts of another stream.
+func (e *End) Add(o *End) {
+	e.Plan = e.Plan || o.Plan
+	e.Listed += o.Listed
+	e.Emitted += o.Emitted
+	e.Present += o.Present
+	e.PresentByKey += o.PresentByKey
+	e.Missing += o.Missing
+	e.Ambiguous += o.Ambiguous
+	e.Spare += o.Spare
+	e.FlagChanges += o.FlagChanges
+	e.Expunged += o.Expunged
+	e.Failed += o.Failed
+	e.Folders += o.Folders
+	e.Octets += o.Octets
+	e.Unknown += o.Unknown
+	e.SizesDiffer += o.SizesDiffer
+	e.Excluded += o.Excluded
+	e.Skipped += o.Skipped
+}
+
+// Abort ends a stream whose producer had to stop early.
+type Abort struct {
+	Command string
+	Exit    int
+	Text    string
+	Extra   []byte
+}
+
+func (*Abort) kind() string { return abortTable.kind }
+
+func (r *Abort) appendTo(b []byte) ([]byte, int) { return abortTable.encode(b, r) }
+
+var abortTable = newTable("abort", members[Abort]{
+	{"command", str(func(r *Abort) *string { return &r.Command }), written, 1},
+	{"exit", number32(func(r *Abort) *int { return &r.Exit }), required, 1},
+	{"text", str(func(r *Abort) *string { return &r.Text }), written, 1},
+	others(func(r *Abort) *[]byte { return &r.Extra }),
+}, Abort{}, checkAbort)
+
+func checkAbort(d *decoder, r *Abort) {
+	if d.err == nil && (r.Exit < 1 || r.Exit > 255) {
+		d.fail("abort with exit %d", r.Exit)
+	}
+}
