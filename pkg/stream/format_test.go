@@ -1,7 +1,8 @@
 package stream
 
 import (
-	"encoding/json"
+	"cmp"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -32,31 +33,51 @@ func TestFormatExample(t *testing.T) {
 	}
 }
 
-// Every field that is written has its row, under the record that has it.
-func TestFormatNamesEveryField(t *testing.T) {
+// The tables of section 5 hold the rows of the codec, in their order; only the
+// meanings are written by hand.
+func TestFormatTables(t *testing.T) {
 	text := formatText(t)
-	m := &Message{Folder: "A", UIDValidity: 1, UID: 1, Target: "A", Flags: []string{"x"}, InternalDate: "x", Received: "x", Twin: true, Header: []byte("{}"), Parts: 2}
-	m.SetBody([]byte("\xff"))
-	b := &Body{Folder: "A", UID: 1, Part: 1, Parts: 1, SHA256: "x", body: body{kind: textBody}}
-	for _, r := range []Record{
-		&Begin{Prefix: "x", Delimiter: "x", TargetUser: "x", TargetHost: "x", Base: "x"},
-		&Folder{Name: "x", UIDs: "1", Namespace: "other", HighestModSeq: "1", LargestUID: 1, Oldest: "x", Newest: "x", ACL: []Grant{}, Target: "x", TargetUIDValidity: 1},
-		m, b, &Failed{Folder: "A", UIDValidity: 1, UID: 1, Reason: "x", Text: "x"}, &Expunged{}, &FolderExpunged{}, &Message{Change: ChangeFlags}, &Skipped{Text: "x"}, &Create{Folder: "x"}, &Subscribe{Folder: "x"}, &Delete{CopyOf: 1, SHA256: "x"}, &DeleteFolder{}, &FlagChange{Add: []string{"x"}, Remove: []string{"x"}}, &Tie{}, &End{Plan: true, FlagChanges: 1, Excluded: 1, Skipped: 1}, &Abort{},
-	} {
-		section := regexp.MustCompile(`(?s)\n### (?:create, )?` + r.kind() + `\b.*?\n##`).FindString(text)
-		if r.kind() == "create" {
-			section = regexp.MustCompile(`(?s)\n### create, subscribe.*?\n##`).FindString(text)
+	for kind, records := range recordTypes {
+		was := regexp.MustCompile(`(?s)\n### ` + kind + `\n.*?\n(\| field .*?)\n(?:\n|$)`).FindStringSubmatch(text)
+		if was == nil {
+			t.Errorf("FORMAT.md has no table of %s records", kind)
+			continue
 		}
-		var fields map[string]any
-		if err := json.Unmarshal(Line(r), &fields); err != nil {
-			t.Fatal(err)
-		}
-		for name := range fields {
-			if row := regexp.MustCompile(`(?m)^\| .*` + "`" + name + "`"); name != "type" && !row.MatchString(section) {
-				t.Errorf("%s: FORMAT.md has no row for %s", r.kind(), name)
-			}
+		want := formatTable(records, was[1])
+		if *update {
+			text = strings.Replace(text, was[0], strings.Replace(was[0], was[1], want, 1), 1)
+		} else if was[1] != want {
+			t.Errorf("%s records: run with -update, FORMAT.md should have\n%s\nand has\n%s", kind, want, was[1])
 		}
 	}
+	if *update {
+		if err := os.WriteFile("FORMAT.md", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// formatTable returns the table of a type of record, with the meanings that an
+// earlier one gives.
+func formatTable(records recordType, earlier string) string {
+	meanings := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)`(?: \\|[^|]*){3} \\|(.*)\\|$").FindAllStringSubmatch(earlier, -1) {
+		meanings[row[1]] = row[2]
+	}
+	table := "| field | type | req. | since | meaning |\n|---|---|---|---|---|"
+	records.eachField(func(name, kind string, n need, since int) {
+		if name == "" {
+			table += "\n| others | | | | |"
+			return
+		}
+		table += fmt.Sprintf("\n| `%s` | %s | %s | %d |%s|", name, kind, n, since, cmp.Or(meanings[name], " "))
+	})
+	return table
+}
+
+// Every reason and kind of damage has its row.
+func TestFormatNamesEveryReason(t *testing.T) {
+	text := formatText(t)
 	for _, r := range []Reason{ReasonNotReturned, ReasonTruncated, ReasonUnreadable, ReasonUIDValidity, ReasonKey, ReasonFolderLost, ReasonRefused, ReasonNoFolder, ReasonTarget, ReasonIncomplete, ReasonTooLarge, ReasonAmbiguous, ReasonDamaged, ReasonInBase} {
 		if !strings.Contains(text, "\n| `"+string(r)+"` |") {
 			t.Errorf("FORMAT.md has no row for the reason %s", r)
