@@ -107,7 +107,7 @@ func (r *FlagChange) appendTo(b []byte) ([]byte, int) { return flagsTable.encode
 
 var flagsTable = newTable("flags", members[FlagChange]{
 	{"folder", str(func(r *FlagChange) *string { return &r.Folder }), filled, 1},
-	{"uidvalidity", number64(func(r *FlagChange) *uint64 { return &r.UIDValidity }), written, 1},
+	{"uidvalidity", number64(func(r *FlagChange) *uint64 { return &r.UIDValidity }), required, 1},
 	{"uid", number64(func(r *FlagChange) *uint64 { return &r.UID }), filled, 1},
 	{"target", str(func(r *FlagChange) *string { return &r.Target }), filled, 1},
 	{"target_uidvalidity", number64(func(r *FlagChange) *uint64 { return &r.TargetUIDValidity }), filled, 1},

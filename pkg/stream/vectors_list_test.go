@@ -421,6 +421,8 @@ func (l *list) values() {
 	bad("delete-copy-of-itself", "no message stays for itself", `{"type":"delete","target":"INBOX","target_uidvalidity":12,"target_uid":3,"key":"recipe:1","copy_of":3}`)
 	bad("delete-folder-without-state", "a folder to remove is as it was seen", `{"type":"delete-folder","target":"Alt","target_uidnext":1,"messages":0}`)
 	bad("flags-without-change", "a change of flags adds or removes", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":[]}`)
+	bad("flags-without-uidvalidity", "of one message at the source",
+		`{"type":"flags","folder":"INBOX","uid":1,"target":"INBOX","target_uidvalidity":12,"target_uid":3,"add":["a"]}`)
 	bad("flags-without-target-uid", "of one message at the destination", `{"type":"flags","folder":"INBOX","uidvalidity":7,"uid":1,"target":"INBOX","target_uidvalidity":12,"add":["a"]}`)
 	bad("tie-without-id", "a tie has a number", `{"type":"tie","of":2,"there":[]}`)
 	bad("tie-of-texts", "what is there are objects", `{"type":"tie","id":1,"of":2,"there":["a"]}`)

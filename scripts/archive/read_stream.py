@@ -433,7 +433,7 @@ class Reader:
         need(r.get("target") and {"target_uidvalidity", "target_uidnext", "messages"} <= set(r))
 
     def flags(self, r):
-        need(all(r.get(k) for k in ("folder", "uid", "target", "target_uidvalidity", "target_uid")) and (r.get("add") or r.get("remove")))
+        need(all(r.get(k) for k in ("folder", "uid", "target", "target_uidvalidity", "target_uid")) and "uidvalidity" in r and (r.get("add") or r.get("remove")))
 
     def tie(self, r):
         need(r.get("id") and {"of", "there"} <= set(r))
