@@ -1,7 +1,7 @@
 package export
 
 import (
-	"io"
+	"cmp"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -47,20 +47,15 @@ func (s *Selection) Result(err error, w *stream.Writer) error {
 // Read goes through the stream. What was whole in a damaged one is fetched
 // before the error is returned.
 func (s *Selection) Read() error {
-	for {
-		rec, err := s.In.Next()
-		if err == nil {
-			err = s.record(rec)
-		} else if flushed := s.Bodies.Flush(); flushed != nil {
-			return flushed
-		}
-		if err == io.EOF {
-			return nil
-		}
+	for rec, err := range s.In.All() {
 		if err != nil {
+			return cmp.Or(s.Bodies.Flush(), err)
+		}
+		if err := s.record(rec); err != nil {
 			return err
 		}
 	}
+	return s.Bodies.Flush()
 }
 
 func (s *Selection) record(rec stream.Record) error {

@@ -3,8 +3,8 @@
 package extract
 
 import (
+	"cmp"
 	"errors"
-	"io"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -101,21 +101,15 @@ type extract struct {
 // run goes through the archive. A folder that was asked for by name and stands
 // in none of its streams fails in the last.
 func (x *extract) run(in *stream.Reader) error {
-	for {
-		rec, err := in.Next()
-		switch {
-		case err == io.EOF:
-			return errors.Join(x.missing(), x.settle())
-		case err != nil:
-			if settled := errors.Join(x.start(), x.settle()); settled != nil {
-				return settled
-			}
-			return err
+	for rec, err := range in.All() {
+		if err != nil {
+			return cmp.Or(errors.Join(x.start(), x.settle()), err)
 		}
 		if err := x.record(rec); err != nil {
 			return err
 		}
 	}
+	return errors.Join(x.missing(), x.settle())
 }
 
 func (x *extract) missing() error {

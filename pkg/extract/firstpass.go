@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"io"
 	"slices"
 	"strings"
 
@@ -33,12 +32,12 @@ type firstPass struct {
 func survey(in *stream.Reader) (*firstPass, error) {
 	f := &firstPass{accounts: map[account.Account]bool{}, largest: map[place]uint64{}, known: map[string]uint32{}}
 	var begin *stream.Begin
-	for streams := 0; ; {
-		rec, err := in.Next()
-		if err != nil {
-			if err != io.EOF && isLocal(err) {
-				return nil, err
-			}
+	streams := 0
+	for rec, err := range in.All() {
+		switch {
+		case err != nil && isLocal(err):
+			return nil, err
+		case err != nil:
 			return f, nil // the second pass comes to the same place
 		}
 		switch r := rec.(type) {
@@ -54,6 +53,7 @@ func survey(in *stream.Reader) (*firstPass, error) {
 			}
 		}
 	}
+	return f, nil
 }
 
 // number gives each list of flags one.

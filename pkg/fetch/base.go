@@ -46,12 +46,7 @@ func ReadBase(in *stream.Reader) (*Base, error) {
 	in.PassDeltas()
 	in.CheckBodies() // a message that is damaged there is fetched again
 	r := &baseReader{Base: &Base{folders: map[string]*baseFolder{}}}
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			r.settle()
-			return r.Base, nil
-		}
+	for rec, err := range in.All() {
 		if err == nil {
 			err = r.record(rec)
 		}
@@ -59,6 +54,8 @@ func ReadBase(in *stream.Reader) (*Base, error) {
 			return nil, err
 		}
 	}
+	r.settle()
+	return r.Base, nil
 }
 
 // baseReader is one reading of a base.

@@ -55,11 +55,7 @@ type archive struct {
 }
 
 func (a *archive) read(in *stream.Reader) error {
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			return nil
-		}
+	for rec, err := range in.All() {
 		if err == nil {
 			err = a.record(rec)
 		}
@@ -67,6 +63,7 @@ func (a *archive) read(in *stream.Reader) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func (a *archive) record(rec stream.Record) error {

@@ -113,23 +113,20 @@ type presence struct {
 }
 
 func (c *checker) read(in *stream.Reader) error {
-	for {
-		rec, err := in.Next()
+	for rec, err := range in.All() {
 		if err == nil {
 			c.sum.Records++
-			if err = c.record(rec); err == nil {
-				continue
-			}
+			err = c.record(rec)
 		}
 		var damage *stream.Error
-		switch {
-		case err == io.EOF:
-			return c.finish()
-		case errors.As(err, &damage):
+		if errors.As(err, &damage) {
 			return c.broken(damage)
 		}
-		return err
+		if err != nil {
+			return err
+		}
 	}
+	return c.finish()
 }
 
 func (c *checker) record(rec stream.Record) error {

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"io"
 	"slices"
 	"strings"
 
@@ -43,10 +42,10 @@ func Survey(in *Reader) (*History, error) {
 	h := &History{places: map[identity]*past{}, folders: map[identity]*newest{}, complete: map[account.Account]bool{}, numbers: map[string]int{}}
 	in.PassDeltas()
 	var begin *Begin
-	for streams := 0; ; {
-		rec, err := in.Next()
+	streams := 0
+	for rec, err := range in.All() {
 		switch {
-		case err != nil && err != io.EOF && exit.CodeOf(err) != exit.Data:
+		case err != nil && exit.CodeOf(err) != exit.Data:
 			return nil, err
 		case err != nil:
 			return h, nil // who reads it again comes to the same place
@@ -62,6 +61,7 @@ func Survey(in *Reader) (*History, error) {
 			h.note(begin, streams, rec)
 		}
 	}
+	return h, nil
 }
 
 func (h *History) knows(of account.Account) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"time"
 
@@ -99,6 +100,19 @@ func (r *Reader) Next() (Record, error) {
 		}
 		if rec != nil {
 			return rec, nil
+		}
+	}
+}
+
+// All returns the records that Next would return, each valid until the next one,
+// and ends where Next returns io.EOF. Any other error comes last, with a nil Record.
+func (r *Reader) All() iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for {
+			rec, err := r.Next()
+			if err == io.EOF || !yield(rec, err) || err != nil {
+				return
+			}
 		}
 	}
 }
