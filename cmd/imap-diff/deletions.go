@@ -8,10 +8,13 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/plan"
+	"github.com/imap-pipe/imap-pipe/pkg/report"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -61,7 +64,7 @@ func (v *extraChoice) Set(text string) error {
 }
 
 // extra reads what --delete-extra asks for. release closes its files.
-func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
+func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 	release = func() {}
 	choice, _ := c.Generic("delete-extra").(*extraChoice)
 	proofs := c.StringSlice("proof")
@@ -89,7 +92,7 @@ func extra(c *ucli.Context, opt *diff.Options) (release func(), err error) {
 	case *choice == extraAll && len(proofs) > 0:
 		return release, exit.Errorf(exit.Usage, "--proof has no place beside --delete-extra=all, which needs none")
 	}
-	opt.Delete = &diff.Deletions{All: *choice == extraAll}
+	opt.Delete = &cleanup.ExtraOptions{All: *choice == extraAll}
 	var open []io.Closer
 	release = func() {
 		for _, o := range open {
@@ -121,7 +124,7 @@ var without = []string{"exit-code", "edited", "map", "map-file", "automap", "sub
 
 // removal carries out those of removals that compare no source. done is false
 // where none of them was given.
-func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
+func removal(c *ucli.Context, opt plan.Options) (done bool, err error) {
 	var given []string
 	for _, name := range alone {
 		if cli.Given(c, name) {
@@ -135,7 +138,7 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 		return true, exit.Errorf(exit.Usage, "--%s and --%s: one at a time", given[0], given[1])
 	case given[0] == "delete-present" && (opt.Edited || opt.Prune != nil || opt.Once || opt.Unique || opt.Account || opt.Receipts != nil || cli.Given(c, "write-receipts")):
 		return true, exit.Errorf(exit.Usage, "--delete-present wants a source that is whole, and plans nothing else")
-	case (given[0] == "extra" || given[0] == "delete-present") && opt.SyncFlags != diff.SyncOff:
+	case (given[0] == "extra" || given[0] == "delete-present") && opt.SyncFlags != plan.SyncOff:
 		return true, exit.Errorf(exit.Usage, "--sync-flags has no place beside --%s, which changes no flags", given[0])
 	case given[0] == "extra", given[0] == "delete-extra", given[0] == "delete-present":
 		return false, nil
@@ -147,7 +150,7 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 		}
 	}
 	if name == "delete-source" {
-		return true, planListed(c, opt)
+		return true, planSource(c, opt.Options)
 	}
 	if c.NArg() > 0 {
 		return true, exit.Errorf(exit.Usage, "--%s takes no SOURCE: it looks at the account that the connection options name", name)
@@ -169,19 +172,19 @@ func removal(c *ucli.Context, opt diff.Options) (done bool, err error) {
 	}
 	switch name {
 	case "duplicates":
-		return true, listCopies(c, opt, account)
+		return true, listDuplicates(c, opt.Options, account)
 	case "delete-duplicates":
-		return true, planCopies(c, opt, account)
+		return true, planDuplicates(c, opt.Options, account)
 	case "empty-folders":
-		return true, planEmptyFolders(c, opt, account)
+		return true, planEmptyFolders(c, opt.Options, account)
 	case "move":
-		return true, byReceipts(c, opt, account, "move", diff.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
+		return true, byReceipts(c, opt.Options, account, "move", cleanup.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
 	}
-	return true, byReceipts(c, opt, account, "undo", diff.Undo, "%d appended, %d to delete", "stay: they are not there any more, nobody knows which they are, or they were moved and the source has deleted them")
+	return true, byReceipts(c, opt.Options, account, "undo", cleanup.Undo, "%d appended, %d to delete", "stay: they are not there any more, nobody knows which they are, or they were moved and the source has deleted them")
 }
 
-// planListed plans to delete what a stream holds.
-func planListed(c *ucli.Context, opt diff.Options) (err error) {
+// planSource plans to delete what a stream holds.
+func planSource(c *ucli.Context, opt diff.Options) (err error) {
 	if c.NArg() > 1 {
 		return exit.Errorf(exit.Usage, "--delete-source compares nothing: AGAINST has no place")
 	}
@@ -202,14 +205,14 @@ func planListed(c *ucli.Context, opt diff.Options) (err error) {
 			return err
 		}
 		defer reader.Close()
-		sum, err := diff.Listed(opt, reader, w)
+		sum, err := cleanup.Source(opt, reader, w)
 		cli.TalkOf(c).Say("%d to delete", sum.Deleted)
 		return err
 	})
 }
 
-// planHeld plans to delete what both sides have.
-func planHeld(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
+// planPresent plans to delete what both sides have.
+func planPresent(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
 	account, ok := dest.(*diff.Account)
 	if !ok {
 		return exit.Errorf(exit.Usage, "--delete-present is about an account, not about the stream AGAINST")
@@ -223,7 +226,7 @@ func planHeld(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destin
 			return err
 		}
 		defer reader.Close()
-		sum, err := diff.Held(c.Context, opt, reader, account, w)
+		sum, err := cleanup.Present(c.Context, opt, reader, account, w)
 		if err == nil {
 			cli.TalkOf(c).Say("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)
 		}
@@ -241,7 +244,7 @@ func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) 
 		return exit.Errorf(exit.Usage, "--empty-folders is empty").WithHint("'.' is every folder")
 	}
 	return writePlan(c, opt, func(w *stream.Writer) error {
-		sum, err := diff.EmptyFolders(opt, account, re, w)
+		sum, err := cleanup.EmptyFolders(opt, account, re, w)
 		if err == nil {
 			cli.TalkOf(c).Say("%s to remove", text.Count(sum.Folders, "folder"))
 		}
@@ -249,13 +252,13 @@ func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) 
 	})
 }
 
-func copies(opt diff.Options, account *diff.Account) (*diff.Copies, error) {
+func duplicates(opt diff.Options, account *diff.Account) (*cleanup.Duplicates, error) {
 	recipe, err := headerkey.ParseRecipe(headerkey.Default)
-	return diff.NewCopies(opt, account, recipe), err
+	return cleanup.NewDuplicates(opt, account, recipe), err
 }
 
 // ended tells how a search for copies ended.
-func ended(c *ucli.Context, found *diff.Copies, err error) error {
+func ended(c *ucli.Context, found *cleanup.Duplicates, err error) error {
 	if err == nil && found.Failed > 0 {
 		err = exit.Errorf(exit.Partial, "%s cannot be read", text.Count(found.Failed, "folder"))
 	}
@@ -263,7 +266,7 @@ func ended(c *ucli.Context, found *diff.Copies, err error) error {
 	return err
 }
 
-func listCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error {
+func listDuplicates(c *ucli.Context, opt diff.Options, account *diff.Account) error {
 	out, err := cli.NewOutput(c.Context, c.String("output"), cli.OutputOptions{})
 	if err != nil {
 		return err
@@ -272,7 +275,7 @@ func listCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error 
 	if err := out.ReplaceReport(c); err != nil {
 		return err
 	}
-	found, err := copies(opt, account)
+	found, err := duplicates(opt, account)
 	if err == nil {
 		err = found.List(printer(c, out))
 	}
@@ -285,9 +288,9 @@ func listCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error 
 	return ended(c, found, nil)
 }
 
-func planCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error {
+func planDuplicates(c *ucli.Context, opt diff.Options, account *diff.Account) error {
 	return writePlan(c, opt, func(w *stream.Writer) error {
-		found, err := copies(opt, account)
+		found, err := duplicates(opt, account)
 		if err != nil {
 			return err
 		}
@@ -296,7 +299,7 @@ func planCopies(c *ucli.Context, opt diff.Options, account *diff.Account) error 
 }
 
 // byReceipts plans what the receipts of an option tell.
-func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option string, plan func(diff.Options, io.Reader, diff.Destination, *stream.Writer) (*diff.Removal, error), said, left string) error {
+func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option string, plan func(diff.Options, io.Reader, diff.Destination, *stream.Writer) (*cleanup.Removal, error), said, left string) error {
 	in, err := cli.OpenInput(c.Context, c.String(option))
 	if err != nil {
 		return err
@@ -323,9 +326,9 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 }
 
 // printer is what --format asks for.
-func printer(c *ucli.Context, out io.Writer) diff.Printer {
+func printer(c *ucli.Context, out io.Writer) report.Printer {
 	if c.String("format") == "ndjson" {
-		return diff.NewNDJSON(out)
+		return report.NewNDJSON(out)
 	}
-	return diff.NewText(out, cli.Safe)
+	return report.NewText(out, cli.Safe)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/plan"
 )
 
 const identity = "Message matching (by key, as a multiset; see imap-fetch --key)"
@@ -31,7 +32,7 @@ func identityFlags() []ucli.Flag {
 }
 
 // identify reads the options of identityFlags.
-func identify(c *ucli.Context, opt *diff.Options) error {
+func identify(c *ucli.Context, opt *plan.Options) error {
 	if cli.Given(c, "key") {
 		recipe, err := headerkey.ParseRecipe(c.String("key"))
 		if err != nil {
@@ -46,7 +47,7 @@ func identify(c *ucli.Context, opt *diff.Options) error {
 	if cli.Given(c, "write-receipts") && (c.Bool("report") || opt.FoldersOnly || cli.Given(c, "write-map")) {
 		return exit.Errorf(exit.Usage, "--write-receipts goes with a plan of messages")
 	}
-	if opt.Explain = c.Bool("explain"); opt.Explain && !c.Bool("report") {
+	if c.Bool("explain") && !c.Bool("report") {
 		return exit.Errorf(exit.Usage, "--explain goes with --report")
 	}
 	opt.Account = match == "account"
@@ -61,11 +62,11 @@ func identify(c *ucli.Context, opt *diff.Options) error {
 		}
 	}
 	opt.Strict = c.Bool("strict")
-	return receipts(c, opt)
+	return receipts(c, &opt.Options)
 }
 
 // writeReceipts opens the file of --write-receipts.
-func writeReceipts(c *ucli.Context, opt *diff.Options) (release func() error, err error) {
+func writeReceipts(c *ucli.Context, opt *plan.Options) (release func() error, err error) {
 	if !cli.Given(c, "write-receipts") {
 		return func() error { return nil }, nil
 	}
@@ -74,7 +75,7 @@ func writeReceipts(c *ucli.Context, opt *diff.Options) (release func() error, er
 		return nil, err
 	}
 	lines := bufio.NewWriter(out)
-	opt.Record = lines
+	opt.WriteReceipts = lines
 	return func() error { return exit.Wrap(exit.IO, errors.Join(lines.Flush(), out.Close())) }, nil
 }
 

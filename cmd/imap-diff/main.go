@@ -15,6 +15,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/plan"
+	"github.com/imap-pipe/imap-pipe/pkg/report"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -49,7 +51,7 @@ func flags() []ucli.Flag {
 		&ucli.StringFlag{Name: "format", Value: "text", Usage: "`text|ndjson`: of the report"},
 		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing, or altered (which --verify finds, or two streams with bodies)"},
 		&ucli.BoolFlag{Name: "equal", Usage: "exit 1 where anything differs (with --report)"},
-		&ucli.StringFlag{Name: "sync-flags", Value: string(diff.SyncOff), Usage: "`off|add|exact`: plan to set, on messages that are there, the flags that they have here; exact also takes away all others"},
+		&ucli.StringFlag{Name: "sync-flags", Value: string(plan.SyncOff), Usage: "`off|add|exact`: plan to set, on messages that are there, the flags that they have here; exact also takes away all others"},
 		&ucli.BoolFlag{Name: "verify", Usage: "with --report: read every message there, and tell whose octets are not those of the source, which must have bodies or hashes"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a source that was filtered on the way"},
 	}
@@ -71,7 +73,7 @@ func run(c *ucli.Context) error {
 		}
 	}
 	talk := cli.TalkOf(c)
-	opt := diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Verify: c.Bool("verify"), Warn: talk.Warn, Say: talk.Say}
+	opt := plan.Options{Options: diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}}
 	if err := syncFlags(c, &opt); err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func run(c *ucli.Context) error {
 	if err := identify(c, &opt); err != nil {
 		return err
 	}
-	if err := foldersAlone(c, opt); err != nil {
+	if err := foldersAlone(c, opt.Options); err != nil {
 		return err
 	}
 	if done, err := removal(c, opt); done || err != nil {
@@ -115,7 +117,7 @@ func run(c *ucli.Context) error {
 	}
 	switch {
 	case c.Bool("delete-present"):
-		return planHeld(c, opt, in, dest)
+		return planPresent(c, opt.Options, in, dest)
 	case cli.Given(c, "write-map"), c.Bool("report"), c.Bool("extra"):
 		return tell(c, opt, in, dest)
 	}
@@ -123,11 +125,11 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(plan(c, opt, in, dest), done())
+	return errors.Join(planMissing(c, opt, in, dest), done())
 }
 
 // tell writes what is no plan.
-func tell(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) error {
+func tell(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Destination) error {
 	reader, err := in.Stream(opt.Edited)
 	if err != nil {
 		return err
@@ -135,31 +137,31 @@ func tell(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destinatio
 	defer reader.Close()
 	switch {
 	case cli.Given(c, "write-map"):
-		return preview(c, opt, reader, dest, c.String("write-map"), (*diff.Preview).Map)
+		return preview(c, opt, reader, dest, c.String("write-map"), (*plan.Preview).Map)
 	case c.Bool("report") && opt.FoldersOnly && c.String("format") == "ndjson":
-		return preview(c, opt, reader, dest, c.String("output"), (*diff.Preview).NDJSON)
+		return preview(c, opt, reader, dest, c.String("output"), (*plan.Preview).NDJSON)
 	case c.Bool("report") && opt.FoldersOnly:
-		return preview(c, opt, reader, dest, c.String("output"), func(p *diff.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
+		return preview(c, opt, reader, dest, c.String("output"), func(p *plan.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
 	}
-	return report(c, opt, reader, dest)
+	return writeReport(c, opt.Options, reader, dest)
 }
 
 // syncFlags reads what is to become of flags.
-func syncFlags(c *ucli.Context, opt *diff.Options) (err error) {
+func syncFlags(c *ucli.Context, opt *plan.Options) (err error) {
 	opt.Flags, err = cli.FlagPolicy(c)
 	if err != nil {
 		return err
 	}
-	switch opt.SyncFlags = diff.SyncFlags(c.String("sync-flags")); opt.SyncFlags {
-	case diff.SyncOff, diff.SyncAdd, diff.SyncExact:
+	switch opt.SyncFlags = plan.SyncFlags(c.String("sync-flags")); opt.SyncFlags {
+	case plan.SyncOff, plan.SyncAdd, plan.SyncExact:
 	default:
 		return exit.Errorf(exit.Usage, "--sync-flags is off, add or exact, not %s", cli.Safe(string(opt.SyncFlags)))
 	}
 	switch {
-	case opt.SyncFlags == diff.SyncOff:
+	case opt.SyncFlags == plan.SyncOff:
 	case c.Bool("report"):
 		return exit.Errorf(exit.Usage, "--sync-flags is for a plan; --report tells of other flags in any case")
-	case opt.SyncFlags == diff.SyncExact && opt.Edited:
+	case opt.SyncFlags == plan.SyncExact && opt.Edited:
 		return exit.Errorf(exit.Usage, "--sync-flags exact takes flags away, which is not done for a source that was edited").WithHint("give --sync-flags add")
 	}
 	return nil
@@ -187,7 +189,7 @@ func foldersAlone(c *ucli.Context, opt diff.Options) error {
 }
 
 // preview writes where folders go.
-func preview(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination, file string, print func(*diff.Preview, io.Writer) error) error {
+func preview(c *ucli.Context, opt plan.Options, reader *stream.Reader, dest diff.Destination, file string, print func(*plan.Preview, io.Writer) error) error {
 	out, err := cli.NewOutput(c.Context, file, cli.OutputOptions{})
 	if err != nil {
 		return err
@@ -200,7 +202,7 @@ func preview(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff
 	if err := keep(c); err != nil {
 		return err
 	}
-	p, err := diff.Folders(c.Context, opt, reader, dest)
+	p, err := plan.PreviewFolders(c.Context, opt, reader, dest)
 	if err != nil {
 		return err
 	}
@@ -275,19 +277,19 @@ func writePlan(c *ucli.Context, opt diff.Options, work func(*stream.Writer) erro
 	return out.Finish(work(out.Writer))
 }
 
-// plan plans what the destination lacks.
-func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
+// planMissing plans what the destination lacks.
+func planMissing(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Destination) (err error) {
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}
-	return writePlan(c, opt, func(w *stream.Writer) error {
+	return writePlan(c, opt.Options, func(w *stream.Writer) error {
 		reader, err := in.Stream(opt.Edited)
 		if err != nil {
 			return err
 		}
 		defer reader.Close()
 		talk := cli.TalkOf(c)
-		end, err := diff.Plan(c.Context, opt, reader, in.Again(opt.Edited), dest, w)
+		end, err := plan.Run(c.Context, opt, reader, in.Again(opt.Edited), dest, w)
 		talk.WarnSkipped(reader)
 		if end == nil {
 			return err
@@ -302,7 +304,7 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destinatio
 		if end.PresentByKey > 0 {
 			talk.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them", end.PresentByKey)
 		}
-		if opt.SyncFlags != diff.SyncOff {
+		if opt.SyncFlags != plan.SyncOff {
 			talk.Say("flags of %s to be changed", text.Count(end.FlagChanges, "message"))
 		}
 		if err == nil && c.Bool("exit-code") && end.Missing > 0 {
@@ -312,7 +314,7 @@ func plan(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destinatio
 	})
 }
 
-func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) error {
+func writeReport(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) error {
 	out, err := cli.NewOutput(c.Context, c.String("output"), cli.OutputOptions{})
 	if err != nil {
 		return err
@@ -323,10 +325,10 @@ func report(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.
 	}
 	to := printer(c, out)
 	if c.Bool("extra") {
-		to = diff.Extras{Printer: to}
+		to = report.Extras{Printer: to}
 	}
 	opt.CheckKeys = true
-	sum, err := diff.Report(c.Context, opt, reader, dest, to)
+	sum, err := report.Run(c.Context, report.Options{Options: opt, Verify: c.Bool("verify"), Explain: c.Bool("explain")}, reader, dest, to)
 	cli.TalkOf(c).WarnSkipped(reader)
 	if err != nil && exit.CodeOf(err) != exit.Partial {
 		return err

@@ -8,9 +8,9 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
-	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
+	"github.com/imap-pipe/imap-pipe/pkg/plan"
 )
 
 const mapping = "Folder mapping (prefix and delimiter are translated automatically)"
@@ -43,7 +43,7 @@ var mappingNotes = []string{
 }
 
 // rules reads the options of mappingFlags, without reading any folder.
-func rules(c *ucli.Context, opt *diff.Options) (err error) {
+func rules(c *ucli.Context, opt *plan.Options) (err error) {
 	m := &opt.Mapping
 	m.Automap, m.Subfolder, m.FromSubfolder = c.Bool("automap"), c.String("subfolder"), c.String("strip-subfolder")
 	if cli.Given(c, "delimiter-replacement") {
@@ -102,7 +102,7 @@ func entries(c *ucli.Context) (list []folder.Entry, err error) {
 }
 
 // prune reads the options that remove folders.
-func prune(c *ucli.Context, opt *diff.Options) error {
+func prune(c *ucli.Context, opt *plan.Options) error {
 	if !cli.Given(c, "prune-folders") {
 		if c.Bool("prune-nonempty") {
 			return exit.Errorf(exit.Usage, "--prune-nonempty goes with --prune-folders")
@@ -120,6 +120,6 @@ func prune(c *ucli.Context, opt *diff.Options) error {
 	case opt.Edited:
 		return exit.Errorf(exit.Usage, "--prune-folders cannot stand beside --edited: what was filtered away is no reason to remove a folder")
 	}
-	opt.Prune = &diff.Prune{Names: re, Full: c.Bool("prune-nonempty")}
+	opt.Prune = &plan.Prune{Names: re, Full: c.Bool("prune-nonempty")}
 	return nil
 }

@@ -2,11 +2,8 @@ package diff
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/account"
@@ -22,7 +19,7 @@ import (
 // Account is a Destination on a server.
 type Account struct {
 	ctx     context.Context
-	conn    imapconn.Options
+	Conn    imapconn.Options
 	recipe  headerkey.Recipe
 	session *imapconn.Session
 	targets []*Target
@@ -33,7 +30,7 @@ type Account struct {
 
 // NewAccount makes a Destination of an account. It connects when it is opened.
 func NewAccount(ctx context.Context, conn imapconn.Options) *Account {
-	return &Account{ctx: ctx, conn: conn}
+	return &Account{ctx: ctx, Conn: conn}
 }
 
 // ReadNewest makes Load read what a folder shows when it is opened, whatever its
@@ -42,7 +39,7 @@ func NewAccount(ctx context.Context, conn imapconn.Options) *Account {
 func (a *Account) ReadNewest() { a.newest = true }
 
 // Account returns who and where it is.
-func (a *Account) Account() account.Account { return a.conn.Account() }
+func (a *Account) Account() account.Account { return a.Conn.Account() }
 
 // Namespace returns the personal namespace.
 func (a *Account) Namespace() folder.Namespace { return a.session.Namespace() }
@@ -66,7 +63,7 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 	if a.session != nil {
 		return nil // a further stream is compared with the same state
 	}
-	if a.session, err = imapconn.Open(a.ctx, a.conn); err != nil {
+	if a.session, err = imapconn.Open(a.ctx, a.Conn); err != nil {
 		return err
 	}
 	boxes, err := a.session.List(a.ctx, 0)
@@ -80,8 +77,8 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 	for _, b := range boxes {
 		switch {
 		case b.Unread != "":
-			if a.conn.Warn != nil {
-				a.conn.Warn("at the destination " + b.Unread)
+			if a.Conn.Warn != nil {
+				a.Conn.Warn("at the destination " + b.Unread)
 			}
 			a.targets = append(a.targets, &Target{Name: b.Name, Wire: b.Wire, Unreadable: b.Unread})
 		case b.Selectable():
@@ -116,7 +113,7 @@ func (a *Account) states(open []imapconn.Mailbox) error {
 	return nil
 }
 
-// Seek asks for folders that LIST leaves out.
+// Seek asks for folders that LIST exclude.
 func (a *Account) Seek(names []string) (added bool, err error) {
 	if a.sought == nil {
 		a.sought = map[string]bool{}
@@ -144,8 +141,8 @@ func (a *Account) Seek(names []string) (added bool, err error) {
 	for i, answer := range answers {
 		box := a.session.Mailbox(wires[i])
 		switch {
-		case answer.Err != nil && a.conn.Warn != nil: // imap-push creates it, and looks into it
-			a.conn.Warn("at the destination: " + answer.Err.Error())
+		case answer.Err != nil && a.Conn.Warn != nil: // imap-push creates it, and looks into it
+			a.Conn.Warn("at the destination: " + answer.Err.Error())
 		case answer.There:
 			open = append(open, box)
 		}
@@ -153,8 +150,10 @@ func (a *Account) Seek(names []string) (added bool, err error) {
 	if len(open) == 0 {
 		return false, nil
 	}
-	if a.conn.Warn != nil {
-		a.conn.Warn(fmt.Sprintf("the destination does not list %s that it opens; %s: the first is %s", text.Count(len(open), "folder"), text.Either(len(open), "it is compared as any other", "they are compared as all others"), folder.Quote(open[0].Name)))
+	if a.Conn.Warn != nil {
+		a.Conn.Warn(fmt.Sprintf("the destination does not list %s that it opens; %s: the first is %s",
+			text.Count(len(open), "folder"), text.Either(len(open), "it is compared as any other",
+				"they are compared as all others"), folder.Quote(open[0].Name)))
 	}
 	return true, a.states(open)
 }
@@ -219,7 +218,8 @@ func (a *Account) Load(t *Target, add func(match.Message)) (match.EvidenceReader
 			lost = &Unreadable{"a message in it cannot be read: " + string(m.Reason) + " " + m.Text}
 		default:
 			e := match.Message{Flags: m.Flags, FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags)}
-			e.Evidence = match.Evidence{PackedUID: match.PackUID(m.UID), Date: match.Seconds(m.InternalDate), Size: uint32(max(0, min(m.Size, 1<<32-1)))}
+			e.Evidence = match.Evidence{PackedUID: match.PackUID(m.UID), Date: match.Seconds(m.InternalDate),
+				Size: uint32(max(0, min(m.Size, 1<<32-1)))}
 			if m.Unknown.Has(imapconn.UnknownDate) {
 				e.Evidence.Known |= match.DateUnknown
 			}
@@ -242,7 +242,7 @@ func (a *Account) Load(t *Target, add func(match.Message)) (match.EvidenceReader
 	if err != nil {
 		return nil, a.unreadable(err)
 	}
-	return &accountReader{a: a, t: t, loaded: box, box: box}, lost
+	return &AccountReader{a: a, t: t, loaded: box, box: box}, lost
 }
 
 // unreadable tells what concerns one folder from a lost connection.
@@ -252,169 +252,4 @@ func (a *Account) unreadable(err error) error {
 		return &Unreadable{err.Error()}
 	}
 	return err
-}
-
-// accountReader reads more of the messages in one folder.
-type accountReader struct {
-	a      *Account
-	t      *Target
-	loaded *imapconn.Selected // that the entries were read from
-	box    *imapconn.Selected
-
-	lost bool // the folder is not there any more, or is another
-}
-
-// bodyLimit is the largest body that is read in one piece, in octets.
-const bodyLimit = 4 << 20
-
-func (p *accountReader) ReadReceived(entries []*match.Entry) error {
-	scan := headerkey.NewScanner(p.a.recipe)
-	items := imapconn.Items{Fields: []string{"RECEIVED"}}
-	return p.fetch(entries, func(d *match.Entry) bool { return d.Has(match.ReceivedRead) }, items, func(d *match.Entry, m *imapconn.Message) error {
-		scan.Reset()
-		scan.Write(m.Header)
-		d.SetReceived(scan.Received())
-		d.Known |= match.ReceivedRead
-		return nil
-	})
-}
-
-func (p *accountReader) ReadDigests(entries []*match.Entry) error {
-	var large []*match.Entry
-	err := p.fetch(entries, func(d *match.Entry) bool { return d.Has(match.KnownSHA) }, imapconn.Items{Body: true}, func(d *match.Entry, m *imapconn.Message) error {
-		if m.Body == nil && m.Literal > 0 {
-			large = append(large, d)
-			return nil
-		}
-		d.SetDigest(sha256.Sum256(m.Body))
-		return nil
-	})
-	for _, d := range large {
-		if err == nil {
-			err = p.digestLarge(d)
-		}
-	}
-	return err
-}
-
-func (p *accountReader) ReadLoose(d *match.Entry) (*headerkey.Loose, error) {
-	h := headerkey.NewLooseHasher()
-	read, err := p.read(d, h)
-	if err != nil || !read {
-		return nil, err
-	}
-	return h.Sum(), nil
-}
-
-// read writes the octets of a message, in pieces. What cannot be read proves
-// nothing, and is no error.
-func (p *accountReader) read(d *match.Entry, to io.Writer) (bool, error) {
-	if known, err := p.open([]*match.Entry{d}); err != nil || len(known) == 0 {
-		return false, err
-	}
-	p.box.Expect(d.UID(), int64(d.Size))
-	err := p.box.ReadParts(p.a.ctx, d.UID(), bodyLimit, func(piece []byte) bool {
-		to.Write(piece)
-		return false
-	})
-	var one *imapconn.PartError
-	if errors.As(err, &one) {
-		return false, nil
-	}
-	return err == nil, p.lose(err)
-}
-
-// open makes sure that the folder is the open one: another may have been looked at
-// meanwhile. It returns those of the entries that can be asked for by their UIDs,
-// nil where the folder is not there any more, or is another: what cannot be read
-// proves nothing.
-func (p *accountReader) open(entries []*match.Entry) ([]*match.Entry, error) {
-	if p.lost {
-		return nil, nil
-	}
-	if p.t.unstable && p.loaded.Current() {
-		return entries, nil
-	}
-	box, err := p.a.session.Examine(p.a.ctx, p.t.Wire)
-	if err == nil && box.UIDValidity != p.t.UIDValidity && !p.t.unstable {
-		err = replaced()
-	}
-	if err != nil {
-		return nil, p.lose(err)
-	}
-	if p.box = box; !p.t.unstable {
-		return entries, nil
-	}
-	return p.recognized(entries)
-}
-
-// recognized returns those of the entries whose UIDs have the keys that they had.
-// The UIDVALIDITY of the folder is another at each look, so that it does not tell
-// whether the UIDs are those of the same messages.
-func (p *accountReader) recognized(entries []*match.Entry) (known []*match.Entry, err error) {
-	byUID := map[uint64]*match.Entry{}
-	for _, d := range entries {
-		byUID[d.UID()] = d
-	}
-	err = keys.Of(p.a.ctx, p.box, sortedUIDs(byUID), p.a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
-		if id == nil {
-			return nil
-		}
-		var seen match.Evidence
-		seen.SetKey(id.Key)
-		if d := byUID[m.UID]; d.Key == seen.Key && d.Rung == seen.Rung {
-			known = append(known, d)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, p.lose(err)
-	}
-	return known, nil
-}
-
-// lose notes that the folder cannot be read any more, if err is about this folder
-// alone. Any other error is returned.
-func (p *accountReader) lose(err error) error {
-	err = p.a.unreadable(err)
-	var no *Unreadable
-	if !errors.As(err, &no) {
-		return err
-	}
-	if p.lost = true; p.a.conn.Warn != nil {
-		p.a.conn.Warn(fmt.Sprintf("%s cannot be read any more, and what looks alike in it is told apart by what was read before: %s", folder.Quote(p.t.Name), no.Text))
-	}
-	return nil
-}
-
-func (p *accountReader) digestLarge(d *match.Entry) error {
-	h := sha256.New()
-	read, err := p.read(d, h)
-	if read {
-		d.SetDigest([sha256.Size]byte(h.Sum(nil)))
-	}
-	return err
-}
-
-// fetch asks for items of those entries that are not known yet.
-func (p *accountReader) fetch(entries []*match.Entry, known func(*match.Entry) bool, items imapconn.Items, fn func(*match.Entry, *imapconn.Message) error) error {
-	entries = slices.DeleteFunc(slices.Clone(entries), known)
-	if len(entries) == 0 {
-		return nil
-	}
-	entries, err := p.open(entries)
-	if err != nil || len(entries) == 0 {
-		return err
-	}
-	byUID := map[uint64]*match.Entry{}
-	for _, d := range entries {
-		byUID[d.UID()] = d
-	}
-	items.Listed = func(uid uint64) int64 { return int64(byUID[uid].Size) }
-	return p.lose(p.box.Fetch(p.a.ctx, sortedUIDs(byUID), items, bodyLimit, func(m *imapconn.Message) error {
-		if d := byUID[m.UID]; d != nil && m.State == imapconn.Have {
-			return fn(d, m)
-		}
-		return nil
-	}))
 }

@@ -22,7 +22,7 @@ type Archive struct {
 	targets []*Target
 	byName  map[string]*Target
 	repeats *Repeats
-	damaged []stream.Failed // messages whose octets are not those of their records
+	damaged []stream.Failed // messages whose bytes are not those of their records
 
 	wary bool // see DoubtFailed
 
@@ -156,15 +156,15 @@ func (a *Archive) doubt() {
 			continue
 		}
 		if a.byName[name] == nil {
-			a.byName[name] = &Target{Name: name, matcher: &match.Matcher{}}
+			a.byName[name] = &Target{Name: name, Matcher: &match.Matcher{}}
 			a.targets = append(a.targets, a.byName[name])
 		}
 		a.byName[name].Unreadable = "it has failed in the destination stream: " + string(f.Reason) + " " + f.Text
 	}
 }
 
-// lacking returns the failed records that no later stream makes good, in order.
-func (a *Archive) lacking() (all []stream.Failed) {
+// Lacking returns the failed records that no later stream makes good, in order.
+func (a *Archive) Lacking() (all []stream.Failed) {
 	for _, name := range slices.Sorted(maps.Keys(a.failed)) {
 		for _, uid := range sortedUIDs(a.failed[name]) {
 			all = append(all, a.failed[name][uid])
@@ -174,7 +174,7 @@ func (a *Archive) lacking() (all []stream.Failed) {
 }
 
 func (t *Target) add(e match.Message) {
-	t.matcher.Add(e)
+	t.Matcher.Add(e)
 	t.Messages++
 }
 
@@ -186,7 +186,7 @@ func (a *Archive) folder(r *stream.Folder) {
 	}
 	t := a.byName[r.Name]
 	if t == nil {
-		t = &Target{Name: r.Name, matcher: &match.Matcher{}}
+		t = &Target{Name: r.Name, Matcher: &match.Matcher{}}
 		a.byName[r.Name] = t
 		a.targets = append(a.targets, t)
 	}

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"context"
 	"io"
 	"os"
 
@@ -15,35 +14,35 @@ import (
 // tell others. So then a source that comes by a pipe is put aside, and read twice
 // like a file.
 
-// aside is a source in a temporary file, which has no name and is gone with
+// Aside is a source in a temporary file, which has no name and is gone with
 // the process.
-type aside struct {
+type Aside struct {
 	file *os.File
 	w    *stream.Writer
 }
 
-// needsTwo tells whether the options need two readings of the source.
-func (o *Options) needsTwo() bool { return o.SyncFlags.on() || o.Account || o.Record != nil }
-
-// setAside tells whether the source is put aside, and begins to.
-func (c *comparison) setAside() (bool, error) {
-	if !c.piped || c.opt.FoldersOnly || !c.opt.needsTwo() && !c.merges() {
+// putAsideIfNeeded reports whether the source is put aside, and begins to.
+func (c *Comparison) putAsideIfNeeded() (bool, error) {
+	if !c.Piped || c.opt.FoldersOnly || !c.opt.Reread && !c.opt.Account && !c.merges() {
 		return false, nil
 	}
 	if len(c.tallies) > 0 {
-		return false, exit.Errorf(exit.Usage, "a later stream of the source has folders that become one with others").WithHint("write the source to a file and give that to imap-diff")
+		return false,
+			exit.Errorf(exit.Usage,
+				"a later stream of the source has folders that become one with others").
+				WithHint("write the source to a file and give that to imap-diff")
 	}
-	file, err := temporary()
+	file, err := Unlinked()
 	if err != nil {
 		return false, err
 	}
-	c.aside = &aside{file, stream.NewWriter(file, stream.WriterOptions{Level: stream.Fastest})}
-	records := []stream.Record{c.begin}
-	for _, s := range c.toc {
+	c.Aside = &Aside{file, stream.NewWriter(file, stream.WriterOptions{Level: stream.Fastest})}
+	records := []stream.Record{c.Begin}
+	for _, s := range c.Folders {
 		records = append(records, &s.Folder)
 	}
 	for _, r := range records {
-		if err := c.aside.write(r); err != nil {
+		if err := c.Aside.write(r); err != nil {
 			return true, err
 		}
 	}
@@ -51,28 +50,28 @@ func (c *comparison) setAside() (bool, error) {
 }
 
 // putAside takes the next record.
-func (c *comparison) putAside(r stream.Record) error {
+func (c *Comparison) putAside(r stream.Record) error {
 	if a, ok := r.(*stream.Abort); ok {
-		c.aborted = a
+		c.Aborted = a
 	}
-	return c.aside.write(r)
+	return c.Aside.write(r)
 }
 
-// merges tells whether messages of two folders go to one that holds some.
-func (c *comparison) merges() bool {
+// merges reports whether messages of two folders go to one that holds some.
+func (c *Comparison) merges() bool {
 	sources := map[*Target]int{}
-	for _, s := range c.toc {
-		if s.target == nil || s.target.Messages == 0 || s.Messages == 0 {
+	for _, s := range c.Folders {
+		if s.Target == nil || s.Target.Messages == 0 || s.Messages == 0 {
 			continue
 		}
-		if sources[s.target]++; sources[s.target] > 1 {
+		if sources[s.Target]++; sources[s.Target] > 1 {
 			return true
 		}
 	}
 	return false
 }
 
-func (a *aside) write(r stream.Record) error {
+func (a *Aside) write(r stream.Record) error {
 	switch r := r.(type) {
 	case *stream.End:
 		return a.w.End(&stream.End{Listed: stream.AsWritten})
@@ -82,29 +81,27 @@ func (a *aside) write(r stream.Record) error {
 	return a.w.Write(r)
 }
 
-// open reads it from its start.
-func (a *aside) open() (*stream.Reader, error) {
+// Open reads it from its start.
+func (a *Aside) Open() (*stream.Reader, error) {
 	if err := a.w.Close(); err != nil {
 		return nil, err
 	}
 	return stream.NewReader(io.NewSectionReader(a.file, 0, 1<<62), false), nil
 }
 
-func (a *aside) close() {
+// Close removes it.
+func (a *Aside) Close() {
 	a.w.Close()
 	a.file.Close()
 }
 
-// plan plans what was put aside, after a reading that ended so.
-func (a *aside) plan(ctx context.Context, p *planner, read error) error {
-	in, err := a.open()
+// Unlinked makes a file without a name.
+func Unlinked() (*os.File, error) {
+	file, err := os.CreateTemp("", "imap-diff-")
 	if err != nil {
-		return err
+		return nil, exit.Errorf(exit.IO, "a temporary file for messages that wait: %w",
+			err).WithHint("set TMPDIR to a folder with room")
 	}
-	defer in.Close()
-	err = p.twice(ctx, in, a.open)
-	if read != nil && exit.CodeOf(err) == exit.Data {
-		return read // what was put aside ends where the source does
-	}
-	return err
+	os.Remove(file.Name())
+	return file, nil
 }

@@ -1,5 +1,5 @@
-// Package diff compares a stream with a destination and plans what the
-// destination lacks.
+// Package diff compares a stream with a destination, an account or another stream,
+// and tells what it finds in events.
 package diff
 
 import (
@@ -24,13 +24,10 @@ type Options struct {
 	Edited      bool // the source was filtered on purpose
 	Labels      []stream.Label
 	Mapping     folder.Rules
-	CheckKeys   bool // keys of full streams are held against their octets
+	CheckKeys   bool // keys of full streams are held against their bytes
 	FoldersOnly bool
-	NoEmpty     bool       // folders that nothing goes to are not wanted
-	Prune       *Prune     // destination folders that no source folder goes to are to go, or nil
-	Delete      *Deletions // messages that the source lacks are to go, or nil
-	Verify      bool       // read what is at the destination, and compare octets: for a report
-	SyncFlags   SyncFlags
+	NoEmpty     bool         // folders that nothing goes to are not wanted
+	Reread      bool         // the source is read twice, from a temporary file where it is a pipe
 	Flags       flags.Policy // which flags are compared, and what they are called there
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
@@ -38,47 +35,47 @@ type Options struct {
 	Repeats     *Repeats // of a source that is read once, for Report
 }
 
-// comparison is one run over a source stream.
-type comparison struct {
+// Comparison is one run over a source stream.
+type Comparison struct {
 	ctx  context.Context
 	opt  *Options
-	dest Destination
+	Dest Destination
 	emit func(event any) error
 
-	begin          *stream.Begin // of the stream under way, or nil
-	recipe         headerkey.Recipe
-	toc            []*source
-	byName         map[string]*source
+	Begin          *stream.Begin // of the stream under way, or nil
+	Recipe         headerkey.Recipe
+	Folders        []*Source
+	ByName         map[string]*Source
 	at             int                      // the source folder that the messages have come to
 	started        bool                     // the table of contents is complete
-	streams        int                      // that have begun
-	knows          map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
-	records        int                      // that were taken, of all streams
-	over           bool                     // nothing more can come, and all is decided
+	Streams        int                      // that have begun
+	firstWhole     map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
+	Records        int                      // that were taken, of all streams
+	Complete       bool                     // nothing more can come, and all is decided
 	seen           stream.Seen
-	compared       compared       // the last of these events
+	compared       Compared       // the last of these events
 	again          bool           // the parts of a message that was met before
 	large          *stream.Failed // the message whose parts are under way, by its folder and UID
-	barredLarge    *stream.Failed // such a message that has failed already, or nil
+	failedLarge    *stream.Failed // such a message that has failed already, or nil
 	relocatedLarge bool           // the message whose parts are under way is the last of relocated
-	carriedLarge   *match.Entry   // what that message was found to be by a receipt, or nil
+	receiptLarge   *match.Entry   // what that message was found to be by a receipt, or nil
 	late           *match.Pending // its sha256 comes with its last part
 	into           *match.Matcher // where late waits
 
-	piped     bool               // the source cannot be read again
-	patient   int                // how many messages may wait until the whole source has been read
-	waiting   int                // how many do
-	aside     *aside             // where the source is put, or nil
-	doubles   *doubles           // that are left out, or nil
-	relocated []match.Pending    // that their folders lack, and others may have
-	belongs   map[uint32]*Target // by ordinal: the folders that lack them
-	ledger    *ledger            // of what earlier runs carried over, or nil
-	ordinal   uint32             // of the next message record
-	counts    *stream.End
-	tallies   []tally       // of the streams that were started
-	stopped   *stream.Abort // it came, and what follows it is not known yet
-	aborted   *stream.Abort // the last
-	unfit     error         // why this is no source to compare; an abort may excuse it
+	Piped      bool               // the source cannot be read again
+	MaxPending int                // how many messages may wait until the whole source has been read
+	pending    int                // how many do
+	Aside      *Aside             // where the source is put, or nil
+	dedup      *dedup             // that are excluded, or nil
+	relocated  []match.Pending    // that their folders lack, and others may have
+	belongs    map[uint32]*Target // by ordinal: the folders that lack them
+	receipts   *receiptIndex      // of what earlier runs carried over, or nil
+	Ordinal    uint32             // of the next message record
+	counts     *stream.End
+	tallies    []tally       // of the streams that were started
+	aborting   *stream.Abort // it came, and what follows it is not known yet
+	Aborted    *stream.Abort // the last
+	invalid    error         // why this is no source to compare; an abort may excuse it
 }
 
 // tally is what was counted of one stream of a concatenation.
@@ -87,14 +84,15 @@ type tally struct {
 	counts *stream.End
 }
 
-func newComparison(ctx context.Context, opt *Options, dest Destination, emit func(event any) error) *comparison {
-	return &comparison{ctx: ctx, opt: opt, dest: dest, emit: emit, doubles: newDoubles(opt)}
+// NewComparison prepares a comparison, which calls emit with each event.
+func NewComparison(ctx context.Context, opt *Options, dest Destination, emit func(event any) error) *Comparison {
+	return &Comparison{ctx: ctx, opt: opt, Dest: dest, emit: emit, dedup: newDedup(opt)}
 }
 
-// run goes through the source. What was whole in a damaged stream has been
+// Run goes through the source. What was whole in a damaged stream has been
 // acted on when the error is returned.
-func (c *comparison) run(in records) error {
-	in = c.opt.keyed(in)
+func (c *Comparison) Run(in Records) error {
+	in = c.opt.Keyed(in)
 	if c.opt.CheckKeys {
 		in = &keyCheck{in: in}
 	}
@@ -105,10 +103,10 @@ func (c *comparison) run(in records) error {
 		}
 		switch {
 		case err == nil:
-			c.records++
+			c.Records++
 			continue
 		case err == io.EOF:
-			err = c.verdict()
+			err = c.abortError()
 		case exit.CodeOf(err) != exit.Data:
 			return err
 		}
@@ -120,8 +118,8 @@ func (c *comparison) run(in records) error {
 }
 
 // finish decides on all that waits: nothing more can come.
-func (c *comparison) finish() error {
-	if err := c.breakOff(); err != nil {
+func (c *Comparison) finish() error {
+	if err := c.dropUnfinished(); err != nil {
 		return err
 	}
 	if c.started {
@@ -134,11 +132,11 @@ func (c *comparison) finish() error {
 	}
 	var targets []*Target
 	if len(c.tallies) > 0 { // the destination was opened
-		targets = c.dest.Folders()
+		targets = c.Dest.Folders()
 	}
 	for _, t := range targets {
 		t.release()
-		if t.matcher != nil && len(t.matcher.Pending) > 0 {
+		if t.Matcher != nil && len(t.Matcher.Pending) > 0 {
 			if err := c.resolve(t); err != nil {
 				return err
 			}
@@ -147,31 +145,31 @@ func (c *comparison) finish() error {
 	if err := c.settleRelocated(); err != nil {
 		return err
 	}
-	for _, line := range c.doubles.lines() {
+	for _, line := range c.dedup.lines() {
 		c.opt.Say("%s", line)
 	}
-	c.over = true
-	return c.emit(&finished{})
+	c.Complete = true
+	return c.emit(&Finished{})
 }
 
-func (c *comparison) verdict() error {
-	if a := c.aborted; a != nil {
+func (c *Comparison) abortError() error {
+	if a := c.Aborted; a != nil {
 		return exit.Errorf(exit.Code(a.Exit), "%s stopped early: %s", a.Command, a.Text)
 	}
 	return nil
 }
 
-func (c *comparison) record(rec stream.Record) error {
-	if c.aside != nil {
+func (c *Comparison) record(rec stream.Record) error {
+	if c.Aside != nil {
 		return c.putAside(rec)
 	}
 	switch r := rec.(type) {
 	case *stream.Begin:
 		return c.open(r)
 	case *stream.Folder:
-		s := &source{Folder: *r}
-		c.toc = append(c.toc, s)
-		c.byName[r.Name] = s
+		s := &Source{Folder: *r}
+		c.Folders = append(c.Folders, s)
+		c.ByName[r.Name] = s
 		return nil
 	case *stream.Abort:
 		return c.abort(r)
@@ -179,10 +177,10 @@ func (c *comparison) record(rec stream.Record) error {
 	if err := c.start(); err != nil {
 		return err
 	}
-	if c.aside != nil {
+	if c.Aside != nil {
 		return c.putAside(rec)
 	}
-	if leftOut(c.byName, rec) || c.opt.FoldersOnly && isOfMessage(rec) {
+	if IsExcluded(c.ByName, rec) || c.opt.FoldersOnly && isOfMessage(rec) {
 		return nil
 	}
 	switch r := rec.(type) {
@@ -193,50 +191,50 @@ func (c *comparison) record(rec stream.Record) error {
 	case *stream.End:
 		return c.end(r)
 	case *stream.Failed:
-		if b := c.barredLarge; b != nil && b.Folder == r.Folder && b.UID == r.UID {
+		if b := c.failedLarge; b != nil && b.Folder == r.Folder && b.UID == r.UID {
 			return nil // it has failed already
 		}
 		if r.UID != 0 {
 			c.counts.Listed++
 		}
-		if err := c.takeBack(r); err != nil {
+		if err := c.retract(r); err != nil {
 			return err
 		}
 	case *stream.Expunged:
 		c.counts.Listed++
-		if s := c.byName[r.Folder]; s != nil {
-			s.came++
+		if s := c.ByName[r.Folder]; s != nil {
+			s.Shown++
 		}
 	}
 	return c.emit(rec)
 }
 
-func (c *comparison) open(b *stream.Begin) error {
+func (c *Comparison) open(b *stream.Begin) error {
 	if err := c.stop(); err != nil {
 		return err
 	}
 	recipe, err := headerkey.ParseRecipe(b.Key)
-	c.begin, c.recipe, c.toc, c.byName, c.at = b, recipe, nil, map[string]*source{}, 0
+	c.Begin, c.Recipe, c.Folders, c.ByName, c.at = b, recipe, nil, map[string]*Source{}, 0
 	c.counts = &stream.End{Plan: true}
-	c.streams++
-	c.note(b)
-	switch c.unfit = nil; {
+	c.Streams++
+	c.noteBase(b)
+	switch c.invalid = nil; {
 	case err != nil:
-		c.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+		c.invalid = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
 	case b.Plan:
-		c.unfit = exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
+		c.invalid = exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
 	}
 	return nil
 }
 
 // abort takes the abort of the stream under way. Whether those who wait can be
 // decided on in it depends on what follows.
-func (c *comparison) abort(a *stream.Abort) error {
+func (c *Comparison) abort(a *stream.Abort) error {
 	if err := c.stop(); err != nil {
 		return err
 	}
-	c.stopped, c.aborted = a, a
-	if err := c.breakOff(); err != nil || c.started {
+	c.aborting, c.Aborted = a, a
+	if err := c.dropUnfinished(); err != nil || c.started {
 		return err
 	}
 	return c.stop()
@@ -245,26 +243,26 @@ func (c *comparison) abort(a *stream.Abort) error {
 // stop ends the stream that was aborted, if one was. Whoever waits in it still
 // is left for the streams behind it: one of those may hold the message that
 // has a better claim.
-func (c *comparison) stop() error {
-	a := c.stopped
+func (c *Comparison) stop() error {
+	a := c.aborting
 	if a == nil {
 		return nil
 	}
-	b := c.begin
-	c.stopped, c.begin, c.started = nil, nil, false
-	return c.emit(&aborted{a, b})
+	b := c.Begin
+	c.aborting, c.Begin, c.started = nil, nil, false
+	return c.emit(&Aborted{a, b})
 }
 
 // start opens the destination and maps the folders once all of them are known:
 // a source that was aborted before that needs neither.
-func (c *comparison) start() error {
-	if c.unfit != nil {
-		return c.unfit
+func (c *Comparison) start() error {
+	if c.invalid != nil {
+		return c.invalid
 	}
 	if c.started {
 		return nil
 	}
-	if err := c.dest.Open(c.recipe); err != nil {
+	if err := c.Dest.Open(c.Recipe); err != nil {
 		return err
 	}
 	table, err := c.mapFolders()
@@ -274,10 +272,10 @@ func (c *comparison) start() error {
 	if err := c.checkDelta(); err != nil {
 		return err
 	}
-	if err := c.consult(); err != nil {
+	if err := c.openReceipts(); err != nil {
 		return err
 	}
-	if aside, err := c.setAside(); aside || err != nil {
+	if aside, err := c.putAsideIfNeeded(); aside || err != nil {
 		return err
 	}
 	if c.opt.Account && !c.opt.FoldersOnly {
@@ -286,23 +284,23 @@ func (c *comparison) start() error {
 		}
 	}
 	c.started = true
-	c.tallies = append(c.tallies, tally{c.ordinal, c.counts})
+	c.tallies = append(c.tallies, tally{c.Ordinal, c.counts})
 	c.announce(table)
 	c.checkOrder()
-	return c.emit(&started{c.begin, c.toc})
+	return c.emit(&Started{c.Begin, c.Folders})
 }
 
 // countsOf returns the counts of the stream that a message came in.
-func (c *comparison) countsOf(ordinal uint32) *stream.End {
+func (c *Comparison) countsOf(ordinal uint32) *stream.End {
 	i := sort.Search(len(c.tallies), func(i int) bool { return c.tallies[i].first > ordinal })
 	return c.tallies[i-1].counts
 }
 
-func (c *comparison) end(e *stream.End) error {
+func (c *Comparison) end(e *stream.End) error {
 	if err := c.advance(nil); err != nil {
 		return err
 	}
 	c.counts.Excluded += e.Excluded
-	c.begin, c.started = nil, false
+	c.Begin, c.started = nil, false
 	return c.emit(c.counts)
 }

@@ -21,9 +21,9 @@ type Destination interface {
 	// not.
 	Levels() []*Target
 	// Seek asks for folders that Folders lacks, by their names, and adds those that
-	// can be opened. It tells whether it has added any.
+	// can be opened. It reports whether it has added any.
 	Seek(names []string) (bool, error)
-	// FoldsCase tells whether names that differ in case alone are one folder
+	// FoldsCase reports whether names that differ in case alone are one folder
 	// there.
 	FoldsCase() (folder.CaseSense, error)
 	// Load reads the messages of a folder below its UIDNext. An *Unreadable
@@ -43,20 +43,20 @@ type Target struct {
 	Attributes  []string
 	Subscribed  bool
 	Unreadable  string // why it cannot be compared, or ""
-	overshown   bool   // it shows more messages than it counts
+	ShowsMore   bool   // it shows more messages than it counts
 
 	sources int  // source folders that land here and have not ended
 	shared  bool // messages of several source folders go here
-	unsure  bool // one of them has failed: nothing is taken away here
-	matcher *match.Matcher
+	Unsure  bool // one of them has failed: nothing is taken away here
+	Matcher *match.Matcher
 
 	reserved map[uint64]*match.Entry // by UID: what receipts name, nil where it is gone
 	// reservedIn is the last stream for whose messages that was done, from 1 on.
 	reservedIn int
 }
 
-// exists tells a folder from one that is to be made.
-func (t *Target) exists() bool { return t.UIDValidity != 0 || t.Unreadable != "" }
+// Exists tells a folder from one that is to be made.
+func (t *Target) Exists() bool { return t.UIDValidity != 0 || t.Unreadable != "" }
 
 // Unreadable says why a destination folder cannot be compared.
 type Unreadable struct{ Text string }

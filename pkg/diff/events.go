@@ -12,60 +12,60 @@ import (
 // function that handles it returns. Who handles events passes over those that mean
 // nothing to him.
 
-// started comes once the table of contents of a stream is complete.
-type started struct {
-	begin   *stream.Begin
-	folders []*source
+// Started comes once the table of contents of a stream is complete.
+type Started struct {
+	Begin   *stream.Begin
+	Folders []*Source
 }
 
-// compared comes for every message that was not met before.
-type compared struct {
-	message *stream.Message
-	ordinal uint32 // among the messages of all streams
-	source  *source
-	verdict match.Verdict
-	entry   *match.Entry // what the message was paired with, or nil
+// Compared comes for every message that was not met before.
+type Compared struct {
+	Message *stream.Message
+	Ordinal uint32 // among the messages of all streams
+	Source  *Source
+	Verdict match.Verdict
+	Entry   *match.Entry // what the message was paired with, or nil
 }
 
-// excluded comes in place of compared for a message that Options exclude.
-type excluded struct {
-	record  *stream.Skipped
-	ordinal uint32
-	source  *source
+// Excluded comes in place of compared for a message that Options exclude.
+type Excluded struct {
+	Record  *stream.Skipped
+	Ordinal uint32
+	Source  *Source
 }
 
-// repeated comes for a message that an earlier stream of a concatenation held.
-type repeated struct {
-	begin   *stream.Begin
-	message *stream.Message
+// Repeated comes for a message that an earlier stream of a concatenation held.
+type Repeated struct {
+	Begin   *stream.Begin
+	Message *stream.Message
 }
 
-// retracted comes when the parts of the last message, which waits, end in its
+// Retracted comes when the parts of the last message, which waits, end in its
 // failure. The failed record itself follows.
-type retracted struct{ record *stream.Failed }
+type Retracted struct{ Record *stream.Failed }
 
-// resolved comes when what waits for a folder of the destination is decided:
+// Resolved comes when what waits for a folder of the destination is decided:
 // between started and the end of a stream, or once the whole source has ended.
-type resolved struct {
-	target *Target
+type Resolved struct {
+	Target *Target
 	*match.Resolution
-	elsewhere map[*match.Entry]*Target // the folders of entries that are in another
+	Elsewhere map[*match.Entry]*Target // the folders of entries that are in another
 }
 
-// mistaken comes for messages that were taken for present, by their ordinals or
+// Mistaken comes for messages that were taken for present, by their ordinals or
 // UIDs: the folder does not have them after all.
-type mistaken struct {
-	target    *Target
-	claimants []match.Claimant
+type Mistaken struct {
+	Target    *Target
+	Claimants []match.Claimant
 }
 
-// aborted comes where a stream was aborted, which may not have been started. What
+// Aborted comes where a stream was aborted, which may not have been started. What
 // waits then is resolved later.
-type aborted struct {
-	abort *stream.Abort
-	begin *stream.Begin // nil where the stream had none
+type Aborted struct {
+	Abort *stream.Abort
+	Begin *stream.Begin // nil where the stream had none
 }
 
-// finished comes last, also after a source that was cut: for what was decided too
+// Finished comes last, also after a source that was cut: for what was decided too
 // late for its own stream.
-type finished struct{}
+type Finished struct{}

@@ -1,8 +1,6 @@
 package diff
 
 import (
-	"io"
-
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 )
 
@@ -11,10 +9,8 @@ import (
 type Identity struct {
 	Key      *headerkey.Recipe // what to compare by, or nil: as the source does
 	Receipts *Receipts         // of earlier runs, or nil
-	Record   io.Writer         // gets receipts of what is present, or nil
 	Account  bool              // what another folder of the destination has is present
-	Once     bool              // leave out what a source folder before has
-	Unique   bool              // leave out what goes to one folder twice, by key
+	Once     bool              // exclude what a source folder before has
+	Unique   bool              // exclude what goes to one folder twice, by key
 	Strict   bool              // a message with nothing but its key in common with another is missing
-	Explain  bool              // a report shows what looks like a missing message, and why it is another
 }

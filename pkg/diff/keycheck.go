@@ -5,12 +5,12 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// keyCheck compares the keys of a full stream with its octets. A message whose
+// keyCheck compares the keys of a full stream with its bytes. A message whose
 // key is another is given as a failed record, one with parts in place of its last
 // part.
 type keyCheck struct {
-	in     records
-	scan   *headerkey.Scanner // nil where there are no octets
+	in     Records
+	scan   *headerkey.Scanner // nil where there are no bytes
 	octets []byte
 	large  *stream.Message // its parts are under way
 }

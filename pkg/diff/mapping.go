@@ -10,35 +10,36 @@ import (
 
 // mapFolders finds the target of each source folder. Two that land on one by
 // accident are an error before anything is written.
-func (c *comparison) mapFolders() (*folder.Table, error) {
-	sources := make([]folder.Source, len(c.toc))
-	for i, s := range c.toc {
-		sources[i] = folder.Source{Name: s.Name, Delimiter: s.Delimiter, Attributes: s.Attributes, Messages: s.Messages, Level: !s.HoldsMessages()}
+func (c *Comparison) mapFolders() (*folder.Table, error) {
+	sources := make([]folder.Source, len(c.Folders))
+	for i, s := range c.Folders {
+		sources[i] = folder.Source{Name: s.Name, Delimiter: s.Delimiter, Attributes: s.Attributes, Messages: s.Messages,
+			Level: !s.HoldsMessages()}
 	}
-	table, err := c.opt.Mapping.Map(c.ctx, sources, c.begin.Prefix, destinationOf(c.dest))
+	table, err := c.opt.Mapping.Map(c.ctx, sources, c.Begin.Prefix, destinationOf(c.Dest))
 	if err != nil {
 		return nil, err
 	}
-	added, err := c.dest.Seek(c.unlisted(table))
+	added, err := c.Dest.Seek(c.unlisted(table))
 	if added && err == nil {
-		table, err = c.opt.Mapping.Map(c.ctx, sources, c.begin.Prefix, destinationOf(c.dest))
+		table, err = c.opt.Mapping.Map(c.ctx, sources, c.Begin.Prefix, destinationOf(c.Dest))
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range c.dest.Folders() {
+	for _, t := range c.Dest.Folders() {
 		t.sources = 0
 	}
-	existing := targetsByName(c.dest.Folders(), c.dest.Namespace().Delimiter)
+	existing := TargetsByName(c.Dest.Folders(), c.Dest.Namespace().Delimiter)
 	for _, m := range table.Mappings {
-		s := c.byName[m.Source]
-		s.by, s.note = m.By, m.Note
-		if s.left = m.Target == ""; s.left {
+		s := c.ByName[m.Source]
+		s.By, s.Note = m.By, m.Note
+		if s.Excluded = m.Target == ""; s.Excluded {
 			continue
 		}
-		if s.target = existing[m.Target]; s.target == nil {
-			s.target = &Target{Name: m.Target, matcher: &match.Matcher{}}
-			existing[m.Target] = s.target
+		if s.Target = existing[m.Target]; s.Target == nil {
+			s.Target = &Target{Name: m.Target, Matcher: &match.Matcher{}}
+			existing[m.Target] = s.Target
 		}
 	}
 	return table, nil
@@ -46,10 +47,10 @@ func (c *comparison) mapFolders() (*folder.Table, error) {
 
 // unlisted are the targets of messages that the destination does not list. It may
 // have them all the same, and what is in them must not be appended again.
-func (c *comparison) unlisted(table *folder.Table) (names []string) {
-	existing := targetsByName(c.dest.Folders(), c.dest.Namespace().Delimiter)
+func (c *Comparison) unlisted(table *folder.Table) (names []string) {
+	existing := TargetsByName(c.Dest.Folders(), c.Dest.Namespace().Delimiter)
 	for _, m := range table.Mappings {
-		if m.Target != "" && existing[m.Target] == nil && c.byName[m.Source].HoldsMessages() {
+		if m.Target != "" && existing[m.Target] == nil && c.ByName[m.Source].HoldsMessages() {
 			names = append(names, m.Target)
 		}
 	}
@@ -57,49 +58,50 @@ func (c *comparison) unlisted(table *folder.Table) (names []string) {
 }
 
 // announce warns of what is odd about the mapping, and notes what it excludes.
-func (c *comparison) announce(table *folder.Table) {
+func (c *Comparison) announce(table *folder.Table) {
 	for _, text := range table.Warnings {
 		c.opt.Warn("%s", text)
 	}
 	if lost := c.lostSubscriptions(table); len(lost) > 0 {
-		c.opt.Warn("subscriptions not copied, because the source folder cannot hold messages: %d, the first of %s", len(lost), folder.Quote(lost[0]))
+		c.opt.Warn("subscriptions not copied, because the source folder cannot hold messages: %d, the first of %s",
+			len(lost), folder.Quote(lost[0]))
 	}
 	var total int64
-	for _, s := range c.toc {
-		if s.target == nil {
+	for _, s := range c.Folders {
+		if s.Target == nil {
 			continue
 		}
-		s.target.sources++
-		s.target.shared = s.target.sources > 1
+		s.Target.sources++
+		s.Target.shared = s.Target.sources > 1
 		total += int64(s.Messages)
-		if s.note != "" {
-			c.opt.Warn("%s", s.note)
+		if s.Note != "" {
+			c.opt.Warn("%s", s.Note)
 		}
 	}
 	c.opt.Progress.Total(total, 0)
 	if len(table.Filters) > 0 {
-		begin := *c.begin
+		begin := *c.Begin
 		begin.Filters = append(slices.Clone(begin.Filters), table.Filters...)
-		c.begin = &begin
+		c.Begin = &begin
 	}
 }
 
 // lostSubscriptions returns the subscribed folders of the source that cannot hold
 // messages, and are not subscribed at the destination. No plan creates them, so
 // no plan subscribes to them.
-func (c *comparison) lostSubscriptions(table *folder.Table) (names []string) {
-	existing := targetsByName(slices.Concat(c.dest.Folders(), c.dest.Levels()), c.dest.Namespace().Delimiter)
+func (c *Comparison) lostSubscriptions(table *folder.Table) (names []string) {
+	existing := TargetsByName(slices.Concat(c.Dest.Folders(), c.Dest.Levels()), c.Dest.Namespace().Delimiter)
 	for _, m := range table.Levels {
 		t := existing[m.Target]
-		if m.Target != "" && c.byName[m.Source].Subscribed && (t == nil || !t.Subscribed) {
+		if m.Target != "" && c.ByName[m.Source].Subscribed && (t == nil || !t.Subscribed) {
 			names = append(names, m.Source)
 		}
 	}
 	return names
 }
 
-// targetsByName finds a folder by its name and by what that reads as.
-func targetsByName(targets []*Target, delimiter string) map[string]*Target {
+// TargetsByName finds a folder by its name and by what that reads as.
+func TargetsByName(targets []*Target, delimiter string) map[string]*Target {
 	existing := map[string]*Target{}
 	for _, t := range slices.Backward(targets) {
 		if alias := folder.Alias(t.Name, delimiter); alias != "" {
@@ -123,8 +125,8 @@ func destinationOf(d Destination) folder.Destination {
 	return to
 }
 
-// leftOut tells the records of folders that the mapping leaves out.
-func leftOut(byName map[string]*source, rec stream.Record) bool {
+// IsExcluded tells the records of folders that the mapping exclude.
+func IsExcluded(byName map[string]*Source, rec stream.Record) bool {
 	var name string
 	switch r := rec.(type) {
 	case *stream.Message:
@@ -137,7 +139,7 @@ func leftOut(byName map[string]*source, rec stream.Record) bool {
 		name = r.Folder
 	}
 	s := byName[name]
-	return s != nil && s.left
+	return s != nil && s.Excluded
 }
 
 // isOfMessage tells the records of messages.

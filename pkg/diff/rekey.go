@@ -9,16 +9,16 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// records are what a stream.Reader gives.
-type records interface {
+// Records are what a stream.Reader gives.
+type Records interface {
 	Next() (stream.Record, error)
 }
 
 // rekeyed gives the records of streams with the keys of another recipe than
-// theirs, made of the octets. Those of the same recipe pass as they are, unless
+// theirs, made of the bytes. Those of the same recipe pass as they are, unless
 // an earlier rule has made them.
 type rekeyed struct {
-	in     records
+	in     Records
 	recipe headerkey.Recipe   // of its keys
 	asked  bool               // the recipe does not depend on the stream
 	fields []string           // that a message with a key of the recipe itself must have
@@ -30,9 +30,9 @@ type rekeyed struct {
 	drop   bool          // the parts of a message that failed
 }
 
-// keyed returns in with the keys of Options.Key, if there is one, and without
+// Keyed returns in with the keys of Options.Key, if there is one, and without
 // keys of earlier rules.
-func (o *Options) keyed(in records) records {
+func (o *Options) Keyed(in Records) Records {
 	switch {
 	case o.FoldersOnly:
 		return in
@@ -89,7 +89,8 @@ func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
 		return b, nil
 	}
 	if b.Content != stream.Full {
-		return nil, exit.Errorf(exit.Usage, "the stream has the key %q and no bodies to make the key %q of", b.Key, r.recipe).WithHint("export it with --key %s", r.recipe)
+		return nil, exit.Errorf(exit.Usage, "the stream has the key %q and no bodies to make the key %q of", b.Key,
+			r.recipe).WithHint("export it with --key %s", r.recipe)
 	}
 	r.scan = headerkey.NewScanner(r.recipe)
 	out := *b
@@ -116,14 +117,16 @@ func (r *rekeyed) outdated(m *stream.Message) bool {
 }
 
 func (r *rekeyed) refusal(m *stream.Message) error {
-	return exit.Errorf(exit.Usage, "%s UID %d: its key is of an earlier rule: the recipe %q now requires %s, which the message lacks",
+	return exit.Errorf(exit.Usage,
+		"%s UID %d: its key is of an earlier rule: the recipe %q now requires %s, which the message lacks",
 		folder.Quote(m.Folder), m.UID, r.recipe, strings.Join(r.fields, ", ")).WithHint("export the source again")
 }
 
 func (r *rekeyed) message(scan *headerkey.Scanner, m *stream.Message) (stream.Record, error) {
 	var err error
 	if r.octets, err = m.AppendBody(r.octets[:0]); err != nil {
-		return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()}, nil
+		return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged,
+			Text: err.Error()}, nil
 	}
 	scan.Reset()
 	scan.Write(r.octets)
@@ -151,10 +154,12 @@ func (r *rekeyed) large(scan *headerkey.Scanner, m *stream.Message) (stream.Reco
 		name(scan, m)
 		return m, nil
 	default:
-		err = exit.Errorf(exit.Data, "its header is larger than %d octets: export it with --key %s", stream.PartSize, r.recipe)
+		err = exit.Errorf(exit.Data, "its header is larger than %d octets: export it with --key %s", stream.PartSize,
+			r.recipe)
 	}
 	r.next, r.drop = nil, true
-	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()}, nil
+	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged,
+		Text: err.Error()}, nil
 }
 
 // name gives a message its key, and the fields of the recipe to be shown.

@@ -23,7 +23,7 @@ func (g *given) Next() (stream.Record, error) {
 }
 
 // TestKeysOfEarlierRule: a key of a Date alone, which an earlier rule made, is
-// made again of the octets, and refused where there are none.
+// made again of the bytes, and refused where there are none.
 func TestKeysOfEarlierRule(t *testing.T) {
 	const octets = "Date: d\r\nFrom: f\r\n\r\n"
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestKeysOfEarlierRule(t *testing.T) {
 			if body {
 				m.SetBody([]byte(octets))
 			}
-			in := (&Options{}).keyed(&given{&stream.Begin{Key: c.recipe, Content: stream.Full}, m})
+			in := (&Options{}).Keyed(&given{&stream.Begin{Key: c.recipe, Content: stream.Full}, m})
 			if _, err := in.Next(); err != nil {
 				t.Fatal(err)
 			}

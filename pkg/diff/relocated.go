@@ -13,7 +13,7 @@ import (
 // better claim to it there: its owner has moved it.
 
 // relocate keeps a message that its own folder lacks until all has been read.
-func (c *comparison) relocate(m match.Pending, t *Target) {
+func (c *Comparison) relocate(m match.Pending, t *Target) {
 	if c.belongs == nil {
 		c.belongs = map[uint32]*Target{}
 	}
@@ -21,8 +21,8 @@ func (c *comparison) relocate(m match.Pending, t *Target) {
 }
 
 // loadAll reads all folders of the destination: a message may have gone to any.
-func (c *comparison) loadAll() error {
-	for _, t := range c.dest.Folders() {
+func (c *Comparison) loadAll() error {
+	for _, t := range c.Dest.Folders() {
 		if err := c.loadTarget(t); err != nil {
 			return err
 		}
@@ -33,9 +33,9 @@ func (c *comparison) loadAll() error {
 	return nil
 }
 
-// unseen is the error, exit.Partial, where messages of the source may have been
+// UnseenFolders is the error, exit.Partial, where messages of the source may have been
 // moved to folders that cannot be compared.
-func (o *Options) unseen(dest Destination) error {
+func (o *Options) UnseenFolders(dest Destination) error {
 	if !o.Account || o.FoldersOnly {
 		return nil
 	}
@@ -48,13 +48,14 @@ func (o *Options) unseen(dest Destination) error {
 	if n == 0 {
 		return nil
 	}
-	return exit.Errorf(exit.Partial, "%s of the destination cannot be compared: messages that were moved there count as missing", text.Count(n, "folder"))
+	return exit.Errorf(exit.Partial,
+		"%s of the destination cannot be compared: messages that were moved there count as missing", text.Count(n, "folder"))
 }
 
-// elsewhere tells whether a folder other than t has a message of the key of e.
-func (c *comparison) elsewhere(e *match.Evidence, t *Target) bool {
-	for _, o := range c.dest.Folders() {
-		if o != t && o.matcher != nil && len(o.matcher.Index.Group(nil, e, 1)) > 0 {
+// elsewhere reports whether a folder other than t has a message of the key of e.
+func (c *Comparison) elsewhere(e *match.Evidence, t *Target) bool {
+	for _, o := range c.Dest.Folders() {
+		if o != t && o.Matcher != nil && len(o.Matcher.Index.Group(nil, e, 1)) > 0 {
 			return true
 		}
 	}
@@ -63,7 +64,7 @@ func (c *comparison) elsewhere(e *match.Evidence, t *Target) bool {
 
 // setRelocated takes those that a folder lacks out of the resolution, as far as they
 // may be in another.
-func (c *comparison) setRelocated(t *Target, r *match.Resolution) {
+func (c *Comparison) setRelocated(t *Target, r *match.Resolution) {
 	tied := map[uint32]bool{}
 	for _, tie := range r.Ties {
 		for _, ordinal := range tie.Ordinals {
@@ -84,26 +85,26 @@ func (c *comparison) setRelocated(t *Target, r *match.Resolution) {
 
 // settleRelocated decides on what may have been moved, once every folder has taken
 // what is its own.
-func (c *comparison) settleRelocated() error {
+func (c *Comparison) settleRelocated() error {
 	var folders []*match.Matcher
 	targetOf := map[*match.Matcher]*Target{}
-	for _, t := range c.dest.Folders() {
-		if t.matcher != nil && len(c.relocated) > 0 {
-			folders, targetOf[t.matcher] = append(folders, t.matcher), t
+	for _, t := range c.Dest.Folders() {
+		if t.Matcher != nil && len(c.relocated) > 0 {
+			folders, targetOf[t.Matcher] = append(folders, t.Matcher), t
 		}
 	}
 	where, err := match.Relocate(c.relocated, folders, c.opt.Strict)
 	if err != nil {
 		return err
 	}
-	results := map[*Target]*resolved{}
+	results := map[*Target]*Resolved{}
 	var order []*Target
 	for i := range c.relocated {
 		m := &c.relocated[i]
 		own := c.belongs[m.Ordinal]
 		r := results[own]
 		if r == nil {
-			r = &resolved{own, &match.Resolution{}, map[*match.Entry]*Target{}}
+			r = &Resolved{own, &match.Resolution{}, map[*match.Entry]*Target{}}
 			results[own] = r
 			order = append(order, own)
 		}
@@ -113,7 +114,7 @@ func (c *comparison) settleRelocated() error {
 		}
 		p := match.Pair{Source: &m.Evidence, Ordinal: m.Ordinal, Entry: m.Entry, KeyOnly: m.By == 0}
 		r.Pairs = append(r.Pairs, p)
-		r.elsewhere[m.Entry] = targetOf[where[m.Entry]]
+		r.Elsewhere[m.Entry] = targetOf[where[m.Entry]]
 		c.present(p)
 	}
 	for _, t := range order {

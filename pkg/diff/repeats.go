@@ -3,6 +3,7 @@ package diff
 import (
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -10,13 +11,13 @@ import (
 // concatenation, as the last of them has them: those count. A nil Repeats
 // knows none.
 type Repeats struct {
-	flags map[sourceMessage][]string
+	flags map[SourceMessage][]string
 }
 
 // ReadRepeats reads a concatenation as far as it is whole, which is how far
 // those who read it after this get.
 func ReadRepeats(in *stream.Reader) *Repeats {
-	r := &Repeats{flags: map[sourceMessage][]string{}}
+	r := &Repeats{flags: map[SourceMessage][]string{}}
 	var seen stream.Seen
 	var begin *stream.Begin
 	for {
@@ -33,7 +34,7 @@ func ReadRepeats(in *stream.Reader) *Repeats {
 				return r
 			}
 			if again && !x.Lacks(stream.ItemFlags) {
-				r.flags[identityOf(begin, x)] = slices.Clone(x.Flags)
+				r.flags[IdentityOf(begin, x)] = slices.Clone(x.Flags)
 			}
 		case *stream.Body:
 			if seen.Part(x) != nil {
@@ -48,8 +49,20 @@ func (r *Repeats) settle(b *stream.Begin, m *stream.Message) {
 	if r == nil {
 		return
 	}
-	if flags, ok := r.flags[identityOf(b, m)]; ok {
+	if flags, ok := r.flags[IdentityOf(b, m)]; ok {
 		m.Flags = flags
 		m.Learn(stream.ItemFlags)
 	}
+}
+
+// SourceMessage is the identity of a message at the source.
+type SourceMessage struct {
+	account       account.Account
+	folder        string
+	validity, uid uint64
+}
+
+// IdentityOf returns the identity of a message of a stream.
+func IdentityOf(b *stream.Begin, m *stream.Message) SourceMessage {
+	return SourceMessage{b.Account(), m.Folder, m.UIDValidity, m.UID}
 }

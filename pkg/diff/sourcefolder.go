@@ -9,22 +9,22 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// source is a folder of the source stream.
-type source struct {
+// Source is a folder of the source stream.
+type Source struct {
 	stream.Folder
-	target *Target // nil where the folder holds no messages of its own
-	by     folder.Way
-	note   string // what its name had to give up, or ""
-	left   bool   // out of the comparison, by the mapping
-	failed string // why its messages cannot be compared, or ""
-	came   int64  // messages that the stream has shown, or said to be gone
+	Target   *Target // nil where the folder holds no messages of its own
+	By       folder.Way
+	Note     string // what its name had to give up, or ""
+	Excluded bool   // out of the comparison, by the mapping
+	Failed   string // why its messages cannot be compared, or ""
+	Shown    int64  // messages that the stream has shown, or said to be gone
 }
 
 // mistaken takes back that messages are present, some of them by the key alone.
-func (c *comparison) mistaken(t *Target, claimants, alone []match.Claimant) error {
+func (c *Comparison) mistaken(t *Target, claimants, alone []match.Claimant) error {
 	countsOf := func(who match.Claimant) *stream.End {
-		if c.piped { // it is a UID
-			return c.countsOf(c.ordinal)
+		if c.Piped { // it is a UID
+			return c.countsOf(c.Ordinal)
 		}
 		return c.countsOf(uint32(who))
 	}
@@ -35,38 +35,38 @@ func (c *comparison) mistaken(t *Target, claimants, alone []match.Claimant) erro
 		counts := countsOf(who)
 		counts.PresentByKey = max(0, counts.PresentByKey-1) // on a pipe, an earlier stream may have counted it
 	}
-	return c.emit(&mistaken{t, claimants})
+	return c.emit(&Mistaken{t, claimants})
 }
 
 // load reads the target's index when the first message comes that needs it.
-func (c *comparison) load(s *source) error {
-	t := s.target
+func (c *Comparison) load(s *Source) error {
+	t := s.Target
 	if t == nil {
-		s.failed = "the folder cannot hold messages"
+		s.Failed = "the folder cannot hold messages"
 		return nil
 	}
-	if t.matcher == nil {
+	if t.Matcher == nil {
 		c.opt.Progress.Folder(s.Name)
 	}
 	if err := c.loadTarget(t); err != nil {
 		return err
 	}
 	if t.Unreadable != "" {
-		s.failed = fmt.Sprintf("the destination folder %q cannot be compared: %s", t.Name, t.Unreadable)
+		s.Failed = fmt.Sprintf("the destination folder %q cannot be compared: %s", t.Name, t.Unreadable)
 	}
 	return nil
 }
 
 // loadTarget reads the index of a destination folder, once.
-func (c *comparison) loadTarget(t *Target) error {
-	if t.matcher != nil {
+func (c *Comparison) loadTarget(t *Target) error {
+	if t.Matcher != nil {
 		c.reserve(t)
 		return nil
 	}
-	matcher := &match.Matcher{Piped: c.piped, Strict: c.opt.Strict}
+	matcher := &match.Matcher{Piped: c.Piped, Strict: c.opt.Strict}
 	var err error
 	if t.Unreadable == "" {
-		matcher.Reader, err = c.dest.Load(t, func(e match.Message) { matcher.Add(e) })
+		matcher.Reader, err = c.Dest.Load(t, func(e match.Message) { matcher.Add(e) })
 	}
 	var no *Unreadable
 	switch {
@@ -78,15 +78,15 @@ func (c *comparison) loadTarget(t *Target) error {
 	if t.Unreadable != "" {
 		return nil
 	}
-	t.matcher = matcher
+	t.Matcher = matcher
 	c.reserve(t)
 	return nil
 }
 
 // advance closes the folders that the messages have left behind.
-func (c *comparison) advance(to *source) error {
-	for c.at < len(c.toc) && c.toc[c.at] != to {
-		if err := c.leave(c.toc[c.at]); err != nil {
+func (c *Comparison) advance(to *Source) error {
+	for c.at < len(c.Folders) && c.Folders[c.at] != to {
+		if err := c.leaveFolder(c.Folders[c.at]); err != nil {
 			return err
 		}
 		c.at++
@@ -94,24 +94,24 @@ func (c *comparison) advance(to *source) error {
 	return nil
 }
 
-// leave resolves what waits for a target when its last source folder ends.
-func (c *comparison) leave(s *source) error {
-	t := s.target
+// leaveFolder resolves what waits for a target when its last source folder ends.
+func (c *Comparison) leaveFolder(s *Source) error {
+	t := s.Target
 	if t == nil {
 		return nil
 	}
 	t.sources--
-	if t.sources > 0 || t.matcher == nil || len(t.matcher.Pending) == 0 || c.waiting <= c.patient {
+	if t.sources > 0 || t.Matcher == nil || len(t.Matcher.Pending) == 0 || c.pending <= c.MaxPending {
 		return nil
 	}
 	return c.resolve(t)
 }
 
 // resolve decides on all that waits for a target.
-func (c *comparison) resolve(t *Target) error {
-	c.waiting -= len(t.matcher.Pending)
-	t.matcher.KeepMissing = c.opt.Account
-	r, err := t.matcher.Resolve()
+func (c *Comparison) resolve(t *Target) error {
+	c.pending -= len(t.Matcher.Pending)
+	t.Matcher.KeepMissing = c.opt.Account
+	r, err := t.Matcher.Resolve()
 	if err != nil {
 		return err
 	}
@@ -129,11 +129,11 @@ func (c *comparison) resolve(t *Target) error {
 			return err
 		}
 	}
-	return c.emit(&resolved{t, r, nil})
+	return c.emit(&Resolved{t, r, nil})
 }
 
 // present counts a message that was resolved.
-func (c *comparison) present(p match.Pair) {
+func (c *Comparison) present(p match.Pair) {
 	counts := c.countsOf(p.Ordinal)
 	counts.Present++
 	if p.KeyOnly {

@@ -5,60 +5,60 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-func (c *comparison) message(m *stream.Message) error {
-	c.late, c.large, c.barredLarge, c.relocatedLarge, c.carriedLarge = nil, nil, nil, false, nil
-	ordinal := c.ordinal
-	c.ordinal++
-	again, err := c.seen.Again(c.begin, m)
+func (c *Comparison) message(m *stream.Message) error {
+	c.late, c.large, c.failedLarge, c.relocatedLarge, c.receiptLarge = nil, nil, nil, false, nil
+	ordinal := c.Ordinal
+	c.Ordinal++
+	again, err := c.seen.Again(c.Begin, m)
 	if c.again = again; again && err == nil {
-		return c.emit(&repeated{c.begin, m})
+		return c.emit(&Repeated{c.Begin, m})
 	}
 	if err != nil {
 		return err
 	}
-	c.opt.Repeats.settle(c.begin, m)
-	s := c.byName[m.Folder]
+	c.opt.Repeats.settle(c.Begin, m)
+	s := c.ByName[m.Folder]
 	if err := c.advance(s); err != nil {
 		return err
 	}
 	c.counts.Listed++
-	s.came++
+	s.Shown++
 	c.opt.Progress.Add(1, 0)
-	if s.failed == "" {
+	if s.Failed == "" {
 		if err := c.load(s); err != nil {
 			return err
 		}
 	}
-	if s.failed != "" {
+	if s.Failed != "" {
 		c.again = true
 		if m.Parts > 0 {
-			c.barredLarge = unreadable(m, s)
+			c.failedLarge = Incomparable(m, s)
 		}
 		return c.tell(m, ordinal, s, match.Incomparable, nil)
 	}
-	if in := c.doubles.of(c.begin, m, s); in != "" {
-		return c.leaveOut(m, ordinal, s, in)
+	if in := c.dedup.duplicateOf(c.Begin, m, s); in != "" {
+		return c.exclude(m, ordinal, s, in)
 	}
 	if m.Parts > 0 {
-		c.large = incomplete(m)
+		c.large = Incomplete(m)
 	}
-	matcher := s.target.matcher
+	matcher := s.Target.Matcher
 	look := match.EvidenceOf(m)
-	if s.target.shared { // one that looks like it may stand in another folder
+	if s.Target.shared { // one that looks like it may stand in another folder
 		look.Known |= match.KnownTwin
 	}
 	v := match.Present
-	e, by := c.carried(m, &look, s.target)
+	e, by := c.fromReceipts(m, &look, s.Target)
 	if e != nil {
 		matcher.Claim(e, by, &look, ordinal)
 		if m.Parts > 0 {
-			c.carriedLarge = e
+			c.receiptLarge = e
 		}
 	} else {
 		v, e = matcher.Decide(look, ordinal, m.Parts == 0)
 	}
-	if v == match.Missing && c.opt.Account && c.elsewhere(&look, s.target) {
-		c.relocate(match.Pending{Evidence: look, Ordinal: ordinal}, s.target)
+	if v == match.Missing && c.opt.Account && c.elsewhere(&look, s.Target) {
+		c.relocate(match.Pending{Evidence: look, Ordinal: ordinal}, s.Target)
 		c.relocatedLarge = m.Parts > 0
 		return c.tell(m, ordinal, s, match.Undecided, nil)
 	}
@@ -69,10 +69,10 @@ func (c *comparison) message(m *stream.Message) error {
 	case match.Present:
 		c.counts.Present++
 	case match.Undecided:
-		c.waiting++
+		c.pending++
 	}
 	if len(matcher.Displaced) > 0 {
-		if err := c.mistaken(s.target, matcher.Displaced, matcher.DisplacedByKey); err != nil {
+		if err := c.mistaken(s.Target, matcher.Displaced, matcher.DisplacedByKey); err != nil {
 			return err
 		}
 		matcher.Displaced, matcher.DisplacedByKey = nil, nil
@@ -80,58 +80,60 @@ func (c *comparison) message(m *stream.Message) error {
 	return c.tell(m, ordinal, s, v, e)
 }
 
-func (c *comparison) tell(m *stream.Message, ordinal uint32, s *source, v match.Verdict, e *match.Entry) error {
-	c.compared = compared{m, ordinal, s, v, e}
+func (c *Comparison) tell(m *stream.Message, ordinal uint32, s *Source, v match.Verdict, e *match.Entry) error {
+	c.compared = Compared{m, ordinal, s, v, e}
 	return c.emit(&c.compared)
 }
 
-// breakOff forgets a message whose parts did not all come.
-func (c *comparison) breakOff() error {
+// dropUnfinished forgets a message whose parts did not all come.
+func (c *Comparison) dropUnfinished() error {
 	if c.large == nil {
 		return nil
 	}
-	return c.takeBack(c.large)
+	return c.retract(c.large)
 }
 
-// takeBack forgets a message whose parts end in its failure: it does not
+// retract forgets a message whose parts end in its failure: it does not
 // exist, nobody waits for it, and it may come again.
-func (c *comparison) takeBack(f *stream.Failed) error {
+func (c *Comparison) retract(f *stream.Failed) error {
 	if c.large == nil || c.large.Folder != f.Folder || c.large.UID != f.UID {
 		return nil
 	}
 	c.large = nil
 	c.counts.Listed--
 	c.seen.Forget()
-	c.doubles.forget()
+	c.dedup.forget()
 	if c.late != nil {
 		c.into.Pending = c.into.Pending[:len(c.into.Pending)-1]
-		c.waiting--
+		c.pending--
 		c.late = nil
-		return c.emit(&retracted{f})
+		return c.emit(&Retracted{f})
 	}
-	if e := c.carriedLarge; e != nil {
-		c.carriedLarge, e.Claimed = nil, match.Reserved
+	if e := c.receiptLarge; e != nil {
+		c.receiptLarge, e.Claimed = nil, match.Reserved
 		c.counts.Present--
 		return nil
 	}
 	if c.relocatedLarge {
 		c.relocated, c.relocatedLarge = c.relocated[:len(c.relocated)-1], false
-		return c.emit(&retracted{f})
+		return c.emit(&Retracted{f})
 	}
 	return nil
 }
 
-// unreadable is what becomes of a message whose target cannot be compared.
-func unreadable(m *stream.Message, s *source) *stream.Failed {
-	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonTarget, Text: s.failed}
+// Incomparable is what becomes of a message whose target cannot be compared.
+func Incomparable(m *stream.Message, s *Source) *stream.Failed {
+	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonTarget,
+		Text: s.Failed}
 }
 
-// incomplete is what becomes of a message whose parts did not all come.
-func incomplete(m *stream.Message) *stream.Failed {
-	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonIncomplete, Text: "the stream stops before its last part"}
+// Incomplete is what becomes of a message whose parts did not all come.
+func Incomplete(m *stream.Message) *stream.Failed {
+	return &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonIncomplete,
+		Text: "the stream stops before its last part"}
 }
 
-func (c *comparison) part(b *stream.Body) error {
+func (c *Comparison) part(b *stream.Body) error {
 	if err := c.seen.Part(b); err != nil || c.again {
 		return err
 	}

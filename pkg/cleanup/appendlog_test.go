@@ -1,0 +1,106 @@
+package cleanup
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/diff"
+	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/receipt"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// octetsOf is the sha256 of the message with a UID at the destination.
+func octetsOf(uid uint64) string { return fmt.Sprintf("%064x", sha256.Sum256(fmt.Append(nil, uid))) }
+
+// One message of the destination stands for one of the source, whatever
+// receipts say, and only under its own UID and UIDVALIDITY.
+func TestConfirm(t *testing.T) {
+	const key = "recipe:0123456789abcdef0123456789abcdef"
+	shown := func(uids ...uint64) *diff.Archive {
+		var out bytes.Buffer
+		w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+		records := []stream.Record{
+			&stream.Begin{Content: stream.Headers, User: "joe", Host: "new", Key: headerkey.Default, Delimiter: "/"},
+			&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 7, UIDNext: 100, Octets: -1},
+		}
+		for _, uid := range uids {
+			records = append(records, &stream.Message{Folder: "INBOX", UIDValidity: 7, UID: uid, Key: key,
+				InternalDate: "2020-01-02T03:04:05Z", SHA256: octetsOf(uid)})
+		}
+		for _, r := range records {
+			if err := w.Write(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		recipe, err := headerkey.ParseRecipe(headerkey.Default)
+		a := diff.NewArchive(stream.NewReader(&out, false), nil)
+		if err := errors.Join(err, w.End(&stream.End{Listed: int64(len(uids))}), w.Close(), a.Open(recipe)); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	told := func(folder string, uid, target jsonnum.Uint64) receipt.Receipt {
+		return receipt.Receipt{Result: receipt.Appended, Folder: folder, UIDValidity: 3, UID: uid, Key: key,
+			Target: "INBOX", TargetUIDValidity: 7, TargetUID: target}
+	}
+	sent := func(uid, as jsonnum.Uint64) receipt.Receipt {
+		r := told("A", uid, 0)
+		r.SentSHA256 = octetsOf(uint64(as))
+		return r
+	}
+	with := func(r receipt.Receipt, change func(*receipt.Receipt)) receipt.Receipt {
+		change(&r)
+		return r
+	}
+	for name, c := range map[string]struct {
+		dest     *diff.Archive
+		receipts []receipt.Receipt
+		want     int // messages of the source that are confirmed
+	}{
+		"one":                  {shown(5), []receipt.Receipt{told("A", 1, 5)}, 1},
+		"one, told twice":      {shown(5), []receipt.Receipt{told("A", 1, 5), told("A", 1, 5)}, 1},
+		"two for one":          {shown(5), []receipt.Receipt{told("A", 1, 5), told("A", 2, 5)}, 1},
+		"two folders' for one": {shown(5), []receipt.Receipt{told("A", 1, 5), told("B", 1, 5)}, 1},
+		"pushed again":         {shown(9), []receipt.Receipt{told("A", 1, 5), told("A", 1, 9)}, 1},
+		"another UID":          {shown(6), []receipt.Receipt{told("A", 1, 5)}, 0},
+		"another UIDVALIDITY": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.TargetUIDValidity = 8 })}, 0},
+		"another folder": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.Target = "Other" })}, 0},
+		"another key": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.Key = "recipe:00000000000000000000000000000000" })}, 0},
+		"no key": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.Key = "" })}, 0},
+		"sent with another key": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.Key, r.SentKey = "recipe:00000000000000000000000000000000", key })}, 1},
+		"sent with a key not there": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.SentKey = "recipe:00000000000000000000000000000000" })}, 0},
+		"rejected": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.Result = receipt.Rejected })}, 0},
+		"found to be there": {shown(5), []receipt.Receipt{with(told("A", 1, 5),
+			func(r *receipt.Receipt) { r.Result = receipt.Present })}, 0},
+		"said to be there": {shown(5), []receipt.Receipt{with(told("A", 1, 0),
+			func(r *receipt.Receipt) { r.Result = receipt.Present })}, 0},
+		"without UIDs, by key alone":   {shown(5, 6), []receipt.Receipt{told("A", 1, 0), told("A", 2, 0)}, 0},
+		"without UIDs, by octets":      {shown(5, 6), []receipt.Receipt{sent(1, 5), sent(2, 6)}, 2},
+		"without UIDs, a stranger":     {shown(5, 6), []receipt.Receipt{sent(1, 5), sent(2, 7)}, 1},
+		"more without UIDs than there": {shown(5), []receipt.Receipt{sent(1, 5), sent(2, 5)}, 1},
+		"with and without":             {shown(5), []receipt.Receipt{sent(2, 5), told("A", 1, 5)}, 1},
+	} {
+		d := &appendLog{created: map[string]bool{}, numbers: map[string]uint32{}}
+		for i := range c.receipts {
+			d.add(&c.receipts[i])
+		}
+		if err := d.confirm(c.dest); err != nil {
+			t.Fatal(err)
+		}
+		if d.sort(atSource); len(d.all) != c.want {
+			t.Errorf("%s: %d are confirmed, want %d", name, len(d.all), c.want)
+		}
+	}
+}
