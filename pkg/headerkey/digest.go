@@ -3,22 +3,12 @@ package headerkey
 import (
 	"crypto/sha256"
 	"hash"
-	"io"
 )
 
-// Digest returns the loose hash of a whole message: the SHA-256 of its octets
-// without CRs, with NUL and octets from 0x80 as "X", and runs of "X" as one. It
-// is the same for a message and for what a server makes of it that mends line
-// ends and NUL (Dovecot) or masks an 8-bit header (Cyrus). An error is r's own.
-func Digest(r io.Reader) (sum [sha256.Size]byte, err error) {
-	d := NewDigester()
-	if _, err := io.Copy(d, r); err != nil {
-		return sum, err
-	}
-	return d.Sum(), nil
-}
-
-// Digester computes what Digest does of the octets written to it.
+// Digester computes the loose hash of the octets written to it: the SHA-256 of a
+// message without CRs, with NUL and octets from 0x80 as "X", and runs of "X" as
+// one. It is the same for a message and for what a server makes of it that mends
+// line ends and NUL (Dovecot) or masks an 8-bit header (Cyrus).
 type Digester struct {
 	hash hash.Hash
 	buf  []byte

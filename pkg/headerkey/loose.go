@@ -8,7 +8,7 @@ import (
 // Loose is what the octets of a message are known by, whatever servers are known to
 // change in them. A server that adds header lines leaves Body as it is.
 type Loose struct {
-	Whole [sha256.Size]byte // as Digest returns it
+	Whole [sha256.Size]byte // as Digester computes it
 	Body  [sha256.Size]byte // likewise of what follows the header; Whole where no empty line ends that
 	Size  int64             // octets
 }
