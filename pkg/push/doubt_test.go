@@ -115,7 +115,7 @@ func TestBatchThatComesTooLate(t *testing.T) {
 
 // The pause before a second look grows with what is in doubt and with the time
 // that the server takes.
-func TestPatience(t *testing.T) {
+func TestPauseBetweenLooks(t *testing.T) {
 	several := func(n int, size int64) (ms []*batch.Message) {
 		for range n {
 			m := &batch.Message{}
@@ -137,7 +137,7 @@ func TestPatience(t *testing.T) {
 		{several(1, 1<<40), 0, longestPause},
 		{several(1, 1000), time.Hour, longestPause},
 	} {
-		if got := (&pusher{slowest: c.slowest}).patience(c.ms); got != c.want {
+		if got := (&serverRecord{slowest: c.slowest}).pause(c.ms); got != c.want {
 			t.Errorf("%d messages of %d, slowest %v: %v, want %v", len(c.ms), c.ms[0].Size, c.slowest, got, c.want)
 		}
 	}

@@ -191,7 +191,7 @@ func TestMessageThatEndsTheConnection(t *testing.T) {
 				line := imaptest.NewFaultProxy(t, server.Addr(), deadly(bad...))
 				outcome, receipts, err := carryOut(t, line.Addr(), planFor(t, letters, 0, 0), Options{sleep: quick})
 				got := bodies(account.Messages("INBOX"))
-				if len(bad) > deadlyMessages {
+				if len(bad) > maxDeadly {
 					if exit.CodeOf(err) != exit.Temporary || exit.HintOf(err) == "" {
 						t.Errorf("%v", err)
 					}

@@ -12,7 +12,7 @@ import (
 )
 
 // rejects writes a plan of the messages that were not appended, with their
-// octets and the server's words, to be mended and pushed again.
+// content and the server's words, to be mended and pushed again.
 type rejects struct {
 	w      *stream.Writer
 	begin  *stream.Begin
@@ -20,8 +20,15 @@ type rejects struct {
 	listed int64
 	ties   map[*tie.Tie]uint64 // their numbers here
 	tied   uint64              // the last of these
-	bare   bool                // the octets are not at hand
+	bare   bool                // the content is not at hand
 	err    error               // that ended the writing
+}
+
+// open takes the first plan.
+func (r *rejects) open(p *plan) {
+	if r != nil && r.begin == nil {
+		r.begin, r.toc = p.begin, p.toc
+	}
 }
 
 // start writes begin and the table of contents before the first message.
@@ -45,7 +52,22 @@ func (r *rejects) start() error {
 	return nil
 }
 
-func (r *rejects) add(m *batch.Message, reason, text string) error {
+// add adds a message. A nil plan takes none.
+func (r *rejects) add(m *batch.Message, reason, text string) {
+	if r != nil && r.err == nil {
+		r.err = r.write(m, reason, text)
+	}
+}
+
+// failed returns what ended the writing.
+func (r *rejects) failed() error {
+	if r == nil {
+		return nil
+	}
+	return r.err
+}
+
+func (r *rejects) write(m *batch.Message, reason, text string) error {
 	if err := r.start(); err != nil {
 		return err
 	}
@@ -71,11 +93,11 @@ func (r *rejects) add(m *batch.Message, reason, text string) error {
 		return r.w.Write(&out)
 	}
 	if m.Size <= stream.PartSize {
-		octets := make([]byte, m.Size)
-		if _, err := io.ReadFull(io.NewSectionReader(m, 0, m.Size), octets); err != nil {
+		body := make([]byte, m.Size)
+		if _, err := io.ReadFull(io.NewSectionReader(m, 0, m.Size), body); err != nil {
 			return err
 		}
-		out.SetBody(octets)
+		out.SetBody(body)
 		return r.w.Write(&out)
 	}
 	out.SHA256, out.Parts = "", stream.PartCount(m.Size)
@@ -111,8 +133,11 @@ func (r *rejects) tie(x *tie.Tie) (id uint64, err error) {
 	return r.tied, nil
 }
 
-// end closes the plan, which may hold nothing.
+// end closes the plan, which may hold nothing. There is none where nothing was read.
 func (r *rejects) end() error {
+	if r == nil || r.begin == nil {
+		return nil
+	}
 	if err := r.start(); err != nil {
 		return err
 	}

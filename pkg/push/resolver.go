@@ -10,7 +10,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -20,10 +19,10 @@ import (
 const (
 	messagePause = 1100 * time.Millisecond // for one message
 	batchPause   = 2 * time.Second         // for several
-	octetPause   = time.Microsecond        // for each octet, of a slow server
+	bytePause    = time.Microsecond        // for each byte, of a slow server
 	longestPause = time.Minute
-	// doubtLooks is how often the folder is looked at while it moves.
-	doubtLooks = 6
+	// maxLooks is how often the folder is looked at while it changes.
+	maxLooks = 6
 	// provenRefusals is how often a second look must agree with a refusal before
 	// refusals are believed at the first.
 	provenRefusals = 2
@@ -31,124 +30,29 @@ const (
 	maxDoubts = 10000
 )
 
-// refusals are what this run knows of the server's refusals.
-type refusals struct {
-	proven int  // second looks that agreed with one
+// serverRecord is what a run has learned of how the server stores messages.
+type serverRecord struct {
+	taken   batch.Oddity  // it was seen to take such messages
+	slowest time.Duration // of the answers to a batch
+
+	proven int  // second looks that agreed with a refusal
 	late   bool // what was refused was stored after the first look
 	doubts map[*destination.Folder]*doubt
 }
 
 // believed reports whether one look is enough after a refusal.
-func (r *refusals) believed() bool { return !r.late && r.proven >= provenRefusals }
+func (s *serverRecord) believed() bool { return !s.late && s.proven >= provenRefusals }
 
-// patience is the pause between two looks for messages whose answer was lost.
-func (p *pusher) patience(ms []*batch.Message) time.Duration {
+// took notes how long the server took to answer for a batch.
+func (s *serverRecord) took(d time.Duration) { s.slowest = max(s.slowest, d) }
+
+// pause is how long to wait between two looks for messages whose answer was lost.
+func (s *serverRecord) pause(ms []*batch.Message) time.Duration {
 	pause := messagePause
 	if len(ms) > 1 {
 		pause = batchPause
 	}
-	octets := int64(0)
-	for _, m := range ms {
-		octets += m.Size
-	}
-	return min(max(pause, time.Duration(octets)*octetPause, 2*p.slowest), longestPause)
-}
-
-// sight is what two looks must agree on.
-type sight struct {
-	missing  int
-	messages uint32
-	uidNext  uint64
-}
-
-// outcome says why it is not known what became of messages.
-type outcome int
-
-const (
-	// unanswered: the answer was lost, or is none that IMAP has. The server may
-	// still be at work.
-	unanswered outcome = iota
-	// refusal: the server says that it has not stored them. Some say so of what
-	// they have stored.
-	refusal
-)
-
-// resolve finds out which of the messages whose outcome is not known the server
-// has stored, writes their receipts, and returns the others. Whatever was sent
-// and not answered with OK passes through here before it is sent again, or
-// reported as not stored. After a lost answer, that a message is not there counts
-// only when two looks agree on it, and on all that can be seen of the folder.
-// After a refusal one look is enough, unless the folder has changed: but the first
-// refusals of a run are held to two, and all of a server that was seen to store
-// later. t is refused if the folder cannot be looked at.
-func (p *pusher) resolve(t *destination.Folder, ms []*batch.Message, why outcome) ([]*batch.Message, error) {
-	pause := p.patience(ms)
-	stored := setflags.Sent{}
-	var before sight
-	for n := range doubtLooks {
-		if n > 0 {
-			if err := p.opt.sleep(p.session.Ctx, pause); err != nil {
-				return ms, err
-			}
-		}
-		next := t.Arrivals.UIDNext()
-		var err error
-		if ms, err = p.look(t, ms, stored); err != nil {
-			return ms, err
-		}
-		now := sight{len(ms), p.session.Box.Messages, p.session.Box.UIDNext}
-		agree := n > 0 && now == before
-		if why == refusal && n > 0 {
-			p.refusals.late = p.refusals.late || now.missing < before.missing
-		}
-		if len(ms) == 0 || t.Refused != nil || agree || why == refusal && t.Arrivals.UIDNext() == next && p.refusals.believed() {
-			if agree && why == refusal {
-				p.refusals.proven++
-			}
-			break
-		}
-		before = now
-	}
-	if len(ms) > 0 && t.Refused == nil {
-		p.resend(t, ms)
-	}
-	_, err := p.keeper.SetMissing(p.session, t, stored)
-	return ms, err
-}
-
-// look reads what has come to the folder anew, on whatever connection there
-// is, and returns the messages that are not there. The others were appended, with
-// flags that are to be looked at.
-func (p *pusher) look(t *destination.Folder, ms []*batch.Message, stored setflags.Sent) ([]*batch.Message, error) {
-	p.session.Leave()
-	if err := t.Refuse(t.Arrivals.Look(p.session)); err != nil || t.Refused != nil {
-		return ms, err
-	}
-	claims, err := t.Arrivals.Claims(p.session, ms)
-	if err != nil {
-		return ms, err
-	}
-	var rest []*batch.Message
-	for i, m := range ms {
-		if claims[i] == nil {
-			rest = append(rest, m)
-		} else if err := p.acknowledge(t, m, claims[i], stored); err != nil {
-			return nil, err
-		}
-	}
-	return rest, p.receipts.Flush()
-}
-
-// acknowledge writes the receipt of a message that was found though its APPEND
-// was not answered with OK.
-func (p *pusher) acknowledge(t *destination.Folder, m *batch.Message, n *destination.Arrival, stored setflags.Sent) error {
-	want, dropped := p.keeper.Wanted(t, m)
-	if len(want) > 0 {
-		stored[n.UID] = &setflags.Flagged{Message: m, Want: want}
-	}
-	redated := m.InternalDate != "" && n.Date >= 0 && n.Date != m.Date()
-	p.accept(t, m, n.UID)
-	return p.stored(t, m, receipt.Appended, imapconn.AppendResult{UIDValidity: t.Shown, UID: n.UID, DroppedFlags: dropped, DroppedDate: redated})
+	return min(max(pause, time.Duration(batch.Total(ms))*bytePause, 2*s.slowest), longestPause)
 }
 
 // doubt is what messages would be known by that are stored after all looks:
@@ -163,18 +67,16 @@ type doubt struct {
 }
 
 // resend notes messages that are not there, and may come yet.
-func (r *refusals) resend(t *destination.Folder, ms []*batch.Message) {
-	d := r.doubts[t]
+func (s *serverRecord) resend(t *destination.Folder, ms []*batch.Message) {
+	uidNext := t.Arrivals.UIDNext()
+	d := s.doubts[t]
 	if d == nil {
-		d = &doubt{from: t.Arrivals.UIDNext(), keys: map[string]uint64{}, refused: map[string]int{}, ours: map[uint64]bool{}}
-		if r.doubts == nil {
-			r.doubts = map[*destination.Folder]*doubt{}
-		}
-		r.doubts[t] = d
+		d = &doubt{from: uidNext, keys: map[string]uint64{}, refused: map[string]int{}, ours: map[uint64]bool{}}
+		s.doubts[t] = d
 	}
 	for _, m := range ms {
 		if d.keys[m.Key] == 0 && len(d.keys) < maxDoubts {
-			d.keys[m.Key] = t.Arrivals.UIDNext()
+			d.keys[m.Key] = uidNext
 		}
 	}
 }
@@ -194,30 +96,154 @@ func (d *doubt) rejected(key string) {
 	}
 }
 
-// suspect looks, at the end of the run, for messages that came late after all:
-// what was sent again is there twice then, and the user is told.
-func (p *pusher) suspect() {
-	for _, t := range p.session.Folders() {
-		doubled := t.Arrivals.Doubled()
-		p.doubled += int64(doubled)
-		d := p.doubts[t]
+// resolver finds out what became of messages whose outcome is unknown, over one
+// connection.
+type resolver struct {
+	session *destination.Session
+	answers *answers
+	sleep   func(context.Context, time.Duration) error
+}
+
+// sight is what two looks must agree on.
+type sight struct {
+	missing  int
+	messages uint32
+	uidNext  uint64
+}
+
+// unknown says why the outcome of messages is unknown.
+type unknown int
+
+const (
+	// unanswered: the answer was lost, or is none that IMAP has. The server may
+	// still be at work.
+	unanswered unknown = iota
+	// refusal: the server says that it has not stored them. Some say so of what
+	// they have stored.
+	refusal
+)
+
+// resolve finds out which of the messages whose outcome is unknown the server has
+// stored, writes their receipts, and returns the others. Whatever was sent and not
+// answered with OK passes through here before it is sent again, or reported as not
+// stored. After a lost answer, that a message is not there counts only when two looks
+// agree on it, and on all that can be seen of the folder. After a refusal one look is
+// enough, unless the folder has changed: but the first refusals of a run are held to
+// two, and all of a server that was seen to store later. The target is refused if it
+// cannot be looked at.
+func (r *resolver) resolve(b *attempt, ms []*batch.Message, why unknown) ([]*batch.Message, error) {
+	t, server := b.target, r.answers.server
+	pause := server.pause(ms)
+	stored := setflags.Sent{}
+	var before sight
+	for n := range maxLooks {
+		if n > 0 {
+			if err := r.sleep(r.session.Ctx, pause); err != nil {
+				return ms, err
+			}
+		}
+		next := t.Arrivals.UIDNext()
+		var err error
+		if ms, err = r.look(b, ms, stored); err != nil {
+			return ms, err
+		}
+		now := sight{len(ms), r.session.Box.Messages, r.session.Box.UIDNext}
+		agree := n > 0 && now == before
+		if why == refusal && n > 0 {
+			server.late = server.late || now.missing < before.missing
+		}
+		unchanged := why == refusal && t.Arrivals.UIDNext() == next && server.believed()
+		if len(ms) == 0 || t.Refused != nil || agree || unchanged {
+			if agree && why == refusal {
+				server.proven++
+			}
+			break
+		}
+		before = now
+	}
+	if len(ms) > 0 && t.Refused == nil {
+		server.resend(t, ms)
+	}
+	_, err := r.answers.keeper.SetMissing(r.session, t, stored)
+	return ms, err
+}
+
+// resolveOrRefuse is resolve for messages that are not sent again while the folder
+// cannot be looked at.
+func (r *resolver) resolveOrRefuse(b *attempt, ms []*batch.Message, why unknown) (rest []*batch.Message, err error) {
+	if rest, err = r.resolve(b, ms, why); err != nil || b.target.Refused == nil {
+		return rest, err
+	}
+	return nil, r.answers.inDoubt(rest, b.target.Refused.Error())
+}
+
+// look reads what has come to the folder anew, on whatever connection there is, and
+// returns the messages that are not there. The others were appended, with flags that
+// are to be looked at.
+func (r *resolver) look(b *attempt, ms []*batch.Message, stored setflags.Sent) (rest []*batch.Message, err error) {
+	t := b.target
+	r.session.Leave()
+	if err := t.Refuse(t.Arrivals.Look(r.session)); err != nil || t.Refused != nil {
+		return ms, err
+	}
+	claims, err := t.Arrivals.Claims(r.session, ms)
+	if err != nil {
+		return ms, err
+	}
+	for i, m := range ms {
+		if claims[i] == nil {
+			rest = append(rest, m)
+		} else if err := r.acknowledge(b, m, claims[i], stored); err != nil {
+			return nil, err
+		}
+	}
+	return rest, r.answers.receipts.Flush()
+}
+
+// acknowledge writes the receipt of a message that was found though its APPEND
+// was not answered with OK.
+func (r *resolver) acknowledge(b *attempt, m *batch.Message, x *destination.Arrival, stored setflags.Sent) error {
+	want, dropped := r.answers.keeper.Wanted(b.target, m)
+	if len(want) > 0 {
+		stored[x.UID] = &setflags.Flagged{Message: m, Want: want}
+	}
+	redated := m.InternalDate != "" && x.Date >= 0 && x.Date != m.Date()
+	return r.answers.appended(b, m, imapconn.AppendResult{
+		UIDValidity: b.target.Shown, UID: x.UID, DroppedFlags: dropped, DroppedDate: redated,
+	})
+}
+
+// findLate looks, at the end of the run, for messages that came late after all, tells
+// the user, and returns how many are there twice, or may be.
+func (r *resolver) findLate(warn func(format string, args ...any)) (doubled int64) {
+	for _, t := range r.session.Folders() {
+		known := t.Arrivals.Doubled()
+		doubled += int64(known)
+		d := r.answers.server.doubts[t]
 		if d == nil || d.blind || t.Refused != nil {
 			continue
 		}
-		twice, late, err := strangers(p.session, t, d)
-		if err == nil && twice > 0 {
-			p.doubled += int64(max(0, twice-doubled))
-			p.opt.Warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, or after it refused %[3]s; imap-diff --report lists %[3]s as extra", text.Count(twice, "message"), t.Name, text.Either(twice, "it", "them"))
+		twice, late, err := r.countLate(t, d)
+		if err != nil {
+			continue
 		}
-		if err == nil && late > 0 {
-			p.opt.Warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.Name, late)
+		if twice > 0 {
+			doubled += int64(max(0, twice-known))
+			warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, "+
+				"or after it refused %[3]s; imap-diff --report lists %[3]s as extra",
+				text.Count(twice, "message"), t.Name, text.Either(twice, "it", "them"))
+		}
+		if late > 0 {
+			warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.Name, late)
 		}
 	}
+	return doubled
 }
 
-// strangers counts the messages that look like some of ours that were sent
-// again, and are not ours, and those that were reported as refused.
-func strangers(s *destination.Session, t *destination.Folder, d *doubt) (twice, late int, err error) {
+// countLate counts the messages that look like some of ours that were sent again,
+// and are not ours, and those that were reported as refused.
+func (r *resolver) countLate(t *destination.Folder, d *doubt) (twice, late int, err error) {
+	s := r.session
 	if err := s.Reopen(t); err != nil {
 		return 0, 0, err
 	}

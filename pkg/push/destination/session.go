@@ -143,6 +143,15 @@ func Refused(err error) bool {
 	return errors.As(err, &no) && !imapconn.IsBusy(err) || imapconn.IsFolder(err)
 }
 
+// Words returns the text of a server's NO, or of another error.
+func Words(err error) string {
+	var no *imap.Error
+	if errors.As(err, &no) {
+		return no.Text
+	}
+	return err.Error()
+}
+
 // OfFolder reports whether an error is about a folder, so that it does not end the
 // run.
 func OfFolder(err error) bool { return Refused(err) || exit.CodeOf(err) == exit.Partial }

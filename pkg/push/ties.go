@@ -6,6 +6,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
@@ -64,32 +65,32 @@ func (s *ties) takeAll() []*undecided {
 }
 
 // tied answers for those of the messages that are part of a tie, and returns those
-// that are to be appended. late are those that have waited for one of these.
-func (p *pusher) tied(t *destination.Folder, ms []*batch.Message) (rest, late []*batch.Message, err error) {
+// that are to be appended. waited are those that have waited for one of these.
+func (a *appender) tied(t *destination.Folder, ms []*batch.Message) (rest, waited []*batch.Message, err error) {
 	for _, m := range ms {
 		if m.Tie == nil {
 			rest = append(rest, m)
 			continue
 		}
-		now, before, err := p.tiedOne(t, m)
+		now, before, err := a.tiedOne(t, m)
 		if err != nil {
 			return nil, nil, err
 		}
-		if late = append(late, before...); now {
+		if waited = append(waited, before...); now {
 			rest = append(rest, m)
 		}
 	}
-	return rest, late, nil
+	return rest, waited, nil
 }
 
 // tiedOne is tied for one message. now means that it is to be appended.
-func (p *pusher) tiedOne(t *destination.Folder, m *batch.Message) (now bool, late []*batch.Message, err error) {
+func (a *appender) tiedOne(t *destination.Folder, m *batch.Message) (now bool, waited []*batch.Message, err error) {
 	x := m.Tied
 	if x == nil {
-		return false, nil, p.unclearTie(m, "the plan does not say what is there")
+		return false, nil, a.unclearTie(m, "the plan does not say what is there")
 	}
 	if m.Copied {
-		if err := p.session.HashAtSource([]*batch.Message{m}); err != nil || m.Loose == nil {
+		if err := a.session.HashAtSource([]*batch.Message{m}); err != nil || m.Loose == nil {
 			return err == nil, nil, err // whoever copies it finds out
 		}
 	}
@@ -100,36 +101,36 @@ func (p *pusher) tiedOne(t *destination.Folder, m *batch.Message) (now bool, lat
 	answer := x.See(forms)
 	switch {
 	case answer == tie.Present:
-		err = p.excused(t, m)
+		err = a.answers.tied(t, m)
 	case answer == tie.Missing:
 		now = true
 	case x.Complete():
 	case m.Copied: // its content is not here
-		err = p.unclearTie(m, noneFits)
+		err = a.unclearTie(m, noneFits)
 	default:
-		err = p.ties.wait(t, m, forms)
+		err = a.ties.wait(t, m, forms)
 	}
 	if err != nil || !x.Complete() {
 		return now, nil, err
 	}
-	waiting, waitingForms := p.ties.take(x)
+	waiting, waitingForms := a.ties.take(x)
 	if answer == tie.Later {
 		waiting, waitingForms = append(waiting, m), append(waitingForms, forms)
 	}
-	missing, err := p.answerTie(t, waiting, x.Decide(waitingForms), noneFits)
-	late = slices.DeleteFunc(missing, func(o *batch.Message) bool { return o == m })
-	return now || len(late) < len(missing), late, err
+	missing, err := a.answerTie(t, waiting, x.Decide(waitingForms), noneFits)
+	waited = slices.DeleteFunc(missing, func(o *batch.Message) bool { return o == m })
+	return now || len(waited) < len(missing), waited, err
 }
 
 // answerTie writes the receipts of messages that are present or unclear, and returns
 // the others.
-func (p *pusher) answerTie(t *destination.Folder, ms []*batch.Message, answers []tie.Answer, unclear string) (missing []*batch.Message, err error) {
+func (a *appender) answerTie(t *destination.Folder, ms []*batch.Message, answers []tie.Answer, unclear string) (missing []*batch.Message, err error) {
 	for i, m := range ms {
 		switch answers[i] {
 		case tie.Present:
-			err = p.excused(t, m)
+			err = a.answers.tied(t, m)
 		case tie.Unclear:
-			err = p.unclearTie(m, unclear)
+			err = a.unclearTie(m, unclear)
 		default:
 			missing = append(missing, m)
 		}
@@ -143,24 +144,24 @@ func (p *pusher) answerTie(t *destination.Folder, ms []*batch.Message, answers [
 // noneFits is why nobody can tell which messages of a tie are there.
 const noneFits = "a message of the same key and look is there, and its octets do not tell whether it is this one: compare them by hand, or make a plan of an export with bodies"
 
-func (p *pusher) unclearTie(m *batch.Message, why string) error {
-	return p.refuseAll([]*batch.Message{m}, receipt.Failed, "in-doubt", why)
+func (a *appender) unclearTie(m *batch.Message, why string) error {
+	return a.answers.inDoubt([]*batch.Message{m}, why)
 }
 
-// late appends messages that have waited.
-func (p *pusher) late(t *destination.Folder, w *batch.Item, ms []*batch.Message) error {
+// deliverWaited appends messages that have waited.
+func (a *appender) deliverWaited(t *destination.Folder, w *batch.Item, ms []*batch.Message) error {
 	for some := range slices.Chunk(ms, imapconn.MaxBatchMessages) {
 		if t.Refused != nil {
-			if err := p.refuseAll(some, receipt.Rejected, "no-folder", t.Refused.Error()); err != nil {
+			if err := a.answers.noFolder(t, some); err != nil {
 				return err
 			}
 			continue
 		}
 		own := &batch.Item{Messages: some}
-		out, err := p.transform(t, own)
+		out, err := a.transform(own)
 		w.Messages = append(w.Messages, own.Messages...) // so that they are closed and answered with the others
 		if err == nil {
-			err = p.arrive(t, out)
+			err = a.arrive(t, out)
 		}
 		if err != nil {
 			return err
@@ -170,12 +171,12 @@ func (p *pusher) late(t *destination.Folder, w *batch.Item, ms []*batch.Message)
 }
 
 // endTies answers for the messages that wait for others which do not come any more.
-func (p *pusher) endTies() error {
-	for _, u := range p.ties.takeAll() {
-		missing, err := p.answerTie(u.target, u.messages, u.tie.Abandon(u.forms), noneFits+"; others that look the same could not be read, or were left out")
+func (a *appender) endTies() error {
+	for _, u := range a.ties.takeAll() {
+		missing, err := a.answerTie(u.target, u.messages, u.tie.Abandon(u.forms), noneFits+"; others that look the same could not be read, or were left out")
 		if err == nil {
 			w := &batch.Item{}
-			err = p.folderFailed(u.target, w, p.late(u.target, w, missing))
+			err = a.folderFailed(u.target, w, a.deliverWaited(u.target, w, missing))
 			for _, m := range w.Messages {
 				m.Close()
 			}
@@ -184,15 +185,35 @@ func (p *pusher) endTies() error {
 			return err
 		}
 	}
-	return p.receipts.Flush()
+	return a.answers.receipts.Flush()
 }
 
 // skipTies answers for the messages that wait when the run had to stop.
-func (p *pusher) skipTies(cause error) error {
-	for _, u := range p.ties.takeAll() {
-		if err := p.skipMessages(u.messages, cause); err != nil {
+func (a *appender) skipTies(cause error) error {
+	for _, u := range a.ties.takeAll() {
+		if err := a.skip(u.messages, cause); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// skip answers for those messages of a batch that have no receipt when the run had to
+// stop.
+func (a *appender) skip(ms []*batch.Message, cause error) (err error) {
+	for _, m := range ms {
+		switch {
+		case m.Answered:
+			continue
+		case m.InDoubt:
+			err = a.answers.inDoubt([]*batch.Message{m},
+				"the run ended before it was known whether the server has stored it: "+cause.Error())
+		default:
+			err = a.answers.refuseOne(m, receipt.Skipped, receipts.RunEnded, cause.Error())
+		}
+		if err != nil && a.answers.receipts.Broken() {
+			return err
+		}
+	}
+	return err
 }

@@ -21,46 +21,45 @@ import (
 // that is known by its whole header or text: these change more easily.
 
 const (
-	// proofMessages is how many messages are read back, and proofLooks in how
-	// many goes: each costs two round trips.
-	proofMessages = 20
-	proofLooks    = 4
-	// proofHeader is how much of a header is looked at for what has changed, in
-	// octets.
-	proofHeader = 64 << 10
-	// proofShown is how much of a field is shown, in octets.
-	proofShown = 100
+	// maxReadBack is how many messages are read back, and maxReads in how many goes:
+	// each costs two round trips.
+	maxReadBack = 20
+	maxReads    = 4
+	// maxHeader is how much of a header is looked at for what has changed, and
+	// maxShown how much of a field is shown, in bytes.
+	maxHeader = 64 << 10
+	maxShown  = 100
 )
 
-// proof is what is still to be read back.
-type proof struct {
+// rewriteCheck finds out whether the server changes what messages are known by.
+type rewriteCheck struct {
 	on              bool
-	messages, looks int
+	messages, reads int // that are still to be read back
 	pending         []destination.Stored
 }
 
-func (p *pusher) newProof() proof {
-	if p.opt.AllowRewrite || p.opt.Unconditional || p.opt.DryRun || p.opt.ServerCopy {
-		return proof{}
+func newRewriteCheck(opt *Options) *rewriteCheck {
+	if opt.AllowRewrite || opt.Unconditional || opt.DryRun || opt.ServerCopy {
+		return &rewriteCheck{}
 	}
-	return proof{on: true, messages: proofMessages, looks: proofLooks}
+	return &rewriteCheck{on: true, messages: maxReadBack, reads: maxReads}
 }
 
 // atMost bounds a batch, so that not much has been appended when something
 // turns out to be wrong.
-func (f *proof) atMost(n int) int {
-	if f.messages > 0 {
-		return min(n, f.messages)
+func (c *rewriteCheck) atMost(n int) int {
+	if c.messages > 0 {
+		return min(n, c.messages)
 	}
 	return n
 }
 
-func (f *proof) take(m *batch.Message, uid uint64) {
-	if !f.on || m.Key == "" || f.messages == 0 && !weak(m) {
+func (c *rewriteCheck) take(m *batch.Message, uid uint64) {
+	if !c.on || m.Key == "" || c.messages == 0 && !weak(m) {
 		return
 	}
-	f.messages = max(0, f.messages-1)
-	f.pending = append(f.pending, destination.Stored{Message: m, UID: uid})
+	c.messages = max(0, c.messages-1)
+	c.pending = append(c.pending, destination.Stored{Message: m, UID: uid})
 }
 
 // weak reports whether a message has no field that servers leave alone. It is
@@ -69,39 +68,39 @@ func weak(m *batch.Message) bool {
 	return strings.HasPrefix(m.Key, "header:") || strings.HasPrefix(m.Key, "body:")
 }
 
-// proofread reads back what was appended to a folder. The error says that the
-// server changes keys.
-func (p *pusher) proofread(t *destination.Folder) error {
-	f := &p.proof
-	sent := f.pending
-	if f.pending = nil; len(sent) == 0 {
+// readBack reads back what was appended. The error says that the server changes
+// keys.
+func (c *rewriteCheck) readBack(s *destination.Session, a *answers, b *attempt) error {
+	sent := c.pending
+	if c.pending = nil; len(sent) == 0 {
 		return nil
 	}
-	if f.looks--; f.looks == 0 {
-		f.messages = 0
+	if c.reads--; c.reads == 0 {
+		c.messages = 0
 	}
-	changed, err := p.changed(t, sent)
+	changed, err := changedKeys(s, b, sent)
 	if err != nil {
-		return p.leaveUnread(err)
+		return c.unread(err)
 	}
-	if changed, err = p.rekeyed(t, changed); err != nil || len(changed) == 0 {
+	if changed, err = a.rekeyed(b.target, changed); err != nil || len(changed) == 0 {
 		return err
 	}
-	what, other, err := findings(p.session, changed)
+	what, other, err := findings(s, changed)
 	if err != nil {
-		return p.leaveUnread(err)
+		return c.unread(err)
 	}
 	hint := "make the next plan with imap-diff --receipts and these receipts, and give imap-push --allow rewrite"
 	if other != "" {
 		hint = fmt.Sprintf("use another key: imap-fetch --key %s; or %s", other, hint)
 	}
-	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, so that the next run would append them again: %d of %d that were read back have another key%s", t.Name, len(changed), len(sent), what).
-		WithHint("%s", hint)
+	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, "+
+		"so that the next run would append them again: %d of %d that were read back have another key%s",
+		b.target.Name, len(changed), len(sent), what).WithHint("%s", hint)
 }
 
 // rekeyed answers for the weak ones of the messages whose key is another now,
 // and returns the others. The weak ones are few, so that the run goes on.
-func (p *pusher) rekeyed(t *destination.Folder, changed []destination.Stored) (strong []destination.Stored, err error) {
+func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (strong []destination.Stored, err error) {
 	for _, s := range changed {
 		if !weak(s.Message) {
 			strong = append(strong, s)
@@ -112,31 +111,31 @@ func (p *pusher) rekeyed(t *destination.Folder, changed []destination.Stored) (s
 		if s.UID != 0 {
 			x.TargetUIDValidity = jsonnum.Uint64(t.Shown)
 		}
-		if err := p.receipts.Message(x, 0); err != nil {
+		if err := a.receipts.Message(x, 0); err != nil {
 			return nil, err
 		}
 	}
 	if len(strong) < len(changed) {
-		p.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.Name, rekeyedHint))
+		a.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.Name, rekeyedHint))
 	}
-	return strong, p.receipts.Flush()
+	return strong, a.receipts.Flush()
 }
 
 // rekeyedHint is what a user can do about messages with another key.
 const rekeyedHint = "the next run appends them again unless imap-diff has --receipts with the receipts of this run"
 
-// leaveUnread is for what cannot be read back: that proves nothing.
-func (p *pusher) leaveUnread(err error) error {
+// unread is for what cannot be read back: that proves nothing.
+func (c *rewriteCheck) unread(err error) error {
 	if destination.OfFolder(err) {
-		p.proof.messages = 0
+		c.messages = 0
 		return nil
 	}
 	return err
 }
 
-// changed returns those of the messages that have another key in the folder.
-func (p *pusher) changed(t *destination.Folder, sent []destination.Stored) (changed []destination.Stored, err error) {
-	if err := p.session.Reopen(t); err != nil {
+// changedKeys returns those of the messages that have another key in the folder.
+func changedKeys(s *destination.Session, b *attempt, sent []destination.Stored) (changed []destination.Stored, err error) {
+	if err := s.Reopen(b.target); err != nil {
 		return nil, err
 	}
 	byUID, byKey := map[uint64]string{}, map[string]int{}
@@ -148,13 +147,13 @@ func (p *pusher) changed(t *destination.Folder, sent []destination.Stored) (chan
 		return nil
 	}
 	if uids, all := destination.UIDsOf(sent); all {
-		err = keys.Of(p.session.Ctx, p.session.Box, uids, p.session.Recipe, take)
+		err = keys.Of(s.Ctx, s.Box, uids, s.Recipe, take)
 	} else {
-		err = keys.Each(p.session.Ctx, p.session.Box, t.Arrivals.UIDNext(), 0, p.session.Recipe, take)
+		err = keys.Each(s.Ctx, s.Box, b.target.Arrivals.UIDNext(), 0, s.Recipe, take)
 	}
 	for _, m := range sent {
 		key, there := byUID[m.UID]
-		p.last.doubted = p.last.doubted || m.UID != 0 && !there || m.UID == 0 && len(byUID) < len(sent)
+		b.doubted = b.doubted || m.UID != 0 && !there || m.UID == 0 && len(byUID) < len(sent)
 		switch {
 		case m.UID != 0 && there && key != m.Key:
 			changed = append(changed, m)
@@ -182,7 +181,7 @@ func findings(s *destination.Session, changed []destination.Stored) (what, other
 		if err != nil {
 			return "", "", err
 		}
-		here := make([]byte, min(m.Size, proofHeader))
+		here := make([]byte, min(m.Size, maxHeader))
 		if _, err := m.ReadAt(here, 0); err != nil {
 			return "", "", exit.Wrap(exit.IO, err)
 		}
@@ -199,14 +198,14 @@ func findings(s *destination.Session, changed []destination.Stored) (what, other
 
 // headerOf reads the beginning of a message.
 func headerOf(s *destination.Session, uid uint64) (octets []byte, err error) {
-	err = s.Box.ReadParts(s.Ctx, uid, proofHeader, func(piece []byte) bool {
+	err = s.Box.ReadParts(s.Ctx, uid, maxHeader, func(piece []byte) bool {
 		octets = append(octets, piece...)
 		return true
 	})
 	return octets, err
 }
 
-// knows tells whether a recipe has a key of its own for a message, and the same
+// knows reports whether a recipe has a key of its own for a message, and the same
 // for what became of it.
 func knows(words string, here, there []byte) bool {
 	recipe, err := headerkey.ParseRecipe(words)
@@ -232,7 +231,7 @@ func fieldChange(recipe headerkey.Recipe, uid uint64, here, there []byte) string
 	}
 	value := func(fields []headerkey.Field, name string) string {
 		if i := slices.IndexFunc(fields, func(f headerkey.Field) bool { return f.Name == name }); i >= 0 {
-			return text.Safe(fields[i].Value[:min(len(fields[i].Value), proofShown)])
+			return text.Safe(fields[i].Value[:min(len(fields[i].Value), maxShown)])
 		}
 		return "nothing"
 	}

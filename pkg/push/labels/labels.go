@@ -1,18 +1,17 @@
-package push
+// Package labels adds Gmail's labels to messages.
+package labels
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/emersion/go-imap/v2"
-
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 )
 
@@ -26,21 +25,47 @@ type labelled struct {
 	labels []string
 }
 
-// remember keeps the labels of a message that is at the destination.
-func (p *pusher) remember(t *destination.Folder, m *batch.Message, uid uint64) {
-	if !p.opt.GmailLabels || m.GmailLabels == nil {
+// Labeler adds labels to messages over one connection.
+type Labeler struct {
+	session  *destination.Session
+	receipts *receipts.Writer
+	warnOnce func(message string)
+	names    map[string]string // of the source's folders at the destination
+	waiting  []labelled        // of the target that is filled
+	seen     bool
+}
+
+// New makes a Labeler.
+func New(session *destination.Session, writer *receipts.Writer, warnOnce func(string)) *Labeler {
+	return &Labeler{session: session, receipts: writer, warnOnce: warnOnce}
+}
+
+// Begin begins a plan. names are those of the source's folders at the destination.
+func (l *Labeler) Begin(names map[string]string) {
+	if l != nil {
+		l.names = names
+	}
+}
+
+// Seen reports whether a message had labels, or was known to have none.
+func (l *Labeler) Seen() bool { return l.seen }
+
+// Remember keeps the labels of a message that is at the destination. The UID is 0 if
+// the server does not tell. A nil Labeler adds no labels.
+func (l *Labeler) Remember(t *destination.Folder, m *batch.Message, uid uint64) {
+	if l == nil || m.GmailLabels == nil {
 		return
 	}
-	p.labels.seen = true
-	labels := p.labelsFor(t, m.GmailLabels)
+	l.seen = true
+	labels := l.labelsFor(t, m.GmailLabels)
 	switch {
 	case len(labels) == 0:
-	case !p.session.IMAP.HasGmail():
-		p.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
+	case !l.session.IMAP.HasGmail():
+		l.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
 	case uid == 0:
-		p.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; labels of new messages are not added")
+		l.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; labels of new messages are not added")
 	default:
-		p.labels.waiting = append(p.labels.waiting, labelled{uid, labels})
+		l.waiting = append(l.waiting, labelled{uid, labels})
 	}
 }
 
@@ -49,18 +74,15 @@ var movers = []string{`\Trash`, `\Spam`, `\Junk`}
 
 // labelsFor is what labels are called at the destination: as the folders are
 // that they name. That of the message's own folder it has already.
-func (p *pusher) labelsFor(t *destination.Folder, labels []string) (out []string) {
-	if p.labels.names == nil {
-		p.nameLabels()
-	}
+func (l *Labeler) labelsFor(t *destination.Folder, labels []string) (out []string) {
 	for _, label := range labels {
-		if name := p.labels.names[label]; name != "" && !imapconn.IsOwnLabel(label) {
+		if name := l.names[label]; name != "" && !imapconn.IsOwnLabel(label) {
 			label = name
 		}
 		if label == folder.Inbox {
 			label = inboxLabel
 		}
-		mover := slices.ContainsFunc(movers, func(l string) bool { return strings.EqualFold(l, label) })
+		mover := slices.ContainsFunc(movers, func(m string) bool { return strings.EqualFold(m, label) })
 		own := label == t.Name || label == inboxLabel && t.Name == folder.Inbox
 		if label != "" && !own && !mover && len(out) < maxLabels {
 			out = append(out, label)
@@ -75,19 +97,14 @@ const inboxLabel = `\Inbox`
 // maxLabels bounds the labels of a message that are added.
 const maxLabels = 1000
 
-// nameLabels learns where the folders of a plan go.
-func (p *pusher) nameLabels() {
-	p.labels.names = map[string]string{}
-	for _, f := range p.toc {
-		p.labels.names[f.Name] = p.targetOf(f)
-	}
-}
-
-// label adds the labels that wait, of messages in one target. A label that is
+// Add adds the labels that wait, of messages in one target. A label that is
 // refused has a receipt.
-func (p *pusher) label(t *destination.Folder) error {
-	waiting := p.labels.waiting
-	p.labels.waiting = nil
+func (l *Labeler) Add(t *destination.Folder) error {
+	if l == nil {
+		return nil
+	}
+	waiting := l.waiting
+	l.waiting = nil
 	uids := map[string][]uint64{} // by label
 	var all []string
 	for _, w := range waiting {
@@ -110,7 +127,7 @@ func (p *pusher) label(t *destination.Folder) error {
 				rest = append(rest, label)
 			}
 		}
-		if err := p.addLabels(t, slices.Compact(first), same); err != nil {
+		if err := l.addLabels(t, slices.Compact(first), same); err != nil {
 			return err
 		}
 		all = rest
@@ -119,10 +136,10 @@ func (p *pusher) label(t *destination.Folder) error {
 }
 
 // addLabels adds labels, one by one where they are refused together.
-func (p *pusher) addLabels(t *destination.Folder, uids []uint64, labels []string) error {
-	err := p.session.Open(t)
+func (l *Labeler) addLabels(t *destination.Folder, uids []uint64, labels []string) error {
+	err := l.session.Open(t)
 	if err == nil {
-		err = p.session.Box.AddGmailLabels(p.session.Ctx, uids, labels)
+		err = l.session.Box.AddGmailLabels(l.session.Ctx, uids, labels)
 	}
 	switch {
 	case err == nil:
@@ -131,18 +148,14 @@ func (p *pusher) addLabels(t *destination.Folder, uids []uint64, labels []string
 		return err
 	case len(labels) > 1:
 		for _, label := range labels {
-			if err := p.addLabels(t, uids, []string{label}); err != nil {
+			if err := l.addLabels(t, uids, []string{label}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	var no *imap.Error
-	text := err.Error()
-	if errors.As(err, &no) {
-		text = no.Text
-	}
-	return p.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.Name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
+	text := destination.Words(err)
+	return l.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.Name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
 }
 
 // some names a few of the UIDs.
