@@ -78,11 +78,7 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 	foreign := map[position]bool{}
 	d := &appendLog{created: map[string]bool{}, contradicted: map[string]bool{}, numbers: map[string]uint32{}}
 	r := receipt.NewReader(in)
-	for {
-		record, err := r.Next()
-		if err == io.EOF {
-			break
-		}
+	for record, err := range r.All() {
 		if err != nil {
 			return nil, err
 		}

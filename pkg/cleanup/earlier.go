@@ -3,7 +3,6 @@ package cleanup
 import (
 	"bytes"
 	"cmp"
-	"io"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
@@ -48,11 +47,7 @@ func readEarlier(all []*stream.Reader, c *diff.Comparison) (*earlier, error) {
 }
 
 func (x *earlier) read(in *stream.Reader, c *diff.Comparison) error {
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			return nil
-		}
+	for rec, err := range in.All() {
 		if err != nil {
 			return err
 		}
@@ -70,6 +65,7 @@ func (x *earlier) read(in *stream.Reader, c *diff.Comparison) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // sameSource refuses a stream of another account, or with another key.

@@ -1,8 +1,6 @@
 package cleanup
 
 import (
-	"io"
-
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -22,15 +20,7 @@ func Source(opt diff.Options, in *stream.Reader, w *stream.Writer) (*Removal, er
 	defer spool.Close()
 	in.CheckBodies()
 	l := &sourceReader{opt: &opt, w: w, sum: &Removal{}, spool: spool, failed: map[string]bool{}}
-	for {
-		rec, err := in.Next()
-		if err == io.EOF && l.damaged > 0 {
-			return l.sum, exit.Errorf(exit.Partial, "%s %s damaged in the stream, and %s", text.Count(l.damaged, "message"),
-				text.Either(l.damaged, "is", "are"), text.Either(l.damaged, "stays", "stay"))
-		}
-		if err == io.EOF {
-			return l.sum, nil
-		}
+	for rec, err := range in.All() {
 		if err == nil {
 			err = l.record(rec)
 		}
@@ -38,6 +28,11 @@ func Source(opt diff.Options, in *stream.Reader, w *stream.Writer) (*Removal, er
 			return l.sum, err
 		}
 	}
+	if l.damaged > 0 {
+		return l.sum, exit.Errorf(exit.Partial, "%s %s damaged in the stream, and %s", text.Count(l.damaged, "message"),
+			text.Either(l.damaged, "is", "are"), text.Either(l.damaged, "stays", "stay"))
+	}
+	return l.sum, nil
 }
 
 type sourceReader struct {

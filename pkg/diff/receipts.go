@@ -69,11 +69,7 @@ func (r *Receipts) between(source, destination account.Account) (*receiptIndex, 
 }
 
 func (l *receiptIndex) read(in *receipt.Reader, source, destination account.Account) error {
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			break
-		}
+	for rec, err := range in.All() {
 		if err != nil {
 			return err
 		}

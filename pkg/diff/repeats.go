@@ -20,8 +20,7 @@ func ReadRepeats(in *stream.Reader) *Repeats {
 	r := &Repeats{flags: map[SourceMessage][]string{}}
 	var seen stream.Seen
 	var begin *stream.Begin
-	for {
-		rec, err := in.Next()
+	for rec, err := range in.All() {
 		if err != nil {
 			return r
 		}
@@ -42,6 +41,7 @@ func ReadRepeats(in *stream.Reader) *Repeats {
 			}
 		}
 	}
+	return r
 }
 
 // settle gives a message the flags that count.

@@ -90,11 +90,8 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 	}
 	in := stream.NewReader(s.file, false)
 	defer in.Close()
-	for n := 0; ; {
-		rec, err := in.Next()
-		if err == io.EOF {
-			return nil
-		}
+	n := 0
+	for rec, err := range in.All() {
 		if err != nil {
 			return err
 		}
@@ -113,6 +110,7 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 			return err
 		}
 	}
+	return nil
 }
 
 func (s *spool) close() {

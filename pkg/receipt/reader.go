@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
@@ -53,6 +54,19 @@ func (r *Reader) Next() (any, error) {
 		}
 		if record != nil {
 			return record, nil
+		}
+	}
+}
+
+// All returns the records that Next would return, and ends where Next returns
+// io.EOF. Any other error comes last, with a nil record.
+func (r *Reader) All() iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		for {
+			record, err := r.Next()
+			if err == io.EOF || !yield(record, err) || err != nil {
+				return
+			}
 		}
 	}
 }

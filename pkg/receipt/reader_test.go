@@ -2,7 +2,6 @@ package receipt
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -19,11 +18,7 @@ const (
 // read tells what a reader makes of an input: a word for each record.
 func read(in string) (words string, cut bool, err error) {
 	r := NewReader(strings.NewReader(in))
-	for {
-		record, err := r.Next()
-		if err == io.EOF {
-			return words, r.Cut(), nil
-		}
+	for record, err := range r.All() {
 		if err != nil {
 			return words, r.Cut(), err
 		}
@@ -36,6 +31,7 @@ func read(in string) (words string, cut bool, err error) {
 			words += "e"
 		}
 	}
+	return words, r.Cut(), nil
 }
 
 func TestReader(t *testing.T) {

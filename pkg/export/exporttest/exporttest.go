@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"testing"
@@ -84,12 +83,7 @@ type Got struct {
 func Read(t testing.TB, data []byte) *Got {
 	t.Helper()
 	g := &Got{Octets: map[string][]byte{}, Keys: map[string]string{}, Failed: map[string]stream.Reason{}, Expunged: map[string]bool{}}
-	r := stream.NewReader(bytes.NewReader(data), false)
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			return g
-		}
+	for rec, err := range stream.NewReader(bytes.NewReader(data), false).All() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,4 +115,5 @@ func Read(t testing.TB, data []byte) *Got {
 			g.End = rec
 		}
 	}
+	return g
 }
