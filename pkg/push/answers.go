@@ -214,7 +214,8 @@ func (a *answers) moved(t *destination.Folder, moved []destination.Stored) error
 // this folder it is another message's, or nobody's.
 func (a *answers) checkPlace(t *destination.Folder, r *imapconn.AppendResult) {
 	if r.UID != 0 && t.Shown != 0 && r.UIDValidity != t.Shown { // another folder may be open
-		a.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY %d, and this one's is %d: compare again, they may be in another folder", t.Name, r.UIDValidity, t.Shown))
+		a.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY "+
+			"%d, and this one's is %d: compare again, they may be in another folder", t.Name, r.UIDValidity, t.Shown))
 		r.UIDValidity, r.UID = 0, 0
 	}
 	if r.UID < t.Arrivals.UIDNext() {

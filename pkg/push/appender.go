@@ -15,7 +15,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
+	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
+	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
@@ -28,7 +30,7 @@ const (
 )
 
 // appender appends messages over one connection. What it shares with others of the
-// same run are answers, others, limiter and rewrite.
+// same run are answers with all that they tell, and what is known of other runs.
 type appender struct {
 	ctx         context.Context // between two batches
 	opt         *Options
@@ -37,10 +39,10 @@ type appender struct {
 	answers     *answers
 	resolver    *resolver
 	copier      *copier // nil: messages are appended, not copied
-	others      *otherRuns
+	finder      *finder
+	ties        *tieResolver
 	limiter     *limiter
 	rewrite     *rewriteCheck
-	ties        ties
 	deadly      int // messages at which the connection ends
 }
 
@@ -48,7 +50,8 @@ func newAppender(ctx context.Context, opt *Options, session *destination.Session
 	a := &appender{
 		ctx: ctx, opt: opt, session: session, answers: answers, limiter: answers.limiter, rewrite: answers.rewrite,
 		resolver: &resolver{session, answers, opt.sleep},
-		others:   &otherRuns{ctx: ctx, sleep: opt.sleep, ignore: opt.Unconditional, begins: true},
+		finder:   &finder{ctx, session, answers, &otherRuns{begins: true}, opt.sleep, opt.Unconditional},
+		ties:     &tieResolver{session: session, answers: answers, byTie: map[*tie.Tie]*undecided{}},
 	}
 	if opt.ServerCopy {
 		a.copier = &copier{session, answers, a.resolver}
@@ -118,7 +121,7 @@ func (a *appender) deliver(t *destination.Folder, w *batch.Item) error {
 	if err != nil {
 		return err
 	}
-	rest, waited, err := a.tied(t, messages)
+	rest, waited, err := a.ties.answer(t, messages)
 	if err == nil {
 		err = a.deliverWaited(t, w, waited)
 	}
@@ -184,9 +187,9 @@ func (a *appender) arrive(t *destination.Folder, ms []*batch.Message) error {
 	if len(ms) == 0 {
 		return a.answers.receipts.Flush()
 	}
-	rest, err := a.found(t, ms)
+	rest, err := a.finder.found(t, ms)
 	if err == nil && len(rest) < len(ms) {
-		rest, err = a.resume(t, rest)
+		rest, err = a.finder.resume(t, rest)
 	}
 	if err != nil {
 		return err
@@ -209,7 +212,7 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 	if err := a.limiter.pause(a.ctx, rest[0], a.session.Keep); err != nil {
 		return nil, err
 	}
-	rest, err := a.foundOfOthers(t, rest)
+	rest, err := a.finder.ofOthers(t, rest)
 	if err != nil || len(rest) == 0 {
 		return nil, err
 	}
@@ -232,7 +235,7 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 		err = a.checkStored(b)
 	}
 	if err == nil {
-		err = a.lookBeside(t)
+		err = a.finder.lookBeside(t)
 	}
 	if err != nil {
 		return nil, err
@@ -249,9 +252,9 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 func (a *appender) atMost(rest []*batch.Message) int {
 	n := a.rewrite.atMost(a.together(rest))
 	switch {
-	case a.others.probes:
+	case a.finder.others.probes:
 		return 1
-	case a.others.begins && !a.others.ignore:
+	case a.finder.others.begins && !a.finder.ignore:
 		return min(n, maxReadBack)
 	}
 	return n
@@ -337,8 +340,8 @@ func (a *appender) append(b *attempt, ms []*batch.Message) error {
 		ms = slices.Concat(rest, tail)
 		if alone == aloneTries {
 			if a.deadly++; a.deadly > maxDeadly {
-				return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w", t.Name, err).
-					WithHint("run the same pipeline again")
+				const lost = "append to %q: the connection is lost again and again: %w"
+				return exit.Errorf(exit.Temporary, lost, t.Name, err).WithHint("run the same pipeline again")
 			}
 			const text = "the connection is lost whenever this message is sent"
 			if err := a.answers.refuseOne(ms[0], receipt.Failed, "connection-lost", text); err != nil {
@@ -412,7 +415,8 @@ func (a *appender) send(b *attempt, ms []*batch.Message) (rest []*batch.Message,
 	err = a.session.IMAP.Append(a.session.Ctx, t.Wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
 		a.answers.checkPlace(t, &r)
-		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 && a.answers.keeper.Watch(want) {
+		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 &&
+			a.answers.keeper.Watch(want) {
 			sent[r.UID] = &setflags.Flagged{Message: ms[i], Want: want}
 		}
 		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
@@ -478,4 +482,75 @@ func (a *appender) checkStored(b *attempt) error {
 		return err
 	}
 	return a.answers.notStored(t, missing)
+}
+
+// deliverWaited appends messages that have waited.
+func (a *appender) deliverWaited(t *destination.Folder, w *batch.Item, ms []*batch.Message) error {
+	for some := range slices.Chunk(ms, imapconn.MaxBatchMessages) {
+		if t.Refused != nil {
+			if err := a.answers.noFolder(t, some); err != nil {
+				return err
+			}
+			continue
+		}
+		own := &batch.Item{Messages: some}
+		out, err := a.transform(own)
+		w.Messages = append(w.Messages, own.Messages...) // so that they are closed and answered with the others
+		if err == nil {
+			err = a.arrive(t, out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endTies answers for the messages that wait for others which do not come any more.
+func (a *appender) endTies() error {
+	for _, u := range a.ties.takeAll() {
+		missing, err := a.ties.decided(u.target, u.messages, u.tie.Abandon(u.forms),
+			noneFits+"; others that look the same could not be read, or were left out")
+		if err == nil {
+			w := &batch.Item{}
+			err = a.folderFailed(u.target, w, a.deliverWaited(u.target, w, missing))
+			for _, m := range w.Messages {
+				m.Close()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return a.answers.receipts.Flush()
+}
+
+// skipTies answers for the messages that wait when the run had to stop.
+func (a *appender) skipTies(cause error) error {
+	for _, u := range a.ties.takeAll() {
+		if err := a.skip(u.messages, cause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip answers for those messages of a batch that have no receipt when the run had to
+// stop.
+func (a *appender) skip(ms []*batch.Message, cause error) (err error) {
+	for _, m := range ms {
+		switch {
+		case m.Answered:
+			continue
+		case m.InDoubt:
+			err = a.answers.inDoubt([]*batch.Message{m},
+				"the run ended before it was known whether the server has stored it: "+cause.Error())
+		default:
+			err = a.answers.refuseOne(m, receipt.Skipped, receipts.RunEnded, cause.Error())
+		}
+		if err != nil && a.answers.receipts.Broken() {
+			return err
+		}
+	}
+	return err
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // Where source and destination are folders of one account, the server copies
-// messages itself: their octets come nowhere near, and stay as they are.
+// messages itself: their content is neither read nor changed.
 
 // copier has the server copy messages, over one connection.
 type copier struct {
@@ -133,13 +133,14 @@ func (c *copier) copied(b *attempt, ms []*batch.Message, said *imapconn.Copied) 
 	return slices.Concat(rest, unasked), c.answers.receipts.Flush()
 }
 
-// again returns the messages that are worth another try: one that is gone meets
-// its end at the next look at the source.
+// again returns the messages that are worth another try: one that was expunged has
+// its receipt at the next look at the source.
 func (c *copier) again(ms []*batch.Message) (rest []*batch.Message, err error) {
 	for _, m := range ms {
 		if m.Unseen++; m.Unseen < copyTries {
 			rest = append(rest, m)
-		} else if err := c.answers.refuseOne(m, receipt.Failed, "not-copied", "the server says that it has copied the message, and it is not there"); err != nil {
+		} else if err := c.answers.refuseOne(m, receipt.Failed, "not-copied",
+			"the server says that it has copied the message, and it is not there"); err != nil {
 			return nil, err
 		}
 	}
@@ -148,7 +149,8 @@ func (c *copier) again(ms []*batch.Message) (rest []*batch.Message, err error) {
 
 // acknowledged answers for messages whose copies the server names, and returns
 // the others.
-func (c *copier) acknowledged(b *attempt, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
+func (c *copier) acknowledged(b *attempt, ms []*batch.Message, said *imapconn.Copied) (
+	rest []*batch.Message, err error) {
 	sent := setflags.Sent{}
 	for _, m := range ms {
 		uid := said.UIDs[m.UID]
@@ -195,12 +197,14 @@ func (c *copier) atSource(ms []*batch.Message) (there []*batch.Message, err erro
 
 // replaced answers for a message of a folder that is another one now.
 func (c *copier) replaced(m *batch.Message, now uint64) error {
-	return c.answers.refuseOne(m, receipt.Failed, string(stream.ReasonUIDValidity), fmt.Sprintf("the source folder's UIDVALIDITY was %d when it was listed and is %d now", m.UIDValidity, now))
+	return c.answers.refuseOne(m, receipt.Failed, string(stream.ReasonUIDValidity),
+		fmt.Sprintf("the source folder's UIDVALIDITY was %d when it was listed and is %d now", m.UIDValidity, now))
 }
 
 // asRecorded returns the messages that are what their records say. The others
 // get receipts.
-func (c *copier) asRecorded(ms []*batch.Message, seen map[uint64]*destination.SeenAtSource) (there []*batch.Message, err error) {
+func (c *copier) asRecorded(ms []*batch.Message, seen map[uint64]*destination.SeenAtSource) (
+	there []*batch.Message, err error) {
 	for _, m := range ms {
 		switch x := seen[m.UID]; {
 		case x == nil, x.State == imapconn.Expunged:

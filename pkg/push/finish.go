@@ -114,9 +114,11 @@ func (r *run) verdict() error {
 	short := r.rehearsal.quotaShort(&r.plan, r.opt)
 	switch sum := s.Total(); {
 	case r.plan.aborted != nil:
-		return exit.Errorf(exit.Code(r.plan.aborted.Exit), "%s stopped early: %s", r.plan.aborted.Command, r.plan.aborted.Text)
+		return exit.Errorf(exit.Code(r.plan.aborted.Exit), "%s stopped early: %s", r.plan.aborted.Command,
+			r.plan.aborted.Text)
 	case sum != r.plan.listed && !r.opt.Edited && r.plan.begin.Plan:
-		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s", text.Thousands(r.plan.listed), text.Thousands(sum))
+		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s",
+			text.Thousands(r.plan.listed), text.Thousands(sum))
 	case r.answers.quota.Full() != nil:
 		return r.answers.quota.Full()
 	case r.answers.limiter.halt != nil:
@@ -126,11 +128,14 @@ func (r *run) verdict() error {
 	case short != nil:
 		return short
 	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !r.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
-		return exit.Errorf(exit.Partial, "%s and %s were not carried over; the receipts name them", text.Count(s.Rejected+s.Failed+s.Skipped, "message"), text.Count(s.Folders, "folder"))
+		return exit.Errorf(exit.Partial, "%s and %s were not carried over; the receipts name them",
+			text.Count(s.Rejected+s.Failed+s.Skipped, "message"), text.Count(s.Folders, "folder"))
 	case s.Rekeyed > 0:
-		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the receipts name them", text.Thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
+		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the "+
+			"receipts name them", text.Thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
 	case r.doubled > 0:
-		return exit.Errorf(exit.Partial, "%s may be twice at the destination", text.Count(r.doubled, "message")).WithHint("imap-diff --duplicates lists them")
+		return exit.Errorf(exit.Partial, "%s may be twice at the destination", text.Count(r.doubled, "message")).
+			WithHint("imap-diff --duplicates lists them")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
 
-// Options say how to carry out a plan.
+// Options say how to carry out a plan. There is a field for each option of imap-push.
 type Options struct {
 	Tool          string
 	DryRun        bool // check, and write nothing to the server
@@ -27,8 +27,10 @@ type Options struct {
 	// ServerCopy has the server copy the messages itself (UID COPY): the plan's
 	// source must be this account, and nothing in the messages may change.
 	ServerCopy  bool
-	AllowDelete bool                 // remove what the plan says is to be removed
-	FullExpunge bool                 // also where the server can only remove all that is marked, if nobody else has marked any
+	AllowDelete bool // remove what the plan says is to be removed
+	// FullExpunge removes messages also where the server can only remove all that is
+	// marked, if nobody else has marked any.
+	FullExpunge bool
 	MaxDelete   limit.Share          // of the messages in the account may be removed
 	Rejects     *stream.Writer       // gets what was not appended, or nil
 	Subscribe   folders.Subscription // which folders; "": folders.SubscribeSource
@@ -90,9 +92,11 @@ func (o *Options) checkCopy() error {
 	case o.Unconditional:
 		return exit.Errorf(exit.Usage, "--server-copy wants a plan: --unconditional has no place beside it")
 	case o.Transform.Any():
-		return exit.Errorf(exit.Usage, "--server-copy changes nothing in messages, and another option asks for that").WithHint("leave one of them out")
+		return exit.Errorf(exit.Usage, "--server-copy changes nothing in messages, and another option asks for that").
+			WithHint("leave one of them out")
 	case !o.Flags.KeepsAll():
-		return exit.Errorf(exit.Usage, "--server-copy leaves flags as they are, and another option changes them").WithHint("leave one of them out")
+		return exit.Errorf(exit.Usage, "--server-copy leaves flags as they are, and another option changes them").
+			WithHint("leave one of them out")
 	}
 	return nil
 }

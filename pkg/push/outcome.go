@@ -17,7 +17,8 @@ type Outcome struct {
 
 // String is the sum of a run: what was listed is what became of it.
 func (o *Outcome) String() string {
-	s := fmt.Sprintf("%s -> %s: %s listed = %s present + %s appended + %s rejected", o.Source, o.Destination, text.Thousands(o.Listed), text.Thousands(o.Present), text.Thousands(o.Appended), text.Thousands(o.Rejected))
+	s := fmt.Sprintf("%s -> %s: %s listed = %s present + %s appended + %s rejected", o.Source, o.Destination,
+		text.Thousands(o.Listed), text.Thousands(o.Present), text.Thousands(o.Appended), text.Thousands(o.Rejected))
 	for _, more := range []struct {
 		n    int64
 		name string

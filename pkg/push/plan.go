@@ -67,7 +67,8 @@ func mayCopy(b *stream.Begin, conn *imapconn.Options) error {
 	if b.Account() == conn.Account() && b.TargetAccount() == conn.Account() {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "--server-copy copies within one account: the plan is from %s to %s, and this is %s", b.Account().Words(), b.TargetAccount().Words(), conn.Account().Words()).
+	return exit.Errorf(exit.Usage, "--server-copy copies within one account: the plan is from %s to %s, and this is "+
+		"%s", b.Account().Words(), b.TargetAccount().Words(), conn.Account().Words()).
 		WithHint("leave --server-copy out, and put `imap-fetch --select -` before imap-push")
 }
 
@@ -80,7 +81,8 @@ func (p *plan) mayCopyFolders() error {
 	}
 	for _, f := range p.toc {
 		if f.Messages > 0 && f.Target != f.Name && listed[f.Target] {
-			return exit.Errorf(exit.Usage, "the plan copies %s to %s, and lists the messages of both: each run would copy again", folder.Quote(f.Name), folder.Quote(f.Target)).
+			return exit.Errorf(exit.Usage, "the plan copies %s to %s, and lists the messages of both: each run "+
+				"would copy again", folder.Quote(f.Name), folder.Quote(f.Target)).
 				WithHint("list only what is to be copied, with `imap-fetch --folder`")
 		}
 	}

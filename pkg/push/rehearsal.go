@@ -62,7 +62,8 @@ func (r *rehearsal) messages(ms []*batch.Message) error {
 		case t.Refused != nil:
 			x.Result, x.Reason, x.Text = receipt.Rejected, "no-folder", t.Refused.Error()
 		case limit >= 0 && m.Size > limit:
-			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%s, and the server takes %d", text.Count(m.Size, "octet"), limit)
+			x.Result, x.Reason, x.Text = receipt.Rejected, "too-large", fmt.Sprintf("%s, and the server takes %d",
+				text.Count(m.Size, "octet"), limit)
 		case m.Size == 0 && !m.Copied:
 			x.Result, x.Reason = receipt.Rejected, "empty"
 		case len(t.Flags) > 0:

@@ -12,7 +12,7 @@ import (
 )
 
 // rejects writes a plan of the messages that were not appended, with their
-// content and the server's words, to be mended and pushed again.
+// content and the server's words, to be repaired and pushed again.
 type rejects struct {
 	w      *stream.Writer
 	begin  *stream.Begin

@@ -229,12 +229,14 @@ func (r *resolver) findLate(warn func(format string, args ...any)) (doubled int6
 		}
 		if twice > 0 {
 			doubled += int64(max(0, twice-known))
-			warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection was lost, "+
+			warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection "+
+				"was lost, "+
 				"or after it refused %[3]s; imap-diff --report lists %[3]s as extra",
 				text.Count(twice, "message"), t.Name, text.Either(twice, "it", "them"))
 		}
 		if late > 0 {
-			warn("messages that the server refused are in %q all the same: %d; the next run finds them present", t.Name, late)
+			warn("messages that the server refused are in %q all the same: %d; the next run finds them present",
+				t.Name, late)
 		}
 	}
 	return doubled

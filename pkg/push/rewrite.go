@@ -100,7 +100,8 @@ func (c *rewriteCheck) readBack(s *destination.Session, a *answers, b *attempt) 
 
 // rekeyed answers for the weak ones of the messages whose key is another now,
 // and returns the others. The weak ones are few, so that the run goes on.
-func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (strong []destination.Stored, err error) {
+func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (
+	strong []destination.Stored, err error) {
 	for _, s := range changed {
 		if !weak(s.Message) {
 			strong = append(strong, s)
@@ -116,7 +117,8 @@ func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (
 		}
 	}
 	if len(strong) < len(changed) {
-		a.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, To or Subject: %s", t.Name, rekeyedHint))
+		a.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, "+
+			"To or Subject: %s", t.Name, rekeyedHint))
 	}
 	return strong, a.receipts.Flush()
 }
@@ -134,7 +136,8 @@ func (c *rewriteCheck) unread(err error) error {
 }
 
 // changedKeys returns those of the messages that have another key in the folder.
-func changedKeys(s *destination.Session, b *attempt, sent []destination.Stored) (changed []destination.Stored, err error) {
+func changedKeys(s *destination.Session, b *attempt, sent []destination.Stored) (
+	changed []destination.Stored, err error) {
 	if err := s.Reopen(b.target); err != nil {
 		return nil, err
 	}
@@ -197,12 +200,12 @@ func findings(s *destination.Session, changed []destination.Stored) (what, other
 }
 
 // headerOf reads the beginning of a message.
-func headerOf(s *destination.Session, uid uint64) (octets []byte, err error) {
+func headerOf(s *destination.Session, uid uint64) (header []byte, err error) {
 	err = s.Box.ReadParts(s.Ctx, uid, maxHeader, func(piece []byte) bool {
-		octets = append(octets, piece...)
+		header = append(header, piece...)
 		return true
 	})
-	return octets, err
+	return header, err
 }
 
 // knows reports whether a recipe has a key of its own for a message, and the same
@@ -216,17 +219,17 @@ func knows(words string, here, there []byte) bool {
 	return a.Complete && a == b
 }
 
-func identify(recipe headerkey.Recipe, octets []byte) headerkey.Identity {
+func identify(recipe headerkey.Recipe, header []byte) headerkey.Identity {
 	scan := headerkey.NewScanner(recipe)
-	scan.Write(octets)
+	scan.Write(header)
 	return scan.Sum()
 }
 
 // fieldChange names the first field of the key that is another now.
 func fieldChange(recipe headerkey.Recipe, uid uint64, here, there []byte) string {
-	fields := func(octets []byte) []headerkey.Field {
+	fields := func(header []byte) []headerkey.Field {
 		scan := headerkey.NewScanner(recipe)
-		scan.Write(octets)
+		scan.Write(header)
 		return scan.Header()
 	}
 	value := func(fields []headerkey.Field, name string) string {
@@ -237,7 +240,8 @@ func fieldChange(recipe headerkey.Recipe, uid uint64, here, there []byte) string
 	}
 	before, after := fields(here), fields(there)
 	for _, f := range slices.Concat(before, after) {
-		if a, b := value(before, f.Name), value(after, f.Name); a != b && slices.ContainsFunc(recipe.Fields(), func(n string) bool { return strings.EqualFold(n, f.Name) }) {
+		ofKey := slices.ContainsFunc(recipe.Fields(), func(n string) bool { return strings.EqualFold(n, f.Name) })
+		if a, b := value(before, f.Name), value(after, f.Name); a != b && ofKey {
 			return fmt.Sprintf(" (UID %d: %s was %s and is %s)", uid, f.Name, a, b)
 		}
 	}

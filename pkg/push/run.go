@@ -84,7 +84,8 @@ func newRun(ctx context.Context, opt *Options, session *destination.Session, wri
 	r.rehearsal = newRehearsal(session, r.answers, r.appender.copier)
 	r.changer = setflags.NewChanger(session, keeper, !opt.Unconditional, opt.DryRun)
 	r.remover = deletion.New(ctx, session, writer, deletion.Options{
-		Allow: opt.AllowDelete, FullExpunge: opt.FullExpunge, Max: opt.MaxDelete, DryRun: opt.DryRun, WarnOnce: warnOnce,
+		Allow: opt.AllowDelete, FullExpunge: opt.FullExpunge, Max: opt.MaxDelete, DryRun: opt.DryRun,
+		WarnOnce: warnOnce,
 	})
 	return r
 }
@@ -214,7 +215,8 @@ func (r *run) answer(rec stream.Record) error {
 
 // about begins the receipt of a folder or message of the source.
 func about(result receipt.Result, folder string, validity, uid uint64) receipt.Receipt {
-	return receipt.Receipt{Result: result, Folder: folder, UIDValidity: jsonnum.Uint64(validity), UID: jsonnum.Uint64(uid)}
+	return receipt.Receipt{Result: result, Folder: folder, UIDValidity: jsonnum.Uint64(validity),
+		UID: jsonnum.Uint64(uid)}
 }
 
 // distrust notes that a source folder has failed: no flag is taken away where it

@@ -89,7 +89,10 @@ type large struct {
 
 // NewBatcher makes a Batcher.
 func NewBatcher(in *stream.Reader, content Content) *Batcher {
-	b := &Batcher{in: in, content: content, ready: make(chan *Item), free: make(chan *Item, batches), stop: make(chan struct{})}
+	b := &Batcher{
+		in: in, content: content,
+		ready: make(chan *Item), free: make(chan *Item, batches), stop: make(chan struct{}),
+	}
 	for range batches {
 		b.free <- &Item{slab: make([]byte, 0, maxBytes)}
 	}

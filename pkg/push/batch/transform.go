@@ -41,13 +41,15 @@ type Transformer struct {
 
 // NewTransformer makes a Transformer. It refuses a plan whose keys the rules are
 // sure to change.
-func NewTransformer(rules *transform.Rules, begin *stream.Begin, recipe headerkey.Recipe, allowRewrite bool) (*Transformer, error) {
+func NewTransformer(rules *transform.Rules, begin *stream.Begin, recipe headerkey.Recipe,
+	allowRewrite bool) (*Transformer, error) {
 	if begin.Plan && !allowRewrite && rules.Any() {
 		fields := rules.Fields()
 		if i := slices.IndexFunc(fields, recipe.Counts); i >= 0 {
 			return nil, exit.Errorf(exit.Usage, "the field %s is part of the key that messages are known by (%s): "+
 				"the next run would not know again what this one appends", fields[i], recipe).
-				WithHint("use another key (imap-fetch --key), or give --allow rewrite, and from then on imap-diff --receipts")
+				WithHint("use another key (imap-fetch --key), or give --allow rewrite, " +
+					"and from then on imap-diff --receipts")
 		}
 	}
 	scanner := headerkey.NewScanner(recipe)
@@ -120,7 +122,8 @@ func (t *Transformer) keyOf(m *Message) (string, error) {
 		return m.changed.was.Key, nil
 	case t.begin.Plan && !t.allowRewrite:
 		return "", &transform.Refusal{Reason: "key-changed", Text: "what it is known by (" + t.recipe.String() +
-			") would be changed by " + strings.Join(m.changed.changes, ", ") + ", and the next run would append it again: " +
+			") would be changed by " + strings.Join(m.changed.changes, ", ") +
+			", and the next run would append it again: " +
 			"use --allow rewrite, and from then on imap-diff --receipts"}
 	}
 	return after, nil

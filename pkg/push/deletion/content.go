@@ -15,7 +15,7 @@ import (
 func (r *Remover) compareOctets(box *imapconn.Selected, g *group) error {
 	want := map[uint64][]*deletion{}
 	for _, c := range g.members {
-		if c.SHA256 != "" && !c.gone && c.reason == "" {
+		if c.SHA256 != "" && !c.expunged && c.reason == "" {
 			want[c.TargetUID] = append(want[c.TargetUID], c)
 		}
 	}

@@ -50,7 +50,8 @@ func (r *Remover) remove() error {
 
 // removeOne removes one folder if it is as the plan says.
 func (r *Remover) removeOne(f *stream.DeleteFolder) (receipt.Receipt, error) {
-	x := receipt.Receipt{Result: receipt.Removed, Target: f.Target, TargetUIDValidity: jsonnum.Uint64(f.TargetUIDValidity)}
+	x := receipt.Receipt{Result: receipt.Removed, Target: f.Target,
+		TargetUIDValidity: jsonnum.Uint64(f.TargetUIDValidity)}
 	box, there := r.session.Boxes[f.Target]
 	if !there {
 		x.Result, x.Reason = receipt.Skipped, "missing"
@@ -102,10 +103,12 @@ func keepReason(s *destination.Session, box imapconn.Mailbox, r *stream.DeleteFo
 	case s.Err != nil:
 		return s.Err.Error(), nil
 	case s.UIDValidity != r.TargetUIDValidity:
-		return fmt.Sprintf("its UIDVALIDITY was %d when the plan was made and is %d now", r.TargetUIDValidity, s.UIDValidity), nil
+		return fmt.Sprintf("its UIDVALIDITY was %d when the plan was made and is %d now", r.TargetUIDValidity,
+			s.UIDValidity), nil
 	case s.UIDNext == 0 && s.Messages == 0 && r.Messages == 0: // a server that does not tell its UIDNEXT
 	case s.UIDNext != r.TargetUIDNext || s.Messages != r.Messages:
-		return fmt.Sprintf("it held %s when the plan was made, with UIDNEXT %d; now it is %d, with %d", text.Count(r.Messages, "message"), r.TargetUIDNext, s.Messages, s.UIDNext), nil
+		return fmt.Sprintf("it held %s when the plan was made, with UIDNEXT %d; now it is %d, with %d",
+			text.Count(r.Messages, "message"), r.TargetUIDNext, s.Messages, s.UIDNext), nil
 	}
 	return shows(s, box, r)
 }
@@ -128,7 +131,8 @@ func shows(s *destination.Session, box imapconn.Mailbox, r *stream.DeleteFolder)
 	case err != nil || why != "":
 		return why, err
 	case shown != int(r.Messages):
-		return fmt.Sprintf("its STATUS says that it holds %s, and it shows %d", text.Count(r.Messages, "message"), shown), nil
+		return fmt.Sprintf("its STATUS says that it holds %s, and it shows %d", text.Count(r.Messages, "message"),
+			shown), nil
 	}
 	return "", nil
 }

@@ -32,7 +32,8 @@ func (r *Remover) delete() error {
 		return err
 	}
 	if !r.session.IMAP.CanExpungeByUID() && !r.opt.FullExpunge {
-		return r.keepMessages("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow full-expunge removes all that are marked \\Deleted, where only these are")
+		return r.keepMessages("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow "+
+			"full-expunge removes all that are marked \\Deleted, where only these are")
 	}
 	there, agree, err := r.inspect()
 	if err != nil {
@@ -73,7 +74,8 @@ func (r *Remover) otherAccount() (why string) {
 		case !b.Plan:
 			return "the stream that says so is no plan"
 		case b.TargetAccount() != conn.Account():
-			return fmt.Sprintf("the plan was made for %s, and this is %s", b.TargetAccount().Words(), conn.Account().Words())
+			return fmt.Sprintf("the plan was made for %s, and this is %s", b.TargetAccount().Words(),
+				conn.Account().Words())
 		}
 	}
 	return ""
@@ -98,7 +100,7 @@ func (r *Remover) inspect() (there int64, agree bool, err error) {
 				if err := r.answer(c, receipt.Skipped); err != nil {
 					return err
 				}
-			case !c.gone:
+			case !c.expunged:
 				there++
 			}
 		}
@@ -128,7 +130,7 @@ func (r *Remover) execute() (agree bool, err error) {
 				result = receipt.Skipped
 			case g.blocked():
 				continue
-			case c.gone:
+			case c.expunged:
 				result = receipt.Expunged
 			}
 			if err := r.answer(c, result); err != nil {
@@ -146,10 +148,11 @@ func (r *Remover) execute() (agree bool, err error) {
 	return true, err
 }
 
-// doubt answers for messages of which nobody knows whether they are gone.
+// doubt answers for messages of which nobody knows whether they are expunged.
 func (r *Remover) doubt(g *group, why error) error {
 	for _, c := range g.members {
-		c.stays("in-doubt", "whether it is gone is not known, and where it is not, it may be marked \\Deleted, so that an EXPUNGE of any client removes it; the same plan can be carried out again: "+why.Error())
+		c.stays("in-doubt", "whether it is gone is not known, and where it is not, it may be marked \\Deleted, so "+
+			"that an EXPUNGE of any client removes it; the same plan can be carried out again: "+why.Error())
 		if err := r.answer(c, receipt.Failed); err != nil {
 			return err
 		}
@@ -192,7 +195,7 @@ func (r *Remover) expunge(box *imapconn.Selected, g *group) error {
 	if leftErr == nil {
 		var more []uint64
 		if more, leftErr = r.others.removedToo(r.session, box, uids, len(uids)-len(left)); leftErr == nil {
-			leftErr = r.tellRemovedToo(g, more)
+			leftErr = r.answerRemovedToo(g, more)
 		}
 	}
 	switch {
@@ -212,16 +215,17 @@ func (r *Remover) expunge(box *imapconn.Selected, g *group) error {
 			c.stays("refused", why)
 		}
 	}
-	if err := box.MarkDeleted(ctx, left, false); err != nil && !destination.Refused(err) { // or the next client's EXPUNGE takes them
-		return err
+	err = box.MarkDeleted(ctx, left, false) // or the next client's EXPUNGE takes them
+	if destination.Refused(err) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // present returns the UIDs of those that are there, sorted.
 func (g *group) present() (uids []uint64) {
 	for _, c := range g.members {
-		if !c.gone {
+		if !c.expunged {
 			uids = append(uids, c.TargetUID)
 		}
 	}
@@ -236,9 +240,10 @@ func (g *group) stay(reason, text string) {
 	}
 }
 
-// visit looks at messages and notes which are gone and which are not what the
+// visit looks at messages and notes which are expunged and which are not what the
 // plan says.
-func (r *Remover) visit(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (*imapconn.Selected, error) {
+func (r *Remover) visit(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (
+	*imapconn.Selected, error) {
 	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
@@ -256,7 +261,8 @@ func (r *Remover) visit(g *group, open func(context.Context, string) (*imapconn.
 	case err != nil:
 		return nil, err
 	case box.UIDValidity != g.validity:
-		g.stay("uidvalidity-changed", fmt.Sprintf("the folder's UIDVALIDITY was %d when the plan was made and is %d now", g.validity, box.UIDValidity))
+		g.stay("uidvalidity-changed", fmt.Sprintf("the folder's UIDVALIDITY was %d when the plan was made "+
+			"and is %d now", g.validity, box.UIDValidity))
 		return nil, nil
 	}
 	if why, err := r.contradiction(g.target, box); err != nil || why != "" {
@@ -328,7 +334,7 @@ func (g *group) judge(seen map[uint64]*sighting) {
 		s, other := seen[c.TargetUID], seen[c.CopyOf]
 		switch {
 		case s == nil:
-			c.gone = true
+			c.expunged = true
 		case s.trouble != "":
 			c.stays("unreadable", "it cannot be looked at: "+s.trouble)
 		case s.key != c.Key:
@@ -342,7 +348,8 @@ func (g *group) judge(seen map[uint64]*sighting) {
 // answer writes the receipt of one message.
 func (r *Remover) answer(c *deletion, result receipt.Result) error {
 	r.plan.answered(c.place)
-	x := receipt.Receipt{Result: result, Target: c.Target, TargetUIDValidity: jsonnum.Uint64(c.TargetUIDValidity), TargetUID: jsonnum.Uint64(c.TargetUID), Key: c.Key, Reason: c.reason, Text: c.text}
+	x := about(c.Target, c.TargetUIDValidity, c.TargetUID)
+	x.Result, x.Key, x.Reason, x.Text = result, c.Key, c.reason, c.text
 	switch result {
 	case receipt.Deleted:
 		r.receipts.Sums.Deleted++
@@ -371,4 +378,9 @@ func (r *Remover) keepMessages(reason, text string) error {
 	})
 	r.plan.close()
 	return err
+}
+
+// about begins the receipt of a message at the destination.
+func about(target string, validity, uid uint64) receipt.Receipt {
+	return receipt.Receipt{Target: target, TargetUIDValidity: jsonnum.Uint64(validity), TargetUID: jsonnum.Uint64(uid)}
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -14,14 +13,14 @@ import (
 
 // Some servers make EXPUNGE of UID EXPUNGE: what others have marked goes too. So the
 // messages of a folder are counted before and after messages of it are deleted.
-// Where more have gone than were to go, nothing more is deleted.
+// Where more were expunged than were to be, nothing more is deleted.
 
 // others are the messages of a folder whose messages are deleted, beside these.
 type others struct {
-	target string
-	uids   []uint64
-	before uint32 // by EXISTS, before the messages of a group go
-	gone   int    // by EXPUNGE, until then
+	target   string
+	uids     []uint64
+	before   uint32 // by EXISTS, before the messages of a group go
+	expunged int    // by EXPUNGE, until then
 }
 
 // count notes what a folder holds before messages of it are deleted.
@@ -32,13 +31,14 @@ func (o *others) count(s *destination.Session, box *imapconn.Selected, g *group)
 			return err
 		}
 	}
-	o.before, o.gone, _ = box.Count()
+	o.before, o.expunged, _ = box.Count()
 	return nil
 }
 
-// removedToo returns the messages of a folder that have gone beside those that were
-// to go, of which so many have gone.
-func (o *others) removedToo(s *destination.Session, box *imapconn.Selected, uids []uint64, removed int) (more []uint64, err error) {
+// removedToo returns the messages of a folder that were expunged beside those that were
+// to be, of which so many were.
+func (o *others) removedToo(s *destination.Session, box *imapconn.Selected, uids []uint64, removed int) (more []uint64,
+	err error) {
 	o.uids = slices.DeleteFunc(o.uids, func(uid uint64) bool {
 		_, asked := slices.BinarySearch(uids, uid)
 		return asked
@@ -47,9 +47,9 @@ func (o *others) removedToo(s *destination.Session, box *imapconn.Selected, uids
 	if err != nil && !destination.Refused(err) {
 		return nil, err
 	}
-	_, gone, counted := box.Count()
+	_, expunged, counted := box.Count()
 	fewer := err == nil && int64(told.Messages)+int64(removed) < int64(o.before)
-	if !fewer && (!counted || gone-o.gone <= removed) {
+	if !fewer && (!counted || expunged-o.expunged <= removed) {
 		return nil, nil
 	}
 	left, err := box.Remaining(s.Ctx, o.uids)
@@ -64,16 +64,21 @@ func (o *others) removedToo(s *destination.Session, box *imapconn.Selected, uids
 	return more, nil
 }
 
-// tellRemovedToo writes the receipts of messages that have gone too.
-func (r *Remover) tellRemovedToo(g *group, more []uint64) error {
+// answerRemovedToo writes the receipts of messages that were expunged too.
+func (r *Remover) answerRemovedToo(g *group, more []uint64) error {
 	if len(more) == 0 {
 		return nil
 	}
 	r.overreached = true
-	r.opt.WarnOnce(fmt.Sprintf("%s: %s %s gone beside what was to be deleted, the first is UID %d: the server removes more than it was asked to, or somebody else has deleted %s", folder.Quote(g.target), text.Count(len(more), "message"), text.Either(len(more), "has", "have"), more[0], text.Either(len(more), "it", "them")))
+	const why = "the server removes more than it was asked to, or somebody else has deleted"
+	r.opt.WarnOnce(fmt.Sprintf("%s: %s %s gone beside what was to be deleted, the first is UID %d: %s %s",
+		folder.Quote(g.target), text.Count(len(more), "message"), text.Either(len(more), "has", "have"), more[0],
+		why, text.Either(len(more), "it", "them")))
 	for _, uid := range more {
 		r.kept++
-		x := receipt.Receipt{Result: receipt.Failed, Target: g.target, TargetUIDValidity: jsonnum.Uint64(g.validity), TargetUID: jsonnum.Uint64(uid), Reason: "removed-too", Text: "it has gone with the messages that were deleted: the server removes more than it was asked to, or somebody else has deleted it"}
+		x := about(g.target, g.validity, uid)
+		x.Result, x.Reason = receipt.Failed, "removed-too"
+		x.Text = "it has gone with the messages that were deleted: " + why + " it"
 		if err := r.receipts.Put(x); err != nil {
 			return err
 		}
@@ -109,13 +114,15 @@ func (r *Remover) guardMarked(box *imapconn.Selected, g *group) error {
 // guard keeps the messages of a group where EXPUNGE would remove others.
 func (m *marked) guard(g *group) {
 	if !m.sure {
-		g.stay("flags-unknown", "the server does not tell which messages are marked \\Deleted, and EXPUNGE would remove them all")
+		g.stay("flags-unknown", "the server does not tell which messages are marked \\Deleted, and EXPUNGE would "+
+			"remove them all")
 		return
 	}
 	ours := g.uids(false)
 	for _, uid := range m.uids {
 		if _, mine := slices.BinarySearch(ours, uid); !mine {
-			g.stay("foreign-deleted-flag", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE would remove it too", uid))
+			g.stay("foreign-deleted-flag", fmt.Sprintf("UID %d is marked \\Deleted by somebody else, and EXPUNGE "+
+				"would remove it too", uid))
 			return
 		}
 	}

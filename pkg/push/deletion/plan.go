@@ -57,10 +57,10 @@ func (p *plan) answered(place int) {
 // deletion is a message that is to be deleted, and what speaks against it.
 type deletion struct {
 	stream.Delete
-	place  int
-	gone   bool   // it is not there any more
-	reason string // why it stays, or ""
-	text   string
+	place    int
+	expunged bool   // it is not there any more
+	reason   string // why it stays, or ""
+	text     string
 }
 
 // stays says why a message is not to be deleted.

@@ -40,7 +40,7 @@ type Remover struct {
 	weighed bool   // it is known whether it is too much
 
 	others         others
-	overreached    bool              // more messages have gone than were to be deleted
+	overreached    bool              // more messages were expunged than were to be deleted
 	marked         map[string]marked // by folder, where single messages cannot be expunged
 	contradictions map[string]string // what the server contradicts itself in, by folder; "": in nothing
 }

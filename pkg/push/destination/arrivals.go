@@ -75,7 +75,7 @@ func (a *Arrivals) begin(uidNext uint64, messages uint32) {
 // UIDNext returns the UID below which everything has been looked at or is ours.
 func (a *Arrivals) UIDNext() uint64 { return a.uidNext }
 
-// Any reports whether the folder was seen to hold messages, or to have held some.
+// Any reports whether the folder was seen to hold messages, or to have had some.
 func (a *Arrivals) Any() bool { return a.expected > 0 || a.uidNext > 1 }
 
 // Gap reports whether UIDs that the server has told of ours leave others out.
@@ -149,7 +149,8 @@ func (a *Arrivals) Look(s *Session) error {
 	}
 	switch validity := s.Box.UIDValidity; {
 	case box.UIDValidity != validity:
-		f.Refused = fmt.Errorf("its UIDVALIDITY was %d a moment ago and is %d now: make a new plan", validity, box.UIDValidity)
+		f.Refused = fmt.Errorf("its UIDVALIDITY was %d a moment ago and is %d now: make a new plan", validity,
+			box.UIDValidity)
 		return nil
 	case box.Messages < told.Messages:
 		f.Refused = fmt.Errorf("the server says that it holds %s, and shows %d",

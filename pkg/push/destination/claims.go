@@ -183,7 +183,7 @@ func (c *claims) hash(keys map[string][]int) error {
 		return err
 	}
 	size := func(uid uint64) int64 { return byUID[uid].size }
-	return hashMessages(s, s.Box, slices.Sorted(maps.Keys(byUID)), size, func(uid uint64, l *headerkey.Loose, state imapconn.State, why string) {
+	take := func(uid uint64, l *headerkey.Loose, state imapconn.State, why string) {
 		x := byUID[uid]
 		switch {
 		case x == nil:
@@ -193,7 +193,8 @@ func (c *claims) hash(keys map[string][]int) error {
 		default:
 			x.Loose = l
 		}
-	})
+	}
+	return hashMessages(s, s.Box, slices.Sorted(maps.Keys(byUID)), size, take)
 }
 
 // hashAtSource reads those of the messages that the server copies. One that cannot

@@ -146,7 +146,8 @@ func (s *Session) Unmade(f *Folder, before map[string]imapconn.Mailbox) (why, er
 		if f.Wire = b.Wire; b.Selectable() {
 			return nil, nil
 		}
-		return errors.New("the server says that it has created the folder, and lists it as one that takes no messages"), nil
+		return errors.New("the server says that it has created the folder, and lists it as one that takes no " +
+			"messages"), nil
 	}
 	var made []string
 	for name := range s.Boxes {

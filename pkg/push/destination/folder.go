@@ -84,7 +84,7 @@ func (s *Session) make(f *Folder) error {
 
 // replaced reports whether a folder is not the one that the plan saw: it has
 // another UIDVALIDITY. In one that was empty then (UIDNEXT 1) no UID of the plan
-// means anything, and all that is there now is looked at as newcomers: some
+// means anything, and all that is there now is looked at as arrivals: some
 // servers settle the UIDVALIDITY of a folder only when it is first selected.
 func (f *Folder) replaced(box *imapconn.Selected) bool {
 	return f.Validity != 0 && f.Validity != box.UIDValidity && f.Next != 1

@@ -3,6 +3,7 @@ package folders
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -175,6 +176,9 @@ func sameUser(a, b string) bool {
 	return nameA == nameB && (domainA == domainB || !hasA || !hasB)
 }
 
+// many are identifiers that stand for more than one user.
+var many = []string{"anyone", "anonymous", "authenticated"}
+
 // unfit says why a grant is not even tried, or nothing. A denial that is not
 // about one user might be about ourselves.
 func unfit(g stream.Grant) string {
@@ -182,7 +186,7 @@ func unfit(g stream.Grant) string {
 	switch {
 	case name == "" || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7F }):
 		return "this is no identifier"
-	case denied && (name == "anyone" || name == "anonymous" || name == "authenticated" || strings.ContainsAny(name, "$!#:=")):
+	case denied && (slices.Contains(many, name) || strings.ContainsAny(name, "$!#:=")):
 		return "a denial to many might be one to the account itself; set it by hand"
 	}
 	return ""

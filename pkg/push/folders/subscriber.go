@@ -40,7 +40,8 @@ func (s *Subscriber) AddOthers(toc []*stream.Folder, targetOf func(*stream.Folde
 	all := s.which == SubscribeAll
 	for _, f := range toc {
 		target := targetOf(f)
-		if target == "" || !f.HoldsMessages() || !all && !f.Subscribed || s.asked[target] || s.session.Boxes[target].Subscribed {
+		if target == "" || !f.HoldsMessages() || !all && !f.Subscribed || s.asked[target] ||
+			s.session.Boxes[target].Subscribed {
 			continue
 		}
 		s.asked[target] = true

@@ -63,7 +63,8 @@ func (l *Labeler) Remember(t *destination.Folder, m *batch.Message, uid uint64) 
 	case !l.session.IMAP.HasGmail():
 		l.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
 	case uid == 0:
-		l.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; labels of new messages are not added")
+		l.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; labels of new " +
+			"messages are not added")
 	default:
 		l.waiting = append(l.waiting, labelled{uid, labels})
 	}
@@ -155,7 +156,8 @@ func (l *Labeler) addLabels(t *destination.Folder, uids []uint64, labels []strin
 		return nil
 	}
 	text := destination.Words(err)
-	return l.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.Name, Reason: "labels", Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
+	return l.receipts.Folder(receipt.Receipt{Result: receipt.Rejected, Target: t.Name, Reason: "labels",
+		Text: fmt.Sprintf("label %s of UID %s: %s", strconv.Quote(labels[0]), some(uids), text)})
 }
 
 // some names a few of the UIDs.

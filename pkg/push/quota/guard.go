@@ -116,7 +116,8 @@ func (g *Guard) Foresee(sizes map[string]int64) {
 	for r, size := range sum {
 		if r.bounded && size > r.left() {
 			r.warned = true
-			g.warn("the source folders hold %s, and the quota %q leaves %s: what the destination lacks of them may not fit",
+			g.warn("the source folders hold %s, and the quota %q leaves %s: what the destination lacks of them may "+
+				"not fit",
 				text.Octets(size), r.name, text.Octets(r.left()))
 		}
 	}

@@ -65,9 +65,11 @@ func (c *Changer) number(name string) uint32 {
 	return n
 }
 
+func (c *Changer) numberOf(list []string) uint32 { return c.number(strings.Join(list, "\n")) }
+
 func (c *Changer) postpone(r *stream.FlagChange) {
 	c.postponed = append(c.postponed, postponed{
-		c.number(r.Folder), c.number(r.Target), c.number(strings.Join(r.Add, "\n")), c.number(strings.Join(r.Remove, "\n")),
+		c.number(r.Folder), c.number(r.Target), c.numberOf(r.Add), c.numberOf(r.Remove),
 		r.UIDValidity, r.UID, r.TargetUIDValidity, r.TargetUID,
 	})
 }
@@ -80,7 +82,8 @@ func (c *Changer) change(p *postponed) *stream.FlagChange {
 		return strings.Split(c.names[n], "\n")
 	}
 	return &stream.FlagChange{
-		Folder: c.names[p.folder], UIDValidity: p.validity, UID: p.uid, Target: c.names[p.target], TargetUIDValidity: p.targetValidity, TargetUID: p.targetUID,
+		Folder: c.names[p.folder], UIDValidity: p.validity, UID: p.uid, Target: c.names[p.target],
+		TargetUIDValidity: p.targetValidity, TargetUID: p.targetUID,
 		Add: list(p.add), Remove: list(p.remove),
 	}
 }
@@ -148,7 +151,8 @@ func (c *Changer) Finish(reason, why string) error {
 func ofChange(r *stream.FlagChange, result receipt.Result) receipt.Receipt {
 	return receipt.Receipt{
 		Result: result, Folder: r.Folder, UIDValidity: jsonnum.Uint64(r.UIDValidity), UID: jsonnum.Uint64(r.UID),
-		Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity), TargetUID: jsonnum.Uint64(r.TargetUID),
+		Target: r.Target, TargetUIDValidity: jsonnum.Uint64(r.TargetUIDValidity),
+		TargetUID: jsonnum.Uint64(r.TargetUID),
 	}
 }
 
@@ -191,7 +195,8 @@ func (c *Changer) carryOut(changes []*stream.FlagChange) error {
 	}
 	for _, r := range changes {
 		if r.TargetUIDValidity != c.session.Box.UIDValidity {
-			return c.answerAll(changes, receipt.Failed, string(imapconn.UIDValidityChanged), fmt.Sprintf("the folder's UIDVALIDITY is %d now: make a new plan", c.session.Box.UIDValidity))
+			return c.answerAll(changes, receipt.Failed, string(imapconn.UIDValidityChanged),
+				fmt.Sprintf("the folder's UIDVALIDITY is %d now: make a new plan", c.session.Box.UIDValidity))
 		}
 	}
 	return c.store(t, changes)
@@ -231,7 +236,8 @@ func (c *Changer) store(t *destination.Folder, changes []*stream.FlagChange) err
 		x := ofChange(r, receipt.Present)
 		now, there := have[r.TargetUID]
 		if unknown[r.TargetUID] {
-			x.Result, x.Reason, x.Text = receipt.Failed, "flags-unknown", "the server does not tell which flags the message has: nothing is changed"
+			x.Result, x.Reason, x.Text = receipt.Failed, "flags-unknown",
+				"the server does not tell which flags the message has: nothing is changed"
 			answers[i] = x
 			continue
 		}
@@ -264,7 +270,9 @@ func (c *Changer) store(t *destination.Folder, changes []*stream.FlagChange) err
 	for i, x := range answers {
 		c.keeper.CountDropped(x.DroppedFlags)
 		r := changes[i]
-		c.keeper.Lack(t, &batch.Message{Message: stream.Message{Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID}}, r.TargetUIDValidity, r.TargetUID, flags.Without(r.Add, flags.Without(r.Add, x.DroppedFlags)))
+		m := &batch.Message{Message: stream.Message{Folder: r.Folder, UIDValidity: r.UIDValidity, UID: r.UID}}
+		lacking := flags.Without(r.Add, flags.Without(r.Add, x.DroppedFlags))
+		c.keeper.Lack(t, m, r.TargetUIDValidity, r.TargetUID, lacking)
 		if err := c.answerChange(x); err != nil {
 			return err
 		}
@@ -288,7 +296,8 @@ func (c *Changer) storeGroups(action imapconn.StoreAction, groups storeGroups, a
 
 // unchanged finds the changes that the server has answered with OK and not made,
 // or not wholly.
-func (c *Changer) unchanged(changes []*stream.FlagChange, answers []receipt.Receipt, additions, removals storeGroups) error {
+func (c *Changer) unchanged(changes []*stream.FlagChange, answers []receipt.Receipt,
+	additions, removals storeGroups) error {
 	if len(additions)+len(removals) == 0 {
 		return nil
 	}
@@ -302,7 +311,8 @@ func (c *Changer) unchanged(changes []*stream.FlagChange, answers []receipt.Rece
 				now, told := have[changes[i].TargetUID]
 				if told && len(left(flags.Without(g.flags, answers[i].DroppedFlags), now)) > 0 {
 					x := &answers[i]
-					x.Result, x.Reason, x.Text = receipt.Rejected, "flags", "the server says that it has changed the flags, and has not"
+					x.Result, x.Reason, x.Text = receipt.Rejected, "flags",
+						"the server says that it has changed the flags, and has not"
 				}
 			}
 		}

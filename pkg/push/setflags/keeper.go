@@ -88,7 +88,8 @@ type Flagged struct {
 // Watch decides whether what was sent with a message is looked at: each flag
 // is, until it has been seen to be kept.
 func (k *Keeper) Watch(list []string) bool {
-	return len(list) > 0 && (k.forgets || slices.ContainsFunc(list, func(f string) bool { return !k.kept[strings.ToLower(f)] }))
+	unseen := func(f string) bool { return !k.kept[strings.ToLower(f)] }
+	return len(list) > 0 && (k.forgets || slices.ContainsFunc(list, unseen))
 }
 
 // Restore looks at the flags of messages that were just appended, and sets

@@ -55,7 +55,8 @@ func (k *Keeper) Lack(t *destination.Folder, m *batch.Message, validity, uid uin
 	source := &m.Source().Message
 	k.refused = append(k.refused, refused{
 		t, validity, uid,
-		stream.Message{Folder: source.Folder, UIDValidity: source.UIDValidity, UID: source.UID, Key: source.Key}, m.Key, keep,
+		stream.Message{Folder: source.Folder, UIDValidity: source.UIDValidity, UID: source.UID, Key: source.Key},
+		m.Key, keep,
 	})
 }
 
@@ -84,7 +85,8 @@ func (k *Keeper) SetRefused(s *destination.Session) error {
 		}
 	}
 	if k.unrestored > 0 {
-		k.warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans them again", text.Count(k.unrestored, "message"), text.Either(k.unrestored, "lacks", "lack"), k.host)
+		k.warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans "+
+			"them again", text.Count(k.unrestored, "message"), text.Either(k.unrestored, "lacks", "lack"), k.host)
 		k.unrestored = 0
 	}
 	return k.receipts.Flush()
@@ -185,7 +187,8 @@ func (k *Keeper) restoreBatch(s *destination.Session, t *destination.Folder, lis
 
 // restoreGroup sets flags of messages, of fewer at a time where the server
 // refuses that.
-func (k *Keeper) restoreGroup(s *destination.Session, t *destination.Folder, uids []uint64, list []string, byUID map[uint64]*refused) error {
+func (k *Keeper) restoreGroup(s *destination.Session, t *destination.Folder, uids []uint64, list []string,
+	byUID map[uint64]*refused) error {
 	dropped, err := s.Box.Store(s.Ctx, uids, imapconn.AddFlags, list)
 	if err != nil {
 		if !destination.Refused(err) {

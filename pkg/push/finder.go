@@ -33,10 +33,6 @@ const (
 
 // otherRuns is what a run knows of others that carry out the same plan.
 type otherRuns struct {
-	ctx    context.Context
-	sleep  func(context.Context, time.Duration) error
-	ignore bool // them: a stream that is no plan is appended whatever is there
-
 	begins  bool          // nothing was sent yet
 	probes  bool          // the next batch is one message
 	resumed bool          // resumePause is over
@@ -44,61 +40,71 @@ type otherRuns struct {
 	between time.Duration // the longest time between two batches of the other one
 }
 
+// finder finds messages of the plan that have come to a folder, over one connection.
+type finder struct {
+	ctx     context.Context
+	session *destination.Session
+	answers *answers
+	others  *otherRuns
+	sleep   func(context.Context, time.Duration) error
+	ignore  bool // other runs: a stream that is no plan is appended whatever is there
+}
+
 // found writes receipts for the messages that have come to the folder since the plan
 // was made, and returns the others.
-func (a *appender) found(t *destination.Folder, ms []*batch.Message) (rest []*batch.Message, err error) {
-	claims, err := t.Arrivals.Claims(a.session, ms)
+func (f *finder) found(t *destination.Folder, ms []*batch.Message) (rest []*batch.Message, err error) {
+	claims, err := t.Arrivals.Claims(f.session, ms)
 	if err != nil {
 		return ms, err
 	}
 	for i, m := range ms {
 		if claims[i] == nil {
 			rest = append(rest, m)
-		} else if err := a.answers.present(t, m, claims[i].UID); err != nil {
+		} else if err := f.answers.present(t, m, claims[i].UID); err != nil {
 			return nil, err
 		}
 	}
-	return rest, a.answers.receipts.Flush()
+	return rest, f.answers.receipts.Flush()
 }
 
 // foundNow is found after the server was asked what has come to the folder.
-func (a *appender) foundNow(t *destination.Folder, rest []*batch.Message) ([]*batch.Message, error) {
-	if err := t.Arrivals.News(a.session, true); err != nil {
+func (f *finder) foundNow(t *destination.Folder, rest []*batch.Message) ([]*batch.Message, error) {
+	if err := t.Arrivals.News(f.session, true); err != nil {
 		return rest, t.Refuse(err)
 	}
-	return a.found(t, rest)
+	return f.found(t, rest)
 }
 
-// foundOfOthers is found for what other runs have appended meanwhile. It waits while
+// ofOthers is found for what other runs have appended meanwhile. It waits while
 // another run that goes first is at work.
-func (a *appender) foundOfOthers(t *destination.Folder, rest []*batch.Message) ([]*batch.Message, error) {
-	o := a.others
-	if o.ignore {
+func (f *finder) ofOthers(t *destination.Folder, rest []*batch.Message) ([]*batch.Message, error) {
+	o := f.others
+	if f.ignore {
 		return rest, nil
 	}
 	var err error
 	if t.Arrivals.Stale() {
-		err = t.Arrivals.News(a.session, true)
+		err = t.Arrivals.News(f.session, true)
 	}
 	if err == nil {
-		rest, err = a.found(t, rest)
+		rest, err = f.found(t, rest)
 	}
 	if err != nil {
 		return rest, t.Refuse(err)
 	}
 	began := time.Now()
-	pause := max(yieldPause, 2*a.answers.server.slowest, 2*o.between)
+	pause := max(yieldPause, 2*f.answers.server.slowest, 2*o.between)
 	pause += rand.N(pause)
 	for o.yields && len(rest) > 0 && t.Refused == nil {
 		if time.Since(began) > pause {
 			o.yields, o.probes = false, true
 			break
 		}
-		if err := o.sleep(o.ctx, yieldPoll); err != nil {
+		if err := f.sleep(f.ctx, yieldPoll); err != nil {
 			return rest, err
 		}
 		before := len(rest)
-		if rest, err = a.foundNow(t, rest); err != nil {
+		if rest, err = f.foundNow(t, rest); err != nil {
 			return rest, err
 		}
 		if len(rest) < before {
@@ -111,34 +117,34 @@ func (a *appender) foundOfOthers(t *destination.Folder, rest []*batch.Message) (
 
 // resume is for a run that has found messages of its plan at the destination:
 // another one may be appending them.
-func (a *appender) resume(t *destination.Folder, rest []*batch.Message) ([]*batch.Message, error) {
-	o := a.others
-	if o.resumed || o.ignore || len(rest) == 0 {
+func (f *finder) resume(t *destination.Folder, rest []*batch.Message) ([]*batch.Message, error) {
+	o := f.others
+	if o.resumed || f.ignore || len(rest) == 0 {
 		return rest, nil
 	}
 	o.resumed = true
-	if err := o.sleep(o.ctx, resumePause); err != nil {
+	if err := f.sleep(f.ctx, resumePause); err != nil {
 		return rest, err
 	}
 	before := len(rest)
-	rest, err := a.foundNow(t, rest)
+	rest, err := f.foundNow(t, rest)
 	o.yields = o.yields || len(rest) < before
 	return rest, err
 }
 
 // lookBeside looks at what came to the folder beside the batch that was just sent.
-func (a *appender) lookBeside(t *destination.Folder) error {
-	o := a.others
+func (f *finder) lookBeside(t *destination.Folder) error {
+	o := f.others
 	o.begins, o.probes = false, false
-	if o.ignore || t.Refused != nil {
+	if f.ignore || t.Refused != nil {
 		return nil
 	}
-	if err := t.Arrivals.News(a.session, false); err != nil {
+	if err := t.Arrivals.News(f.session, false); err != nil {
 		return t.Refuse(err)
 	}
 	t.Arrivals.EndBatch()
 	if t.Arrivals.Doubled() > 0 {
-		a.answers.warnOnce(fmt.Sprintf("another run carries out the same plan: messages are twice in %q; "+
+		f.answers.warnOnce(fmt.Sprintf("another run carries out the same plan: messages are twice in %q; "+
 			"imap-diff --duplicates lists them", t.Name))
 	}
 	o.yields = t.Arrivals.CameFirst() || o.yields
