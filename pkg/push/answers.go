@@ -15,6 +15,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/labels"
 	"github.com/imap-pipe/imap-pipe/pkg/push/quota"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
+	"github.com/imap-pipe/imap-pipe/pkg/push/rejects"
+	"github.com/imap-pipe/imap-pipe/pkg/push/rewrite"
 	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -23,13 +25,13 @@ import (
 // answers writes the receipts of messages, and tells all who keep count of these.
 type answers struct {
 	receipts *receipts.Writer
-	rejects  *rejects // or nil
+	rejects  *rejects.Plan // or nil
 	progress *position
 	limiter  *limiter
 	keeper   *setflags.Keeper
 	labeler  *labels.Labeler // or nil
 	quota    *quota.Guard
-	rewrite  *rewriteCheck
+	rewrite  *rewrite.Check
 	server   *serverRecord
 	warnOnce func(message string)
 }
@@ -85,7 +87,7 @@ func (a *answers) answer(b *attempt, m *batch.Message, r imapconn.AppendResult) 
 func (a *answers) appended(b *attempt, m *batch.Message, r imapconn.AppendResult) error {
 	a.server.taken |= m.Oddity
 	a.quota.Spend(b.target.Name, m.Size)
-	a.rewrite.take(m, r.UID)
+	a.rewrite.Add(m, r.UID)
 	x := m.Receipt(b.target.Name, receipt.Appended)
 	x.Unknown = m.UnknownItems()
 	x.DroppedDate = r.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)
@@ -149,12 +151,12 @@ func (a *answers) refuse(ms []*batch.Message, result receipt.Result, reason, tex
 		if err := a.receipts.Message(x, 0); err != nil {
 			return err
 		}
-		a.rejects.add(m.Source(), reason, text)
+		a.rejects.Add(m.Source(), reason, text)
 	}
 	if err := a.receipts.Flush(); err != nil {
 		return err
 	}
-	return a.rejects.failed()
+	return a.rejects.Failed()
 }
 
 // noFolder is refuse for messages whose folder cannot take them.
@@ -187,7 +189,7 @@ func (a *answers) notStored(t *destination.Folder, missing []destination.Stored)
 		if err := a.receipts.Retract(x, m.Size); err != nil {
 			return err
 		}
-		a.rejects.add(m.Source(), x.Reason, x.Text)
+		a.rejects.Add(m.Source(), x.Reason, x.Text)
 	}
 	if len(missing) > 0 {
 		a.limiter.giveUp(len(missing))
@@ -222,3 +224,31 @@ func (a *answers) checkPlace(t *destination.Folder, r *imapconn.AppendResult) {
 		r.UIDValidity, r.UID = 0, 0
 	}
 }
+
+// rekeyed answers for the weak ones of the messages whose key is another now,
+// and returns the others. The weak ones are few, so that the run goes on.
+func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (
+	strong []destination.Stored, err error) {
+	for _, s := range changed {
+		if !rewrite.Weak(s.Message) {
+			strong = append(strong, s)
+			continue
+		}
+		x := s.Receipt(t.Name, receipt.Rekeyed)
+		x.TargetUID, x.Reason = jsonnum.Uint64(s.UID), "key-changed"
+		if s.UID != 0 {
+			x.TargetUIDValidity = jsonnum.Uint64(t.Shown)
+		}
+		if err := a.receipts.Message(x, 0); err != nil {
+			return nil, err
+		}
+	}
+	if len(strong) < len(changed) {
+		a.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, "+
+			"To or Subject: %s", t.Name, rekeyedHint))
+	}
+	return strong, a.receipts.Flush()
+}
+
+// rekeyedHint is what a user can do about messages with another key.
+const rekeyedHint = "the next run appends them again unless imap-diff has --receipts with the receipts of this run"

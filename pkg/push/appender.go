@@ -16,6 +16,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
+	"github.com/imap-pipe/imap-pipe/pkg/push/rewrite"
 	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
@@ -42,7 +43,7 @@ type appender struct {
 	finder      *finder
 	ties        *tieResolver
 	limiter     *limiter
-	rewrite     *rewriteCheck
+	rewrite     *rewrite.Check
 	deadly      int // messages at which the connection ends
 }
 
@@ -229,7 +230,7 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 	b := &attempt{target: t, from: t.Arrivals.UIDNext()}
 	err = a.append(b, rest[:n])
 	if err == nil {
-		err = a.rewrite.readBack(a.session, a.answers, b)
+		err = a.readBack(b)
 	}
 	if err == nil {
 		err = a.checkStored(b)
@@ -250,12 +251,12 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 // atMost bounds the next batch. The first of a run is small, so that two runs see
 // each other.
 func (a *appender) atMost(rest []*batch.Message) int {
-	n := a.rewrite.atMost(a.together(rest))
+	n := a.rewrite.AtMost(a.together(rest))
 	switch {
 	case a.finder.others.probes:
 		return 1
 	case a.finder.others.begins && !a.finder.ignore:
-		return min(n, maxReadBack)
+		return min(n, rewrite.MaxMessages)
 	}
 	return n
 }
@@ -457,6 +458,18 @@ func (a *appender) missing(b *attempt, ms []*batch.Message, refused []int) (miss
 		err = fmt.Errorf("cannot look for messages that were refused: %w", b.target.Refused)
 	}
 	return missing, err
+}
+
+// readBack reads back what was appended. The error says that the server changes keys.
+func (a *appender) readBack(b *attempt) (err error) {
+	var changed []destination.Stored
+	if changed, b.doubted, err = a.rewrite.ReadBack(a.session, b.target); err != nil {
+		return err
+	}
+	if changed, err = a.answers.rekeyed(b.target, changed); err != nil || len(changed) == 0 {
+		return err
+	}
+	return a.rewrite.Explain(a.session, b.target, changed)
 }
 
 // checkStored looks for the messages of a batch if the folder shows less than it

@@ -212,7 +212,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	}
 	r.sayUnknown()
 	if exit.CodeOf(err) != exit.IO {
-		if failed := r.answers.rejects.end(); err == nil {
+		if failed := r.answers.rejects.End(); err == nil {
 			err = failed
 		}
 	}

@@ -66,6 +66,11 @@ func (o *Options) content() batch.Content {
 	return batch.InPlan
 }
 
+// readsBack reports whether messages that were appended are read back.
+func (o *Options) readsBack() bool {
+	return !o.AllowRewrite && !o.Unconditional && !o.DryRun && !o.ServerCopy
+}
+
 // say tells the user what is good to know.
 func (o *Options) say(format string, args ...any) {
 	if o.Say != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/push/rewrite"
 )
 
 // A server that changes what messages are known by is found out early.
@@ -25,12 +26,12 @@ func TestKeysThatTheServerChanges(t *testing.T) {
 		"left alone":               {imaptest.Options{}, false, 50, nil},
 		"left alone, no UIDPLUS":   {imaptest.Options{Caps: withoutUID}, false, 50, nil},
 		"a header is added":        {imaptest.Options{OnStore: replace("Subject: ", "X-New: 1\r\nReceived: by x\r\nSubject: ")}, false, 50, nil},
-		"another domain":           {imaptest.Options{OnStore: replace("@x>", "@y>")}, false, maxReadBack, []string{"20 of 20", "UID 1: Message-ID was <m00@x> and is <m00@y>", "--key message-id-local,date; or", "--receipts", "--allow rewrite"}},
-		"another date":             {imaptest.Options{OnStore: replace("2 Jan 2020", "3 Jan 2020")}, false, maxReadBack, []string{"Date was", "--key message-id;"}},
-		"another of both":          {imaptest.Options{OnStore: replace("@x>\r\nDate: Thu, 2", "@y>\r\nDate: Fri, 3")}, false, maxReadBack, []string{"--key message-id-local; or"}},
-		"another id":               {imaptest.Options{OnStore: replace("Message-ID: <m", "Message-ID: <n")}, false, maxReadBack, []string{"hint: make the next plan"}},
-		"one message only":         {imaptest.Options{OnStore: replace("<m07@x>", "<other@x>")}, false, maxReadBack, []string{"1 of 20"}},
-		"another id, no UIDPLUS":   {imaptest.Options{Caps: withoutUID, OnStore: replace("<m", "<n")}, false, maxReadBack, []string{"20 of 20"}},
+		"another domain":           {imaptest.Options{OnStore: replace("@x>", "@y>")}, false, rewrite.MaxMessages, []string{"20 of 20", "UID 1: Message-ID was <m00@x> and is <m00@y>", "--key message-id-local,date; or", "--receipts", "--allow rewrite"}},
+		"another date":             {imaptest.Options{OnStore: replace("2 Jan 2020", "3 Jan 2020")}, false, rewrite.MaxMessages, []string{"Date was", "--key message-id;"}},
+		"another of both":          {imaptest.Options{OnStore: replace("@x>\r\nDate: Thu, 2", "@y>\r\nDate: Fri, 3")}, false, rewrite.MaxMessages, []string{"--key message-id-local; or"}},
+		"another id":               {imaptest.Options{OnStore: replace("Message-ID: <m", "Message-ID: <n")}, false, rewrite.MaxMessages, []string{"hint: make the next plan"}},
+		"one message only":         {imaptest.Options{OnStore: replace("<m07@x>", "<other@x>")}, false, rewrite.MaxMessages, []string{"1 of 20"}},
+		"another id, no UIDPLUS":   {imaptest.Options{Caps: withoutUID, OnStore: replace("<m", "<n")}, false, rewrite.MaxMessages, []string{"20 of 20"}},
 		"another id, it is wanted": {imaptest.Options{OnStore: replace("<m", "<n")}, true, 50, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

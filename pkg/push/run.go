@@ -16,6 +16,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/labels"
 	"github.com/imap-pipe/imap-pipe/pkg/push/quota"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
+	"github.com/imap-pipe/imap-pipe/pkg/push/rejects"
+	"github.com/imap-pipe/imap-pipe/pkg/push/rewrite"
 	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -70,11 +72,11 @@ func newRun(ctx context.Context, opt *Options, session *destination.Session, wri
 	keeper := setflags.NewKeeper(writer, &opt.Flags, session.Conn.Host, opt.Warn)
 	r.answers = &answers{
 		receipts: writer, progress: &position{Counter: opt.Progress}, limiter: newLimiter(opt.Limits), keeper: keeper,
-		quota: quota.NewGuard(opt.Warn), rewrite: newRewriteCheck(opt), warnOnce: warnOnce,
+		quota: quota.NewGuard(opt.Warn), rewrite: rewrite.New(opt.readsBack()), warnOnce: warnOnce,
 		server: &serverRecord{doubts: map[*destination.Folder]*doubt{}},
 	}
 	if opt.Rejects != nil {
-		r.answers.rejects = &rejects{w: opt.Rejects, bare: opt.ServerCopy}
+		r.answers.rejects = rejects.New(opt.Rejects, opt.ServerCopy)
 	}
 	if opt.GmailLabels {
 		r.answers.labeler = labels.New(session, writer, warnOnce)
@@ -274,7 +276,7 @@ func (r *run) start() error {
 		}
 	}
 	r.answers.progress.expect(p.toc)
-	r.answers.rejects.open(p)
+	r.answers.rejects.Open(p.begin, p.toc)
 	if err := r.beginReceipts(); err != nil {
 		return err
 	}

@@ -1,4 +1,8 @@
-package push
+// Package rewrite finds out whether the server changes what messages are known by.
+// It would get all of them again in the next run. So the first that were appended are
+// read back, and every one that is known by its whole header or text: these change
+// more easily.
+package rewrite
 
 import (
 	"fmt"
@@ -8,22 +12,16 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
-	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
-// A server that changes what messages are known by would get all of them again
-// in the next run. So the first that were appended are read back, and every one
-// that is known by its whole header or text: these change more easily.
-
 const (
-	// maxReadBack is how many messages are read back, and maxReads in how many goes:
+	// MaxMessages is how many messages are read back, and maxReads in how many goes:
 	// each costs two round trips.
-	maxReadBack = 20
+	MaxMessages = 20
 	maxReads    = 4
 	// maxHeader is how much of a header is looked at for what has changed, and
 	// maxShown how much of a field is shown, in bytes.
@@ -31,60 +29,69 @@ const (
 	maxShown  = 100
 )
 
-// rewriteCheck finds out whether the server changes what messages are known by.
-type rewriteCheck struct {
+// Check reads back messages that were appended.
+type Check struct {
 	on              bool
 	messages, reads int // that are still to be read back
 	pending         []destination.Stored
+	read            int // messages, the last time
 }
 
-func newRewriteCheck(opt *Options) *rewriteCheck {
-	if opt.AllowRewrite || opt.Unconditional || opt.DryRun || opt.ServerCopy {
-		return &rewriteCheck{}
+// New makes a Check that reads back the first messages of a run if on is set, and
+// every one that is known by its whole header or text.
+func New(on bool) *Check {
+	if !on {
+		return &Check{}
 	}
-	return &rewriteCheck{on: true, messages: maxReadBack, reads: maxReads}
+	return &Check{on: true, messages: MaxMessages, reads: maxReads}
 }
 
-// atMost bounds a batch, so that not much has been appended when something
+// AtMost bounds a batch, so that not much has been appended when something
 // turns out to be wrong.
-func (c *rewriteCheck) atMost(n int) int {
+func (c *Check) AtMost(n int) int {
 	if c.messages > 0 {
 		return min(n, c.messages)
 	}
 	return n
 }
 
-func (c *rewriteCheck) take(m *batch.Message, uid uint64) {
-	if !c.on || m.Key == "" || c.messages == 0 && !weak(m) {
+// Add takes a message that was appended. uid is 0 if the server does not tell.
+func (c *Check) Add(m *batch.Message, uid uint64) {
+	if !c.on || m.Key == "" || c.messages == 0 && !Weak(m) {
 		return
 	}
 	c.messages = max(0, c.messages-1)
 	c.pending = append(c.pending, destination.Stored{Message: m, UID: uid})
 }
 
-// weak reports whether a message has no field that servers leave alone. It is
+// Weak reports whether a message has no field that servers leave alone. It is
 // known by its whole header or text.
-func weak(m *batch.Message) bool {
+func Weak(m *batch.Message) bool {
 	return strings.HasPrefix(m.Key, "header:") || strings.HasPrefix(m.Key, "body:")
 }
 
-// readBack reads back what was appended. The error says that the server changes
-// keys.
-func (c *rewriteCheck) readBack(s *destination.Session, a *answers, b *attempt) error {
+// ReadBack reads back what was appended to a folder, and returns those of the
+// messages that have another key there. absent means that one is not there.
+func (c *Check) ReadBack(s *destination.Session, t *destination.Folder) (
+	changed []destination.Stored, absent bool, err error) {
 	sent := c.pending
 	if c.pending = nil; len(sent) == 0 {
-		return nil
+		return nil, false, nil
 	}
+	c.read = len(sent)
 	if c.reads--; c.reads == 0 {
 		c.messages = 0
 	}
-	changed, err := changedKeys(s, b, sent)
+	changed, absent, err = changedKeys(s, t, sent)
 	if err != nil {
-		return c.unread(err)
+		return nil, absent, c.unread(err)
 	}
-	if changed, err = a.rekeyed(b.target, changed); err != nil || len(changed) == 0 {
-		return err
-	}
+	return changed, absent, nil
+}
+
+// Explain returns an error that says that the server changes keys, and what to do
+// about it.
+func (c *Check) Explain(s *destination.Session, t *destination.Folder, changed []destination.Stored) error {
 	what, other, err := findings(s, changed)
 	if err != nil {
 		return c.unread(err)
@@ -95,39 +102,11 @@ func (c *rewriteCheck) readBack(s *destination.Session, a *answers, b *attempt) 
 	}
 	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, "+
 		"so that the next run would append them again: %d of %d that were read back have another key%s",
-		b.target.Name, len(changed), len(sent), what).WithHint("%s", hint)
+		t.Name, len(changed), c.read, what).WithHint("%s", hint)
 }
-
-// rekeyed answers for the weak ones of the messages whose key is another now,
-// and returns the others. The weak ones are few, so that the run goes on.
-func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (
-	strong []destination.Stored, err error) {
-	for _, s := range changed {
-		if !weak(s.Message) {
-			strong = append(strong, s)
-			continue
-		}
-		x := s.Receipt(t.Name, receipt.Rekeyed)
-		x.TargetUID, x.Reason = jsonnum.Uint64(s.UID), "key-changed"
-		if s.UID != 0 {
-			x.TargetUIDValidity = jsonnum.Uint64(t.Shown)
-		}
-		if err := a.receipts.Message(x, 0); err != nil {
-			return nil, err
-		}
-	}
-	if len(strong) < len(changed) {
-		a.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, "+
-			"To or Subject: %s", t.Name, rekeyedHint))
-	}
-	return strong, a.receipts.Flush()
-}
-
-// rekeyedHint is what a user can do about messages with another key.
-const rekeyedHint = "the next run appends them again unless imap-diff has --receipts with the receipts of this run"
 
 // unread is for what cannot be read back: that proves nothing.
-func (c *rewriteCheck) unread(err error) error {
+func (c *Check) unread(err error) error {
 	if destination.OfFolder(err) {
 		c.messages = 0
 		return nil
@@ -136,10 +115,10 @@ func (c *rewriteCheck) unread(err error) error {
 }
 
 // changedKeys returns those of the messages that have another key in the folder.
-func changedKeys(s *destination.Session, b *attempt, sent []destination.Stored) (
-	changed []destination.Stored, err error) {
-	if err := s.Reopen(b.target); err != nil {
-		return nil, err
+func changedKeys(s *destination.Session, t *destination.Folder, sent []destination.Stored) (
+	changed []destination.Stored, absent bool, err error) {
+	if err := s.Reopen(t); err != nil {
+		return nil, false, err
 	}
 	byUID, byKey := map[uint64]string{}, map[string]int{}
 	take := func(m *imapconn.Message, id *headerkey.Identity) error {
@@ -152,11 +131,11 @@ func changedKeys(s *destination.Session, b *attempt, sent []destination.Stored) 
 	if uids, all := destination.UIDsOf(sent); all {
 		err = keys.Of(s.Ctx, s.Box, uids, s.Recipe, take)
 	} else {
-		err = keys.Each(s.Ctx, s.Box, b.target.Arrivals.UIDNext(), 0, s.Recipe, take)
+		err = keys.Each(s.Ctx, s.Box, t.Arrivals.UIDNext(), 0, s.Recipe, take)
 	}
 	for _, m := range sent {
 		key, there := byUID[m.UID]
-		b.doubted = b.doubted || m.UID != 0 && !there || m.UID == 0 && len(byUID) < len(sent)
+		absent = absent || m.UID != 0 && !there || m.UID == 0 && len(byUID) < len(sent)
 		switch {
 		case m.UID != 0 && there && key != m.Key:
 			changed = append(changed, m)
@@ -166,7 +145,7 @@ func changedKeys(s *destination.Session, b *attempt, sent []destination.Stored) 
 			byKey[m.Key]--
 		}
 	}
-	return changed, err
+	return changed, absent, err
 }
 
 // substitutes are recipes that may do where another does not.

@@ -1,4 +1,5 @@
-package push
+// Package rejects writes a plan of the messages that were not appended.
+package rejects
 
 import (
 	"encoding/json"
@@ -11,9 +12,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// rejects writes a plan of the messages that were not appended, with their
-// content and the server's words, to be repaired and pushed again.
-type rejects struct {
+// Plan holds the messages that were not appended, with their content and the server's words, to be repaired and pushed again.
+type Plan struct {
 	w      *stream.Writer
 	begin  *stream.Begin
 	toc    []*stream.Folder
@@ -24,15 +24,19 @@ type rejects struct {
 	err    error               // that ended the writing
 }
 
-// open takes the first plan.
-func (r *rejects) open(p *plan) {
+// New makes a Plan. bare says that the content of messages is not at hand.
+func New(w *stream.Writer, bare bool) *Plan { return &Plan{w: w, bare: bare} }
+
+// Open takes begin and table of contents of the plan that is carried out, or of the
+// first of several.
+func (r *Plan) Open(begin *stream.Begin, toc []*stream.Folder) {
 	if r != nil && r.begin == nil {
-		r.begin, r.toc = p.begin, p.toc
+		r.begin, r.toc = begin, toc
 	}
 }
 
 // start writes begin and the table of contents before the first message.
-func (r *rejects) start() error {
+func (r *Plan) start() error {
 	if r.w.Begun() {
 		return nil
 	}
@@ -52,22 +56,22 @@ func (r *rejects) start() error {
 	return nil
 }
 
-// add adds a message. A nil plan takes none.
-func (r *rejects) add(m *batch.Message, reason, text string) {
+// Add adds a message. A nil plan takes none.
+func (r *Plan) Add(m *batch.Message, reason, text string) {
 	if r != nil && r.err == nil {
 		r.err = r.write(m, reason, text)
 	}
 }
 
-// failed returns what ended the writing.
-func (r *rejects) failed() error {
+// Failed returns what ended the writing.
+func (r *Plan) Failed() error {
 	if r == nil {
 		return nil
 	}
 	return r.err
 }
 
-func (r *rejects) write(m *batch.Message, reason, text string) error {
+func (r *Plan) write(m *batch.Message, reason, text string) error {
 	if err := r.start(); err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (r *rejects) write(m *batch.Message, reason, text string) error {
 
 // tie writes the record of a tie before the first of its messages. Nil is one that
 // nobody knows: whoever reads the plan finds that out, too.
-func (r *rejects) tie(x *tie.Tie) (id uint64, err error) {
+func (r *Plan) tie(x *tie.Tie) (id uint64, err error) {
 	if id, known := r.ties[x]; known && x != nil {
 		return id, nil
 	}
@@ -133,8 +137,8 @@ func (r *rejects) tie(x *tie.Tie) (id uint64, err error) {
 	return r.tied, nil
 }
 
-// end closes the plan, which may hold nothing. There is none where nothing was read.
-func (r *rejects) end() error {
+// End closes the plan, which may hold nothing. There is none where nothing was read.
+func (r *Plan) End() error {
 	if r == nil || r.begin == nil {
 		return nil
 	}
