@@ -11,6 +11,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // Input is a stream to read: stdin or a file. It is for one goroutine.
@@ -26,9 +27,9 @@ type Input struct {
 	next *Input // what is read after this one, or nil: see OpenInputs
 	read *Input // the one of them that is read, or nil for this one
 
-	ahead io.Reader // what was read of it and is to be read again, or nil
-	kept  *os.File  // what a pipe brought, or nil
-	whole bool      // that is all of it
+	ahead io.Reader      // what was read of it and is to be read again, or nil
+	kept  *tempfile.File // what a pipe brought, or nil
+	whole bool           // that is all of it
 
 	surveyed bool            // it is known what it is joined of
 	several  bool            // more than one stream
@@ -206,7 +207,7 @@ func (in *Input) readOne(p []byte) (int, error) {
 		}
 		in.ahead = nil
 	}
-	file := in.file
+	var file io.ReadSeeker = in.file
 	if in.whole {
 		file = in.kept
 	}
@@ -233,7 +234,7 @@ func (in *Input) Rewind() error {
 			return err
 		}
 	}
-	file := in.file
+	var file io.ReadSeeker = in.file
 	if in.whole {
 		file = in.kept
 	}

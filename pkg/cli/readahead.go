@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // readAhead bounds what of a pipe is kept in a temporary file, in octets.
@@ -28,11 +27,10 @@ func (in *Input) keep() error {
 	if in.ahead = bytes.NewReader(head); !stream.IsStored(head) {
 		return nil
 	}
-	file, err := os.CreateTemp("", "imap-pipe-")
+	file, err := tempfile.New("what comes from a pipe")
 	if err != nil {
-		return nil // then not
+		return nil // then it is read once
 	}
-	os.Remove(file.Name())
 	kept, rest, err := in.copyTo(file)
 	if cause := context.Cause(in.ctx); cause != nil {
 		file.Close()
@@ -40,7 +38,7 @@ func (in *Input) keep() error {
 	}
 	if _, seek := file.Seek(0, io.SeekStart); seek != nil {
 		file.Close()
-		return exit.Errorf(exit.IO, "read a temporary file: %w", seek)
+		return seek
 	}
 	in.kept = file
 	if in.whole = err == io.EOF; !in.whole {
@@ -51,7 +49,7 @@ func (in *Input) keep() error {
 
 // copyTo copies what comes to a file, up to the bound. It returns how much is
 // there, what was read and is not, and io.EOF if that is all.
-func (in *Input) copyTo(file *os.File) (kept int64, rest []byte, err error) {
+func (in *Input) copyTo(file io.Writer) (kept int64, rest []byte, err error) {
 	buffer := make([]byte, 256<<10)
 	for kept < readAhead {
 		n, err := in.Read(buffer)

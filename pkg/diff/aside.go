@@ -2,10 +2,10 @@ package diff
 
 import (
 	"io"
-	"os"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // Where several source folders go to one that holds messages, what waits for
@@ -17,7 +17,7 @@ import (
 // Aside is a source in a temporary file, which has no name and is gone with
 // the process.
 type Aside struct {
-	file *os.File
+	file *tempfile.File
 	w    *stream.Writer
 }
 
@@ -32,7 +32,7 @@ func (c *Comparison) putAsideIfNeeded() (bool, error) {
 				"a later stream of the source has folders that become one with others").
 				WithHint("write the source to a file and give that to imap-diff")
 	}
-	file, err := Unlinked()
+	file, err := tempfile.New("messages that wait")
 	if err != nil {
 		return false, err
 	}
@@ -93,15 +93,4 @@ func (a *Aside) Open() (*stream.Reader, error) {
 func (a *Aside) Close() {
 	a.w.Close()
 	a.file.Close()
-}
-
-// Unlinked makes a file without a name.
-func Unlinked() (*os.File, error) {
-	file, err := os.CreateTemp("", "imap-diff-")
-	if err != nil {
-		return nil, exit.Errorf(exit.IO, "a temporary file for messages that wait: %w",
-			err).WithHint("set TMPDIR to a folder with room")
-	}
-	os.Remove(file.Name())
-	return file, nil
 }

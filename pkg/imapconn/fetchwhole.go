@@ -7,17 +7,15 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 
 	"github.com/emersion/go-imap/v2"
-
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // wholeFile is a message that the server gives whole though not in parts, in a
 // file without a name.
 type wholeFile struct {
-	file   *os.File
+	file   *tempfile.File
 	octets int64
 	sum    [sha256.Size]byte
 	kept   bool // it is in the file, and what else comes is only compared
@@ -26,16 +24,11 @@ type wholeFile struct {
 }
 
 func newWholeFile() (*wholeFile, error) {
-	file, err := os.CreateTemp("", "imap-pipe-")
+	file, err := tempfile.New("a large message")
 	if err != nil {
-		return nil, wholeError(err)
+		return nil, err
 	}
-	os.Remove(file.Name())
 	return &wholeFile{file: file, hash: sha256.New()}, nil
-}
-
-func wholeError(err error) error {
-	return exit.Errorf(exit.IO, "a temporary file for a large message: %w", err).WithHint("set TMPDIR to a folder with room")
 }
 
 // begin is called before the octets of a body.
@@ -44,9 +37,8 @@ func (w *wholeFile) begin() error {
 	if w.kept {
 		return nil
 	}
-	_, err := w.file.Seek(0, io.SeekStart)
-	if err != nil {
-		w.err = wholeError(err)
+	if _, err := w.file.Seek(0, io.SeekStart); err != nil {
+		w.err = err
 	}
 	return w.err
 }
@@ -67,7 +59,7 @@ func (w *wholeFile) Write(p []byte) (int, error) {
 	}
 	n, err := w.file.Write(p)
 	if err != nil {
-		w.err = wholeError(err)
+		w.err = err
 	}
 	return n, w.err
 }
@@ -88,7 +80,7 @@ func (w *wholeFile) part(buffer []byte, offset, count int64) ([]byte, error) {
 	count = max(0, min(count, w.octets-offset))
 	buffer = grow(buffer[:0], int(count))
 	if _, err := w.file.ReadAt(buffer, offset); err != nil && count > 0 {
-		return nil, wholeError(err)
+		return nil, err
 	}
 	return buffer, nil
 }

@@ -2,18 +2,18 @@ package plan
 
 import (
 	"io"
-	"os"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // spool keeps messages that wait, in a temporary file that has no name and is
 // gone with the process. It is a stream like any other.
 type spool struct {
-	file     *os.File
+	file     *tempfile.File
 	w        *stream.Writer
 	byName   map[string]*diff.Source
 	ordinals []uint32 // of its messages, ascending
@@ -23,7 +23,7 @@ type spool struct {
 }
 
 func newSpool(toc []*diff.Source) (*spool, error) {
-	file, err := diff.Unlinked()
+	file, err := tempfile.New("messages that wait")
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *spool) replay(ordinals []uint32, d *direct) error {
 		return err
 	}
 	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return exit.Wrap(exit.IO, err)
+		return err
 	}
 	in := stream.NewReader(s.file, false)
 	defer in.Close()

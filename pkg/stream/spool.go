@@ -1,16 +1,15 @@
 package stream
 
 import (
-	"os"
-
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // Spool keeps records that have to wait, in a temporary file that has no name
 // and is gone with the process. It is for one goroutine. Its errors have the
 // code exit.IO.
 type Spool struct {
-	file  *os.File
+	file  *tempfile.File
 	ends  []int64 // where each record ends in the file
 	line  []byte
 	parse *section
@@ -18,11 +17,10 @@ type Spool struct {
 
 // NewSpool makes an empty Spool.
 func NewSpool() (*Spool, error) {
-	file, err := os.CreateTemp("", "imap-pipe-")
+	file, err := tempfile.New("what has to wait")
 	if err != nil {
-		return nil, exit.Errorf(exit.IO, "a temporary file for what has to wait: %w", err).WithHint("set TMPDIR to a folder with room")
+		return nil, err
 	}
-	os.Remove(file.Name())
 	return &Spool{file: file, parse: newSection(false)}, nil
 }
 
@@ -34,7 +32,7 @@ func (s *Spool) Add(r Record) error {
 	s.line, _ = r.appendTo(s.line[:0])
 	at := s.start(len(s.ends))
 	if _, err := s.file.WriteAt(s.line, at); err != nil {
-		return exit.Errorf(exit.IO, "write to a temporary file: %w", err)
+		return err
 	}
 	s.ends = append(s.ends, at+int64(len(s.line)))
 	return nil
@@ -53,7 +51,7 @@ func (s *Spool) At(i int) (Record, error) {
 	start := s.start(i)
 	s.line = append(s.line[:0], make([]byte, s.ends[i]-start)...)
 	if _, err := s.file.ReadAt(s.line, start); err != nil {
-		return nil, exit.Errorf(exit.IO, "read a temporary file: %w", err)
+		return nil, err
 	}
 	kind, err := typeOf(s.line)
 	r := s.parse.decode(kind, s.line)
@@ -66,7 +64,7 @@ func (s *Spool) At(i int) (Record, error) {
 // Reset forgets all that was added.
 func (s *Spool) Reset() error {
 	s.ends = s.ends[:0]
-	return exit.Wrap(exit.IO, s.file.Truncate(0))
+	return s.file.Truncate(0)
 }
 
 // Close gives the room back.

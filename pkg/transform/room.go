@@ -3,9 +3,8 @@ package transform
 import (
 	"bytes"
 	"io"
-	"os"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // roomMemory is how many octets of a result stay in memory. What is larger goes
@@ -16,7 +15,7 @@ const roomMemory = 1 << 20
 // file without a name when there are more.
 type room struct {
 	memory []byte
-	file   *os.File
+	file   *tempfile.File
 	size   int64
 }
 
@@ -27,27 +26,19 @@ func (r *room) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if r.file == nil {
-		file, err := os.CreateTemp("", "imap-pipe-")
+		file, err := tempfile.New("a large message")
 		if err != nil {
-			return 0, exit.Errorf(exit.IO, "a temporary file for a large message: %w", err).WithHint("set TMPDIR to a folder with room")
+			return 0, err
 		}
-		os.Remove(file.Name())
 		r.file = file
 		if _, err := file.Write(r.memory); err != nil {
-			return 0, roomError(err)
+			return 0, err
 		}
 		r.memory = nil
 	}
 	n, err := r.file.Write(p)
 	r.size += int64(n)
-	return n, roomError(err)
-}
-
-func roomError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return exit.Errorf(exit.IO, "the temporary file of a large message: %w", err).WithHint("set TMPDIR to a folder with room")
+	return n, err
 }
 
 // reader reads what was written.

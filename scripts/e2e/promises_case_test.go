@@ -25,6 +25,7 @@ type promiseCase struct {
 	receipts          bool   // imap-diff is told the receipts of earlier runs
 	mirror            string // "", "all" or "proof"
 	sync              string
+	last              bool // the run that is judged has only flags left to do
 	chosen            func(imaptest.Entry) bool
 	place             func(path string) string // where a folder goes
 	formNames         []string
@@ -224,6 +225,7 @@ func (c *promiseCase) goes() {
 		}
 	}
 	c.judged(c.run(true))
+	c.last = true
 	if c.sync != "off" { // the flags of messages that were ambiguous are the next run's
 		c.judged(c.run(true))
 	}

@@ -36,7 +36,9 @@ func (j *judgement) all() {
 	j.receipts()
 	if j.r.calm() && j.res.exit == 0 {
 		j.folders()
-		j.flags()
+		if j.c.last || !ambiguous.MatchString(j.res.words) {
+			j.flags()
+		}
 	}
 }
 
@@ -372,6 +374,10 @@ func (j *judgement) folders() {
 		}
 	}
 }
+
+// ambiguous is how imap-diff says that some pairs are a guess, whose flags it leaves
+// to the next run: there the copies that were missing have arrived.
+var ambiguous = regexp.MustCompile(`[1-9]\d* ambiguous`)
 
 // flags: what was synchronized is so; only where no other message might have been
 // taken for these.

@@ -14,6 +14,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 const (
@@ -294,7 +295,7 @@ func (b *Batcher) damaged(m *Message, err error) error {
 
 func (b *Batcher) beginLarge(m *Message) error {
 	var err error
-	if m.file, err = tempFile("a large message"); err != nil {
+	if m.file, err = tempfile.New("a large message"); err != nil {
 		return err
 	}
 	b.large.message, b.large.sum, b.large.size = m, sha256.New(), 0
@@ -313,7 +314,7 @@ func (b *Batcher) part(r *stream.Body) error {
 		return b.damaged(m, err)
 	}
 	if _, err := m.file.Write(l.buf); err != nil {
-		return tempFailed("a large message", err)
+		return err
 	}
 	l.sum.Write(l.buf)
 	l.size += int64(len(l.buf))

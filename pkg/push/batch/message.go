@@ -5,26 +5,25 @@ package batch
 import (
 	"bytes"
 	"io"
-	"os"
 	"slices"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
 
 // Message is one message of a batch, with its content in hand.
 type Message struct {
 	stream.Message
-	content []byte   // in the batch's slab
-	file    *os.File // instead, for a large message
-	spooled *spooled // instead, for one that waited
-	changed *changed // nil: it is sent as it is
+	content []byte         // in the batch's slab
+	file    *tempfile.File // instead, for a large message
+	spooled *spooled       // instead, for one that waited
+	changed *changed       // nil: it is sent as it is
 
 	Oddity Oddity
 	Tied   *tie.Tie         // nil: it is part of none, or the plan does not say what is there
@@ -209,13 +208,13 @@ func oddityOf(content []byte) (o Oddity) {
 
 // Spool is a file without a name that holds the content of messages that wait.
 type Spool struct {
-	file *os.File
+	file *tempfile.File
 	end  int64
 }
 
 // spooled is where the content of a message begins in a file.
 type spooled struct {
-	file *os.File
+	file *tempfile.File
 	at   int64
 }
 
@@ -223,7 +222,7 @@ type spooled struct {
 func (s *Spool) Keep(m *Message) (*Message, error) {
 	if s.file == nil {
 		var err error
-		if s.file, err = tempFile("messages that wait"); err != nil {
+		if s.file, err = tempfile.New("messages that wait"); err != nil {
 			return nil, err
 		}
 	}
@@ -232,7 +231,7 @@ func (s *Spool) Keep(m *Message) (*Message, error) {
 	n, err := io.Copy(io.NewOffsetWriter(s.file, s.end), io.NewSectionReader(m, 0, m.Size))
 	s.end += n
 	if err != nil {
-		return nil, tempFailed("messages that wait", err)
+		return nil, err
 	}
 	return &kept, nil
 }
@@ -242,18 +241,4 @@ func (s *Spool) Close() {
 	if s.file != nil {
 		s.file.Close()
 	}
-}
-
-// tempFile opens a temporary file without a name.
-func tempFile(what string) (*os.File, error) {
-	file, err := os.CreateTemp("", "imap-push-")
-	if err != nil {
-		return nil, tempFailed(what, err)
-	}
-	os.Remove(file.Name())
-	return file, nil
-}
-
-func tempFailed(what string, err error) error {
-	return exit.Errorf(exit.IO, "the temporary file of %s: %w", what, err).WithHint("set TMPDIR to a folder with room")
 }
