@@ -156,6 +156,7 @@ func TestAccountsBadLists(t *testing.T) {
 		`good.csv good.csv good.csv`: 64, `good.csv good.csv`: 66, `./good.csv ./good.csv`: 64, ``: 64, `--phase tail good.csv`: 64, `--jobs 0 good.csv`: 64, `--jobs many good.csv`: 64, `--row 0 good.csv`: 64,
 		`--provider-limit a good.csv`: 64, `--provider-limit a=0 good.csv`: 64, `--provider-limit =3 good.csv`: 64, `--provider-limit c=3 good.csv`: 64,
 		`--row 1 --only y good.csv`: 64, `--nonesuch good.csv`: 64, `--jobs`: 64, `good.csv --dry-run`: 64, "--push='a\nb' good.csv": 64,
+		`--push=--dry-run good.csv`: 64, `--push -n good.csv`: 64,
 	} {
 		b.sh(`"$MIGRATE" ` + script).wants(code)
 	}

@@ -39,6 +39,10 @@ func readSettings(c *ucli.Context) (settings, error) {
 			return s, exit.Errorf(exit.Usage, "a control character in the option %q", word)
 		}
 	}
+	if dry := slices.IndexFunc(s.push, func(word string) bool { return word == "--dry-run" || word == "-n" }); dry >= 0 {
+		return s, exit.Errorf(exit.Usage, "invalid --push=%s: phases would count as done that copy nothing", s.push[dry]).
+			WithHint("--dry-run prints the command lines; --phase verify counts what is missing")
+	}
 	if s.jobs < 1 {
 		return s, exit.Errorf(exit.Usage, "invalid --jobs %d: must be 1 or more", s.jobs)
 	}
