@@ -294,8 +294,8 @@ func TestAccountsSecrets(t *testing.T) {
 	b.write("password", []byte(secret+"\n"))
 	b.write("look", []byte(`#!/bin/sh
 [ -z "$IMAP_PASSWORD" ] || exit 1 # that of somebody else
-for p in /proc/[0-9]*; do
-  grep -qaF "MARK=$MARK" "$p/environ" && tr '\0' '\n' <"$p/cmdline" && tr '\0' '\n' <"$p/environ"
+for environ in $(grep -laF "MARK=$MARK" /proc/[0-9]*/environ); do
+  tr '\0' '\n' <"${environ%environ}cmdline" && tr '\0' '\n' <"$environ"
 done >>seen 2>/dev/null
 cat password
 `))

@@ -54,7 +54,7 @@ func (m *migration) standing(a *account, summaryOnly bool) standing {
 // total adds up how accounts stand.
 type total struct {
 	accounts int
-	ended    map[exit.Code]int
+	ended    map[exit.Code]int64
 	worst    exit.Code
 	kinds    []string // of what the sums count, in their order
 	count    map[string]int64
@@ -84,7 +84,7 @@ func isOperator(r rune) bool { return r == '=' || r == '+' }
 func (t *total) String() string {
 	var ended []string
 	for _, code := range slices.Sorted(maps.Keys(t.ended)) {
-		ended = append(ended, fmt.Sprintf("%d ended with %d", t.ended[code], code))
+		ended = append(ended, fmt.Sprintf("%s ended with %d", text.Thousands(t.ended[code]), code))
 	}
 	line := text.Count(t.accounts, "account")
 	if len(ended) > 0 {
@@ -99,7 +99,7 @@ func (t *total) String() string {
 // summarize prints a line for each account and one for all. It returns the worst exit code.
 func (m *migration) summarize(out io.Writer, accounts []*account, summaryOnly bool) (exit.Code, error) {
 	w := bufio.NewWriter(out)
-	total := total{ended: map[exit.Code]int{}, count: map[string]int64{}}
+	total := total{ended: map[exit.Code]int64{}, count: map[string]int64{}}
 	for _, a := range accounts {
 		s := m.standing(a, summaryOnly)
 		if a.failure != nil {
