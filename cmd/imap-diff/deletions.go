@@ -69,15 +69,7 @@ func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 	choice, _ := c.Generic("delete-extra").(*extraChoice)
 	proofs := c.StringSlice("proof")
 	if choice == nil || *choice == "" {
-		if len(proofs) > 0 {
-			return release, exit.Errorf(exit.Usage, "--proof goes with --delete-extra")
-		}
 		return release, nil
-	}
-	for _, other := range []string{"report", "extra", "write-map", "folders-only", "edited", "dedup", "match"} {
-		if c.Bool(other) || cli.Given(c, other) {
-			return release, exit.Errorf(exit.Usage, "--%s has no place beside --delete-extra", other)
-		}
 	}
 	for _, name := range c.StringSlice("receipts") { // what counts as present came from the source
 		if *choice == extraProven && !slices.Contains(proofs, name) {
@@ -85,12 +77,10 @@ func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 		}
 	}
 	switch {
-	case c.NArg() > 1:
-		return release, exit.Errorf(exit.Usage, "--delete-extra is about an account, not about the stream AGAINST")
 	case *choice == extraProven && len(proofs) == 0:
 		return release, exit.Errorf(exit.Usage, "--delete-extra deletes what is proven to have come from the source: --proof is missing").WithHint("--delete-extra=all deletes whatever the source lacks")
 	case *choice == extraAll && len(proofs) > 0:
-		return release, exit.Errorf(exit.Usage, "--proof has no place beside --delete-extra=all, which needs none")
+		return release, exit.Errorf(exit.Usage, "--delete-extra=all cannot be combined with --proof")
 	}
 	opt.Delete = &cleanup.ExtraOptions{All: *choice == extraAll}
 	var open []io.Closer
@@ -112,85 +102,38 @@ func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 	return release, nil
 }
 
-// removals are the options that are about what is there too much, alone all
-// that are a command of their own.
-var (
-	removals = []string{"extra", "duplicates", "delete-duplicates", "move", "undo", "delete-source", "delete-present", "empty-folders", "delete-extra"}
-	alone    = slices.Concat(removals, []string{"report", "write-map", "folders-only"})
-)
-
-// without are options that say nothing to those that look at no source.
-var without = []string{"exit-code", "edited", "map", "map-file", "automap", "subfolder", "strip-subfolder", "rename", "delimiter-replacement", "case-collision", "skip-empty-folders", "prune-folders", "prune-nonempty", "proof", "key", "match", "dedup", "strict", "explain", "receipts", "write-receipts", "sync-flags"}
-
-// removal carries out those of removals that compare no source. done is false
-// where none of them was given.
-func removal(c *ucli.Context, opt plan.Options) (done bool, err error) {
-	var given []string
-	for _, name := range alone {
-		if cli.Given(c, name) {
-			given = append(given, name)
-		}
-	}
-	switch {
-	case len(given) == 0 || !slices.Contains(removals, given[0]):
-		return false, nil
-	case len(given) > 1:
-		return true, exit.Errorf(exit.Usage, "--%s and --%s: one at a time", given[0], given[1])
-	case given[0] == "delete-present" && (opt.Edited || opt.Prune != nil || opt.Once || opt.Unique || opt.Account || opt.Receipts != nil || cli.Given(c, "write-receipts")):
-		return true, exit.Errorf(exit.Usage, "--delete-present wants a source that is whole, and plans nothing else")
-	case (given[0] == "extra" || given[0] == "delete-present") && opt.SyncFlags != plan.SyncOff:
-		return true, exit.Errorf(exit.Usage, "--sync-flags has no place beside --%s, which changes no flags", given[0])
-	case given[0] == "extra", given[0] == "delete-extra", given[0] == "delete-present":
-		return false, nil
-	}
-	name := given[0]
-	for _, other := range without {
-		if cli.Given(c, other) {
-			return true, exit.Errorf(exit.Usage, "--%s has no place beside --%s, which compares no source", other, name)
-		}
-	}
-	if name == "delete-source" {
-		return true, planSource(c, opt.Options)
-	}
-	if c.NArg() > 0 {
-		return true, exit.Errorf(exit.Usage, "--%s takes no SOURCE: it looks at the account that the connection options name", name)
-	}
+// cleanUp carries out a mode that compares no source.
+func cleanUp(c *ucli.Context, opt diff.Options, mode string) error {
 	conn, err := cli.Connection(c)
 	if err != nil {
-		return true, err
+		return err
 	}
 	account := diff.NewAccount(c.Context, conn)
 	defer account.Close()
 	progress, err := cli.NewProgress(c)
 	if err != nil {
-		return true, err
+		return err
 	}
 	defer progress.Stop()
 	opt.Progress = progress
 	if opt.Labels, err = cli.Labels(c); err != nil {
-		return true, err
+		return err
 	}
-	switch name {
+	switch mode {
 	case "duplicates":
-		return true, listDuplicates(c, opt.Options, account)
+		return listDuplicates(c, opt, account)
 	case "delete-duplicates":
-		return true, planDuplicates(c, opt.Options, account)
+		return planDuplicates(c, opt, account)
 	case "empty-folders":
-		return true, planEmptyFolders(c, opt.Options, account)
+		return planEmptyFolders(c, opt, account)
 	case "move":
-		return true, byReceipts(c, opt.Options, account, "move", cleanup.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
+		return byReceipts(c, opt, account, "move", cleanup.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
 	}
-	return true, byReceipts(c, opt.Options, account, "undo", cleanup.Undo, "%d appended, %d to delete", "stay: they are not there any more, nobody knows which they are, or they were moved and the source has deleted them")
+	return byReceipts(c, opt, account, "undo", cleanup.Undo, "%d appended, %d to delete", "stay: they are not there any more, nobody knows which they are, or they were moved and the source has deleted them")
 }
 
 // planSource plans to delete what a stream holds.
 func planSource(c *ucli.Context, opt diff.Options) (err error) {
-	if c.NArg() > 1 {
-		return exit.Errorf(exit.Usage, "--delete-source compares nothing: AGAINST has no place")
-	}
-	if name := cli.ConnectionGiven(c); name != "" {
-		return exit.Errorf(exit.Usage, "%s has no place beside --delete-source, which looks at no account", name)
-	}
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}
@@ -213,10 +156,7 @@ func planSource(c *ucli.Context, opt diff.Options) (err error) {
 
 // planPresent plans to delete what both sides have.
 func planPresent(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
-	account, ok := dest.(*diff.Account)
-	if !ok {
-		return exit.Errorf(exit.Usage, "--delete-present is about an account, not about the stream AGAINST")
-	}
+	account := dest.(*diff.Account) // the mode takes no AGAINST
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}

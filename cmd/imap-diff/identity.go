@@ -44,12 +44,6 @@ func identify(c *ucli.Context, opt *plan.Options) error {
 	if match != "folder" && match != "account" {
 		return exit.Errorf(exit.Usage, "--match is folder or account, not %s", cli.Safe(match))
 	}
-	if cli.Given(c, "write-receipts") && (c.Bool("report") || opt.FoldersOnly || cli.Given(c, "write-map")) {
-		return exit.Errorf(exit.Usage, "--write-receipts goes with a plan of messages")
-	}
-	if c.Bool("explain") && !c.Bool("report") {
-		return exit.Errorf(exit.Usage, "--explain goes with --report")
-	}
 	opt.Account = match == "account"
 	for _, scope := range c.StringSlice("dedup") {
 		switch scope {

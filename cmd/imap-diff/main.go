@@ -39,6 +39,7 @@ func main() {
 		Flags:    slices.Concat(flags(), identityFlags(), mappingFlags(), deletionFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
+		Modes:    modes(), Conflicts: conflicts, Requires: needs,
 		Stream: func(args []string) bool {
 			return !slices.ContainsFunc(args, func(a string) bool { return a == "--report" || a == "--extra" || a == "--duplicates" }) && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
 		},
@@ -58,19 +59,8 @@ func flags() []ucli.Flag {
 }
 
 func run(c *ucli.Context) error {
-	if c.Bool("equal") && !c.Bool("report") {
-		return exit.Errorf(exit.Usage, "--equal goes with --report: a plan does not look for what is extra")
-	}
-	if c.Bool("verify") && !c.Bool("report") {
-		return exit.Errorf(exit.Usage, "--verify goes with --report: a plan is made by key")
-	}
 	if f := c.String("format"); f != "text" && f != "ndjson" {
 		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
-	}
-	for _, name := range []string{"report", "extra", "duplicates"} {
-		if c.Bool(name) && cli.Given(c, "level") {
-			return exit.Errorf(exit.Usage, "--level goes with a plan, not with --%s", name)
-		}
 	}
 	talk := cli.TalkOf(c)
 	opt := plan.Options{Options: diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}}
@@ -83,11 +73,11 @@ func run(c *ucli.Context) error {
 	if err := identify(c, &opt); err != nil {
 		return err
 	}
-	if err := foldersAlone(c, opt.Options); err != nil {
-		return err
-	}
-	if done, err := removal(c, opt); done || err != nil {
-		return err
+	switch mode := cli.ModeOf(c); mode {
+	case "delete-source":
+		return planSource(c, opt.Options)
+	case "duplicates", "delete-duplicates", "move", "undo", "empty-folders":
+		return cleanUp(c, opt.Options, mode)
 	}
 	closeProofs, err := extra(c, &opt)
 	defer closeProofs()
@@ -116,7 +106,7 @@ func run(c *ucli.Context) error {
 		}
 	}
 	switch {
-	case c.Bool("delete-present"):
+	case cli.ModeOf(c) == "delete-present":
 		return planPresent(c, opt.Options, in, dest)
 	case cli.Given(c, "write-map"), c.Bool("report"), c.Bool("extra"):
 		return tell(c, opt, in, dest)
@@ -157,33 +147,9 @@ func syncFlags(c *ucli.Context, opt *plan.Options) (err error) {
 	default:
 		return exit.Errorf(exit.Usage, "--sync-flags is off, add or exact, not %s", cli.Safe(string(opt.SyncFlags)))
 	}
-	switch {
-	case opt.SyncFlags == plan.SyncOff:
-	case c.Bool("report"):
-		return exit.Errorf(exit.Usage, "--sync-flags is for a plan; --report tells of other flags in any case")
-	case opt.SyncFlags == plan.SyncExact && opt.Edited:
-		return exit.Errorf(exit.Usage, "--sync-flags exact takes flags away, which is not done for a source that was edited").WithHint("give --sync-flags add")
-	}
-	return nil
-}
-
-// foldersAlone refuses what has no meaning where no messages are compared.
-func foldersAlone(c *ucli.Context, opt diff.Options) error {
-	if !opt.FoldersOnly && !cli.Given(c, "write-map") {
-		return nil
-	}
-	for _, name := range []string{"equal", "exit-code", "verify"} {
-		if c.Bool(name) {
-			return exit.Errorf(exit.Usage, "--%s is about messages, which are not compared here", name)
-		}
-	}
-	if !cli.Given(c, "write-map") {
-		return nil
-	}
-	for _, name := range []string{"report", "output", "level", "prune-folders"} {
-		if cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s cannot stand beside --write-map, which writes the mapping and nothing else", name)
-		}
+	if opt.SyncFlags == plan.SyncExact && opt.Edited {
+		return exit.Errorf(exit.Usage, "--sync-flags exact cannot be combined with --edited: it takes flags away").
+			WithHint("give --sync-flags add")
 	}
 	return nil
 }
@@ -226,7 +192,7 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 		return account, account.Close, nil
 	}
 	if name := cli.ConnectionGiven(c); name != "" {
-		return nil, nil, exit.Errorf(exit.Usage, "%s has no place beside AGAINST: the destination is that stream", name)
+		return nil, nil, exit.Errorf(exit.Usage, "%s cannot be combined with AGAINST", name)
 	}
 	if c.Args().Get(1) == "-" && (c.Args().First() == "-" || c.Args().First() == "") {
 		return nil, nil, exit.Errorf(exit.Usage, "stdin cannot be both streams")

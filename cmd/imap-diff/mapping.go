@@ -104,9 +104,6 @@ func entries(c *ucli.Context) (list []folder.Entry, err error) {
 // prune reads the options that remove folders.
 func prune(c *ucli.Context, opt *plan.Options) error {
 	if !cli.Given(c, "prune-folders") {
-		if c.Bool("prune-nonempty") {
-			return exit.Errorf(exit.Usage, "--prune-nonempty goes with --prune-folders")
-		}
 		return nil
 	}
 	re, err := regexp.Compile(c.String("prune-folders"))
@@ -115,10 +112,6 @@ func prune(c *ucli.Context, opt *plan.Options) error {
 		return exit.Errorf(exit.Usage, "--prune-folders: %w", err)
 	case c.String("prune-folders") == "":
 		return exit.Errorf(exit.Usage, "--prune-folders is empty").WithHint("'.' is every folder")
-	case c.Bool("report") && !opt.FoldersOnly:
-		return exit.Errorf(exit.Usage, "--prune-folders goes with a plan, or with --folders-only --report")
-	case opt.Edited:
-		return exit.Errorf(exit.Usage, "--prune-folders cannot stand beside --edited: what was filtered away is no reason to remove a folder")
 	}
 	opt.Prune = &plan.Prune{Names: re, Full: c.Bool("prune-nonempty")}
 	return nil

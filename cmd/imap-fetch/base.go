@@ -11,19 +11,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// checkBase refuses what has no meaning beside --base.
-func checkBase(c *ucli.Context) error {
-	if !cli.Given(c, "base") {
-		return nil
-	}
-	for _, name := range []string{"source", "select"} {
-		if cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--base cannot stand beside --%s: it is held against an account", name)
-		}
-	}
-	return nil
-}
-
 // readBase reads the stream --base, and takes over its key.
 func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error {
 	if !cli.Given(c, "base") {

@@ -42,12 +42,16 @@ func main() {
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
 		Action: run,
 		GivesWay: map[string][]string{
-			"headers":    {"rate", "max-bytes"},
-			"source":     {"rate", "max-bytes"},
-			"select":     append(cli.Names(slices.Concat(cli.FolderFlags(), messageFlags())), "folder-first", "folder-last", "advice"),
+			"select":     {"folder-first", "folder-last", "advice"},
 			"folder":     {"exclude"}, // what is named is wanted
 			"folder-rec": {"exclude"},
 			"include":    {"exclude"},
+		},
+		Conflicts: map[string][]string{
+			"headers": {"rate", "max-bytes"}, // they count message bodies that an account gives
+			"source": append(cli.Names(cli.ConnectionFlags()),
+				"rate", "max-bytes", "folder-first", "folder-last", "acl", "key", "base"),
+			"select": append(cli.Names(slices.Concat(cli.FolderFlags(), messageFlags())), "base"),
 		},
 		Stream: func(args []string) bool { return !cli.WritesFile(args) },
 	}), os.Args))
@@ -74,12 +78,6 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSelect(c); err != nil {
-		return err
-	}
-	if err := checkBase(c); err != nil {
-		return err
-	}
 	if cli.Given(c, "source") {
 		return sourced(c, opt)
 	}
@@ -94,19 +92,6 @@ func run(c *ucli.Context) error {
 		return fromAccount(c, conn, opt)
 	}
 	return selected(c, conn, opt)
-}
-
-// checkSelect refuses every other selection beside --select.
-func checkSelect(c *ucli.Context) error {
-	if !cli.Given(c, "select") {
-		return nil
-	}
-	for _, f := range slices.Concat(cli.FolderFlags(), messageFlags()) {
-		if name := f.Names()[0]; cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s cannot stand beside --select, which says what to fetch", name)
-		}
-	}
-	return nil
 }
 
 func options(c *ucli.Context) (opt fetch.Options, err error) {
@@ -157,15 +142,6 @@ func limits(c *ucli.Context, opt *fetch.Options) (err error) {
 	opt.Failures = &failure.Classes{}
 	if opt.Limits, err = cli.Limits(c); err != nil {
 		return err
-	}
-	for _, name := range []string{"rate", "max-bytes"} {
-		switch {
-		case !cli.Given(c, name):
-		case opt.Content == stream.Headers:
-			return exit.Errorf(exit.Usage, "--%s cannot stand beside --headers: it counts message bodies", name)
-		case cli.Given(c, "source"):
-			return exit.Errorf(exit.Usage, "--%s cannot stand beside --source: it counts what an account gives", name)
-		}
 	}
 	return nil
 }
@@ -223,13 +199,13 @@ func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
 	case empty != nil || stream.HasFolders(buffered):
 		err = listed(opt, in.Name(), buffered)
 	case c.Bool("headers"):
-		err = exit.Errorf(exit.Usage, "--headers cannot stand beside a --select stream, whose messages get their bodies")
+		err = exit.Errorf(exit.Usage, "--headers cannot be combined with a --select stream, whose messages get their bodies")
 	case c.Bool("hash"):
-		err = exit.Errorf(exit.Usage, "--hash cannot stand beside a --select stream, whose messages get their bodies")
+		err = exit.Errorf(exit.Usage, "--hash cannot be combined with a --select stream, whose messages get their bodies")
 	case c.Bool("acl"):
-		err = exit.Errorf(exit.Usage, "--acl cannot stand beside a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
+		err = exit.Errorf(exit.Usage, "--acl cannot be combined with a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
 	case cli.Given(c, "folder-first"), cli.Given(c, "folder-last"):
-		err = exit.Errorf(exit.Usage, "--folder-first and --folder-last cannot stand beside a --select stream, which has its order")
+		err = exit.Errorf(exit.Usage, "--folder-first and --folder-last cannot be combined with a --select stream, which has its order")
 	default:
 		s.reader = stream.NewReader(buffered, opt.Edited)
 	}

@@ -53,22 +53,8 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 
 // checkSource refuses what has no meaning beside --source.
 func checkSource(c *ucli.Context) error {
-	if name := cli.ConnectionGiven(c); name != "" {
-		return exit.Errorf(exit.Usage, "%s has no place beside --source: nothing is connected to", name)
-	}
 	if slices.Contains(c.StringSlice("source"), "-") && (c.String("select") == "-" || cli.Given(c, "select") && c.String("select") == "") {
 		return exit.Errorf(exit.Usage, "stdin cannot be both --select and --source")
-	}
-	for _, name := range []string{"folder-first", "folder-last"} {
-		if cli.Given(c, name) {
-			return exit.Errorf(exit.Usage, "--%s has no place beside --source: the archive's folders have their order", name)
-		}
-	}
-	if c.Bool("acl") {
-		return exit.Errorf(exit.Usage, "--acl has no place beside --source: the archive's folders pass as they are")
-	}
-	if cli.Given(c, "key") {
-		return exit.Errorf(exit.Usage, "--key has no place beside --source: the archive's messages have their keys")
 	}
 	return nil
 }

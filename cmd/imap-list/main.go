@@ -11,7 +11,6 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/preset"
 )
@@ -32,12 +31,16 @@ func main() {
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.ConnectionFlags()),
 		Action: run,
 		GivesWay: map[string][]string{
-			"check":      cli.Names(cli.FolderFlags()),
-			"verify":     cli.Names(cli.FolderFlags()),
 			"folder":     {"exclude"}, // what is named is wanted
 			"folder-rec": {"exclude"},
 			"include":    {"exclude"},
 		},
+		Conflicts: map[string][]string{
+			"source": append(cli.Names(cli.ConnectionFlags()), "check"),
+			"check":  append(cli.Names(cli.FolderFlags()), "sizes", "acl"),
+			"verify": append(cli.Names(cli.FolderFlags()), "sizes", "acl"), // nobody would know what of the rest is lost
+		},
+		Requires: map[string][]string{"edited": {"source"}, "verify": {"source"}},
 	}), os.Args))
 }
 
@@ -100,7 +103,7 @@ func run(c *ucli.Context) error {
 
 // account lists the folders of an account.
 func account(c *ucli.Context, opt list.Options, out io.Writer) error {
-	conn, err := connection(c)
+	conn, err := cli.Connection(c)
 	if err != nil {
 		return err
 	}
@@ -109,32 +112,9 @@ func account(c *ucli.Context, opt list.Options, out io.Writer) error {
 
 // server tells what the server of an account is.
 func server(c *ucli.Context, opt list.Options, out io.Writer) error {
-	if name := chosen(c); name != "" {
-		return exit.Errorf(exit.Usage, "%s cannot be combined with --check, which lists no folders", name)
-	}
-	conn, err := connection(c)
+	conn, err := cli.Connection(c)
 	if err != nil {
 		return err
 	}
 	return list.CheckAccount(c.Context, conn, list.AccountOptions{NDJSON: c.String("format") == "ndjson", Warn: opt.Warn, Now: time.Now()}, out)
-}
-
-func connection(c *ucli.Context) (imapconn.Options, error) {
-	if cli.Given(c, "edited") {
-		return imapconn.Options{}, exit.Errorf(exit.Usage, "--edited requires --source")
-	}
-	if cli.Given(c, "verify") {
-		return imapconn.Options{}, exit.Errorf(exit.Usage, "--verify requires --source").WithHint("--check is the check of a server")
-	}
-	return cli.Connection(c)
-}
-
-// chosen names an option that is about folders, "" if there is none.
-func chosen(c *ucli.Context) string {
-	for _, name := range []string{"sizes", "acl"} {
-		if cli.Given(c, name) {
-			return "--" + name
-		}
-	}
-	return cli.FoldersGiven(c)
 }

@@ -6,7 +6,6 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -14,15 +13,6 @@ import (
 
 // archive lists or verifies the stream --source.
 func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
-	if name := cli.ConnectionGiven(c); name != "" {
-		return exit.Errorf(exit.Usage, "%s cannot be combined with --source: nothing is connected to", name)
-	}
-	if c.Bool("check") {
-		return exit.Errorf(exit.Usage, "--check cannot be combined with --source").WithHint("--verify is the check of an archive")
-	}
-	if name := chosen(c); c.Bool("verify") && name != "" { // nobody would know what of the rest is lost
-		return exit.Errorf(exit.Usage, "%s cannot be combined with --verify, which reads all of an archive", name)
-	}
 	if !cli.Given(c, "namespace") {
 		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}

@@ -49,7 +49,7 @@ func allow(c *ucli.Context, opt *push.Options) (err error) {
 		}
 	}
 	if opt.FullExpunge && !opt.AllowDelete {
-		return exit.Errorf(exit.Usage, "--allow full-expunge goes with --allow delete")
+		return exit.Errorf(exit.Usage, "--allow full-expunge requires --allow delete")
 	}
 	if opt.MaxDelete, err = limit.ParseShare(c.String("max-delete")); err != nil {
 		return exit.Errorf(exit.Usage, "--max-delete: %w", err)

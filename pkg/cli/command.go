@@ -23,6 +23,13 @@ type Command struct {
 	// GivesWay tells which options of a preset, "advice" among them, have no
 	// place beside an option of the command line. Names are without dashes.
 	GivesWay map[string][]string
+	// Modes are what the command does, one at a time. The first whose option is given
+	// counts.
+	Modes []Mode
+	// Conflicts names options that mean nothing beside an option, whatever the mode.
+	Conflicts map[string][]string
+	// Requires names, for an option, those of which it needs one.
+	Requires map[string][]string
 	// Stream tells whether stdout carries a stream with these arguments: a
 	// command that fails before its first record then says so in band.
 	Stream func(args []string) bool
@@ -42,6 +49,7 @@ const stateKey = "imap-pipe"
 type state struct {
 	command Command
 	talk    *Talk
+	off     map[string]bool // options that are switched off by =false
 	given   map[string]bool // options of command line, account file and preset, by their first name
 	reached bool            // the command's own action was called
 	greeted *stream.Level   // stdout says already that a stream of this level comes; or nil
@@ -69,6 +77,7 @@ func New(c Command) *ucli.App {
 			list.KeepSpace = true
 		}
 	}
+	c.checkTables()
 	st.command = c
 	return &ucli.App{
 		Name:                      c.Name,
@@ -100,6 +109,10 @@ func commonFlags() []ucli.Flag {
 func (st *state) action(c *ucli.Context) error {
 	st.talk.quiet.Store(c.Bool("quiet"))
 	st.reached = true
+	st.noteOff(c)
+	if err := st.checkCombination(c.NArg()); err != nil {
+		return err
+	}
 	if err := usePreset(c); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ func helpText(c Command) string {
 		fmt.Fprintf(&b, "\n%s:\n", category)
 		writeOptions(&b, c.Flags, category)
 	}
+	b.WriteString(modesText(c))
 	for _, note := range c.Notes {
 		fmt.Fprintf(&b, "\n%s\n", note)
 	}

@@ -79,7 +79,12 @@ func (st *state) givesWay(option string) bool {
 			return true
 		}
 	}
-	return false
+	for typed, options := range st.command.Conflicts {
+		if st.given[typed] && slices.Contains(options, option) {
+			return true
+		}
+	}
+	return !st.takes(st.mode(), option)
 }
 
 // has tells whether the option's value is the preset's.

@@ -212,6 +212,9 @@ func TestDeleteSource(t *testing.T) {
 		b.sh(`imap-diff --delete-source plan | imap-push` + deleteAll + `$SRC`).wants(64)
 		b.sh(`imap-diff --delete-source --edited old >out`).wants(64)
 		b.sh(`imap-diff --delete-source $SRC old >out`).wants(64)
+		for _, option := range []string{`--flag-map a=b`, `--format ndjson`, `--match account`} { // they would do nothing
+			b.sh(`imap-diff --delete-source ` + option + ` old >out`).wants(64).says("cannot be combined with --delete-source")
+		}
 		b.sh(`echo '{"type":"abort","command":"imap-fetch","exit":69,"text":"no"}' | imap-diff --delete-source | imap-push` + deleteAll + `$SRC`).wants(69)
 		src.holds(t, all...)
 		b.sh(`imap-push` + deleteAll + `$SRC plan`).wants(0).says("4 deleted")

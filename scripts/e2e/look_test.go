@@ -198,7 +198,7 @@ func TestCheckAccount(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for _, option := range []string{"--sizes", "--folder INBOX", "--acl", "--subscribed"} {
-		b.sh(`imap-list --check $AT ` + option).wants(64).says("has no place beside --check")
+		b.sh(`imap-list --check $AT ` + option).wants(64).says("cannot be combined with --check")
 	}
 }
 

@@ -123,9 +123,9 @@ func TestPresetUsage(t *testing.T) {
 			t.Errorf("%s --help has no --preset", command)
 		}
 	}
-	b.sh(`imap-list --source mail.zst --preset gmail`).wants(64).says("--preset has no place beside --source")
-	b.sh(`imap-fetch --source mail.zst --preset gmail`).wants(64).says("--preset has no place beside --source")
-	b.sh(`imap-diff --preset gmail mail.zst mail.zst`).wants(64).says("--preset has no place beside AGAINST")
+	b.sh(`imap-list --source mail.zst --preset gmail`).wants(64).says("--preset cannot be combined with --source")
+	b.sh(`imap-fetch --source mail.zst --preset gmail`).wants(64).says("--preset cannot be combined with --source")
+	b.sh(`imap-diff --preset gmail mail.zst mail.zst`).wants(64).says("--preset cannot be combined with AGAINST")
 	if got := b.sh(`imap-list --list-presets`).wants(0).stdout; !strings.Contains(got, "imap-push  --host imap.gmail.com --rate '20kB/s after 1GB' --flags-drop '\\Deleted'\n") {
 		t.Errorf("--list-presets prints\n%s", got)
 	}
