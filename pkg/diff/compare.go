@@ -35,47 +35,49 @@ type Options struct {
 	Repeats     *Repeats // of a source that is read once, for Report
 }
 
-// Comparison is one run over a source stream.
+// Comparison is one run over a source stream. It holds what is known of the stream, of
+// the message that came last, and of all that waits: one order of events depends on
+// all of them.
 type Comparison struct {
 	ctx  context.Context
 	opt  *Options
 	Dest Destination
 	emit func(event any) error
 
-	Begin          *stream.Begin // of the stream under way, or nil
-	Recipe         headerkey.Recipe
-	Folders        []*Source
-	ByName         map[string]*Source
-	at             int                      // the source folder that the messages have come to
-	started        bool                     // the table of contents is complete
-	Streams        int                      // that have begun
-	firstWhole     map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
-	Records        int                      // that were taken, of all streams
-	Complete       bool                     // nothing more can come, and all is decided
-	seen           stream.Seen
-	compared       Compared       // the last of these events
-	again          bool           // the parts of a message that was met before
-	large          *stream.Failed // the message whose parts are under way, by its folder and UID
-	failedLarge    *stream.Failed // such a message that has failed already, or nil
-	relocatedLarge bool           // the message whose parts are under way is the last of relocated
-	receiptLarge   *match.Entry   // what that message was found to be by a receipt, or nil
-	late           *match.Pending // its sha256 comes with its last part
-	into           *match.Matcher // where late waits
+	sourceStream
+	last     lastMessage
+	compared Compared // the last of these events
+
+	Streams    int                      // that have begun
+	Records    int                      // that were taken, of all streams
+	Ordinal    uint32                   // of the next message record
+	Complete   bool                     // nothing more can come, and all is decided
+	tallies    []tally                  // of the streams that were started
+	firstWhole map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
+	aborting   *stream.Abort            // it came, and what follows it is not known yet
+	Aborted    *stream.Abort            // the last
+	seen       stream.Seen
 
 	Piped      bool               // the source cannot be read again
 	MaxPending int                // how many messages may wait until the whole source has been read
 	pending    int                // how many do
 	Aside      *Aside             // where the source is put, or nil
-	dedup      *dedup             // that are excluded, or nil
-	relocated  []match.Pending    // that their folders lack, and others may have
+	dedup      *dedup             // finds duplicates to exclude, or nil
+	relocated  []match.Pending    // messages that their folders lack, and others may have
 	belongs    map[uint32]*Target // by ordinal: the folders that lack them
-	receipts   *receiptIndex      // of what earlier runs carried over, or nil
-	Ordinal    uint32             // of the next message record
-	counts     *stream.End
-	tallies    []tally       // of the streams that were started
-	aborting   *stream.Abort // it came, and what follows it is not known yet
-	Aborted    *stream.Abort // the last
-	invalid    error         // why this is no source to compare; an abort may excuse it
+	receipts   *receiptIndex      // of what earlier runs have brought, or nil
+}
+
+// sourceStream is the stream of the source that is under way, or was the last.
+type sourceStream struct {
+	Begin   *stream.Begin // nil between streams
+	Recipe  headerkey.Recipe
+	Folders []*Source
+	ByName  map[string]*Source
+	at      int  // the source folder that the messages have come to
+	started bool // the table of contents is complete
+	counts  *stream.End
+	invalid error // why this is no source to compare; an abort may excuse it
 }
 
 // tally is what was counted of one stream of a concatenation.
@@ -191,7 +193,7 @@ func (c *Comparison) record(rec stream.Record) error {
 	case *stream.End:
 		return c.end(r)
 	case *stream.Failed:
-		if b := c.failedLarge; b != nil && b.Folder == r.Folder && b.UID == r.UID {
+		if b := c.last.failed; b != nil && b.Folder == r.Folder && b.UID == r.UID {
 			return nil // it has failed already
 		}
 		if r.UID != 0 {
@@ -214,11 +216,10 @@ func (c *Comparison) open(b *stream.Begin) error {
 		return err
 	}
 	recipe, err := headerkey.ParseRecipe(b.Key)
-	c.Begin, c.Recipe, c.Folders, c.ByName, c.at = b, recipe, nil, map[string]*Source{}, 0
-	c.counts = &stream.End{Plan: true}
+	c.sourceStream = sourceStream{Begin: b, Recipe: recipe, ByName: map[string]*Source{}, counts: &stream.End{Plan: true}}
 	c.Streams++
 	c.noteBase(b)
-	switch c.invalid = nil; {
+	switch {
 	case err != nil:
 		c.invalid = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
 	case b.Plan:

@@ -239,7 +239,7 @@ func (o *Options) DedupFilters() (filters []string) {
 
 // exclude exclude a message that is in another folder, or in this one.
 func (c *Comparison) exclude(m *stream.Message, ordinal uint32, s *Source, in string) error {
-	c.again = true // its parts go with it
+	c.last.skip = true // its parts go with it
 	c.counts.Listed--
 	c.counts.Excluded++
 	return c.emit(&Excluded{&stream.Skipped{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID,

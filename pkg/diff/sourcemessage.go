@@ -5,12 +5,23 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
+// lastMessage is the message that came last. Its parts may be under way.
+type lastMessage struct {
+	skip      bool           // nobody wants its parts: it was met before, is excluded, or cannot be compared
+	large     *stream.Failed // it has parts, and this is what becomes of it where they do not all come; or nil
+	failed    *stream.Failed // it has parts, and has failed already; or nil
+	relocated bool           // it has parts, and is the last of relocated
+	entry     *match.Entry   // it has parts, and a receipt says that it is this one; or nil
+	undecided *match.Pending // its sha256 comes with its last part; or nil
+	matcher   *match.Matcher // where undecided is pending
+}
+
 func (c *Comparison) message(m *stream.Message) error {
-	c.late, c.large, c.failedLarge, c.relocatedLarge, c.receiptLarge = nil, nil, nil, false, nil
+	c.last = lastMessage{}
 	ordinal := c.Ordinal
 	c.Ordinal++
 	again, err := c.seen.Again(c.Begin, m)
-	if c.again = again; again && err == nil {
+	if c.last.skip = again; again && err == nil {
 		return c.emit(&Repeated{c.Begin, m})
 	}
 	if err != nil {
@@ -30,9 +41,9 @@ func (c *Comparison) message(m *stream.Message) error {
 		}
 	}
 	if s.Failed != "" {
-		c.again = true
+		c.last.skip = true
 		if m.Parts > 0 {
-			c.failedLarge = Incomparable(m, s)
+			c.last.failed = Incomparable(m, s)
 		}
 		return c.tell(m, ordinal, s, match.Incomparable, nil)
 	}
@@ -40,7 +51,7 @@ func (c *Comparison) message(m *stream.Message) error {
 		return c.exclude(m, ordinal, s, in)
 	}
 	if m.Parts > 0 {
-		c.large = Incomplete(m)
+		c.last.large = Incomplete(m)
 	}
 	matcher := s.Target.Matcher
 	look := match.EvidenceOf(m)
@@ -52,18 +63,18 @@ func (c *Comparison) message(m *stream.Message) error {
 	if e != nil {
 		matcher.Claim(e, by, &look, ordinal)
 		if m.Parts > 0 {
-			c.receiptLarge = e
+			c.last.entry = e
 		}
 	} else {
 		v, e = matcher.Decide(look, ordinal, m.Parts == 0)
 	}
 	if v == match.Missing && c.opt.Account && c.elsewhere(&look, s.Target) {
 		c.relocate(match.Pending{Evidence: look, Ordinal: ordinal}, s.Target)
-		c.relocatedLarge = m.Parts > 0
+		c.last.relocated = m.Parts > 0
 		return c.tell(m, ordinal, s, match.Undecided, nil)
 	}
 	if v == match.Undecided && m.Parts > 0 {
-		c.late, c.into = &matcher.Pending[len(matcher.Pending)-1], matcher
+		c.last.undecided, c.last.matcher = &matcher.Pending[len(matcher.Pending)-1], matcher
 	}
 	switch v {
 	case match.Present:
@@ -87,35 +98,35 @@ func (c *Comparison) tell(m *stream.Message, ordinal uint32, s *Source, v match.
 
 // dropUnfinished forgets a message whose parts did not all come.
 func (c *Comparison) dropUnfinished() error {
-	if c.large == nil {
+	if c.last.large == nil {
 		return nil
 	}
-	return c.retract(c.large)
+	return c.retract(c.last.large)
 }
 
 // retract forgets a message whose parts end in its failure: it does not
 // exist, nobody waits for it, and it may come again.
 func (c *Comparison) retract(f *stream.Failed) error {
-	if c.large == nil || c.large.Folder != f.Folder || c.large.UID != f.UID {
+	if c.last.large == nil || c.last.large.Folder != f.Folder || c.last.large.UID != f.UID {
 		return nil
 	}
-	c.large = nil
+	c.last.large = nil
 	c.counts.Listed--
 	c.seen.Forget()
 	c.dedup.forget()
-	if c.late != nil {
-		c.into.Pending = c.into.Pending[:len(c.into.Pending)-1]
+	if c.last.undecided != nil {
+		c.last.matcher.Pending = c.last.matcher.Pending[:len(c.last.matcher.Pending)-1]
 		c.pending--
-		c.late = nil
+		c.last.undecided = nil
 		return c.emit(&Retracted{f})
 	}
-	if e := c.receiptLarge; e != nil {
-		c.receiptLarge, e.Claimed = nil, match.Reserved
+	if e := c.last.entry; e != nil {
+		c.last.entry, e.Claimed = nil, match.Reserved
 		c.counts.Present--
 		return nil
 	}
-	if c.relocatedLarge {
-		c.relocated, c.relocatedLarge = c.relocated[:len(c.relocated)-1], false
+	if c.last.relocated {
+		c.relocated, c.last.relocated = c.relocated[:len(c.relocated)-1], false
 		return c.emit(&Retracted{f})
 	}
 	return nil
@@ -134,15 +145,15 @@ func Incomplete(m *stream.Message) *stream.Failed {
 }
 
 func (c *Comparison) part(b *stream.Body) error {
-	if err := c.seen.Part(b); err != nil || c.again {
+	if err := c.seen.Part(b); err != nil || c.last.skip {
 		return err
 	}
 	if b.Part == b.Parts {
-		c.large = nil
-		if c.late != nil {
-			c.late.SetSHA(b.SHA256)
+		c.last.large = nil
+		if c.last.undecided != nil {
+			c.last.undecided.SetSHA(b.SHA256)
 		}
-		if c.relocatedLarge {
+		if c.last.relocated {
 			c.relocated[len(c.relocated)-1].SetSHA(b.SHA256)
 		}
 	}
