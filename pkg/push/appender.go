@@ -65,7 +65,7 @@ func (a *appender) batch(w *batch.Item) error {
 	t := a.session.Folder(w.Messages[0].Target)
 	err := a.deliver(t, w)
 	if err == nil {
-		err = a.answers.labeler.Add(t)
+		err = a.answers.labeler.Add(a.session, t)
 	}
 	if err == nil && a.answers.keeper.Full() {
 		err = a.answers.keeper.SetRefused(a.session)
@@ -526,7 +526,10 @@ func (a *appender) endTies() error {
 			noneFits+"; others that look the same could not be read, or were left out")
 		if err == nil {
 			w := &batch.Item{}
-			err = a.folderFailed(u.target, w, a.deliverWaited(u.target, w, missing))
+			if err = a.deliverWaited(u.target, w, missing); err == nil {
+				err = a.answers.labeler.Add(a.session, u.target)
+			}
+			err = a.folderFailed(u.target, w, err)
 			for _, m := range w.Messages {
 				m.Close()
 			}

@@ -79,7 +79,7 @@ func newRun(ctx context.Context, opt *Options, session *destination.Session, wri
 		r.answers.rejects = rejects.New(opt.Rejects, opt.ServerCopy)
 	}
 	if opt.GmailLabels {
-		r.answers.labeler = labels.New(session, writer, warnOnce)
+		r.answers.labeler = labels.New(writer, warnOnce)
 	}
 	r.folders = newFolderSetup(ctx, opt, session, writer, warnOnce)
 	r.appender = newAppender(ctx, opt, session, r.answers)

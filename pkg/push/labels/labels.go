@@ -21,23 +21,22 @@ import (
 
 // labelled is a message at the destination whose labels are still to be added.
 type labelled struct {
-	uid    uint64
+	uid    uint64 // 0: the server does not tell
 	labels []string
 }
 
-// Labeler adds labels to messages over one connection.
+// Labeler adds labels to messages.
 type Labeler struct {
-	session  *destination.Session
 	receipts *receipts.Writer
 	warnOnce func(message string)
 	names    map[string]string // of the source's folders at the destination
-	waiting  []labelled        // of the target that is filled
+	waiting  map[*destination.Folder][]labelled
 	seen     bool
 }
 
 // New makes a Labeler.
-func New(session *destination.Session, writer *receipts.Writer, warnOnce func(string)) *Labeler {
-	return &Labeler{session: session, receipts: writer, warnOnce: warnOnce}
+func New(writer *receipts.Writer, warnOnce func(string)) *Labeler {
+	return &Labeler{receipts: writer, warnOnce: warnOnce, waiting: map[*destination.Folder][]labelled{}}
 }
 
 // Begin begins a plan. names are those of the source's folders at the destination.
@@ -57,16 +56,8 @@ func (l *Labeler) Remember(t *destination.Folder, m *batch.Message, uid uint64) 
 		return
 	}
 	l.seen = true
-	labels := l.labelsFor(t, m.GmailLabels)
-	switch {
-	case len(labels) == 0:
-	case !l.session.IMAP.HasGmail():
-		l.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
-	case uid == 0:
-		l.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; labels of new " +
-			"messages are not added")
-	default:
-		l.waiting = append(l.waiting, labelled{uid, labels})
+	if labels := l.labelsFor(t, m.GmailLabels); len(labels) > 0 {
+		l.waiting[t] = append(l.waiting[t], labelled{uid, labels})
 	}
 }
 
@@ -98,17 +89,26 @@ const inboxLabel = `\Inbox`
 // maxLabels bounds the labels of a message that are added.
 const maxLabels = 1000
 
-// Add adds the labels that wait, of messages in one target. A label that is
-// refused has a receipt.
-func (l *Labeler) Add(t *destination.Folder) error {
-	if l == nil {
+// Add adds the labels that wait, of messages in one folder. A label that is refused
+// has a receipt.
+func (l *Labeler) Add(s *destination.Session, t *destination.Folder) error {
+	if l == nil || len(l.waiting[t]) == 0 {
 		return nil
 	}
-	waiting := l.waiting
-	l.waiting = nil
+	waiting := l.waiting[t]
+	delete(l.waiting, t)
+	if !s.IMAP.HasGmail() {
+		l.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
+		return nil
+	}
 	uids := map[string][]uint64{} // by label
 	var all []string
 	for _, w := range waiting {
+		if w.uid == 0 {
+			l.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; " +
+				"labels of new messages are not added")
+			continue
+		}
 		for _, label := range w.labels {
 			if uids[label] == nil {
 				all = append(all, label)
@@ -128,7 +128,7 @@ func (l *Labeler) Add(t *destination.Folder) error {
 				rest = append(rest, label)
 			}
 		}
-		if err := l.addLabels(t, slices.Compact(first), same); err != nil {
+		if err := l.addLabels(s, t, slices.Compact(first), same); err != nil {
 			return err
 		}
 		all = rest
@@ -137,10 +137,10 @@ func (l *Labeler) Add(t *destination.Folder) error {
 }
 
 // addLabels adds labels, one by one where they are refused together.
-func (l *Labeler) addLabels(t *destination.Folder, uids []uint64, labels []string) error {
-	err := l.session.Open(t)
+func (l *Labeler) addLabels(s *destination.Session, t *destination.Folder, uids []uint64, labels []string) error {
+	err := s.Open(t)
 	if err == nil {
-		err = l.session.Box.AddGmailLabels(l.session.Ctx, uids, labels)
+		err = s.Box.AddGmailLabels(s.Ctx, uids, labels)
 	}
 	switch {
 	case err == nil:
@@ -149,7 +149,7 @@ func (l *Labeler) addLabels(t *destination.Folder, uids []uint64, labels []strin
 		return err
 	case len(labels) > 1:
 		for _, label := range labels {
-			if err := l.addLabels(t, uids, []string{label}); err != nil {
+			if err := l.addLabels(s, t, uids, []string{label}); err != nil {
 				return err
 			}
 		}
