@@ -55,7 +55,7 @@ func (r *Remover) delete() error {
 	switch {
 	case err != nil || agree:
 		return err
-	case r.overreached:
+	case r.removedOthers:
 		return r.keepMessages("blocked", "other messages have gone with those that were deleted before it")
 	}
 	return r.keepMessages("blocked", "a message or folder before it was not as the plan says any more")
@@ -86,7 +86,7 @@ func (r *Remover) otherAccount() (why string) {
 func (r *Remover) inspect() (there int64, agree bool, err error) {
 	agree, r.marked = true, map[string]marked{}
 	err = r.plan.groups(func(g *group) error {
-		box, err := r.visit(g, r.session.IMAP.Examine)
+		box, err := r.look(g, r.session.IMAP.Examine)
 		if err == nil && box != nil {
 			err = r.compareOctets(box, g)
 		}
@@ -114,7 +114,7 @@ func (r *Remover) execute() (agree bool, err error) {
 	r.marked = map[string]marked{}
 	errDisagree := errors.New("not as the plan says")
 	err = r.plan.groups(func(g *group) error {
-		box, err := r.visit(g, r.session.IMAP.Select)
+		box, err := r.look(g, r.session.IMAP.Select)
 		if err == nil && box != nil && !g.blocked() {
 			if err = r.expunge(box, g); err != nil {
 				return cmp.Or(r.doubt(g, err), err)
@@ -137,7 +137,7 @@ func (r *Remover) execute() (agree bool, err error) {
 				return err
 			}
 		}
-		if err := r.receipts.Flush(); err != nil || !g.blocked() && !r.overreached {
+		if err := r.receipts.Flush(); err != nil || !g.blocked() && !r.removedOthers {
 			return err
 		}
 		return errDisagree
@@ -240,9 +240,9 @@ func (g *group) stay(reason, text string) {
 	}
 }
 
-// visit looks at messages and notes which are expunged and which are not what the
+// look opens the folder of messages and notes which are expunged and which are not what the
 // plan says.
-func (r *Remover) visit(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (
+func (r *Remover) look(g *group, open func(context.Context, string) (*imapconn.Selected, error)) (
 	*imapconn.Selected, error) {
 	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
@@ -290,7 +290,7 @@ func (r *Remover) visit(g *group, open func(context.Context, string) (*imapconn.
 	for _, uid := range box.RepeatedUIDs() {
 		seen[uid] = &sighting{trouble: "several messages have this UID"}
 	}
-	g.judge(seen)
+	g.check(seen)
 	return box, r.guardMarked(box, g)
 }
 
@@ -324,8 +324,8 @@ func (g *group) uids(copies bool) (uids []uint64) {
 	return slices.Compact(uids)
 }
 
-// judge holds each against its record.
-func (g *group) judge(seen map[uint64]*sighting) {
+// check compares each with its record.
+func (g *group) check(seen map[uint64]*sighting) {
 	listed := map[uint64]bool{}
 	for _, c := range g.members {
 		listed[c.TargetUID] = true

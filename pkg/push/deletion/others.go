@@ -69,7 +69,7 @@ func (r *Remover) answerRemovedToo(g *group, more []uint64) error {
 	if len(more) == 0 {
 		return nil
 	}
-	r.overreached = true
+	r.removedOthers = true
 	const why = "the server removes more than it was asked to, or somebody else has deleted"
 	r.opt.WarnOnce(fmt.Sprintf("%s: %s %s gone beside what was to be deleted, the first is UID %d: %s %s",
 		folder.Quote(g.target), text.Count(len(more), "message"), text.Either(len(more), "has", "have"), more[0],

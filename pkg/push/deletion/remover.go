@@ -33,14 +33,14 @@ type Remover struct {
 	receipts *receipts.Writer
 	opt      Options
 
-	plan    plan
-	folders []*stream.DeleteFolder
-	kept    int64  // messages and folders that should have been removed
-	hint    string // on what was kept
-	weighed bool   // it is known whether it is too much
+	plan       plan
+	folders    []*stream.DeleteFolder
+	kept       int64  // messages and folders that should have been removed
+	hint       string // on what was kept
+	maxChecked bool   // it is known whether it is too much
 
 	others         others
-	overreached    bool              // more messages were expunged than were to be deleted
+	removedOthers  bool              // more messages were expunged than were to be deleted
 	marked         map[string]marked // by folder, where single messages cannot be expunged
 	contradictions map[string]string // what the server contradicts itself in, by folder; "": in nothing
 }
@@ -101,10 +101,10 @@ func (r *Remover) Keep(reason, text string) error {
 // excess says why so many messages, and those in folders that go, are more than
 // may be removed at once; "" if they are not.
 func (r *Remover) excess(messages int64) (why string, err error) {
-	if r.weighed {
+	if r.maxChecked {
 		return "", nil
 	}
-	r.weighed = true
+	r.maxChecked = true
 	for _, f := range r.folders {
 		messages += int64(f.Messages)
 	}
