@@ -1,33 +1,18 @@
 package push
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/emersion/go-imap/v2"
-
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
 	"github.com/imap-pipe/imap-pipe/pkg/push/rewrite"
-	"github.com/imap-pipe/imap-pipe/pkg/push/setflags"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
-)
-
-const (
-	// aloneTries is how often a message may end the connection by itself, and
-	// maxDeadly how many such messages there may be: more are an outage.
-	aloneTries = 3
-	maxDeadly  = 5
 )
 
 // appender appends messages over one connection. What it shares with others of the
@@ -269,195 +254,6 @@ func (a *appender) together(rest []*batch.Message) int {
 		return max(i, 1)
 	}
 	return len(rest)
-}
-
-// append sends messages until the fate of each is known. A message that ends
-// the connection is looked for by sending fewer at a time.
-func (a *appender) append(b *attempt, ms []*batch.Message) error {
-	t := b.target
-	n, alone, missing := len(ms), 0, 0
-	for len(ms) > 0 {
-		if a.limiter.halt != nil {
-			_, err := a.answers.overLimit(ms)
-			return err
-		}
-		if t.Refused != nil {
-			return a.answers.noFolder(t, ms)
-		}
-		n = min(n, len(ms))
-		tail := ms[n:]
-		rest, err := a.send(b, ms[:n])
-		var doubt *imapconn.InDoubt
-		var no *imap.Error
-		if errors.As(err, &doubt) {
-			var failed error
-			setInDoubt(rest, true)
-			if rest, failed = a.resolver.resolve(b, rest, unanswered); failed != nil {
-				return failed
-			}
-			setInDoubt(rest, t.Refused != nil)
-		}
-		switch {
-		case err != nil && t.Refused != nil:
-			if err := a.answers.inDoubt(rest, t.Refused.Error()); err != nil {
-				return err
-			}
-			return a.answers.noFolder(t, tail)
-		case err == nil:
-			n = len(rest) + len(tail)
-		case doubt != nil, imapconn.IsGarbled(err), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
-			switch {
-			case len(rest) < n: // it goes on
-				alone = 0
-			case n > 1:
-				n = (n + 1) / 2
-			default:
-				alone++
-			}
-		case errors.Is(err, imapconn.ErrNoMailbox) && missing < 2:
-			missing++
-			done, err := a.recreate(t, slices.Concat(rest, tail))
-			if errors.Is(err, imapconn.ErrExists) { // it was not missing: the refusal says nothing
-				before := len(rest)
-				if rest, err = a.resolver.resolve(b, rest, refusal); len(rest) < before {
-					missing = 0
-				}
-			}
-			if done || err != nil {
-				return err
-			}
-		case errors.Is(err, imapconn.ErrNoMailbox):
-			var failed error
-			if rest, failed = a.resolver.resolve(b, rest, refusal); failed != nil {
-				return failed
-			}
-			return a.answers.refuse(slices.Concat(rest, tail), receipt.Rejected, "no-folder", err.Error())
-		case exit.CodeOf(err) == exit.CantCreate:
-			a.answers.quota.Exceeded(t.Name, err)
-			return a.answers.refuse(slices.Concat(rest, tail), receipt.Skipped, "over-quota", err.Error())
-		default:
-			return err
-		}
-		ms = slices.Concat(rest, tail)
-		if alone == aloneTries {
-			if a.deadly++; a.deadly > maxDeadly {
-				const lost = "append to %q: the connection is lost again and again: %w"
-				return exit.Errorf(exit.Temporary, lost, t.Name, err).WithHint("run the same pipeline again")
-			}
-			const text = "the connection is lost whenever this message is sent"
-			if err := a.answers.refuseOne(ms[0], receipt.Failed, "connection-lost", text); err != nil {
-				return err
-			}
-			ms, n, alone = ms[1:], len(ms), 0
-		}
-	}
-	return nil
-}
-
-// setInDoubt notes of messages whether it is unknown what became of them.
-func setInDoubt(ms []*batch.Message, unknown bool) {
-	for _, m := range ms {
-		m.InDoubt = unknown
-	}
-}
-
-// recreate makes a folder that is not there. done means that it cannot be made,
-// or that this run has seen it and put messages into it, so that somebody has
-// renamed or deleted it: the receipts say so.
-func (a *appender) recreate(t *destination.Folder, ms []*batch.Message) (done bool, err error) {
-	if t.Arrivals.Any() {
-		if there, err := a.session.IMAP.Exists(a.session.Ctx, t.Wire); err != nil || there {
-			return false, cmp.Or(err, imapconn.ErrExists)
-		}
-		t.Refused = fmt.Errorf("the folder was renamed or deleted while messages were appended: make a new plan")
-		return true, a.answers.noFolder(t, ms)
-	}
-	t.Exists = false
-	err = a.session.Create(t)
-	switch {
-	case t.Refused != nil:
-		return true, a.answers.noFolder(t, ms)
-	case err == nil:
-		t.Recreated(a.session)
-		return false, nil
-	case errors.Is(err, imapconn.ErrExists):
-		return false, err
-	case destination.Refused(err):
-		return true, a.answers.refuse(ms, receipt.Rejected, "no-folder", err.Error())
-	}
-	return true, err
-}
-
-// send makes one attempt and returns the messages whose fate is not known.
-func (a *appender) send(b *attempt, ms []*batch.Message) (rest []*batch.Message, err error) {
-	t := b.target
-	if a.copier != nil {
-		return a.copier.copy(b, ms)
-	}
-	out := make([]imapconn.AppendMessage, len(ms))
-	dropped := make([][]string, len(ms))
-	rest = slices.Clone(ms)
-	for i, m := range ms {
-		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
-		out[i].Flags, dropped[i] = a.answers.keeper.Wanted(t, m)
-	}
-	var failed error
-	sent := setflags.Sent{}
-	lookUp := func(refused []int) (missing []int, err error) {
-		missing, err = a.missing(b, ms, refused)
-		for _, i := range refused {
-			if !slices.Contains(missing, i) {
-				rest[i] = nil
-			}
-		}
-		return missing, err
-	}
-	started := time.Now()
-	err = a.session.IMAP.Append(a.session.Ctx, t.Wire, out, func(i int, r imapconn.AppendResult) {
-		rest[i] = nil
-		a.answers.checkPlace(t, &r)
-		if want := flags.Without(out[i].Flags, r.DroppedFlags); r.Err == nil && r.UID != 0 &&
-			a.answers.keeper.Watch(want) {
-			sent[r.UID] = &setflags.Flagged{Message: ms[i], Want: want}
-		}
-		r.DroppedFlags = append(slices.Clone(dropped[i]), r.DroppedFlags...)
-		if r.Err == nil {
-			a.answers.keeper.Lack(t, ms[i], r.UIDValidity, r.UID, r.RefusedFlags)
-		}
-		if err := a.answers.answer(b, ms[i], r); err != nil && failed == nil {
-			failed = err
-		}
-	}, lookUp)
-	if err == nil {
-		err = failed
-		a.answers.server.took(time.Since(started))
-	}
-	if err == nil {
-		err = a.answers.keeper.Restore(a.session, t, sent)
-	}
-	if flushErr := a.answers.receipts.Flush(); err == nil {
-		err = flushErr
-	}
-	return slices.DeleteFunc(rest, func(m *batch.Message) bool { return m == nil }), err
-}
-
-// missing resolves messages that the server refused, by their places in ms, and
-// returns the places of those that are not there.
-func (a *appender) missing(b *attempt, ms []*batch.Message, refused []int) (missing []int, err error) {
-	list := make([]*batch.Message, len(refused))
-	for k, i := range refused {
-		list[k] = ms[i]
-	}
-	left, err := a.resolver.resolve(b, list, refusal)
-	for _, i := range refused {
-		if slices.Contains(left, ms[i]) {
-			missing = append(missing, i)
-		}
-	}
-	if err == nil && b.target.Refused != nil {
-		err = fmt.Errorf("cannot look for messages that were refused: %w", b.target.Refused)
-	}
-	return missing, err
 }
 
 // readBack reads back what was appended. The error says that the server changes keys.
