@@ -211,11 +211,7 @@ func told(t *testing.T, data []byte) (out []string) {
 	in := stream.NewReader(bytes.NewReader(data), false)
 	defer in.Close()
 	in.PassDeltas()
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			return out
-		}
+	for rec, err := range in.All() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -234,6 +230,7 @@ func told(t *testing.T, data []byte) (out []string) {
 			out = append(out, fmt.Sprint("failed ", r.UID, " ", r.Reason))
 		}
 	}
+	return out
 }
 
 func TestDelta(t *testing.T) {
@@ -353,12 +350,7 @@ func folded(t *testing.T, data []byte) (out []string) {
 	in := stream.NewReader(bytes.NewReader(data), false)
 	defer in.Close()
 	in.Follow(h)
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			slices.SortFunc(out, func(a, b string) int { return strings.Compare(a, b) })
-			return out
-		}
+	for rec, err := range in.All() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -371,6 +363,8 @@ func folded(t *testing.T, data []byte) (out []string) {
 			out = append(out, strings.TrimSpace(fmt.Sprintf("%s/%d %q %s", m.Folder, m.UID, body, strings.Join(m.Flags, " "))))
 		}
 	}
+	slices.SortFunc(out, func(a, b string) int { return strings.Compare(a, b) })
+	return out
 }
 
 // without returns a stream that lacks a message, as if it had been filtered.
@@ -378,14 +372,7 @@ func without(t *testing.T, data []byte, uid uint64) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	in, w := stream.NewReader(bytes.NewReader(data), false), stream.NewWriter(&out, stream.WriterOptions{})
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return out.Bytes()
-		}
+	for rec, err := range in.All() {
 		if err == nil {
 			switch r := rec.(type) {
 			case *stream.Message:
@@ -403,6 +390,10 @@ func without(t *testing.T, data []byte, uid uint64) []byte {
 			t.Fatal(err)
 		}
 	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // TestBaseThatLacksMessages: the folder has as many messages as the base, and they

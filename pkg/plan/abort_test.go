@@ -3,7 +3,6 @@ package plan
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -82,11 +81,7 @@ func counted(mails []mail) map[string]int {
 func aborts(t testing.TB, plan []byte) (codes []int, ended int) {
 	t.Helper()
 	r := stream.NewReader(bytes.NewReader(plan), false)
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			return codes, ended
-		}
+	for rec, err := range r.All() {
 		must(t, err)
 		switch rec := rec.(type) {
 		case *stream.Abort:
@@ -95,6 +90,7 @@ func aborts(t testing.TB, plan []byte) (codes []int, ended int) {
 			ended++
 		}
 	}
+	return codes, ended
 }
 
 // An aborted stream in front of others is acted on as far as it came: whatever
@@ -204,12 +200,7 @@ func wholeMessages(t testing.TB, plan []byte) (sizes []int64) {
 	t.Helper()
 	r := stream.NewReader(bytes.NewReader(plan), false)
 	var size int64
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			slices.Sort(sizes)
-			return sizes
-		}
+	for rec, err := range r.All() {
 		must(t, err)
 		switch rec := rec.(type) {
 		case *stream.Message:
@@ -222,6 +213,8 @@ func wholeMessages(t testing.TB, plan []byte) (sizes []int64) {
 			}
 		}
 	}
+	slices.Sort(sizes)
+	return sizes
 }
 
 // A message whose parts end in an abort does not exist: it counts when it comes

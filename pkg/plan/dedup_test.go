@@ -3,7 +3,6 @@ package plan
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -80,11 +79,7 @@ func fates(t testing.TB, opt Options, source []byte, dest diff.Destination, pipe
 	end, _ = Run(t.Context(), opt, stream.NewReader(bytes.NewReader(source), false), again, dest, w)
 	must(t, w.Close())
 	r := stream.NewReader(&out, false)
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			return all, end
-		}
+	for rec, err := range r.All() {
 		must(t, err)
 		switch x := rec.(type) {
 		case *stream.Message:
@@ -95,6 +90,7 @@ func fates(t testing.TB, opt Options, source []byte, dest diff.Destination, pipe
 			all = append(all, fmt.Sprint("!", x.Folder, " ", x.UID))
 		}
 	}
+	return all, end
 }
 
 func TestOnceAndUnique(t *testing.T) {

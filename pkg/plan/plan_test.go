@@ -140,11 +140,7 @@ func choose(t testing.TB, plan []byte, order []mail) (appended []string) {
 	t.Helper()
 	there := map[uint64][]stream.Tied{}
 	r := stream.NewReader(bytes.NewReader(plan), false)
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			return appended
-		}
+	for rec, err := range r.All() {
 		must(t, err)
 		switch m := rec.(type) {
 		case *stream.Tie:
@@ -173,6 +169,7 @@ func choose(t testing.TB, plan []byte, order []mail) (appended []string) {
 			}
 		}
 	}
+	return appended
 }
 
 // planOf returns what a plan would append, in its order.
@@ -181,11 +178,7 @@ func planOf(t testing.TB, source []byte, dest diff.Destination, pipe bool) ([]st
 	plan, end, err := writePlan(t, source, dest, pipe)
 	var octets []string
 	r := stream.NewReader(bytes.NewReader(plan), false)
-	for {
-		rec, readErr := r.Next()
-		if readErr == io.EOF {
-			return octets, end, err
-		}
+	for rec, readErr := range r.All() {
 		if readErr != nil {
 			if err == nil {
 				t.Fatalf("our own plan: %v", readErr)
@@ -198,6 +191,7 @@ func planOf(t testing.TB, source []byte, dest diff.Destination, pipe bool) ([]st
 			octets = append(octets, string(body))
 		}
 	}
+	return octets, end, err
 }
 
 func writePlan(t testing.TB, source []byte, dest diff.Destination, pipe bool) ([]byte, *stream.End, error) {

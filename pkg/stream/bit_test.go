@@ -2,7 +2,6 @@ package stream
 
 import (
 	"bytes"
-	"io"
 	"reflect"
 	"testing"
 
@@ -13,11 +12,7 @@ import (
 func audited(data []byte) (records []Record, damaged bool, err error) {
 	r := NewReader(bytes.NewReader(data), false)
 	r.CheckBodies()
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			return records, damaged, nil
-		}
+	for rec, err := range r.All() {
 		if err != nil {
 			return records, damaged, err
 		}
@@ -34,6 +29,7 @@ func audited(data []byte) (records []Record, damaged bool, err error) {
 			records = append(records, rec)
 		}
 	}
+	return records, damaged, nil
 }
 
 // TestOneBit: of a stream of which one bit was flipped, wherever, nobody says

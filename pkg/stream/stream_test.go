@@ -252,11 +252,7 @@ func TestEditedStreams(t *testing.T) {
 		r := NewReader(bytes.NewReader(c.data), true)
 		messages, lost := 0, 0
 		var open bool
-		for {
-			rec, err := r.Next()
-			if err == io.EOF {
-				break
-			}
+		for rec, err := range r.All() {
 			if err != nil {
 				t.Fatalf("%s dropped, with --edited: %v", c.name, err)
 			}
@@ -419,11 +415,7 @@ func TestUnknownPassesThrough(t *testing.T) {
 	r := NewReader(&out, false)
 	text := out.String()
 	w = NewWriter(&again, WriterOptions{})
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			break
-		}
+	for rec, err := range r.All() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -441,11 +433,7 @@ func TestDamagedBodyCostsOneMessage(t *testing.T) {
 	data := string(writeSample(t, WriterOptions{Level: None}, [][]byte{[]byte("one"), []byte("two")}))
 	r := NewReader(strings.NewReader(strings.Replace(data, `"body":"one"`, `"body":"0ne"`, 1)), false)
 	var damaged, good int
-	for {
-		rec, err := r.Next()
-		if err == io.EOF {
-			break
-		}
+	for rec, err := range r.All() {
 		if err != nil {
 			t.Fatal(err) // the hash stands for the body by its sha256 only
 		}

@@ -341,11 +341,7 @@ func rewrite(t *testing.T, octets []byte) []byte {
 	var out bytes.Buffer
 	w := NewWriter(&out, WriterOptions{})
 	var parts *Parts
-	for {
-		rec, err := in.Next()
-		if err == io.EOF {
-			break
-		}
+	for rec, err := range in.All() {
 		if err != nil {
 			t.Fatal(err)
 		}
