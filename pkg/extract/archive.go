@@ -173,7 +173,7 @@ func (x *extract) record(rec stream.Record) error {
 		}
 		x.listed++
 	case *stream.FolderExpunged:
-		x.seen.Vanish(x.begin, r)
+		x.seen.ForgetFolder(x.begin, r)
 		if !x.takes(r.Folder) {
 			return nil
 		}

@@ -102,11 +102,13 @@ func fullYear(n, digits int) int {
 	return -1
 }
 
-var months = []string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+var months = []string{"january", "february", "march", "april", "may", "june",
+	"july", "august", "september", "october", "november", "december"}
 
 // zones are the names that RFC 5322 4.3 gives a meaning, and a few that have
 // only one in mail. In hours east.
-var zones = map[string]int{"ut": 0, "utc": 0, "gmt": 0, "z": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
+var zones = map[string]int{"ut": 0, "utc": 0, "gmt": 0, "z": 0,
+	"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
 	"cet": 1, "cest": 2, "met": 1, "mest": 2, "eet": 2, "eest": 3, "jst": 9}
 
 // name is a month, a zone, AM or PM, or nothing.
@@ -169,7 +171,8 @@ func (d *dateReader) time24(w string) {
 
 // isISO tells "2006-01-02" and "2006/01/02", with or without a clock.
 func isISO(w string) bool {
-	return len(w) >= 10 && (w[4] == '-' && w[7] == '-' || w[4] == '/' && w[7] == '/') && isNumber(w[:4]) && isNumber(w[5:7]) && isNumber(w[8:10]) &&
+	return len(w) >= 10 && (w[4] == '-' && w[7] == '-' || w[4] == '/' && w[7] == '/') && isNumber(w[:4]) &&
+		isNumber(w[5:7]) && isNumber(w[8:10]) &&
 		(len(w) == 10 || !isDigit(w[10]))
 }
 

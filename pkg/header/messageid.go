@@ -28,7 +28,8 @@ func IsMadeUp(value []byte) bool {
 		return false
 	}
 	parts := bytes.Split(value, []byte("."))
-	if len(parts) != 3 || len(parts[0]) == 0 || len(parts[1]) == 0 || !isNumber(string(parts[0])) || !isNumber(string(parts[1])) {
+	if len(parts) != 3 || len(parts[0]) == 0 || len(parts[1]) == 0 ||
+		!isNumber(string(parts[0])) || !isNumber(string(parts[1])) {
 		return false
 	}
 	place, err := hex.DecodeString(string(parts[2]))

@@ -58,7 +58,7 @@ type decoder struct {
 	source  []byte // they themselves
 }
 
-// next passes the next word, and tells whether there was one.
+// next passes the next word, and reports whether there was one.
 func (d *decoder) next() bool {
 	at := bytes.Index(d.rest, []byte("=?"))
 	if at < 0 {

@@ -75,7 +75,8 @@ func parseAll(s string, list []string) (Recipe, error) {
 
 func recipeError(s, what string) error {
 	return exit.Errorf(exit.Usage, "key recipe %q: %s", s, what).
-		WithHint(`a recipe is a list of header fields ("message-id,date"; message-id-local is without the domain), ALL, or ALL with what to leave out ("ALL,-X-*")`)
+		WithHint(`a recipe is a list of header fields ("message-id,date"; message-id-local is without the domain), ` +
+			`ALL, or ALL with what to leave out ("ALL,-X-*")`)
 }
 
 // String returns the canonical form: two recipes are the same if and only if
@@ -121,7 +122,7 @@ func fieldOf(word string) string {
 	return word
 }
 
-// Counts tells whether fields of a name are part of the key; its case does not
+// Counts reports whether fields of a name are part of the key; its case does not
 // matter.
 func (r Recipe) Counts(name string) bool {
 	name = strings.ToLower(name)
@@ -131,7 +132,7 @@ func (r Recipe) Counts(name string) bool {
 	return !r.leavesOut([]byte(name))
 }
 
-// leavesOut tells whether a field, its name in lower case, is no part of ALL.
+// leavesOut reports whether a field, its name in lower case, is no part of ALL.
 func (r Recipe) leavesOut(name []byte) bool {
 	for _, pattern := range r.except {
 		if matches(pattern, name) {
@@ -141,7 +142,7 @@ func (r Recipe) leavesOut(name []byte) bool {
 	return false
 }
 
-// matches tells whether name fits a pattern in which "*" stands for any
+// matches reports whether name fits a pattern in which "*" stands for any
 // characters. It takes the shortest stretch for each star, and goes back only
 // to the last one: at most the product of both lengths in steps.
 func matches(pattern string, name []byte) bool {

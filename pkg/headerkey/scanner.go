@@ -226,7 +226,7 @@ func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {
 	return "body:", s.fallback.body()
 }
 
-// gather puts the material of some words into buf, and tells whether there is
+// gather puts the material of some words into buf, and reports whether there is
 // any.
 func (s *Scanner) gather(parts []part) bool {
 	s.buf = s.buf[:0]

@@ -32,7 +32,7 @@ func (f *slot) reset() {
 	f.raw = f.raw[:0]
 }
 
-// open begins a value, and tells whether it counts.
+// open begins a value, and reports whether it counts.
 func (f *slot) open() bool {
 	if f.once && f.has {
 		return false
@@ -110,7 +110,8 @@ func (f *slot) appendMaterial(dst []byte) []byte {
 
 // single lists the fields that RFC 5322 3.6 allows once. Servers disagree on
 // what they give of a second.
-var single = []string{"date", "from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject"}
+var single = []string{"date", "from", "sender", "reply-to", "to", "cc", "bcc",
+	"message-id", "in-reply-to", "references", "subject"}
 
 // equalFold compares with a name in lower case.
 func equalFold(name []byte, lower string) bool {

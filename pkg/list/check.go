@@ -143,8 +143,8 @@ func (c *checker) record(rec stream.Record) error {
 			c.sum.Folders++
 		}
 	case *stream.FolderExpunged:
-		c.seen.Vanish(c.begin, r)
-		c.sure.Vanish(c.begin, r)
+		c.seen.ForgetFolder(c.begin, r)
+		c.sure.ForgetFolder(c.begin, r)
 	case *stream.Message:
 		return c.message(r)
 	case *stream.Body:

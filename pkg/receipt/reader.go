@@ -33,7 +33,7 @@ func NewReader(r io.Reader) *Reader { return &Reader{lines: bufio.NewReaderSize(
 // Run is the run to which the last receipt belongs, or nil.
 func (r *Reader) Run() *Begin { return r.run }
 
-// Cut says whether a run was killed within a line: what it was about to say is
+// Cut reports whether a run was killed within a line: what it was about to say is
 // not known.
 func (r *Reader) Cut() bool { return r.cut }
 

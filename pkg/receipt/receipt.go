@@ -75,9 +75,9 @@ type Receipt struct {
 	Copied            bool           `json:"copied,omitempty"`          // by the server itself (UID COPY)
 	DroppedFlags      []string       `json:"dropped_flags,omitempty"`   // could not be kept
 	DroppedDate       bool           `json:"dropped_date,omitempty"`    // the server's clock was used
-	Unknown           []string       `json:"unknown,omitempty"`         // items that the source does not tell (FORMAT.md, message)
+	Unknown           []string       `json:"unknown,omitempty"`         // items that the source does not tell
 	Transforms        []string       `json:"transforms,omitempty"`      // what was changed in the message
-	SentSHA256        string         `json:"sent_sha256,omitempty"`     // of its octets as they were sent, where they differ or no TargetUID is known
+	SentSHA256        string         `json:"sent_sha256,omitempty"`     // as sent, where that differs or no TargetUID is known
 	SentKey           string         `json:"sent_key,omitempty"`        // its key as it was sent, where that differs
 	BreaksSignature   bool           `json:"breaks_signature,omitempty"`
 	Octets            int64          `json:"octets,omitempty"`       // of a message that was refused

@@ -26,7 +26,7 @@ func digestOf(texts ...string) (d digest) {
 	return d
 }
 
-// begun notes a stream, and tells whether one of its account may have come
+// begun notes a stream, and reports whether one of its account may have come
 // before.
 func (s *before) begun(b *Begin) bool {
 	account := digestOf(b.Account().String())
@@ -49,7 +49,7 @@ func (s *before) ended(e *End) {
 	}
 }
 
-// has tells whether a stream with this hash has come.
+// has reports whether a stream with this hash has come.
 func (s *before) has(hash string) bool { return s.ends[digestOf(hash)] }
 
 // continues checks that a delta stands behind its base, if others of its account

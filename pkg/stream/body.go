@@ -78,7 +78,7 @@ func plainBase64(token []byte) ([]byte, error) {
 	return out, err
 }
 
-// HasBody tells whether the octets stand in the record itself.
+// HasBody reports whether the octets stand in the record itself.
 func (m *Message) HasBody() bool { return m.body.kind != noBody }
 
 // AppendBody appends the message's octets to dst, when their size and sha256
@@ -95,7 +95,7 @@ func (m *Message) AppendBody(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// Check tells whether octets are the message that the record describes.
+// Check reports whether octets are the message that the record describes.
 func (m *Message) Check(octets []byte) error {
 	sum := sha256.Sum256(octets)
 	if int64(len(octets)) != m.Size || hex.EncodeToString(sum[:]) != m.SHA256 {
@@ -132,7 +132,7 @@ func (m *Message) TakeBody(from *Message) {
 	m.body = from.body
 }
 
-// HasOctets tells whether the record has the message's octets, be it in the body
+// HasOctets reports whether the record has the message's octets, be it in the body
 // records that follow.
 func (m *Message) HasOctets() bool { return m.HasBody() || m.Parts > 0 }
 

@@ -52,14 +52,18 @@ var folderTable = newTable("folder", members[Folder]{
 	{"newest", str(func(r *Folder) *string { return &r.Newest }), optional, 1},
 	{"acl", pairs(func(r *Folder) *[]Grant { return &r.ACL }, makeGrant, Grant.pair), optional, 1},
 	{"target", str(func(r *Folder) *string { return &r.Target }), optional, 1},
-	{"target_uidvalidity", only(targetExists, number64(func(r *Folder) *uint64 { return &r.TargetUIDValidity })), optional, 1},
-	{"target_uidnext", only(targetExists, number64(func(r *Folder) *uint64 { return &r.TargetUIDNext })), optional, 1},
+	{"target_uidvalidity", ofTarget(func(r *Folder) *uint64 { return &r.TargetUIDValidity }), optional, 1},
+	{"target_uidnext", ofTarget(func(r *Folder) *uint64 { return &r.TargetUIDNext }), optional, 1},
 	others(func(r *Folder) *[]byte { return &r.Extra }),
 }, Folder{Octets: -1}, nil)
 
-func measured(r *Folder) bool     { return r.Octets >= 0 }
-func hasLargest(r *Folder) bool   { return r.LargestUID != 0 }
-func targetExists(r *Folder) bool { return r.Target != "" && r.TargetUIDValidity != 0 }
+func measured(r *Folder) bool   { return r.Octets >= 0 }
+func hasLargest(r *Folder) bool { return r.LargestUID != 0 }
+
+// ofTarget is what a plan says of a target that exists.
+func ofTarget(at func(*Folder) *uint64) codec[Folder] {
+	return only(func(r *Folder) bool { return r.Target != "" && r.TargetUIDValidity != 0 }, number64(at))
+}
 
 func makeGrant(identifier, rights string) Grant { return Grant{identifier, rights} }
 

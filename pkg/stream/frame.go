@@ -88,7 +88,8 @@ type frames struct {
 }
 
 func newFrames(out io.Writer, level Level) *frames {
-	f := &frames{out: out, level: level, jobs: make(chan *frame), queue: make(chan *frame, compressors+1), free: make(chan *frame, compressors+1)}
+	f := &frames{out: out, level: level, jobs: make(chan *frame),
+		queue: make(chan *frame, compressors+1), free: make(chan *frame, compressors+1)}
 	for range compressors + 1 {
 		f.free <- &frame{}
 	}
@@ -102,7 +103,8 @@ func newFrames(out io.Writer, level Level) *frames {
 }
 
 func (f *frames) compress() {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(f.level.encoder()), zstd.WithWindowSize(frameSize), zstd.WithLowerEncoderMem(true))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(f.level.encoder()),
+		zstd.WithWindowSize(frameSize), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		f.fail(err)
 	}
@@ -116,7 +118,8 @@ func (f *frames) compress() {
 		job.packed = enc.EncodeAll(job.raw, job.packed[:0])
 		check, err = dec.DecodeAll(job.packed, check[:0])
 		if err != nil || !bytes.Equal(check, job.raw) {
-			job.err = exit.Errorf(exit.Bug, "zstd did not give back what it was given (%v); nothing of this frame was written", err)
+			job.err = exit.Errorf(exit.Bug,
+				"zstd did not give back what it was given (%v); nothing of this frame was written", err)
 		}
 		close(job.done)
 	}
@@ -227,7 +230,8 @@ func decompressor(r *bufio.Reader) (io.Reader, func(), error) {
 
 // isZstd knows a frame (RFC 8878 section 3.1.1) and a skippable frame.
 func isZstd(head []byte) bool {
-	return len(head) == 4 && (bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}) || head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}))
+	return len(head) == 4 && (bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
+		head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}))
 }
 
 // idle is how long a producer may wait before what it wrote is sent on.
@@ -236,7 +240,7 @@ const idle = 100 * time.Millisecond
 // GreetingSize is how many octets of an input IsStored wants to see.
 const GreetingSize = 13
 
-// IsStored tells whether an input that begins so is a compressed file, or
+// IsStored reports whether an input that begins so is a compressed file, or
 // several: what a command of ours writes into a pipe begins with a frame without
 // records. Of a plain input that cannot be told.
 func IsStored(head []byte) bool {

@@ -21,9 +21,9 @@ type History struct {
 
 // past is what was said of a folder; streams are counted from 1.
 type past struct {
-	vanished int            // the last stream that says so
-	gone     map[uint64]int // by UID, the last stream that says so
-	flags    map[uint64]change
+	folderExpunged int            // the last stream that says so
+	expunged       map[uint64]int // by UID, the last stream that says so
+	flags          map[uint64]change
 }
 
 // change is the last word on a message's flags.
@@ -31,15 +31,16 @@ type change struct{ stream, list int }
 
 // newest is the last entry for a folder in a table of contents.
 type newest struct {
-	entry  Folder
-	stream int  // 0: none
-	gone   bool // it vanished after that
-	delta  int  // the last delta that looked at it
+	entry    Folder
+	stream   int  // 0: none
+	expunged bool // it was expunged after that
+	delta    int  // the last delta that looked at it
 }
 
 // Survey reads an input to its end, or as far as it is whole.
 func Survey(in *Reader) (*History, error) {
-	h := &History{places: map[identity]*past{}, folders: map[identity]*newest{}, complete: map[account.Account]bool{}, numbers: map[string]int{}}
+	h := &History{places: map[identity]*past{}, folders: map[identity]*newest{},
+		complete: map[account.Account]bool{}, numbers: map[string]int{}}
 	in.PassDeltas()
 	var begin *Begin
 	streams := 0
@@ -74,7 +75,7 @@ func (h *History) note(b *Begin, stream int, rec Record) {
 	switch r := rec.(type) {
 	case *Folder:
 		f := h.folder(b, r.Name)
-		f.entry, f.stream, f.gone = *r, stream, false
+		f.entry, f.stream, f.expunged = *r, stream, false
 		f.entry.UIDs = ""
 		if delta {
 			f.delta = stream
@@ -86,13 +87,13 @@ func (h *History) note(b *Begin, stream int, rec Record) {
 		}
 	case *Expunged:
 		if delta {
-			h.place(b, r.Folder, r.UIDValidity).gone[r.UID] = stream
+			h.place(b, r.Folder, r.UIDValidity).expunged[r.UID] = stream
 		}
 	case *FolderExpunged:
 		p := h.place(b, r.Folder, r.UIDValidity)
-		*p = past{vanished: stream, gone: map[uint64]int{}, flags: map[uint64]change{}}
+		*p = past{folderExpunged: stream, expunged: map[uint64]int{}, flags: map[uint64]change{}}
 		if f := h.folder(b, r.Folder); f.stream < stream {
-			f.gone = true
+			f.expunged = true
 		}
 	}
 }
@@ -101,7 +102,7 @@ func (h *History) place(b *Begin, folder string, validity uint64) *past {
 	at := identity{b.Account(), folder, validity}
 	p := h.places[at]
 	if p == nil {
-		p = &past{gone: map[uint64]int{}, flags: map[uint64]change{}}
+		p = &past{expunged: map[uint64]int{}, flags: map[uint64]change{}}
 		h.places[at] = p
 	}
 	return p
@@ -164,7 +165,7 @@ func (f *fold) record(rec Record) Record {
 			return unless(f.hidden, rec)
 		}
 		now := f.folders[identity{account: f.begin.Account(), folder: r.Folder}]
-		return unless(now != nil && (now.gone || now.delta > f.stream), rec) // it was tried again
+		return unless(now != nil && (now.expunged || now.delta > f.stream), rec) // it was tried again
 	case *Expunged:
 		return unless(f.begin.Base != "" && f.complete || f.lost(r.Folder), rec)
 	case *FolderExpunged:
@@ -182,10 +183,10 @@ func unless(hidden bool, rec Record) Record {
 	return rec
 }
 
-// lost tells whether a folder is not there in the end.
+// lost reports whether a folder is not there in the end.
 func (f *fold) lost(name string) bool {
 	now := f.folders[identity{account: f.begin.Account(), folder: name}]
-	return now != nil && now.gone
+	return now != nil && now.expunged
 }
 
 // contents returns a folder as it is in the end.
@@ -193,7 +194,7 @@ func (f *fold) contents(r *Folder) Record {
 	now := f.folders[identity{account: f.begin.Account(), folder: r.Name}]
 	switch {
 	case now == nil:
-	case now.gone:
+	case now.expunged:
 		return nil
 	case now.delta > f.stream:
 		entry := now.entry
@@ -212,7 +213,8 @@ func (f *fold) message(m *Message) Record {
 	if f.open = 0; m.Parts > 0 {
 		f.open = m.UID
 	}
-	f.hidden = f.at.vanished > f.stream || f.at.gone[m.UID] > f.stream || m.Change != "" && f.begin.Base != "" && f.complete
+	f.hidden = f.at.folderExpunged > f.stream || f.at.expunged[m.UID] > f.stream ||
+		m.Change != "" && f.begin.Base != "" && f.complete
 	if c, ok := f.at.flags[m.UID]; ok && c.stream > f.stream {
 		m.Flags = f.lists[c.list]
 		m.Learn(ItemFlags)

@@ -30,7 +30,7 @@ func specials(w uint64) uint64 {
 }
 
 // plainRun returns the number of octets at the start of b that stand for
-// themselves inside a JSON string; del tells whether DEL ends the run too.
+// themselves inside a JSON string; del reports whether DEL ends the run too.
 func plainRun(b []byte, del bool) int {
 	i := 0
 	for ; i+8 <= len(b); i += 8 {

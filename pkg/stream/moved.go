@@ -36,9 +36,11 @@ func (x moved) turn(b *Begin, m *Message, unstable bool) error {
 		x[at] = was
 		return nil
 	case again && (was.unstable || unstable):
-		return fmt.Errorf("folder %s stands in two streams, and its UIDVALIDITY is unstable: which of its messages are the same cannot be told", quote(m.Folder))
+		return fmt.Errorf("folder %s stands in two streams, and its UIDVALIDITY is unstable: "+
+			"which of its messages are the same cannot be told", quote(m.Folder))
 	case again && was.uid == m.UID && was.key == now.key && m.Key != "":
-		return fmt.Errorf("folder %s stands in two streams under the UIDVALIDITYs %d and %d, and begins with the same message: its messages would count twice", quote(m.Folder), was.validity, m.UIDValidity)
+		return fmt.Errorf("folder %s stands in two streams under the UIDVALIDITYs %d and %d, and begins with the same "+
+			"message: its messages would count twice", quote(m.Folder), was.validity, m.UIDValidity)
 	case !again && len(x) == maxMoved && unstable:
 		return errors.New("too many folders to tell which of their messages are the same")
 	case again || len(x) < maxMoved:
@@ -47,8 +49,8 @@ func (x moved) turn(b *Begin, m *Message, unstable bool) error {
 	return nil
 }
 
-// vanish forgets a folder that a delta says is gone.
-func (x moved) vanish(b *Begin, v *FolderExpunged) {
+// forget drops a folder that a delta says is expunged.
+func (x moved) forget(b *Begin, v *FolderExpunged) {
 	if at := placeOf(b, v.Folder); x[at].validity == v.UIDValidity {
 		delete(x, at)
 	}
@@ -61,7 +63,8 @@ func (s *section) takesTurn(i int, m *Message) error {
 	}
 	s.at = i
 	if err := s.moved.turn(s.begin, m, s.unstable[i]); err != nil {
-		return &exit.Error{Code: exit.Data, Err: &Error{Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err)}, Hint: "give the newest stream alone, or make the later one with imap-fetch --base"}
+		return &exit.Error{Code: exit.Data, Err: &Error{Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err)},
+			Hint: "give the newest stream alone, or make the later one with imap-fetch --base"}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type Reader struct {
 	fold    *fold    // of the deltas among the streams, or nil
 	check   *checker // of bodies, or nil
 	passes  bool     // deltas behind others are given as they are
-	held    Record   // comes after a failure that was found at it
+	pending Record   // comes after a failure that was found at it
 	err     error
 }
 
@@ -70,7 +70,8 @@ func (s *source) failure() error {
 	return s.err
 }
 
-var errLate = exit.Errorf(exit.Usage, "a delta stands behind the stream that it is about, and this input is read only once").
+var errLate = exit.Errorf(exit.Usage,
+	"a delta stands behind the stream that it is about, and this input is read only once").
 	WithHint("put all of them into one FILE, and give that to imap-diff, imap-list --source or imap-fetch --source")
 
 // NewReader makes a Reader of a stream that is compressed or not. With edited
@@ -128,7 +129,7 @@ func (r *Reader) Follow(h *History) { r.fold = &fold{History: h} }
 // it gave was not so in the end. The error has the code exit.Usage.
 func (r *Reader) PassDeltas() { r.passes = true }
 
-// Follows tells whether the input is what it is in the end.
+// Follows reports whether the input is what it is in the end.
 func (r *Reader) Follows() bool { return r.fold != nil }
 
 func (r *Reader) next() (Record, error) {
@@ -139,8 +140,8 @@ func (r *Reader) next() (Record, error) {
 		}
 		r.plain, r.release = bufio.NewReaderSize(plain, MaxLine), release
 	}
-	if rec := r.held; rec != nil {
-		r.held = nil
+	if rec := r.pending; rec != nil {
+		r.pending = nil
 		return rec, nil
 	}
 	for {
@@ -158,7 +159,7 @@ func (r *Reader) next() (Record, error) {
 			}
 		}
 		if lost := r.section.lost; lost != nil && rec != nil {
-			r.section.lost, r.held = nil, rec
+			r.section.lost, r.pending = nil, rec
 			return lost, nil
 		}
 		if rec != nil || err != nil {
@@ -179,7 +180,8 @@ func (r *Reader) ended(rest int, err error) error {
 		return io.EOF
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		return fault(Truncated, errors.New("the stream is cut: it has no end record"))
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeTooSmall):
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded),
+		errors.Is(err, zstd.ErrWindowSizeTooSmall):
 		return notZstd(Limit, err)
 	}
 	return notZstd(Corrupt, err)
@@ -189,7 +191,8 @@ func (r *Reader) ended(rest int, err error) error {
 // Most often it was cut, and something else stands behind it.
 func notZstd(kind Kind, err error) error {
 	err = fmt.Errorf("the compressed stream is damaged, or was cut with something else behind it: zstd: %w", err)
-	return &exit.Error{Code: exit.Data, Err: &Error{kind, err}, Hint: "imap-list --source FILE --verify tells what is whole; of files that were joined, check each"}
+	return &exit.Error{Code: exit.Data, Err: &Error{kind, err},
+		Hint: "imap-list --source FILE --verify tells what is whole; of files that were joined, check each"}
 }
 
 // Skipped returns how many body parts without their message an edited stream

@@ -29,7 +29,7 @@ type Recovered struct {
 
 // Progress is how far a folder came.
 type Progress struct {
-	Messages int64  // message, gone and failed records
+	Messages int64  // message, expunged and failed records
 	Expunged int64  // of these
 	LastUID  uint64 // the highest of them, and of skipped records
 	LastKey  string // of the message with this UID, "" if none was written
@@ -45,7 +45,8 @@ func (p Progress) Excluded(there int64) int64 { return max(0, there-(p.Messages-
 // checked: only frames have a checksum. An error has the code exit.IO.
 func Recover(f io.Reader, level Level) (*Recovered, error) {
 	in := bufio.NewReaderSize(f, 1<<20)
-	scan := &recovery{section: newSection(false), check: newChecker(), lines: level == None, found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
+	scan := &recovery{section: newSection(false), check: newChecker(), lines: level == None,
+		found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxLine+frameSize))
 	if err != nil {
 		return nil, err

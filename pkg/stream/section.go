@@ -43,8 +43,8 @@ func fault(kind Kind, err error) error {
 
 // counts is what both ends of a stream count, in one way.
 type counts struct {
-	records, emitted, gone, failed, folders, skipped, octets int64
-	unknown, differ                                          int64 // messages, see End
+	records, emitted, expunged, failed, folders, skipped, octets int64
+	unknown, differ                                              int64 // messages, see End
 
 	open parts // the message whose parts are under way
 }
@@ -74,14 +74,15 @@ func (c *counts) add(r Record) {
 		c.unknown += unknown
 		c.differ += differ
 		if r.Parts > 0 {
-			c.open = parts{folder: r.Folder, validity: r.UIDValidity, uid: r.UID, next: 1, all: r.Parts, size: r.Size, unknown: unknown, differ: differ}
+			c.open = parts{folder: r.Folder, validity: r.UIDValidity, uid: r.UID, next: 1, all: r.Parts, size: r.Size,
+				unknown: unknown, differ: differ}
 		}
 	case *Body:
 		if c.open.next++; r.Part == r.Parts {
 			c.open = parts{}
 		}
 	case *Expunged:
-		c.gone++
+		c.expunged++
 	case *Skipped:
 		c.skipped++
 	case *Failed:
@@ -159,7 +160,8 @@ func (s *section) line(line []byte) (Record, error) {
 	}
 	if kind == "folder" {
 		if s.octets += len(line) + 1; s.octets > MaxContents {
-			return nil, fault(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets", s.counts.records+1, MaxContents))
+			return nil, fault(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets",
+				s.counts.records+1, MaxContents))
 		}
 	}
 	s.altered = s.altered || s.decoder.late
@@ -208,7 +210,8 @@ func (s *section) outside(kind string) error {
 	case kind == "begin":
 		return fault(Truncated, errors.New("a stream begins before the one in front of it has ended"))
 	case s.edited:
-		return s.corrupt(fmt.Errorf("a %s record without a begin: keep begin, folder and end records when you filter", quote(kind)))
+		return s.corrupt(fmt.Errorf("a %s record without a begin: keep begin, folder and end records when you filter",
+			quote(kind)))
 	case s.ended:
 		return s.corrupt(fmt.Errorf("a %s record after the end", quote(kind)))
 	}
@@ -257,18 +260,19 @@ func (s *section) order(r Record) (Record, error) {
 	case *Message:
 		i, ok := s.folders[r.Folder]
 		if !ok || i < s.at {
-			return nil, s.corrupt(fmt.Errorf("%s UID %d stands outside its folder's turn in the table of contents", quote(r.Folder), r.UID))
+			return nil, s.corrupt(fmt.Errorf("%s UID %d stands outside its folder's turn in the table of contents",
+				quote(r.Folder), r.UID))
 		}
 		if err := s.takesTurn(i, r); err != nil {
 			return nil, err
 		}
 	case *FolderExpunged:
-		s.moved.vanish(s.begin, r)
+		s.moved.forget(s.begin, r)
 	}
 	return r, nil
 }
 
-// interrupts tells whether a record may stand between a message and its parts:
+// interrupts reports whether a record may stand between a message and its parts:
 // a failure of that message and an abort may.
 func (s *section) interrupts(r Record) error {
 	o := s.counts.open
@@ -305,7 +309,8 @@ func (s *section) orderPart(b *Body) (Record, error) {
 // abandon turns a message whose parts an edited stream lacks into a failure.
 func (s *section) abandon() {
 	o := s.counts.open
-	s.lost = &Failed{Folder: o.folder, UIDValidity: o.validity, UID: o.uid, Reason: ReasonIncomplete, Text: "body parts are missing"}
+	s.lost = &Failed{Folder: o.folder, UIDValidity: o.validity, UID: o.uid, Reason: ReasonIncomplete,
+		Text: "body parts are missing"}
 	s.counts.add(s.lost)
 }
 
@@ -313,9 +318,11 @@ func (s *section) abandon() {
 func (s *section) close(end *End) (Record, error) {
 	c := s.counts
 	fits := end.Hash == hex.EncodeToString(s.hash.Sum(nil)) && end.Records == c.records && end.Emitted == c.emitted &&
-		end.Expunged == c.gone && end.Failed == c.failed && end.Folders == c.folders && end.Skipped == c.skipped && end.Octets == c.octets && end.Unknown == c.unknown && end.SizesDiffer == c.differ && c.open.all == 0
+		end.Expunged == c.expunged && end.Failed == c.failed && end.Folders == c.folders &&
+		end.Skipped == c.skipped && end.Octets == c.octets && end.Unknown == c.unknown &&
+		end.SizesDiffer == c.differ && c.open.all == 0
 	if !s.begin.Plan { // a plan has present ones besides
-		fits = fits && end.Listed == c.emitted+c.gone+c.failed
+		fits = fits && end.Listed == c.emitted+c.expunged+c.failed
 	}
 	switch {
 	case !fits && !s.edited:

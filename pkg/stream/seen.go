@@ -30,7 +30,7 @@ type seenFolder struct {
 	late map[uint64]*[8]byte // came out of order
 }
 
-// Again tells whether a message of the stream that b began has come before.
+// Again reports whether a message of the stream that b began has come before.
 // The same message with another sha256 is damage.
 func (s *Seen) Again(b *Begin, m *Message) (bool, error) {
 	f := s.folder(identity{b.Account(), m.Folder, m.UIDValidity})
@@ -63,9 +63,9 @@ func (s *Seen) Part(b *Body) error {
 	return s.compare(b.Folder, b.UID, b.SHA256)
 }
 
-// Vanish forgets a folder that a delta says is gone: what comes of it after
+// ForgetFolder drops a folder that a delta says is expunged: what comes of it after
 // that is new.
-func (s *Seen) Vanish(b *Begin, v *FolderExpunged) {
+func (s *Seen) ForgetFolder(b *Begin, v *FolderExpunged) {
 	s.last = nil
 	delete(s.folders, identity{b.Account(), v.Folder, v.UIDValidity})
 }

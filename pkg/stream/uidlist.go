@@ -36,7 +36,8 @@ func (l *UIDList) Append(uid uint64) {
 
 // Find returns the place of a UID, and whether it is there.
 func (l *UIDList) Find(uid uint64) (int, bool) {
-	k, found := slices.BinarySearchFunc(l.runs, uint32(uid>>32), func(r uidRun, high uint32) int { return cmp.Compare(r.high, high) })
+	k, found := slices.BinarySearchFunc(l.runs, uint32(uid>>32),
+		func(r uidRun, high uint32) int { return cmp.Compare(r.high, high) })
 	if !found {
 		return 0, false
 	}

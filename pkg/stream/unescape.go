@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-var escapable = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true, 'u': true}
+var escapable = [256]bool{'"': true, '\\': true, '/': true,
+	'b': true, 'f': true, 'n': true, 'r': true, 't': true, 'u': true}
 
 // unescape appends the text of what token returned to dst.
 func unescape(dst, token []byte) ([]byte, error) {

@@ -197,7 +197,7 @@ func (v *vectorReader) take(rec Record) error {
 		v.deltas = v.deltas || r.Base != "" && v.streams > 0
 		v.streams++
 	case *FolderExpunged:
-		v.seen.Vanish(v.begin, r)
+		v.seen.ForgetFolder(v.begin, r)
 	case *Message:
 		if r.Change != "" && !r.HasOctets() {
 			return nil

@@ -34,7 +34,8 @@ type verifier struct {
 const maxFrame = 2*MaxLine + frameSize
 
 func newVerifier(in *bufio.Reader) (*verifier, error) {
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxFrame))
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(maxFrame))
 	return &verifier{in: in, dec: dec}, err
 }
 
@@ -84,7 +85,8 @@ func (v *verifier) next() (err error) {
 // cut tells a frame that is cut from one that is damaged: a flipped length may
 // lead beyond the end of the input.
 func (v *verifier) cut() error {
-	dec, err := zstd.NewReader(bytes.NewReader(v.packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	dec, err := zstd.NewReader(bytes.NewReader(v.packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,8 @@ func (v *verifier) cut() error {
 func (v *verifier) stream() (err error) {
 	begun := bytes.NewReader(v.packed)
 	v.packed, v.plain, v.at = nil, nil, 0
-	v.rest, err = zstd.NewReader(io.MultiReader(begun, v.in), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	v.rest, err = zstd.NewReader(io.MultiReader(begun, v.in), zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	return err
 }
 

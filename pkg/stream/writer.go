@@ -80,14 +80,14 @@ func NewWriter(out io.Writer, opt WriterOptions) *Writer {
 	return w
 }
 
-// Begun tells whether a begin record was written that no end or abort has
+// Begun reports whether a begin record was written that no end or abort has
 // followed.
 func (w *Writer) Begun() bool { return w.begun }
 
-// Ended tells whether an end record was the last to be written.
+// Ended reports whether an end record was the last to be written.
 func (w *Writer) Ended() bool { return !w.begun && w.how == byEnd }
 
-// Aborted tells whether an abort record was the last to be written.
+// Aborted reports whether an abort record was the last to be written.
 func (w *Writer) Aborted() bool { return !w.begun && w.how == byAbort }
 
 // Messages returns how many messages stand in the streams that were ended.
@@ -137,7 +137,8 @@ func (w *Writer) Write(r Record) error {
 	if _, ok := r.(*Folder); ok {
 		if w.contents += len(line) - start + 1; w.contents > MaxContents {
 			w.cur.raw = line[:start]
-			return exit.Errorf(exit.Data, "the folder records together exceed the limit of %d octets", MaxContents).WithHint("select fewer folders, and run again for the others")
+			return exit.Errorf(exit.Data, "the folder records together exceed the limit of %d octets", MaxContents).
+				WithHint("select fewer folders, and run again for the others")
 		}
 	}
 	if _, ok := r.(*End); !ok {
@@ -167,7 +168,7 @@ const AsWritten = -1
 
 // End writes the end record; the caller gives what it alone knows.
 func (w *Writer) End(e *End) error {
-	e.Emitted, e.Expunged, e.Failed, e.Folders = w.counts.emitted, w.counts.gone, w.counts.failed, w.counts.folders
+	e.Emitted, e.Expunged, e.Failed, e.Folders = w.counts.emitted, w.counts.expunged, w.counts.failed, w.counts.folders
 	e.Octets, e.Skipped, e.Records = w.counts.octets, w.counts.skipped, w.counts.records
 	e.Unknown, e.SizesDiffer = w.counts.unknown, w.counts.differ
 	if e.Plan && e.Missing == 0 {
@@ -308,7 +309,8 @@ func (p *Parts) part(n int) error {
 // Close writes what is left with the sha256. The message exists from then on.
 func (p *Parts) Close() error {
 	if p.start+int64(len(p.buf)) != p.m.Size {
-		return fmt.Errorf("%s UID %d: %d octets, not the %d of its record", quote(p.m.Folder), p.m.UID, p.start+int64(len(p.buf)), p.m.Size)
+		return fmt.Errorf("%s UID %d: %d octets, not the %d of its record", quote(p.m.Folder), p.m.UID,
+			p.start+int64(len(p.buf)), p.m.Size)
 	}
 	for p.rec.Part+1 < p.m.Parts {
 		if err := p.part(partEnd(p.buf, int(int64(p.rec.Part+1)*PartSize-p.start))); err != nil {
