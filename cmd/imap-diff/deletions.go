@@ -149,7 +149,7 @@ func planSource(c *ucli.Context, opt diff.Options) (err error) {
 		}
 		defer reader.Close()
 		sum, err := cleanup.Source(opt, reader, w)
-		cli.TalkOf(c).Say("%d to delete", sum.Deleted)
+		cli.MessagesOf(c).Info("%d to delete", sum.Deleted)
 		return err
 	})
 }
@@ -168,7 +168,7 @@ func planPresent(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Des
 		defer reader.Close()
 		sum, err := cleanup.Present(c.Context, opt, reader, account, w)
 		if err == nil {
-			cli.TalkOf(c).Say("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)
+			cli.MessagesOf(c).Info("%d listed, %d to delete at the source", sum.Listed, sum.Deleted)
 		}
 		return err
 	})
@@ -186,7 +186,7 @@ func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) 
 	return writePlan(c, opt, func(w *stream.Writer) error {
 		sum, err := cleanup.EmptyFolders(opt, account, re, w)
 		if err == nil {
-			cli.TalkOf(c).Say("%s to remove", text.Count(sum.Folders, "folder"))
+			cli.MessagesOf(c).Info("%s to remove", text.Count(sum.Folders, "folder"))
 		}
 		return err
 	})
@@ -202,7 +202,7 @@ func ended(c *ucli.Context, found *cleanup.Duplicates, err error) error {
 	if err == nil && found.Failed > 0 {
 		err = exit.Errorf(exit.Partial, "%s cannot be read", text.Count(found.Failed, "folder"))
 	}
-	cli.TalkOf(c).Say("%s", text.Count(found.Found, "copy"))
+	cli.MessagesOf(c).Info("%s", text.Count(found.Found, "copy"))
 	return err
 }
 
@@ -254,9 +254,9 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 		if sum.Folders > 0 {
 			line += fmt.Sprintf(", %s to remove", text.Count(sum.Folders, "folder"))
 		}
-		cli.TalkOf(c).Say("%s", line)
+		cli.MessagesOf(c).Info("%s", line)
 		if n := sum.Listed - sum.Deleted; n > 0 {
-			cli.TalkOf(c).Warn("%s %s", text.Count(n, "message"), left)
+			cli.MessagesOf(c).Warn("%s %s", text.Count(n, "message"), left)
 		}
 		if sum.Unsure > 0 {
 			return exit.Errorf(exit.Partial, "%s %s, as nobody can tell which they are at the destination; the plan's failed records name %s", text.Count(sum.Unsure, "message"), text.Either(sum.Unsure, "stays", "stay"), text.Either(sum.Unsure, "it", "them"))

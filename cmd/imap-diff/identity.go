@@ -33,7 +33,7 @@ func identityFlags() []ucli.Flag {
 
 // identify reads the options of identityFlags.
 func identify(c *ucli.Context, opt *plan.Options) error {
-	if cli.Given(c, "key") {
+	if cli.IsSet(c, "key") {
 		recipe, err := headerkey.ParseRecipe(c.String("key"))
 		if err != nil {
 			return err
@@ -61,7 +61,7 @@ func identify(c *ucli.Context, opt *plan.Options) error {
 
 // writeReceipts opens the file of --write-receipts.
 func writeReceipts(c *ucli.Context, opt *plan.Options) (release func() error, err error) {
-	if !cli.Given(c, "write-receipts") {
+	if !cli.IsSet(c, "write-receipts") {
 		return func() error { return nil }, nil
 	}
 	out, err := cli.OpenAppend("write-receipts", c.String("write-receipts"))
@@ -75,7 +75,7 @@ func writeReceipts(c *ucli.Context, opt *plan.Options) (release func() error, er
 
 // receipts reads --receipts.
 func receipts(c *ucli.Context, opt *diff.Options) error {
-	if !cli.Given(c, "receipts") {
+	if !cli.IsSet(c, "receipts") {
 		return nil
 	}
 	names := c.StringSlice("receipts")

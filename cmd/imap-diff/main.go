@@ -62,8 +62,8 @@ func run(c *ucli.Context) error {
 	if f := c.String("format"); f != "text" && f != "ndjson" {
 		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
 	}
-	talk := cli.TalkOf(c)
-	opt := plan.Options{Options: diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: talk.Warn, Say: talk.Say}}
+	messages := cli.MessagesOf(c)
+	opt := plan.Options{Options: diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: messages.Warn, Say: messages.Info}}
 	if err := syncFlags(c, &opt); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func run(c *ucli.Context) error {
 	switch {
 	case cli.ModeOf(c) == "delete-present":
 		return planPresent(c, opt.Options, in, dest)
-	case cli.Given(c, "write-map"), c.Bool("report"), c.Bool("extra"):
+	case cli.IsSet(c, "write-map"), c.Bool("report"), c.Bool("extra"):
 		return tell(c, opt, in, dest)
 	}
 	done, err := writeReceipts(c, &opt)
@@ -126,7 +126,7 @@ func tell(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Destinatio
 	}
 	defer reader.Close()
 	switch {
-	case cli.Given(c, "write-map"):
+	case cli.IsSet(c, "write-map"):
 		return preview(c, opt, reader, dest, c.String("write-map"), (*plan.Preview).Map)
 	case c.Bool("report") && opt.FoldersOnly && c.String("format") == "ndjson":
 		return preview(c, opt, reader, dest, c.String("output"), (*plan.Preview).NDJSON)
@@ -162,7 +162,7 @@ func preview(c *ucli.Context, opt plan.Options, reader *stream.Reader, dest diff
 	}
 	defer out.Abort()
 	keep := out.ReplaceReport
-	if cli.Given(c, "write-map") {
+	if cli.IsSet(c, "write-map") {
 		keep = out.ReplaceNothing
 	}
 	if err := keep(c); err != nil {
@@ -191,7 +191,7 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 		}
 		return account, account.Close, nil
 	}
-	if name := cli.ConnectionGiven(c); name != "" {
+	if name := cli.ConnectionSet(c); name != "" {
 		return nil, nil, exit.Errorf(exit.Usage, "%s cannot be combined with AGAINST", name)
 	}
 	if c.Args().Get(1) == "-" && (c.Args().First() == "-" || c.Args().First() == "") {
@@ -254,9 +254,9 @@ func planMissing(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Des
 			return err
 		}
 		defer reader.Close()
-		talk := cli.TalkOf(c)
+		messages := cli.MessagesOf(c)
 		end, err := plan.Run(c.Context, opt, reader, in.Again(opt.Edited), dest, w)
-		talk.WarnSkipped(reader)
+		messages.WarnSkipped(reader)
 		if end == nil {
 			return err
 		}
@@ -265,13 +265,13 @@ func planMissing(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Des
 			if end.PresentByKey > 0 {
 				sums += fmt.Sprintf(", %d present by key alone", end.PresentByKey)
 			}
-			talk.Say("%s", sums)
+			messages.Info("%s", sums)
 		}
 		if end.PresentByKey > 0 {
-			talk.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them", end.PresentByKey)
+			messages.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them", end.PresentByKey)
 		}
 		if opt.SyncFlags != plan.SyncOff {
-			talk.Say("flags of %s to be changed", text.Count(end.FlagChanges, "message"))
+			messages.Info("flags of %s to be changed", text.Count(end.FlagChanges, "message"))
 		}
 		if err == nil && c.Bool("exit-code") && end.Missing > 0 {
 			err = exit.Errorf(exit.Different, "%s %s missing", text.Count(end.Missing, "message"), text.Either(end.Missing, "is", "are"))
@@ -295,7 +295,7 @@ func writeReport(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest 
 	}
 	opt.CheckKeys = true
 	sum, err := report.Run(c.Context, report.Options{Options: opt, Verify: c.Bool("verify"), Explain: c.Bool("explain")}, reader, dest, to)
-	cli.TalkOf(c).WarnSkipped(reader)
+	cli.MessagesOf(c).WarnSkipped(reader)
 	if err != nil && exit.CodeOf(err) != exit.Partial {
 		return err
 	}
@@ -303,7 +303,7 @@ func writeReport(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest 
 		return commitErr
 	}
 	if c.Bool("extra") {
-		cli.TalkOf(c).Say("%d extra", sum.Extra)
+		cli.MessagesOf(c).Info("%d extra", sum.Extra)
 	}
 	different := c.Bool("equal") && !sum.Equal() || c.Bool("exit-code") && sum.Missing+sum.Altered > 0
 	if err == nil && different {

@@ -46,12 +46,12 @@ var mappingNotes = []string{
 func rules(c *ucli.Context, opt *plan.Options) (err error) {
 	m := &opt.Mapping
 	m.Automap, m.Subfolder, m.FromSubfolder = c.Bool("automap"), c.String("subfolder"), c.String("strip-subfolder")
-	if cli.Given(c, "delimiter-replacement") {
+	if cli.IsSet(c, "delimiter-replacement") {
 		text := c.String("delimiter-replacement")
 		m.DelimiterReplacement = &text
 	}
 	for _, name := range []string{"subfolder", "strip-subfolder", "delimiter-replacement", "map-file", "write-map"} {
-		if cli.Given(c, name) && c.String(name) == "" && name != "delimiter-replacement" {
+		if cli.IsSet(c, name) && c.String(name) == "" && name != "delimiter-replacement" {
 			return exit.Errorf(exit.Usage, "--%s is empty", name).WithHint("is a variable of your shell empty?")
 		}
 		if !utf8.ValidString(c.String(name)) {
@@ -103,7 +103,7 @@ func entries(c *ucli.Context) (list []folder.Entry, err error) {
 
 // prune reads the options that remove folders.
 func prune(c *ucli.Context, opt *plan.Options) error {
-	if !cli.Given(c, "prune-folders") {
+	if !cli.IsSet(c, "prune-folders") {
 		return nil
 	}
 	re, err := regexp.Compile(c.String("prune-folders"))

@@ -13,7 +13,7 @@ import (
 
 // readBase reads the stream --base, and takes over its key.
 func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error {
-	if !cli.Given(c, "base") {
+	if !cli.IsSet(c, "base") {
 		return nil
 	}
 	in, err := cli.OpenInput(c.Context, c.String("base"))
@@ -29,7 +29,7 @@ func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error 
 	if err := opt.Base.Fits(conn.Account()); err != nil {
 		return err
 	}
-	if cli.Given(c, "key") && opt.Recipe.String() != opt.Base.Key {
+	if cli.IsSet(c, "key") && opt.Recipe.String() != opt.Base.Key {
 		return exit.Errorf(exit.Usage, "--key %s is not that of the base, %s", cli.Safe(c.String("key")), cli.Safe(opt.Base.Key)).WithHint("leave --key out")
 	}
 	opt.Recipe, err = headerkey.ParseRecipe(opt.Base.Key)

@@ -78,7 +78,7 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	if cli.Given(c, "source") {
+	if cli.IsSet(c, "source") {
 		return sourced(c, opt)
 	}
 	conn, err := cli.Connection(c)
@@ -88,7 +88,7 @@ func run(c *ucli.Context) error {
 	if err := readBase(c, conn, &opt); err != nil {
 		return err
 	}
-	if !cli.Given(c, "select") {
+	if !cli.IsSet(c, "select") {
 		return fromAccount(c, conn, opt)
 	}
 	return selected(c, conn, opt)
@@ -97,7 +97,7 @@ func run(c *ucli.Context) error {
 func options(c *ucli.Context) (opt fetch.Options, err error) {
 	opt.ACL = c.Bool("acl")
 	opt.Options = export.Options{
-		Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), Warn: cli.TalkOf(c).Warn,
+		Tool: cli.Tool(c.App.Name), Content: stream.Full, Edited: c.Bool("edited"), Warn: cli.MessagesOf(c).Warn,
 	}
 	switch headers, hash := c.Bool("headers"), c.Bool("hash"); {
 	case headers && hash:
@@ -148,8 +148,8 @@ func limits(c *ucli.Context, opt *fetch.Options) (err error) {
 
 // fromAccount exports what the options choose.
 func fromAccount(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
-	if opt.Limits.Octets > 0 && !cli.Given(c, "output") {
-		cli.TalkOf(c).Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - or imap-push, or write to a file with -o")
+	if opt.Limits.Octets > 0 && !cli.IsSet(c, "output") {
+		cli.MessagesOf(c).Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - or imap-push, or write to a file with -o")
 	}
 	return produce(c, opt.Begin(conn.Account()), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
 		if out.From != nil && out.From.Ended {
@@ -174,7 +174,7 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	if s.reader == nil {
 		return fromAccount(c, conn, opt)
 	}
-	defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
+	defer func() { cli.MessagesOf(c).WarnSkipped(s.reader) }()
 	return produce(c, opt.Begin(conn.Account()), &opt, false, func(out *cli.StreamOutput) error {
 		return fetch.RunSelect(c.Context, conn, opt, s.reader, out.Writer)
 	})
@@ -204,7 +204,7 @@ func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
 		err = exit.Errorf(exit.Usage, "--hash cannot be combined with a --select stream, whose messages get their bodies")
 	case c.Bool("acl"):
 		err = exit.Errorf(exit.Usage, "--acl cannot be combined with a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
-	case cli.Given(c, "folder-first"), cli.Given(c, "folder-last"):
+	case cli.IsSet(c, "folder-first"), cli.IsSet(c, "folder-last"):
 		err = exit.Errorf(exit.Usage, "--folder-first and --folder-last cannot be combined with a --select stream, which has its order")
 	default:
 		s.reader = stream.NewReader(buffered, opt.Edited)
@@ -254,33 +254,33 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	defer progress.Stop()
 	opt.Progress = progress
 	if n := out.Recovered(); n > 0 {
-		cli.TalkOf(c).Say("going on after %s of an earlier run", text.Count(n, "message"))
+		cli.MessagesOf(c).Info("going on after %s of an earlier run", text.Count(n, "message"))
 	}
 	err = out.Finish(work(out))
 	progress.Stop()
-	talk := cli.TalkOf(c)
+	messages := cli.MessagesOf(c)
 	if all, skipped := out.Excluded(); all > 0 && !opt.Messages.IsZero() {
 		said := text.Count(all, "message") + " left out"
 		if skipped > 0 {
 			said += fmt.Sprintf(", %d of them by --exclude-raw; the stream's skipped records name them", skipped)
 		}
-		talk.Say("%s", said)
+		messages.Info("%s", said)
 	}
 	unknown, sizes := out.Doubts()
 	if unknown > 0 {
-		talk.Say("messages whose flags, date or labels the server does not tell: %d; see their field unknown", unknown)
+		messages.Info("messages whose flags, date or labels the server does not tell: %d; see their field unknown", unknown)
 	}
 	if sizes > 0 {
-		talk.Say("messages with another size than the server says: %d; see their field rfc822_size", sizes)
+		messages.Info("messages with another size than the server says: %d; see their field rfc822_size", sizes)
 	}
-	talk.Failures(opt.Failures)
+	messages.Failures(opt.Failures)
 	var limit *limit.ReachedError
 	switch {
-	case !cli.Given(c, "output"):
+	case !cli.IsSet(c, "output"):
 	case err == nil, exit.CodeOf(err) == exit.Partial:
-		talk.Say("%s: %s, %s", out.Name(), text.Count(out.Messages(), "message"), text.Count(out.Octets(), "octet"))
+		messages.Info("%s: %s, %s", out.Name(), text.Count(out.Messages(), "message"), text.Count(out.Octets(), "octet"))
 	case errors.As(err, &limit) && out.Unfinished() != "":
-		talk.Say("what was fetched is in %s, and the same command goes on there", out.Unfinished())
+		messages.Info("what was fetched is in %s, and the same command goes on there", out.Unfinished())
 	}
 	return err
 }

@@ -70,7 +70,7 @@ type reader struct {
 
 // given reads an option that may be there.
 func given[V any](r *reader, name string, parse func(string) (V, error)) (v V, ok bool) {
-	if r.err != nil || !cli.Given(r.c, name) {
+	if r.err != nil || !cli.IsSet(r.c, name) {
 		return v, false
 	}
 	if v, r.err = parse(r.c.String(name)); r.err != nil {

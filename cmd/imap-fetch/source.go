@@ -19,11 +19,11 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 	if err := checkSource(c); err != nil {
 		return err
 	}
-	if !cli.Given(c, "namespace") {
+	if !cli.IsSet(c, "namespace") {
 		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}
 	var s *selection
-	if cli.Given(c, "select") {
+	if cli.IsSet(c, "select") {
 		var err error
 		if s, err = openSelection(c, &opt); err != nil {
 			return err
@@ -41,10 +41,10 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 			return err
 		}
 		defer reader.Close()
-		defer func() { cli.TalkOf(c).WarnSkipped(reader) }()
+		defer func() { cli.MessagesOf(c).WarnSkipped(reader) }()
 		source := &extract.Archive{In: reader, Again: in.Again(opt.Edited)}
 		if s != nil && s.reader != nil {
-			defer func() { cli.TalkOf(c).WarnSkipped(s.reader) }()
+			defer func() { cli.MessagesOf(c).WarnSkipped(s.reader) }()
 			return extract.RunSelect(source, opt.Options, s.reader, out.Writer)
 		}
 		return extract.Run(source, opt.Options, out.Writer)
@@ -53,7 +53,7 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 
 // checkSource refuses what has no meaning beside --source.
 func checkSource(c *ucli.Context) error {
-	if slices.Contains(c.StringSlice("source"), "-") && (c.String("select") == "-" || cli.Given(c, "select") && c.String("select") == "") {
+	if slices.Contains(c.StringSlice("source"), "-") && (c.String("select") == "-" || cli.IsSet(c, "select") && c.String("select") == "") {
 		return exit.Errorf(exit.Usage, "stdin cannot be both --select and --source")
 	}
 	return nil

@@ -86,11 +86,11 @@ func run(c *ucli.Context) error {
 		Request:  list.Request{Folders: choice, Sizes: c.Bool("sizes"), ACL: c.Bool("acl"), Progress: progress},
 		Table:    format == "table" || format == "" && out.IsTerminal(),
 		Terminal: out.IsTerminal(),
-		Warn:     cli.TalkOf(c).Warn,
+		Warn:     cli.MessagesOf(c).Warn,
 	}
 	work := account
 	switch {
-	case cli.Given(c, "source"):
+	case cli.IsSet(c, "source"):
 		work = archive
 	case c.Bool("check"):
 		work = server

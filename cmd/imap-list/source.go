@@ -13,7 +13,7 @@ import (
 
 // archive lists or verifies the stream --source.
 func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
-	if !cli.Given(c, "namespace") {
+	if !cli.IsSet(c, "namespace") {
 		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}
 	in, err := cli.OpenInputs(c.Context, c.StringSlice("source"))

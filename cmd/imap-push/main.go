@@ -54,24 +54,24 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	talk := cli.TalkOf(c)
-	opt.Warn, opt.Say, opt.Progress = talk.Warn, talk.Say, progress
+	messages := cli.MessagesOf(c)
+	opt.Warn, opt.Say, opt.Progress = messages.Warn, messages.Info, progress
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
 	carryOut := func() error {
 		outcome, err := push.Run(c.Context, conn, opt, reader, receipts)
 		progress.Stop()
-		talk.WarnSkipped(reader)
+		messages.WarnSkipped(reader)
 		if err == nil {
 			err = receipts.Commit()
 		}
-		talk.Failures(opt.Failures)
+		messages.Failures(opt.Failures)
 		if outcome.Begun {
-			talk.Say("%s", outcome)
+			messages.Info("%s", outcome)
 		}
 		return err
 	}
-	if !cli.Given(c, "rejects") {
+	if !cli.IsSet(c, "rejects") {
 		return carryOut()
 	}
 	begin := &stream.Begin{Tool: opt.Tool, Content: stream.Full, Plan: true, Filters: []string{"rejects"}}

@@ -29,7 +29,7 @@ func transformRules(c *ucli.Context) (*transform.Rules, error) {
 	if c.Duration("pipe-timeout") <= 0 {
 		return nil, exit.Errorf(exit.Usage, "--pipe-timeout is more than nothing, as in 90s or 5m")
 	}
-	if cli.Given(c, "pipe") && c.String("pipe") == "" {
+	if cli.IsSet(c, "pipe") && c.String("pipe") == "" {
 		return nil, exit.Errorf(exit.Usage, "--pipe is empty")
 	}
 	return transform.ParseRules(transform.Options{

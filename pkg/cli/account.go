@@ -58,8 +58,8 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 	if st.file == nil || st.fileErr != nil {
 		return nil, st.fileErr
 	}
-	file, given := st.file, st.given
-	file.warnWritable(TalkOf(c))
+	file, given := st.file, st.set
+	file.warnWritable(MessagesOf(c))
 	onCommandLine := func(name string) bool { return given[name] }
 	strong := map[string]bool{}
 	for _, f := range ConnectionFlags() {
@@ -170,9 +170,9 @@ func noAccount(name, path string, err error) error {
 }
 
 // warnWritable: who can write to the file decides where mail and password go.
-func (a *accountFile) warnWritable(talk *Talk) {
+func (a *accountFile) warnWritable(messages *Messages) {
 	if othersMayWrite(a.info) {
-		talk.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", a.path, a.info.Mode().Perm(), a.path)
+		messages.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", a.path, a.info.Mode().Perm(), a.path)
 	}
 }
 

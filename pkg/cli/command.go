@@ -48,9 +48,9 @@ const stateKey = "imap-pipe"
 // state is what a run of a command needs beside the library's App.
 type state struct {
 	command Command
-	talk    *Talk
+	messages    *Messages
 	off     map[string]bool // options that are switched off by =false
-	given   map[string]bool // options of command line, account file and preset, by their first name
+	set   map[string]bool // options of command line, account file and preset, by their first name
 	reached bool            // the command's own action was called
 	greeted *stream.Level   // stdout says already that a stream of this level comes; or nil
 	opened  bool            // a StreamOutput was made: it says in band how it ended
@@ -66,7 +66,7 @@ type state struct {
 // Do not mark a flag as Required: the library would print its help; let the
 // action tell what is missing.
 func New(c Command) *ucli.App {
-	st := &state{command: c, talk: newTalk(c.Name, os.Stderr)}
+	st := &state{command: c, messages: newMessages(c.Name, os.Stderr)}
 	common := commonFlags()
 	if c.NoProgress {
 		common = common[1:]
@@ -107,7 +107,7 @@ func commonFlags() []ucli.Flag {
 
 // action runs the command's own action, with the options of a preset set.
 func (st *state) action(c *ucli.Context) error {
-	st.talk.quiet.Store(c.Bool("quiet"))
+	st.messages.quiet.Store(c.Bool("quiet"))
 	st.reached = true
 	st.noteOff(c)
 	if err := st.checkCombination(c.NArg()); err != nil {
@@ -128,9 +128,9 @@ func stateOf(app *ucli.App) *state {
 	return st
 }
 
-// Given tells whether the option was on the command line, or is as if it were,
+// IsSet tells whether the option was on the command line, or is as if it were,
 // by an account file or a preset. The library's IsSet is also true for a value
 // from the environment.
-func Given(c *ucli.Context, name string) bool {
-	return stateOf(c.App).given[name]
+func IsSet(c *ucli.Context, name string) bool {
+	return stateOf(c.App).set[name]
 }

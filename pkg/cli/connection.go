@@ -37,11 +37,11 @@ func connectingFlags() []ucli.Flag {
 	}
 }
 
-// ConnectionGiven names the first connection option on the command line, ""
+// ConnectionSet names the first connection option on the command line, ""
 // if there is none; environment and preset do not count.
-func ConnectionGiven(c *ucli.Context) string {
+func ConnectionSet(c *ucli.Context) string {
 	for _, f := range ConnectionFlags() {
-		if name := f.Names()[0]; Given(c, name) && !stateOf(c.App).preset.has(name) {
+		if name := f.Names()[0]; IsSet(c, name) && !stateOf(c.App).preset.has(name) {
 			return dashed(name)
 		}
 	}
@@ -61,7 +61,7 @@ func Connection(c *ucli.Context) (imapconn.Options, error) {
 	if err != nil {
 		return imapconn.Options{}, err
 	}
-	stateOf(c.App).preset.say(TalkOf(c))
+	stateOf(c.App).preset.say(MessagesOf(c))
 	opt, err := connection(c)
 	return opt, file.locate(err)
 }
@@ -75,7 +75,7 @@ func connection(c *ucli.Context) (imapconn.Options, error) {
 	opt.Host, opt.Port, opt.User = at.host, at.port, c.String("user")
 	opt.Timeout = c.Duration("timeout")
 	opt.NoID, opt.Version = c.Bool("no-id"), Version()
-	opt.Warn = func(text string) { TalkOf(c).Warn("%s", text) }
+	opt.Warn = func(text string) { MessagesOf(c).Warn("%s", text) }
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{
 		checkUser, checkTimeout, encryption, capabilities, namespace, network, login, trace,
 	} {
@@ -121,14 +121,14 @@ func capabilities(c *ucli.Context, opt *imapconn.Options) error {
 }
 
 func namespace(c *ucli.Context, opt *imapconn.Options) error {
-	if Given(c, "prefix") {
+	if IsSet(c, "prefix") {
 		prefix := c.String("prefix")
 		if !utf8.ValidString(prefix) || strings.ContainsFunc(prefix, unicode.IsControl) {
 			return exit.Errorf(exit.Usage, "--prefix %q holds a control character or is no UTF-8", prefix)
 		}
 		opt.Prefix = &prefix
 	}
-	if Given(c, "delimiter") {
+	if IsSet(c, "delimiter") {
 		delimiter := c.String("delimiter")
 		if len(delimiter) > 1 || delimiter != "" && (delimiter[0] < ' ' || delimiter[0] > '~') {
 			return exit.Errorf(exit.Usage, "--delimiter %q is not one ASCII character", delimiter).WithHint("it is / or . on most servers, and '' where folders have no levels")
@@ -140,11 +140,11 @@ func namespace(c *ucli.Context, opt *imapconn.Options) error {
 
 func trace(c *ucli.Context, opt *imapconn.Options) error {
 	path := c.String("trace")
-	if !Given(c, "trace") {
+	if !IsSet(c, "trace") {
 		return nil
 	}
 	if path == "-" {
-		opt.Trace = traceTalk{TalkOf(c)}
+		opt.Trace = traceMessages{MessagesOf(c)}
 		return nil
 	}
 	f, err := OpenAppend("trace", path)
@@ -154,7 +154,7 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		f.Chmod(0o600) // it may have been there, with another mode
 	}
-	opt.Trace = &traceFile{WriteCloser: f, warn: TalkOf(c).Warn}
+	opt.Trace = &traceFile{WriteCloser: f, warn: MessagesOf(c).Warn}
 	return nil
 }
 
@@ -174,15 +174,15 @@ func (t *traceFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// traceTalk prints the trace on stderr, where a terminal may be. Each Write is
+// traceMessages prints the trace on stderr, where a terminal may be. Each Write is
 // whole lines.
-type traceTalk struct {
-	talk *Talk
+type traceMessages struct {
+	messages *Messages
 }
 
-func (t traceTalk) Write(p []byte) (int, error) {
+func (t traceMessages) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
-		t.talk.line(strings.TrimRight(line, "\r\n"))
+		t.messages.line(strings.TrimRight(line, "\r\n"))
 	}
 	return len(p), nil
 }

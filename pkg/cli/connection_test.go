@@ -27,9 +27,9 @@ func parse(t *testing.T, args ...string) (opt imapconn.Options, given string, er
 	t.Helper()
 	app := New(Command{Name: "imap-test", Flags: ConnectionFlags()})
 	st := stateOf(app)
-	st.talk.w = io.Discard
+	st.messages.w = io.Discard
 	st.command.Action = func(c *ucli.Context) error {
-		given = ConnectionGiven(c)
+		given = ConnectionSet(c)
 		opt, err = Connection(c)
 		return err
 	}
@@ -243,7 +243,7 @@ func TestTrace(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	var b strings.Builder
-	io.WriteString(traceTalk{newTalk("imap-test", &b)}, "S: * OK \x1b\r\nC: A1 NOOP\n")
+	io.WriteString(traceMessages{newMessages("imap-test", &b)}, "S: * OK \x1b\r\nC: A1 NOOP\n")
 	if b.String() != "imap-test: S: * OK \\x1b\nimap-test: C: A1 NOOP\n" {
 		t.Errorf("trace on stderr %q", b.String())
 	}

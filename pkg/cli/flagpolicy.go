@@ -21,7 +21,7 @@ func FlagPolicyFlags() []ucli.Flag {
 // FlagPolicy reads what FlagPolicyFlags describe. Errors are exit.Usage.
 func FlagPolicy(c *ucli.Context) (flags.Policy, error) {
 	var keep []string
-	if Given(c, "flags-keep") {
+	if IsSet(c, "flags-keep") {
 		keep = c.StringSlice("flags-keep")
 	}
 	p, err := flags.NewPolicy(c.StringSlice("flag-map"), keep, c.StringSlice("flags-drop"))

@@ -87,11 +87,11 @@ func spaces(names []string) (set folder.Spaces, err error) {
 	return set, nil
 }
 
-// FoldersGiven names the first option of FolderFlags on the command line, "" if
+// FoldersSet names the first option of FolderFlags on the command line, "" if
 // there is none.
-func FoldersGiven(c *ucli.Context) string {
+func FoldersSet(c *ucli.Context) string {
 	for _, f := range FolderFlags() {
-		if name := f.Names()[0]; Given(c, name) {
+		if name := f.Names()[0]; IsSet(c, name) {
 			return dashed(name)
 		}
 	}

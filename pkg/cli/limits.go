@@ -28,12 +28,12 @@ func Limits(c *ucli.Context) (limits limit.Limits, err error) {
 		}
 		limits.Rates = append(limits.Rates, r)
 	}
-	if Given(c, "max-bytes") {
+	if IsSet(c, "max-bytes") {
 		if limits.Octets, err = limit.ParseOctets(c.String("max-bytes")); err != nil {
 			return limits, inOption("max-bytes", err)
 		}
 	}
-	if Given(c, "max-errors") {
+	if IsSet(c, "max-errors") {
 		if limits.Errors = c.Int64("max-errors"); limits.Errors < 1 {
 			return limits, exit.Errorf(exit.Usage, "--max-errors %d is no number of messages", limits.Errors).WithHint("1 stops at the first; without the option nothing does")
 		}
@@ -50,7 +50,7 @@ func inOption(name string, err error) error {
 const failureLines = 10
 
 // Failures sums up what went wrong, by class; nothing if nothing did.
-func (t *Talk) Failures(classes *failure.Classes) {
+func (t *Messages) Failures(classes *failure.Classes) {
 	lines := classes.Lines(failureLines - 1)
 	if len(lines) == 0 {
 		return

@@ -30,7 +30,7 @@ func loginFlags() []ucli.Flag {
 // login reads how to log in and as whom, and finds the secret's source.
 func login(c *ucli.Context, opt *imapconn.Options) error {
 	opt.Auth, opt.ProxyAuth = c.StringSlice("auth"), c.Bool("proxyauth")
-	if Given(c, "auth-user") {
+	if IsSet(c, "auth-user") {
 		opt.AuthUser = c.String("auth-user")
 		if strings.TrimSpace(opt.AuthUser) == "" {
 			return exit.Errorf(exit.Usage, "--auth-user is empty").WithHint("without it, --user logs in for himself")

@@ -97,8 +97,8 @@ var deeds = map[string]func(*ucli.Context) error{
 		return nil
 	},
 	"say": func(c *ucli.Context) error {
-		TalkOf(c).Say("joe@old -> joe@new: %s", "done")
-		TalkOf(c).Warn("%s", "odd \x1b[1m"+strings.Repeat("é", messageCap))
+		MessagesOf(c).Info("joe@old -> joe@new: %s", "done")
+		MessagesOf(c).Warn("%s", "odd \x1b[1m"+strings.Repeat("é", messageCap))
 		return nil
 	},
 	"flood":    func(c *ucli.Context) error { return flood(c, 1<<40) },
@@ -212,10 +212,10 @@ func showProgress(c *ucli.Context) error {
 	case <-c.Context.Done():
 	case <-time.After(500 * time.Millisecond):
 	}
-	TalkOf(c).Warn("a word in between")
+	MessagesOf(c).Warn("a word in between")
 	p.Stop()
 	p.Stop()
-	TalkOf(c).Say("done")
+	MessagesOf(c).Info("done")
 	return context.Cause(c.Context)
 }
 

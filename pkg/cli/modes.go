@@ -65,7 +65,7 @@ func ModeOf(c *ucli.Context) string {
 }
 
 // asks reports whether an option is given, and not switched off by =false.
-func (st *state) asks(option string) bool { return st.given[option] && !st.off[option] }
+func (st *state) asks(option string) bool { return st.set[option] && !st.off[option] }
 
 // noteOff notes which of the options that are given are switched off.
 func (st *state) noteOff(c *ucli.Context) {

@@ -46,10 +46,10 @@ func TestCombinations(t *testing.T) {
 		{"depth", 0, "--depth requires --tree or --forest"},
 		{"depth forest", 0, ""},
 	} {
-		st := &state{command: c, given: map[string]bool{}, off: map[string]bool{}}
+		st := &state{command: c, set: map[string]bool{}, off: map[string]bool{}}
 		for _, word := range strings.Fields(test.given) {
 			name := strings.ToLower(word)
-			st.given[name], st.off[name] = true, name != word
+			st.set[name], st.off[name] = true, name != word
 		}
 		err, text := st.checkCombination(test.operands), ""
 		if err != nil {

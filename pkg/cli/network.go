@@ -47,7 +47,7 @@ func ipVersion(c *ucli.Context, opt *imapconn.Options) error {
 	if version == "ipv6" {
 		opt.Network = imapconn.IPv6
 	}
-	if at, err := netip.ParseAddr(opt.Host); err == nil && !Given(c, "proxy") && at.Is4() != (version == "ipv4") {
+	if at, err := netip.ParseAddr(opt.Host); err == nil && !IsSet(c, "proxy") && at.Is4() != (version == "ipv4") {
 		return exit.Errorf(exit.Usage, "--%s, but --host %s is an address of the other kind", version, opt.Host)
 	}
 	return nil
@@ -56,7 +56,7 @@ func ipVersion(c *ucli.Context, opt *imapconn.Options) error {
 // proxy reads socks5://[USER@]HOST[:PORT]. What is wrong with it is told
 // without its value: there may be a password in it.
 func proxy(c *ucli.Context, opt *imapconn.Options) error {
-	if !Given(c, "proxy") {
+	if !IsSet(c, "proxy") {
 		return nil
 	}
 	bad := exit.Errorf(exit.Usage, "--proxy is no socks5://[USER@]HOST[:PORT]")
@@ -111,7 +111,7 @@ func compression(c *ucli.Context, opt *imapconn.Options) error {
 
 // endurance reads how often and how long a server is waited for.
 func endurance(c *ucli.Context, opt *imapconn.Options) error {
-	if Given(c, "retries") {
+	if IsSet(c, "retries") {
 		opt.Retries = c.Int("retries")
 		switch {
 		case opt.Retries < 0 || opt.Retries > 1000:
@@ -120,7 +120,7 @@ func endurance(c *ucli.Context, opt *imapconn.Options) error {
 			opt.Retries = imapconn.NoRetries
 		}
 	}
-	if Given(c, "max-wait") {
+	if IsSet(c, "max-wait") {
 		if opt.MaxWait = c.Duration("max-wait"); opt.MaxWait <= 0 {
 			return exit.Errorf(exit.Usage, "--max-wait %s is no time to wait", opt.MaxWait).WithHint("--retries 0 waits for nobody")
 		}

@@ -48,10 +48,10 @@ type passwordFunc func(ctx context.Context) (string, error)
 // descriptors are read now, and once: what is behind them may be a pipe. A
 // command runs at each connect; the terminal is asked at the first.
 func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc, error) {
-	talk := TalkOf(c)
+	messages := MessagesOf(c)
 	switch option {
 	case "password-file":
-		return known(passwordFromFile(talk, c.String(option)))
+		return known(passwordFromFile(messages, c.String(option)))
 	case "password-fd":
 		return known(passwordFromDescriptor(c.String(option)))
 	case "password-command":
@@ -61,20 +61,20 @@ func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc,
 		}
 		return func(ctx context.Context) (string, error) { return passwordFromCommand(ctx, command, who) }, nil
 	}
-	if password, ok := os.LookupEnv(environ.Password); ok && !Given(c, "account") {
+	if password, ok := os.LookupEnv(environ.Password); ok && !IsSet(c, "account") {
 		return known(password, usable(password, environ.Password))
 	}
 	if !hasTerminal() {
 		return nil, noPassword()
 	}
-	return promptOnce(talk, who), nil
+	return promptOnce(messages, who), nil
 }
 
 // oneOf returns which of the options was given, "" for none.
 func oneOf(c *ucli.Context, options ...string) (string, error) {
 	given := ""
 	for _, option := range options {
-		if !Given(c, option) {
+		if !IsSet(c, option) {
 			continue
 		}
 		if given != "" {
@@ -99,7 +99,7 @@ func known(password string, err error) (passwordFunc, error) {
 }
 
 // promptOnce asks at the first connect and remembers the answer.
-func promptOnce(talk *Talk, who secretOf) passwordFunc {
+func promptOnce(messages *Messages, who secretOf) passwordFunc {
 	var mu sync.Mutex
 	var password string
 	return func(ctx context.Context) (string, error) {
@@ -108,7 +108,7 @@ func promptOnce(talk *Talk, who secretOf) passwordFunc {
 		if password != "" {
 			return password, nil
 		}
-		typed, err := prompt(ctx, talk, who.String())
+		typed, err := prompt(ctx, messages, who.String())
 		if err == nil {
 			err = usable(typed, "the password that was typed")
 		}
@@ -120,7 +120,7 @@ func promptOnce(talk *Talk, who secretOf) passwordFunc {
 	}
 }
 
-func passwordFromFile(talk *Talk, path string) (string, error) {
+func passwordFromFile(messages *Messages, path string) (string, error) {
 	if n, ok := descriptorNumber(path); ok {
 		return passwordFromDescriptor(strconv.Itoa(n))
 	}
@@ -130,7 +130,7 @@ func passwordFromFile(talk *Talk, path string) (string, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		talk.Warn("others may read the password file %s (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
+		messages.Warn("others may read the password file %s (mode %04o): chmod 600 %s", path, info.Mode().Perm(), path)
 	}
 	return readPassword(f, "the password file "+path)
 }

@@ -22,13 +22,13 @@ type usedPreset struct {
 func usePreset(c *ucli.Context) error {
 	st := stateOf(c.App)
 	name := c.String("preset")
-	if Given(c, "account") {
+	if IsSet(c, "account") {
 		st.file, st.fileErr = readAccount(c.String("account"))
-		if line := st.file.line("preset"); line != nil && !Given(c, "preset") {
+		if line := st.file.line("preset"); line != nil && !IsSet(c, "preset") {
 			name = line.value
 		}
 	}
-	if name == "" && !Given(c, "preset") {
+	if name == "" && !IsSet(c, "preset") {
 		return nil
 	}
 	p, err := preset.Find(name)
@@ -54,7 +54,7 @@ func usePreset(c *ucli.Context) error {
 		st.preset.values = append(st.preset.values, v)
 	}
 	for _, v := range st.preset.values {
-		st.given[v.Option] = true
+		st.set[v.Option] = true
 	}
 	return nil
 }
@@ -63,10 +63,10 @@ func usePreset(c *ucli.Context) error {
 // none.
 func (st *state) stronger(c *ucli.Context, option string) bool {
 	switch {
-	case st.given[option], st.file.line(option) != nil, st.givesWay(option):
+	case st.set[option], st.file.line(option) != nil, st.givesWay(option):
 		return true
 	case option == "host" || option == "user": // the environment, where it counts
-		return !st.given["account"] && c.String(option) != ""
+		return !st.set["account"] && c.String(option) != ""
 	}
 	return false
 }
@@ -75,12 +75,12 @@ func (st *state) stronger(c *ucli.Context, option string) bool {
 // command line.
 func (st *state) givesWay(option string) bool {
 	for typed, options := range st.command.GivesWay {
-		if st.given[typed] && slices.Contains(options, option) {
+		if st.set[typed] && slices.Contains(options, option) {
 			return true
 		}
 	}
 	for typed, options := range st.command.Conflicts {
-		if st.given[typed] && slices.Contains(options, option) {
+		if st.set[typed] && slices.Contains(options, option) {
 			return true
 		}
 	}
@@ -93,7 +93,7 @@ func (u *usedPreset) has(option string) bool {
 }
 
 // say tells what of the preset is used, once.
-func (u *usedPreset) say(talk *Talk) {
+func (u *usedPreset) say(messages *Messages) {
 	if u == nil {
 		return
 	}
@@ -101,8 +101,8 @@ func (u *usedPreset) say(talk *Talk) {
 	if options == "" {
 		options = "no options for this command, or all of them given otherwise"
 	}
-	talk.Say("preset %s: %s", u.name, options)
+	messages.Info("preset %s: %s", u.name, options)
 	for _, sentence := range u.advice {
-		talk.Say("preset %s: %s", u.name, sentence)
+		messages.Info("preset %s: %s", u.name, sentence)
 	}
 }

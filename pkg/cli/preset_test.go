@@ -71,7 +71,7 @@ func TestPreset(t *testing.T) {
 			app := New(Command{Name: test.command, Flags: flags, GivesWay: map[string][]string{"headers": {"rate", "advice"}}})
 			st := stateOf(app)
 			said := &strings.Builder{}
-			st.talk.w = said
+			st.messages.w = said
 			host, rate, line := "", "", ""
 			st.command.Action = func(c *ucli.Context) error {
 				opt, err := Connection(c)

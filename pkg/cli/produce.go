@@ -63,7 +63,7 @@ type StreamOutput struct {
 // when the command has to stop before it wrote one of its own, and must be
 // that of the file which --output continues, if resume is set.
 func OpenStream(c *ucli.Context, begin *stream.Begin, resume bool) (*StreamOutput, error) {
-	if Given(c, "output") && c.String("output") == "" {
+	if IsSet(c, "output") && c.String("output") == "" {
 		return nil, exit.Errorf(exit.Usage, "--output has no file name").WithHint("is a variable of your shell empty?")
 	}
 	return OpenStreamFile(c, c.String("output"), begin, resume)

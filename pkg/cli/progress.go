@@ -30,7 +30,7 @@ const (
 // with --progress ndjson, and whenever SIGUSR1 comes. The nil Progress does
 // nothing. Its methods may be called from any goroutine; Add costs a lock.
 type Progress struct {
-	talk   *Talk
+	messages   *Messages
 	mode   string
 	width  func() int // columns of the terminal
 	now    func() time.Time
@@ -54,24 +54,24 @@ type count struct {
 // NewProgress starts the progress that --progress and --quiet ask for. Stop
 // ends it.
 func NewProgress(c *ucli.Context) (*Progress, error) {
-	talk := TalkOf(c)
+	messages := MessagesOf(c)
 	mode := c.String("progress")
 	switch mode {
 	case progressNDJSON, progressNone:
 	case progressAuto:
-		if talk.quiet.Load() || !isTerminal(os.Stderr) || isPipe(os.Stdout) {
+		if messages.quiet.Load() || !isTerminal(os.Stderr) || isPipe(os.Stdout) {
 			mode = progressNone
 		}
 	default:
 		return nil, exit.Errorf(exit.Usage, "--progress is %q, but can be auto, none or ndjson", mode)
 	}
-	p := newProgress(talk, mode)
+	p := newProgress(messages, mode)
 	p.start()
 	return p, nil
 }
 
-func newProgress(talk *Talk, mode string) *Progress {
-	p := &Progress{talk: talk, mode: mode, now: time.Now, width: stderrWidth, stop: make(chan struct{})}
+func newProgress(messages *Messages, mode string) *Progress {
+	p := &Progress{messages: messages, mode: mode, now: time.Now, width: stderrWidth, stop: make(chan struct{})}
 	p.began = p.now()
 	return p
 }
@@ -83,7 +83,7 @@ func isPipe(f *os.File) bool {
 
 // start begins to show p.
 func (p *Progress) start() {
-	p.talk.follow(p)
+	p.messages.follow(p)
 	if p.mode == progressNone {
 		return
 	}
@@ -168,9 +168,9 @@ func (p *Progress) Stop() {
 	p.ticked.Wait()
 	switch p.mode {
 	case progressNDJSON:
-		p.talk.raw(p.object(true))
+		p.messages.raw(p.object(true))
 	case progressAuto:
-		p.talk.clear()
+		p.messages.clear()
 	}
 }
 
@@ -191,21 +191,21 @@ func (s *stopsFirst) Write(b []byte) (int, error) {
 // show is what happens at every tick.
 func (p *Progress) show() {
 	if p.mode == progressNDJSON {
-		p.talk.raw(p.object(false))
+		p.messages.raw(p.object(false))
 		return
 	}
 	columns := p.width() - 1 // in the last column some terminals wrap
-	line, width := text.Cut(p.talk.name+": "+p.line(), columns)
-	p.talk.draw(line, width)
+	line, width := text.Cut(p.messages.name+": "+p.line(), columns)
+	p.messages.draw(line, width)
 }
 
 // report answers SIGUSR1.
 func (p *Progress) report() {
 	if p.mode == progressNDJSON {
-		p.talk.raw(p.object(false))
+		p.messages.raw(p.object(false))
 		return
 	}
-	p.talk.line(p.line())
+	p.messages.line(p.line())
 }
 
 // snapshot returns the counts and what follows from them.

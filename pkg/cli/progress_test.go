@@ -21,7 +21,7 @@ type clockwork struct {
 
 func newClockwork(mode string) *clockwork {
 	out := &bytes.Buffer{}
-	w := &clockwork{newProgress(newTalk("imap-test", out), mode), time.Unix(1e9, 0), out}
+	w := &clockwork{newProgress(newMessages("imap-test", out), mode), time.Unix(1e9, 0), out}
 	w.now = func() time.Time { return w.at }
 	w.width = func() int { return 200 }
 	w.Phase("")
@@ -138,10 +138,10 @@ func TestProgressIsDrawnOver(t *testing.T) {
 	w.show()
 	w.Folder("x")
 	w.show()
-	w.talk.Say("word")
+	w.messages.Info("word")
 	w.show()
-	w.talk.clear()
-	w.talk.clear()
+	w.messages.clear()
+	w.messages.clear()
 	const long, short = "imap-test: 0 messages, a long name of a folder", "imap-test: 0 messages, x"
 	rest := len(long) - len(short)
 	want := "\r" + long +
@@ -223,7 +223,7 @@ func TestProgressOnSignal(t *testing.T) {
 }
 
 func BenchmarkProgressAdd(b *testing.B) {
-	p := newProgress(newTalk("x", io.Discard), progressNone)
+	p := newProgress(newMessages("x", io.Discard), progressNone)
 	for b.Loop() {
 		p.Add(1, 4700)
 	}

@@ -31,7 +31,7 @@ func hasTerminal() bool {
 
 // prompt asks on the terminal for the password of account. The commands of
 // a pipe ask one after the other.
-func prompt(ctx context.Context, talk *Talk, account string) (string, error) {
+func prompt(ctx context.Context, messages *Messages, account string) (string, error) {
 	tty, err := os.OpenFile(terminalPath, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return "", noPassword()
@@ -42,8 +42,8 @@ func prompt(ctx context.Context, talk *Talk, account string) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	talk.clear()
-	fmt.Fprintf(tty, "%s: password for %s: ", talk.name, Safe(account))
+	messages.clear()
+	fmt.Fprintf(tty, "%s: password for %s: ", messages.name, Safe(account))
 	return readHidden(ctx, tty)
 }
 

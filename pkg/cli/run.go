@@ -52,11 +52,11 @@ func limitMemory() {
 func Run(app *ucli.App, args []string) int {
 	st := stateOf(app)
 	limitMemory()
-	ctx, stop := watchSignals(st.talk)
+	ctx, stop := watchSignals(st.messages)
 	defer stop()
 	ctx = keepApart(ctx)
 	err := settle(ctx, st, guard(func() error { return st.run(ctx, app, args) }))
-	st.talk.fail(err)
+	st.messages.fail(err)
 	st.abortUnopened(args, err)
 	return int(exit.CodeOf(err))
 }
@@ -70,7 +70,7 @@ func (st *state) run(ctx context.Context, app *ucli.App, args []string) error {
 	if err != nil {
 		return err
 	}
-	st.given = given
+	st.set = given
 	switch { // the library would answer in its own words
 	case given["help"]:
 		return answer(helpText(st.command))

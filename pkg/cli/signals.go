@@ -15,7 +15,7 @@ import (
 const patience = time.Second
 
 // watchSignals returns the context of a run and what ends the watch.
-func watchSignals(talk *Talk) (ctx context.Context, stop func()) {
+func watchSignals(messages *Messages) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	asked := make(chan os.Signal, 8)
 	signal.Notify(asked, askedFor()...)
@@ -30,7 +30,7 @@ func watchSignals(talk *Talk) (ctx context.Context, stop func()) {
 		for {
 			select {
 			case sig := <-asked:
-				answerSignal(ctx, cancel, talk, sig)
+				answerSignal(ctx, cancel, messages, sig)
 			case <-done:
 				return
 			}
@@ -55,9 +55,9 @@ func askedFor() []os.Signal {
 	return signals
 }
 
-func answerSignal(ctx context.Context, cancel context.CancelCauseFunc, talk *Talk, sig os.Signal) {
+func answerSignal(ctx context.Context, cancel context.CancelCauseFunc, messages *Messages, sig os.Signal) {
 	if sig == syscall.SIGUSR1 {
-		talk.report()
+		messages.report()
 		return
 	}
 	cause := signalError(sig)
@@ -66,7 +66,7 @@ func answerSignal(ctx context.Context, cancel context.CancelCauseFunc, talk *Tal
 		os.Exit(int(cause.Code))
 	}
 	cancel(cause)
-	time.AfterFunc(patience, func() { talk.Say("stopping after what is in flight; once more to stop at once") })
+	time.AfterFunc(patience, func() { messages.Info("stopping after what is in flight; once more to stop at once") })
 }
 
 // signalError is the cause that a signal cancels the context with.

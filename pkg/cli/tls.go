@@ -42,7 +42,7 @@ func encryption(c *ucli.Context, opt *imapconn.Options) error {
 	}
 	if opt.TLS == imapconn.None {
 		for _, f := range tlsFlags() {
-			if name := f.Names()[0]; name != "tls" && Given(c, name) {
+			if name := f.Names()[0]; name != "tls" && IsSet(c, name) {
 				return exit.Errorf(exit.Usage, "--%s has no meaning with --tls none", name)
 			}
 		}
@@ -74,26 +74,26 @@ func trust(c *ucli.Context, opt *imapconn.Options) error {
 		opt.Insecure = c.Bool("tls-insecure")
 	}
 	if opt.Insecure {
-		TalkOf(c).Warn("--tls-insecure: %s may be anybody; --tls-pin is as easy, and safe", opt.Host)
+		MessagesOf(c).Warn("--tls-insecure: %s may be anybody; --tls-pin is as easy, and safe", opt.Host)
 	}
 	return nil
 }
 
 func oldest(c *ucli.Context, opt *imapconn.Options) error {
-	if !Given(c, "tls-min") {
+	if !IsSet(c, "tls-min") {
 		return nil
 	}
 	if opt.MinTLS = c.String("tls-min"); opt.MinTLS == "" {
 		return exit.Errorf(exit.Usage, "--tls-min is empty")
 	}
 	if opt.MinTLS == "1.0" || opt.MinTLS == "1.1" {
-		TalkOf(c).Warn("--tls-min %s: such a connection can be broken", opt.MinTLS)
+		MessagesOf(c).Warn("--tls-min %s: such a connection can be broken", opt.MinTLS)
 	}
 	return nil
 }
 
 func serverName(c *ucli.Context, opt *imapconn.Options) error {
-	if !Given(c, "tls-server-name") {
+	if !IsSet(c, "tls-server-name") {
 		return nil
 	}
 	at, err := parseHost(c.String("tls-server-name"))

@@ -14,7 +14,7 @@ import (
 
 // choose returns the accounts that --only, --row or --shard choose, in the order of the list or of --only.
 func choose(c *ucli.Context, accounts []*account) (chosen []*account, err error) {
-	given := slices.DeleteFunc([]string{"only", "row", "shard"}, func(name string) bool { return !cli.Given(c, name) })
+	given := slices.DeleteFunc([]string{"only", "row", "shard"}, func(name string) bool { return !cli.IsSet(c, name) })
 	switch {
 	case len(given) > 1:
 		return nil, exit.Errorf(exit.Usage, "--%s cannot be combined with --%s", given[0], given[1])

@@ -115,7 +115,7 @@ func run(c *ucli.Context) error {
 	if err := settings.setState(c); err != nil {
 		return err
 	}
-	m := &migration{settings: settings, talk: cli.TalkOf(c)}
+	m := &migration{settings: settings, talk: cli.MessagesOf(c)}
 	chosen, err := choose(c, all)
 	if err != nil {
 		return err

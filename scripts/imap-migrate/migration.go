@@ -14,7 +14,7 @@ import (
 // migration is what the accounts of a run have in common.
 type migration struct {
 	settings
-	talk *cli.Talk
+	talk *cli.Messages
 }
 
 // prepare makes the folders of the accounts. Without resume, the results of earlier runs count no more,
@@ -80,6 +80,6 @@ func (m *migration) work(ctx context.Context, a *account, held []*os.File) {
 		place.Close()
 	}
 	if a.failure != nil {
-		m.talk.Say("%s: %v", a.id, a.failure)
+		m.talk.Info("%s: %v", a.id, a.failure)
 	}
 }

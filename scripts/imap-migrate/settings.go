@@ -29,7 +29,7 @@ type settings struct {
 
 func readSettings(c *ucli.Context) (settings, error) {
 	s := settings{
-		phases: allPhases, asked: cli.Given(c, "phase"), resume: c.Bool("resume"),
+		phases: allPhases, asked: cli.IsSet(c, "phase"), resume: c.Bool("resume"),
 		jobs: c.Int("jobs"), syncFlags: c.String("sync-flags"),
 		fetch: c.StringSlice("fetch"), diff: c.StringSlice("diff"),
 		selecting: c.StringSlice("select"), push: c.StringSlice("push"),

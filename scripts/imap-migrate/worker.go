@@ -64,7 +64,7 @@ func (w *worker) runPhase(ctx context.Context, phase string, in inherited) resul
 	}
 	if ended.code == exit.OK && phase != verify { // verify copies nothing, so that what it has read is no base
 		if err := w.keep(phase, in); err != nil {
-			w.talk.Say("%s: %s: its headers are not kept (%v): the next delta looks at everything", w.id, phase, err)
+			w.talk.Info("%s: %s: its headers are not kept (%v): the next delta looks at everything", w.id, phase, err)
 		}
 	}
 	os.Remove(w.file("headers.new"))
@@ -73,7 +73,7 @@ func (w *worker) runPhase(ctx context.Context, phase string, in inherited) resul
 	host, _ := os.Hostname()
 	took := time.Since(began).Round(time.Second)
 	fmt.Fprintf(in.log, "== %s ended with %d on %s after %s\n", phase, ended.code, host, took)
-	w.talk.Say("%s: %s ended with %s", w.id, phase, ended)
+	w.talk.Info("%s: %s ended with %s", w.id, phase, ended)
 	return ended
 }
 

@@ -18,10 +18,10 @@ import (
 // a megabyte.
 const messageCap = 4096
 
-// Talk is the one writer on stderr. Every message is one line, begins with
+// Messages is the one writer on stderr. Every message is one line, begins with
 // the command's name and passes through Safe; a progress line is taken off
 // the terminal before it. Its methods may be called from any goroutine.
-type Talk struct {
+type Messages struct {
 	name  string
 	quiet atomic.Bool // a signal may be answered before it is set
 
@@ -31,29 +31,29 @@ type Talk struct {
 	progress *Progress
 }
 
-func newTalk(name string, w io.Writer) *Talk {
-	return &Talk{name: name, w: w}
+func newMessages(name string, w io.Writer) *Messages {
+	return &Messages{name: name, w: w}
 }
 
-// TalkOf returns the Talk of the command that runs.
-func TalkOf(c *ucli.Context) *Talk {
-	return stateOf(c.App).talk
+// MessagesOf returns the Messages of the command that runs.
+func MessagesOf(c *ucli.Context) *Messages {
+	return stateOf(c.App).messages
 }
 
-// Say prints what is good to know, unless --quiet was given.
-func (t *Talk) Say(format string, args ...any) {
+// Info prints what is good to know, unless --quiet was given.
+func (t *Messages) Info(format string, args ...any) {
 	if !t.quiet.Load() {
 		t.line(fmt.Sprintf(format, args...))
 	}
 }
 
 // Warn prints a warning.
-func (t *Talk) Warn(format string, args ...any) {
+func (t *Messages) Warn(format string, args ...any) {
 	t.line("warning: " + fmt.Sprintf(format, args...))
 }
 
 // WarnSkipped says what was passed over in an edited stream, once it was read.
-func (t *Talk) WarnSkipped(in *stream.Reader) {
+func (t *Messages) WarnSkipped(in *stream.Reader) {
 	if n := in.Skipped(); n > 0 {
 		t.Warn("passed over %d body parts whose message was filtered away", n)
 	}
@@ -61,7 +61,7 @@ func (t *Talk) WarnSkipped(in *stream.Reader) {
 
 // fail prints an error and its hint. That the reader of our output went away
 // is for the reader to explain, and an error without text for nobody.
-func (t *Talk) fail(err error) {
+func (t *Messages) fail(err error) {
 	if err == nil || err.Error() == "" || exit.CodeOf(err) == exit.BrokenPipe {
 		return
 	}
@@ -72,12 +72,12 @@ func (t *Talk) fail(err error) {
 }
 
 // line prints one message. Errors are ignored: there is nobody left to tell.
-func (t *Talk) line(message string) {
+func (t *Messages) line(message string) {
 	t.raw(t.name + ": " + Safe(shorten(message)))
 }
 
 // raw prints a line that is safe already.
-func (t *Talk) raw(line string) {
+func (t *Messages) raw(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	io.WriteString(t.w, t.erasure()+line+"\n")
@@ -85,7 +85,7 @@ func (t *Talk) raw(line string) {
 }
 
 // draw replaces the progress line by one of the given width in columns.
-func (t *Talk) draw(line string, columns int) {
+func (t *Messages) draw(line string, columns int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	rest := max(0, t.drawn-columns)
@@ -94,7 +94,7 @@ func (t *Talk) draw(line string, columns int) {
 }
 
 // clear takes the progress line off the terminal.
-func (t *Talk) clear() {
+func (t *Messages) clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	io.WriteString(t.w, t.erasure())
@@ -102,7 +102,7 @@ func (t *Talk) clear() {
 }
 
 // erasure is what takes the progress line away. Blanks do it on any terminal.
-func (t *Talk) erasure() string {
+func (t *Messages) erasure() string {
 	if t.drawn == 0 {
 		return ""
 	}
@@ -110,14 +110,14 @@ func (t *Talk) erasure() string {
 }
 
 // follow makes p what SIGUSR1 reports.
-func (t *Talk) follow(p *Progress) {
+func (t *Messages) follow(p *Progress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.progress = p
 }
 
 // report answers SIGUSR1.
-func (t *Talk) report() {
+func (t *Messages) report() {
 	t.mu.Lock()
 	p := t.progress
 	t.mu.Unlock()
