@@ -85,11 +85,3 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
-
-func TestQuoted(t *testing.T) {
-	for value, want := range map[string]string{"": "''", "4/s": "4/s", "a b": "'a b'", `s/[\^"'\\]/_/g`: `'s/[\^"'\''\\]/_/g'`, "$HOME": "'$HOME'", "ä": "'ä'", `\`: `'\'`} {
-		if got := quoted(value); got != want {
-			t.Errorf("%s: %s, want %s", value, got, want)
-		}
-	}
-}

@@ -2,6 +2,8 @@ package preset
 
 import (
 	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Options spells values as they are typed in a shell, between blanks.
@@ -21,22 +23,7 @@ func (v Value) String() string {
 	if v.Value == "" && v.Option != "prefix" && v.Option != "delimiter" {
 		return option
 	}
-	return option + " " + quoted(v.Value)
-}
-
-// plain are the octets, beside letters and digits, that no shell minds.
-const plain = "_-./,:=@%+"
-
-// quoted puts s into the quotes that a shell needs, if any.
-func quoted(s string) string {
-	odd := func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && !strings.ContainsRune(plain, r)
-	}
-	if s != "" && !strings.ContainsFunc(s, odd) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return option + " " + text.ShellWord(v.Value)
 }
 
 // Text is the table of all presets for people, with options as they are typed.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // pipeline is commands that are joined by pipes, as a phase runs them.
@@ -26,29 +27,25 @@ type pipeline struct {
 func (p pipeline) String() string {
 	var lines []string
 	for i, command := range p.commands {
-		lines = append(lines, quoted(command))
+		lines = append(lines, shellWords(command...))
 		if i == 0 && p.copyTo != "" {
-			lines = append(lines, quoted([]string{"tee", p.copyTo}))
+			lines = append(lines, shellWords("tee", p.copyTo))
 		}
 	}
 	redirect := " >"
 	if p.mode == os.O_APPEND {
 		redirect = " >>"
 	}
-	return strings.Join(lines, " |\n  ") + redirect + " " + quoted([]string{p.output})
+	return strings.Join(lines, " |\n  ") + redirect + " " + text.ShellWord(p.output)
 }
 
-// quoted returns words so that a shell reads them as they are.
-func quoted(words []string) string {
-	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-"
-	var out []string
+// shellWords returns words so that a shell reads them as they are.
+func shellWords(words ...string) string {
+	var quoted []string
 	for _, word := range words {
-		if word == "" || strings.Trim(word, plain) != "" {
-			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-		out = append(out, word)
+		quoted = append(quoted, text.ShellWord(word))
 	}
-	return strings.Join(out, " ")
+	return strings.Join(quoted, " ")
 }
 
 // inherited is what the commands of a pipeline get from us.
