@@ -1,6 +1,8 @@
 package diff
 
 import (
+	"errors"
+
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -57,6 +59,26 @@ type Target struct {
 
 // Exists tells a folder from one that is to be made.
 func (t *Target) Exists() bool { return t.UIDValidity != 0 || t.Unreadable != "" }
+
+// Load reads the messages of a folder, if nobody has. Where that cannot be done,
+// Unreadable says why, and Matcher stays nil.
+func (t *Target) Load(dest Destination) error {
+	if t.Matcher != nil || t.Unreadable != "" {
+		return nil
+	}
+	matcher := &match.Matcher{}
+	reader, err := dest.Load(t, func(m match.Message) { matcher.Add(m) })
+	var no *Unreadable
+	switch {
+	case errors.As(err, &no):
+		t.Unreadable = no.Text
+	case err != nil:
+		return err
+	default:
+		t.Matcher, matcher.Reader = matcher, reader
+	}
+	return nil
+}
 
 // Unreadable says why a destination folder cannot be compared.
 type Unreadable struct{ Text string }

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -57,28 +56,12 @@ func (c *Comparison) load(s *Source) error {
 	return nil
 }
 
-// loadTarget reads the index of a destination folder, once.
+// loadTarget reads the messages of a destination folder, once.
 func (c *Comparison) loadTarget(t *Target) error {
-	if t.Matcher != nil {
-		c.reserve(t)
-		return nil
-	}
-	matcher := &match.Matcher{Piped: c.Piped, Strict: c.opt.Strict}
-	var err error
-	if t.Unreadable == "" {
-		matcher.Reader, err = c.Dest.Load(t, func(e match.Message) { matcher.Add(e) })
-	}
-	var no *Unreadable
-	switch {
-	case errors.As(err, &no):
-		t.Unreadable = no.Text
-	case err != nil:
+	if err := t.Load(c.Dest); err != nil || t.Matcher == nil {
 		return err
 	}
-	if t.Unreadable != "" {
-		return nil
-	}
-	t.Matcher = matcher
+	t.Matcher.Piped, t.Matcher.Strict = c.Piped, c.opt.Strict
 	c.reserve(t)
 	return nil
 }

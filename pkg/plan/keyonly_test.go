@@ -101,6 +101,21 @@ func TestReportByKeyAlone(t *testing.T) {
 	}
 }
 
+// TestStrictAgainstAStream: so does a comparison with a stream.
+func TestStrictAgainstAStream(t *testing.T) {
+	source := export(t, []mail{{"k", "aa", 1, "r"}}, stream.Headers)
+	against := export(t, []mail{stranger}, stream.Headers)
+	for _, pipe := range []bool{false, true} {
+		for strict, want := range map[bool]int{false: 0, true: 1} {
+			opt := Options{Options: diff.Options{Identity: diff.Identity{Strict: strict}}}
+			dest := diff.NewArchive(stream.NewReader(bytes.NewReader(against), false), nil)
+			if got, _ := fates(t, opt, source, dest, pipe); len(got) != want {
+				t.Errorf("pipe %v, strict %v: %v, want %d", pipe, strict, got, want)
+			}
+		}
+	}
+}
+
 // TestUniqueKeepsOtherMessages: only copies are dropped.
 func TestUniqueKeepsOtherMessages(t *testing.T) {
 	for what, c := range map[string]struct {
