@@ -42,7 +42,7 @@ type appendLog struct {
 	account account.Account // of the source, empty where nothing came
 	recipe  headerkey.Recipe
 	all     []appended
-	unsure  []appended      // after confirm: nobody can reports whether they are there
+	unsure  []appended      // after confirm: nobody can tell whether they are there
 	created map[string]bool // folders of the destination
 	names   []string
 	numbers map[string]uint32
@@ -205,7 +205,7 @@ func (d *appendLog) add(x *receipt.Receipt) {
 	e := match.Evidence{}
 	e.SetKey(x.Key)
 	if x.Key == "" || e.KeyText() != x.Key {
-		return // nobody can reports whether it is still the same
+		return // nobody can tell whether it is still the same
 	}
 	sent := e
 	if x.SentKey != "" { // it was changed on its way
@@ -245,20 +245,6 @@ func (d *appendLog) remove(some func(appended) bool) int {
 	before := len(d.all)
 	d.all = slices.DeleteFunc(d.all, some)
 	return before - len(d.all)
-}
-
-// loadAll reads the index of a folder; nil where it cannot be read.
-func loadAll(dest diff.Destination, t *diff.Target) (*match.Matcher, error) {
-	if t.Matcher != nil {
-		return t.Matcher, nil
-	}
-	matcher := &match.Matcher{}
-	prover, err := dest.Load(t, func(e match.Message) { matcher.Add(e) })
-	if _, ok := err.(*diff.Unreadable); ok {
-		return nil, nil
-	}
-	matcher.Reader = prover
-	return matcher, err
 }
 
 // sort puts them in the order of their names on one side, and keeps each

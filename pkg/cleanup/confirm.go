@@ -38,19 +38,17 @@ func (d *appendLog) confirm(dest diff.Destination) error {
 }
 
 // confirmFolder returns those that one folder shows, with their UIDs, and those of
-// which nobody can reports whether they are there: the folder cannot be read, or the
+// which nobody can tell whether they are there: the folder cannot be read, or the
 // server told no UID and they may be a message of other bytes.
 func confirmFolder(dest diff.Destination, t *diff.Target, all []appended) (there, unsure []appended, err error) {
 	if t == nil {
 		return nil, nil, nil
 	}
-	var matcher *match.Matcher
-	if t.Unreadable == "" {
-		if matcher, err = loadAll(dest, t); err != nil {
-			return nil, nil, err
-		}
+	matcher, err := t.Read(dest)
+	if err != nil {
+		return nil, nil, err
 	}
-	if matcher == nil {
+	if t.Unreadable != "" {
 		unsure = slices.Clone(all)
 		for i := range unsure {
 			unsure[i].unreadable = true

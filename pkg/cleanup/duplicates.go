@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
@@ -48,23 +46,16 @@ func (c *Duplicates) List(out report.Printer) error {
 	return c.each(func(t *diff.Target, matcher *match.Matcher, x *duplicate) error {
 		d := &report.Difference{Type: "difference", Kind: report.KindCopy, Target: t.Name,
 			TargetUID: jsonnum.Uint64(x.UID()), CopyOf: jsonnum.Uint64(x.of), Size: int64(x.Size), Key: x.KeyText()}
-		if x.Date != 0 {
-			d.TargetDate = time.Unix(int64(x.Date), 0).UTC().Format(time.RFC3339)
-		}
-		if list, ok := matcher.Flags.List(x.Flags); ok {
-			d.TargetFlags = strings.Fields(list)
-		}
+		d.TargetDate = x.DateText()
+		d.TargetFlags = matcher.FlagsOf(x.Entry)
 		return out.Difference(d)
 	})
 }
 
 // Plan plans to delete them.
 func (c *Duplicates) Plan(w *stream.Writer) error {
-	begin := stream.Begin{Tool: c.opt.Tool, Content: stream.Headers, Plan: true, Key: c.recipe.String(),
-		Labels: c.opt.Labels}
-	begin.SetAccount(c.account.Account())
-	begin.SetTarget(c.account.Account())
-	if err := w.Write(&begin); err != nil {
+	of := c.account.Account()
+	if err := begin(w, &c.opt, &stream.Begin{Key: c.recipe.String()}, of, of); err != nil {
 		return err
 	}
 	if err := c.account.Open(c.recipe); err != nil {
@@ -113,18 +104,11 @@ func (c *Duplicates) each(fn func(*diff.Target, *match.Matcher, *duplicate) erro
 			continue
 		}
 		c.opt.Progress.Folder(t.Name)
-		matcher := &match.Matcher{}
-		var err error
-		if t.Unreadable == "" {
-			matcher.Reader, err = c.account.Load(t, func(e match.Message) { matcher.Add(e) })
-		}
-		if no, ok := err.(*diff.Unreadable); ok {
-			t.Unreadable, err = no.Text, nil
-		}
-		switch {
-		case err != nil:
+		matcher, err := t.Read(c.account)
+		if err != nil {
 			return err
-		case t.Unreadable != "":
+		}
+		if matcher == nil {
 			c.Failed++
 			c.opt.Warn("folder %q cannot be read: %s", t.Name, t.Unreadable)
 			continue
@@ -198,14 +182,11 @@ func duplicatesIn(matcher *match.Matcher) ([]duplicate, error) {
 
 // isDeleted reports whether a message is marked \Deleted.
 func isDeleted(m *match.Matcher, e *match.Entry) bool {
-	list, _ := m.Flags.List(e.Flags)
-	return flags.Has(strings.Fields(list), `\Deleted`)
+	return flags.Has(m.FlagsOf(e), `\Deleted`)
 }
 
 // lost returns the flags of a message that the one that stays has not, but for
 // \Deleted.
 func lost(m *match.Matcher, e, stays *match.Entry) []string {
-	mine, _ := m.Flags.List(e.Flags)
-	its, _ := m.Flags.List(stays.Flags)
-	return flags.Without(flags.Without(strings.Fields(mine), strings.Fields(its)), []string{`\Deleted`})
+	return flags.Without(flags.Without(m.FlagsOf(e), m.FlagsOf(stays)), []string{`\Deleted`})
 }

@@ -21,10 +21,8 @@ func EmptyFolders(opt diff.Options, account diff.Destination, names *regexp.Rege
 	if err != nil {
 		return nil, err
 	}
-	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: recipe.String(), Labels: opt.Labels}
-	begin.SetAccount(account.Account())
-	begin.SetTarget(account.Account())
-	if err := w.Write(&begin); err != nil {
+	of := account.Account()
+	if err := begin(w, &opt, &stream.Begin{Key: recipe.String()}, of, of); err != nil {
 		return nil, err
 	}
 	removals := RemovableFolders(account, func(t *diff.Target) bool {

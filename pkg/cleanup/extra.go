@@ -2,7 +2,6 @@ package cleanup
 
 import (
 	"cmp"
-	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -55,18 +54,12 @@ func notWhole(toc []*diff.Source, t *diff.Target) string {
 
 // folder looks through one folder of the destination.
 func (d *ExtraFinder) folder(c *diff.Comparison, t *diff.Target) error {
+	if err := t.Load(c.Dest); err != nil {
+		return err
+	}
 	if t.Matcher == nil {
-		t.Matcher = &match.Matcher{}
-		var err error
-		t.Matcher.Reader, err = c.Dest.Load(t, func(e match.Message) { t.Matcher.Add(e) })
-		var no *diff.Unreadable
-		if errors.As(err, &no) {
-			d.Opt.Warn("nothing of %q is deleted: %s", t.Name, no.Text)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+		d.Opt.Warn("nothing of %q is deleted: %s", t.Name, t.Unreadable)
+		return nil
 	}
 	proven := d.provenOf(c, t)
 	before := len(d.Found)

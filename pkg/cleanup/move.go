@@ -41,10 +41,7 @@ func Move(opt diff.Options, receipts io.Reader, dest diff.Destination, w *stream
 			text.Either(n, "stays", "stay"))
 	}
 	d.sort(atSource)
-	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: d.recipe.String(), Labels: opt.Labels}
-	begin.SetAccount(dest.Account())
-	begin.SetTarget(d.account)
-	if err := w.Write(&begin); err != nil {
+	if err := begin(w, &opt, &stream.Begin{Key: d.recipe.String()}, dest.Account(), d.account); err != nil {
 		return nil, err
 	}
 	within := d.account == dest.Account()

@@ -36,13 +36,7 @@ func Present(ctx context.Context, opt diff.Options, in *stream.Reader, dest *dif
 					"it is the same account, and they would be gone for good").
 				WithHint("name the other account; what imap-push has carried over goes by --move RECEIPTS")
 	}
-	begin := stream.Begin{
-		Tool: opt.Tool, Content: stream.Headers, Plan: true,
-		Key: b.Key, Filters: b.Filters, Labels: stream.MergeLabels(b.Labels, opt.Labels),
-	}
-	begin.SetAccount(dest.Account())
-	begin.SetTarget(b.Account())
-	if err := w.Write(&begin); err != nil {
+	if err := begin(w, &opt, b, dest.Account(), b.Account()); err != nil {
 		return sum, err
 	}
 	for rest := h.pairs; len(rest) > 0; {

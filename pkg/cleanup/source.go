@@ -54,11 +54,7 @@ func (l *sourceReader) record(rec stream.Record) error {
 			return exit.Errorf(exit.Usage, "the stream is a plan").WithHint("give what imap-fetch wrote")
 		}
 		l.begin = r
-		begin := stream.Begin{Tool: l.opt.Tool, Content: stream.Headers, Plan: true, Key: r.Key, Filters: r.Filters,
-			Labels: stream.MergeLabels(r.Labels, l.opt.Labels)}
-		begin.SetAccount(r.Account())
-		begin.SetTarget(r.Account())
-		return l.w.Write(&begin)
+		return begin(l.w, l.opt, r, r.Account(), r.Account())
 	case *stream.Message:
 		l.large = nil
 		if r.Change != "" && !r.HasOctets() {

@@ -36,10 +36,7 @@ func Undo(opt diff.Options, receipts io.Reader, dest diff.Destination, w *stream
 		return x.guessed
 	})
 	d.sort(atTarget)
-	begin := stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Key: d.recipe.String(), Labels: opt.Labels}
-	begin.SetAccount(d.account)
-	begin.SetTarget(dest.Account())
-	if err := w.Write(&begin); err != nil {
+	if err := begin(w, &opt, &stream.Begin{Key: d.recipe.String()}, d.account, dest.Account()); err != nil {
 		return nil, err
 	}
 	going := map[string]uint32{} // messages, by folder

@@ -60,11 +60,18 @@ type Target struct {
 // Exists tells a folder from one that is to be made.
 func (t *Target) Exists() bool { return t.UIDValidity != 0 || t.Unreadable != "" }
 
-// Load reads the messages of a folder, if nobody has. Where that cannot be done,
-// Unreadable says why, and Matcher stays nil.
-func (t *Target) Load(dest Destination) error {
+// Load reads the messages of a folder and keeps them, if nobody has. Where that
+// cannot be done, Unreadable says why, and Matcher stays nil.
+func (t *Target) Load(dest Destination) (err error) {
+	t.Matcher, err = t.Read(dest)
+	return err
+}
+
+// Read returns the messages of a folder. They are nil where the folder cannot be
+// compared: Unreadable says why.
+func (t *Target) Read(dest Destination) (*match.Matcher, error) {
 	if t.Matcher != nil || t.Unreadable != "" {
-		return nil
+		return t.Matcher, nil
 	}
 	matcher := &match.Matcher{}
 	reader, err := dest.Load(t, func(m match.Message) { matcher.Add(m) })
@@ -72,12 +79,12 @@ func (t *Target) Load(dest Destination) error {
 	switch {
 	case errors.As(err, &no):
 		t.Unreadable = no.Text
+		return nil, nil
 	case err != nil:
-		return err
-	default:
-		t.Matcher, matcher.Reader = matcher, reader
+		return nil, err
 	}
-	return nil
+	matcher.Reader = reader
+	return matcher, nil
 }
 
 // Unreadable says why a destination folder cannot be compared.

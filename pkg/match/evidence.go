@@ -86,6 +86,14 @@ func (e *Evidence) SetSHA(digest string) {
 
 func (e *Evidence) Has(bit uint8) bool { return e.Known&bit != 0 }
 
+// DateText returns the INTERNALDATE as RFC 3339 in UTC, "" if it is not known.
+func (e *Evidence) DateText() string {
+	if e.Date == 0 {
+		return ""
+	}
+	return time.Unix(int64(e.Date), 0).UTC().Format(time.RFC3339)
+}
+
 // Seconds reads an RFC 3339 date; what is none, or before 1970, is 0.
 func Seconds(date string) uint32 {
 	t, err := time.Parse(time.RFC3339, date)

@@ -52,3 +52,12 @@ func (s *FlagLists) List(n uint16) (string, bool) {
 	}
 	return s.lists[n], true
 }
+
+// FlagsOf returns the flags of an entry, nil where they are not known.
+func (m *Matcher) FlagsOf(e *Entry) []string {
+	list, ok := m.Flags.List(e.Flags)
+	if !ok {
+		return nil
+	}
+	return strings.Fields(list)
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -316,7 +315,7 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *match.Evidence, e *
 		return err
 	}
 	if e.Date != source.Date && e.Date != 0 && !source.Has(match.DateUnknown) {
-		d.TargetDate = time.Unix(int64(e.Date), 0).UTC().Format(time.RFC3339)
+		d.TargetDate = e.DateText()
 		if err := r.add(sum, d, KindDate); err != nil {
 			return err
 		}
@@ -343,9 +342,7 @@ func (r *reporter) byKey(sum *Summary, d *Difference, p match.Pair, at *diff.Tar
 	told := *d
 	told.TargetUID, told.TargetSize, told.Differs = jsonnum.Uint64(p.Entry.UID()), int64(p.Entry.Size),
 		p.Source.Differs(&p.Entry.Evidence)
-	if p.Entry.Date != 0 {
-		told.TargetDate = time.Unix(int64(p.Entry.Date), 0).UTC().Format(time.RFC3339)
-	}
+	told.TargetDate = p.Entry.DateText()
 	r.alone[p.Ordinal] = true
 	r.keepUnmatched(&told, at, p.Entry)
 	return r.add(sum, &told, KindByKey)
@@ -449,12 +446,13 @@ func (r *reporter) extra(t *diff.Target, sum *Summary) error {
 			return nil
 		case t.Unreadable != "" && sum.Listed > 0: // its messages have failed
 			return nil
-		case t.Unreadable != "":
-			return r.unreadable(t, sum, &diff.Unreadable{Text: t.Unreadable})
 		}
-		t.Matcher = &match.Matcher{}
-		if _, err := r.dest.Load(t, func(e match.Message) { t.Matcher.Add(e) }); err != nil {
-			return r.unreadable(t, sum, err)
+		if err := t.Load(r.dest); err != nil {
+			return err
+		}
+		if t.Matcher == nil {
+			return r.add(sum, &Difference{Type: "difference", Target: t.Name, Reason: string(stream.ReasonTarget),
+				Text: t.Unreadable}, KindFailed)
 		}
 	}
 	var err error
@@ -464,25 +462,11 @@ func (r *reporter) extra(t *diff.Target, sum *Summary) error {
 		}
 		d := &Difference{Type: "difference", Target: t.Name, TargetUID: jsonnum.Uint64(e.UID()), Size: int64(e.Size),
 			Key: e.KeyText()}
-		if e.Date != 0 {
-			d.TargetDate = time.Unix(int64(e.Date), 0).UTC().Format(time.RFC3339)
-		}
-		if list, ok := t.Matcher.Flags.List(e.Flags); ok {
-			d.TargetFlags = strings.Fields(list)
-		}
+		d.TargetDate = e.DateText()
+		d.TargetFlags = t.Matcher.FlagsOf(e)
 		err = r.add(sum, d, KindExtra)
 	})
 	return err
-}
-
-func (r *reporter) unreadable(t *diff.Target, sum *Summary, err error) error {
-	no, ok := err.(*diff.Unreadable)
-	if !ok {
-		return err
-	}
-	t.Unreadable = no.Text
-	return r.add(sum, &Difference{Type: "difference", Target: t.Name, Reason: string(stream.ReasonTarget),
-		Text: no.Text}, KindFailed)
 }
 
 func (r *reporter) other(rec stream.Record) error {
