@@ -95,7 +95,7 @@ func (o *Options) checkCopy() error {
 	switch {
 	case !o.ServerCopy:
 	case o.Unconditional:
-		return exit.Errorf(exit.Usage, "--server-copy wants a plan: --unconditional has no place beside it")
+		return exit.Errorf(exit.Usage, "--unconditional cannot be combined with --server-copy, which wants a plan")
 	case o.Transform.Any():
 		return exit.Errorf(exit.Usage, "--server-copy changes nothing in messages, and another option asks for that").
 			WithHint("leave one of them out")
