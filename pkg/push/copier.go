@@ -108,24 +108,23 @@ func (c *copier) divide(b *attempt, ms []*batch.Message) ([]*batch.Message, erro
 // copied answers for messages that the server says it has copied, and returns
 // those of which it does not.
 func (c *copier) copied(b *attempt, ms []*batch.Message, said *imapconn.Copied) (rest []*batch.Message, err error) {
-	ms, unasked := ms[:said.Asked], ms[said.Asked:]
-	if said.UIDs == nil {
-		if rest, err = c.resolver.resolve(b, ms, unanswered); err != nil {
-			return slices.Concat(rest, unasked), err
-		}
-		if b.target.Refused != nil {
-			return unasked, c.answers.inDoubt(rest, b.target.Refused.Error())
-		}
-		b.target.Arrivals.Spare(ms)
-	} else if rest, err = c.acknowledged(b, ms, said); err != nil {
+	rest, unasked := ms[:said.Asked], ms[said.Asked:]
+	why := unanswered
+	if said.UIDs != nil { // which may name too few
+		why = refusal
+		rest, err = c.acknowledged(b, rest, said)
+	}
+	if err == nil && len(rest) > 0 {
+		rest, err = c.resolver.resolve(b, rest, why)
+	}
+	if err != nil {
 		return slices.Concat(rest, unasked), err
-	} else if len(rest) > 0 { // COPYUID may name too few
-		if rest, err = c.resolver.resolve(b, rest, refusal); err != nil {
-			return slices.Concat(rest, unasked), err
-		}
-		if b.target.Refused != nil {
-			return unasked, c.answers.inDoubt(rest, b.target.Refused.Error())
-		}
+	}
+	if b.target.Refused != nil {
+		return unasked, c.answers.inDoubt(rest, b.target.Refused.Error())
+	}
+	if said.UIDs == nil {
+		b.target.Arrivals.Spare(ms[:said.Asked])
 	}
 	if rest, err = c.again(rest); err != nil {
 		return nil, err

@@ -168,15 +168,6 @@ func (r *resolver) resolve(b *attempt, ms []*batch.Message, why unknown) ([]*bat
 	return ms, err
 }
 
-// resolveOrRefuse is resolve for messages that are not sent again while the folder
-// cannot be looked at.
-func (r *resolver) resolveOrRefuse(b *attempt, ms []*batch.Message, why unknown) (rest []*batch.Message, err error) {
-	if rest, err = r.resolve(b, ms, why); err != nil || b.target.Refused == nil {
-		return rest, err
-	}
-	return nil, r.answers.inDoubt(rest, b.target.Refused.Error())
-}
-
 // look reads what has come to the folder anew, on whatever connection there is, and
 // returns the messages that are not there. The others were appended, with flags that
 // are to be looked at.
