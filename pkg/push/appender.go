@@ -16,7 +16,8 @@ import (
 )
 
 // appender appends messages over one connection. What it shares with others of the
-// same run are answers with all that they tell, and what is known of other runs.
+// same run are answers with all that they tell, and what is known of other runs: none of
+// these is safe for concurrent use.
 type appender struct {
 	ctx         context.Context // between two batches
 	opt         *Options
@@ -213,17 +214,10 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 		return a.answers.overLimit(rest)
 	}
 	b := &attempt{target: t, from: t.Arrivals.UIDNext()}
-	err = a.append(b, rest[:n])
-	if err == nil {
-		err = a.readBack(b)
+	if err := a.append(b, rest[:n]); err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = a.checkStored(b)
-	}
-	if err == nil {
-		err = a.finder.lookBeside(t)
-	}
-	if err != nil {
+	if err := a.settle(b); err != nil {
 		return nil, err
 	}
 	rest = rest[n:]
@@ -231,6 +225,17 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 		return nil, a.answers.refuse(rest, receipt.Skipped, "over-quota", err.Error())
 	}
 	return rest, nil
+}
+
+// settle finds out whether the folder holds what the server says that it has stored,
+// and what others have put there meanwhile.
+func (a *appender) settle(b *attempt) error {
+	for _, step := range []func(*attempt) error{a.readBack, a.checkStored, a.finder.lookBeside} {
+		if err := step(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // atMost bounds the next batch. The first of a run is small, so that two runs see

@@ -133,7 +133,8 @@ func (f *finder) resume(t *destination.Folder, rest []*batch.Message) ([]*batch.
 }
 
 // lookBeside looks at what came to the folder beside the batch that was just sent.
-func (f *finder) lookBeside(t *destination.Folder) error {
+func (f *finder) lookBeside(b *attempt) error {
+	t := b.target
 	o := f.others
 	o.begins, o.probes = false, false
 	if f.ignore || t.Refused != nil {

@@ -23,7 +23,7 @@ type Folder struct {
 	Shown    uint64          // UIDVALIDITY of the folder when it was opened first, 0: it was not
 	Flags    []string        // PERMANENTFLAGS (RFC 9051 section 7.1)
 	AnyFlag  bool            // and keywords that are new to the folder
-	Unclear  map[string]bool // keys of what is there in a folder that settled, see settled.go
+	Unclear  map[string]bool // keys of what is there in a folder that settled, see lookAnew
 	Arrivals *Arrivals
 }
 
