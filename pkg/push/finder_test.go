@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
@@ -103,5 +104,26 @@ func TestOthersAppendMeanwhile(t *testing.T) {
 				t.Errorf("%d messages are there, want %d", len(have), len(want))
 			}
 		})
+	}
+}
+
+// What others have put into the folder cannot be read: no message of the plan is
+// left without a receipt.
+func TestArrivalThatCannotBeRead(t *testing.T) {
+	store := &imaptest.ScriptStore{}
+	store.Folder("INBOX").UIDValidity = 1001
+	server := &imaptest.Script{Caps: imaptest.DefaultScriptCaps, Store: store}
+	server.Rules = []*imaptest.ScriptRule{{When: imaptest.Matching(`.*FETCH.*BODY.PEEK\[\]`), Play: func(r *imaptest.Reply) {
+		r.Say("TAG NO cannot read it\r\n")
+	}}}
+	letters := numbered(40)
+	there := letters[30]
+	out := &atReceipt{1, func() {
+		date := there.arrived().Format(imaptest.InternalDateLayout)
+		store.Add("INBOX", &imaptest.ScriptMessage{Date: date, Octets: string(there.octets())})
+	}}
+	outcome, err := pushTo(t, server.Start(t).Addr(), planFor(t, letters, 1001, 1), out, Options{sleep: quick})
+	if exit.CodeOf(err) != exit.Partial || outcome.Listed != 40 || outcome.Rejected+outcome.Failed == 0 {
+		t.Errorf("%s, %v", outcome, err)
 	}
 }
