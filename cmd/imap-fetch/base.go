@@ -30,7 +30,8 @@ func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error 
 		return err
 	}
 	if cli.IsSet(c, "key") && opt.Recipe.String() != opt.Base.Key {
-		return exit.Errorf(exit.Usage, "--key %s is not that of the base, %s", cli.Safe(c.String("key")), cli.Safe(opt.Base.Key)).WithHint("leave --key out")
+		return exit.Errorf(exit.Usage, "--key %s is not that of the base, %s", cli.Safe(c.String("key")),
+			cli.Safe(opt.Base.Key)).WithHint("leave --key out")
 	}
 	opt.Recipe, err = headerkey.ParseRecipe(opt.Base.Key)
 	return err

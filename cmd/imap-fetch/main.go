@@ -29,17 +29,26 @@ func main() {
 		Name:    "imap-fetch",
 		Summary: "export the messages of an IMAP account, or of an archive, as a stream",
 		Examples: []cli.Example{
-			{Line: "imap-fetch --host old.example --user joe -o joe.imap.zst", Does: "the whole account into a file; the same again goes on after a cut"},
-			{Line: "imap-fetch --headers --host old.example --user joe | imap-diff …", Does: "without bodies, to find out what is missing"},
-			{Line: "imap-fetch --base monday.zst --host old.example --user joe -o tuesday.zst", Does: "what is new or changed since monday; cat monday.zst tuesday.zst is the whole"},
-			{Line: "… imap-diff … | imap-fetch --select - --host old.example --user joe | imap-push …", Does: "the bodies of what a plan names"},
-			{Line: "imap-fetch --search 'UNSEEN FROM ann' --since 2026-01-01 --host old.example --user joe -o some.zst", Does: "some of its messages"},
-			{Line: "imap-fetch --source joe.imap.zst --folder-rec Archive | imap-diff … | imap-push …", Does: "a part of an archive"},
-			{Line: "imap-fetch --hash --host old.example --user joe -o monday.zst", Does: "a manifest, for imap-diff --report to compare with others"},
-			{Line: "imap-list … | jq -c 'select(.messages < 1000)' | imap-fetch --select - …", Does: "the folders that a list names"},
+			{Line: "imap-fetch --host old.example --user joe -o joe.imap.zst",
+				Does: "the whole account into a file; the same again goes on after a cut"},
+			{Line: "imap-fetch --headers --host old.example --user joe | imap-diff …",
+				Does: "without bodies, to find out what is missing"},
+			{Line: "imap-fetch --base monday.zst --host old.example --user joe -o tuesday.zst",
+				Does: "what is new or changed since monday; cat monday.zst tuesday.zst is the whole"},
+			{Line: "… imap-diff … | imap-fetch --select - --host old.example --user joe | imap-push …",
+				Does: "the bodies of what a plan names"},
+			{Line: "imap-fetch --search 'UNSEEN FROM ann' --since 2026-01-01 --host old.example --user joe -o some.zst",
+				Does: "some of its messages"},
+			{Line: "imap-fetch --source joe.imap.zst --folder-rec Archive | imap-diff … | imap-push …",
+				Does: "a part of an archive"},
+			{Line: "imap-fetch --hash --host old.example --user joe -o monday.zst",
+				Does: "a manifest, for imap-diff --report to compare with others"},
+			{Line: "imap-list … | jq -c 'select(.messages < 1000)' | imap-fetch --select - …",
+				Does: "the folders that a list names"},
 		},
-		Notes:  []string{"The account is only looked at: no flag changes, no message is marked as read."},
-		Flags:  slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
+		Notes: []string{"The account is only looked at: no flag changes, no message is marked as read."},
+		Flags: slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.LimitFlags(),
+			cli.ConnectionFlags()),
 		Action: run,
 		GivesWay: map[string][]string{
 			"select":     {"folder-first", "folder-last", "advice"},
@@ -59,16 +68,24 @@ func main() {
 
 func flags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
+		&ucli.StringSliceFlag{Name: "source",
+			Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
 		&ucli.BoolFlag{Name: "headers", Usage: "no bodies"},
 		&ucli.BoolFlag{Name: "hash", Usage: "a manifest: bodies are read for their sha256, and not kept"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder goes along, for imap-push --acl"},
-		&ucli.StringFlag{Name: "select", Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders of imap-list"},
-		&ucli.StringFlag{Name: "base", Usage: "`FILE|-`: an earlier export of the account: only what is new or changed since"},
-		&ucli.StringSliceFlag{Name: "folder-first", Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
+		&ucli.StringFlag{Name: "select",
+			Usage: "`FILE|-`: what this stream names: messages where it begins with a begin record, else the folders " +
+				"of imap-list"},
+		&ucli.StringFlag{Name: "base",
+			Usage: "`FILE|-`: an earlier export of the account: only what is new or changed since"},
+		&ucli.StringSliceFlag{Name: "folder-first",
+			Usage: "`NAME`: this folder and those below it before all others; repeatable, in this order"},
 		&ucli.StringSliceFlag{Name: "folder-last", Usage: "`NAME`: behind all others"},
-		&ucli.StringFlag{Name: "key", Value: headerkey.Default, Usage: "`RECIPE`: the header fields that tell messages apart: names with commas (message-id-local is without its domain), or ALL, or ALL,-X-*"},
-		&ucli.BoolFlag{Name: "edited", Usage: "take a --select, --source or --base stream that was filtered on the way"},
+		&ucli.StringFlag{Name: "key", Value: headerkey.Default,
+			Usage: "`RECIPE`: the header fields that tell messages apart: names with commas (message-id-local is " +
+				"without its domain), or ALL, or ALL,-X-*"},
+		&ucli.BoolFlag{Name: "edited",
+			Usage: "take a --select, --source or --base stream that was filtered on the way"},
 		&ucli.BoolFlag{Name: "restart", Usage: "begin anew where --output was cut before"},
 	}
 }
@@ -149,7 +166,9 @@ func limits(c *ucli.Context, opt *fetch.Options) (err error) {
 // fromAccount exports what the options choose.
 func fromAccount(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 	if opt.Limits.Octets > 0 && !cli.IsSet(c, "output") {
-		cli.MessagesOf(c).Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - or imap-push, or write to a file with -o")
+		cli.MessagesOf(c).
+			Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - " +
+				"or imap-push, or write to a file with -o")
 	}
 	return produce(c, opt.Begin(conn.Account()), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
 		if out.From != nil && out.From.Ended {
@@ -199,13 +218,18 @@ func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
 	case empty != nil || stream.HasFolders(buffered):
 		err = listed(opt, in.Name(), buffered)
 	case c.Bool("headers"):
-		err = exit.Errorf(exit.Usage, "--headers cannot be combined with a --select stream, whose messages get their bodies")
+		err = exit.Errorf(exit.Usage,
+			"--headers cannot be combined with a --select stream, whose messages get their bodies")
 	case c.Bool("hash"):
-		err = exit.Errorf(exit.Usage, "--hash cannot be combined with a --select stream, whose messages get their bodies")
+		err = exit.Errorf(exit.Usage,
+			"--hash cannot be combined with a --select stream, whose messages get their bodies")
 	case c.Bool("acl"):
-		err = exit.Errorf(exit.Usage, "--acl cannot be combined with a --select stream, whose folders pass as they are").WithHint("give it where the stream begins")
+		err = exit.Errorf(exit.Usage,
+			"--acl cannot be combined with a --select stream, whose folders pass as they are").
+			WithHint("give it where the stream begins")
 	case cli.IsSet(c, "folder-first"), cli.IsSet(c, "folder-last"):
-		err = exit.Errorf(exit.Usage, "--folder-first and --folder-last cannot be combined with a --select stream, which has its order")
+		err = exit.Errorf(exit.Usage,
+			"--folder-first and --folder-last cannot be combined with a --select stream, which has its order")
 	default:
 		s.reader = stream.NewReader(buffered, opt.Edited)
 	}
@@ -242,7 +266,8 @@ func listed(opt *fetch.Options, name string, in *bufio.Reader) error {
 }
 
 // produce runs work with the output and the progress that the options ask for.
-func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bool, work func(*cli.StreamOutput) error) error {
+func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bool,
+	work func(*cli.StreamOutput) error) error {
 	out, err := cli.OpenStream(c, begin, resume)
 	if err != nil {
 		return err
@@ -268,7 +293,8 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	}
 	unknown, sizes := out.Doubts()
 	if unknown > 0 {
-		messages.Info("messages whose flags, date or labels the server does not tell: %d; see their field unknown", unknown)
+		messages.Info("messages whose flags, date or labels the server does not tell: %d; see their field unknown",
+			unknown)
 	}
 	if sizes > 0 {
 		messages.Info("messages with another size than the server says: %d; see their field rfc822_size", sizes)
@@ -278,7 +304,8 @@ func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bo
 	switch {
 	case !cli.IsSet(c, "output"):
 	case err == nil, exit.CodeOf(err) == exit.Partial:
-		messages.Info("%s: %s, %s", out.Name(), text.Count(out.Messages(), "message"), text.Count(out.Octets(), "octet"))
+		messages.Info("%s: %s, %s", out.Name(), text.Count(out.Messages(), "message"),
+			text.Count(out.Octets(), "octet"))
 	case errors.As(err, &limit) && out.Unfinished() != "":
 		messages.Info("what was fetched is in %s, and the same command goes on there", out.Unfinished())
 	}

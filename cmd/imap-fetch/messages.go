@@ -37,7 +37,8 @@ func messageFlags() []ucli.Flag {
 		text("min-size", "`SIZE`: of at least that size"),
 		text("uid", "`SET`: with these UIDs, as in 1:100,205,300:*"),
 		list("exclude-raw", "`RE`: not what matches anywhere in its octets; a skipped record names each; repeatable"),
-		&ucli.BoolFlag{Name: "client-search", Category: choosing, Usage: "do not let the server search: look at the messages here"},
+		&ucli.BoolFlag{Name: "client-search", Category: choosing,
+			Usage: "do not let the server search: look at the messages here"},
 	}
 }
 
@@ -99,8 +100,10 @@ func (r *reader) addAs(more search.Criteria, filter string) {
 // empty refuses two ends that nothing is between; either says how to have what
 // is on either side of them.
 func (r *reader) empty(low, high, either string) {
-	r.err = exit.Errorf(exit.Usage, "nothing is between --%s %s and --%s %s", low, cli.Safe(r.c.String(low)), high, cli.Safe(r.c.String(high))).
-		WithHint("a message must meet both; for those on either side of them, run twice, or give --search 'OR %s'", either)
+	r.err = exit.Errorf(exit.Usage, "nothing is between --%s %s and --%s %s", low, cli.Safe(r.c.String(low)), high,
+		cli.Safe(r.c.String(high))).
+		WithHint("a message must meet both; for those on either side of them, run twice, or give --search 'OR %s'",
+			either)
 }
 
 func (r *reader) days(low, high, either string, since, before func(search.Date) search.Criteria) {

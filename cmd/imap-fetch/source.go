@@ -53,7 +53,8 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 
 // checkSource refuses what has no meaning beside --source.
 func checkSource(c *ucli.Context) error {
-	if slices.Contains(c.StringSlice("source"), "-") && (c.String("select") == "-" || cli.IsSet(c, "select") && c.String("select") == "") {
+	if slices.Contains(c.StringSlice("source"), "-") &&
+		(c.String("select") == "-" || cli.IsSet(c, "select") && c.String("select") == "") {
 		return exit.Errorf(exit.Usage, "stdin cannot be both --select and --source")
 	}
 	return nil

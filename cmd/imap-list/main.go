@@ -21,8 +21,10 @@ func main() {
 		Summary: "list the folders of an IMAP account or of an archive, or tell what a server is",
 		Examples: []cli.Example{
 			{Line: "imap-list --host mail.example --user joe", Does: "a table on a terminal, NDJSON elsewhere"},
-			{Line: "imap-list --host mail.example --user joe | jq -r 'select(.messages > 0).name'", Does: "names of the folders that hold mail"},
-			{Line: "imap-list --sizes --format table --exclude '(?i)spam' --host mail.example --user joe", Does: "what that choice takes, and why it leaves out the rest"},
+			{Line: "imap-list --host mail.example --user joe | jq -r 'select(.messages > 0).name'",
+				Does: "names of the folders that hold mail"},
+			{Line: "imap-list --sizes --format table --exclude '(?i)spam' --host mail.example --user joe",
+				Does: "what that choice takes, and why it leaves out the rest"},
 			{Line: "imap-list --check --host mail.example --user joe", Does: "encryption, capabilities, quota, limits"},
 			{Line: "imap-list --source joe.imap.zst --sizes", Does: "what an archive holds"},
 			{Line: "imap-list --source joe.imap.zst --verify", Does: "whether it is whole"},
@@ -38,7 +40,8 @@ func main() {
 		Conflicts: map[string][]string{
 			"source": append(cli.Names(cli.ConnectionFlags()), "check"),
 			"check":  append(cli.Names(cli.FolderFlags()), "sizes", "acl"),
-			"verify": append(cli.Names(cli.FolderFlags()), "sizes", "acl"), // nobody would know what of the rest is lost
+			// nobody would know what of the rest is lost
+			"verify": append(cli.Names(cli.FolderFlags()), "sizes", "acl"),
 		},
 		Requires: map[string][]string{"edited": {"source"}, "verify": {"source"}},
 	}), os.Args))
@@ -46,14 +49,21 @@ func main() {
 
 func flags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "source", Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
-		&ucli.BoolFlag{Name: "check", Usage: "check the server instead of listing folders: encryption, login, capabilities, quota, limits"},
+		&ucli.StringSliceFlag{Name: "source",
+			Usage: "`FILE|-`: an archive, or several joined, in place of an account; repeatable, read in that order"},
+		&ucli.BoolFlag{Name: "check",
+			Usage: "check the server instead of listing folders: encryption, login, capabilities, quota, limits"},
 		&ucli.BoolFlag{Name: "verify", Usage: "read and hash everything in the archive, and name what is lost"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a --source that was filtered on the way"},
-		&ucli.BoolFlag{Name: "sizes", Usage: "the octets of each folder too, its largest message, and when its mail arrived: every message is asked for its size"},
+		&ucli.BoolFlag{Name: "sizes",
+			Usage: "the octets of each folder too, its largest message, and when its mail arrived: every message is " +
+				"asked for its size"},
 		&ucli.BoolFlag{Name: "acl", Usage: "who may do what with each folder too"},
-		&ucli.BoolFlag{Name: "list-presets", Usage: "print what --preset knows of kinds of servers, and connect to none"},
-		&ucli.StringFlag{Name: "format", Usage: "`ndjson|table`: a record a line, or a table of all folders, skipped ones too (default: table on a terminal)"},
+		&ucli.BoolFlag{Name: "list-presets",
+			Usage: "print what --preset knows of kinds of servers, and connect to none"},
+		&ucli.StringFlag{Name: "format",
+			Usage: "`ndjson|table`: a record a line, or a table of all folders, skipped ones too (default: table on " +
+				"a terminal)"},
 	}
 }
 
@@ -116,5 +126,6 @@ func server(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return list.CheckAccount(c.Context, conn, list.AccountOptions{NDJSON: c.String("format") == "ndjson", Warn: opt.Warn, Now: time.Now()}, out)
+	return list.CheckAccount(c.Context, conn, list.AccountOptions{NDJSON: c.String("format") == "ndjson",
+		Warn: opt.Warn, Now: time.Now()}, out)
 }

@@ -18,14 +18,17 @@ func main() {
 		Summary:  "append to an IMAP account what a plan says is missing",
 		Operands: []string{"PLAN"},
 		Examples: []cli.Example{
-			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push --host new.example --user joe >> receipts.ndjson", Does: "import an archive"},
-			{Line: "imap-push --dry-run --host new.example --user joe plan.zst", Does: "check names, flags, limits and quota, and write nothing"},
+			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push --host new.example --user joe " +
+				">> receipts.ndjson", Does: "import an archive"},
+			{Line: "imap-push --dry-run --host new.example --user joe plan.zst",
+				Does: "check names, flags, limits and quota, and write nothing"},
 		},
 		Notes: []string{
 			"Receipts go to stdout, one for every record of the plan; the last line on stderr adds them up.",
 			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
 		},
-		Flags:    slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(), cli.ConnectionFlags()),
+		Flags: slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(),
+			cli.ConnectionFlags()),
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}, "server-copy": changing},
 	}), os.Args))

@@ -81,7 +81,8 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 			continue
 		}
 		if strings.HasSuffix(line.name, "-command") && othersMayWrite(file.info) {
-			return nil, file.errorf(line.number, "the command is not run: others may write to the file").WithHint("chown it, chmod go-w %s, and look at what is in it", file.path)
+			return nil, file.errorf(line.number, "the command is not run: others may write to the file").
+				WithHint("chown it, chmod go-w %s, and look at what is in it", file.path)
 		}
 		if err := c.Set(line.name, line.value); err != nil {
 			return nil, file.errorf(line.number, "%s cannot take the value %q", line.name, line.value)
@@ -90,7 +91,8 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 	}
 	for _, name := range []string{"host", "user"} {
 		if c.String(name) == "" {
-			return nil, exit.Errorf(exit.Usage, "the account file %s has no line for the %s", file.path, name).WithHint("as in: host mail.example, user joe")
+			return nil, exit.Errorf(exit.Usage, "the account file %s has no line for the %s", file.path, name).
+				WithHint("as in: host mail.example, user joe")
 		}
 	}
 	return file, nil
@@ -145,7 +147,8 @@ func Server(host, account string) (string, error) {
 
 func accountPath(name string) (string, error) {
 	if name == "" {
-		return "", exit.Errorf(exit.Usage, "--account is empty").WithHint("it takes the name of a file in ~/.config/imap-pipe, or a path with a slash in it")
+		return "", exit.Errorf(exit.Usage, "--account is empty").
+			WithHint("it takes the name of a file in ~/.config/imap-pipe, or a path with a slash in it")
 	}
 	if strings.Contains(name, "/") {
 		return name, nil
@@ -164,7 +167,8 @@ func accountPath(name string) (string, error) {
 func noAccount(name, path string, err error) error {
 	failure := exit.Errorf(exit.NoInput, "cannot read the account file %s: %w", path, bare(err))
 	if errors.Is(err, fs.ErrNotExist) && name != path {
-		return failure.WithHint("it is a file of connection options, one a line: host mail.example; a path has a slash in it, as in ./%s", name)
+		return failure.WithHint("it is a file of connection options, one a line: host mail.example; a path has a "+
+			"slash in it, as in ./%s", name)
 	}
 	return failure
 }
@@ -172,7 +176,8 @@ func noAccount(name, path string, err error) error {
 // warnWritable: who can write to the file decides where mail and password go.
 func (a *accountFile) warnWritable(messages *Messages) {
 	if othersMayWrite(a.info) {
-		messages.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", a.path, a.info.Mode().Perm(), a.path)
+		messages.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", a.path, a.info.Mode().
+			Perm(), a.path)
 	}
 }
 
@@ -210,7 +215,8 @@ func (a *accountFile) add(known map[string]ucli.Flag, line accountLine) error {
 	case slices.Contains(notInFiles, line.name):
 		return a.errorf(line.number, "%s belongs on the command line", line.name)
 	case strings.HasPrefix(line.name, "pass") && flag == nil:
-		return a.errorf(line.number, "a password does not belong here").WithHint("password-file FILE or password-command COMMAND tells where it is; without, it is asked for")
+		return a.errorf(line.number, "a password does not belong here").
+			WithHint("password-file FILE or password-command COMMAND tells where it is; without, it is asked for")
 	case flag == nil:
 		err := a.errorf(line.number, "this is no connection option")
 		if near := nearest(ConnectionFlags(), line.name); near != "" {

@@ -55,7 +55,8 @@ func (f *files) addOutput(out *Output) error {
 	}
 	for _, other := range f.outputs {
 		if info := other.info(); info != nil && out.writes(info) {
-			return exit.Errorf(exit.Usage, "%s and %s are the same file, for two outputs", other.name, out.name).WithHint("write to another file")
+			return exit.Errorf(exit.Usage, "%s and %s are the same file, for two outputs", other.name, out.name).
+				WithHint("write to another file")
 		}
 	}
 	f.outputs = append(f.outputs, out)

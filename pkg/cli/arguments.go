@@ -79,7 +79,8 @@ func repeatable(f ucli.Flag) bool {
 func givenTwice(f ucli.Flag) error {
 	err := exit.Errorf(exit.Usage, "%s is given twice", dashed(f.Names()[0]))
 	if category := categoryOf(f); category == connecting || category == loggingIn {
-		return err.WithHint("leave one of them out; an option on the command line already overrides --account, --preset and the environment")
+		return err.WithHint("leave one of them out; an option on the command line already overrides --account, " +
+			"--preset and the environment")
 	}
 	return err.WithHint("leave one of them out")
 }

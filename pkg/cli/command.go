@@ -47,13 +47,13 @@ const stateKey = "imap-pipe"
 
 // state is what a run of a command needs beside the library's App.
 type state struct {
-	command Command
-	messages    *Messages
-	off     map[string]bool // options that are switched off by =false
-	set   map[string]bool // options of command line, account file and preset, by their first name
-	reached bool            // the command's own action was called
-	greeted *stream.Level   // stdout says already that a stream of this level comes; or nil
-	opened  bool            // a StreamOutput was made: it says in band how it ended
+	command  Command
+	messages *Messages
+	off      map[string]bool // options that are switched off by =false
+	set      map[string]bool // options of command line, account file and preset, by their first name
+	reached  bool            // the command's own action was called
+	greeted  *stream.Level   // stdout says already that a stream of this level comes; or nil
+	opened   bool            // a StreamOutput was made: it says in band how it ended
 
 	file    *accountFile // of --account, nil if there is none
 	fileErr error        // why it could not be read
@@ -98,10 +98,13 @@ func New(c Command) *ucli.App {
 
 func commonFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "progress", Category: "Output and progress", Value: progressAuto, Usage: "`auto|none|ndjson`: a line on a terminal, nothing, or one JSON object a second on stderr"},
-		&ucli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Output and progress", Usage: "warnings and errors only"},
+		&ucli.StringFlag{Name: "progress", Category: "Output and progress", Value: progressAuto,
+			Usage: "`auto|none|ndjson`: a line on a terminal, nothing, or one JSON object a second on stderr"},
+		&ucli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: "Output and progress",
+			Usage: "warnings and errors only"},
 		&ucli.BoolFlag{Name: "help", Aliases: []string{"h"}, Category: "Output and progress", Usage: "print this help"},
-		&ucli.BoolFlag{Name: "version", Aliases: []string{"V"}, Category: "Output and progress", Usage: "print the version, the revision and the modules that it was built from"},
+		&ucli.BoolFlag{Name: "version", Aliases: []string{"V"}, Category: "Output and progress",
+			Usage: "print the version, the revision and the modules that it was built from"},
 	}
 }
 

@@ -24,16 +24,28 @@ func ConnectionFlags() []ucli.Flag {
 
 func connectingFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "host", Category: connecting, EnvVars: []string{"IMAP_HOST"}, Usage: "`HOST[:PORT]`: the server"},
-		&ucli.StringFlag{Name: "user", Category: connecting, EnvVars: []string{"IMAP_USER"}, Usage: "`USER`: the account"},
-		&ucli.StringFlag{Name: "account", Category: connecting, Usage: "`NAME|PATH`: a file of these options, one a line (~/.config/imap-pipe/NAME, or a path with a slash); IMAP_* is then ignored"},
-		&ucli.StringFlag{Name: "preset", Category: connecting, Usage: "`NAME`: options that a kind of server is known to want, as gmail, office365 or exchange (imap-list --list-presets); what is typed or in the account file is stronger"},
-		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout, Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the server only says that it is still there"},
-		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting, Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
+		&ucli.StringFlag{Name: "host", Category: connecting, EnvVars: []string{"IMAP_HOST"},
+			Usage: "`HOST[:PORT]`: the server"},
+		&ucli.StringFlag{Name: "user", Category: connecting, EnvVars: []string{"IMAP_USER"},
+			Usage: "`USER`: the account"},
+		&ucli.StringFlag{Name: "account", Category: connecting,
+			Usage: "`NAME|PATH`: a file of these options, one a line (~/.config/imap-pipe/NAME, or a path with a " +
+				"slash); IMAP_* is then ignored"},
+		&ucli.StringFlag{Name: "preset", Category: connecting,
+			Usage: "`NAME`: options that a kind of server is known to want, as gmail, office365 or exchange " +
+				"(imap-list --list-presets); what is typed or in the account file is stronger"},
+		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout,
+			Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the " +
+				"server only says that it is still there"},
+		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting,
+			Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
 		&ucli.BoolFlag{Name: "no-id", Category: connecting, Usage: "do not tell the server our name and version (ID)"},
-		&ucli.StringFlag{Name: "trace", Category: connecting, Usage: "`FILE`: append the conversation to it, without passwords and mail; - is stderr"},
-		&ucli.StringFlag{Name: "prefix", Category: connecting, Usage: "`PREFIX`: of the personal namespace, where the server does not tell it"},
-		&ucli.StringFlag{Name: "delimiter", Category: connecting, Usage: "`CHARACTER`: between the levels of a folder name, where the server does not tell it"},
+		&ucli.StringFlag{Name: "trace", Category: connecting,
+			Usage: "`FILE`: append the conversation to it, without passwords and mail; - is stderr"},
+		&ucli.StringFlag{Name: "prefix", Category: connecting,
+			Usage: "`PREFIX`: of the personal namespace, where the server does not tell it"},
+		&ucli.StringFlag{Name: "delimiter", Category: connecting,
+			Usage: "`CHARACTER`: between the levels of a folder name, where the server does not tell it"},
 	}
 }
 
@@ -113,7 +125,8 @@ var capabilityName = lazyregexp.New(`^[A-Za-z0-9.=+/_-]+$`)
 func capabilities(c *ucli.Context, opt *imapconn.Options) error {
 	for _, name := range c.StringSlice("disable-cap") {
 		if !capabilityName.MatchString(name) {
-			return exit.Errorf(exit.Usage, "--disable-cap %q is no capability", name).WithHint("one name, as in MULTIAPPEND; repeat the option for more")
+			return exit.Errorf(exit.Usage, "--disable-cap %q is no capability", name).
+				WithHint("one name, as in MULTIAPPEND; repeat the option for more")
 		}
 		opt.DisableCaps = append(opt.DisableCaps, strings.ToUpper(name))
 	}
@@ -131,7 +144,8 @@ func namespace(c *ucli.Context, opt *imapconn.Options) error {
 	if IsSet(c, "delimiter") {
 		delimiter := c.String("delimiter")
 		if len(delimiter) > 1 || delimiter != "" && (delimiter[0] < ' ' || delimiter[0] > '~') {
-			return exit.Errorf(exit.Usage, "--delimiter %q is not one ASCII character", delimiter).WithHint("it is / or . on most servers, and '' where folders have no levels")
+			return exit.Errorf(exit.Usage, "--delimiter %q is not one ASCII character", delimiter).
+				WithHint("it is / or . on most servers, and '' where folders have no levels")
 		}
 		opt.Delimiter = &delimiter
 	}

@@ -12,9 +12,12 @@ import (
 func FlagPolicyFlags() []ucli.Flag {
 	const category = `Flags of messages (\Seen, $Forwarded, ...), as far as the destination keeps them`
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "flag-map", Category: category, Usage: "`OLD=NEW`: this flag is called that at the destination; case does not matter; repeatable"},
-		&ucli.StringSliceFlag{Name: "flags-keep", Category: category, Usage: "`FLAG`: carry over this flag and others named so, and none else; repeatable"},
-		&ucli.StringSliceFlag{Name: "flags-drop", Category: category, Usage: "`FLAG`: do not carry over this flag; repeatable"},
+		&ucli.StringSliceFlag{Name: "flag-map", Category: category,
+			Usage: "`OLD=NEW`: this flag is called that at the destination; case does not matter; repeatable"},
+		&ucli.StringSliceFlag{Name: "flags-keep", Category: category,
+			Usage: "`FLAG`: carry over this flag and others named so, and none else; repeatable"},
+		&ucli.StringSliceFlag{Name: "flags-drop", Category: category,
+			Usage: "`FLAG`: do not carry over this flag; repeatable"},
 	}
 }
 

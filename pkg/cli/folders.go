@@ -15,12 +15,16 @@ const choosing = "Folders (all, unless some of these are given; names are UTF-8)
 // FolderFlags are the options that choose folders; Folders reads them.
 func FolderFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "folder", Category: choosing, Usage: "`NAME`: this folder; repeatable, as all of these"},
+		&ucli.StringSliceFlag{Name: "folder", Category: choosing,
+			Usage: "`NAME`: this folder; repeatable, as all of these"},
 		&ucli.StringSliceFlag{Name: "folder-rec", Category: choosing, Usage: "`NAME`: this folder and all below it"},
-		&ucli.StringSliceFlag{Name: "include", Category: choosing, Usage: "`RE`: folders whose name matches, as in '^Lists/'"},
+		&ucli.StringSliceFlag{Name: "include", Category: choosing,
+			Usage: "`RE`: folders whose name matches, as in '^Lists/'"},
 		&ucli.StringSliceFlag{Name: "exclude", Category: choosing, Usage: "`RE`: not these, whatever else takes them"},
 		&ucli.BoolFlag{Name: "subscribed", Category: choosing, Usage: "folders that are subscribed"},
-		&ucli.StringSliceFlag{Name: "namespace", Category: choosing, Usage: "`personal|other|shared|all`: whose folders all these mean: one's own, other users', shared ones (default: one's own)"},
+		&ucli.StringSliceFlag{Name: "namespace", Category: choosing,
+			Usage: "`personal|other|shared|all`: whose folders all these mean: one's own, other users', shared ones " +
+				"(default: one's own)"},
 	}
 }
 
@@ -34,7 +38,8 @@ func Names(flags []ucli.Flag) (names []string) {
 
 // Folders reads the choice of folders, and what to call it in a stream.
 func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err error) {
-	choice.Names, choice.Trees, choice.Subscribed = c.StringSlice("folder"), c.StringSlice("folder-rec"), c.Bool("subscribed")
+	choice.Names, choice.Trees, choice.Subscribed = c.StringSlice("folder"), c.StringSlice("folder-rec"),
+		c.Bool("subscribed")
 	for _, name := range []string{"folder", "folder-rec"} {
 		if slices.Contains(c.StringSlice(name), "") {
 			return choice, nil, exit.Errorf(exit.Usage, "--%s wants a name, not an empty text", name)

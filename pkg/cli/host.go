@@ -15,14 +15,16 @@ type hostPort struct {
 	port int
 }
 
-var hostName = lazyregexp.New(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
+var hostName = lazyregexp.New(
+	`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$`)
 
 // parseHost reads HOST, HOST:PORT, an IPv6 address, or [ADDRESS]:PORT.
 // Blanks around it and a slash behind it (from a URL) are taken off.
 func parseHost(s string) (hostPort, error) {
 	trimmed := strings.TrimSuffix(strings.TrimSpace(s), "/")
 	if trimmed == "" {
-		return hostPort{}, exit.Errorf(exit.Usage, "no server to connect to").WithHint("give --host HOST, or set IMAP_HOST")
+		return hostPort{}, exit.Errorf(exit.Usage, "no server to connect to").
+			WithHint("give --host HOST, or set IMAP_HOST")
 	}
 	host, port, hasPort, ok := splitHost(trimmed)
 	if !ok || strings.ContainsAny(port, "/@") {
@@ -34,7 +36,8 @@ func parseHost(s string) (hostPort, error) {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || port[0] == '+' {
-		return hostPort{}, exit.Errorf(exit.Usage, "--host %q: %q is no port", s, port).WithHint("a port is a number from 1 to 65535")
+		return hostPort{}, exit.Errorf(exit.Usage, "--host %q: %q is no port", s, port).
+			WithHint("a port is a number from 1 to 65535")
 	}
 	at.port = int(n)
 	return at, nil
@@ -52,7 +55,8 @@ func splitHost(s string) (host, port string, hasPort, ok bool) {
 		return s, "", false, true
 	}
 	host, port, hasPort = strings.Cut(s, ":")
-	return strings.ToLower(host), port, hasPort, len(host) <= 254 && hostName.MatchString(host) && !strings.Contains(port, ":")
+	return strings.ToLower(host), port, hasPort, len(host) <= 254 && hostName.MatchString(host) &&
+		!strings.Contains(port, ":")
 }
 
 // badHost says what is wrong with a host, where that can be guessed.

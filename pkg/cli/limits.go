@@ -13,9 +13,13 @@ const bounding = "Limits (a run that stops at one ends with 75; the next goes on
 // LimitFlags are the options that bound a run; Limits reads them.
 func LimitFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "rate", Category: bounding, Usage: "`RATE`: no faster than 4/s (messages), 20kB/s or 500MB/day (octets), '20kB/s after 1GB'; repeatable, all hold"},
-		&ucli.StringFlag{Name: "max-bytes", Category: bounding, Usage: "`SIZE`: stop before the message that would make it more octets than this, as in 500M or 2GiB"},
-		&ucli.Int64Flag{Name: "max-errors", Category: bounding, DefaultText: "no bound", Usage: "`N`: stop once so many messages have failed or were refused"},
+		&ucli.StringSliceFlag{Name: "rate", Category: bounding,
+			Usage: "`RATE`: no faster than 4/s (messages), 20kB/s or 500MB/day (octets), '20kB/s after 1GB'; " +
+				"repeatable, all hold"},
+		&ucli.StringFlag{Name: "max-bytes", Category: bounding,
+			Usage: "`SIZE`: stop before the message that would make it more octets than this, as in 500M or 2GiB"},
+		&ucli.Int64Flag{Name: "max-errors", Category: bounding, DefaultText: "no bound",
+			Usage: "`N`: stop once so many messages have failed or were refused"},
 	}
 }
 
@@ -35,7 +39,8 @@ func Limits(c *ucli.Context) (limits limit.Limits, err error) {
 	}
 	if IsSet(c, "max-errors") {
 		if limits.Errors = c.Int64("max-errors"); limits.Errors < 1 {
-			return limits, exit.Errorf(exit.Usage, "--max-errors %d is no number of messages", limits.Errors).WithHint("1 stops at the first; without the option nothing does")
+			return limits, exit.Errorf(exit.Usage, "--max-errors %d is no number of messages", limits.Errors).
+				WithHint("1 stops at the first; without the option nothing does")
 		}
 	}
 	return limits, nil
@@ -43,7 +48,8 @@ func Limits(c *ucli.Context) (limits limit.Limits, err error) {
 
 // inOption names the option whose value is wrong.
 func inOption(name string, err error) error {
-	return &exit.Error{Code: exit.CodeOf(err), Err: exit.Errorf(exit.Usage, "--%s: %w", name, err), Hint: exit.HintOf(err)}
+	return &exit.Error{Code: exit.CodeOf(err), Err: exit.Errorf(exit.Usage, "--%s: %w", name, err),
+		Hint: exit.HintOf(err)}
 }
 
 // failureLines is how many lines sum up what failed.

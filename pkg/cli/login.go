@@ -16,14 +16,22 @@ const (
 
 func loginFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "auth", Category: loggingIn, Usage: "`MECHANISM`: plain, login, cram-md5, scram-sha-1, -256 or -512 (each with -plus too), oauthbearer, xoauth2, external, x-masterauth (Kerio's master password); repeatable, the first that the server offers is used (default: a token's, else SCRAM, else plain, else login)"},
-		&ucli.StringFlag{Name: "auth-user", Category: loggingIn, Usage: "`ADMIN`: who logs in for --user, with a password of ADMIN's"},
-		&ucli.BoolFlag{Name: "proxyauth", Category: loggingIn, Usage: "reach --user by the command PROXYAUTH, as Sun's and Netscape's servers want it"},
+		&ucli.StringSliceFlag{Name: "auth", Category: loggingIn,
+			Usage: "`MECHANISM`: plain, login, cram-md5, scram-sha-1, -256 or -512 (each with -plus too), " +
+				"oauthbearer, xoauth2, external, x-masterauth (Kerio's master password); repeatable, the first that " +
+				"the server offers is used (default: a token's, else SCRAM, else plain, else login)"},
+		&ucli.StringFlag{Name: "auth-user", Category: loggingIn,
+			Usage: "`ADMIN`: who logs in for --user, with a password of ADMIN's"},
+		&ucli.BoolFlag{Name: "proxyauth", Category: loggingIn,
+			Usage: "reach --user by the command PROXYAUTH, as Sun's and Netscape's servers want it"},
 
 		&ucli.StringFlag{Name: "password-file", Category: secrets, Usage: "`FILE`: its first line"},
-		&ucli.StringFlag{Name: "password-command", Category: secrets, Usage: "`COMMAND`: the first line of its output; sees IMAP_HOST, IMAP_USER and IMAP_AUTH_USER; runs at every connect ($IMAP_PASSWORD is the other way)"},
+		&ucli.StringFlag{Name: "password-command", Category: secrets,
+			Usage: "`COMMAND`: the first line of its output; sees IMAP_HOST, IMAP_USER and IMAP_AUTH_USER; runs at " +
+				"every connect ($IMAP_PASSWORD is the other way)"},
 		&ucli.StringFlag{Name: "password-fd", Category: secrets, Usage: "`N`: the first line that descriptor N gives"},
-		&ucli.StringFlag{Name: "token-command", Category: secrets, Usage: "`COMMAND`: the same for an OAuth 2 access token, in place of a password"},
+		&ucli.StringFlag{Name: "token-command", Category: secrets,
+			Usage: "`COMMAND`: the same for an OAuth 2 access token, in place of a password"},
 	}
 }
 

@@ -19,12 +19,19 @@ const networking = "Network"
 // much patience it is shown. They belong to ConnectionFlags.
 func networkFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.BoolFlag{Name: "ipv4", Aliases: []string{"4"}, Category: networking, Usage: "IPv4 only (default: the address that answers first)"},
+		&ucli.BoolFlag{Name: "ipv4", Aliases: []string{"4"}, Category: networking,
+			Usage: "IPv4 only (default: the address that answers first)"},
 		&ucli.BoolFlag{Name: "ipv6", Aliases: []string{"6"}, Category: networking, Usage: "IPv6 only"},
-		&ucli.StringFlag{Name: "proxy", Category: networking, Usage: "`socks5://[USER@]HOST[:PORT]`: by way of this proxy, which looks the server's name up; its password comes from IMAP_PROXY_PASSWORD"},
-		&ucli.StringFlag{Name: "compress", Category: networking, Value: "auto", Usage: "`auto|always|never`: COMPRESS=DEFLATE; auto is where the server has it and a round trip takes 5 ms or more"},
-		&ucli.IntFlag{Name: "retries", Category: networking, Value: imapconn.DefaultRetries, Usage: "`N`: connect again, or wait for a busy server, so often in a row before giving up with 75"},
-		&ucli.DurationFlag{Name: "max-wait", Category: networking, Value: imapconn.DefaultMaxWait, Usage: "`DURATION`: the longest single wait that a busy server is granted"},
+		&ucli.StringFlag{Name: "proxy", Category: networking,
+			Usage: "`socks5://[USER@]HOST[:PORT]`: by way of this proxy, which looks the server's name up; its " +
+				"password comes from IMAP_PROXY_PASSWORD"},
+		&ucli.StringFlag{Name: "compress", Category: networking, Value: "auto",
+			Usage: "`auto|always|never`: COMPRESS=DEFLATE; auto is where the server has it and a round trip takes 5 " +
+				"ms or more"},
+		&ucli.IntFlag{Name: "retries", Category: networking, Value: imapconn.DefaultRetries,
+			Usage: "`N`: connect again, or wait for a busy server, so often in a row before giving up with 75"},
+		&ucli.DurationFlag{Name: "max-wait", Category: networking, Value: imapconn.DefaultMaxWait,
+			Usage: "`DURATION`: the longest single wait that a busy server is granted"},
 	}
 }
 
@@ -69,14 +76,16 @@ func proxy(c *ucli.Context, opt *imapconn.Options) error {
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
 		p.User, rest = rest[:at], rest[at+1:]
 		if strings.Contains(p.User, ":") {
-			return exit.Errorf(exit.Usage, "--proxy holds a password").WithHint("no option takes one: write socks5://USER@HOST, and put it into %s", environ.ProxyPassword)
+			return exit.Errorf(exit.Usage, "--proxy holds a password").
+				WithHint("no option takes one: write socks5://USER@HOST, and put it into %s", environ.ProxyPassword)
 		}
 		if p.User == "" || len(p.User) > 255 {
 			return bad
 		}
 		p.Password = os.Getenv(environ.ProxyPassword)
 		if p.Password == "" || len(p.Password) > 255 {
-			return exit.Errorf(exit.NoInput, "no password for the proxy").WithHint("put it into %s: 1 to 255 octets", environ.ProxyPassword)
+			return exit.Errorf(exit.NoInput, "no password for the proxy").
+				WithHint("put it into %s: 1 to 255 octets", environ.ProxyPassword)
 		}
 	}
 	host, port, hasPort, ok := splitHost(rest)
@@ -122,7 +131,8 @@ func endurance(c *ucli.Context, opt *imapconn.Options) error {
 	}
 	if IsSet(c, "max-wait") {
 		if opt.MaxWait = c.Duration("max-wait"); opt.MaxWait <= 0 {
-			return exit.Errorf(exit.Usage, "--max-wait %s is no time to wait", opt.MaxWait).WithHint("--retries 0 waits for nobody")
+			return exit.Errorf(exit.Usage, "--max-wait %s is no time to wait", opt.MaxWait).
+				WithHint("--retries 0 waits for nobody")
 		}
 	}
 	return nil

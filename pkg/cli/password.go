@@ -138,7 +138,8 @@ func passwordFromFile(messages *Messages, path string) (string, error) {
 func passwordFromDescriptor(number string) (string, error) {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 {
-		return "", exit.Errorf(exit.Usage, "--password-fd cannot take the value %q", number).WithHint("it takes a number, as in --password-fd 3 3< FILE")
+		return "", exit.Errorf(exit.Usage, "--password-fd cannot take the value %q", number).
+			WithHint("it takes a number, as in --password-fd 3 3< FILE")
 	}
 	if n == 1 || n == 2 {
 		return "", exit.Errorf(exit.Usage, "--password-fd %d is an output", n)
@@ -149,7 +150,8 @@ func passwordFromDescriptor(number string) (string, error) {
 	}
 	defer f.Close()
 	if isTerminal(f) {
-		return "", exit.Errorf(exit.Usage, "--password-fd %d is a terminal", n).WithHint("without the option, the terminal is asked with the echo off")
+		return "", exit.Errorf(exit.Usage, "--password-fd %d is a terminal", n).
+			WithHint("without the option, the terminal is asked with the echo off")
 	}
 	return readPassword(f, "descriptor "+number)
 }
@@ -170,7 +172,8 @@ func lineFromCommand(ctx context.Context, option, command string, who secretOf, 
 	running, cancel := context.WithTimeoutCause(ctx, commandTime, errors.New("it took too long"))
 	defer cancel()
 	cmd := exec.CommandContext(running, "sh", "-c", command)
-	cmd.Env = append(environ.OfChildren(), "IMAP_HOST="+who.host, "IMAP_PORT="+strconv.Itoa(who.port), "IMAP_USER="+who.user, "IMAP_AUTH_USER="+who.owner)
+	cmd.Env = append(environ.OfChildren(), "IMAP_HOST="+who.host, "IMAP_PORT="+strconv.Itoa(who.port),
+		"IMAP_USER="+who.user, "IMAP_AUTH_USER="+who.owner)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = commandGrace
 	out := &firstLine{limit: limit + len("x\r\n")}

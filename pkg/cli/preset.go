@@ -49,7 +49,8 @@ func usePreset(c *ucli.Context) error {
 			value = "true"
 		}
 		if err := c.Set(v.Option, value); err != nil {
-			return exit.Errorf(exit.Bug, "the preset %s has --%s %s, which %s cannot take: %w", p.Names[0], v.Option, v.Value, st.command.Name, err)
+			return exit.Errorf(exit.Bug, "the preset %s has --%s %s, which %s cannot take: %w", p.Names[0], v.Option,
+				v.Value, st.command.Name, err)
 		}
 		st.preset.values = append(st.preset.values, v)
 	}

@@ -17,10 +17,15 @@ const producing = "Output"
 // StreamFlags are the options of a command that writes a stream.
 func StreamFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: producing, Usage: "`FILE`: write the stream there; it appears when it is whole, and until then is FILE.partial; a FILE that is there is replaced only by a stream of the same account"},
-		&ucli.StringFlag{Name: "level", Category: producing, Usage: "`none|fastest|default|better`: compression; none is plain NDJSON (default: fastest into a pipe, default into a file)"},
+		&ucli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: producing,
+			Usage: "`FILE`: write the stream there; it appears when it is whole, and until then is FILE.partial; a " +
+				"FILE that is there is replaced only by a stream of the same account"},
+		&ucli.StringFlag{Name: "level", Category: producing,
+			Usage: "`none|fastest|default|better`: compression; none is plain NDJSON (default: fastest into a pipe, " +
+				"default into a file)"},
 		OverwriteFlag(),
-		&ucli.StringSliceFlag{Name: "label", Category: producing, Usage: "`NAME=VALUE`: note in the stream, for dates and case numbers; repeatable"},
+		&ucli.StringSliceFlag{Name: "label", Category: producing,
+			Usage: "`NAME=VALUE`: note in the stream, for dates and case numbers; repeatable"},
 	}
 }
 
@@ -109,7 +114,8 @@ func OpenStreamFile(c *ucli.Context, file string, begin *stream.Begin, resume bo
 			return nil, err
 		}
 	}
-	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), Greeted: greeted != nil, From: s.From, First: first})
+	s.Writer = stream.NewWriter(out, stream.WriterOptions{Level: level, Live: !out.IsFile(), Greeted: greeted != nil,
+		From: s.From, First: first})
 	stateOf(c.App).opened = true
 	return s, nil
 }
@@ -158,7 +164,8 @@ func (s *StreamOutput) recover(level stream.Level) error {
 		return s.out.TruncateTo(0)
 	}
 	if !sameExport(from.Begin, s.begin) {
-		return exit.Errorf(exit.CantCreate, "%s.partial holds another export: its account, selection, key or labels differ", Safe(s.out.Name())).
+		return exit.Errorf(exit.CantCreate,
+			"%s.partial holds another export: its account, selection, key or labels differ", Safe(s.out.Name())).
 			WithHint("give --restart to begin anew, or another --output")
 	}
 	s.From = from
@@ -268,7 +275,8 @@ func (st *state) abortUnopened(args []string, err error) {
 		level = *st.greeted
 	}
 	w := stream.NewWriter(os.Stdout, stream.WriterOptions{Level: level, Greeted: st.greeted != nil})
-	s := StreamOutput{Writer: w, name: st.command.Name, begin: &stream.Begin{Tool: Tool(st.command.Name), Content: stream.Headers}}
+	s := StreamOutput{Writer: w, name: st.command.Name,
+		begin: &stream.Begin{Tool: Tool(st.command.Name), Content: stream.Headers}}
 	s.abort(err)
 	w.Close()
 }

@@ -30,12 +30,12 @@ const (
 // with --progress ndjson, and whenever SIGUSR1 comes. The nil Progress does
 // nothing. Its methods may be called from any goroutine; Add costs a lock.
 type Progress struct {
-	messages   *Messages
-	mode   string
-	width  func() int // columns of the terminal
-	now    func() time.Time
-	stop   chan struct{}
-	ticked sync.WaitGroup
+	messages *Messages
+	mode     string
+	width    func() int // columns of the terminal
+	now      func() time.Time
+	stop     chan struct{}
+	ticked   sync.WaitGroup
 
 	mu      sync.Mutex
 	count   count

@@ -60,8 +60,9 @@ func (p *Progress) object(done bool) string {
 		Done          bool    `json:"done"`
 		Folder        string  `json:"folder,omitempty"`
 	}{
-		Type: "progress", Command: p.messages.name, Phase: c.phase, Messages: c.messages, TotalMessages: c.totalMessages,
-		Octets: c.octets, TotalOctets: c.totalOctets, Seconds: tenths(v.elapsed.Seconds()), OctetRate: int64(v.octets),
+		Type: "progress", Command: p.messages.name, Phase: c.phase, Messages: c.messages,
+		TotalMessages: c.totalMessages,
+		Octets:        c.octets, TotalOctets: c.totalOctets, Seconds: tenths(v.elapsed.Seconds()), OctetRate: int64(v.octets),
 		MessageRate: tenths(v.messages), Done: done, Folder: c.folder,
 	}
 	if v.left >= 0 {

@@ -23,7 +23,8 @@ import (
 
 // OverwriteFlag is the option with which any file is replaced.
 func OverwriteFlag() ucli.Flag {
-	return &ucli.BoolFlag{Name: "overwrite", Category: producing, Usage: "replace FILE whatever it holds (without: only a stream of the same account, or a report by a report)"}
+	return &ucli.BoolFlag{Name: "overwrite", Category: producing,
+		Usage: "replace FILE whatever it holds (without: only a stream of the same account, or a report by a report)"}
 }
 
 // mayReplace says why a FILE must not be replaced, or nil. check is given what
@@ -98,12 +99,14 @@ func (o *Output) replaces(old, begin *stream.Begin) error {
 	case begin.Account() != none && old.Account() != begin.Account():
 		return o.kept("is of " + old.Account().Words() + ", and this is of " + begin.Account().Words())
 	case begin.TargetAccount() != none && old.TargetAccount() != begin.TargetAccount():
-		return o.kept("is a plan for " + old.TargetAccount().Words() + ", and this is one for " + begin.TargetAccount().Words())
+		return o.kept("is a plan for " + old.TargetAccount().Words() + ", and this is one for " + begin.TargetAccount().
+			Words())
 	case old.Plan && isRejects(old) != isRejects(begin):
 		return o.kept("holds " + kindOf(old) + ", and this is " + kindOf(begin))
 	case old.Plan:
 		return nil
-	case begin.Content == stream.Headers && old.Content != stream.Headers, old.Content == stream.Full && begin.Content != stream.Full:
+	case begin.Content == stream.Headers && old.Content != stream.Headers, old.Content == stream.Full &&
+		begin.Content != stream.Full:
 		return o.kept("holds " + kindOf(old) + ", and this is " + kindOf(begin))
 	case old.Base == "" && begin.Base != "":
 		return o.kept("is no delta, and this is one")
@@ -121,7 +124,8 @@ func kindOf(b *stream.Begin) string {
 	case b.Plan:
 		return "a plan"
 	}
-	return map[stream.Content]string{stream.Headers: "headers", stream.Hashes: "hashes", stream.Full: "messages with bodies"}[b.Content]
+	return map[stream.Content]string{stream.Headers: "headers", stream.Hashes: "hashes",
+		stream.Full: "messages with bodies"}[b.Content]
 }
 
 // OpenAppend opens a file that the option of that name appends lines to. A new
@@ -149,7 +153,8 @@ func OpenAppend(option, path string) (*os.File, error) {
 		return f, nil
 	}
 	f.Close()
-	return nil, exit.Errorf(exit.CantCreate, "--%s %s holds a stream, and lines appended to it would damage it", option, Safe(path)).WithHint("name another file")
+	return nil, exit.Errorf(exit.CantCreate, "--%s %s holds a stream, and lines appended to it would damage it", option,
+		Safe(path)).WithHint("name another file")
 }
 
 func openAppend(path string) (*os.File, error) {

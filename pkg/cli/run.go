@@ -101,7 +101,8 @@ func settle(ctx context.Context, st *state, err error) error {
 	if !coded(err) {
 		return &exit.Error{Code: code, Err: fmt.Errorf("%w: %w", cause, err)}
 	}
-	return &exit.Error{Code: exit.Worse(code, exit.CodeOf(err)), Err: fmt.Errorf("%w: %w", cause, err), Hint: exit.HintOf(err)}
+	return &exit.Error{Code: exit.Worse(code, exit.CodeOf(err)), Err: fmt.Errorf("%w: %w", cause, err),
+		Hint: exit.HintOf(err)}
 }
 
 // stdoutError gives a code to what fails when somebody writes to os.Stdout
@@ -143,7 +144,8 @@ func guard(fn func() error) (err error) {
 			os.Stderr.Write(debug.Stack())
 		}
 		err = exit.Errorf(exit.Bug, "a bug: %v (%s)", value, panicPlace()).
-			WithHint("please report it with the output of --version; GOTRACEBACK=all in the environment adds where it happened")
+			WithHint("please report it with the output of --version; GOTRACEBACK=all in the environment adds where " +
+				"it happened")
 	}()
 	return fn()
 }

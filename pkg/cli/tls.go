@@ -16,14 +16,23 @@ const encrypting = "TLS"
 
 func tlsFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "tls", Category: encrypting, Value: "implicit", Usage: "`implicit|starttls|none`: port 993, or 143 with mandatory STARTTLS, or 143 in the clear"},
-		&ucli.StringFlag{Name: "ca-file", Category: encrypting, Usage: "`FILE`: trust these certificates (PEM) in place of the system's"},
-		&ucli.StringFlag{Name: "tls-pin", Category: encrypting, Usage: "`sha256:HEX`: accept the certificate with this fingerprint and no other"},
-		&ucli.BoolFlag{Name: "tls-insecure", Category: encrypting, Usage: "accept any certificate: whoever is in between reads all"},
-		&ucli.StringFlag{Name: "tls-server-name", Category: encrypting, Usage: "`NAME`: of the server's certificate, where --host is a tunnel's"},
-		&ucli.StringFlag{Name: "tls-min", Category: encrypting, Value: "1.2", Usage: "`1.2|1.3`: the oldest version to accept; 1.0 and 1.1, which can be broken, for servers that have nothing else"},
-		&ucli.StringFlag{Name: "tls-cert", Category: encrypting, Usage: "`FILE`: a certificate (PEM) to show to the server, as for --auth external"},
-		&ucli.StringFlag{Name: "tls-key", Category: encrypting, Usage: "`FILE`: its key (PEM), if that is not in the same file"},
+		&ucli.StringFlag{Name: "tls", Category: encrypting, Value: "implicit",
+			Usage: "`implicit|starttls|none`: port 993, or 143 with mandatory STARTTLS, or 143 in the clear"},
+		&ucli.StringFlag{Name: "ca-file", Category: encrypting,
+			Usage: "`FILE`: trust these certificates (PEM) in place of the system's"},
+		&ucli.StringFlag{Name: "tls-pin", Category: encrypting,
+			Usage: "`sha256:HEX`: accept the certificate with this fingerprint and no other"},
+		&ucli.BoolFlag{Name: "tls-insecure", Category: encrypting,
+			Usage: "accept any certificate: whoever is in between reads all"},
+		&ucli.StringFlag{Name: "tls-server-name", Category: encrypting,
+			Usage: "`NAME`: of the server's certificate, where --host is a tunnel's"},
+		&ucli.StringFlag{Name: "tls-min", Category: encrypting, Value: "1.2",
+			Usage: "`1.2|1.3`: the oldest version to accept; 1.0 and 1.1, which can be broken, for servers that have " +
+				"nothing else"},
+		&ucli.StringFlag{Name: "tls-cert", Category: encrypting,
+			Usage: "`FILE`: a certificate (PEM) to show to the server, as for --auth external"},
+		&ucli.StringFlag{Name: "tls-key", Category: encrypting,
+			Usage: "`FILE`: its key (PEM), if that is not in the same file"},
 	}
 }
 
@@ -98,7 +107,8 @@ func serverName(c *ucli.Context, opt *imapconn.Options) error {
 	}
 	at, err := parseHost(c.String("tls-server-name"))
 	if err != nil || at.port != 0 {
-		return exit.Errorf(exit.Usage, "--tls-server-name %q is no name of a server", c.String("tls-server-name")).WithHint("the name that the server's certificate is for")
+		return exit.Errorf(exit.Usage, "--tls-server-name %q is no name of a server", c.String("tls-server-name")).
+			WithHint("the name that the server's certificate is for")
 	}
 	opt.ServerName = at.host
 	return nil

@@ -15,7 +15,8 @@ import (
 func unknownOption(flags []ucli.Flag, name string) error {
 	err := exit.Errorf(exit.Usage, "unknown option %s", dashed(name))
 	if strings.HasPrefix(name, "pass") || strings.HasPrefix(name, "pw") {
-		return err.WithHint("no option takes a password: give --password-file, --password-command, --password-fd or IMAP_PASSWORD, or answer the prompt")
+		return err.WithHint("no option takes a password: give --password-file, --password-command, --password-fd or " +
+			"IMAP_PASSWORD, or answer the prompt")
 	}
 	if near := nearest(flags, name); near != "" {
 		return err.WithHint("did you mean %s?", dashed(near))

@@ -32,7 +32,8 @@ const (
 )
 
 // precedence lists the codes from the one that hides all others to the least.
-var precedence = []Code{Interrupted, Terminated, BrokenPipe, Bug, Usage, NoInput, Login, Protocol, Unavailable, CantCreate, IO, Temporary, Data, Partial, Different, OK}
+var precedence = []Code{Interrupted, Terminated, BrokenPipe, Bug, Usage, NoInput, Login, Protocol, Unavailable,
+	CantCreate, IO, Temporary, Data, Partial, Different, OK}
 
 // Worse returns the code that wins when both apply. A code that is not in the
 // table (from an abort record of a later version) wins over Partial.

@@ -40,7 +40,8 @@ func (f *Failures) Pass(w *stream.Writer, r *stream.Failed) error {
 // failed, nil for none.
 func Partial(failed int64) error {
 	if failed > 0 {
-		return exit.Errorf(exit.Partial, "%s failed; the stream's failed records name %s", text.Count(failed, "message or folder"), text.Either(failed, "it", "them"))
+		return exit.Errorf(exit.Partial, "%s failed; the stream's failed records name %s",
+			text.Count(failed, "message or folder"), text.Either(failed, "it", "them"))
 	}
 	return nil
 }

@@ -30,7 +30,8 @@ type Archive struct {
 // error is returned; an abort is passed on, and is returned as an error with
 // its code.
 func Run(a *Archive, opt export.Options, w *stream.Writer) error {
-	x := &extract{opt: &opt, w: w, failures: export.NewFailures(&opt), needs: opt.Messages.Needs(), known: map[string]bool{}, became: map[string]string{}, follows: a.In.Follows()}
+	x := &extract{opt: &opt, w: w, failures: export.NewFailures(&opt), needs: opt.Messages.Needs(),
+		known: map[string]bool{}, became: map[string]string{}, follows: a.In.Follows()}
 	defer x.large.close()
 	in := a.In
 	if a.Again == nil && opt.Messages.IsZero() {

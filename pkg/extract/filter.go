@@ -16,15 +16,21 @@ import (
 func (x *extract) fit(b *stream.Begin) error {
 	switch {
 	case b.Plan:
-		return exit.Errorf(exit.Usage, "the archive is a plan").WithHint("take what you need of the stream that it was made from, and give that to imap-diff")
+		return exit.Errorf(exit.Usage, "the archive is a plan").
+			WithHint("take what you need of the stream that it was made from, and give that to imap-diff")
 	case x.needs.LargestUID && x.firstPass == nil:
-		return exit.Errorf(exit.Usage, "the largest UID, *, is not known before a pipe has ended").WithHint("give --source a FILE")
+		return exit.Errorf(exit.Usage, "the largest UID, *, is not known before a pipe has ended").
+			WithHint("give --source a FILE")
 	case x.needs.Flags && x.firstPass == nil && x.streams > 1:
-		return exit.Errorf(exit.Usage, "flags choose among messages whose flags a later stream may change, and a pipe cannot be read twice").WithHint("give --source a FILE")
+		return exit.Errorf(exit.Usage,
+			"flags choose among messages whose flags a later stream may change, and a pipe cannot be read twice").
+			WithHint("give --source a FILE")
 	case b.Content == stream.Full:
 		return nil
 	case x.needs.Body, x.needs.Header && !onlyShown(x.needs.Fields):
-		return exit.Errorf(exit.Usage, "the archive has no bodies: of the header it has Message-ID, Date, From and Subject, and the criteria look at more")
+		return exit.Errorf(exit.Usage,
+			"the archive has no bodies: of the header it has Message-ID, Date, From and Subject, and the criteria "+
+				"look at more")
 	}
 	return nil
 }
@@ -82,7 +88,8 @@ func (x *extract) settled(m *stream.Message, v export.Verdict) error {
 
 // facts are what can be said of a message without its octets.
 func (x *extract) facts(m *stream.Message) search.Message {
-	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: export.DateOf(m.InternalDate), Size: m.Size, FlagsUnknown: m.Lacks(stream.ItemFlags), DateUnknown: m.Lacks(stream.ItemDate)}
+	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: export.DateOf(m.InternalDate), Size: m.Size,
+		FlagsUnknown: m.Lacks(stream.ItemFlags), DateUnknown: m.Lacks(stream.ItemDate)}
 	if x.firstPass != nil {
 		var known bool
 		facts.Flags, known = x.firstPass.flagsOf(x.begin, m)
@@ -96,7 +103,8 @@ func (x *extract) facts(m *stream.Message) search.Message {
 func (x *extract) damaged(m *stream.Message, err error) error {
 	x.listed++
 	x.opt.Progress.Add(1, 0)
-	return x.failures.Write(x.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: stream.ReasonDamaged, Text: err.Error()})
+	return x.failures.Write(x.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID,
+		Reason: stream.ReasonDamaged, Text: err.Error()})
 }
 
 // shownHeader is a header of the fields that a record shows.

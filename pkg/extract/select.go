@@ -108,7 +108,8 @@ func (s *archiveBodies) parts(m *stream.Message) error {
 }
 
 func (s *archiveBodies) fail(m *stream.Message, reason stream.Reason, text string) error {
-	return s.failures.Write(s.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID, Reason: reason, Text: text})
+	return s.failures.Write(s.w, &stream.Failed{Folder: m.Folder, UIDValidity: m.UIDValidity, UID: m.UID,
+		Reason: reason, Text: text})
 }
 
 // lacks says why a message was not found.
@@ -117,11 +118,14 @@ func (s *archiveBodies) lacks(m *stream.Message) error {
 		return err
 	}
 	if s.here.has(s.of, m) {
-		return exit.Errorf(exit.Usage, "the selection is in another order than the archive, which is a pipe and cannot be read twice").WithHint("give --source a FILE")
+		return exit.Errorf(exit.Usage,
+			"the selection is in another order than the archive, which is a pipe and cannot be read twice").
+			WithHint("give --source a FILE")
 	}
 	for p := range s.here.places {
 		if p.folder == m.Folder && p.validity != m.UIDValidity {
-			return s.fail(m, stream.ReasonUIDValidity, fmt.Sprintf("the stream has %d, the archive %d", m.UIDValidity, p.validity))
+			return s.fail(m, stream.ReasonUIDValidity, fmt.Sprintf("the stream has %d, the archive %d", m.UIDValidity,
+				p.validity))
 		}
 	}
 	return s.fail(m, stream.ReasonNotReturned, "the archive does not hold it")
@@ -132,7 +136,8 @@ func (s *archiveBodies) stopped() error {
 	if s.aborted == nil {
 		return nil
 	}
-	return exit.Errorf(exit.Code(s.aborted.Exit), "the archive is not whole: %s stopped early: %s", s.aborted.Command, s.aborted.Text)
+	return exit.Errorf(exit.Code(s.aborted.Exit), "the archive is not whole: %s stopped early: %s", s.aborted.Command,
+		s.aborted.Text)
 }
 
 // find goes on in the archive to the message that m names, which is valid until
@@ -154,7 +159,8 @@ func (s *archiveBodies) find(m *stream.Message) (*stream.Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f, ok := rec.(*stream.Failed); ok && f.Reason == stream.ReasonDamaged && f.UID == m.UID && f.Folder == m.Folder && f.UIDValidity == m.UIDValidity {
+		if f, ok := rec.(*stream.Failed); ok && f.Reason == stream.ReasonDamaged && f.UID == m.UID &&
+			f.Folder == m.Folder && f.UIDValidity == m.UIDValidity {
 			s.damaged = f.Text // another stream may have it whole
 		}
 		found, ok := rec.(*stream.Message)
@@ -186,7 +192,8 @@ func (s *archiveBodies) next() (stream.Record, error) {
 	case *stream.Begin:
 		s.reading, s.parted = r, false
 		if r.Key != s.plan.Key {
-			return nil, exit.Errorf(exit.Usage, "the selection tells messages apart by %q, the archive by %q", s.plan.Key, r.Key).WithHint("make both with the same --key")
+			return nil, exit.Errorf(exit.Usage, "the selection tells messages apart by %q, the archive by %q",
+				s.plan.Key, r.Key).WithHint("make both with the same --key")
 		}
 	case *stream.Message:
 		if s.parted = r.Parts > 0; !s.all && s.holds(r) && !s.here.has(s.reading, r) {
@@ -216,7 +223,8 @@ func (s *archiveBodies) recognise() error {
 		return nil
 	}
 	if s.archive.Again == nil {
-		return exit.Errorf(exit.Usage, "the selection is of %s, the archive of %s, as far as a pipe tells", s.plan.Account().Words(), s.reading.Account().Words()).WithHint("give --source a FILE")
+		return exit.Errorf(exit.Usage, "the selection is of %s, the archive of %s, as far as a pipe tells",
+			s.plan.Account().Words(), s.reading.Account().Words()).WithHint("give --source a FILE")
 	}
 	first := s.reading
 	if err := s.rewind(); err != nil {
@@ -232,9 +240,11 @@ func (s *archiveBodies) recognise() error {
 	case found.accounts[s.plan.Account()]:
 		return nil
 	case len(found.accounts) > 1:
-		return exit.Errorf(exit.Usage, "the archive holds several accounts, and none of them is the selection's, %s", s.plan.Account().Words())
+		return exit.Errorf(exit.Usage, "the archive holds several accounts, and none of them is the selection's, %s",
+			s.plan.Account().Words())
 	}
-	s.opt.Warn("the stream is of %s, and messages are read from an archive of %s", s.plan.Account().Words(), first.Account().Words())
+	s.opt.Warn("the stream is of %s, and messages are read from an archive of %s", s.plan.Account().Words(),
+		first.Account().Words())
 	s.of = first
 	return nil
 }

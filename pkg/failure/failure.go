@@ -136,7 +136,8 @@ func table(list []*class) []string {
 	}
 	var lines []string
 	for _, one := range list {
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("%*d  %-*s  %s", digits, one.count, letters, one.reason, one.example), " "))
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("%*d  %-*s  %s", digits, one.count, letters, one.reason,
+			one.example), " "))
 	}
 	return lines
 }

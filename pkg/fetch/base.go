@@ -94,7 +94,8 @@ func (r *baseReader) record(rec stream.Record) error {
 	case *stream.End:
 		r.hash = rec.Hash
 	case *stream.Abort:
-		return exit.Errorf(exit.Data, "the base is not whole: %s stopped early: %s", rec.Command, rec.Text).WithHint("make it anew, or finish it first")
+		return exit.Errorf(exit.Data, "the base is not whole: %s stopped early: %s", rec.Command, rec.Text).
+			WithHint("make it anew, or finish it first")
 	}
 	return nil
 }
@@ -105,7 +106,8 @@ func (r *baseReader) start(b *stream.Begin) error {
 	case b.Plan:
 		return exit.Errorf(exit.Usage, "the base is a plan").WithHint("give --base what imap-fetch wrote")
 	case r.streams > 1 && b.Account() != r.account:
-		return exit.Errorf(exit.Usage, "the base is of several accounts: %s, and %s", r.account.Words(), b.Account().Words())
+		return exit.Errorf(exit.Usage, "the base is of several accounts: %s, and %s", r.account.Words(), b.Account().
+			Words())
 	case r.streams > 1 && b.Key != r.Key:
 		return exit.Errorf(exit.Usage, "the streams of the base have different keys: %q and %q", r.Key, b.Key)
 	}
@@ -239,13 +241,15 @@ func modSeq(f *stream.Folder) uint64 {
 // sameAs reports whether a folder looks from outside as the base says.
 func (f *baseFolder) sameAs(now *stream.Folder) bool {
 	was := &f.entry
-	return now.UIDNext != 0 && now.UIDNext == was.UIDNext && now.Messages == was.Messages && now.HighestModSeq != "" && now.HighestModSeq == was.HighestModSeq
+	return now.UIDNext != 0 && now.UIDNext == was.UIDNext && now.Messages == was.Messages && now.HighestModSeq != "" &&
+		now.HighestModSeq == was.HighestModSeq
 }
 
 // goesOn tells whether what was known of the folder holds still: it is the same,
 // and its UIDs have gone up.
 func (f *baseFolder) goesOn(now *stream.Folder) bool {
-	return now.UIDValidity != 0 && now.UIDValidity == f.entry.UIDValidity && !now.Unstable && !f.entry.Unstable && now.HoldsMessages() &&
+	return now.UIDValidity != 0 && now.UIDValidity == f.entry.UIDValidity && !now.Unstable && !f.entry.Unstable &&
+		now.HoldsMessages() &&
 		(now.UIDNext == 0 || now.UIDNext >= f.entry.UIDNext)
 }
 

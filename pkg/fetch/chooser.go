@@ -138,7 +138,8 @@ func (c *chooser) glance(next uint64, found *found) ([]want, error) {
 
 // facts are what can be said of a message without its octets.
 func (c *chooser) facts(m *imapconn.Message) search.Message {
-	return search.Message{UID: m.UID, LargestUID: c.largest, Flags: m.Flags, InternalDate: export.DateOf(m.InternalDate), Size: m.Size,
+	return search.Message{UID: m.UID, LargestUID: c.largest, Flags: m.Flags,
+		InternalDate: export.DateOf(m.InternalDate), Size: m.Size,
 		FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags), DateUnknown: m.Unknown.Has(imapconn.UnknownDate)}
 }
 
@@ -185,7 +186,8 @@ func (c *chooser) sift(b *batch, wants []want) error {
 
 // factsOf is facts of what was fetched.
 func (c *chooser) factsOf(it *item) search.Message {
-	return search.Message{UID: it.uid, LargestUID: c.largest, Flags: it.flags, InternalDate: export.DateOf(it.date), Size: it.size,
+	return search.Message{UID: it.uid, LargestUID: c.largest, Flags: it.flags, InternalDate: export.DateOf(it.date),
+		Size:         it.size,
 		FlagsUnknown: it.unknown.Has(imapconn.UnknownFlags), DateUnknown: it.unknown.Has(imapconn.UnknownDate)}
 }
 

@@ -38,7 +38,8 @@ func (s *source) counted(wants []want, next uint64) ([]want, error) {
 	if next == 0 || len(wants) <= int(s.box.Messages) {
 		return wants, nil
 	}
-	n, _ := slices.BinarySearchFunc(wants, max(next, s.box.UIDNext), func(w want, next uint64) int { return cmp.Compare(w.uid, next) })
+	n, _ := slices.BinarySearchFunc(wants, max(next, s.box.UIDNext),
+		func(w want, next uint64) int { return cmp.Compare(w.uid, next) })
 	if n == len(wants) {
 		return wants, nil
 	}
@@ -63,14 +64,16 @@ func (s *source) tellClaims(done stream.Progress) error {
 		return nil
 	}
 	f := s.folder
-	err := s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonContradiction, Text: s.claims.Text})
+	err := s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonContradiction,
+		Text: s.claims.Text})
 	for _, uid := range s.claims.Doubled {
 		if err != nil {
 			return err
 		}
 		if uid > done.LastUID {
 			s.listed++
-			err = s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: uid, Reason: stream.ReasonContradiction, Text: "several messages have this UID"})
+			err = s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: uid,
+				Reason: stream.ReasonContradiction, Text: "several messages have this UID"})
 		}
 	}
 	return err

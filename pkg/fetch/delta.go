@@ -46,7 +46,8 @@ const (
 // the folders of the base that are there no more, or are others now. Where the
 // listing cannot be read as a whole none is known to be gone; neither is one of
 // which the server does not say that it does not exist.
-func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces folder.Spaces) (vanished []stream.FolderExpunged) {
+func (b *Base) compare(toc []stream.Folder, contents *list.Contents,
+	spaces folder.Spaces) (vanished []stream.FolderExpunged) {
 	if b == nil {
 		return nil
 	}
@@ -76,7 +77,8 @@ func (b *Base) compare(toc []stream.Folder, contents *list.Contents, spaces fold
 		case unclear[name]:
 			continue
 		case now == nil && spaces.Has(space) && !contents.Hidden:
-		case now != nil && now.Left == "" && now.Failed == "" && !base.goesOn(&now.Folder) && (base.entry.HoldsMessages() || now.HoldsMessages()):
+		case now != nil && now.Left == "" && now.Failed == "" && !base.goesOn(&now.Folder) &&
+			(base.entry.HoldsMessages() || now.HoldsMessages()):
 		default:
 			continue
 		}
@@ -110,7 +112,8 @@ func (e *accountExport) lookBehind(contents *list.Contents) error {
 	for i := range contents.Entries {
 		now := &contents.Entries[i]
 		base := e.opt.Base.at(now.Name, now.UIDValidity)
-		if base == nil || now.Left != "" || now.Failed != "" || !now.HoldsMessages() || base.goesOn(&now.Folder) && !base.sameAs(&now.Folder) {
+		if base == nil || now.Left != "" || now.Failed != "" || !now.HoldsMessages() ||
+			base.goesOn(&now.Folder) && !base.sameAs(&now.Folder) {
 			continue
 		}
 		wire, err := folder.ToWire(now.Name)
@@ -118,7 +121,8 @@ func (e *accountExport) lookBehind(contents *list.Contents) error {
 			return err
 		}
 		entries, boxes = append(entries, now), append(boxes, imapconn.Mailbox{Name: now.Name, Wire: wire})
-		told := imapconn.Status{UIDValidity: now.UIDValidity, UIDNext: now.UIDNext, Messages: now.Messages, HighestModSeq: modSeq(&now.Folder), Octets: now.Octets}
+		told := imapconn.Status{UIDValidity: now.UIDValidity, UIDNext: now.UIDNext, Messages: now.Messages,
+			HighestModSeq: modSeq(&now.Folder), Octets: now.Octets}
 		results = append(results, imapconn.StatusResult{Status: told})
 	}
 	if err := e.session.LookInto(e.ctx, boxes, results); err != nil {
@@ -211,7 +215,9 @@ func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) 
 	if same, err := s.holdsBase(base, gone); err != nil {
 		return nil, err
 	} else if !same {
-		return nil, s.replaced(f, "under the UIDs of the base it has other messages, though its UIDVALIDITY is the same; export without --base")
+		return nil, s.replaced(f,
+			"under the UIDs of the base it has other messages, though its UIDVALIDITY is the same; export "+
+				"without --base")
 	}
 	changed, gone, err := s.changed(f, base, len(fresh) > 0, gone)
 	if err != nil {
@@ -242,7 +248,8 @@ func (s *source) news(f *stream.Folder, base *baseFolder, done stream.Progress) 
 
 // compare lists what the base does not have, and what it has and the server
 // does not list.
-func (s *source) compare(f *stream.Folder, base *baseFolder, done stream.Progress) (fresh []want, gone map[uint64]bool, err error) {
+func (s *source) compare(f *stream.Folder, base *baseFolder,
+	done stream.Progress) (fresh []want, gone map[uint64]bool, err error) {
 	gone = map[uint64]bool{}
 	if s.chooser == nil && base.hasAll() && f.UIDNext > 0 && base.entry.UIDNext > 0 {
 		if fresh, err = s.listFrom(base, f.UIDNext); err != nil {
@@ -321,12 +328,13 @@ func (s *source) listFrom(base *baseFolder, next uint64) ([]want, error) {
 	if from >= next {
 		return nil, nil
 	}
-	err := s.box.FetchAll(s.ctx, from, next-1, imapconn.Items{InternalDate: true, Size: true}, 0, func(m *imapconn.Message) error {
-		if !base.knows(m.UID) {
-			wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate)})
-		}
-		return nil
-	})
+	err := s.box.FetchAll(s.ctx, from, next-1, imapconn.Items{InternalDate: true, Size: true}, 0,
+		func(m *imapconn.Message) error {
+			if !base.knows(m.UID) {
+				wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate)})
+			}
+			return nil
+		})
 	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.uid, b.uid) })
 	return wants, err
 }
@@ -334,7 +342,8 @@ func (s *source) listFrom(base *baseFolder, next uint64) ([]want, error) {
 // changed finds the messages of the base whose flags are others now, and makes
 // sure of those that seem to be gone: they are asked for once more. grown tells that
 // others have come.
-func (s *source) changed(f *stream.Folder, base *baseFolder, grown bool, missing map[uint64]bool) (changed, gone map[uint64]bool, err error) {
+func (s *source) changed(f *stream.Folder, base *baseFolder, grown bool,
+	missing map[uint64]bool) (changed, gone map[uint64]bool, err error) {
 	changed, gone = map[uint64]bool{}, map[uint64]bool{}
 	see := func(uid uint64, flags []string) {
 		if i, known := base.find(uid); known && base.held[i].flags != flagsHash(flags) {
@@ -372,10 +381,12 @@ func (s *source) changed(f *stream.Folder, base *baseFolder, grown bool, missing
 // where that is not to be had, or where its mod-sequences contradict each other or
 // what has become of the folder: all are compared then. Of the messages in unsaid
 // it says that they have changed, and not how; they are sorted.
-func (s *source) askChanges(f *stream.Folder, base *baseFolder, grown, shrunk bool, see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
+func (s *source) askChanges(f *stream.Folder, base *baseFolder, grown, shrunk bool,
+	see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
 	since, told, opened := modSeq(&base.entry), modSeq(f), s.box.HighestModSeq
 	switch {
-	case !s.box.KnowsChanges(), since == 0, opened < since, told != 0 && told < since, !base.whole, base.entry.UIDNext == 0:
+	case !s.box.KnowsChanges(), since == 0, opened < since, told != 0 && told < since, !base.whole,
+		base.entry.UIDNext == 0:
 		return false, nil, nil
 	case len(base.held) == 0:
 		return true, nil, nil

@@ -25,7 +25,8 @@ type emitter struct {
 	manifest manifest
 }
 
-func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter, failed *export.Failures) *emitter {
+func newEmitter(recipe headerkey.Recipe, content stream.Content, w *stream.Writer, count progress.Counter,
+	failed *export.Failures) *emitter {
 	return &emitter{w: w, content: content, scan: headerkey.NewScanner(recipe), progress: count, failures: failed}
 }
 
@@ -52,10 +53,12 @@ func (e *emitter) item(f *stream.Folder, it *item) error {
 	case itemFailed:
 		e.parts, e.manifest.hash = nil, nil
 		e.progress.Add(1, 0)
-		return e.failures.Write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: it.reason, Text: it.text})
+		return e.failures.Write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid,
+			Reason: it.reason, Text: it.text})
 	case itemSkipped:
 		e.progress.Add(1, 0)
-		return e.w.Write(&stream.Skipped{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonContent, Text: it.text})
+		return e.w.Write(&stream.Skipped{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid,
+			Reason: stream.ReasonContent, Text: it.text})
 	case itemPiece:
 		return e.piece(it.octets)
 	}
@@ -82,7 +85,8 @@ func (e *emitter) message(f *stream.Folder, it *item) error {
 	m := &e.msg
 	e.describe(m, f, it)
 	if it.base != nil && m.Key != it.base.Key {
-		return e.failures.Write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid, Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
+		return e.failures.Write(e.w, &stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, UID: it.uid,
+			Reason: stream.ReasonKey, Text: fmt.Sprintf("the message with this UID has the key %s", m.Key)})
 	}
 	if it.base != nil {
 		e.fill(m, it.base)

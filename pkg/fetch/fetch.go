@@ -94,7 +94,8 @@ type accountExport struct {
 
 // contents writes begin and the table of contents.
 func (e *accountExport) contents(begin *stream.Begin) error {
-	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL, Known: e.opt.Base.known(e.opt.Folders.Spaces)})
+	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL,
+		Known: e.opt.Base.known(e.opt.Folders.Spaces)})
 	if err != nil {
 		return err
 	}
@@ -238,7 +239,8 @@ func (s *source) examine(f *stream.Folder, work func() error) error {
 
 // replaced hands over that a folder is not the one that was listed.
 func (s *source) replaced(f *stream.Folder, text string) error {
-	return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity, Text: text})
+	return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity,
+		Text: text})
 }
 
 // folderReason says why a folder cannot be read, or "" where err is about more

@@ -83,11 +83,12 @@ func (s *source) deepen(b *batch) error {
 		i, _ := slices.BinarySearch(uids, uid)
 		return some[i]
 	}
-	return keys.DeepenAll(s.ctx, s.box, uids, func(uid uint64) int64 { return of(uid).size }, s.scan, func(uid uint64, err error) error {
-		if err != nil {
-			return of(uid).lost(err)
-		}
-		of(uid).identity = identityOf(s.scan)
-		return nil
-	})
+	return keys.DeepenAll(s.ctx, s.box, uids, func(uid uint64) int64 { return of(uid).size }, s.scan,
+		func(uid uint64, err error) error {
+			if err != nil {
+				return of(uid).lost(err)
+			}
+			of(uid).identity = identityOf(s.scan)
+			return nil
+		})
 }

@@ -62,17 +62,18 @@ func (s *source) large(w want) error {
 // message is not there and that the batch was handed over.
 func (s *source) flags(it *item, w *want, b *batch) (done bool, err error) {
 	have := false
-	err = s.box.Fetch(s.ctx, []uint64{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0, func(m *imapconn.Message) error {
-		have = m.State == imapconn.Have
-		it.take(m, w)
-		if it.claim = -1; w.claim > 0 {
-			it.claim = w.claim
-		}
-		if !have {
-			missing(it, m)
-		}
-		return nil
-	})
+	err = s.box.Fetch(s.ctx, []uint64{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0,
+		func(m *imapconn.Message) error {
+			have = m.State == imapconn.Have
+			it.take(m, w)
+			if it.claim = -1; w.claim > 0 {
+				it.claim = w.claim
+			}
+			if !have {
+				missing(it, m)
+			}
+			return nil
+		})
 	if err != nil && folderReason(err) != "" {
 		return true, s.lost(b, *it, err)
 	}

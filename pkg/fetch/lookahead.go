@@ -45,7 +45,8 @@ func (c *chooser) look(wants []want) ([]want, error) {
 // lookTogether decides on messages that are not too large to be read as they
 // come. It returns those that are.
 func (c *chooser) lookTogether(wants []want, uids []uint64) (large []uint64, err error) {
-	items := imapconn.Items{Flags: c.needs.Flags, InternalDate: c.needs.InternalDate, Header: !c.needs.Body, Body: c.needs.Body, Listed: listedSizes(wants)}
+	items := imapconn.Items{Flags: c.needs.Flags, InternalDate: c.needs.InternalDate, Header: !c.needs.Body,
+		Body: c.needs.Body, Listed: listedSizes(wants)}
 	var failure error
 	err = c.box.Fetch(c.ctx, uids, items, slabSize, func(m *imapconn.Message) error {
 		w := &wants[find(wants, m.UID)]
@@ -80,11 +81,12 @@ func (c *chooser) settle(w *want, facts search.Message) error {
 func (c *chooser) lookAlone(wants []want, uid uint64) error {
 	w := &wants[find(wants, uid)]
 	var facts search.Message
-	err := c.box.Fetch(c.ctx, []uint64{uid}, imapconn.Items{Flags: true, InternalDate: true}, 0, func(m *imapconn.Message) error {
-		facts = c.facts(m)
-		facts.Flags = slices.Clone(facts.Flags)
-		return nil
-	})
+	err := c.box.Fetch(c.ctx, []uint64{uid}, imapconn.Items{Flags: true, InternalDate: true}, 0,
+		func(m *imapconn.Message) error {
+			facts = c.facts(m)
+			facts.Flags = slices.Clone(facts.Flags)
+			return nil
+		})
 	if err != nil {
 		return err
 	}

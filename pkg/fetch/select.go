@@ -68,7 +68,8 @@ func (s *accountBodies) Begin(b *stream.Begin, recipe headerkey.Recipe) error {
 func (s *accountBodies) Message(m *stream.Message, f *stream.Folder) error {
 	if len(s.wants) > 0 {
 		last := s.wants[len(s.wants)-1].base
-		if last.Folder != m.Folder || last.UIDValidity != m.UIDValidity || m.UID <= last.UID || len(s.wants) == windowMessages || s.octets+m.Size > slabSize {
+		if last.Folder != m.Folder || last.UIDValidity != m.UIDValidity || m.UID <= last.UID ||
+			len(s.wants) == windowMessages || s.octets+m.Size > slabSize {
 			if err := s.Flush(); err != nil {
 				return err
 			}
@@ -79,7 +80,8 @@ func (s *accountBodies) Message(m *stream.Message, f *stream.Folder) error {
 	if m.RFC822Size != nil {
 		claim = max(claim, *m.RFC822Size)
 	}
-	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, claim: claim, date: packDate(m.InternalDate), twin: m.Twin, base: m.Clone()})
+	s.wants = append(s.wants, want{uid: m.UID, size: m.Size, claim: claim, date: packDate(m.InternalDate), twin: m.Twin,
+		base: m.Clone()})
 	s.octets += m.Size
 	s.from = f
 	return nil
@@ -128,7 +130,8 @@ func (s *accountBodies) open(f *stream.Folder, validity uint64) (stream.Reason, 
 		s.folder = f
 	}
 	if validity == 0 || s.box.UIDValidity != validity && !(s.unstable && validity == f.UIDValidity) {
-		return stream.ReasonUIDValidity, fmt.Sprintf("the stream has %d, the folder %d", validity, s.box.UIDValidity), nil
+		return stream.ReasonUIDValidity, fmt.Sprintf("the stream has %d, the folder %d", validity, s.box.UIDValidity),
+			nil
 	}
 	return "", "", nil
 }
@@ -153,7 +156,8 @@ func (s *accountBodies) close() {
 
 func (s *accountBodies) fail(wants []want, reason stream.Reason, text string) error {
 	for _, w := range wants {
-		err := s.pass(&stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid, Reason: reason, Text: text})
+		err := s.pass(&stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid, Reason: reason,
+			Text: text})
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,8 @@ type source struct {
 }
 
 func newSource(ctx context.Context, opt *Options) *source {
-	s := &source{ctx: ctx, opt: opt, pacer: limit.NewPacer(opt.Limits.Rates), budget: limit.NewBudget(opt.Limits.Octets), free: make(chan *batch, slabs), filled: make(chan *batch, slabs)}
+	s := &source{ctx: ctx, opt: opt, pacer: limit.NewPacer(opt.Limits.Rates),
+		budget: limit.NewBudget(opt.Limits.Octets), free: make(chan *batch, slabs), filled: make(chan *batch, slabs)}
 	s.tellApart(opt.Recipe)
 	for range slabs {
 		s.free <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
@@ -231,7 +232,8 @@ func (s *source) list(next uint64, items imapconn.Items, see func(*imapconn.Mess
 	seed := maphash.MakeSeed()
 	err := s.box.FetchAll(s.ctx, 1, 0, items, 0, func(m *imapconn.Message) error {
 		// One that could not be listed is asked for again with its body.
-		w := want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate), look: look(seed, m.Size, m.InternalDate)}
+		w := want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate),
+			look: look(seed, m.Size, m.InternalDate)}
 		if see != nil {
 			see(m, &w)
 		}

@@ -31,15 +31,17 @@ func (s *source) goesOn(f *stream.Folder, done stream.Progress) (bool, error) {
 		return true, nil
 	}
 	same, other := false, false
-	err := keys.Of(s.ctx, s.box, []uint64{done.LastUID}, s.recipe, func(_ *imapconn.Message, id *headerkey.Identity) error {
-		same = id != nil && done.LastKey != "" && id.Key == done.LastKey
-		other = id != nil && !same
-		return nil
-	})
+	err := keys.Of(s.ctx, s.box, []uint64{done.LastUID}, s.recipe,
+		func(_ *imapconn.Message, id *headerkey.Identity) error {
+			same = id != nil && done.LastKey != "" && id.Key == done.LastKey
+			other = id != nil && !same
+			return nil
+		})
 	if err != nil || same || !s.unstable && !other {
 		return err == nil, err
 	}
-	return false, s.replaced(f, "its messages have other UIDs than when the output file was begun; export with --restart")
+	return false, s.replaced(f,
+		"its messages have other UIDs than when the output file was begun; export with --restart")
 }
 
 // doubtGone makes failures of selected messages that are not there: in a folder
@@ -47,7 +49,8 @@ func (s *source) goesOn(f *stream.Folder, done stream.Progress) (bool, error) {
 func (b *batch) doubtGone() {
 	for i := range b.items {
 		if it := &b.items[i]; it.kind == itemGone && it.base != nil {
-			it.kind, it.reason, it.text = itemFailed, stream.ReasonUIDValidity, "no message has this UID now, and the UIDs of the folder may be others"
+			it.kind, it.reason, it.text = itemFailed, stream.ReasonUIDValidity,
+				"no message has this UID now, and the UIDs of the folder may be others"
 		}
 	}
 }

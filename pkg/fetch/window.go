@@ -119,7 +119,8 @@ func (b *batch) failRest(wants []want, err error) {
 	}
 	for _, w := range wants {
 		if !came[w.uid] && !w.skip {
-			b.items = append(b.items, item{kind: itemFailed, base: w.base, uid: w.uid, twin: w.twin, news: w.news, reason: folderReason(err), text: err.Error()})
+			b.items = append(b.items, item{kind: itemFailed, base: w.base, uid: w.uid, twin: w.twin, news: w.news,
+				reason: folderReason(err), text: err.Error()})
 		}
 	}
 }

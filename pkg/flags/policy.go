@@ -58,11 +58,15 @@ func check(f string) error {
 	switch {
 	case strings.HasPrefix(f, `\`):
 		if !Has(system, f) {
-			return fmt.Errorf("%q is no flag that can be set: with a backslash there are %s", f, strings.Join(system, " "))
+			return fmt.Errorf("%q is no flag that can be set: with a backslash there are %s", f,
+				strings.Join(system, " "))
 		}
 	case f == "":
 		return fmt.Errorf("a flag without a name")
-	case strings.ContainsFunc(f, func(c rune) bool { return c <= ' ' || c >= 0x7F || strings.ContainsRune(`(){%*"\]`, c) }):
+	case strings.ContainsFunc(f, func(c rune) bool {
+		return c <= ' ' || c >= 0x7F ||
+			strings.ContainsRune(`(){%*"\]`, c)
+	}):
 		return fmt.Errorf("%q is no flag: a keyword is of ASCII, without blanks and ( ) { %% * \" \\ ]", f)
 	}
 	return nil

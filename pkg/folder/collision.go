@@ -75,12 +75,14 @@ func (m *mapper) accidents() error {
 	}
 	if len(found) > 0 {
 		a, b := found[0][0], found[0][1]
-		return collisionError(fmt.Sprintf("folders %q and %q would both become %q", a.Source, b.Source, a.Target), len(found)-1, "give one of them another name with --map SRC=DST, or leave it out with --map SRC=-")
+		return collisionError(fmt.Sprintf("folders %q and %q would both become %q", a.Source, b.Source, a.Target),
+			len(found)-1, "give one of them another name with --map SRC=DST, or leave it out with --map SRC=-")
 	}
 	for i := range m.table.Mappings {
 		t := &m.table.Mappings[i]
 		if other := first[place{t.Target, "name"}]; other != nil && t.By == ByAutomap && t.Target != "" {
-			m.table.Warnings = append(m.table.Warnings, fmt.Sprintf("%s and %s both go to %s", Quote(other.Source), Quote(t.Source), Quote(t.Target)))
+			m.table.Warnings = append(m.table.Warnings,
+				fmt.Sprintf("%s and %s both go to %s", Quote(other.Source), Quote(t.Source), Quote(t.Target)))
 		}
 	}
 	return nil
@@ -152,12 +154,14 @@ func (m *mapper) settleCase() error {
 
 func caseError(clashes [][2]*Mapping, sense CaseSense) error {
 	a, b := clashes[0][0], clashes[0][1]
-	text, hint := "are one folder at the destination", "--case-collision merge or rename, or give one of them another name with --map SRC=DST"
+	text, hint := "are one folder at the destination",
+		"--case-collision merge or rename, or give one of them another name with --map SRC=DST"
 	if sense == CaseUnknown {
 		text = "may be one folder at the destination, which does not show yet whether it tells them apart"
 		hint = "if it does, --case-collision allow; else merge or rename, or another name with --map SRC=DST"
 	}
-	return collisionError(fmt.Sprintf("folders %q and %q differ only in case: %q and %q %s", a.Source, b.Source, a.Target, b.Target, text), len(clashes)-1, hint)
+	return collisionError(fmt.Sprintf("folders %q and %q differ only in case: %q and %q %s", a.Source, b.Source,
+		a.Target, b.Target, text), len(clashes)-1, hint)
 }
 
 // caseFolder gives targets one spelling for each level, or as many names.

@@ -36,7 +36,8 @@ func foldInbox(name string) string {
 // composed in (Unicode's NFC and NFD), and INBOX as the first level in any
 // case.
 func alike(name, delimiter string) string {
-	if n := len(Inbox); delimiter != "" && len(name) > n && IsInbox(name[:n]) && strings.HasPrefix(name[n:], delimiter) {
+	if n := len(Inbox); delimiter != "" && len(name) > n && IsInbox(name[:n]) &&
+		strings.HasPrefix(name[n:], delimiter) {
 		name = Inbox + name[n:]
 	}
 	return norm.NFC.String(foldInbox(name))

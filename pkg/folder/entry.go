@@ -62,7 +62,8 @@ func ReadEntries(in io.Reader, name string) ([]Entry, error) {
 		e, err := parseEntry(line, strings.TrimSpace)
 		e.Where = fmt.Sprintf("%s:%d", name, n)
 		if err != nil {
-			return nil, exit.Errorf(exit.Usage, "%s: %w", e.Where, err).WithHint(`a line is "source" = "destination"; - in place of the destination leaves the folder out`)
+			return nil, exit.Errorf(exit.Usage, "%s: %w", e.Where, err).
+				WithHint(`a line is "source" = "destination"; - in place of the destination leaves the folder out`)
 		}
 		if other := seen.add(&e); other != nil {
 			return nil, twoEntries(&e, other)

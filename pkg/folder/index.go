@@ -24,7 +24,8 @@ type index struct {
 }
 
 func newIndex(entries []Entry) *index {
-	x := &index{exact: map[string]*Entry{}, composed: map[string]*Entry{}, met: map[*Entry]bool{}, used: map[*Entry]bool{}, deepest: map[string]int{}}
+	x := &index{exact: map[string]*Entry{}, composed: map[string]*Entry{}, met: map[*Entry]bool{},
+		used: map[*Entry]bool{}, deepest: map[string]int{}}
 	for i := range entries {
 		if x.add(&entries[i]) == nil {
 			x.list = append(x.list, &entries[i])
@@ -87,7 +88,8 @@ func (x *index) levels(delimiter string) int {
 	switch {
 	case len(x.exact) == 0:
 		return 0
-	case delimiter == "", strings.ContainsAny(delimiter, "&+,-"), strings.ContainsFunc(delimiter, unicode.IsLetter), strings.ContainsFunc(delimiter, unicode.IsDigit):
+	case delimiter == "", strings.ContainsAny(delimiter, "&+,-"), strings.ContainsFunc(delimiter, unicode.IsLetter),
+		strings.ContainsFunc(delimiter, unicode.IsDigit):
 		return math.MaxInt32
 	}
 	most, known := x.deepest[delimiter]
@@ -191,6 +193,7 @@ func (m *mapper) tellUnused() {
 		m.table.Warnings = append(m.table.Warnings, text)
 	}
 	if told > maxUnused {
-		m.table.Warnings = append(m.table.Warnings, fmt.Sprintf("and %d more of the mapping's folders are not in the source", told-maxUnused))
+		m.table.Warnings = append(m.table.Warnings,
+			fmt.Sprintf("and %d more of the mapping's folders are not in the source", told-maxUnused))
 	}
 }

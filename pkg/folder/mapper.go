@@ -37,9 +37,12 @@ type origin struct {
 }
 
 func (r *Rules) mapper(ctx context.Context, prefix string, to Destination) (*mapper, error) {
-	m := &mapper{ctx: ctx, rules: r, prefix: prefix, to: to, out: layoutOf(to.Namespace, r.DelimiterReplacement), existing: map[string]string{}, leftOut: map[string]bool{}}
-	if d := to.Namespace.Delimiter; d != "" && r.DelimiterReplacement != nil && strings.Contains(*r.DelimiterReplacement, d) {
-		return nil, exit.Errorf(exit.Usage, "the delimiter replacement %s contains the destination's delimiter %s", Quote(*r.DelimiterReplacement), Quote(d))
+	m := &mapper{ctx: ctx, rules: r, prefix: prefix, to: to, out: layoutOf(to.Namespace, r.DelimiterReplacement),
+		existing: map[string]string{}, leftOut: map[string]bool{}}
+	if d := to.Namespace.Delimiter; d != "" && r.DelimiterReplacement != nil &&
+		strings.Contains(*r.DelimiterReplacement, d) {
+		return nil, exit.Errorf(exit.Usage, "the delimiter replacement %s contains the destination's delimiter %s",
+			Quote(*r.DelimiterReplacement), Quote(d))
 	}
 	for _, f := range slices.Backward(to.Folders) {
 		m.existing[Plain(f.Name)] = f.Name
@@ -65,11 +68,14 @@ func (m *mapper) checkLevels() error {
 	typed := []Entry{{Target: m.rules.Subfolder, Where: "--subfolder"}}
 	for _, e := range append(typed, m.rules.Entries...) {
 		name, d := decoded(e.Target), m.to.Namespace.Delimiter
-		if d == "" || m.existing[e.Target] != "" || m.existing[name] != "" || !emptyLevel(name, d) || emptyLevel(e.Source, d) {
+		if d == "" || m.existing[e.Target] != "" || m.existing[name] != "" || !emptyLevel(name, d) ||
+			emptyLevel(e.Source, d) {
 			continue
 		}
-		err := exit.Errorf(exit.Usage, "%s: %s has a level without a name, for %q parts levels at the destination", e.Where, Quote(name), d)
-		if levels := slices.DeleteFunc(strings.Split(name, d), func(s string) bool { return s == "" }); len(levels) > 0 {
+		err := exit.Errorf(exit.Usage, "%s: %s has a level without a name, for %q parts levels at the destination",
+			e.Where, Quote(name), d)
+		if levels := slices.DeleteFunc(strings.Split(name, d),
+			func(s string) bool { return s == "" }); len(levels) > 0 {
 			return err.WithHint("did you mean %s?", Quote(strings.Join(levels, d)))
 		}
 		return err
@@ -115,7 +121,8 @@ func (m *mapper) look(sources []Source) error {
 		if near := Nearest(m.rules.FromSubfolder, m.names(), m.delimiter()); near != "" {
 			hint = fmt.Sprintf("did you mean %s?", Quote(near))
 		}
-		return exit.Errorf(exit.NoInput, "the source has no folder %s to take folders from", Quote(m.rules.FromSubfolder)).WithHint("%s", hint)
+		return exit.Errorf(exit.NoInput, "the source has no folder %s to take folders from",
+			Quote(m.rules.FromSubfolder)).WithHint("%s", hint)
 	}
 	if m.rules.Automap {
 		m.findSpecial()
@@ -187,7 +194,8 @@ func (m *mapper) place(i int) Mapping {
 		return Mapping{Source: o.Name, By: BySubfolder}
 	}
 	if o.itself {
-		m.table.Warnings = append(m.table.Warnings, fmt.Sprintf("%s holds messages of its own, and keeps its name", Quote(o.Name)))
+		m.table.Warnings = append(m.table.Warnings, fmt.Sprintf("%s holds messages of its own, and keeps its name",
+			Quote(o.Name)))
 	}
 	if mapping, ok := m.byUse(o); ok {
 		return mapping

@@ -43,7 +43,8 @@ func (ns Namespace) cut(name string) (rest string, ok bool) {
 	if n == 0 || len(name) < n {
 		return name, false
 	}
-	if name[:n] == ns.Prefix || ns.belowInbox() && IsInbox(name[:len(Inbox)]) && name[len(Inbox):n] == ns.Prefix[len(Inbox):] {
+	if name[:n] == ns.Prefix || ns.belowInbox() && IsInbox(name[:len(Inbox)]) &&
+		name[len(Inbox):n] == ns.Prefix[len(Inbox):] {
 		return name[n:], true
 	}
 	return name, false
@@ -100,7 +101,8 @@ func (l layout) clean(level string) string {
 // full puts the prefix before a name. Without one, a first level INBOX is the
 // one INBOX, whose children servers list under the upper-case name.
 func (l layout) full(name string) string {
-	if n := len(Inbox); l.Prefix == "" && l.Delimiter != "" && len(name) > n && IsInbox(name[:n]) && strings.HasPrefix(name[n:], l.Delimiter) {
+	if n := len(Inbox); l.Prefix == "" && l.Delimiter != "" && len(name) > n && IsInbox(name[:n]) &&
+		strings.HasPrefix(name[n:], l.Delimiter) {
 		return Inbox + name[n:]
 	}
 	return l.Prefix + name

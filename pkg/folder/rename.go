@@ -28,7 +28,8 @@ type Rename struct {
 func ParseRename(text string) (Rename, error) {
 	r, err := parseRename(text)
 	if err != nil {
-		return r, exit.Errorf(exit.Usage, "%s: %w", Quote(text), err).WithHint(`a rule is s/RE/REPLACEMENT/, with g for all matches or i for letters in any case behind it`)
+		return r, exit.Errorf(exit.Usage, "%s: %w", Quote(text), err).
+			WithHint(`a rule is s/RE/REPLACEMENT/, with g for all matches or i for letters in any case behind it`)
 	}
 	return r, nil
 }
@@ -39,7 +40,8 @@ func parseRename(text string) (r Rename, err error) {
 	}
 	rest, found := strings.CutPrefix(text, "s")
 	mark, _ := utf8.DecodeRuneInString(rest)
-	if !found || mark == utf8.RuneError || mark == '\\' || unicode.IsLetter(mark) || unicode.IsDigit(mark) || unicode.IsSpace(mark) {
+	if !found || mark == utf8.RuneError || mark == '\\' || unicode.IsLetter(mark) || unicode.IsDigit(mark) ||
+		unicode.IsSpace(mark) {
 		return r, errors.New("not s/RE/REPLACEMENT/")
 	}
 	rest = rest[utf8.RuneLen(mark):]

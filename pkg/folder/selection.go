@@ -65,7 +65,8 @@ type Missing struct {
 
 // Choose applies the selection to all folders of an account.
 func (s Selection) Choose(all []Candidate) Choice {
-	c := &chooser{Selection: s, all: all, named: map[string]bool{}, roots: map[string]bool{}, told: map[string]bool{}, foreign: map[string]Space{}}
+	c := &chooser{Selection: s, all: all, named: map[string]bool{}, roots: map[string]bool{}, told: map[string]bool{},
+		foreign: map[string]Space{}}
 	c.resolve()
 	left := make([]string, len(all))
 	for i := range all {
@@ -148,7 +149,8 @@ func (c *chooser) mark(chosen map[string]bool, asked string, found []string) {
 	c.told[asked] = true
 	text := "no such folder" + c.hint(asked)
 	if len(found) > 1 {
-		text = fmt.Sprintf("several folders like it, %q and %q among them: give the name as it is listed", found[0], found[1])
+		text = fmt.Sprintf("several folders like it, %q and %q among them: give the name as it is listed", found[0],
+			found[1])
 	}
 	c.missing = append(c.missing, Missing{asked, text, len(found) > 1})
 }
@@ -190,7 +192,8 @@ func (c *chooser) leaves(f *Candidate) string {
 }
 
 func (c *chooser) takes(f *Candidate, spelt []string) bool {
-	return c.Subscribed && f.Subscribed || c.named[foldInbox(f.Name)] || c.inTree(f) || matching(c.Include, spelt) != nil
+	return c.Subscribed && f.Subscribed || c.named[foldInbox(f.Name)] || c.inTree(f) ||
+		matching(c.Include, spelt) != nil
 }
 
 // inTree tells whether a folder is the root of a tree asked for or below it,
@@ -199,7 +202,8 @@ func (c *chooser) inTree(f *Candidate) bool {
 	if len(c.roots) == 0 {
 		return false
 	}
-	return c.roots[foldInbox(f.Name)] || slices.ContainsFunc(Parents(f.Name, f.Delimiter), func(parent string) bool { return c.roots[foldInbox(parent)] })
+	return c.roots[foldInbox(f.Name)] || slices.ContainsFunc(Parents(f.Name, f.Delimiter),
+		func(parent string) bool { return c.roots[foldInbox(parent)] })
 }
 
 // idle looks for options that had nothing to choose, or nothing with mail.
@@ -208,11 +212,13 @@ func (c *chooser) idle(left []string) {
 	if !c.Presumed {
 		c.idlePatterns("--exclude", c.Exclude)
 	}
-	if c.Subscribed && !slices.ContainsFunc(c.all, func(f Candidate) bool { return f.Subscribed && c.Spaces.Has(f.Space) }) {
+	if c.Subscribed && !slices.ContainsFunc(c.all,
+		func(f Candidate) bool { return f.Subscribed && c.Spaces.Has(f.Space) }) {
 		c.notes = append(c.notes, "--subscribed: no folder is subscribed")
 	}
 	for space := Personal; space <= Shared; space++ {
-		if c.Spaces != 0 && c.Spaces != AllSpaces && c.Spaces.Has(space) && !slices.ContainsFunc(c.all, func(f Candidate) bool { return f.Space == space }) {
+		if c.Spaces != 0 && c.Spaces != AllSpaces && c.Spaces.Has(space) &&
+			!slices.ContainsFunc(c.all, func(f Candidate) bool { return f.Space == space }) {
 			c.notes = append(c.notes, fmt.Sprintf("--namespace %s: the server lists no such folder", space))
 		}
 	}
@@ -226,7 +232,8 @@ func (c *chooser) idle(left []string) {
 	}
 	for _, f := range c.all {
 		if f.Mere && c.named[foldInbox(f.Name)] && !above[f.Name] {
-			c.notes = append(c.notes, fmt.Sprintf("--folder %q holds no messages itself; --folder-rec takes what is below it", f.Name))
+			c.notes = append(c.notes, fmt.Sprintf("--folder %q holds no messages itself; --folder-rec takes what "+
+				"is below it", f.Name))
 		}
 	}
 }

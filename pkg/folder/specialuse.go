@@ -18,7 +18,9 @@ var specialUses = []string{`\Sent`, `\Drafts`, `\Trash`, `\Junk`, `\Archive`, `\
 var specialNames = map[string][]string{
 	`\Sent`: {
 		"Sent", "Sent Items", "Sent Messages", "Sent Mail", "sent-mail", "Sent Objects", "SentMail", // en
-		"Gesendet", "Gesendete Objekte", "Gesendete Elemente", "Gesendete Nachrichten", "Gesendete E-Mails", "Postausgang gesendet", // de
+		// de
+		"Gesendet", "Gesendete Objekte", "Gesendete Elemente", "Gesendete Nachrichten", "Gesendete E-Mails",
+		"Postausgang gesendet",
 		"Envoyés", "Éléments envoyés", "Messages envoyés", "Courrier envoyé", "Objets envoyés", // fr
 		"Enviados", "Elementos enviados", "Mensajes enviados", "Correo enviado", // es
 		"Posta inviata", "Inviati", "Inviata", "Messaggi inviati", // it
@@ -193,6 +195,7 @@ func ofUse(use string, all []special, other string) (found []special) {
 // isOther tells whether attributes say that a folder is for another use.
 func isOther(use string, attributes []string) bool {
 	return slices.ContainsFunc(attributes, func(a string) bool {
-		return !strings.EqualFold(a, use) && slices.ContainsFunc(specialUses, func(u string) bool { return strings.EqualFold(a, u) })
+		return !strings.EqualFold(a, use) && slices.ContainsFunc(specialUses,
+			func(u string) bool { return strings.EqualFold(a, u) })
 	})
 }

@@ -33,7 +33,8 @@ const (
 	pieceEnd        // \E: as they are
 )
 
-var caseMarks = map[byte]pieceKind{'U': pieceUpper, 'L': pieceLower, 'u': pieceUpperFirst, 'l': pieceLowerFirst, 'E': pieceEnd}
+var caseMarks = map[byte]pieceKind{'U': pieceUpper, 'L': pieceLower, 'u': pieceUpperFirst, 'l': pieceLowerFirst,
+	'E': pieceEnd}
 
 func parseTemplate(s string, re *regexp.Regexp) (t template, err error) {
 	var text strings.Builder
@@ -65,7 +66,8 @@ func parseTemplate(s string, re *regexp.Regexp) (t template, err error) {
 		case isCase:
 			add(piece{kind: mark})
 			s = s[2:]
-		case s[0] == '\\' && len(s) > 1 && s[1] < utf8.RuneSelf && (unicode.IsLetter(rune(s[1])) || unicode.IsDigit(rune(s[1]))):
+		case s[0] == '\\' && len(s) > 1 && s[1] < utf8.RuneSelf &&
+			(unicode.IsLetter(rune(s[1])) || unicode.IsDigit(rune(s[1]))):
 			return nil, fmt.Errorf(`%s means nothing in a replacement`, s[:2])
 		case s[0] == '\\' && len(s) > 1:
 			_, n := utf8.DecodeRuneInString(s[1:])

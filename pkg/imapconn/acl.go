@@ -154,5 +154,6 @@ func (s *Session) Grant(ctx context.Context, box *Mailbox, g Grant) error {
 		_, err := c.run(c.command("SETACL").astring(box.Wire).astring(g.Identifier).astring("+"+g.Rights), nil)
 		return err
 	})
-	return refused(err, exit.Partial, "grant %s the rights %s on folder %s", quote(g.Identifier), quote(g.Rights), quote(box.Name))
+	return refused(err, exit.Partial, "grant %s the rights %s on folder %s", quote(g.Identifier), quote(g.Rights),
+		quote(box.Name))
 }

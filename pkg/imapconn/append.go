@@ -85,12 +85,14 @@ type LookUp func(refused []int) (missing []int, err error)
 // alone and waits for the server's consent, for a server that does not
 // understand a command takes the text of the message behind it for commands. A
 // keyword that was taken so is sent with others from then on.
-func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage, done func(i int, r AppendResult), lookUp LookUp) error {
+func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage,
+	done func(i int, r AppendResult), lookUp LookUp) error {
 	limit, err := s.AppendLimit(ctx, mailboxWire)
 	if err != nil {
 		return err
 	}
-	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done, lookUp: lookUp, known: make([]bool, len(msgs))}
+	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done, lookUp: lookUp,
+		known: make([]bool, len(msgs))}
 	a.ready = make([]prepared, len(msgs))
 	for i := range msgs {
 		a.ready[i] = prepare(&msgs[i], limit)

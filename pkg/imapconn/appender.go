@@ -97,7 +97,8 @@ func (a *appender) plainRun(i int) (list []int) {
 		p := &a.ready[i]
 		p.without(func(keyword string) bool { return a.s.accepted.refuses(a.wire, keyword) })
 		octets += a.msgs[i].Size
-		if !a.s.accepted.isPlain(p) || !a.s.accepted.takesSize(a.msgs[i].Size) || len(list) > 0 && octets > MaxBatchOctets {
+		if !a.s.accepted.isPlain(p) || !a.s.accepted.takesSize(a.msgs[i].Size) ||
+			len(list) > 0 && octets > MaxBatchOctets {
 			break
 		}
 		list = append(list, i)

@@ -177,7 +177,8 @@ func (l *login) failure(err error) error {
 	case isLost(err) && !IsGarbled(err):
 		return exit.Errorf(exit.Unavailable, "login of %s: %w", who, err)
 	case errors.As(err, &own):
-		return (&exit.Error{Code: own.Code, Err: fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err)}).WithHint("%s", own.Hint)
+		return (&exit.Error{Code: own.Code, Err: fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err)}).
+			WithHint("%s", own.Hint)
 	}
 	return exit.Wrap(exit.Protocol, fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err))
 }
@@ -192,7 +193,8 @@ func (l *login) refused(no *imap.Error) error {
 	if r, ok := l.client.(reporter); ok && r.reason() != "" {
 		reason = ", and before: " + printable(serverText(l.c.secrets.hide(r.reason())))
 	}
-	err := exit.Errorf(exit.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said, reason, l.offered)
+	err := exit.Errorf(exit.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said,
+		reason, l.offered)
 	return err.WithHint("%s", l.advice())
 }
 
@@ -202,11 +204,13 @@ func (l *login) advice() string {
 	case strings.Contains(l.o.User+l.o.AuthUser, `\`), strings.Contains(strings.ToLower(l.c.greeted), "exchange"):
 		return `forms that Exchange takes for --user: USER, DOMAIN\USER, and for an administrator DOMAIN\ADMIN\USER or ADMIN@DOMAIN\USER, where USER may have to be the mailbox's alias`
 	case l.mechanism.binds:
-		return "if the password is right, the server may have another idea of the TLS connection, as behind a proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")
+		return "if the password is right, the server may have another idea of the TLS connection, as behind a " +
+			"proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")
 	case strings.HasPrefix(l.mechanism.name, "scram-") && len(l.o.Auth) == 0 && strings.Contains(l.offered, "PLAIN"):
 		return "if the password is right, the server may not know it in the form that SCRAM needs: --auth plain"
 	case l.mechanism.name == "x-masterauth":
-		return "Kerio Connect alone has this, and only where master authentication is turned on, for the address that one comes from"
+		return "Kerio Connect alone has this, and only where master authentication is turned on, for the address " +
+			"that one comes from"
 	case l.mechanism.name == "external" && l.o.CertFile == "":
 		return "--tls-cert and --tls-key present a certificate"
 	}

@@ -25,14 +25,16 @@ func (s *Session) warnClear(c *conn) {
 	if m, err := c.choose(&s.o); err == nil && m.exposes && m.secret == password && !c.preauth {
 		what = "the password and all mail"
 	}
-	s.warnOnce("the connection to " + printable(c.host) + " is not encrypted (--tls none): others on the way can read " + what)
+	s.warnOnce("the connection to " + printable(c.host) +
+		" is not encrypted (--tls none): others on the way can read " + what)
 }
 
 // mayExpose refuses to send a token where others may read it: who has it needs
 // nothing else (RFC 6750 5.3).
 func (c *conn) mayExpose(o *Options, m *mechanism) error {
 	if m.secret == token && c.inTheClear(o) {
-		return exit.Errorf(exit.Login, "no token goes over an unencrypted connection to %s; nothing was sent", printable(c.host)).
+		return exit.Errorf(exit.Login, "no token goes over an unencrypted connection to %s; nothing was sent",
+			printable(c.host)).
 			WithHint("--tls implicit, or --tls starttls")
 	}
 	return nil

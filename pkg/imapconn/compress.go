@@ -38,7 +38,8 @@ func (s *Session) compress() error {
 	offered := c.caps.has(compressCap)
 	switch {
 	case s.o.Compress == CompressAlways && !offered:
-		return exit.Errorf(exit.Protocol, "%s does not offer %s", printable(c.host), compressCap).WithHint("without --compress always it is used where it is offered")
+		return exit.Errorf(exit.Protocol, "%s does not offer %s", printable(c.host), compressCap).
+			WithHint("without --compress always it is used where it is offered")
 	case s.o.Compress == CompressNever, !offered:
 		return nil
 	}

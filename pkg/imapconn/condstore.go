@@ -16,12 +16,14 @@ func (x *Selected) KnowsChanges() bool {
 // mod-sequence is above since (RFC 7162 section 3.1.4.1), by UID, and in unsaid
 // those of which the server does not say the flags. Others may
 // be among them. It resumes. A refusal by the server holds an *imap.Error.
-func (x *Selected) Changed(ctx context.Context, last uint64, since uint64) (changed map[uint64][]string, unsaid []uint64, err error) {
+func (x *Selected) Changed(ctx context.Context, last uint64,
+	since uint64) (changed map[uint64][]string, unsaid []uint64, err error) {
 	_, err = x.collect(ctx, "look for changes in", func(c *conn, f *found) error {
 		changed, unsaid = map[uint64][]string{}, nil
 		lists := map[string][]string{} // few are different
 		want := wanted{Items: Items{Flags: true}}
-		command := c.command("UID FETCH " + rangeText(1, last)).text(" (UID FLAGS) (CHANGEDSINCE " + strconv.FormatUint(since, 10) + ")")
+		command := c.command("UID FETCH " + rangeText(1, last)).
+			text(" (UID FLAGS) (CHANGEDSINCE " + strconv.FormatUint(since, 10) + ")")
 		_, err := c.run(command, func(resp *response) error {
 			if resp.typ != "FETCH" {
 				return nil

@@ -37,7 +37,8 @@ type Copied struct {
 // because the server was busy or the line too long, untouched is asked whether
 // none of the messages are in the mailbox all the same; if some are, the refusal
 // is returned. nil believes every refusal.
-func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string, untouched func() (bool, error)) (*Copied, error) {
+func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
+	untouched func() (bool, error)) (*Copied, error) {
 	s := x.s
 	for {
 		if ctx.Err() != nil {

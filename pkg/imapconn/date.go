@@ -40,10 +40,12 @@ func strictDate(b []byte) string {
 		day0 = '0'
 	}
 	month := monthNumber(b[3:6])
-	n := [6]int{digits(day0, b[1]), month, digits(b[7], b[8])*100 + digits(b[9], b[10]), digits(b[12], b[13]), digits(b[15], b[16]), digits(b[18], b[19])}
+	n := [6]int{digits(day0, b[1]), month, digits(b[7], b[8])*100 + digits(b[9], b[10]), digits(b[12], b[13]),
+		digits(b[15], b[16]), digits(b[18], b[19])}
 	zh, zm := digits(b[22], b[23]), digits(b[24], b[25])
 	if digits(b[7], b[8]) < 0 || digits(b[9], b[10]) < 0 || b[21] != '+' && b[21] != '-' ||
-		!valid(n[0], 1, daysIn(month, n[2])) || !valid(n[2], 1, 9999) || !valid(n[3], 0, 23) || !valid(n[4], 0, 59) || !valid(n[5], 0, 59) ||
+		!valid(n[0], 1, daysIn(month, n[2])) || !valid(n[2], 1, 9999) || !valid(n[3], 0, 23) || !valid(n[4], 0, 59) ||
+		!valid(n[5], 0, 59) ||
 		!valid(zh, 0, 23) || !valid(zm, 0, 59) {
 		return ""
 	}
@@ -92,7 +94,8 @@ const monthWords = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|
 // date-time. A date whose month is a number is one of ISO 8601: 01/02/2023 can be
 // read in two ways.
 var (
-	laxDay  = lazyregexp.New(`^(?i)(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?(\d{1,2})[- ]` + monthWords + `[- ](\d{4}|\d\d),?\s+`)
+	laxDay = lazyregexp.New(`^(?i)(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?(\d{1,2})[- ]` + monthWords +
+		`[- ](\d{4}|\d\d),?\s+`)
 	isoDay  = lazyregexp.New(`^(?i)(\d{4})[-/](\d\d)[-/](\d\d)(?:t|\s+)`)
 	laxTime = lazyregexp.New(`^(?i)(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(.*)$`)
 	laxZone = lazyregexp.New(`^([+-])(\d\d):?(\d\d)(?:\s*\([^)]*\))?$`)

@@ -29,7 +29,8 @@ func (s *Session) Delete(ctx context.Context, wire string) error {
 		_, err = c.run(c.command("DELETE").astring(wire), nil)
 	}
 	if err != nil {
-		return causeOf(ctx, exit.Wrap(exit.Temporary, refused(err, exit.Partial, "remove folder %s", quote(folder.FromWire(wire)))))
+		return causeOf(ctx, exit.Wrap(exit.Temporary,
+			refused(err, exit.Partial, "remove folder %s", quote(folder.FromWire(wire)))))
 	}
 	_, err = c.run(c.command("UNSUBSCRIBE").astring(wire), nil)
 	var no *imap.Error

@@ -92,7 +92,8 @@ func (c *conn) strangeGreeting(resp *response) error {
 	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
 		return exit.Wrap(exit.Temporary, &byeError{c.host, line})
 	}
-	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host), quote(c.cut(c.text)))
+	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host),
+		quote(c.cut(c.text)))
 	for _, s := range services {
 		if s.greets.MatchString(line) {
 			err.Err = fmt.Errorf("%w: that is %s", err.Err, s.name)
@@ -124,16 +125,19 @@ var services = []struct {
 func (c *conn) startTLS(o *Options) error {
 	c.step = Encrypting
 	if c.preauth {
-		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted", printable(c.host))
+		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted",
+			printable(c.host))
 	}
 	if c.caps != nil && !c.caps.has("STARTTLS") {
-		return exit.Errorf(exit.Protocol, "%s does not offer STARTTLS", printable(c.host)).WithHint("--tls implicit is the default")
+		return exit.Errorf(exit.Protocol, "%s does not offer STARTTLS", printable(c.host)).
+			WithHint("--tls implicit is the default")
 	}
 	if _, err := c.run(c.command("STARTTLS"), nil); err != nil {
 		return refused(err, exit.Protocol, "STARTTLS at %s", printable(c.host))
 	}
 	if c.br.Buffered() > 0 {
-		return exit.Errorf(exit.Protocol, "%s sent something between STARTTLS and TLS: an attack, or a broken server", printable(c.host))
+		return exit.Errorf(exit.Protocol, "%s sent something between STARTTLS and TLS: an attack, or a broken server",
+			printable(c.host))
 	}
 	return nil
 }

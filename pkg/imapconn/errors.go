@@ -64,7 +64,8 @@ func isLost(err error) bool {
 
 // overQuota are words for a quota that is used up, of servers that have no code
 // for it.
-var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds quota", "exceeded quota", "exceeded your quota", "exceeded your mail quota", "quota is full", "mailbox full", "mailbox is full"}
+var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds quota", "exceeded quota",
+	"exceeded your quota", "exceeded your mail quota", "quota is full", "mailbox full", "mailbox is full"}
 
 // isOverQuota tells a refusal because the mailbox is full (RFC 5530).
 func isOverQuota(err *imap.Error) bool {
@@ -97,7 +98,8 @@ func refused(err error, code exit.Code, format string, args ...any) error {
 // during says at what a server refused, or could not be understood any more.
 func during(err error, format string, args ...any) error {
 	if IsGarbled(err) {
-		return &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf(format+": %w", append(args, err)...), Hint: exit.HintOf(err)}
+		return &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf(format+": %w", append(args, err)...),
+			Hint: exit.HintOf(err)}
 	}
 	return refused(err, exit.Protocol, format, args...)
 }

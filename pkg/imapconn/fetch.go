@@ -25,7 +25,8 @@ func (e *callerError) Error() string { return e.err.Error() }
 // not come even then are Unknown. A body larger than maxBody octets is
 // not kept: Body is nil and Literal its size; FetchPart gets it. A body that is
 // shorter than the server says is asked for again, see shortAnswer.
-func (x *Selected) Fetch(ctx context.Context, uids []uint64, items Items, maxBody int64, fn func(*Message) error) error {
+func (x *Selected) Fetch(ctx context.Context, uids []uint64, items Items, maxBody int64,
+	fn func(*Message) error) error {
 	if !slices.IsSorted(uids) {
 		uids = slices.Clone(uids)
 		slices.Sort(uids)

@@ -15,7 +15,8 @@ import (
 // means the last. It is Fetch for who does not know the UIDs, and keeps its
 // promises: what does not come in the one command is listed, and asked for by
 // Fetch. A message that was expunged before it was listed is not reported.
-func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, maxBody int64, fn func(*Message) error) error {
+func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, maxBody int64,
+	fn func(*Message) error) error {
 	f := &fetcher{x: x, ctx: ctx, fn: fn, want: wanted{Items: items, maxBody: maxBody}}
 	from = max(from, 1)
 	if to == 0 {

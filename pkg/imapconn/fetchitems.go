@@ -84,7 +84,8 @@ func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 		return err
 	}
 	defer c.watch(f.ctx)()
-	w := wanted{Items: Items{Flags: lack&gotFlags != 0, InternalDate: lack&gotDate != 0, Size: lack&gotSize != 0, Gmail: lack&gotLabels != 0}}
+	w := wanted{Items: Items{Flags: lack&gotFlags != 0, InternalDate: lack&gotDate != 0, Size: lack&gotSize != 0,
+		Gmail: lack&gotLabels != 0}}
 	request := w.request()
 	if alone {
 		request = strings.Replace(request, "UID ", "", 1)

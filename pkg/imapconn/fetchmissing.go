@@ -90,7 +90,8 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 			}
 			continue
 		case s.hidden: // on a new connection too
-			if err := f.fail(uid, Contradiction, "neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"); err != nil {
+			if err := f.fail(uid, Contradiction,
+				"neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"); err != nil {
 				return err
 			}
 			continue

@@ -70,7 +70,8 @@ func inOtherWays(err error) bool {
 }
 
 func differentParts(p *partialMessage, offset int64) error {
-	return &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: fmt.Sprintf("the server gives the octets from %d on differently each time", offset)}
+	return &PartError{UID: p.uid, State: Failed, Reason: Contradiction,
+		Text: fmt.Sprintf("the server gives the octets from %d on differently each time", offset)}
 }
 
 // maxDoubts is how often a server may give an empty part at one octet, and more
@@ -108,7 +109,9 @@ func (x *Selected) assemble(ctx context.Context, p *partialMessage, offset, coun
 				return nil, err
 			} else if !ended { // the server gives more now, or in small parts only
 				if doubts++; doubts == maxDoubts {
-					return nil, &PartError{UID: p.uid, State: Failed, Reason: NotReturned, Text: fmt.Sprintf("the server gives the octets from %d on only now and then", offset+int64(len(all)))}
+					return nil, &PartError{UID: p.uid, State: Failed, Reason: NotReturned,
+						Text: fmt.Sprintf("the server gives the octets from %d on only now and then",
+							offset+int64(len(all)))}
 				}
 				most, p.small = min(count, minPart), true
 				continue
@@ -279,7 +282,8 @@ func (x *Selected) part(ctx context.Context, p *partialMessage, item string, w *
 		case gone.has(uid):
 			return nil, &PartError{UID: uid, State: Expunged}
 		}
-		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction, Text: "neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"}
+		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction,
+			Text: "neither FETCH nor SEARCH knows the message, and EXISTS or STATUS still counts it"}
 	}
 	return nil, &PartError{UID: uid, State: Failed, Reason: NotReturned}
 }

@@ -202,7 +202,8 @@ func (m *fetched) fromRange() {
 var answerInside = lazyregexp.New(`\)\r\n(\* \d+ FETCH |A\d+ (OK|NO|BAD) )`)
 
 func holdsAnswers(octets []byte) bool {
-	return (bytes.Contains(octets, []byte(")\r\n* ")) || bytes.Contains(octets, []byte(")\r\nA"))) && answerInside.Match(octets)
+	return (bytes.Contains(octets, []byte(")\r\n* ")) || bytes.Contains(octets, []byte(")\r\nA"))) &&
+		answerInside.Match(octets)
 }
 
 // fetchItems reads the items of a FETCH response.

@@ -130,7 +130,8 @@ func (x *Selected) readWhole(ctx context.Context, p *partialMessage) error {
 		case err != nil:
 			return err
 		case at >= 0:
-			return &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: fmt.Sprintf("the octets from %d on are others in the message than in its parts", at)}
+			return &PartError{UID: p.uid, State: Failed, Reason: Contradiction,
+				Text: fmt.Sprintf("the octets from %d on are others in the message than in its parts", at)}
 		}
 		p.whole = w
 		return nil
@@ -188,7 +189,8 @@ func (x *Selected) askWhole(ctx context.Context, p *partialMessage, most int64) 
 	case err != nil:
 		return nil, err
 	case !same:
-		return nil, &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: "the server gives different bodies for one UID"}
+		return nil, &PartError{UID: p.uid, State: Failed, Reason: Contradiction,
+			Text: "the server gives different bodies for one UID"}
 	case !w.kept:
 		return nil, nil
 	}

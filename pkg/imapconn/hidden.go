@@ -25,7 +25,8 @@ type hidden struct {
 // with STATUS, all in one round trip, and with EXAMINE if that is not refused.
 // There is no folder if STATUS says NO, if EXAMINE is refused, or if neither of them
 // counts a message. It resumes.
-func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []Mailbox, subscribed []listEntry) ([]Mailbox, error) {
+func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []Mailbox,
+	subscribed []listEntry) ([]Mailbox, error) {
 	list := s.suspects(spaces, boxes, subscribed)
 	if len(list) == 0 {
 		return boxes, nil
@@ -42,7 +43,8 @@ func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []
 		switch {
 		case h.doubted != nil:
 			box := s.Mailbox(h.wire)
-			box.Unread = fmt.Sprintf("the server does not list the folder %s as one that can be opened, and does not say that it is none: %s", quote(name), printable(h.doubted.Error()))
+			box.Unread = fmt.Sprintf("the server does not list the folder %s as one that can be opened, and does not "+
+				"say that it is none: %s", quote(name), printable(h.doubted.Error()))
 			boxes = append(boxes, box)
 		case !h.holds:
 		case h.place >= 0:
@@ -73,7 +75,8 @@ func (s *Session) suspects(spaces folder.Spaces, boxes []Mailbox, subscribed []l
 	}
 	for _, e := range subscribed {
 		name := mailboxName(e.wire)
-		if bare := strings.TrimSuffix(name, e.delimiter); bare == "" || names[name] || names[bare] || !spaces.Has(s.spaces.space(e.wire)) {
+		if bare := strings.TrimSuffix(name, e.delimiter); bare == "" || names[name] || names[bare] ||
+			!spaces.Has(s.spaces.space(e.wire)) {
 			continue
 		}
 		names[name] = true
@@ -181,5 +184,6 @@ func (s *Session) warnHidden(how string, names []string) {
 	if len(names) > shown {
 		text += ", ..."
 	}
-	s.warnOnce(fmt.Sprintf("%s lists some folders %s; they are taken as all others (%d): %s", printable(s.o.Host), how, len(names), printable(text)))
+	s.warnOnce(fmt.Sprintf("%s lists some folders %s; they are taken as all others (%d): %s", printable(s.o.Host), how,
+		len(names), printable(text)))
 }

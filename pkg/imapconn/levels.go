@@ -47,7 +47,8 @@ func (s *Session) descend(ctx context.Context, spaces folder.Spaces, l *listing)
 func (l *listing) childless() []string {
 	var prefixes []string
 	for _, e := range l.entries {
-		if e.delimiter != "" && containsFold(e.attributes, `\HasChildren`) && !containsFold(e.attributes, `\HasNoChildren`) {
+		if e.delimiter != "" && containsFold(e.attributes, `\HasChildren`) &&
+			!containsFold(e.attributes, `\HasNoChildren`) {
 			prefixes = append(prefixes, e.wire+e.delimiter)
 		}
 	}
@@ -102,7 +103,8 @@ func (w *walk) run(s *Session, c *conn, l *listing) error {
 			}
 		}
 		if len(w.asked)+len(prefixes) > w.most {
-			return &limitError{fmt.Sprintf("a listing that cannot be read, of more than %d folders with others below them", w.most)}
+			return &limitError{fmt.Sprintf("a listing that cannot be read, of more than %d folders with others "+
+				"below them", w.most)}
 		}
 		before := *l
 		if err := w.ask(s, c, l, prefixes, questions); err != nil {
@@ -131,7 +133,8 @@ func (w *walk) ask(s *Session, c *conn, l *listing, prefixes []string, questions
 			return err
 		default:
 			l.unread = append(l.unread, malformedEntry{line: prefixes[i] + "%", why: fmt.Sprintf(
-				"the server says that there are folders below %s, lists none of them, and refuses to list them: %s", quote(mailboxName(prefixes[i])), printable(err.Error()))})
+				"the server says that there are folders below %s, lists none of them, and refuses to list them: %s",
+				quote(mailboxName(prefixes[i])), printable(err.Error()))})
 		}
 	}
 	return l.room(0)
@@ -149,7 +152,8 @@ func (w *walk) below(l *listing, from int) {
 			w.known[name] = true
 		}
 		kept = append(kept, e)
-		if e.delimiter != "" && !containsFold(e.attributes, `\HasNoChildren`) && !containsFold(e.attributes, `\Noinferiors`) {
+		if e.delimiter != "" && !containsFold(e.attributes, `\HasNoChildren`) &&
+			!containsFold(e.attributes, `\Noinferiors`) {
 			w.next = append(w.next, e.wire+e.delimiter)
 		}
 	}

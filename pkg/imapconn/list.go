@@ -78,7 +78,8 @@ func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Ma
 	if err != nil {
 		return nil, during(err, "list the subscriptions of %s", s.who())
 	}
-	boxes := append(s.mailboxes(slices.Concat(l.entries, l.subscribed), nil, spaces), s.unread(slices.Concat(l.unread, l.unreadSubscribed), spaces)...)
+	boxes := append(s.mailboxes(slices.Concat(l.entries, l.subscribed), nil, spaces),
+		s.unread(slices.Concat(l.unread, l.unreadSubscribed), spaces)...)
 	SortMailboxes(boxes)
 	return boxes, nil
 }
@@ -226,7 +227,8 @@ func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Space
 		if e.wire == "" || !spaces.Has(space) {
 			continue
 		}
-		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Space: space, Subscribed: subs[key]}
+		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Space: space,
+			Subscribed: subs[key]}
 		for _, a := range e.attributes {
 			if a == `\Subscribed` {
 				box.Subscribed = true

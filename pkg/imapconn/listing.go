@@ -49,7 +49,8 @@ func newListing() *listing {
 func (l *listing) room(octets int) error {
 	l.octets += octets
 	switch {
-	case len(l.entries)+len(l.subscribed) > 2*maxMailboxes, len(l.entries) > maxMailboxes, len(l.subscribed) > maxMailboxes:
+	case len(l.entries)+len(l.subscribed) > 2*maxMailboxes, len(l.entries) > maxMailboxes,
+		len(l.subscribed) > maxMailboxes:
 		return tooMuch("a listing of more than %d folders", maxMailboxes)
 	case len(l.states) > maxMailboxes:
 		return tooMuch("the STATUS of more than %d folders", maxMailboxes)
@@ -122,7 +123,10 @@ func (l *listing) settles(all *listing, promised int) bool {
 	}
 	hidden := func(e listEntry) bool { return !known[inboxFold(e.wire)] }
 	return !slices.ContainsFunc(all.entries, hidden) && !slices.ContainsFunc(all.subscribed, hidden) &&
-		!slices.ContainsFunc(all.unread, func(bad malformedEntry) bool { return bad.wire != "" && !known[inboxFold(bad.wire)] })
+		!slices.ContainsFunc(all.unread, func(bad malformedEntry) bool {
+			return bad.wire != "" &&
+				!known[inboxFold(bad.wire)]
+		})
 }
 
 func (l *listing) names() map[string]bool { return namesIn(l.entries) }
@@ -182,7 +186,8 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 	there := l.names()
 	var left []malformedEntry
 	for _, bad := range l.unread {
-		if bad.wire != "" && there[inboxFold(bad.wire)] || slices.ContainsFunc(left, func(o malformedEntry) bool { return o.line == bad.line }) {
+		if bad.wire != "" && there[inboxFold(bad.wire)] ||
+			slices.ContainsFunc(left, func(o malformedEntry) bool { return o.line == bad.line }) {
 			continue
 		}
 		if bad.wire != "" {
@@ -311,7 +316,8 @@ func (l *listing) entry(c *conn, q *listQuestion) error {
 	entry, err := c.listEntry()
 	var bad *malformedEntry
 	if err == nil && entry.delimiter != "" && strings.Count(entry.wire, entry.delimiter) >= maxLevels {
-		err = &malformedEntry{line: entry.wire, wire: entry.wire, why: fmt.Sprintf("its name has more than %d levels", maxLevels)}
+		err = &malformedEntry{line: entry.wire, wire: entry.wire,
+			why: fmt.Sprintf("its name has more than %d levels", maxLevels)}
 	}
 	switch {
 	case errors.As(err, &bad):

@@ -47,7 +47,8 @@ func (s *Session) LookInto(ctx context.Context, boxes []Mailbox, results []Statu
 }
 
 // lookInto opens the mailboxes whose STATUS is in doubt, and completes results.
-func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []StatusResult, inDoubt func(*StatusResult) bool) error {
+func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []StatusResult,
+	inDoubt func(*StatusResult) bool) error {
 	var places []int
 	var wires []string
 	empty := map[string]bool{}
@@ -92,7 +93,8 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 	x := &reply.value.Selected
 	shown := reply.value.shown
 	shown.apply(&x.Status)
-	unsure := x.Messages == 0 && (!reply.value.counted || r.Err != nil) || x.Messages > 0 && x.UIDNext <= uint64(x.Messages)
+	unsure := x.Messages == 0 && (!reply.value.counted || r.Err != nil) ||
+		x.Messages > 0 && x.UIDNext <= uint64(x.Messages)
 	if reply.err == nil && unsure {
 		x, reply.err = s.openWith(ctx, "EXAMINE", box.Wire, x.Messages == 0)
 		if reply.err != nil && isLost(reply.err) && !IsFolder(reply.err) || ctx.Err() != nil {
@@ -101,7 +103,8 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 	}
 	if reply.err != nil {
 		if r.Err == nil {
-			text := "status of folder %s: STATUS says that it holds " + fmt.Sprint(r.Messages) + " messages, and EXAMINE fails"
+			text := "status of folder %s: STATUS says that it holds " + fmt.Sprint(r.Messages) +
+				" messages, and EXAMINE fails"
 			r.Err, r.Reason = aboutFolder(reply.err, text, box), reasonOf(reply.err)
 		}
 		return nil
@@ -117,7 +120,8 @@ func (s *Session) settleStatus(ctx context.Context, box *Mailbox, r *StatusResul
 		r.UIDValidity = x.UIDValidity
 	}
 	r.ModSeqLower = x.HighestModSeq != 0 && x.HighestModSeq < r.HighestModSeq
-	r.Messages, r.UIDNext, r.HighestModSeq = max(r.Messages, x.Messages), max(r.UIDNext, x.UIDNext), max(r.HighestModSeq, x.HighestModSeq)
+	r.Messages, r.UIDNext, r.HighestModSeq = max(r.Messages, x.Messages), max(r.UIDNext, x.UIDNext),
+		max(r.HighestModSeq, x.HighestModSeq)
 	if r.UIDNext == 0 && r.Messages == 0 {
 		r.UIDNext = 1
 	}

@@ -25,7 +25,8 @@ type Mailbox struct {
 
 // Mailbox returns a mailbox that was not listed; wire is how the server spells it.
 func (s *Session) Mailbox(wire string) Mailbox {
-	return Mailbox{Name: mailboxName(wire), Wire: wire, Delimiter: s.spaces.personal.Delimiter, Space: s.spaces.space(wire)}
+	return Mailbox{Name: mailboxName(wire), Wire: wire, Delimiter: s.spaces.personal.Delimiter,
+		Space: s.spaces.space(wire)}
 }
 
 // Open says of a mailbox that was listed as a level that it can be opened.
@@ -56,8 +57,10 @@ func (m *Mailbox) Selectable() bool {
 }
 
 // canonicalAttributes are spelt as in RFC 3501, 3348, 5258 and 6154.
-var canonicalAttributes = canonical(`\Noinferiors`, `\Noselect`, `\Marked`, `\Unmarked`, `\HasChildren`, `\HasNoChildren`,
-	`\NonExistent`, `\Subscribed`, `\Remote`, `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`)
+var canonicalAttributes = canonical(`\Noinferiors`, `\Noselect`, `\Marked`, `\Unmarked`, `\HasChildren`,
+	`\HasNoChildren`,
+	`\NonExistent`, `\Subscribed`, `\Remote`, `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`,
+	`\Important`)
 
 // canonicalFlags are the system flags (RFC 3501 2.3.2).
 var canonicalFlags = canonical(`\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`, `\Recent`)

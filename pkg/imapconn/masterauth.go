@@ -51,7 +51,8 @@ func (l *login) masterAnswer(resp *response) (string, error) {
 	case resp.kind != '+', strings.TrimSpace(challenge) == "":
 		return "", errors.New("the server sent no challenge")
 	case len(challenge) > maxMasterChallenge:
-		return "", fmt.Errorf("the server's challenge has %d octets where at most %d make sense", len(challenge), maxMasterChallenge)
+		return "", fmt.Errorf("the server's challenge has %d octets where at most %d make sense", len(challenge),
+			maxMasterChallenge)
 	}
 	sum := md5.Sum([]byte(challenge + l.secret))
 	return hex.EncodeToString(sum[:]), nil

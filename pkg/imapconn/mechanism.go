@@ -113,12 +113,14 @@ func (o *Options) needs(kind secret) bool {
 // checkAuth finds what can never work.
 func (o *Options) checkAuth() error {
 	if o.ProxyAuth && o.AuthUser == "" {
-		return exit.Errorf(exit.Usage, "--proxyauth needs --auth-user").WithHint("--auth-user ADMIN is who logs in, --user the account to open")
+		return exit.Errorf(exit.Usage, "--proxyauth needs --auth-user").
+			WithHint("--auth-user ADMIN is who logs in, --user the account to open")
 	}
 	for _, name := range o.Auth {
 		m := findMechanism(name)
 		if m == nil {
-			return exit.Errorf(exit.Usage, "--auth %s is no mechanism that we know", quote(name)).WithHint("one of %s", strings.Join(Mechanisms(), ", "))
+			return exit.Errorf(exit.Usage, "--auth %s is no mechanism that we know", quote(name)).
+				WithHint("one of %s", strings.Join(Mechanisms(), ", "))
 		}
 		if err := o.checkMechanism(m); err != nil {
 			return err
@@ -136,7 +138,8 @@ func (o *Options) checkMechanism(m *mechanism) error {
 	case m.secret == password && o.Token != nil:
 		return exit.Errorf(exit.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
 	case m.become != "" && o.AuthUser != "":
-		return exit.Errorf(exit.Usage, "--auth %s logs in by the master password, which is nobody's: --auth-user has no place in it", m.name).
+		return exit.Errorf(exit.Usage,
+			"--auth %s logs in by the master password, which is nobody's: --auth-user has no place in it", m.name).
 			WithHint("--user is the account to open")
 	case !m.proxies && o.authzid() != "":
 		return exit.Errorf(exit.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.AuthUser), quote(o.User)).
@@ -177,15 +180,18 @@ func (c *conn) choose(o *Options) (*mechanism, error) {
 		}
 	}
 	if tooBare {
-		return nil, exit.Errorf(exit.Login, "%s does not take a password on an unencrypted connection; nothing was sent", printable(c.host)).
+		return nil, exit.Errorf(exit.Login,
+			"%s does not take a password on an unencrypted connection; nothing was sent", printable(c.host)).
 			WithHint("--tls implicit, or --tls starttls")
 	}
-	err := exit.Errorf(exit.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(c.host), strings.Join(names, ", "), c.offer())
+	err := exit.Errorf(exit.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(c.host),
+		strings.Join(names, ", "), c.offer())
 	switch {
 	case len(o.Auth) > 0:
 		return nil, err.WithHint("--auth names the mechanisms to try; without it the best one is taken")
 	case o.authzid() != "":
-		return nil, err.WithHint("these can log %s in for %s; --proxyauth is another way, and some servers take both names in --user", quote(o.AuthUser), quote(o.User))
+		return nil, err.WithHint("these can log %s in for %s; --proxyauth is another way, and some servers take both "+
+			"names in --user", quote(o.AuthUser), quote(o.User))
 	}
 	return nil, err
 }

@@ -123,7 +123,8 @@ func (s *Session) guessPrefix(boxes []Mailbox) {
 	}
 	if found {
 		n.personal.Prefix = prefix
-		s.o.warn(printable(s.o.Host) + " tells no namespace, and all its folders are below " + prefix + ", which is taken for the prefix; --prefix says otherwise")
+		s.o.warn(printable(s.o.Host) + " tells no namespace, and all its folders are below " + prefix +
+			", which is taken for the prefix; --prefix says otherwise")
 	}
 }
 
@@ -150,7 +151,8 @@ func untold(err error, what string) error {
 	if !errors.As(err, &no) {
 		return err
 	}
-	return exit.Errorf(exit.Temporary, "ask for the %s of folder names: %w", what, &refusal{no}).WithHint("--prefix and --delimiter say it in the server's place, with --disable-cap NAMESPACE")
+	return exit.Errorf(exit.Temporary, "ask for the %s of folder names: %w", what, &refusal{no}).
+		WithHint("--prefix and --delimiter say it in the server's place, with --disable-cap NAMESPACE")
 }
 
 // namespaceResponse reads the personal, the other users' and the shared

@@ -34,9 +34,10 @@ type Options struct {
 	Port int // 0: 993, or 143 for StartTLS and None
 	User string
 
-	TLS        TLSMode
-	CAFile     string // PEM certificates trusted in place of the system's
-	Pin        string // SHA-256 of the leaf certificate in hex, "sha256:" before it allowed; accepts that certificate and no other
+	TLS    TLSMode
+	CAFile string // PEM certificates trusted in place of the system's
+	// SHA-256 of the leaf certificate in hex, "sha256:" before it allowed; accepts that certificate and no other
+	Pin        string
 	Insecure   bool   // accept any certificate
 	ServerName string // name to ask for and to verify, Host if empty
 	MinTLS     string // oldest version to accept, "1.0" to "1.3"; "1.2" if empty

@@ -67,7 +67,8 @@ func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
 }
 
 func (c *conn) describe() *Server {
-	d := &Server{Step: c.step, Greeting: c.greeted, Preauth: c.preauth, Offered: c.secrets.hideAll(c.offered), Login: c.loggedIn, ID: c.id, TLS: describeTLS(c.presented)}
+	d := &Server{Step: c.step, Greeting: c.greeted, Preauth: c.preauth, Offered: c.secrets.hideAll(c.offered),
+		Login: c.loggedIn, ID: c.id, TLS: describeTLS(c.presented)}
 	if a := c.nc.RemoteAddr(); a != nil {
 		d.Address = a.String()
 	}

@@ -37,7 +37,8 @@ func (c *conn) become(command string, o *Options) error {
 	}
 	failure := exit.Errorf(exit.Login, "%s of %s refused: %w", command, o.who(), &refusal{no})
 	if o.ProxyAuth && no.Type == imap.StatusResponseTypeBad {
-		return failure.WithHint("the server seems not to know PROXYAUTH: --auth-user without --proxyauth is the usual way")
+		return failure.WithHint("the server seems not to know PROXYAUTH: --auth-user without --proxyauth is the " +
+			"usual way")
 	}
 	return failure
 }

@@ -21,7 +21,8 @@ func (x *Selected) StatusNow(ctx context.Context) (Status, error) {
 	return x.status(ctx, x.s.askStatus)
 }
 
-func (x *Selected) status(ctx context.Context, ask func(context.Context, []Mailbox, bool) ([]StatusResult, error)) (Status, error) {
+func (x *Selected) status(ctx context.Context, ask func(context.Context, []Mailbox, bool) ([]StatusResult,
+	error)) (Status, error) {
 	results, err := ask(ctx, []Mailbox{{Name: mailboxName(x.Wire), Wire: x.Wire}}, false)
 	if err == nil {
 		err = results[0].Err

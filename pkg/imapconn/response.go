@@ -161,7 +161,8 @@ func (r *reader) status() status {
 	end := codeEnd(rest)
 	code, args, _ := bytes.Cut(bytes.TrimSpace(rest[1:end]), []byte(" "))
 	text := rest[min(end+1, len(rest)):]
-	return status{r.code(strings.ToUpper(string(code))), string(bytes.TrimSpace(args)), r.shown(string(bytes.TrimSpace(text)))}
+	return status{r.code(strings.ToUpper(string(code))), string(bytes.TrimSpace(args)),
+		r.shown(string(bytes.TrimSpace(text)))}
 }
 
 // code is a response code. One that IMAP has stays, whatever a password looks like.
@@ -174,12 +175,18 @@ func (r *reader) code(code string) string {
 
 // responseCodes are those of RFC 3501, 4315, 5530, 7162 and of what we know.
 var responseCodes = map[string]bool{
-	"ALERT": true, "BADCHARSET": true, "CAPABILITY": true, "PARSE": true, "PERMANENTFLAGS": true, "READ-ONLY": true, "READ-WRITE": true,
-	"TRYCREATE": true, "UIDNEXT": true, "UIDVALIDITY": true, "UNSEEN": true, "APPENDUID": true, "COPYUID": true, "UIDNOTSTICKY": true,
-	"HIGHESTMODSEQ": true, "NOMODSEQ": true, "MODIFIED": true, "CLOSED": true, "UNAVAILABLE": true, "AUTHENTICATIONFAILED": true,
-	"AUTHORIZATIONFAILED": true, "EXPIRED": true, "PRIVACYREQUIRED": true, "CONTACTADMIN": true, "NOPERM": true, "INUSE": true,
-	"EXPUNGEISSUED": true, "CORRUPTION": true, "SERVERBUG": true, "CLIENTBUG": true, "CANNOT": true, "LIMIT": true, "OVERQUOTA": true,
-	"ALREADYEXISTS": true, "NONEXISTENT": true, "NOTSAVED": true, "HASCHILDREN": true, "UNKNOWN-CTE": true, "TOOBIG": true,
+	"ALERT": true, "BADCHARSET": true, "CAPABILITY": true, "PARSE": true, "PERMANENTFLAGS": true, "READ-ONLY": true,
+	"READ-WRITE": true,
+	"TRYCREATE":  true, "UIDNEXT": true, "UIDVALIDITY": true, "UNSEEN": true, "APPENDUID": true, "COPYUID": true,
+	"UIDNOTSTICKY":  true,
+	"HIGHESTMODSEQ": true, "NOMODSEQ": true, "MODIFIED": true, "CLOSED": true, "UNAVAILABLE": true,
+	"AUTHENTICATIONFAILED": true,
+	"AUTHORIZATIONFAILED":  true, "EXPIRED": true, "PRIVACYREQUIRED": true, "CONTACTADMIN": true, "NOPERM": true,
+	"INUSE":         true,
+	"EXPUNGEISSUED": true, "CORRUPTION": true, "SERVERBUG": true, "CLIENTBUG": true, "CANNOT": true, "LIMIT": true,
+	"OVERQUOTA":     true,
+	"ALREADYEXISTS": true, "NONEXISTENT": true, "NOTSAVED": true, "HASCHILDREN": true, "UNKNOWN-CTE": true,
+	"TOOBIG":            true,
 	"COMPRESSIONACTIVE": true, "MAILBOXID": true, "THROTTLED": true, "TEMPFAIL": true,
 }
 

@@ -52,7 +52,8 @@ var (
 )
 
 func (c *conn) readResponses(window int) *responseReader {
-	l := &responseReader{c: c, tags: make(chan string, window), plus: make(chan struct{}, 1), answers: make(chan answer, window+1)}
+	l := &responseReader{c: c, tags: make(chan string, window), plus: make(chan struct{}, 1),
+		answers: make(chan answer, window+1)}
 	go l.run()
 	return l
 }

@@ -88,7 +88,8 @@ func (s *Session) backOff(ctx context.Context, t *transient, no *imap.Error) (ag
 		return false, nil
 	case exact && pause > s.o.maxWait():
 		s.backOffs = 0
-		s.o.warn(fmt.Sprintf("%s asks for a pause of %s, and --max-wait allows %s", printable(s.o.Host), round(pause), s.o.maxWait()))
+		s.o.warn(fmt.Sprintf("%s asks for a pause of %s, and --max-wait allows %s", printable(s.o.Host), round(pause),
+			s.o.maxWait()))
 		return false, nil
 	}
 	s.backOffs++
@@ -97,7 +98,8 @@ func (s *Session) backOff(ctx context.Context, t *transient, no *imap.Error) (ag
 	}
 	pause = min(pause, s.o.maxWait())
 	if pause >= time.Second {
-		s.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(s.o.Host), round(pause), s.backOffs, most, &refusal{no}))
+		s.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(s.o.Host), round(pause), s.backOffs,
+			most, &refusal{no}))
 	}
 	return true, s.sleep(ctx, pause)
 }

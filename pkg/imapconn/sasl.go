@@ -86,7 +86,8 @@ func (c *conn) answerChallenge(client sasl.Client, first []byte, text string) (s
 	}
 	answer, err := client.Next(b)
 	if errors.Is(err, sasl.ErrUnexpectedServerChallenge) {
-		return "", fmt.Errorf("the server asks for more than the mechanism has: %s", quote(serverText(c.secrets.hide(string(b)))))
+		return "", fmt.Errorf("the server asks for more than the mechanism has: %s",
+			quote(serverText(c.secrets.hide(string(b)))))
 	}
 	if err != nil {
 		return "", err

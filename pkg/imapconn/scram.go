@@ -21,7 +21,8 @@ const (
 	maxIterations = 1_000_000
 )
 
-var scramHashes = map[string]scram.HashGeneratorFcn{"SCRAM-SHA-1": scram.SHA1, "SCRAM-SHA-256": scram.SHA256, "SCRAM-SHA-512": scram.SHA512}
+var scramHashes = map[string]scram.HashGeneratorFcn{"SCRAM-SHA-1": scram.SHA1, "SCRAM-SHA-256": scram.SHA256,
+	"SCRAM-SHA-512": scram.SHA512}
 
 // scramClient is SCRAM (RFC 5802, RFC 7677), with channel binding or without.
 type scramClient struct {
@@ -117,7 +118,8 @@ func checkIterations(text string) error {
 	case err != nil:
 		return fmt.Errorf("the server's challenge has no number of iterations")
 	case n < minIterations:
-		return exit.Errorf(exit.Protocol, "the server asks for %d iterations; fewer than %d give the password away", n, minIterations).
+		return exit.Errorf(exit.Protocol, "the server asks for %d iterations; fewer than %d give the password away", n,
+			minIterations).
 			WithHint("--auth plain, if you trust the server")
 	case n > maxIterations:
 		return exit.Errorf(exit.Protocol, "the server asks for %d iterations, more than %d", n, maxIterations)

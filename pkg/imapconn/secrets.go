@@ -44,7 +44,8 @@ func (s *secrets) add(secret string) {
 	if len(s.runs) > maxRuns {
 		s.runs = nil // tokens of long ago
 	}
-	forms := []string{secret, strings.ReplaceAll(secret, " ", "+"), hex.EncodeToString([]byte(secret)), base64.RawStdEncoding.EncodeToString([]byte(secret))}
+	forms := []string{secret, strings.ReplaceAll(secret, " ", "+"), hex.EncodeToString([]byte(secret)),
+		base64.RawStdEncoding.EncodeToString([]byte(secret))}
 	for before := range 3 { // the places that it may have in what is encoded
 		coded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", before) + secret))
 		coded = coded[(before*8+5)/6:]

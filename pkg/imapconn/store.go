@@ -25,7 +25,8 @@ const (
 // are dropped, and so are those that the server refuses, one by one if it
 // refuses them together; dropped names them. A UID that no message has is no
 // error.
-func (x *Selected) Store(ctx context.Context, uids []uint64, action StoreAction, flags []string) (dropped []string, err error) {
+func (x *Selected) Store(ctx context.Context, uids []uint64, action StoreAction,
+	flags []string) (dropped []string, err error) {
 	var send []string
 	for _, f := range flags {
 		if flag, ok := sendable(f); ok {

@@ -54,13 +54,15 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 	return config, o.present(config)
 }
 
-var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "": tls.VersionTLS12, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "": tls.VersionTLS12,
+	"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
 func (o *Options) minVersion() (uint16, error) {
 	if v, ok := tlsVersions[o.MinTLS]; ok {
 		return v, nil
 	}
-	return 0, exit.Errorf(exit.Usage, "--tls-min %s is no version of TLS", quote(o.MinTLS)).WithHint("1.2 or 1.3; 1.0 and 1.1 can be broken, and are for servers that have nothing else")
+	return 0, exit.Errorf(exit.Usage, "--tls-min %s is no version of TLS", quote(o.MinTLS)).
+		WithHint("1.2 or 1.3; 1.0 and 1.1 can be broken, and are for servers that have nothing else")
 }
 
 // oldSuites are the cipher suites that servers of the days of TLS 1.0 have,
@@ -70,7 +72,8 @@ func oldSuites() []uint16 {
 	for _, suite := range tls.CipherSuites() {
 		ids = append(ids, suite.ID)
 	}
-	return append(ids, tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA)
+	return append(ids, tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA,
+		tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA)
 }
 
 // present puts our own certificate into config, for servers that ask for one.
@@ -133,7 +136,9 @@ func verify(state tls.ConnectionState, o *Options, roots *x509.CertPool, pin str
 	case pin == seen:
 		return nil
 	case pin != "":
-		return &certError{"", fmt.Errorf("ALARM: the server shows another certificate than the pinned one, sha256:%s: somebody may be in between; nothing was sent", pin)}
+		return &certError{"",
+			fmt.Errorf("ALARM: the server shows another certificate than the pinned one, sha256:%s: somebody may be "+
+				"in between; nothing was sent", pin)}
 	case o.Insecure:
 		return nil
 	}
@@ -189,7 +194,8 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &cert) && cert.pin == "": // what it shows must not be taken for the new pin
-		return failure.WithHint("ask whoever runs the server, by another way than this connection, whether its certificate was changed")
+		return failure.WithHint("ask whoever runs the server, by another way than this connection, whether its " +
+			"certificate was changed")
 	case errors.As(err, &cert):
 		return failure.WithHint("if you know this certificate to be the server's own: --tls-pin sha256:%s", cert.pin)
 	case errors.As(err, &record):
@@ -199,7 +205,8 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 	case isAlert(err) && config.MinVersion > tls.VersionTLS12:
 		return failure.WithHint("the server may have nothing newer than TLS 1.2: --tls-min 1.2")
 	case isAlert(err) && config.MinVersion == tls.VersionTLS12:
-		return failure.WithHint("an old server may have nothing newer than TLS 1.0 or 1.1, which can be broken: --tls-min 1.0 accepts that")
+		return failure.WithHint("an old server may have nothing newer than TLS 1.0 or 1.1, which can be broken: " +
+			"--tls-min 1.0 accepts that")
 	}
 	return failure
 }

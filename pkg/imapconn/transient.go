@@ -39,24 +39,32 @@ const (
 // further words is none: RFC 5530 means something too large by it, and so do
 // servers.
 var transients = []*transient{
-	{"OVERQUOTA", text("bandwidth"), throttled, 60},          // Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)
-	{"", text("bandwidth limit"), throttled, 60},             // Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)
-	{"", suggestedPause, throttled, 60},                      // Exchange: BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds
-	{"THROTTLED", nil, throttled, 30},                        // Gmail: NO [THROTTLED]
-	{"", text(`throttl|backoff`), throttled, 30},             // Exchange: NO Request is throttled
-	{"", text(`server unavailable\. 1[0-9]`), throttled, 30}, // Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15
-	{"", text(`server (is )?(too )?busy`), throttled, 30},    // Exchange: NO Server busy
-	{"", text(closedAtOnce), throttled, 1},                   // not heard: see there
-	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10}, // Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded
+	// Gmail: NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)
+	{"OVERQUOTA", text("bandwidth"), throttled, 60},
+	// Gmail: NO [ALERT] Account exceeded command or bandwidth limits. (Failure)
+	{"", text("bandwidth limit"), throttled, 60},
+	// Exchange: BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds
+	{"", suggestedPause, throttled, 60},
+	{"THROTTLED", nil, throttled, 30},            // Gmail: NO [THROTTLED]
+	{"", text(`throttl|backoff`), throttled, 30}, // Exchange: NO Request is throttled
+	// Exchange: NO Server Unavailable. 15; * BYE Server Unavailable. 15
+	{"", text(`server unavailable\. 1[0-9]`), throttled, 30},
+	{"", text(`server (is )?(too )?busy`), throttled, 30}, // Exchange: NO Server busy
+	{"", text(closedAtOnce), throttled, 1},                // not heard: see there
+	// Gmail: NO [ALERT] Too many simultaneous connections. (Failure); Dovecot: NO [UNAVAILABLE] Maximum number of
+	// connections from user+IP exceeded
+	{"", text(`too many .*(connection|session|request|command|login)|maximum number of connections`), throttled, 10},
 	{"", text(`^4[0-9][0-9] `), throttled, 10}, // proxies that greet as SMTP does: 421 Too many connections
 	{"", text(`rate limit`), throttled, 10},    // Yahoo: NO [LIMIT] APPEND Rate limit hit.
 	{"INUSE", nil, busy, 1},                    // RFC 5530; Yahoo: NO [INUSE] Mailbox in use. Please try again later
-	{"UNAVAILABLE", nil, busy, 1},              // RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later
-	{"EXPUNGEISSUED", nil, busy, 1},            // RFC 5530
-	{"TEMPFAIL", nil, busy, 1},                 // Yahoo: NO [TEMPFAIL] UID FETCH Temporary failure on server [CODE: WBL]
-	{"", text(`^system error`), busy, 5},       // Gmail: NO System Error (Failure)
-	{"SERVERBUG", nil, defective, 1},           // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
-	{"", relogin, busy, 5},                     // see there
+	// RFC 5530; Yahoo: NO [UNAVAILABLE] UID FETCH Server error - Please try again later
+	{"UNAVAILABLE", nil, busy, 1},
+	{"EXPUNGEISSUED", nil, busy, 1}, // RFC 5530
+	// Yahoo: NO [TEMPFAIL] UID FETCH Temporary failure on server [CODE: WBL]
+	{"TEMPFAIL", nil, busy, 1},
+	{"", text(`^system error`), busy, 5}, // Gmail: NO System Error (Failure)
+	{"SERVERBUG", nil, defective, 1},     // RFC 5530; Yahoo: NO [SERVERBUG] UID SEARCH Server error
+	{"", relogin, busy, 5},               // see there
 	{"", text(`try (again )?later|try again|temporar`), busy, 1},
 	{"", text(`\bbusy\b|overload`), busy, 5}, // a greeting: 421 busy
 }
@@ -65,12 +73,14 @@ var transients = []*transient{
 // authenticated but not connected; NO or BAD with WrongServerException, as a
 // mailbox moves to another server; BYE Session invalidated. The same session
 // says so for ever, a new login ends it.
-var relogin = text(`authenticated but not connected|WrongServerException|session invalidated|AuthenticatedButNotConnected`)
+var relogin = text(
+	`authenticated but not connected|WrongServerException|session invalidated|AuthenticatedButNotConnected`)
 
 func text(pattern string) *lazyregexp.Regexp { return lazyregexp.New(`(?i)` + pattern) }
 
 // vague are codes that say nothing of the reason, so that the text counts.
-var vague = map[string]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true, "CLIENTBUG": true, "CONTACTADMIN": true, "THROTTLED": true}
+var vague = map[string]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true,
+	"CLIENTBUG": true, "CONTACTADMIN": true, "THROTTLED": true}
 
 // transientOf returns what a refusal says that passes, nil if it is one for good.
 func transientOf(no *imap.Error) *transient {
@@ -131,10 +141,12 @@ func (t *transient) delay(n int, unit time.Duration, words string) (pause time.D
 
 // explained are response codes that say why a command is refused. The same command
 // would be refused again.
-var explained = []string{"ALREADYEXISTS", "AUTHORIZATIONFAILED", "CANNOT", "CLIENTBUG", "HASCHILDREN", "LIMIT", "NONEXISTENT", "NOPERM", "OVERQUOTA", "TRYCREATE"}
+var explained = []string{"ALREADYEXISTS", "AUTHORIZATIONFAILED", "CANNOT", "CLIENTBUG", "HASCHILDREN", "LIMIT",
+	"NONEXISTENT", "NOPERM", "OVERQUOTA", "TRYCREATE"}
 
 // isUnexplained reports whether err is a refusal without a reason: it may pass.
 func isUnexplained(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !slices.Contains(explained, strings.ToUpper(string(no.Code)))
+	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) &&
+		!slices.Contains(explained, strings.ToUpper(string(no.Code)))
 }

@@ -77,7 +77,8 @@ func (s *Session) Unlisted(ctx context.Context, wires []string, listed []Mailbox
 }
 
 func (u *Unlisted) doubt(wire string, err error) {
-	text := fmt.Sprintf("the server does not list the folder %s and does not say that it does not exist", quote(mailboxName(wire)))
+	text := fmt.Sprintf("the server does not list the folder %s and does not say that it does not exist",
+		quote(mailboxName(wire)))
 	*u = Unlisted{Err: exit.Errorf(exit.Partial, "%s: %w", text, err), Reason: reasonOf(err)}
 }
 
@@ -92,7 +93,8 @@ func saysNonexistent(err error) bool {
 // nothing to open.
 func isPlainNo(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo && (no.Code == "" || hasCode(no, "TRYCREATE")) && !isTemporary(no)
+	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo && (no.Code == "" || hasCode(no, "TRYCREATE")) &&
+		!isTemporary(no)
 }
 
 // sameAsListed finds mailboxes that are listed under another name: it differs in
@@ -113,12 +115,14 @@ func (s *Session) sameAsListed(ctx context.Context, wires []string, answers []Un
 		}
 		boxes, prefix := s.related(byName, wires[i])
 		if len(boxes) > maxRelated {
-			answers[i].doubt(wires[i], fmt.Errorf("it may be one of %d folders with such a name: the first is %s", len(boxes), quote(boxes[0].Name)))
+			answers[i].doubt(wires[i], fmt.Errorf("it may be one of %d folders with such a name: the first is %s",
+				len(boxes), quote(boxes[0].Name)))
 			continue
 		}
 		for _, b := range boxes {
 			rivals = append(rivals, alias{i, b, prefix})
-			pairs = append(pairs, Mailbox{Name: mailboxName(wires[i]), Wire: wires[i]}, Mailbox{Name: b.Name, Wire: b.Wire})
+			pairs = append(pairs, Mailbox{Name: mailboxName(wires[i]), Wire: wires[i]},
+				Mailbox{Name: b.Name, Wire: b.Wire})
 		}
 	}
 	if len(rivals) == 0 {

@@ -290,7 +290,8 @@ func (b *mailbox) add(m Message) uint32 {
 
 // index is the message's place, -1 if it is gone.
 func (b *mailbox) index(uid uint32) int {
-	i, found := slices.BinarySearchFunc(b.messages, uid, func(m *message, uid uint32) int { return int(m.uid) - int(uid) })
+	i, found := slices.BinarySearchFunc(b.messages, uid,
+		func(m *message, uid uint32) int { return int(m.uid) - int(uid) })
 	if !found {
 		return -1
 	}

@@ -41,7 +41,8 @@ func StartCourier(t testing.TB, options CourierOptions) *Real {
 	if perIP == "" {
 		perIP = "4"
 	}
-	err = r.launch(t, "env", "LD_LIBRARY_PATH="+courierLibraries(), "PATH="+strings.Join(programs, ":")+":"+os.Getenv("PATH"),
+	err = r.launch(t, "env", "LD_LIBRARY_PATH="+courierLibraries(), "PATH="+strings.Join(programs, ":")+":"+
+		os.Getenv("PATH"),
 		tcpd, "-address=127.0.0.1", "-maxprocs=40", "-maxperip="+perIP, "-nodnslookup", "-noidentlookup",
 		"-user="+r.owner.user, "-group="+r.owner.group, port, filepath.Join(r.Dir, "courier-login"))
 	if err != nil {

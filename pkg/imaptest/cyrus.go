@@ -112,7 +112,8 @@ func (r *Real) addUsers(saslpasswd string, users []string) error {
 
 // makeCyrusDirs makes what Cyrus does not make itself, owned by its user.
 func (r *Real) makeCyrusDirs() error {
-	for _, name := range []string{"conf/db", "conf/socket", "conf/log", "conf/msg", "conf/ptclient", "conf/user", "spool/stage.", "run/proc", "run/lock"} {
+	for _, name := range []string{"conf/db", "conf/socket", "conf/log", "conf/msg", "conf/ptclient", "conf/user",
+		"spool/stage.", "run/proc", "run/lock"} {
 		if err := os.MkdirAll(filepath.Join(r.Dir, name), 0o755); err != nil {
 			return err
 		}

@@ -43,7 +43,8 @@ func NewDelayProxy(t testing.TB, target string, rtt time.Duration, bitsPerSecond
 
 // ServeDelay is NewDelayProxy on a listener, until Close.
 func ServeDelay(listener net.Listener, target string, rtt time.Duration, bitsPerSecond int64) *DelayProxy {
-	p := &DelayProxy{target: target, oneWay: rtt / 2, rate: bitsPerSecond, listener: listener, conns: map[net.Conn]bool{}}
+	p := &DelayProxy{target: target, oneWay: rtt / 2, rate: bitsPerSecond, listener: listener,
+		conns: map[net.Conn]bool{}}
 	p.running.Go(p.accept)
 	return p
 }

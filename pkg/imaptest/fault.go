@@ -288,7 +288,8 @@ func (l *link) allowLine(direction Direction, line []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, rule := range p.rules {
-		if rule.trigger == onLine && direction == ToServer && !l.spent(i) && rule.pattern.Match(bytes.TrimRight(line, "\r\n")) {
+		if rule.trigger == onLine && direction == ToServer && !l.spent(i) &&
+			rule.pattern.Match(bytes.TrimRight(line, "\r\n")) {
 			l.fire(i)
 		}
 	}

@@ -12,16 +12,19 @@ import (
 // Fetch serves octets as they were stored. ENVELOPE and BODYSTRUCTURE are
 // not answered.
 func (s *session) Fetch(w *imapserver.FetchWriter, set imap.NumSet, options *imap.FetchOptions) error {
-	if options.Envelope || options.BodyStructure != nil || len(options.BinarySection) > 0 || len(options.BinarySectionSize) > 0 {
+	if options.Envelope || options.BodyStructure != nil || len(options.BinarySection) > 0 ||
+		len(options.BinarySectionSize) > 0 {
 		return &imap.Error{Type: imap.StatusResponseTypeBad, Text: "This server parses no mail"}
 	}
-	marks := !s.readOnly && slices.ContainsFunc(options.BodySection, func(section *imap.FetchItemBodySection) bool { return !section.Peek })
+	marks := !s.readOnly && slices.ContainsFunc(options.BodySection,
+		func(section *imap.FetchItemBodySection) bool { return !section.Peek })
 	return s.each(set, func(sequence uint32, m *message) error {
 		return s.fetchOne(w.CreateMessage(sequence), m, options, marks)
 	})
 }
 
-func (s *session) fetchOne(w *imapserver.FetchResponseWriter, m *message, options *imap.FetchOptions, marks bool) error {
+func (s *session) fetchOne(w *imapserver.FetchResponseWriter, m *message, options *imap.FetchOptions,
+	marks bool) error {
 	s.account.mu.Lock()
 	if marks {
 		m.flags = changed(m.flags, imap.StoreFlagsAdd, []string{`\Seen`})

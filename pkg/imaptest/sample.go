@@ -6,7 +6,8 @@ import "strings"
 // blanks, ampersands, apostrophes and letters beyond ASCII, as far as Cyrus
 // allows them too. "Projects" and "Lists"
 // are no folders of their own, so that they become \Noselect parents.
-var samplePaths = []string{"INBOX", "Sent", "Drafts", "Archive", "Archive/2019", "Archive/2020/Q1", "Entwürfe", "Projects/A & B",
+var samplePaths = []string{"INBOX", "Sent", "Drafts", "Archive", "Archive/2019", "Archive/2020/Q1", "Entwürfe",
+	"Projects/A & B",
 	"Projects/v2 (old)", "Lists/go-nuts", "メール/受信", "🙂", "Spaces  and 'marks'", "Empty"}
 
 // quotedPath needs every escape of a quoted string. Cyrus 3.6 answers its

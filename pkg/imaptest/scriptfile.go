@@ -151,10 +151,12 @@ func (s *Script) messageLine(w []string, block []string) error {
 func OddMessage(folder string, uid uint64, size int) *ScriptMessage {
 	date := time.Date(2023, 1, 2, 10, 0, 0, 0, time.UTC).Add(time.Duration(uid%1e6) * time.Minute)
 	id := fmt.Sprintf("%x-%d", folder, uid)
-	text := fmt.Sprintf("Received: from relay by mx.example; %s\r\nMessage-ID: <%s@odd.example>\r\nDate: %s\r\nFrom: Ann <ann@odd.example>\r\nTo: Joe <joe@odd.example>\r\nSubject: %s %d\r\n\r\nThis is message %d of %s.\r\n",
+	text := fmt.Sprintf("Received: from relay by mx.example; %s\r\nMessage-ID: <%s@odd.example>\r\nDate: %s\r\nFrom: "+
+		"Ann <ann@odd.example>\r\nTo: Joe <joe@odd.example>\r\nSubject: %s %d\r\n\r\nThis is message %d of %s.\r\n",
 		date.Format(time.RFC1123Z), id, date.Add(-time.Minute).Format(time.RFC1123Z), folder, uid, uid, folder)
 	flags := [][]string{{`\Seen`}, {`\Flagged`, `\Seen`}, nil, {`\Answered`}}[(uid-1)%4]
-	return &ScriptMessage{UID: uid, Flags: append([]string(nil), flags...), Date: date.Format("02-Jan-2006 15:04:05 -0700"), Octets: padded(text, size)}
+	return &ScriptMessage{UID: uid, Flags: append([]string(nil), flags...),
+		Date: date.Format("02-Jan-2006 15:04:05 -0700"), Octets: padded(text, size)}
 }
 
 // padded makes a text as long as size.

@@ -280,7 +280,8 @@ func (v *scriptView) list(verb string, w []string, command string) (said string)
 		if extended && f.Subscribed {
 			attributes = strings.TrimSpace(attributes + ` \Subscribed`)
 		}
-		said += fmt.Sprintf("* %s (%s) %s %s\r\n", verb, attributes, quotedWord(v.store.delimiter()), quotedWord(f.Name))
+		said += fmt.Sprintf("* %s (%s) %s %s\r\n", verb, attributes, quotedWord(v.store.delimiter()),
+			quotedWord(f.Name))
 		if states != nil && !strings.Contains(strings.ToLower(attributes), `\noselect`) {
 			said += v.status(f, states[1])
 		}
@@ -296,7 +297,8 @@ func (v *scriptView) status(f *ScriptFolder, items string) string {
 	var values []string
 	for _, item := range strings.Fields(strings.ToUpper(strings.Trim(items, "() "))) {
 		n, known := map[string]uint64{
-			"MESSAGES": uint64(len(f.messages)), "UIDNEXT": f.UIDNext, "UIDVALIDITY": validity, "SIZE": uint64(octets), "RECENT": 0, "UNSEEN": 0,
+			"MESSAGES": uint64(len(f.messages)), "UIDNEXT": f.UIDNext, "UIDVALIDITY": validity, "SIZE": uint64(octets),
+			"RECENT": 0, "UNSEEN": 0,
 		}[item]
 		if known {
 			values = append(values, fmt.Sprintf("%s %d", item, n))
@@ -316,7 +318,8 @@ func (v *scriptView) open(verb string) (said, status string) {
 	if verb == "EXAMINE" {
 		permanent, state = "()", "READ-ONLY"
 	}
-	return fmt.Sprintf("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* %d EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY %d] .\r\n* OK [UIDNEXT %d] .\r\n* OK [PERMANENTFLAGS %s] .\r\n",
+	return fmt.Sprintf("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)\r\n* %d EXISTS\r\n* 0 RECENT\r\n* OK "+
+		"[UIDVALIDITY %d] .\r\n* OK [UIDNEXT %d] .\r\n* OK [PERMANENTFLAGS %s] .\r\n",
 		len(f.messages), f.look(verb == "SELECT"), f.UIDNext, permanent), "OK [" + state + "] open"
 }
 
@@ -467,7 +470,10 @@ func headerFields(head string, names []string) (out string) {
 		}
 		if line[0] != ' ' && line[0] != '\t' {
 			name, _, _ := strings.Cut(line, ":")
-			take = slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, strings.TrimSpace(name)) })
+			take = slices.ContainsFunc(names, func(n string) bool {
+				return strings.EqualFold(n,
+					strings.TrimSpace(name))
+			})
 		}
 		if take {
 			out += line

@@ -12,7 +12,8 @@ import (
 )
 
 // Search answers SEARCH and ESEARCH (RFC 4731).
-func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria, options *imap.SearchOptions) (*imap.SearchData, error) {
+func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria,
+	options *imap.SearchOptions) (*imap.SearchData, error) {
 	var numbers []uint32
 	everything := imap.SeqSet{{Start: 1, Stop: 0}}
 	err := s.each(everything, func(sequence uint32, m *message) error {

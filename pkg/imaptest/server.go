@@ -68,7 +68,8 @@ type Options struct {
 }
 
 // DefaultCaps is what the embedded server offers beyond IMAP4rev1.
-var DefaultCaps = []string{"NAMESPACE", "UIDPLUS", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "CHILDREN", "SPECIAL-USE"}
+var DefaultCaps = []string{"NAMESPACE", "UIDPLUS", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS", "STATUS=SIZE", "CHILDREN",
+	"SPECIAL-USE"}
 
 // Server is an IMAP server in memory that stores and serves octets as they
 // are, whatever they are. It speaks no MULTIAPPEND, COMPRESS or CONDSTORE.

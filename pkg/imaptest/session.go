@@ -41,7 +41,8 @@ func (s *session) Login(user, password string) error {
 }
 
 func (s *session) Namespace() (*imap.NamespaceData, error) {
-	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{{Prefix: s.server.options.Prefix, Delim: s.delimiter()}}}, nil
+	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{{Prefix: s.server.options.Prefix,
+		Delim: s.delimiter()}}}, nil
 }
 
 func (s *session) delimiter() rune {
@@ -111,7 +112,8 @@ func (s *session) storable(flags []imap.Flag) []string {
 	for _, flag := range flags {
 		name := string(flag)
 		allowed := s.server.options.PermanentFlags
-		if allowed == nil || slices.Contains(allowed, `\*`) && !strings.HasPrefix(name, `\`) || containsFold(allowed, name) {
+		if allowed == nil || slices.Contains(allowed, `\*`) && !strings.HasPrefix(name, `\`) ||
+			containsFold(allowed, name) {
 			names = append(names, name)
 		}
 	}
@@ -264,7 +266,8 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 // remembered returns the flags that a message keeps when it is stored.
 func (s *session) remembered(flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool {
-		return slices.ContainsFunc(s.server.options.ForgetFlags, func(forgotten string) bool { return strings.EqualFold(f, forgotten) })
+		return slices.ContainsFunc(s.server.options.ForgetFlags,
+			func(forgotten string) bool { return strings.EqualFold(f, forgotten) })
 	})
 }
 
@@ -356,7 +359,8 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 
 var errReadOnly = no("", "Mailbox is read-only")
 
-func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, store *imap.StoreFlags, _ *imap.StoreOptions) error {
+func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, store *imap.StoreFlags,
+	_ *imap.StoreOptions) error {
 	if s.readOnly {
 		return errReadOnly
 	}
@@ -411,11 +415,17 @@ func (s *session) selector(set imap.NumSet) func(sequence, uid uint32) bool {
 	switch set := set.(type) {
 	case imap.SeqSet:
 		return func(sequence, _ uint32) bool {
-			return slices.ContainsFunc(set, func(r imap.SeqRange) bool { return within(r.Start, r.Stop, count, sequence) })
+			return slices.ContainsFunc(set, func(r imap.SeqRange) bool {
+				return within(r.Start, r.Stop, count,
+					sequence)
+			})
 		}
 	case imap.UIDSet:
 		return func(_, uid uint32) bool {
-			return slices.ContainsFunc(set, func(r imap.UIDRange) bool { return within(uint32(r.Start), uint32(r.Stop), last, uid) })
+			return slices.ContainsFunc(set, func(r imap.UIDRange) bool {
+				return within(uint32(r.Start), uint32(r.Stop),
+					last, uid)
+			})
 		}
 	}
 	return func(uint32, uint32) bool { return false }

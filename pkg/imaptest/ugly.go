@@ -25,7 +25,8 @@ type Case struct {
 func (c Case) Message(place int) Message {
 	flags := [][]string{{`\Seen`}, nil, {`\Answered`, `\Seen`}, {`\Flagged`}, {`$Label1`, `\Seen`}}
 	zone := time.FixedZone("", (place%27-12)*3600)
-	return Message{c.Octets, flags[place%len(flags)], time.Date(2012, 3, 4, 5, 6, 7, 0, zone).Add(time.Duration(place) * 25 * time.Hour)}
+	return Message{c.Octets, flags[place%len(flags)], time.Date(2012, 3, 4, 5, 6, 7, 0, zone).
+		Add(time.Duration(place) * 25 * time.Hour)}
 }
 
 // UglyFolder is the whole corpus as one folder, in the order of Ugly.
@@ -65,7 +66,8 @@ func ugly(name, body string) Case {
 func rawCase(name, octets string) Case { return Case{Name: name, Octets: []byte(octets)} }
 
 func ordinaryHeader(name string) string {
-	return fmt.Sprintf("Message-ID: <ugly.%s@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Joe <joe@example.org>\r\nTo: Ann <ann@example.net>\r\nSubject: %s\r\n", name, name)
+	return fmt.Sprintf("Message-ID: <ugly.%s@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Joe "+
+		"<joe@example.org>\r\nTo: Ann <ann@example.net>\r\nSubject: %s\r\n", name, name)
 }
 
 func toLF(s string) string { return strings.ReplaceAll(s, "\r\n", "\n") }
@@ -99,8 +101,10 @@ func headerless() []Case {
 		rawCase("header-only", ordinaryHeader("header-only")+"\r\n"),
 		rawCase("no-empty-line", ordinaryHeader("no-empty-line")),
 		rawCase("cut-header", strings.TrimSuffix(ordinaryHeader("cut-header"), "\r\n")),
-		rawCase("from-line", "From joe@example.org Sat Mar  3 10:11:12 2012\r\n"+ordinaryHeader("from-line")+"\r\nHello\r\n"),
-		rawCase("quoted-from-line", ">From joe@example.org Sat Mar  3 10:11:12 2012\r\n"+ordinaryHeader("quoted-from-line")+"\r\nHello\r\n"),
+		rawCase("from-line", "From joe@example.org Sat Mar  3 10:11:12 2012\r\n"+ordinaryHeader("from-line")+
+			"\r\nHello\r\n"),
+		rawCase("quoted-from-line", ">From joe@example.org Sat Mar  3 10:11:12 2012\r\n"+
+			ordinaryHeader("quoted-from-line")+"\r\nHello\r\n"),
 		rawCase("continuation-first", "\tfolded from nowhere\r\n"+ordinaryHeader("continuation-first")+"\r\nHello\r\n"),
 		rawCase("bom-first", "\ufeff"+ordinaryHeader("bom-first")+"\r\nHello\r\n"),
 	}
@@ -117,7 +121,9 @@ func headers() []Case {
 	return []Case{
 		with("header-latin1", "X-Name: Ren\xe9 M\xfcller"),
 		with("header-utf8", "X-Name: René Müller 日本語"),
-		rawCase("subject-latin1", "Message-ID: <ugly.subject-latin1@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Ren\xe9 <rene@example.org>\r\nSubject: Gr\xfc\xdfe\r\n\r\nHello\r\n"),
+		rawCase("subject-latin1",
+			"Message-ID: <ugly.subject-latin1@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Ren\xe9 "+
+				"<rene@example.org>\r\nSubject: Gr\xfc\xdfe\r\n\r\nHello\r\n"),
 		with("header-name-8bit", "X-N\xe4me: value"),
 		with("header-nul", "X-Nul: a\x00b"),
 		with("header-controls", "X-Odd: bell\x07 escape\x1b[2J delete\x7f"),
@@ -132,9 +138,14 @@ func headers() []Case {
 		with("long-header-line", "X-Long: "+strings.Repeat("abcdefg ", 16<<10)),
 		with("many-folds", "X-Folded: x"+strings.Repeat("\r\n\tfolded", 3000)),
 		rawCase("many-header-lines", many.String()+ordinaryHeader("many-header-lines")+"\r\nHello\r\n"),
-		rawCase("upper-case-names", strings.NewReplacer("Message-ID", "MESSAGE-ID", "Date", "DATE", "Subject", "SUBJECT").Replace(ordinaryHeader("upper-case-names"))+"\r\nHello\r\n"),
-		rawCase("bad-date", "Message-ID: <ugly.bad-date@example.org>\r\nDate: 31 Foo 20012 25:61:61 +9999\r\nSubject: bad date\r\n\r\nHello\r\n"),
-		rawCase("folded-message-id", "Message-ID:\r\n <ugly.folded-message-id@example.org>\r\nDate:  Sat, 03 Mar 2012\r\n\t10:11:12 +0100\r\n\r\nHello\r\n"),
+		rawCase("upper-case-names", strings.NewReplacer("Message-ID", "MESSAGE-ID", "Date", "DATE", "Subject",
+			"SUBJECT").Replace(ordinaryHeader("upper-case-names"))+"\r\nHello\r\n"),
+		rawCase("bad-date",
+			"Message-ID: <ugly.bad-date@example.org>\r\nDate: 31 Foo 20012 25:61:61 +9999\r\nSubject: bad "+
+				"date\r\n\r\nHello\r\n"),
+		rawCase("folded-message-id",
+			"Message-ID:\r\n <ugly.folded-message-id@example.org>\r\nDate:  Sat, 03 Mar 2012\r\n\t10:11:12 "+
+				"+0100\r\n\r\nHello\r\n"),
 	}
 }
 
@@ -159,21 +170,27 @@ func bodies() []Case {
 		ugly("literal-last", "the last line is {10}\r\n{10}"),
 		ugly("trailing-blanks", "blanks   \r\n\ttab\t\r\n \r\n"),
 		ugly("long-line", strings.Repeat("0123456789", 1000)+"\r\n"),
-		rawCase("broken-mime", ordinaryHeader("broken-mime")+mime+"\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\nnever closed"),
-		rawCase("mime-8bit-part-header", ordinaryHeader("mime-8bit-part-header")+mime+"\r\n--b\r\nContent-Disposition: attachment; filename=\"Gr\xfc\xdfe.txt\"\r\n\r\none\r\n--b--\r\n"),
-		rawCase("nested-message", ordinaryHeader("nested-message")+"Content-Type: message/rfc822\r\n\r\n"+ordinaryHeader("inner")+"\r\ninner\r\n"),
+		rawCase("broken-mime", ordinaryHeader("broken-mime")+mime+
+			"\r\n--b\r\n\r\none\r\n--b\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n--b\r\nnever closed"),
+		rawCase("mime-8bit-part-header", ordinaryHeader("mime-8bit-part-header")+mime+
+			"\r\n--b\r\nContent-Disposition: attachment; filename=\"Gr\xfc\xdfe.txt\"\r\n\r\none\r\n--b--\r\n"),
+		rawCase("nested-message", ordinaryHeader("nested-message")+"Content-Type: message/rfc822\r\n\r\n"+
+			ordinaryHeader("inner")+"\r\ninner\r\n"),
 	}
 }
 
 func keys() []Case {
 	same := "Message-ID: <ugly.same@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nSubject: same\r\n\r\n"
 	return []Case{
-		rawCase("no-message-id", "Date: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: joe@example.org\r\nSubject: no id\r\n\r\nHello\r\n"),
+		rawCase("no-message-id",
+			"Date: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: joe@example.org\r\nSubject: no id\r\n\r\nHello\r\n"),
 		rawCase("no-date", "Message-ID: <ugly.no-date@example.org>\r\nSubject: no date\r\n\r\nHello\r\n"),
 		rawCase("only-subject", "Subject: quota warning\r\n\r\nYou have used 91 %\r\n"),
 		rawCase("only-odd-field", "X-Odd: 1\r\n\r\nno field that a key is made of\r\n"),
 		rawCase("empty-message-id", "Message-ID: \r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\n\r\nHello\r\n"),
-		rawCase("two-message-ids", "Message-ID: <ugly.first@example.org>\r\nMessage-ID: <ugly.second@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\n\r\nHello\r\n"),
+		rawCase("two-message-ids",
+			"Message-ID: <ugly.first@example.org>\r\nMessage-ID: <ugly.second@example.org>\r\nDate: Sat, 03 Mar 2012 "+
+				"10:11:12 +0100\r\n\r\nHello\r\n"),
 		rawCase("same-key-1", same+"one\r\n"),
 		rawCase("same-key-2", same+"two, and longer\r\n"),
 		rawCase("identical-1", same+"identical\r\n"),

@@ -8,7 +8,8 @@ import (
 
 // utf7Base64 is the alphabet of RFC 3501 section 5.1.3: "," in place of "/",
 // and no padding.
-var utf7Base64 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding)
+var utf7Base64 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").
+	WithPadding(base64.NoPadding)
 
 // encodeUTF7 writes a UTF-8 mailbox name as it goes over the wire.
 func encodeUTF7(name string) string {

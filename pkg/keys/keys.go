@@ -36,7 +36,8 @@ func Items(recipe headerkey.Recipe, further ...string) imapconn.Items {
 // Deepen reads a message from its start until it has the key that the whole of
 // it would give. size is what is known of its size, 0 or less if nothing is. An
 // *imapconn.PartError concerns this message alone.
-func Deepen(ctx context.Context, box *imapconn.Selected, uid uint64, size int64, scan *headerkey.Scanner) (headerkey.Identity, error) {
+func Deepen(ctx context.Context, box *imapconn.Selected, uid uint64, size int64,
+	scan *headerkey.Scanner) (headerkey.Identity, error) {
 	scan.Reset()
 	box.Expect(uid, size)
 	err := box.ReadParts(ctx, uid, pieceSize, func(piece []byte) bool {
@@ -57,7 +58,8 @@ const startSize = 8 << 10
 // their first octets do not tell is read one by one. When fn is called for a
 // message, scan has read it, unless there is an error. size is what is known of a
 // message's size.
-func DeepenAll(ctx context.Context, box *imapconn.Selected, uids []uint64, size func(uid uint64) int64, scan *headerkey.Scanner, fn func(uid uint64, err error) error) error {
+func DeepenAll(ctx context.Context, box *imapconn.Selected, uids []uint64, size func(uid uint64) int64,
+	scan *headerkey.Scanner, fn func(uid uint64, err error) error) error {
 	var rest []uint64
 	came := 0
 	take := func(m *imapconn.Message) error {
@@ -102,7 +104,8 @@ func DeepenAll(ctx context.Context, box *imapconn.Selected, uids []uint64, size 
 // Each calls fn for every message with a UID from from to to, 0 being the
 // last. Messages are not in order: those that have to be read for their key
 // come at the end. A message that could not be had has no identity.
-func Each(ctx context.Context, box *imapconn.Selected, from, to uint64, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
+func Each(ctx context.Context, box *imapconn.Selected, from, to uint64, recipe headerkey.Recipe,
+	fn func(*imapconn.Message, *headerkey.Identity) error) error {
 	return each(ctx, box, recipe, fn, func(take func(*imapconn.Message) error) error {
 		return box.FetchAll(ctx, from, to, Items(recipe), 0, take)
 	})
@@ -110,14 +113,16 @@ func Each(ctx context.Context, box *imapconn.Selected, from, to uint64, recipe h
 
 // Of calls fn for each of the messages with the given UIDs, as Each does; one
 // that is not there is Gone and has no identity.
-func Of(ctx context.Context, box *imapconn.Selected, uids []uint64, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error) error {
+func Of(ctx context.Context, box *imapconn.Selected, uids []uint64, recipe headerkey.Recipe,
+	fn func(*imapconn.Message, *headerkey.Identity) error) error {
 	return each(ctx, box, recipe, fn, func(take func(*imapconn.Message) error) error {
 		return box.Fetch(ctx, uids, Items(recipe), 0, take)
 	})
 }
 
 // each identifies what fetch brings.
-func each(ctx context.Context, box *imapconn.Selected, recipe headerkey.Recipe, fn func(*imapconn.Message, *headerkey.Identity) error, fetch func(func(*imapconn.Message) error) error) error {
+func each(ctx context.Context, box *imapconn.Selected, recipe headerkey.Recipe,
+	fn func(*imapconn.Message, *headerkey.Identity) error, fetch func(func(*imapconn.Message) error) error) error {
 	scan := headerkey.NewScanner(recipe)
 	var incomplete []imapconn.Message
 	err := fetch(func(m *imapconn.Message) error {
@@ -146,16 +151,17 @@ func each(ctx context.Context, box *imapconn.Selected, recipe headerkey.Recipe, 
 		i, _ := slices.BinarySearch(uids, uid)
 		return &incomplete[i]
 	}
-	return DeepenAll(ctx, box, uids, func(uid uint64) int64 { return of(uid).Size }, scan, func(uid uint64, err error) error {
-		m := of(uid)
-		if err == nil {
-			id := scan.Sum()
-			return fn(m, &id)
-		}
-		var one *imapconn.PartError
-		if errors.As(err, &one) {
-			m.State, m.Reason, m.Text = one.State, one.Reason, one.Text
-		}
-		return fn(m, nil)
-	})
+	return DeepenAll(ctx, box, uids, func(uid uint64) int64 { return of(uid).Size }, scan,
+		func(uid uint64, err error) error {
+			m := of(uid)
+			if err == nil {
+				id := scan.Sum()
+				return fn(m, &id)
+			}
+			var one *imapconn.PartError
+			if errors.As(err, &one) {
+				m.State, m.Reason, m.Text = one.State, one.Reason, one.Text
+			}
+			return fn(m, nil)
+		})
 }

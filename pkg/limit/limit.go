@@ -29,14 +29,17 @@ func (e *ReachedError) Error() string { return e.text }
 // than limit.
 func OctetsReached(limit int64) error {
 	text := fmt.Sprintf("stopped by --max-bytes: the next message would make it more than %d octets", limit)
-	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-bytes", text}, Hint: "the same command does more"}
+	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-bytes", text},
+		Hint: "the same command does more"}
 }
 
 // ErrorsReached is the error of a run that stopped after so many failures.
 // It is not exit.Partial, for that says that a run came to its end.
 func ErrorsReached(limit int64) error {
-	text := fmt.Sprintf("stopped by --max-errors: %s %s failed", text.Count(limit, "message or folder"), text.Either(limit, "has", "have"))
-	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-errors", text}, Hint: "see what went wrong, then run again"}
+	text := fmt.Sprintf("stopped by --max-errors: %s %s failed", text.Count(limit, "message or folder"),
+		text.Either(limit, "has", "have"))
+	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-errors", text},
+		Hint: "see what went wrong, then run again"}
 }
 
 // Budget counts octets against a bound.

@@ -22,7 +22,8 @@ var seconds = map[string]float64{"s": 1, "min": 60, "h": 3600, "day": 86400}
 func ParseRate(s string) (r Rate, err error) {
 	m := ratePattern.FindStringSubmatch(s)
 	if m == nil {
-		return r, exit.Errorf(exit.Usage, "%q is no rate", s).WithHint("messages as in 4/s, octets as in 20kB/s or 500MB/day, and '20kB/s after 1GB'")
+		return r, exit.Errorf(exit.Usage, "%q is no rate", s).
+			WithHint("messages as in 4/s, octets as in 20kB/s or 500MB/day, and '20kB/s after 1GB'")
 	}
 	r.Octets = m[3] == "B"
 	if r.Second = quantity(m[1], m[2]) / seconds[m[4]]; r.Second <= 0 || r.Second >= 1<<53 {

@@ -153,7 +153,8 @@ var fastPaths = []fastPath{
 
 // tell takes over what the hello told.
 func (r *accountReport) tell(s *imapconn.Server) {
-	r.Address, r.Greeting, r.Preauth, r.Offered, r.Login, r.Capabilities = s.Address, s.Greeting, s.Preauth, s.Offered, s.Login, s.Has
+	r.Address, r.Greeting, r.Preauth, r.Offered, r.Login, r.Capabilities = s.Address, s.Greeting, s.Preauth, s.Offered,
+		s.Login, s.Has
 	for _, f := range s.ID {
 		r.ID = append(r.ID, idField(f))
 	}

@@ -151,7 +151,8 @@ func (a *archive) entries(choice folder.Choice) []Entry {
 		if f.Octets = measured.Octets; !a.opt.Sizes {
 			f.Octets, measured = -1, imapconn.Extent{}
 		}
-		f.Largest, f.LargestUID, f.Oldest, f.Newest = measured.Largest, measured.LargestUID, measured.Oldest, measured.Newest
+		f.Largest, f.LargestUID, f.Oldest, f.Newest = measured.Largest, measured.LargestUID, measured.Oldest,
+			measured.Newest
 		if !a.opt.ACL {
 			f.ACL = nil
 		}

@@ -66,7 +66,8 @@ type Verdict struct {
 // ends in an error with the code exit.Data if anything is, or exit.Partial if a
 // folder could not be read whole when the archive was made.
 func Check(in *stream.Reader, opt CheckOptions, out io.Writer) error {
-	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"}, listed: map[place]bool{}}
+	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"},
+		listed: map[place]bool{}}
 	err := c.read(in)
 	if err == nil {
 		err = c.out.flush()
@@ -243,7 +244,8 @@ func (c *checker) hashed(m *stream.Message, err error) error {
 
 func (c *checker) lost(m *stream.Message, reason string, err error) error {
 	c.sum.Lost++
-	return c.out.finding(&Finding{Type: "lost", Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Reason: reason, Text: err.Error()})
+	return c.out.finding(&Finding{Type: "lost", Folder: m.Folder, UIDValidity: jsonnum.Uint64(m.UIDValidity),
+		UID: jsonnum.Uint64(m.UID), Reason: reason, Text: err.Error()})
 }
 
 // failed reports what could not be had when the archive was made.
@@ -263,7 +265,8 @@ func (c *checker) failed(f *stream.Failed) error {
 		}
 		c.unsure[c.placeOf(f.Folder)] = true
 	}
-	return c.out.finding(&Finding{Type: "failed", Folder: f.Folder, UIDValidity: jsonnum.Uint64(f.UIDValidity), UID: jsonnum.Uint64(f.UID), Reason: string(f.Reason), Text: f.Text})
+	return c.out.finding(&Finding{Type: "failed", Folder: f.Folder, UIDValidity: jsonnum.Uint64(f.UIDValidity),
+		UID: jsonnum.Uint64(f.UID), Reason: string(f.Reason), Text: f.Text})
 }
 
 // rest reports what the table of contents lists and the stream that breaks off
@@ -293,7 +296,8 @@ func (c *checker) rest() error {
 			lost = fmt.Sprintf("%d of %s, those behind UID %d", n, text.Count(f.Messages, "message"), p.last)
 		}
 		c.sum.Lost += n
-		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: jsonnum.Uint64(f.UIDValidity), Messages: n, Reason: lostCut, Text: lost}); err != nil {
+		if err := c.out.finding(&Finding{Type: "lost", Folder: f.Name, UIDValidity: jsonnum.Uint64(f.UIDValidity),
+			Messages: n, Reason: lostCut, Text: lost}); err != nil {
 			return err
 		}
 	}
@@ -341,7 +345,8 @@ func (c *checker) finish() error {
 	case c.sum.Exit == 0:
 		return nil
 	case c.sum.Verdict == "incomplete":
-		return exit.Errorf(exit.Partial, "the archive is incomplete: %s could not be read whole when it was made", text.Count(len(c.unsure), "folder"))
+		return exit.Errorf(exit.Partial, "the archive is incomplete: %s could not be read whole when it was made",
+			text.Count(len(c.unsure), "folder"))
 	case c.sum.Lost > 0:
 		return exit.Errorf(exit.Data, "the archive is %s: %s lost", c.sum.Verdict, text.Count(c.sum.Lost, "message"))
 	}

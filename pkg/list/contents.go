@@ -144,7 +144,8 @@ func (r *reading) choose() (err error) {
 func (r *reading) candidates() []folder.Candidate {
 	all := make([]folder.Candidate, len(r.boxes))
 	for i, b := range r.boxes {
-		all[i] = folder.Candidate{Name: b.Name, Delimiter: b.Delimiter, Subscribed: b.Subscribed, Mere: !b.Selectable(), Space: b.Space}
+		all[i] = folder.Candidate{Name: b.Name, Delimiter: b.Delimiter, Subscribed: b.Subscribed, Mere: !b.Selectable(),
+			Space: b.Space}
 	}
 	return all
 }
@@ -191,12 +192,14 @@ func (r *reading) fail(name string, reason stream.Reason, text string) {
 // Candidate is a folder of a stream, to be chosen or not.
 func Candidate(f *stream.Folder) folder.Candidate {
 	space, _ := folder.ParseSpace(f.Namespace)
-	return folder.Candidate{Name: f.Name, Delimiter: f.Delimiter, Subscribed: f.Subscribed, Mere: !f.HoldsMessages(), Space: space}
+	return folder.Candidate{Name: f.Name, Delimiter: f.Delimiter, Subscribed: f.Subscribed, Mere: !f.HoldsMessages(),
+		Space: space}
 }
 
 // record makes the record of a mailbox whose state is not known yet.
 func record(b *imapconn.Mailbox) stream.Folder {
-	f := stream.Folder{Name: b.Name, Delimiter: b.Delimiter, Attributes: lasting(b.Attributes), Subscribed: b.Subscribed, Octets: -1}
+	f := stream.Folder{Name: b.Name, Delimiter: b.Delimiter, Attributes: lasting(b.Attributes),
+		Subscribed: b.Subscribed, Octets: -1}
 	if b.Space != folder.Personal {
 		f.Namespace = b.Space.String()
 	}
@@ -206,12 +209,14 @@ func record(b *imapconn.Mailbox) stream.Folder {
 // lasting leaves out what says how busy a mailbox is: the same state exported
 // twice is to be the same stream.
 func lasting(attributes []string) []string {
-	return slices.DeleteFunc(slices.Clone(attributes), func(a string) bool { return a == `\Marked` || a == `\Unmarked` })
+	return slices.DeleteFunc(slices.Clone(attributes),
+		func(a string) bool { return a == `\Marked` || a == `\Unmarked` })
 }
 
 // open are the places of the folders that are taken and can be opened.
 func (r *reading) open() []int {
-	return slices.DeleteFunc(slices.Clone(r.taken), func(i int) bool { return !r.boxes[i].Selectable() || r.Entries[i].Failed != "" })
+	return slices.DeleteFunc(slices.Clone(r.taken),
+		func(i int) bool { return !r.boxes[i].Selectable() || r.Entries[i].Failed != "" })
 }
 
 func (r *reading) at(places []int) []imapconn.Mailbox {
@@ -274,7 +279,8 @@ func (r *reading) unstable() error {
 
 // UnstableNote is what a user is told of such a folder.
 func UnstableNote(name string) string {
-	return fmt.Sprintf("folder %s: the server gives another UIDVALIDITY at each look, as some do until the folder is opened for the first time; its messages are recognized by their keys", name)
+	return fmt.Sprintf("folder %s: the server gives another UIDVALIDITY at each look, as some do until the folder is "+
+		"opened for the first time; its messages are recognized by their keys", name)
 }
 
 // measure asks for every message's size and date.
@@ -308,7 +314,8 @@ func (r *reading) measure() error {
 		f.Messages = max(f.Messages, m.Messages) // STATUS may have been behind
 		f.Oldest, f.Newest = m.Oldest, m.Newest
 		if m.Unsized > 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("folder %s: the server does not tell the size of some messages (%d), so that its size is unknown", f.Name, m.Unsized))
+			r.Notes = append(r.Notes, fmt.Sprintf("folder %s: the server does not tell the size of some messages "+
+				"(%d), so that its size is unknown", f.Name, m.Unsized))
 			continue
 		}
 		if f.Octets < 0 {
@@ -343,7 +350,8 @@ func (r *reading) acls() error {
 		r.Entries[i].ACL = grants(results[k].Grants)
 	}
 	if len(hidden) > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("--acl: not to be seen of %s; the first: %s", text.Count(len(hidden), "folder"), hidden[0]))
+		r.Notes = append(r.Notes, fmt.Sprintf("--acl: not to be seen of %s; the first: %s",
+			text.Count(len(hidden), "folder"), hidden[0]))
 	}
 	return nil
 }

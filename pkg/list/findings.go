@@ -57,7 +57,8 @@ func (f *findings) verdict(v *Verdict) error {
 	if f.json != nil {
 		return exit.Wrap(exit.IO, f.json.Encode(v))
 	}
-	err := f.line("checked: %s, %s, %s, %s", text.Count(v.Streams, "stream"), text.Count(v.Records, "record"), text.Count(v.Folders, "folder"), text.Count(v.Messages, "message"))
+	err := f.line("checked: %s, %s, %s, %s", text.Count(v.Streams, "stream"), text.Count(v.Records, "record"),
+		text.Count(v.Folders, "folder"), text.Count(v.Messages, "message"))
 	if err == nil {
 		err = f.line("hashed: %s, %s", text.Count(v.Hashed, "message"), text.Count(v.Octets, "octet"))
 	}

@@ -135,5 +135,6 @@ func (r *reading) unlistedNote() []string {
 	if len(r.added) > shown {
 		names += ", ..."
 	}
-	return []string{fmt.Sprintf("the server does not list %s that it opens; %s: %s", text.Count(len(r.added), "folder"), text.Either(len(r.added), "it is read as any other", "they are read as all others"), names)}
+	return []string{fmt.Sprintf("the server does not list %s that it opens; %s: %s", text.Count(len(r.added), "folder"),
+		text.Either(len(r.added), "it is read as any other", "they are read as all others"), names)}
 }

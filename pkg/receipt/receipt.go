@@ -77,18 +77,19 @@ type Receipt struct {
 	DroppedDate       bool           `json:"dropped_date,omitempty"`    // the server's clock was used
 	Unknown           []string       `json:"unknown,omitempty"`         // items that the source does not tell
 	Transforms        []string       `json:"transforms,omitempty"`      // what was changed in the message
-	SentSHA256        string         `json:"sent_sha256,omitempty"`     // as sent, where that differs or no TargetUID is known
-	SentKey           string         `json:"sent_key,omitempty"`        // its key as it was sent, where that differs
-	BreaksSignature   bool           `json:"breaks_signature,omitempty"`
-	Octets            int64          `json:"octets,omitempty"`       // of a message that was refused
-	Anomalies         []string       `json:"anomalies,omitempty"`    // what in it servers are known to refuse
-	LongestLine       int64          `json:"longest_line,omitempty"` // of it, in octets
-	Identifier        string         `json:"identifier,omitempty"`   // of a right that was granted
-	Rights            string         `json:"rights,omitempty"`
-	DroppedRights     string         `json:"dropped_rights,omitempty"` // the destination does not know them
-	Reason            string         `json:"reason,omitempty"`
-	Text              string         `json:"text,omitempty"` // the server's own words
-	Time              string         `json:"time"`
+	// as sent, where that differs or no TargetUID is known
+	SentSHA256      string   `json:"sent_sha256,omitempty"`
+	SentKey         string   `json:"sent_key,omitempty"` // its key as it was sent, where that differs
+	BreaksSignature bool     `json:"breaks_signature,omitempty"`
+	Octets          int64    `json:"octets,omitempty"`       // of a message that was refused
+	Anomalies       []string `json:"anomalies,omitempty"`    // what in it servers are known to refuse
+	LongestLine     int64    `json:"longest_line,omitempty"` // of it, in octets
+	Identifier      string   `json:"identifier,omitempty"`   // of a right that was granted
+	Rights          string   `json:"rights,omitempty"`
+	DroppedRights   string   `json:"dropped_rights,omitempty"` // the destination does not know them
+	Reason          string   `json:"reason,omitempty"`
+	Text            string   `json:"text,omitempty"` // the server's own words
+	Time            string   `json:"time"`
 }
 
 // End ends the receipts of a run. That of a run which was killed is missing.

@@ -27,7 +27,8 @@ func ParseAge(text string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || strings.Trim(number, "0123456789.") != "" {
-		return 0, exit.Errorf(exit.Usage, "%s is no age", shown(text)).WithHint("an age is a number of days, such as 1.5, or has a unit: 90m, 12h, 3d, 2w")
+		return 0, exit.Errorf(exit.Usage, "%s is no age", shown(text)).
+			WithHint("an age is a number of days, such as 1.5, or has a unit: 90m, 12h, 3d, 2w")
 	}
 	if n *= float64(unit); n > float64(maxAge) {
 		return 0, exit.Errorf(exit.Usage, "the age %s is more than 100000 days", shown(text))
@@ -42,7 +43,8 @@ func CheckAges(atMost, atLeast time.Duration) error {
 		return nil
 	}
 	return exit.Errorf(exit.Usage, "no message is at most %s and at least %s old", showAge(atMost), showAge(atLeast)).
-		WithHint("the two ages are a window; for messages on either side of it, run twice, or say it with dates: --search 'OR SINCE 1-Feb-2026 BEFORE 1-Jan-2026'")
+		WithHint("the two ages are a window; for messages on either side of it, run twice, or say it with dates: " +
+			"--search 'OR SINCE 1-Feb-2026 BEFORE 1-Jan-2026'")
 }
 
 // showAge is an age in the largest unit that leaves no fraction.

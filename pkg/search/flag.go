@@ -9,7 +9,8 @@ type flag struct {
 }
 
 // systemFlags are the flags that have keys of their own (RFC 3501 6.4.4).
-var systemFlags = map[string]string{"ANSWERED": `\Answered`, "DELETED": `\Deleted`, "DRAFT": `\Draft`, "FLAGGED": `\Flagged`, "SEEN": `\Seen`}
+var systemFlags = map[string]string{"ANSWERED": `\Answered`, "DELETED": `\Deleted`, "DRAFT": `\Draft`,
+	"FLAGGED": `\Flagged`, "SEEN": `\Seen`}
 
 func (k flag) print(p *printer) {
 	if !k.set {

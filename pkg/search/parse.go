@@ -192,7 +192,8 @@ func (p *parser) next(name string) (key, error) {
 	p.skipBlanks()
 	switch {
 	case p.at == len(p.text) || p.text[p.at] == ')':
-		return nil, p.errorf(p.at, "%s takes a search key after it", name).WithHint("OR takes two keys, NOT one; put several in parentheses: OR SEEN (FLAGGED FROM joe)")
+		return nil, p.errorf(p.at, "%s takes a search key after it", name).
+			WithHint("OR takes two keys, NOT one; put several in parentheses: OR SEEN (FLAGGED FROM joe)")
 	case p.at == at:
 		return nil, p.errorf(p.at, "a blank is missing")
 	}
@@ -230,7 +231,8 @@ func (p *parser) astring() (string, error) {
 		if word[0] == '{' {
 			return "", p.errorf(at, "literals are not taken here").WithHint(`quote the string: "…"`)
 		}
-		return "", p.errorf(at+i, "%s stands in a string that is not quoted", shown(word[i:][:1])).WithHint(`quote the string: "…", and write \" and \\ for quote and backslash`)
+		return "", p.errorf(at+i, "%s stands in a string that is not quoted", shown(word[i:][:1])).
+			WithHint(`quote the string: "…", and write \" and \\ for quote and backslash`)
 	}
 	return word, nil
 }
@@ -252,7 +254,8 @@ func (p *parser) quoted() (string, error) {
 		case '\\':
 			i++
 			if i == len(p.text) || p.text[i] != '"' && p.text[i] != '\\' {
-				return "", p.errorf(i-1, "a backslash that is followed by neither quote nor backslash").WithHint(`write \\ for a backslash`)
+				return "", p.errorf(i-1, "a backslash that is followed by neither quote nor backslash").
+					WithHint(`write \\ for a backslash`)
 			}
 			b.WriteByte(p.text[i])
 		default:
@@ -290,7 +293,8 @@ func (p *parser) keyword(name string) (key, error) {
 	}
 	word := p.word()
 	if systemFlags[strings.ToUpper(strings.TrimPrefix(word, `\`))] != "" && word[0] == '\\' {
-		return nil, p.errorf(at, "%s is not a keyword", shown(word)).WithHint("flags that begin with a backslash have keys of their own: SEEN, UNSEEN and the like")
+		return nil, p.errorf(at, "%s is not a keyword", shown(word)).
+			WithHint("flags that begin with a backslash have keys of their own: SEEN, UNSEEN and the like")
 	}
 	if !isAtom(word) {
 		return nil, p.errorf(at, "%s is not a keyword", shown(word))
@@ -311,7 +315,8 @@ func (p *parser) size(name string) (key, error) {
 	word := p.word()
 	n, err := strconv.ParseUint(word, 10, 63)
 	if err != nil {
-		return nil, p.errorf(at, "%s is no number of octets", shown(word)).WithHint("sizes are octets, in digits: 10485760 for 10 MiB")
+		return nil, p.errorf(at, "%s is no number of octets", shown(word)).
+			WithHint("sizes are octets, in digits: 10485760 for 10 MiB")
 	}
 	return size{name == "LARGER", int64(n)}, nil
 }

@@ -23,7 +23,8 @@ var errDecided = errors.New("decided")
 
 // scan looks for the keys that are about fields and words.
 func (f *facts) scan(keys []key) error {
-	s := &scan{facts: f, keys: keys, fields: open[*field](f, keys), dates: open[*sent](f, keys), words: open[*wordKey](f, keys)}
+	s := &scan{facts: f, keys: keys, fields: open[*field](f, keys), dates: open[*sent](f, keys),
+		words: open[*wordKey](f, keys)}
 	if len(s.fields)+len(s.dates)+len(s.words) == 0 {
 		return nil
 	}

@@ -25,7 +25,8 @@ const uidForms = "1:10,20,30:*"
 func ParseUIDSet(text string) (UIDSet, error) {
 	s, bad := parseUIDSet(text)
 	if bad != "" {
-		return UIDSet{}, exit.Errorf(exit.Usage, "UID set %s: %s", shown(text), bad).WithHint("a UID set looks like %s", uidForms)
+		return UIDSet{}, exit.Errorf(exit.Usage, "UID set %s: %s", shown(text), bad).
+			WithHint("a UID set looks like %s", uidForms)
 	}
 	return s, nil
 }
@@ -95,7 +96,8 @@ func (s UIDSet) Contains(uid, largest uint64) bool {
 	if s.from > 0 && (uid >= s.from || uid == largest) {
 		return true
 	}
-	i, found := slices.BinarySearchFunc(s.ranges, uid, func(r uidRange, uid uint64) int { return cmp.Compare(r.first, uid) })
+	i, found := slices.BinarySearchFunc(s.ranges, uid,
+		func(r uidRange, uid uint64) int { return cmp.Compare(r.first, uid) })
 	return found || i > 0 && uid <= s.ranges[i-1].last
 }
 

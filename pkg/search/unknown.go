@@ -25,16 +25,20 @@ var refused = map[string]string{
 
 // meant are words that other programs have for a key.
 var meant = map[string]string{
-	"AFTER": "SINCE", "SENTAFTER": "SENTSINCE", "READ": "SEEN", "UNREAD": "UNSEEN", "STARRED": "FLAGGED", "UNSTARRED": "UNFLAGGED",
-	"REPLIED": "ANSWERED", "FLAG": "KEYWORD", "LABEL": "KEYWORD", "TAG": "KEYWORD", "SIZE": "LARGER", "BIGGER": "LARGER", "GREATER": "LARGER",
-	"LESS": "SMALLER", "DATE": "SENTON", "SENT": "SENTON", "SENDER": "FROM", "RECEIVED": "ON", "MESSAGE": "TEXT", "CONTENT": "BODY",
+	"AFTER": "SINCE", "SENTAFTER": "SENTSINCE", "READ": "SEEN", "UNREAD": "UNSEEN", "STARRED": "FLAGGED",
+	"UNSTARRED": "UNFLAGGED",
+	"REPLIED":   "ANSWERED", "FLAG": "KEYWORD", "LABEL": "KEYWORD", "TAG": "KEYWORD", "SIZE": "LARGER",
+	"BIGGER": "LARGER", "GREATER": "LARGER",
+	"LESS": "SMALLER", "DATE": "SENTON", "SENT": "SENTON", "SENDER": "FROM", "RECEIVED": "ON", "MESSAGE": "TEXT",
+	"CONTENT": "BODY",
 }
 
 // unknownKey says what is wrong with a word that is no key.
 func (p *parser) unknownKey(at int, word string) *exit.Error {
 	name := strings.ToUpper(word)
 	if _, bad := parseUIDSet(word); bad == "" {
-		return p.errorf(at, "%s is a message number, which means nothing outside of one session", shown(word)).WithHint("choose by UID: UID %s", word)
+		return p.errorf(at, "%s is a message number, which means nothing outside of one session", shown(word)).
+			WithHint("choose by UID: UID %s", word)
 	}
 	if why := refused[name]; why != "" {
 		return p.errorf(at, "%s is not taken", name).WithHint("%s", why)

@@ -29,7 +29,8 @@ func (f *File) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	return exit.Errorf(exit.IO, "the temporary file of %s: %w", f.purpose, err).WithHint("set TMPDIR to a folder with room")
+	return exit.Errorf(exit.IO, "the temporary file of %s: %w", f.purpose, err).
+		WithHint("set TMPDIR to a folder with room")
 }
 
 // Read reads as io.Reader has it.

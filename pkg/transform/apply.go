@@ -39,7 +39,8 @@ func (r *Rules) mayGo(m *Message) error {
 	case s.nul && r.mends.nul == "skip":
 		return &Refusal{Reason: "nul", Text: "it holds NUL octets, and --fix nul=skip leaves such out", Skip: true}
 	case r.mends.skipLongest && s.longest > int64(r.mends.maxLine):
-		return &Refusal{Reason: "long-line", Text: "a line has " + strconv.FormatInt(s.longest, 10) + " octets, and --max-line leaves such out", Skip: true}
+		return &Refusal{Reason: "long-line", Text: "a line has " + strconv.FormatInt(s.longest, 10) +
+			" octets, and --max-line leaves such out", Skip: true}
 	}
 	return nil
 }
@@ -51,7 +52,8 @@ func (r *Rules) change(m *Message, o *Outcome) error {
 		return err
 	}
 	if head == nil && m.Size > 0 && r.needsHeader() {
-		return &Refusal{Reason: "header-too-large", Text: "its header has more than 1 MiB and no end: it cannot be edited"}
+		return &Refusal{Reason: "header-too-large",
+			Text: "its header has more than 1 MiB and no end: it cannot be edited"}
 	}
 	source := parseBlock(head, end)
 	date, did := r.date(source, m.InternalDate)
@@ -92,7 +94,8 @@ func (r *Rules) change(m *Message, o *Outcome) error {
 
 func (r *Rules) needsHeader() bool {
 	m := &r.mends
-	return m.mboxFrom != "" || m.eightBit != "" || m.headerFold || m.headerColon || m.messageID || m.maxLine > 0 && !m.skipLongest || len(r.edits.names()) > 0
+	return m.mboxFrom != "" || m.eightBit != "" || m.headerFold || m.headerColon || m.messageID ||
+		m.maxLine > 0 && !m.skipLongest || len(r.edits.names()) > 0
 }
 
 // header mends and edits the header.

@@ -33,7 +33,8 @@ var receiptFields = []string{"Disposition-Notification-To", "Return-Receipt-To",
 func parseSetting(option, s string) (setting, error) {
 	name, value, ok := strings.Cut(s, ":")
 	if !ok {
-		return setting{}, exit.Errorf(exit.Usage, "--%s %q has no colon", option, s).WithHint("it is a field: --%s 'X-Folder: {folder}'", option)
+		return setting{}, exit.Errorf(exit.Usage, "--%s %q has no colon", option, s).
+			WithHint("it is a field: --%s 'X-Folder: {folder}'", option)
 	}
 	if err := checkName(option, name); err != nil {
 		return setting{}, err
@@ -48,7 +49,8 @@ func parseSetting(option, s string) (setting, error) {
 func parseRename(s string) (pair [2]string, err error) {
 	before, after, ok := strings.Cut(s, "=")
 	if !ok {
-		return pair, exit.Errorf(exit.Usage, "--header-rename %q has no =", s).WithHint("it is OLD=NEW: --header-rename Delivered-To=X-Delivered-To")
+		return pair, exit.Errorf(exit.Usage, "--header-rename %q has no =", s).
+			WithHint("it is OLD=NEW: --header-rename Delivered-To=X-Delivered-To")
 	}
 	for _, name := range []string{before, after} {
 		if err := checkName("header-rename", name); err != nil {
@@ -159,7 +161,8 @@ func (e *edits) checkOnce() error {
 	for _, f := range e.set {
 		name := strings.ToLower(f.name)
 		if slices.Contains(seen, name) {
-			return exit.Errorf(exit.Usage, "--header-set gives %s two values", f.name).WithHint("--header-add adds a second %s", f.name)
+			return exit.Errorf(exit.Usage, "--header-set gives %s two values", f.name).
+				WithHint("--header-add adds a second %s", f.name)
 		}
 		seen = append(seen, name)
 	}

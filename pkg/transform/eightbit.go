@@ -10,12 +10,15 @@ import (
 
 // How a field is encoded that has 8-bit octets in it depends on what it is.
 var (
-	addressFields = []string{"from", "to", "cc", "bcc", "sender", "reply-to", "resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-sender", "resent-reply-to",
+	addressFields = []string{"from", "to", "cc", "bcc", "sender", "reply-to", "resent-from", "resent-to", "resent-cc",
+		"resent-bcc", "resent-sender", "resent-reply-to",
 		"disposition-notification-to", "return-receipt-to", "errors-to", "mail-followup-to"}
 	parameterFields = []string{"content-type", "content-disposition"}
 	// tokenFields have no place for words.
-	tokenFields = []string{"message-id", "in-reply-to", "references", "date", "resent-date", "resent-message-id", "received", "return-path", "mime-version",
-		"content-transfer-encoding", "content-id", "dkim-signature", "domainkey-signature", "arc-seal", "arc-message-signature", "arc-authentication-results", "authentication-results"}
+	tokenFields = []string{"message-id", "in-reply-to", "references", "date", "resent-date", "resent-message-id",
+		"received", "return-path", "mime-version",
+		"content-transfer-encoding", "content-id", "dkim-signature", "domainkey-signature", "arc-seal",
+		"arc-message-signature", "arc-authentication-results", "authentication-results"}
 )
 
 // eightBit rewrites the fields that have octets from 0x80, and stray lines with

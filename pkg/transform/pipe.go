@@ -58,8 +58,10 @@ func newPipe(command string, timeout time.Duration) (*pipe, error) {
 }
 
 // sample is what a command is tried on before anything is sent.
-const sample = "From: Sample <sample@imap-pipe.invalid>\r\nTo: sample@imap-pipe.invalid\r\nSubject: sample\r\nDate: Thu, 01 Jan 2026 00:00:00 +0000\r\n" +
-	"Message-ID: <sample@imap-pipe.invalid>\r\n\r\nThe command that messages are piped through is tried on this one.\r\n"
+const sample = "From: Sample <sample@imap-pipe.invalid>\r\nTo: sample@imap-pipe.invalid\r\nSubject: sample\r\nDate: " +
+	"Thu, 01 Jan 2026 00:00:00 +0000\r\n" +
+	"Message-ID: <sample@imap-pipe.invalid>\r\n\r\nThe command that messages are piped through is tried on " +
+	"this one.\r\n"
 
 // Check finds out whether the rules can be followed: the command is run once,
 // with a message of ours. An error has the code exit.Usage, or is the end of
@@ -71,9 +73,11 @@ func (r *Rules) Check(ctx context.Context) error {
 	reading := exec.CommandContext(ctx, "sh", "-n", "-c", r.pipe.command)
 	reading.Env = r.pipe.env
 	if out, err := reading.CombinedOutput(); err != nil && ctx.Err() == nil {
-		return exit.Errorf(exit.Usage, "--pipe: the shell does not understand the command: %s", text.Safe(firstLine(out, err)))
+		return exit.Errorf(exit.Usage, "--pipe: the shell does not understand the command: %s",
+			text.Safe(firstLine(out, err)))
 	}
-	m := &Message{Octets: strings.NewReader(sample), Size: int64(len(sample)), Origin: Origin{Folder: "INBOX", Target: "INBOX", UIDValidity: 1, UID: 1}}
+	m := &Message{Octets: strings.NewReader(sample), Size: int64(len(sample)),
+		Origin: Origin{Folder: "INBOX", Target: "INBOX", UIDValidity: 1, UID: 1}}
 	o := &Outcome{Octets: m.Octets, Size: m.Size}
 	err := r.pass(ctx, m, o)
 	o.Close()
@@ -155,7 +159,8 @@ func (p *pipe) run(ctx context.Context, in io.Reader, out *pipeOutput, from *Ori
 	running, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("it took more than %v", p.timeout))
 	defer cancel()
 	cmd := exec.CommandContext(running, "sh", "-c", p.command)
-	cmd.Env = append(p.env[:len(p.env):len(p.env)], "IMAP_FOLDER="+harmless(from.Folder), "IMAP_TARGET="+harmless(from.Target),
+	cmd.Env = append(p.env[:len(p.env):len(p.env)], "IMAP_FOLDER="+harmless(from.Folder),
+		"IMAP_TARGET="+harmless(from.Target),
 		"IMAP_UIDVALIDITY="+strconv.FormatUint(from.UIDValidity, 10), "IMAP_UID="+strconv.FormatUint(from.UID, 10))
 	said := &beginning{}
 	source := &sourceReader{r: in}

@@ -67,7 +67,8 @@ func ParseRules(o Options) (*Rules, error) {
 	switch r.dateSource = DateSource(o.Date); r.dateSource {
 	case "", DateOfSource, DateHeader, DateReceived, DateNow:
 	default:
-		return nil, exit.Errorf(exit.Usage, "invalid --internaldate %q: must be source, header, received or now", o.Date)
+		return nil, exit.Errorf(exit.Usage, "invalid --internaldate %q: must be source, header, received or now",
+			o.Date)
 	}
 	if o.Pipe != "" {
 		var err error
@@ -119,7 +120,8 @@ var fixChoices = []struct {
 	name    string
 	choices []string
 }{
-	{"mbox-from", []string{"drop", "rename"}}, {"nul", []string{"strip", "skip"}}, {"bare-lf", nil}, {"header-fold", nil}, {"header-colon", nil},
+	{"mbox-from", []string{"drop", "rename"}}, {"nul", []string{"strip", "skip"}}, {"bare-lf", nil},
+	{"header-fold", nil}, {"header-colon", nil},
 	{"header-8bit", []string{"encode", "mask"}}, {"message-id", nil}, {"long-lines", nil}, {"final-crlf", nil},
 }
 
@@ -168,7 +170,8 @@ func (m *mends) addMaxLine(s string) error {
 	number, what, _ := strings.Cut(s, "=")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < minMaxLine || n > mostMaxLine || what != "skip" && what != "wrap" {
-		return exit.Errorf(exit.Usage, "--max-line cannot take the value %q", s).WithHint("it is N=skip or N=wrap, N octets from 100 to 1048576: --max-line 998=wrap")
+		return exit.Errorf(exit.Usage, "--max-line cannot take the value %q", s).
+			WithHint("it is N=skip or N=wrap, N octets from 100 to 1048576: --max-line 998=wrap")
 	}
 	m.maxLine, m.skipLongest = n, what == "skip"
 	return nil
@@ -176,7 +179,8 @@ func (m *mends) addMaxLine(s string) error {
 
 // Any tells whether there is a rule at all.
 func (r *Rules) Any() bool {
-	return r != nil && (r.mends != mends{} || len(r.edits.names()) > 0 || r.pipe != nil || r.dateSource != "" && r.dateSource != DateOfSource)
+	return r != nil && (r.mends != mends{} || len(r.edits.names()) > 0 || r.pipe != nil ||
+		r.dateSource != "" && r.dateSource != DateOfSource)
 }
 
 // Fields lists the header fields that the edits are about.

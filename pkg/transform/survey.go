@@ -52,7 +52,8 @@ func boolToInt(b bool) int64 {
 // look surveys a message.
 func look(m *Message) (*survey, error) {
 	s := &survey{}
-	_, err := io.CopyBuffer(onlyWriter{s}, io.NewSectionReader(m.Octets, 0, m.Size), make([]byte, min(m.Size+1, copySize)))
+	_, err := io.CopyBuffer(onlyWriter{s}, io.NewSectionReader(m.Octets, 0, m.Size),
+		make([]byte, min(m.Size+1, copySize)))
 	return s, ioError(err)
 }
 

@@ -51,7 +51,8 @@ func parseTemplate(s string) (template, error) {
 		}
 		name, rest, closed := strings.Cut(s[1:], "}")
 		if s[0] == '}' || !closed || !slices.Contains(placeholders, name) {
-			return nil, fmt.Errorf("its value has braces: between them stands one of %s; a brace itself is {{ or }}", strings.Join(placeholders, ", "))
+			return nil, fmt.Errorf("its value has braces: between them stands one of %s; a brace itself is {{ or }}",
+				strings.Join(placeholders, ", "))
 		}
 		t = append(t, part{text: literal}, part{placeholder: name})
 		literal, s = "", rest

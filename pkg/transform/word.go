@@ -70,7 +70,8 @@ func encodeQ(text []byte, charset string, room int) (out []byte) {
 
 // isPlainQ tells what stands for itself in the "Q" encoding.
 func isPlainQ(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || bytes.IndexByte([]byte("!*+-/"), c) >= 0
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' ||
+		bytes.IndexByte([]byte("!*+-/"), c) >= 0
 }
 
 func countSpecial(text []byte) (n int) {

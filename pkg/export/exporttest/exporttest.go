@@ -63,7 +63,8 @@ func Connection(t testing.TB, addr string) imapconn.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, MaxWait: 10 * time.Millisecond, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second,
+		MaxWait: 10 * time.Millisecond, Password: func(context.Context) (string, error) { return "secret", nil }}
 	conn.Port, _ = strconv.Atoi(port)
 	return conn
 }
@@ -82,7 +83,8 @@ type Got struct {
 // Read reads a plain stream, which must be whole.
 func Read(t testing.TB, data []byte) *Got {
 	t.Helper()
-	g := &Got{Octets: map[string][]byte{}, Keys: map[string]string{}, Failed: map[string]stream.Reason{}, Expunged: map[string]bool{}}
+	g := &Got{Octets: map[string][]byte{}, Keys: map[string]string{}, Failed: map[string]stream.Reason{},
+		Expunged: map[string]bool{}}
 	for rec, err := range stream.NewReader(bytes.NewReader(data), false).All() {
 		if err != nil {
 			t.Fatal(err)
