@@ -1,8 +1,6 @@
 package export
 
 import (
-	"time"
-
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -50,13 +48,4 @@ func (c *MessageFilter) Judge(m search.Message) (Verdict, error) {
 // SkippedRecord names a message that was skipped.
 func (c *MessageFilter) SkippedRecord(f string, validity, uid uint64) *stream.Skipped {
 	return &stream.Skipped{Folder: f, UIDValidity: validity, UID: uid, Reason: stream.ReasonContent, Text: c.SkipText}
-}
-
-// DateOf reads a record's INTERNALDATE; zero where there is none.
-func DateOf(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
 }

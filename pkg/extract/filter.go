@@ -88,7 +88,7 @@ func (x *extract) settled(m *stream.Message, v export.Verdict) error {
 
 // facts are what can be said of a message without its octets.
 func (x *extract) facts(m *stream.Message) search.Message {
-	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: export.DateOf(m.InternalDate), Size: m.Size,
+	facts := search.Message{UID: m.UID, Flags: m.Flags, InternalDate: stream.Date(m.InternalDate), Size: m.Size,
 		FlagsUnknown: m.Lacks(stream.ItemFlags), DateUnknown: m.Lacks(stream.ItemDate)}
 	if x.firstPass != nil {
 		var known bool

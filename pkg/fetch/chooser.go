@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // chooser decides which messages of an account are taken. What a server's
@@ -139,7 +140,7 @@ func (c *chooser) glance(next uint64, found *found) ([]want, error) {
 // facts are what can be said of a message without its octets.
 func (c *chooser) facts(m *imapconn.Message) search.Message {
 	return search.Message{UID: m.UID, LargestUID: c.largest, Flags: m.Flags,
-		InternalDate: export.DateOf(m.InternalDate), Size: m.Size,
+		InternalDate: stream.Date(m.InternalDate), Size: m.Size,
 		FlagsUnknown: m.Unknown.Has(imapconn.UnknownFlags), DateUnknown: m.Unknown.Has(imapconn.UnknownDate)}
 }
 
@@ -186,7 +187,7 @@ func (c *chooser) sift(b *batch, wants []want) error {
 
 // factsOf is facts of what was fetched.
 func (c *chooser) factsOf(it *item) search.Message {
-	return search.Message{UID: it.uid, LargestUID: c.largest, Flags: it.flags, InternalDate: export.DateOf(it.date),
+	return search.Message{UID: it.uid, LargestUID: c.largest, Flags: it.flags, InternalDate: stream.Date(it.date),
 		Size:         it.size,
 		FlagsUnknown: it.unknown.Has(imapconn.UnknownFlags), DateUnknown: it.unknown.Has(imapconn.UnknownDate)}
 }

@@ -50,8 +50,8 @@ func look(seed maphash.Seed, size int64, date string) uint64 {
 // packDate puts a date of RFC 3339 into a number: seconds since the year 1970, and
 // minutes that its zone is ahead. 0 stands for none.
 func packDate(date string) int64 {
-	t, err := time.Parse(time.RFC3339, date)
-	if err != nil {
+	t := stream.Date(date)
+	if t.IsZero() {
 		return 0
 	}
 	_, offset := t.Zone()

@@ -135,7 +135,7 @@ func fromQ(text []byte) []byte {
 		if c == '_' {
 			c = ' '
 		} else if c == '=' && i+2 < len(text) {
-			if high, low := hexDigit(text[i+1]), hexDigit(text[i+2]); high >= 0 && low >= 0 {
+			if high, low := HexDigit(text[i+1]), HexDigit(text[i+2]); high >= 0 && low >= 0 {
 				c = byte(high<<4 | low)
 				i += 2
 			}
@@ -145,7 +145,8 @@ func fromQ(text []byte) []byte {
 	return octets
 }
 
-func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
+// HexDigit returns the value of a hexadecimal digit, or -1.
+func HexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
 
 func fromB(text []byte) ([]byte, bool) {
 	octets, err := base64.RawStdEncoding.DecodeString(string(bytes.TrimRight(text, "= ")))

@@ -96,11 +96,11 @@ func (e *Evidence) DateText() string {
 
 // Seconds reads an RFC 3339 date; what is none, or before 1970, is 0.
 func Seconds(date string) uint32 {
-	t, err := time.Parse(time.RFC3339, date)
-	if err != nil || t.Unix() < 0 || t.Unix() > 1<<32-1 {
+	seconds := stream.Date(date).Unix()
+	if seconds < 0 || seconds > 1<<32-1 {
 		return 0
 	}
-	return uint32(t.Unix())
+	return uint32(seconds)
 }
 
 // looksLike reports whether everything that is known of both speaks for one

@@ -1,6 +1,10 @@
 package search
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/imap-pipe/imap-pipe/pkg/header"
+)
 
 // decoder undoes a transfer encoding (RFC 2045 6). It passes over what does not
 // belong there. The slice is valid until the next call.
@@ -67,8 +71,8 @@ func (d *quotedDecoder) decode(chunk []byte) []byte {
 		switch size := softBreak(rest); {
 		case size > 0:
 			i += size
-		case len(rest) >= 2 && hexDigit(rest[0]) >= 0 && hexDigit(rest[1]) >= 0:
-			d.out = append(d.out, byte(hexDigit(rest[0])<<4|hexDigit(rest[1])))
+		case len(rest) >= 2 && header.HexDigit(rest[0]) >= 0 && header.HexDigit(rest[1]) >= 0:
+			d.out = append(d.out, byte(header.HexDigit(rest[0])<<4|header.HexDigit(rest[1])))
 			i += 2
 		case len(rest) < 2 && !endsLine(rest):
 			d.held = append([]byte(nil), chunk[i:]...)
@@ -81,8 +85,6 @@ func (d *quotedDecoder) decode(chunk []byte) []byte {
 }
 
 func endsLine(p []byte) bool { return len(p) > 0 && p[len(p)-1] == '\n' }
-
-func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
 
 // softBreak returns the length of the line end that rest begins with, blanks
 // before it included; 0 if there is none.

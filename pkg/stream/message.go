@@ -1,6 +1,9 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Message is one message of a folder, with its body where the stream has it.
 type Message struct {
@@ -92,6 +95,15 @@ func (m *Message) Learn(item string) {
 	if m.Lacks(item) {
 		m.Unknown = slices.DeleteFunc(slices.Clone(m.Unknown), func(s string) bool { return s == item })
 	}
+}
+
+// Date returns an INTERNALDATE as records have it; the zero time where it is none.
+func Date(internalDate string) time.Time {
+	t, err := time.Parse(time.RFC3339, internalDate)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // Clone returns a copy that stays when the next record is read.

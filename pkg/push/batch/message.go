@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/push/receipts"
@@ -77,8 +76,8 @@ func (m *Message) Date() int64 { return Seconds(m.InternalDate) }
 
 // Seconds returns an RFC 3339 date in seconds, -1 if it is none.
 func Seconds(date string) int64 {
-	t, err := time.Parse(time.RFC3339, date)
-	if err != nil {
+	t := stream.Date(date)
+	if t.IsZero() {
 		return -1
 	}
 	return t.Unix()
