@@ -25,16 +25,33 @@ const deleting = "Deletion (a plan deletes nothing unless imap-push is told --al
 // much.
 func deletionFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.BoolFlag{Name: "extra", Category: deleting, Usage: "list the messages there that the source lacks, and write no plan"},
-		&ucli.BoolFlag{Name: "duplicates", Category: deleting, Usage: "list the messages that a folder of the account holds twice, octet for octet; there is no SOURCE"},
-		&ucli.BoolFlag{Name: "delete-duplicates", Category: deleting, Usage: "plan to delete these; the one with the lowest UID stays"},
-		extraFlag{&ucli.GenericFlag{Name: "delete-extra", Category: deleting, Value: new(extraChoice), Usage: "plan to delete the messages there that the source lacks, if --proof shows that they came from it; =all: all of them, a strict mirror"}},
-		&ucli.StringSliceFlag{Name: "proof", Category: deleting, Usage: "`FILE`: receipts, or an earlier stream of the source: with --delete-extra, what came from the source; repeatable"},
-		&ucli.StringFlag{Name: "move", Category: deleting, Usage: "`RECEIPTS`: plan to delete at their source the messages that the account has acknowledged and still holds; there is no SOURCE"},
-		&ucli.BoolFlag{Name: "delete-source", Category: deleting, Usage: "plan to delete what SOURCE holds from the account that it was taken from; nothing is compared, and no account is looked at"},
-		&ucli.BoolFlag{Name: "delete-present", Category: deleting, Usage: "plan to delete from its own account what SOURCE holds and the account too, octet for octet; SOURCE must have bodies"},
-		&ucli.StringFlag{Name: "empty-folders", Category: deleting, Usage: "`RE`: plan to remove the folders of the account that match and hold nothing, as after a move; there is no SOURCE"},
-		&ucli.StringFlag{Name: "undo", Category: deleting, Usage: "`RECEIPTS`: plan to delete the messages that these runs have appended, and the folders that they made; there is no SOURCE"},
+		&ucli.BoolFlag{Name: "extra", Category: deleting,
+			Usage: "list the messages there that the source lacks, and write no plan"},
+		&ucli.BoolFlag{Name: "duplicates", Category: deleting,
+			Usage: "list the messages that a folder of the account holds twice, octet for octet; there is no SOURCE"},
+		&ucli.BoolFlag{Name: "delete-duplicates", Category: deleting,
+			Usage: "plan to delete these; the one with the lowest UID stays"},
+		extraFlag{&ucli.GenericFlag{Name: "delete-extra", Category: deleting, Value: new(extraChoice),
+			Usage: "plan to delete the messages there that the source lacks, if --proof shows that they came from " +
+				"it; =all: all of them, a strict mirror"}},
+		&ucli.StringSliceFlag{Name: "proof", Category: deleting,
+			Usage: "`FILE`: receipts, or an earlier stream of the source: with --delete-extra, what came from the " +
+				"source; repeatable"},
+		&ucli.StringFlag{Name: "move", Category: deleting,
+			Usage: "`RECEIPTS`: plan to delete at their source the messages that the account has acknowledged and " +
+				"still holds; there is no SOURCE"},
+		&ucli.BoolFlag{Name: "delete-source", Category: deleting,
+			Usage: "plan to delete what SOURCE holds from the account that it was taken from; nothing is compared, " +
+				"and no account is looked at"},
+		&ucli.BoolFlag{Name: "delete-present", Category: deleting,
+			Usage: "plan to delete from its own account what SOURCE holds and the account too, octet for octet; " +
+				"SOURCE must have bodies"},
+		&ucli.StringFlag{Name: "empty-folders", Category: deleting,
+			Usage: "`RE`: plan to remove the folders of the account that match and hold nothing, as after a move; " +
+				"there is no SOURCE"},
+		&ucli.StringFlag{Name: "undo", Category: deleting,
+			Usage: "`RECEIPTS`: plan to delete the messages that these runs have appended, and the folders that they " +
+				"made; there is no SOURCE"},
 	}
 }
 
@@ -78,7 +95,10 @@ func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 	}
 	switch {
 	case *choice == extraProven && len(proofs) == 0:
-		return release, exit.Errorf(exit.Usage, "--delete-extra deletes what is proven to have come from the source: --proof is missing").WithHint("--delete-extra=all deletes whatever the source lacks")
+		return release,
+			exit.Errorf(exit.Usage,
+				"--delete-extra deletes what is proven to have come from the source: --proof is missing").
+				WithHint("--delete-extra=all deletes whatever the source lacks")
 	case *choice == extraAll && len(proofs) > 0:
 		return release, exit.Errorf(exit.Usage, "--delete-extra=all cannot be combined with --proof")
 	}
@@ -127,9 +147,12 @@ func cleanUp(c *ucli.Context, opt diff.Options, mode string) error {
 	case "empty-folders":
 		return planEmptyFolders(c, opt, account)
 	case "move":
-		return byReceipts(c, opt, account, "move", cleanup.Move, "%d acknowledged, %d to delete at the source", "stay at the source: the account does not show them")
+		return byReceipts(c, opt, account, "move", cleanup.Move, "%d acknowledged, %d to delete at the source",
+			"stay at the source: the account does not show them")
 	}
-	return byReceipts(c, opt, account, "undo", cleanup.Undo, "%d appended, %d to delete", "stay: they are not there any more, nobody knows which they are, or they were moved and the source has deleted them")
+	return byReceipts(c, opt, account, "undo", cleanup.Undo, "%d appended, %d to delete",
+		"stay: they are not there any more, nobody knows which they are, or they were moved and the source has "+
+			"deleted them")
 }
 
 // planSource plans to delete what a stream holds.
@@ -239,7 +262,9 @@ func planDuplicates(c *ucli.Context, opt diff.Options, account *diff.Account) er
 }
 
 // byReceipts plans what the receipts of an option tell.
-func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option string, plan func(diff.Options, io.Reader, diff.Destination, *stream.Writer) (*cleanup.Removal, error), said, left string) error {
+func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option string,
+	plan func(diff.Options, io.Reader, diff.Destination, *stream.Writer) (*cleanup.Removal, error), said,
+	left string) error {
 	in, err := cli.OpenInput(c.Context, c.String(option))
 	if err != nil {
 		return err
@@ -259,7 +284,10 @@ func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option
 			cli.MessagesOf(c).Warn("%s %s", text.Count(n, "message"), left)
 		}
 		if sum.Unsure > 0 {
-			return exit.Errorf(exit.Partial, "%s %s, as nobody can tell which they are at the destination; the plan's failed records name %s", text.Count(sum.Unsure, "message"), text.Either(sum.Unsure, "stays", "stay"), text.Either(sum.Unsure, "it", "them"))
+			return exit.Errorf(exit.Partial,
+				"%s %s, as nobody can tell which they are at the destination; the plan's failed records name %s",
+				text.Count(sum.Unsure, "message"), text.Either(sum.Unsure, "stays", "stay"),
+				text.Either(sum.Unsure, "it", "them"))
 		}
 		return nil
 	})

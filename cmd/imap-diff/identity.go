@@ -21,13 +21,23 @@ const identity = "Message matching (by key, as a multiset; see imap-fetch --key)
 // reads them.
 func identityFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "key", Category: identity, Usage: "`RECIPE`: as in imap-fetch; by default that of SOURCE, whose bodies are read for another one"},
-		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder", Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
-		&ucli.BoolFlag{Name: "strict", Category: identity, Usage: "count a message as missing where only the key agrees: not size, Received lines or arrival"},
-		&ucli.StringSliceFlag{Name: "dedup", Category: identity, Usage: "`folder|account`: folder: keep the first of several copies of a message in a folder; account: keep a message that several folders have in the first of them only (see imap-fetch --folder-first and --folder-last); repeatable"},
-		&ucli.BoolFlag{Name: "explain", Category: identity, Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
-		&ucli.StringSliceFlag{Name: "receipts", Category: identity, Usage: "`FILE`: receipts of earlier runs: a message listed there counts as present while it exists, even if the server rewrote it; repeatable, oldest first"},
-		&ucli.StringFlag{Name: "write-receipts", Category: identity, Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
+		&ucli.StringFlag{Name: "key", Category: identity,
+			Usage: "`RECIPE`: as in imap-fetch; by default that of SOURCE, whose bodies are read for another one"},
+		&ucli.StringFlag{Name: "match", Category: identity, Value: "folder",
+			Usage: "`folder|account`: with account, a message that was moved to another folder there is present"},
+		&ucli.BoolFlag{Name: "strict", Category: identity,
+			Usage: "count a message as missing where only the key agrees: not size, Received lines or arrival"},
+		&ucli.StringSliceFlag{Name: "dedup", Category: identity,
+			Usage: "`folder|account`: folder: keep the first of several copies of a message in a folder; account: " +
+				"keep a message that several folders have in the first of them only (see imap-fetch --folder-first " +
+				"and --folder-last); repeatable"},
+		&ucli.BoolFlag{Name: "explain", Category: identity,
+			Usage: "with --report: show beside a missing message what looks like it there, and the fields of both keys"},
+		&ucli.StringSliceFlag{Name: "receipts", Category: identity,
+			Usage: "`FILE`: receipts of earlier runs: a message listed there counts as present while it exists, even " +
+				"if the server rewrote it; repeatable, oldest first"},
+		&ucli.StringFlag{Name: "write-receipts", Category: identity,
+			Usage: "`FILE`: add receipts of what is present already, for --receipts of later runs"},
 	}
 }
 

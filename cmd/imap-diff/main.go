@@ -27,21 +27,30 @@ func main() {
 		Summary:  "compare a stream with an account or another stream, and plan what is missing",
 		Operands: []string{"SOURCE", "AGAINST"},
 		Examples: []cli.Example{
-			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push …", Does: "append what the account lacks of an archive"},
-			{Line: "imap-diff --report --exit-code --host new.example --user joe joe.imap.zst", Does: "an audit: nothing is written anywhere"},
+			{Line: "imap-diff --host new.example --user joe joe.imap.zst | imap-push …",
+				Does: "append what the account lacks of an archive"},
+			{Line: "imap-diff --report --exit-code --host new.example --user joe joe.imap.zst",
+				Does: "an audit: nothing is written anywhere"},
 			{Line: "imap-diff --report monday.zst friday.zst", Does: "compare two archives"},
-			{Line: "imap-diff --folders-only --report --automap --map 'Old Mail=Archive' --host new.example --user joe joe.imap.zst", Does: "see where folders would go"},
+			{Line: "imap-diff --folders-only --report --automap --map 'Old Mail=Archive' --host new.example --user " +
+				"joe joe.imap.zst", Does: "see where folders would go"},
 		},
 		Notes: slices.Concat([]string{
-			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the connection options name.",
+			"SOURCE is a stream, stdin by default; the destination is the stream AGAINST, or the account that the " +
+				"connection options name.",
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
 		}, mappingNotes),
-		Flags:    slices.Concat(flags(), identityFlags(), mappingFlags(), deletionFlags(), cli.FlagPolicyFlags(), cli.StreamFlags(), cli.ConnectionFlags()),
+		Flags: slices.Concat(flags(), identityFlags(), mappingFlags(), deletionFlags(), cli.FlagPolicyFlags(),
+			cli.StreamFlags(), cli.ConnectionFlags()),
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Modes:    modes(), Conflicts: conflicts, Requires: needs,
 		Stream: func(args []string) bool {
-			return !slices.ContainsFunc(args, func(a string) bool { return a == "--report" || a == "--extra" || a == "--duplicates" }) && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
+			return !slices.ContainsFunc(args, func(a string) bool {
+				return a == "--report" || a == "--extra" ||
+					a == "--duplicates"
+			}) && !slices.ContainsFunc(args,
+				func(a string) bool { return strings.HasPrefix(a, "--write-map") }) && !cli.WritesFile(args)
 		},
 	}), os.Args))
 }
@@ -50,10 +59,15 @@ func flags() []ucli.Flag {
 	return []ucli.Flag{
 		&ucli.BoolFlag{Name: "report", Usage: "tell what differs, and write no plan"},
 		&ucli.StringFlag{Name: "format", Value: "text", Usage: "`text|ndjson`: of the report"},
-		&ucli.BoolFlag{Name: "exit-code", Usage: "exit 1 where messages are missing, or altered (which --verify finds, or two streams with bodies)"},
+		&ucli.BoolFlag{Name: "exit-code",
+			Usage: "exit 1 where messages are missing, or altered (which --verify finds, or two streams with bodies)"},
 		&ucli.BoolFlag{Name: "equal", Usage: "exit 1 where anything differs (with --report)"},
-		&ucli.StringFlag{Name: "sync-flags", Value: string(plan.SyncOff), Usage: "`off|add|exact`: plan to set, on messages that are there, the flags that they have here; exact also takes away all others"},
-		&ucli.BoolFlag{Name: "verify", Usage: "with --report: read every message there, and tell whose octets are not those of the source, which must have bodies or hashes"},
+		&ucli.StringFlag{Name: "sync-flags", Value: string(plan.SyncOff),
+			Usage: "`off|add|exact`: plan to set, on messages that are there, the flags that they have here; exact " +
+				"also takes away all others"},
+		&ucli.BoolFlag{Name: "verify",
+			Usage: "with --report: read every message there, and tell whose octets are not those of the source, " +
+				"which must have bodies or hashes"},
 		&ucli.BoolFlag{Name: "edited", Usage: "take a source that was filtered on the way"},
 	}
 }
@@ -63,7 +77,8 @@ func run(c *ucli.Context) error {
 		return exit.Errorf(exit.Usage, "--format is text or ndjson, not %s", cli.Safe(f))
 	}
 	messages := cli.MessagesOf(c)
-	opt := plan.Options{Options: diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: messages.Warn, Say: messages.Info}}
+	opt := plan.Options{Options: diff.Options{Tool: cli.Tool(c.App.Name), Edited: c.Bool("edited"), Warn: messages.Warn,
+		Say: messages.Info}}
 	if err := syncFlags(c, &opt); err != nil {
 		return err
 	}
@@ -131,7 +146,8 @@ func tell(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Destinatio
 	case c.Bool("report") && opt.FoldersOnly && c.String("format") == "ndjson":
 		return preview(c, opt, reader, dest, c.String("output"), (*plan.Preview).NDJSON)
 	case c.Bool("report") && opt.FoldersOnly:
-		return preview(c, opt, reader, dest, c.String("output"), func(p *plan.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
+		return preview(c, opt, reader, dest, c.String("output"),
+			func(p *plan.Preview, out io.Writer) error { return p.Text(out, cli.Safe) })
 	}
 	return writeReport(c, opt.Options, reader, dest)
 }
@@ -155,7 +171,8 @@ func syncFlags(c *ucli.Context, opt *plan.Options) (err error) {
 }
 
 // preview writes where folders go.
-func preview(c *ucli.Context, opt plan.Options, reader *stream.Reader, dest diff.Destination, file string, print func(*plan.Preview, io.Writer) error) error {
+func preview(c *ucli.Context, opt plan.Options, reader *stream.Reader, dest diff.Destination, file string,
+	print func(*plan.Preview, io.Writer) error) error {
 	out, err := cli.NewOutput(c.Context, file, cli.OutputOptions{})
 	if err != nil {
 		return err
@@ -236,7 +253,8 @@ func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
 // writePlan writes a plan. It is begun before work reads its input: whoever
 // reads the plan must find it cut if we are killed while we wait.
 func writePlan(c *ucli.Context, opt diff.Options, work func(*stream.Writer) error) error {
-	out, err := cli.OpenStream(c, &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true, Labels: opt.Labels}, false)
+	out, err := cli.OpenStream(c, &stream.Begin{Tool: opt.Tool, Content: stream.Headers, Plan: true,
+		Labels: opt.Labels}, false)
 	if err != nil {
 		return err
 	}
@@ -261,20 +279,23 @@ func planMissing(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Des
 			return err
 		}
 		if !opt.FoldersOnly {
-			sums := fmt.Sprintf("%d listed, %d present, %d missing, %d ambiguous, %d expunged, %d failed", end.Listed, end.Present, end.Missing, end.Ambiguous, end.Expunged, end.Failed)
+			sums := fmt.Sprintf("%d listed, %d present, %d missing, %d ambiguous, %d expunged, %d failed", end.Listed,
+				end.Present, end.Missing, end.Ambiguous, end.Expunged, end.Failed)
 			if end.PresentByKey > 0 {
 				sums += fmt.Sprintf(", %d present by key alone", end.PresentByKey)
 			}
 			messages.Info("%s", sums)
 		}
 		if end.PresentByKey > 0 {
-			messages.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them", end.PresentByKey)
+			messages.Warn("%d of those present agree in nothing but the key: --report names them, --strict copies them",
+				end.PresentByKey)
 		}
 		if opt.SyncFlags != plan.SyncOff {
 			messages.Info("flags of %s to be changed", text.Count(end.FlagChanges, "message"))
 		}
 		if err == nil && c.Bool("exit-code") && end.Missing > 0 {
-			err = exit.Errorf(exit.Different, "%s %s missing", text.Count(end.Missing, "message"), text.Either(end.Missing, "is", "are"))
+			err = exit.Errorf(exit.Different, "%s %s missing", text.Count(end.Missing, "message"),
+				text.Either(end.Missing, "is", "are"))
 		}
 		return err
 	})
@@ -294,7 +315,8 @@ func writeReport(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest 
 		to = report.Extras{Printer: to}
 	}
 	opt.CheckKeys = true
-	sum, err := report.Run(c.Context, report.Options{Options: opt, Verify: c.Bool("verify"), Explain: c.Bool("explain")}, reader, dest, to)
+	sum, err := report.Run(c.Context, report.Options{Options: opt, Verify: c.Bool("verify"),
+		Explain: c.Bool("explain")}, reader, dest, to)
 	cli.MessagesOf(c).WarnSkipped(reader)
 	if err != nil && exit.CodeOf(err) != exit.Partial {
 		return err
@@ -307,7 +329,8 @@ func writeReport(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest 
 	}
 	different := c.Bool("equal") && !sum.Equal() || c.Bool("exit-code") && sum.Missing+sum.Altered > 0
 	if err == nil && different {
-		return exit.Errorf(exit.Different, "%s", fmt.Sprintf("%d missing, %d altered, %d extra, %d with other flags, %d with another date", sum.Missing, sum.Altered, sum.Extra, sum.Flags, sum.Date))
+		return exit.Errorf(exit.Different, "%s", fmt.Sprintf("%d missing, %d altered, %d extra, %d with other flags, "+
+			"%d with another date", sum.Missing, sum.Altered, sum.Extra, sum.Flags, sum.Date))
 	}
 	return err
 }

@@ -85,7 +85,8 @@ type confirmation struct {
 }
 
 func newConfirmation(t *diff.Target, matcher *match.Matcher, all []appended) *confirmation {
-	c := &confirmation{t, matcher, map[uint64]position{}, map[appended]int{}, map[appended]uint64{}, map[appended]bool{}}
+	c := &confirmation{t, matcher, map[uint64]position{}, map[appended]int{}, map[appended]uint64{},
+		map[appended]bool{}}
 	for _, x := range all {
 		if x.target.uid == 0 {
 			sent := x.sentOctets()

@@ -67,8 +67,9 @@ func (c *Duplicates) Plan(w *stream.Writer) error {
 			continue
 		}
 		err := w.Write(&stream.Folder{
-			Name: t.Name, Delimiter: delimiter, Attributes: t.Attributes, Subscribed: t.Subscribed, UIDValidity: t.UIDValidity,
-			UIDNext: t.UIDNext, Messages: t.Messages, Octets: -1,
+			Name: t.Name, Delimiter: delimiter, Attributes: t.Attributes, Subscribed: t.Subscribed,
+			UIDValidity: t.UIDValidity,
+			UIDNext:     t.UIDNext, Messages: t.Messages, Octets: -1,
 			Target: t.Name, TargetUIDValidity: t.UIDValidity, TargetUIDNext: t.UIDNext,
 		})
 		if err != nil {
@@ -136,7 +137,8 @@ func duplicatesIn(matcher *match.Matcher) ([]duplicate, error) {
 	})
 	for rest := all; len(rest) > 0; {
 		n := 1
-		for n < len(rest) && rest[n].Rung == rest[0].Rung && rest[n].Key == rest[0].Key && rest[n].Size == rest[0].Size {
+		for n < len(rest) && rest[n].Rung == rest[0].Rung && rest[n].Key == rest[0].Key &&
+			rest[n].Size == rest[0].Size {
 			n++
 		}
 		if n > 1 {

@@ -99,7 +99,8 @@ func (d *ExtraFinder) Prepare(c *diff.Comparison) (err error) {
 				source.Words())
 		}
 		if d.appended.recipe.String() != c.Recipe.String() {
-			return exit.Errorf(exit.Usage, "the receipts have the key %q, and the source %q", d.appended.recipe, c.Recipe)
+			return exit.Errorf(exit.Usage, "the receipts have the key %q, and the source %q", d.appended.recipe,
+				c.Recipe)
 		}
 		d.moved = map[position]bool{}
 		for _, x := range d.appended.takeMoved() {

@@ -27,7 +27,8 @@ func Move(opt diff.Options, receipts io.Reader, dest diff.Destination, w *stream
 	}
 	sum := &Removal{Listed: d.sources()}
 	if n := d.dropContradicted(); n > 0 {
-		opt.Warn("%s %s: the receipts tell of folders about which the source contradicts itself", text.Count(n, "message"),
+		opt.Warn("%s %s: the receipts tell of folders about which the source contradicts itself",
+			text.Count(n, "message"),
 			text.Either(n, "stays", "stay"))
 	}
 	if err := dest.Open(d.recipe); err != nil {

@@ -62,7 +62,8 @@ func (p *Progress) object(done bool) string {
 	}{
 		Type: "progress", Command: p.messages.name, Phase: c.phase, Messages: c.messages,
 		TotalMessages: c.totalMessages,
-		Octets:        c.octets, TotalOctets: c.totalOctets, Seconds: tenths(v.elapsed.Seconds()), OctetRate: int64(v.octets),
+		Octets:        c.octets, TotalOctets: c.totalOctets, Seconds: tenths(v.elapsed.Seconds()),
+		OctetRate:   int64(v.octets),
 		MessageRate: tenths(v.messages), Done: done, Folder: c.folder,
 	}
 	if v.left >= 0 {

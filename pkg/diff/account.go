@@ -84,7 +84,8 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 		case b.Selectable():
 			open = append(open, b)
 		default:
-			a.levels = append(a.levels, &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes, Subscribed: b.Subscribed})
+			a.levels = append(a.levels, &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes,
+				Subscribed: b.Subscribed})
 		}
 	}
 	return a.states(open)

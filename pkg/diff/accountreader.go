@@ -118,17 +118,18 @@ func (p *AccountReader) recognized(entries []*match.Entry) (known []*match.Entry
 	for _, d := range entries {
 		byUID[d.UID()] = d
 	}
-	err = keys.Of(p.a.ctx, p.box, sortedUIDs(byUID), p.a.recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
-		if id == nil {
+	err = keys.Of(p.a.ctx, p.box, sortedUIDs(byUID), p.a.recipe,
+		func(m *imapconn.Message, id *headerkey.Identity) error {
+			if id == nil {
+				return nil
+			}
+			var seen match.Evidence
+			seen.SetKey(id.Key)
+			if d := byUID[m.UID]; d.Key == seen.Key && d.Rung == seen.Rung {
+				known = append(known, d)
+			}
 			return nil
-		}
-		var seen match.Evidence
-		seen.SetKey(id.Key)
-		if d := byUID[m.UID]; d.Key == seen.Key && d.Rung == seen.Rung {
-			known = append(known, d)
-		}
-		return nil
-	})
+		})
 	if err != nil {
 		return nil, p.lose(err)
 	}

@@ -34,7 +34,8 @@ type Archive struct {
 // NewArchive makes a Destination of a stream. It is read when it is opened.
 // repeats are those of a concatenation, or nil.
 func NewArchive(in *stream.Reader, repeats *Repeats) *Archive {
-	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats, failed: map[string]map[uint64]stream.Failed{}}
+	return &Archive{in: in, byName: map[string]*Target{}, repeats: repeats,
+		failed: map[string]map[uint64]stream.Failed{}}
 }
 
 // DoubtFailed makes Open give folders that have failed as a whole as unreadable: what

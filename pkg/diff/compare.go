@@ -216,14 +216,16 @@ func (c *Comparison) open(b *stream.Begin) error {
 		return err
 	}
 	recipe, err := headerkey.ParseRecipe(b.Key)
-	c.sourceStream = sourceStream{Begin: b, Recipe: recipe, ByName: map[string]*Source{}, counts: &stream.End{Plan: true}}
+	c.sourceStream = sourceStream{Begin: b, Recipe: recipe, ByName: map[string]*Source{},
+		counts: &stream.End{Plan: true}}
 	c.Streams++
 	c.noteBase(b)
 	switch {
 	case err != nil:
 		c.invalid = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
 	case b.Plan:
-		c.invalid = exit.Errorf(exit.Usage, "the source is a plan already").WithHint("give imap-diff what imap-fetch wrote")
+		c.invalid = exit.Errorf(exit.Usage, "the source is a plan already").
+			WithHint("give imap-diff what imap-fetch wrote")
 	}
 	return nil
 }

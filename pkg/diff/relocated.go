@@ -27,7 +27,8 @@ func (c *Comparison) loadAll() error {
 			return err
 		}
 		if t.Unreadable != "" {
-			c.opt.Warn("%q cannot be compared, so that what was moved there counts as missing: %s", t.Name, t.Unreadable)
+			c.opt.Warn("%q cannot be compared, so that what was moved there counts as missing: %s", t.Name,
+				t.Unreadable)
 		}
 	}
 	return nil
@@ -49,7 +50,8 @@ func (o *Options) UnseenFolders(dest Destination) error {
 		return nil
 	}
 	return exit.Errorf(exit.Partial,
-		"%s of the destination cannot be compared: messages that were moved there count as missing", text.Count(n, "folder"))
+		"%s of the destination cannot be compared: messages that were moved there count as missing",
+		text.Count(n, "folder"))
 }
 
 // elsewhere reports whether a folder other than t has a message of the key of e.

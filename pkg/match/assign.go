@@ -44,7 +44,8 @@ func contestants(ws []Pending) (tied []*Pending) {
 			if !ok || w.Entry != nil && (w.proven || w.By >= by) {
 				continue
 			}
-			if first := claimants[commonTraits{by, s}]; first == nil || first.BothHashed(&w.Evidence) && first.SHA == w.SHA {
+			if first := claimants[commonTraits{by, s}]; first == nil ||
+				first.BothHashed(&w.Evidence) && first.SHA == w.SHA {
 				claimants[commonTraits{by, s}] = w
 			} else {
 				claimants[commonTraits{by, s}] = &Pending{} // of several kinds: equal to nobody

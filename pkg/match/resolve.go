@@ -128,7 +128,8 @@ func appendUndecided(need []*Entry, ws []Pending, group []*Entry) []*Entry {
 	}
 	for i := range ws {
 		w := &ws[i]
-		if w.Received == 0 || slices.ContainsFunc(group, func(d *Entry) bool { return d.IsFree() && w.agrees(&d.Evidence) }) {
+		if w.Received == 0 || slices.ContainsFunc(group,
+			func(d *Entry) bool { return d.IsFree() && w.agrees(&d.Evidence) }) {
 			continue
 		}
 		for _, d := range group {
@@ -255,7 +256,8 @@ func (m *Matcher) addTie(ws []Pending, tied []*Pending, contested []*Entry, r *R
 		}
 		octets, err := m.Reader.ReadLoose(d)
 		if octets != nil {
-			x.Size, x.Digest, x.Body = octets.Size, hex.EncodeToString(octets.Whole[:]), hex.EncodeToString(octets.Body[:])
+			x.Size, x.Digest, x.Body = octets.Size, hex.EncodeToString(octets.Whole[:]),
+				hex.EncodeToString(octets.Body[:])
 		}
 		t.There = append(t.There, x)
 		return err

@@ -88,7 +88,8 @@ func (p *planner) preview(b *stream.Begin, toc []*diff.Source) *Preview {
 	}
 	if p.opt.Prune != nil {
 		for _, r := range p.removals() {
-			out.Places = append(out.Places, Place{Type: "place", Target: r.Target, State: StateRemoved, Messages: r.Messages})
+			out.Places = append(out.Places, Place{Type: "place", Target: r.Target, State: StateRemoved,
+				Messages: r.Messages})
 		}
 	}
 	return out
@@ -171,7 +172,8 @@ func (p *Preview) Map(out io.Writer) error {
 	var entries []folder.Entry
 	for _, f := range p.Places {
 		if f.State != StateRemoved {
-			entries = append(entries, folder.Entry{Source: f.Folder, Target: f.Target, LeaveOut: f.State == StateExcluded})
+			entries = append(entries, folder.Entry{Source: f.Folder, Target: f.Target,
+				LeaveOut: f.State == StateExcluded})
 		}
 	}
 	return folder.WriteEntries(out, comments, entries)

@@ -189,7 +189,8 @@ func (d *direct) mistaken(t *diff.Target, uids []match.Claimant) error {
 	for _, uid := range uids {
 		err := put(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uint64(uid),
 			Reason: stream.ReasonAmbiguous,
-			Text:   "one message was taken for another before all of the source was read; read it from a file, not from a pipe"})
+			Text: "one message was taken for another before all of the source was read; read it from a file, not " +
+				"from a pipe"})
 		if err != nil {
 			return err
 		}

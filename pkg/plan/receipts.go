@@ -104,8 +104,9 @@ func (r *recorder) message(m *stream.Message, ordinal uint32) error {
 	return r.write(receipt.Receipt{
 		Reason: reason, Type: receipt.TypeReceipt, Result: receipt.Present, Folder: m.Folder,
 		UIDValidity: jsonnum.Uint64(m.UIDValidity), UID: jsonnum.Uint64(m.UID), Key: m.Key,
-		Target: at.target.Name, TargetUIDValidity: jsonnum.Uint64(at.target.UIDValidity), TargetUID: jsonnum.Uint64(at.uid),
-		Time: now(),
+		Target: at.target.Name, TargetUIDValidity: jsonnum.Uint64(at.target.UIDValidity),
+		TargetUID: jsonnum.Uint64(at.uid),
+		Time:      now(),
 	})
 }
 

@@ -96,7 +96,8 @@ func (r *replay) syncFlags(m *stream.Message, ordinal uint32, s *diff.Source) er
 	wanted, _ := r.opt.Flags.Apply(m.Flags)
 	c.Add = flags.Without(wanted, have)
 	if r.opt.SyncFlags == SyncExact && !t.Unsure && !s.Target.Unsure {
-		c.Remove = slices.DeleteFunc(flags.Without(have, wanted), func(f string) bool { return !r.opt.Flags.Governs(f) })
+		c.Remove = slices.DeleteFunc(flags.Without(have, wanted),
+			func(f string) bool { return !r.opt.Flags.Governs(f) })
 	}
 	if len(c.Add)+len(c.Remove) == 0 {
 		return nil

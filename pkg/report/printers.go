@@ -46,7 +46,8 @@ func NewText(out io.Writer, safe func(string) string) *Text { return &Text{out, 
 
 // Subject prints what is compared.
 func (p *Text) Subject(s *Subject) error {
-	_, err := fmt.Fprintf(p.out, "source       %s (%s)\ndestination  %s\nkey          %s\n", p.safe(s.Source), s.Content,
+	_, err := fmt.Fprintf(p.out, "source       %s (%s)\ndestination  %s\nkey          %s\n", p.safe(s.Source),
+		s.Content,
 		p.safe(s.Destination), p.safe(s.Key))
 	if err == nil && len(s.Filters) > 0 {
 		_, err = fmt.Fprintf(p.out, "left out     the source has only: %s\n", p.safe(strings.Join(s.Filters, ", ")))
@@ -68,7 +69,8 @@ func (p *Text) Difference(d *Difference) error {
 	case KindMissing, KindAltered:
 		line += fmt.Sprintf("  %s  %d octets  %s  %s", d.InternalDate, d.Size, d.MessageID, d.Subject)
 	case KindByKey:
-		line += fmt.Sprintf("  %s  %d octets  %s  %s: only the key agrees with UID %d of %s, %s  %d octets", d.InternalDate,
+		line += fmt.Sprintf("  %s  %d octets  %s  %s: only the key agrees with UID %d of %s, %s  %d octets",
+			d.InternalDate,
 			d.Size,
 			d.MessageID, d.Subject, d.TargetUID, d.Target, d.TargetDate, d.TargetSize)
 	case KindExtra:

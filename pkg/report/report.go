@@ -257,8 +257,9 @@ func (r *reporter) message(e *diff.Compared) error {
 	if r.large = nil; e.Verdict == match.Incomparable {
 		return r.other(diff.Incomparable(m, s))
 	}
-	l := &listed{d: describe(m, s), looks: match.EvidenceOf(m), ordinal: e.Ordinal, target: s.Target, verdict: e.Verdict,
-		entry: e.Entry}
+	l := &listed{d: describe(m, s), looks: match.EvidenceOf(m), ordinal: e.Ordinal, target: s.Target,
+		verdict: e.Verdict,
+		entry:   e.Entry}
 	if r.opt.Explain {
 		l.d.fields, l.d.looks = r.keyFields(m), match.EvidenceOf(m)
 	}
@@ -296,7 +297,8 @@ func (r *reporter) list(l *listed) error {
 }
 
 func describe(m *stream.Message, s *diff.Source) *Difference {
-	d := &Difference{Type: "difference", Folder: m.Folder, UID: jsonnum.Uint64(m.UID), Target: s.Target.Name, Key: m.Key,
+	d := &Difference{Type: "difference", Folder: m.Folder, UID: jsonnum.Uint64(m.UID), Target: s.Target.Name,
+		Key:          m.Key,
 		InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags), unknown: slices.Clone(m.Unknown)}
 	d.Subject, d.MessageID = stream.HeaderField(m.Header, "Subject"), stream.HeaderField(m.Header, "Message-ID")
 	return d
@@ -493,7 +495,8 @@ func (r *reporter) finish() error {
 		if r.opt.NoEmpty && sum.Listed == 0 {
 			continue
 		}
-		if err := r.add(sum, &Difference{Type: "difference", Folder: sum.Folder, Target: t.Name}, KindFolder); err != nil {
+		if err := r.add(sum, &Difference{Type: "difference", Folder: sum.Folder, Target: t.Name},
+			KindFolder); err != nil {
 			return err
 		}
 	}
@@ -530,8 +533,9 @@ func (r *reporter) reportFailures() error {
 		return nil
 	}
 	for _, f := range a.Lacking() {
-		d := &Difference{Type: "difference", Target: f.Folder, TargetUID: jsonnum.Uint64(f.UID), Reason: string(f.Reason),
-			Text: "in the destination stream: " + f.Text}
+		d := &Difference{Type: "difference", Target: f.Folder, TargetUID: jsonnum.Uint64(f.UID),
+			Reason: string(f.Reason),
+			Text:   "in the destination stream: " + f.Text}
 		if err := r.add(&r.total, d, KindFailed); err != nil {
 			return err
 		}

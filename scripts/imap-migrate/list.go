@@ -247,7 +247,8 @@ func (r *listReader) identity() (string, error) {
 		return "", r.errorf("the id is longer than %d bytes", maxID)
 	}
 	if before, twice := r.lineOf[id]; twice {
-		return "", r.errorf("the same account as in line %d: %s", before, id).WithHint("a column id can tell them apart")
+		return "", r.errorf("the same account as in line %d: %s", before, id).
+			WithHint("a column id can tell them apart")
 	}
 	r.lineOf[id] = r.line
 	return id, nil

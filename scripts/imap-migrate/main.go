@@ -26,14 +26,16 @@ func main() {
 		Summary:  "move mailbox accounts to another server, in phases, many at a time",
 		Operands: []string{"ACCOUNTS.csv|OLD", "NEW"},
 		Examples: []cli.Example{
-			{Line: "imap-migrate old new", Does: "move one account; both are account files, as for --account of the commands"},
+			{Line: "imap-migrate old new",
+				Does: "move one account; both are account files, as for --account of the commands"},
 			{Line: "imap-migrate --dry-run accounts.csv", Does: "print what would be run"},
 			{Line: "imap-migrate --phase presync accounts.csv", Does: "days before the cut-over"},
 			{Line: "imap-migrate --phase final --phase verify accounts.csv", Does: "at the cut-over"},
 			{Line: "imap-migrate --resume accounts.csv", Does: "continue after any interruption"},
 		},
 		Notes: []string{
-			"The CSV file has a header. The columns old-host, old-user, old-password-file and so on are connection options\n" +
+			"The CSV file has a header. The columns old-host, old-user, old-password-file and so on are connection " +
+				"options\n" +
 				"of the source account, new-host and so on those of the destination. The column id names the account\n" +
 				"(default: new-user). There is no column for a password.",
 			"stdout is the summary, a line for each account: exit code, id, last phase, sum, trouble.\n" +

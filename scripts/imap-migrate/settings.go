@@ -39,8 +39,12 @@ func readSettings(c *ucli.Context) (settings, error) {
 			return s, exit.Errorf(exit.Usage, "a control character in the option %q", word)
 		}
 	}
-	if dry := slices.IndexFunc(s.push, func(word string) bool { return word == "--dry-run" || word == "-n" }); dry >= 0 {
-		return s, exit.Errorf(exit.Usage, "invalid --push=%s: phases would count as done that copy nothing", s.push[dry]).
+	if dry := slices.IndexFunc(s.push, func(word string) bool {
+		return word == "--dry-run" ||
+			word == "-n"
+	}); dry >= 0 {
+		return s, exit.Errorf(exit.Usage, "invalid --push=%s: phases would count as done that copy nothing",
+			s.push[dry]).
 			WithHint("--dry-run prints the command lines; --phase verify counts what is missing")
 	}
 	if s.jobs < 1 {
@@ -82,7 +86,8 @@ func readLimits(values []string) (map[string]int, error) {
 		n, err := strconv.Atoi(strings.TrimPrefix(value[at:], "="))
 		host, hostErr := cli.Server(value[:at], "")
 		if err != nil || hostErr != nil || n < 1 {
-			return nil, exit.Errorf(exit.Usage, "invalid --provider-limit %q: must be HOST=N, as in imap.example=3", value)
+			return nil, exit.Errorf(exit.Usage, "invalid --provider-limit %q: must be HOST=N, as in imap.example=3",
+				value)
 		}
 		limits[host] = n
 	}

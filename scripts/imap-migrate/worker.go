@@ -114,9 +114,10 @@ func (w *worker) pipeline(phase string) pipeline {
 	headers = slices.Concat(headers, w.fetch, w.old)
 	if phase == verify {
 		return pipeline{
-			commands: [][]string{headers, slices.Concat([]string{"imap-diff", "--report", "--exit-code"}, w.diff, w.new)},
-			output:   w.file("report"),
-			mode:     os.O_TRUNC,
+			commands: [][]string{headers, slices.Concat([]string{"imap-diff", "--report", "--exit-code"}, w.diff,
+				w.new)},
+			output: w.file("report"),
+			mode:   os.O_TRUNC,
 		}
 	}
 	diff := []string{"imap-diff"}
