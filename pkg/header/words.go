@@ -146,7 +146,15 @@ func fromQ(text []byte) []byte {
 }
 
 // HexDigit returns the value of a hexadecimal digit, or -1.
-func HexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
+func HexDigit(c byte) int {
+	switch letter := c | 0x20; {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case letter >= 'a' && letter <= 'f':
+		return int(letter-'a') + 10
+	}
+	return -1
+}
 
 func fromB(text []byte) ([]byte, bool) {
 	octets, err := base64.RawStdEncoding.DecodeString(string(bytes.TrimRight(text, "= ")))

@@ -49,3 +49,13 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// Control characters are no digits, though they differ from them in one bit only.
+func TestHexDigit(t *testing.T) {
+	for c := range 256 {
+		want := strings.Index("0123456789abcdef", strings.ToLower(string(rune(c))))
+		if got := HexDigit(byte(c)); got != want {
+			t.Errorf("%q is %d, want %d", rune(c), got, want)
+		}
+	}
+}
