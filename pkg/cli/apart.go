@@ -67,7 +67,7 @@ func readAndWritten(in *Input) error {
 	return exit.Errorf(exit.Usage, "%s is both input and output", in.name).WithHint("write to another file")
 }
 
-// writes tells whether o writes to the file that info describes, or puts
+// writes reports whether o writes to the file that info describes, or puts
 // another in its place. What is no regular file may be read and written.
 func (o *Output) writes(info fs.FileInfo) bool {
 	if !info.Mode().IsRegular() {

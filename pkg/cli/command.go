@@ -30,7 +30,7 @@ type Command struct {
 	Conflicts map[string][]string
 	// Requires names, for an option, those of which it needs one.
 	Requires map[string][]string
-	// Stream tells whether stdout carries a stream with these arguments: a
+	// Stream reports whether stdout carries a stream with these arguments: a
 	// command that fails before its first record then says so in band.
 	Stream func(args []string) bool
 	// NoProgress: the command has no --progress.
@@ -131,7 +131,7 @@ func stateOf(app *ucli.App) *state {
 	return st
 }
 
-// IsSet tells whether the option was on the command line, or is as if it were,
+// IsSet reports whether the option was on the command line, or is as if it were,
 // by an account file or a preset. The library's IsSet is also true for a value
 // from the environment.
 func IsSet(c *ucli.Context, name string) bool {

@@ -221,7 +221,7 @@ func (in *Input) readOne(p []byte) (int, error) {
 	return n, exit.Errorf(exit.IO, "read %s: %w", in.name, bare(err))
 }
 
-// Seekable tells whether the input can be read a second time.
+// Seekable reports whether the input can be read a second time.
 func (in *Input) Seekable() bool {
 	return in.whole || in.info.Mode().IsRegular()
 }

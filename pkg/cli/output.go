@@ -138,12 +138,12 @@ func follow(path string) (string, error) {
 	return "", syscall.ELOOP
 }
 
-// IsTerminal tells whether somebody looks at the output.
+// IsTerminal reports whether somebody looks at the output.
 func (o *Output) IsTerminal() bool {
 	return o.file != nil && !o.whole && isTerminal(o.file)
 }
 
-// IsFile tells whether the output is a regular file, be it through stdout:
+// IsFile reports whether the output is a regular file, be it through stdout:
 // it is kept, where what goes into a pipe passes.
 func (o *Output) IsFile() bool {
 	if o.whole {

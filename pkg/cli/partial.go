@@ -195,7 +195,7 @@ func lock(f *os.File) error {
 	return nil
 }
 
-// names tells whether path still is the name of f.
+// names reports whether path still is the name of f.
 func names(path string, f *os.File) bool {
 	there, err := os.Lstat(path)
 	if err != nil {

@@ -60,7 +60,7 @@ func usePreset(c *ucli.Context) error {
 	return nil
 }
 
-// stronger tells whether an option has its value from elsewhere, or must have
+// stronger reports whether an option has its value from elsewhere, or must have
 // none.
 func (st *state) stronger(c *ucli.Context, option string) bool {
 	switch {
@@ -72,7 +72,7 @@ func (st *state) stronger(c *ucli.Context, option string) bool {
 	return false
 }
 
-// givesWay tells whether a preset's value has no place beside what is on the
+// givesWay reports whether a preset's value has no place beside what is on the
 // command line.
 func (st *state) givesWay(option string) bool {
 	for typed, options := range st.command.GivesWay {
@@ -88,7 +88,7 @@ func (st *state) givesWay(option string) bool {
 	return !st.takes(st.mode(), option)
 }
 
-// has tells whether the option's value is the preset's.
+// has reports whether the option's value is the preset's.
 func (u *usedPreset) has(option string) bool {
 	return u != nil && slices.ContainsFunc(u.values, func(v preset.Value) bool { return v.Option == option })
 }

@@ -29,7 +29,7 @@ func StreamFlags() []ucli.Flag {
 	}
 }
 
-// WritesFile tells whether arguments send the stream to a file.
+// WritesFile reports whether arguments send the stream to a file.
 func WritesFile(args []string) bool {
 	return slices.ContainsFunc(args, func(a string) bool {
 		return a == "-o" || a == "--output" || strings.HasPrefix(a, "-o=") || strings.HasPrefix(a, "--output=")

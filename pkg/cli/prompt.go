@@ -19,7 +19,7 @@ import (
 // are: in a pipe these are streams.
 const terminalPath = "/dev/tty"
 
-// hasTerminal tells whether there is somebody to ask.
+// hasTerminal reports whether there is somebody to ask.
 func hasTerminal() bool {
 	tty, err := os.OpenFile(terminalPath, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {

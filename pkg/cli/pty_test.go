@@ -78,7 +78,7 @@ func (p *pty) typed(t testing.TB, keys string) {
 	}
 }
 
-// echo tells whether the terminal shows what is typed.
+// echo reports whether the terminal shows what is typed.
 func (p *pty) echo(t testing.TB) bool {
 	t.Helper()
 	termios, err := unix.IoctlGetTermios(int(p.terminal.Fd()), unix.TCGETS)

@@ -33,7 +33,7 @@ func (in *Input) Again(edited bool) func() (*stream.Reader, error) {
 	return func() (*stream.Reader, error) { return in.Stream(edited) }
 }
 
-// Several tells whether the input holds several streams and can be read again.
+// Several reports whether the input holds several streams and can be read again.
 func (in *Input) Several(edited bool) (bool, error) {
 	err := in.survey(edited)
 	return in.several, err

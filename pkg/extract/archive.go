@@ -326,7 +326,7 @@ func (x *extract) leave(m *stream.Message, v export.Verdict) error {
 	return x.w.Write(x.opt.Messages.SkippedRecord(m.Folder, m.UIDValidity, m.UID))
 }
 
-// takes tells whether a folder that has no entry in the table of contents is
+// takes reports whether a folder that has no entry in the table of contents is
 // chosen.
 func (x *extract) takes(name string) bool {
 	return x.opt.Folders.Takes(folder.Candidate{Name: name, Delimiter: x.begin.Delimiter})

@@ -35,7 +35,7 @@ func (x *extract) fit(b *stream.Begin) error {
 	return nil
 }
 
-// onlyShown tells whether every record has the fields.
+// onlyShown reports whether every record has the fields.
 func onlyShown(fields []string) bool {
 	return fields != nil && !slices.ContainsFunc(fields, func(name string) bool {
 		return !slices.Contains(shownHere, name)

@@ -170,7 +170,7 @@ func (s *archiveBodies) find(m *stream.Message) (*stream.Message, error) {
 	}
 }
 
-// holds tells whether a record of the archive has its octets.
+// holds reports whether a record of the archive has its octets.
 func (s *archiveBodies) holds(m *stream.Message) bool { return m.HasBody() || m.Parts > 0 }
 
 func (s *archiveBodies) rewind() (err error) {

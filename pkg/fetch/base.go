@@ -245,7 +245,7 @@ func (f *baseFolder) sameAs(now *stream.Folder) bool {
 		now.HighestModSeq == was.HighestModSeq
 }
 
-// goesOn tells whether what was known of the folder holds still: it is the same,
+// goesOn reports whether what was known of the folder holds still: it is the same,
 // and its UIDs have gone up.
 func (f *baseFolder) goesOn(now *stream.Folder) bool {
 	return now.UIDValidity != 0 && now.UIDValidity == f.entry.UIDValidity && !now.Unstable && !f.entry.Unstable &&

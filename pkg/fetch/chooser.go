@@ -55,7 +55,7 @@ func (f *found) has(uid uint64) bool {
 	return ok
 }
 
-// knows tells whether SEARCH knows all messages that are listed.
+// knows reports whether SEARCH knows all messages that are listed.
 func (f *found) knows(wants []want) bool {
 	return !slices.ContainsFunc(wants, func(w want) bool {
 		_, ok := slices.BinarySearch(f.all, w.uid)

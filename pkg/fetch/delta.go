@@ -182,7 +182,7 @@ func (s *source) update(f *stream.Folder, base *baseFolder, done stream.Progress
 	})
 }
 
-// unchanged tells whether the listing of the account shows that a folder is as
+// unchanged reports whether the listing of the account shows that a folder is as
 // the base has it.
 func (s *source) unchanged(f *stream.Folder, base *baseFolder) bool {
 	same := base.whole && !base.doubted && base.sameAs(f)

@@ -175,7 +175,7 @@ func (l *lively) fetch(out io.Writer, verb string) {
 	}
 }
 
-// within tells whether a UID is in a set.
+// within reports whether a UID is in a set.
 func within(set string, uid uint64) bool {
 	for piece := range strings.SplitSeq(set, ",") {
 		from, to, ranged := strings.Cut(piece, ":")

@@ -71,7 +71,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writ
 	return finish(w, &e.end, w.Failures())
 }
 
-// finish writes the end record and tells whether all went well.
+// finish writes the end record and reports whether all went well.
 func finish(w *stream.Writer, end *stream.End, failed int64) error {
 	if err := w.End(end); err != nil {
 		return err

@@ -90,16 +90,16 @@ func (p *Policy) Apply(flags []string) (set, left []string) {
 	return set, left
 }
 
-// Governs tells whether the policy carries a flag of that name over: only then
+// Governs reports whether the policy carries a flag of that name over: only then
 // its absence at the source means anything.
 func (p *Policy) Governs(f string) bool {
 	return (p.keep == nil || Has(p.keep, f)) && !Has(p.drop, f) && !strings.EqualFold(f, `\Recent`)
 }
 
-// KeepsAll tells whether every flag is carried over as it is.
+// KeepsAll reports whether every flag is carried over as it is.
 func (p *Policy) KeepsAll() bool { return len(p.rename) == 0 && p.keep == nil && len(p.drop) == 0 }
 
-// Has tells whether a flag is among others.
+// Has reports whether a flag is among others.
 func Has(flags []string, f string) bool {
 	return slices.ContainsFunc(flags, func(other string) bool { return strings.EqualFold(other, f) })
 }

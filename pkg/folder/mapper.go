@@ -83,7 +83,7 @@ func (m *mapper) checkLevels() error {
 	return nil
 }
 
-// emptyLevel tells whether a name begins or ends with the delimiter, or has two
+// emptyLevel reports whether a name begins or ends with the delimiter, or has two
 // in a row.
 func emptyLevel(name, delimiter string) bool {
 	return name != "" && slices.Contains(strings.Split(name, delimiter), "")

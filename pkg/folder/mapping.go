@@ -26,7 +26,7 @@ type Rules struct {
 	CaseCollision        CaseCollision
 }
 
-// Covers tells whether a folder of the destination could be where the rules
+// Covers reports whether a folder of the destination could be where the rules
 // put something that they do not name: with Subfolder, what is below it.
 func (r *Rules) Covers(name string, ns Namespace) bool {
 	if r.Subfolder == "" {

@@ -34,7 +34,7 @@ func Order(names []string, delimiter string, first, last []string) (places []int
 	return places, missing
 }
 
-// isOrBelow tells whether name is the folder asked for, in whatever spelling,
+// isOrBelow reports whether name is the folder asked for, in whatever spelling,
 // or below it.
 func isOrBelow(name, asked, delimiter string) bool {
 	if IsInbox(asked) {

@@ -76,10 +76,10 @@ func (s Selection) Choose(all []Candidate) Choice {
 	return Choice{Left: left, Missing: c.missing, Idle: c.notes}
 }
 
-// Takes tells whether a folder is chosen, for who does not know the others.
+// Takes reports whether a folder is chosen, for who does not know the others.
 func (s Selection) Takes(c Candidate) bool { return s.Choose([]Candidate{c}).Left[0] == "" }
 
-// Excludes tells whether Exclude takes a name away.
+// Excludes reports whether Exclude takes a name away.
 func (s Selection) Excludes(name, delimiter string) bool {
 	return matching(s.Exclude, forms(name, delimiter)) != nil
 }
@@ -196,7 +196,7 @@ func (c *chooser) takes(f *Candidate, spelt []string) bool {
 		matching(c.Include, spelt) != nil
 }
 
-// inTree tells whether a folder is the root of a tree asked for or below it,
+// inTree reports whether a folder is the root of a tree asked for or below it,
 // level by level: "Work" does not take "Workshop".
 func (c *chooser) inTree(f *Candidate) bool {
 	if len(c.roots) == 0 {

@@ -31,7 +31,7 @@ const AllSpaces Spaces = 1<<Personal | 1<<Others | 1<<Shared
 // With returns the set with s in it.
 func (set Spaces) With(s Space) Spaces { return set | 1<<s }
 
-// Has tells whether s is in the set.
+// Has reports whether s is in the set.
 func (set Spaces) Has(s Space) bool {
 	if set == 0 {
 		return s == Personal

@@ -192,7 +192,7 @@ func ofUse(use string, all []special, other string) (found []special) {
 	return found
 }
 
-// isOther tells whether attributes say that a folder is for another use.
+// isOther reports whether attributes say that a folder is for another use.
 func isOther(use string, attributes []string) bool {
 	return slices.ContainsFunc(attributes, func(a string) bool {
 		return !strings.EqualFold(a, use) && slices.ContainsFunc(specialUses,

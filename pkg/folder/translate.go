@@ -55,7 +55,7 @@ func (l layout) besideInbox(name string) (other, reason string) {
 	return name, ""
 }
 
-// holdsDelimiter tells whether a level, once plain, would be split again.
+// holdsDelimiter reports whether a level, once plain, would be split again.
 func holdsDelimiter(levels []string, delimiter string) bool {
 	return delimiter != "" && slices.ContainsFunc(levels, func(s string) bool { return strings.Contains(s, delimiter) })
 }

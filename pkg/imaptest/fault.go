@@ -360,7 +360,7 @@ func (l *link) quota(direction Direction, n int) (int, int) {
 	return n, hit
 }
 
-// spent tells whether a rule has fired already. FaultProxy.mu is held.
+// spent reports whether a rule has fired already. FaultProxy.mu is held.
 func (l *link) spent(i int) bool {
 	return l.fired[i] || !l.proxy.rules[i].each && l.proxy.fired[i] > 0
 }

@@ -41,7 +41,7 @@ func marksOf(octets []byte) Marks {
 	return m
 }
 
-// field tells whether the first line is a header field: a name of printable
+// field reports whether the first line is a header field: a name of printable
 // octets, blanks perhaps, a colon.
 func field(octets []byte) bool {
 	line, _, _ := bytes.Cut(octets, []byte("\n"))

@@ -33,7 +33,7 @@ type Mailbox struct {
 	Subscribed bool
 }
 
-// Selectable tells whether the mailbox can hold messages.
+// Selectable reports whether the mailbox can hold messages.
 func (m Mailbox) Selectable() bool {
 	for _, attribute := range m.Attributes {
 		if strings.EqualFold(attribute, `\Noselect`) || strings.EqualFold(attribute, `\NonExistent`) {

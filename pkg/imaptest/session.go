@@ -431,7 +431,7 @@ func (s *session) selector(set imap.NumSet) func(sequence, uid uint32) bool {
 	return func(uint32, uint32) bool { return false }
 }
 
-// within tells whether n is in start:stop, 0 standing for "*".
+// within reports whether n is in start:stop, 0 standing for "*".
 func within(start, stop, last, n uint32) bool {
 	if start == 0 {
 		start = last

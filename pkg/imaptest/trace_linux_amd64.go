@@ -223,7 +223,7 @@ func (t *tracer) leave(tid int, thread *tracedThread) {
 	}
 }
 
-// stepOf tells whether a system call is a step.
+// stepOf reports whether a system call is a step.
 func (t *tracer) stepOf(regs *syscall.PtraceRegs) (Step, bool) {
 	call, known := calls[regs.Orig_rax]
 	switch {

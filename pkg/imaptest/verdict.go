@@ -8,7 +8,7 @@ type Verdict struct {
 	Stored  []byte // the octets that come back, where they are others; else nil
 }
 
-// Kept tells whether the message is stored and comes back octet for octet.
+// Kept reports whether the message is stored and comes back octet for octet.
 func (v Verdict) Kept() bool { return v.Refused == "" && v.Stored == nil }
 
 // Outcome returns the octets that a server with this verdict serves; false if

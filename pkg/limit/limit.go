@@ -50,10 +50,10 @@ type Budget struct {
 // NewBudget makes a Budget of so many octets; 0 is no bound.
 func NewBudget(octets int64) Budget { return Budget{bound: octets} }
 
-// Fits tells whether so many octets more stay within the bound.
+// Fits reports whether so many octets more stay within the bound.
 func (b *Budget) Fits(octets int64) bool { return b.bound == 0 || octets <= b.bound-b.spent }
 
-// FitsNever tells whether a message is above the bound by itself: no run with
+// FitsNever reports whether a message is above the bound by itself: no run with
 // this bound could take it.
 func (b *Budget) FitsNever(octets int64) bool { return b.bound > 0 && octets > b.bound }
 

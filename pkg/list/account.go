@@ -239,7 +239,7 @@ func (r *accountReport) quotas(ctx context.Context, session *imapconn.Session) e
 	return nil
 }
 
-// keywords tells whether flags may be invented, as far as a mailbox tells that
+// keywords reports whether flags may be invented, as far as a mailbox tells that
 // is only looked at.
 func keywords(box *imapconn.Selected) string {
 	isKeyword := func(flag string) bool { return !strings.HasPrefix(flag, `\`) }

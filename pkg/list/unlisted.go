@@ -88,7 +88,7 @@ func (r *reading) byName() map[string]int {
 	return listed
 }
 
-// ask adds those of the folders that can be opened, and tells whether there are
+// ask adds those of the folders that can be opened, and reports whether there are
 // any. The others are not there, or have failed.
 func (r *reading) ask(names []string) (found bool, err error) {
 	if len(names) == 0 {

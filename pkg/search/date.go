@@ -70,7 +70,7 @@ func dateOf(t time.Time) Date {
 	return Date{int(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / day)} // midnights divide without a rest
 }
 
-// Before tells whether d comes before o.
+// Before reports whether d comes before o.
 func (d Date) Before(o Date) bool { return d.days < o.days }
 
 func (d Date) add(days int) Date { return Date{d.days + days} }

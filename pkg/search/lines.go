@@ -55,7 +55,7 @@ func (l *lines) next() ([]byte, error) {
 	return line, nil
 }
 
-// isBoundary tells whether a line ends a part, and notes which.
+// isBoundary reports whether a line ends a part, and notes which.
 func (l *lines) isBoundary(line []byte) bool {
 	if len(l.boundaries) == 0 || len(line) > maxBoundary || !bytes.HasPrefix(line, []byte("--")) {
 		return false

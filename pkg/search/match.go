@@ -30,7 +30,7 @@ type Message struct {
 	Octets io.ReaderAt
 }
 
-// Match tells whether a message meets c. One on which nobody can decide, since
+// Match reports whether a message meets c. One on which nobody can decide, since
 // its flags or date are unknown, does. An error is of reading Octets. Memory
 // is bounded, whatever the message.
 func (c Criteria) Match(m Message) (bool, error) {

@@ -26,7 +26,7 @@ type naiveServer struct {
 
 var naiveToken = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[()]|[^\s()"]+`)
 
-// finds tells whether the server finds the message by a program.
+// finds reports whether the server finds the message by a program.
 func (n *naiveServer) finds(program Program) bool {
 	n.tokens = nil
 	for _, piece := range program {

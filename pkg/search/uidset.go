@@ -90,7 +90,7 @@ func (s *UIDSet) normalise() {
 	s.ranges = joined
 }
 
-// Contains tells whether the set has a UID of a folder whose largest is largest
+// Contains reports whether the set has a UID of a folder whose largest is largest
 // (0 if that is not known: then * alone is none).
 func (s UIDSet) Contains(uid, largest uint64) bool {
 	if s.from > 0 && (uid >= s.from || uid == largest) {

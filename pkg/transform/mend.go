@@ -115,7 +115,7 @@ func (b *block) closeUp() (names []string) {
 	return names
 }
 
-// hasGap tells whether blanks stand before the colon.
+// hasGap reports whether blanks stand before the colon.
 func (f *field) hasGap() bool { return f.name != "" && f.raw[len(f.name)] != ':' }
 
 // addMessageID gives a message a Message-ID that has a header without one.
@@ -163,7 +163,7 @@ func (b *block) foldLong(limit int) (names []string) {
 	return names
 }
 
-// hasLonger tells whether a line has more octets than limit, its end not
+// hasLonger reports whether a line has more octets than limit, its end not
 // counted.
 func hasLonger(p []byte, limit int) bool {
 	for line := range bytes.Lines(p) {
@@ -208,7 +208,7 @@ func nextFold(line []byte) int {
 	return start + n
 }
 
-// signs tells whether a message has a DKIM signature that covers one of the
+// signs reports whether a message has a DKIM signature that covers one of the
 // fields, or, with body, any.
 func (b *block) signs(touched []string, body bool) bool {
 	for i := range b.fields {

@@ -177,7 +177,7 @@ func (m *mends) addMaxLine(s string) error {
 	return nil
 }
 
-// Any tells whether there is a rule at all.
+// Any reports whether there is a rule at all.
 func (r *Rules) Any() bool {
 	return r != nil && (r.mends != mends{} || len(r.edits.names()) > 0 || r.pipe != nil ||
 		r.dateSource != "" && r.dateSource != DateOfSource)

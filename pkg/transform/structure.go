@@ -110,7 +110,7 @@ func (s *structure) line(p []byte, whole bool) {
 	}
 }
 
-// boundary tells whether a line is one of a multipart that is open (RFC 2046
+// boundary reports whether a line is one of a multipart that is open (RFC 2046
 // 5.1.1), and begins the next part or ends the last.
 func (s *structure) boundary(text string) bool {
 	for i := len(s.open) - 1; i >= 0; i-- {

@@ -87,7 +87,7 @@ func Anomalies(m *Message) (names []string, longest int64, err error) {
 	return names, s.longest, nil
 }
 
-// hasStray tells whether a line behind the first field is none.
+// hasStray reports whether a line behind the first field is none.
 func (b *block) hasStray() bool {
 	for i := b.top(); i < len(b.fields); i++ {
 		if b.fields[i].name == "" {

@@ -81,7 +81,7 @@ func withPython(path string) string {
 	return filepath.Dir(string(file)) + string(filepath.ListSeparator) + path
 }
 
-// long tells whether everything is to be tried.
+// long reports whether everything is to be tried.
 func long() bool { return *longFlag || os.Getenv("IMAPPIPE_LONG") == "1" }
 
 // rounds is how often something random is tried.

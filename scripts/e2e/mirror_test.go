@@ -120,7 +120,7 @@ func (o *outcome) settled() bool {
 	return true
 }
 
-// covers tells whether the one has all of the other.
+// covers reports whether the one has all of the other.
 func covers(a, b map[string]int) bool {
 	for what, n := range b {
 		if a[what] < n {
