@@ -78,7 +78,9 @@ func (d *decoder) next() bool {
 		d.flush()
 		d.out = append(d.out, gap...)
 	} else if charset != d.charset {
-		d.flush()
+		if !d.flush() {
+			d.out = append(d.out, gap...)
+		}
 	} else {
 		d.source = append(d.source, gap...)
 	}
@@ -89,17 +91,19 @@ func (d *decoder) next() bool {
 	return true
 }
 
-// flush writes what the words that are held say.
-func (d *decoder) flush() {
+// flush writes what the words that are held say, and reports whether they could be
+// decoded; else they are written as they are.
+func (d *decoder) flush() bool {
 	if d.source == nil {
-		return
+		return true
 	}
-	if text, ok := toUTF8(d.charset, d.octets); ok {
-		d.out = append(d.out, text...)
-	} else {
-		d.out = append(d.out, d.source...)
+	text, ok := toUTF8(d.charset, d.octets)
+	if !ok {
+		text = d.source
 	}
+	d.out = append(d.out, text...)
 	d.octets, d.source = d.octets[:0], nil
+	return ok
 }
 
 // word reads the encoded word that begins p; size is 0 if it is none.

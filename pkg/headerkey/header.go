@@ -2,13 +2,10 @@ package headerkey
 
 import (
 	"bytes"
-	"mime"
 	"net/textproto"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/emersion/go-message/charset"
 
 	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
@@ -59,18 +56,13 @@ func Spell(name string) string {
 
 var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
 
-var words = mime.WordDecoder{CharsetReader: charset.Reader}
-
 // readable makes a line of text of a raw value.
 func readable(raw []byte) string {
 	raw = bytes.TrimLeft(raw, " \t\r\n\v\f")
-	text := string(header.Collapse(raw[:min(len(raw), maxEncoded)]))
-	if strings.Contains(text, "=?") {
-		// An encoded word in a charset that is not known leaves all as it is. So
-		// does one that says nothing: a field that is there is shown.
-		if decoded, err := words.DecodeHeader(text); err == nil && decoded != "" {
-			text = oneLine.Replace(decoded)
-		}
+	raw = raw[:min(len(raw), maxEncoded)]
+	text := oneLine.Replace(string(header.Text(raw)))
+	if text == "" { // encoded words that say nothing: a field that is there is shown
+		text = string(header.Collapse(raw))
 	}
 	return cut(strings.ToValidUTF8(text, "\uFFFD"), maxShown)
 }
