@@ -2,9 +2,11 @@ package push
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"hash"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -44,6 +46,15 @@ func (p *plan) add(f *stream.Folder) {
 }
 
 func (p *plan) digest(r stream.Record) { p.hash.Write(stream.Line(r)) }
+
+// otherAccount says for whom the plan was made if it was not for this account. Its
+// UIDs are those of other messages there.
+func (p *plan) otherAccount(this account.Account) (why string) {
+	if !p.begin.Plan || p.begin.TargetAccount() == this {
+		return ""
+	}
+	return fmt.Sprintf("the plan was made for %s, and this is %s", p.begin.TargetAccount().Words(), this.Words())
+}
 
 // targetOf names the folder of the destination that a source folder goes to, or "".
 func (p *plan) targetOf(f *stream.Folder) string {

@@ -169,6 +169,9 @@ func (r *run) record(rec stream.Record) error {
 	case *stream.DeleteFolder:
 		r.remover.AddFolder(rec)
 	case *stream.FlagChange:
+		if why := r.plan.otherAccount(r.session.Conn.Account()); why != "" {
+			return r.changer.Refuse(rec, "other-account", why)
+		}
 		return r.changer.Add(rec)
 	case *stream.End:
 		return r.endPlan(rec)
@@ -242,9 +245,6 @@ func (r *run) open(b *stream.Begin) error {
 		return exit.Errorf(exit.Data, "the plan's key recipe: %w", err)
 	}
 	conn := &r.session.Conn
-	if b.Plan && b.TargetAccount() != conn.Account() {
-		r.opt.Warn("the plan was made for %s, and goes to %s", b.TargetAccount().Words(), conn.Account().Words())
-	}
 	transformer, err := batch.NewTransformer(r.opt.Transform, b, recipe, r.opt.AllowRewrite)
 	if err != nil {
 		return err
@@ -255,6 +255,9 @@ func (r *run) open(b *stream.Begin) error {
 		}
 	}
 	r.plan.open(b)
+	if why := r.plan.otherAccount(conn.Account()); why != "" {
+		r.opt.Warn("%s: what it says of messages that are there is not done", why)
+	}
 	r.appender.transformer, r.session.Recipe, r.folders.done = transformer, recipe, false
 	r.answers.quota.Restart()
 	return nil

@@ -212,6 +212,22 @@ func TestFlagsOfWhom(t *testing.T) {
 	}
 }
 
+// TestFlagsOfAPlanForAnother: the UIDs of a plan that was made for another account
+// are those of other messages, whose flags are not changed.
+func TestFlagsOfAPlanForAnother(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src := letters(server, "src", flagged("1", `\Flagged`), flagged("2"))
+	other := letters(server, "other", flagged("8"), flagged("9", `\Seen`))
+	b := between(t, src, letters(server, "dst", flagged("1"), flagged("2", `\Seen`))).with("OTHER", other.options())
+	for _, how := range []string{"add", "exact"} {
+		b.sh(`imap-fetch --headers $SRC | imap-diff --sync-flags ` + how + ` $DST | imap-push $OTHER >receipts`).
+			wants(3).says("the plan was made for")
+		b.sh(`grep -q '"reason":"other-account"' receipts`).wants(0)
+		other.haveFlags(t, "", `\Seen`)
+	}
+}
+
 // TestLaterFlagsWin: of a full archive and a later one, the flags of the later.
 func TestLaterFlagsWin(t *testing.T) {
 	t.Parallel()

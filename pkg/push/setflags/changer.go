@@ -97,6 +97,12 @@ func (c *Changer) Add(r *stream.FlagChange) error {
 	return c.gather(r)
 }
 
+// Refuse answers for a change that must not be carried out.
+func (c *Changer) Refuse(r *stream.FlagChange, reason, text string) error {
+	c.undone++
+	return c.answerAll([]*stream.FlagChange{r}, receipt.Skipped, reason, text)
+}
+
 // Skip takes a change that is not to be carried out: SkipAll answers for it.
 func (c *Changer) Skip(r *stream.FlagChange) { c.batch = append(c.batch, r) }
 
