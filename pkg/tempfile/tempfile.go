@@ -22,7 +22,8 @@ func New(purpose string) (*File, error) {
 	if f.file, err = os.CreateTemp("", "imap-pipe-"); err != nil {
 		return nil, f.failed(err)
 	}
-	return f, f.failed(os.Remove(f.file.Name()))
+	os.Remove(f.file.Name()) // it is no error that somebody was quicker
+	return f, nil
 }
 
 func (f *File) failed(err error) error {

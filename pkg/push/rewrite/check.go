@@ -74,7 +74,8 @@ func Weak(m *batch.Message) bool {
 // messages that have another key there. absent means that one is not there.
 func (c *Check) ReadBack(s *destination.Session, t *destination.Folder) (
 	changed []destination.Stored, absent bool, err error) {
-	sent := c.pending
+	// What is left of a folder that has failed cannot be read back here.
+	sent := slices.DeleteFunc(c.pending, func(s destination.Stored) bool { return s.Message.Target != t.Name })
 	if c.pending = nil; len(sent) == 0 {
 		return nil, false, nil
 	}

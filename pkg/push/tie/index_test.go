@@ -1,6 +1,8 @@
 package tie
 
 import (
+	"encoding/hex"
+	"slices"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -44,5 +46,33 @@ func TestTieIndex(t *testing.T) {
 	s.Add(&stream.Tie{ID: 5, Of: 2, There: make([]stream.Tied, 1)})
 	if of(5) != nil {
 		t.Error("more than the bound is remembered")
+	}
+}
+
+// TestCopiesBeyondThePlan: in two plans joined, messages that come beyond what the
+// first has counted find their copies, though the tie was decided before.
+func TestCopiesBeyondThePlan(t *testing.T) {
+	const a, b = "X: 1\r\n\r\naa\r\n", "X: 1\r\n\r\nbb\r\n"
+	there := &stream.Tie{ID: 1, Of: 2}
+	for uid := range uint64(2) {
+		l := loose(t, a)
+		there.There = append(there.There, stream.Tied{UID: uid + 5, Size: l.Size,
+			Digest: hex.EncodeToString(l.Whole[:]), Body: hex.EncodeToString(l.Body[:])})
+	}
+	var index Index
+	var got []Answer
+	for range 2 {
+		index.Begin()
+		index.Add(there)
+		x := index.Find(&stream.Message{Tie: &stream.TieOf{ID: 1}})
+		for _, content := range []string{a, b} {
+			got = append(got, x.See([]Form{{Loose: loose(t, content)}}))
+			if x.Complete() {
+				x.Decide(nil)
+			}
+		}
+	}
+	if want := []Answer{Present, Missing, Present, Missing}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -200,6 +200,9 @@ func (g group) divisible(sizes []int64) bool {
 // Decide returns an answer for each of the messages of which See said Later, once
 // all of the tie have been seen.
 func (x *Tie) Decide(waiting [][]Form) []Answer {
+	if len(waiting) == 0 {
+		return nil // a message that comes beyond the plan's count may be a copy
+	}
 	x.takeCopies()
 	answers := make([]Answer, len(waiting))
 	groups := map[group]*members{}
