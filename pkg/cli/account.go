@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
+	"github.com/imap-pipe/imap-pipe/pkg/preset"
 )
 
 // accountCap is the largest account file, in octets.
@@ -132,17 +135,78 @@ func readAccount(name string) (*accountFile, error) {
 // case, without a port. A path in account has a slash in it.
 // Errors: exit.Usage, exit.NoInput for an account file that cannot be read.
 func Server(host, account string) (string, error) {
-	if host == "" && account != "" {
-		file, err := readAccount(account)
-		if err != nil {
-			return "", err
+	id, err := Identify(host, "", account)
+	if err == nil && id.Host == "" {
+		_, err = parseHost("")
+	}
+	return id.Host, err
+}
+
+// Identity says which account connection options name.
+type Identity struct {
+	Host string // in lower case, "" if nothing names one
+	Port int    // 0: the default one
+	User string // "" if nothing names one
+	File string // a hash of the options in the account file, "" without a file
+}
+
+// Identify returns the account that --host and --user name. Where one is empty, the account file of --account
+// says it, or the preset in that file. The environment does not count.
+// Errors: exit.Usage, exit.NoInput for an account file that cannot be read.
+func Identify(host, user, account string) (Identity, error) {
+	var file *accountFile
+	if account != "" {
+		var err error
+		if file, err = readAccount(account); err != nil {
+			return Identity{}, err
 		}
-		if line := file.line("host"); line != nil {
-			host = line.value
+	}
+	id := Identity{User: user, File: file.hash()}
+	if line := file.line("user"); line != nil && user == "" {
+		id.User = line.value
+	}
+	if host == "" {
+		var err error
+		if host, err = file.host(); host == "" {
+			return id, err
 		}
 	}
 	at, err := parseHost(host)
-	return at.host, err
+	id.Host, id.Port = at.host, at.port
+	return id, err
+}
+
+// host returns the host that the file or its preset names, "" if neither does.
+func (a *accountFile) host() (string, error) {
+	if line := a.line("host"); line != nil {
+		return line.value, nil
+	}
+	line := a.line("preset")
+	if line == nil {
+		return "", nil
+	}
+	p, err := preset.Find(line.value)
+	if err != nil {
+		return "", a.locate(err)
+	}
+	for _, v := range p.Values("imap-fetch") {
+		if v.Option == "host" {
+			return v.Value, nil
+		}
+	}
+	return "", nil
+}
+
+// hash returns a hash of the file's options. Comments do not count.
+func (a *accountFile) hash() string {
+	if a == nil {
+		return ""
+	}
+	h := sha256.New()
+	for _, line := range a.lines {
+		fmt.Fprintf(h, "%s %s\n", line.name, line.value)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func accountPath(name string) (string, error) {

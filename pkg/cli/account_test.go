@@ -298,3 +298,45 @@ func TestNoPasswordNeeded(t *testing.T) {
 		}
 	}
 }
+
+func TestIdentify(t *testing.T) {
+	accounts(t, map[string]string{
+		"plain":   "host Old.Example:1993\nuser joe\n",
+		"comment": "# of joe\nhost Old.Example:1993\n\nuser joe\n",
+		"preset":  "preset gmail\nuser joe\n",
+		"shared":  "tls none\n",
+	})
+	t.Setenv("IMAP_HOST", "env.example")
+	t.Setenv("IMAP_USER", "env")
+	for _, test := range []struct {
+		host, user, account string
+		want                Identity // without the hash
+	}{
+		{"A.example", "ann", "", Identity{Host: "a.example", User: "ann"}},
+		{"", "", "plain", Identity{Host: "old.example", Port: 1993, User: "joe"}},
+		{"a.example:143", "ann", "plain", Identity{Host: "a.example", Port: 143, User: "ann"}},
+		{"", "", "preset", Identity{Host: "imap.gmail.com", User: "joe"}},
+		{"a.example", "", "preset", Identity{Host: "a.example", User: "joe"}},
+		{"", "", "shared", Identity{}},
+	} {
+		got, err := Identify(test.host, test.user, test.account)
+		if (got.File == "") != (test.account == "") {
+			t.Errorf("%+v: the hash is %q", test, got.File)
+		}
+		if got.File = ""; err != nil || got != test.want {
+			t.Errorf("%+v: %+v, %v", test, got, err)
+		}
+	}
+	plain, _ := Identify("", "", "plain")
+	comment, _ := Identify("", "", "comment")
+	preset, _ := Identify("", "", "preset")
+	if plain != comment || plain.File == preset.File {
+		t.Errorf("%+v, %+v, %+v", plain, comment, preset)
+	}
+	if _, err := Identify("", "", "nonesuch"); exit.CodeOf(err) != exit.NoInput {
+		t.Error(err)
+	}
+	if _, err := Server("", "shared"); exit.CodeOf(err) != exit.Usage {
+		t.Error(err)
+	}
+}

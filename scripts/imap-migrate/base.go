@@ -34,8 +34,10 @@ func wantsWhole(options []string) bool {
 	return slices.ContainsFunc(wantWhole, func(option string) bool { return strings.Contains(line, option) })
 }
 
-// basis is what has to be the same for headers to be relied on.
-func (w *worker) basis() string { return w.pipeline(presync).String() + "\n" }
+// basis is what has to be the same for headers to be relied on: options, accounts, account files.
+func (w *worker) basis() string {
+	return w.pipeline(presync).String() + "\n" + w.identity.String() + w.identity.files()
+}
 
 // keep makes the headers that a phase has read the base of the next delta, after the base that they rely
 // on themselves. Those that do not read to a good end, as after a full disk, are not kept.

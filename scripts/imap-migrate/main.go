@@ -179,8 +179,10 @@ func pair(old, new string) ([]*account, error) {
 // show prints what would be run.
 func (m *migration) show(accounts []*account) error {
 	for _, a := range accounts {
+		w := m.worker(a)
+		w.identity, _ = a.identify() // otherwise the commands will say what is wrong
 		for _, phase := range m.phases {
-			if _, err := fmt.Printf("# %s: %s\n%s\n", a.id, phase, m.worker(a).pipeline(phase)); err != nil {
+			if _, err := fmt.Printf("# %s: %s\n%s\n", a.id, phase, w.pipeline(phase)); err != nil {
 				return err
 			}
 		}

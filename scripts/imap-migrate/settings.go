@@ -122,17 +122,8 @@ func (s settings) applyLimits(accounts []*account) error {
 // serverOf returns the host that connection options or their account file name, "" if neither does: then the
 // commands say what is wrong.
 func serverOf(options []string) string {
-	var host, file string
-	for _, option := range options {
-		if value, ok := strings.CutPrefix(option, "--host="); ok {
-			host = value
-		}
-		if value, ok := strings.CutPrefix(option, "--account="); ok {
-			file = value
-		}
-	}
-	host, _ = cli.Server(host, file)
-	return host
+	id, _ := identify(options)
+	return id.Host
 }
 
 // setState sets the state folder, and makes the list's folder the one where the names of files begin.

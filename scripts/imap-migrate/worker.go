@@ -17,6 +17,7 @@ type worker struct {
 	*migration
 	*account
 	results
+	identity identity // as of the beginning of the phase
 }
 
 func (m *migration) worker(a *account) *worker {
@@ -41,6 +42,9 @@ func (w *worker) run(ctx context.Context, held []*os.File) error {
 	defer log.Close()
 	in := inherited{log: log, held: append(held, lock)}
 	for _, phase := range w.phases {
+		if err := w.recognize(); err != nil {
+			return err
+		}
 		if ended, ok := w.read(phase); ok && w.resume && ended.proceeds() {
 			continue
 		}
