@@ -26,9 +26,10 @@ type Options struct {
 	Mapping     folder.Rules
 	CheckKeys   bool // keys of full streams are held against their bytes
 	FoldersOnly bool
-	NoEmpty     bool         // folders that nothing goes to are not wanted
-	Reread      bool         // the source is read twice, from a temporary file where it is a pipe
-	Flags       flags.Policy // which flags are compared, and what they are called there
+	NoEmpty     bool             // folders that nothing goes to are not wanted
+	Reread      bool             // the source is read twice, from a temporary file where it is a pipe
+	Flags       flags.Policy     // which flags are compared, and what they are called there
+	Depends     match.Dependents // on which message of the destination a message is
 	Warn        func(format string, args ...any)
 	Say         func(format string, args ...any)
 	Progress    progress.Counter

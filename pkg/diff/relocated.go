@@ -114,7 +114,7 @@ func (c *Comparison) settleRelocated() error {
 			r.Missing = append(r.Missing, m.Ordinal)
 			continue
 		}
-		p := match.Pair{Source: &m.Evidence, Ordinal: m.Ordinal, Entry: m.Entry, KeyOnly: m.By == 0}
+		p := m.Pair()
 		r.Pairs = append(r.Pairs, p)
 		r.Elsewhere[m.Entry] = targetOf[where[m.Entry]]
 		c.present(p)

@@ -61,7 +61,7 @@ func (c *Comparison) loadTarget(t *Target) error {
 	if err := t.Load(c.Dest); err != nil || t.Matcher == nil {
 		return err
 	}
-	t.Matcher.Piped, t.Matcher.Strict = c.Piped, c.opt.Strict
+	t.Matcher.Piped, t.Matcher.Strict, t.Matcher.Depends = c.Piped, c.opt.Strict, c.opt.Depends
 	c.reserve(t)
 	return nil
 }
@@ -94,6 +94,9 @@ func (c *Comparison) leaveFolder(s *Source) error {
 func (c *Comparison) resolve(t *Target) error {
 	c.pending -= len(t.Matcher.Pending)
 	t.Matcher.KeepMissing = c.opt.Account
+	if c.Streams > 1 && c.opt.Depends != 0 {
+		t.Matcher.Depends |= match.LaterFlagsDepend
+	}
 	r, err := t.Matcher.Resolve()
 	if err != nil {
 		return err

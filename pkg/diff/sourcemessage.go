@@ -55,6 +55,10 @@ func (c *Comparison) message(m *stream.Message) error {
 	}
 	matcher := s.Target.Matcher
 	look := match.EvidenceOf(m)
+	if c.opt.Depends != 0 {
+		wanted, _ := c.opt.Flags.Apply(m.Flags)
+		matcher.SetFlags(&look, wanted, m.Lacks(stream.ItemFlags))
+	}
 	if s.Target.shared { // one that looks like it may stand in another folder
 		look.Known |= match.KnownTwin
 	}

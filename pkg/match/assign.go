@@ -102,11 +102,23 @@ func wantsReceived(ws []Pending, free []*Entry) bool {
 // IsFree reports whether nobody has the entry yet.
 func (e *Entry) IsFree() bool { return e.Claimed == Unclaimed || e.Claimed == Reserved }
 
-// assignBy pairs those who have all of some traits in common.
+// assignBy pairs those who have all of some traits in common, those with equal flags
+// first: where any could be any, nothing is to be changed then.
 func assignBy(by Trait, ws []Pending, free []*Entry, taken map[*Entry]*Pending) {
+	assignEqual(by, ws, free, taken, func(e *Evidence) (signature, bool) {
+		s, ok := e.signature(by)
+		s.flags = e.Flags
+		return s, ok
+	})
+	assignEqual(by, ws, free, taken, func(e *Evidence) (signature, bool) { return e.signature(by) })
+}
+
+// assignEqual pairs those whose signatures are equal.
+func assignEqual(by Trait, ws []Pending, free []*Entry, taken map[*Entry]*Pending,
+	of func(*Evidence) (signature, bool)) {
 	offers := map[signature][]*Entry{}
 	for _, d := range free {
-		if s, ok := d.signature(by); ok && taken[d] == nil {
+		if s, ok := of(&d.Evidence); ok && taken[d] == nil {
 			offers[s] = append(offers[s], d)
 		}
 	}
@@ -115,7 +127,7 @@ func assignBy(by Trait, ws []Pending, free []*Entry, taken map[*Entry]*Pending) 
 	}
 	for i := range ws {
 		w := &ws[i]
-		s, ok := w.signature(by)
+		s, ok := of(&w.Evidence)
 		if offer := offers[s]; ok && w.Entry == nil && len(offer) > 0 {
 			w.Entry, w.By = offer[0], by
 			taken[offer[0]] = w

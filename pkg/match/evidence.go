@@ -24,6 +24,7 @@ type Evidence struct {
 	PackedUID
 	Rung  uint8 // of the key's ladder
 	Known uint8
+	Flags uint16 // number in the FlagLists of the folder; of a source message: of the flags it is to have
 }
 
 // PackedUID is a UID in 8 bytes at a place that is a multiple of 4: a uint64
@@ -151,6 +152,7 @@ const (
 type signature struct {
 	sha                  [16]byte
 	received, date, size uint32
+	flags                uint16 // where pairs with equal flags go first
 }
 
 func (e *Evidence) signature(of Trait) (s signature, ok bool) {

@@ -11,7 +11,6 @@ type Entry struct {
 	Evidence
 	Claimant uint32 // see matcher.claimant
 	next     uint32 // the next entry of the same bucket, plus one
-	Flags    uint16 // index into the set of flag lists
 	Claimed  Claim
 }
 

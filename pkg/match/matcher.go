@@ -1,6 +1,8 @@
 package match
 
 import (
+	"cmp"
+
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 )
 
@@ -33,7 +35,8 @@ type Matcher struct {
 	Index          index
 	Reader         EvidenceReader // nil where nothing more can be had
 	Pending        []Pending
-	Strict         bool     // nobody is paired by the key alone
+	Strict         bool // nobody is paired by the key alone
+	Depends        Dependents
 	group          []*Entry // reused
 	Flags          FlagLists
 	Displaced      []Claimant // those who have lost their place and were not told
@@ -45,11 +48,16 @@ type Matcher struct {
 
 // Add adds a message of the destination.
 func (m *Matcher) Add(e Message) *Entry {
-	list := uint16(UnknownFlags)
-	if !e.FlagsUnknown {
-		list = m.Flags.number(e.Flags)
+	m.SetFlags(&e.Evidence, e.Flags, e.FlagsUnknown)
+	return m.Index.add(Entry{Evidence: e.Evidence})
+}
+
+// SetFlags notes the flags of a message of the destination, or those that a message of
+// the source is to have there.
+func (m *Matcher) SetFlags(e *Evidence, flags []string, unknown bool) {
+	if e.Flags = UnknownFlags; !unknown {
+		e.Flags = m.Flags.number(flags)
 	}
-	return m.Index.add(Entry{Evidence: e.Evidence, Flags: list})
 }
 
 // Decide says what becomes of a message, as far as it can be told now; one
@@ -57,6 +65,7 @@ func (m *Matcher) Add(e Message) *Entry {
 func (m *Matcher) Decide(e Evidence, ordinal uint32, immediate bool) (Verdict, *Entry) {
 	m.group = m.Index.Group(m.group[:0], &e, MaxPairwise)
 	var free, look, tied, weak, named *Entry
+	alike := 0 // free entries that look like it
 	for _, d := range m.group {
 		switch {
 		case d.Claimed == Certain:
@@ -75,8 +84,9 @@ func (m *Matcher) Decide(e Evidence, ordinal uint32, immediate bool) (Verdict, *
 			return Present, d
 		default:
 			free = d
-			if !e.BothHashed(&d.Evidence) && d.looksLike(&e) && look == nil {
-				look = d
+			if !e.BothHashed(&d.Evidence) && d.looksLike(&e) {
+				alike++
+				look = cmp.Or(look, d)
 			}
 		}
 	}
@@ -91,7 +101,8 @@ func (m *Matcher) Decide(e Evidence, ordinal uint32, immediate bool) (Verdict, *
 	if free == nil && tied == nil && weak == nil && named == nil && len(m.group) < MaxPairwise {
 		return Missing, nil
 	}
-	if look != nil && immediate && !e.Has(KnownTwin) && len(m.group) < MaxPairwise {
+	chosen := alike == 1 || m.Depends == 0
+	if look != nil && chosen && immediate && !e.Has(KnownTwin) && len(m.group) < MaxPairwise {
 		m.Claim(look, Likely, &e, ordinal)
 		return Present, look
 	}

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -19,7 +20,7 @@ func MessageOf(m *stream.Message) Message {
 	return Message{Evidence: EvidenceOf(m), Flags: m.Flags, FlagsUnknown: m.Lacks(stream.ItemFlags)}
 }
 
-// FlagLists keeps each list of flags once.
+// FlagLists keeps each list of flags once, sorted.
 type FlagLists struct {
 	lists []string
 	known map[string]uint16
@@ -30,6 +31,9 @@ type FlagLists struct {
 const UnknownFlags = 1<<16 - 1
 
 func (s *FlagLists) number(flags []string) uint16 {
+	if !slices.IsSorted(flags) {
+		flags = slices.Sorted(slices.Values(flags))
+	}
 	list := strings.Join(flags, " ")
 	if n, ok := s.known[list]; ok {
 		return n

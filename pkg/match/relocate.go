@@ -43,8 +43,19 @@ func relocateKey(ws []Pending, free []*Entry, in map[*Entry]*Matcher, strict boo
 		}
 		tied = assign(ws, free, strict)
 	}
+	on := dependsIn(free, in)
+	if need := appendWanted(nil, choicesOf(ws, free, on), anyChoice); len(need) > 0 {
+		if err := readIn(need, in, EvidenceReader.ReadReceived); err != nil {
+			return err
+		}
+		tied = assign(ws, free, strict)
+	}
+	need := appendWanted(nil, choicesOf(ws, free, on), (*choice).hashed)
 	if len(tied) > 0 && allHashed(ws) {
-		if err := readIn(free, in, EvidenceReader.ReadDigests); err != nil {
+		need = free
+	}
+	if len(need) > 0 {
+		if err := readIn(need, in, EvidenceReader.ReadDigests); err != nil {
 			return err
 		}
 		tied = assign(ws, free, strict)
@@ -52,7 +63,16 @@ func relocateKey(ws []Pending, free []*Entry, in map[*Entry]*Matcher, strict boo
 	for _, w := range tied {
 		w.Entry = nil
 	}
-	return nil
+	return markGuesses(choicesOf(ws, free, on), on, func([]*Entry) (bool, error) { return false, nil })
+}
+
+// dependsIn returns what depends on the pairs with entries of several folders. A list of
+// flags has another number in each of these, so that they are not compared.
+func dependsIn(free []*Entry, in map[*Entry]*Matcher) Dependents {
+	if len(free) == 0 || in[free[0]].Depends == 0 {
+		return 0
+	}
+	return in[free[0]].Depends | LaterFlagsDepend
 }
 
 // unclaimedIn returns what all folders have left of a key, of each folder limit

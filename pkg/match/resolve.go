@@ -18,6 +18,7 @@ type Pending struct {
 	Entry   *Entry // what it was paired with, or nil
 	By      Trait  // what they have in common
 	proven  bool   // entry was handed over and stays
+	guess   bool   // another entry could be it as well
 }
 
 // strength says how good a claim is that was made by resolve: a further stream
@@ -40,6 +41,7 @@ type Pair struct {
 	Ordinal uint32
 	Entry   *Entry
 	KeyOnly bool // nothing but the key speaks for it: no flags, receipts or deletions depend on it
+	Guess   bool // another message that looks alike could be it as well, and has other flags: none are to be changed
 }
 
 // Resolution is the fate of those who waited, and of messages that had been
@@ -69,6 +71,9 @@ func (m *Matcher) Resolve() (*Resolution, error) {
 	r := &Resolution{}
 	sortByKey(m.Pending)
 	if err := m.readReceived(); err != nil {
+		return nil, err
+	}
+	if err := m.readForChoices(); err != nil {
 		return nil, err
 	}
 	for ws := range byKey(m.Pending) {
@@ -206,11 +211,14 @@ func (m *Matcher) resolveKey(ws []Pending, r *Resolution) error {
 			return err
 		}
 	}
+	if err := markGuesses(choicesOf(ws, free, m.Depends), m.Depends, m.Identical); err != nil {
+		return err
+	}
 	for i := range ws {
 		w := &ws[i]
 		if w.Entry != nil {
 			m.Claim(w.Entry, w.strength(), &w.Evidence, w.Ordinal)
-			r.Pairs = append(r.Pairs, Pair{Source: &w.Evidence, Ordinal: w.Ordinal, Entry: w.Entry, KeyOnly: w.By == 0})
+			r.Pairs = append(r.Pairs, w.Pair())
 			continue
 		}
 		r.Missing = append(r.Missing, w.Ordinal)
@@ -222,6 +230,11 @@ func (m *Matcher) resolveKey(ws []Pending, r *Resolution) error {
 		}
 	}
 	return nil
+}
+
+// Pair returns a message and its entry.
+func (w *Pending) Pair() Pair {
+	return Pair{Source: &w.Evidence, Ordinal: w.Ordinal, Entry: w.Entry, KeyOnly: w.By == 0, Guess: w.guess}
 }
 
 // undecided returns those of the contested whose bytes could not be read, or are

@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -34,6 +35,9 @@ func Run(ctx context.Context, opt Options, in *stream.Reader, again func() (*str
 	opt.Reread = opt.Reread || opt.SyncFlags.on() || opt.WriteReceipts != nil
 	if opt.Delete != nil {
 		p.deleter = &cleanup.ExtraFinder{How: opt.Delete, Opt: &opt.Options}
+	}
+	if opt.SyncFlags.on() {
+		opt.Depends = match.FlagsDepend
 	}
 	var err error
 	if again == nil || opt.FoldersOnly {
@@ -71,6 +75,7 @@ type planner struct {
 	opened         *stream.Begin                    // of the last stream
 
 	flagChanges int64                // changes of flags in this stream
+	guesses     int64                // messages whose flags differ from those of a guess, in this stream
 	deleter     *cleanup.ExtraFinder // or nil
 }
 
@@ -216,6 +221,10 @@ func (p *planner) other(r stream.Record) error {
 func (p *planner) end(counts *stream.End) error {
 	counts.Spare, p.spare = p.spare, 0
 	counts.FlagChanges, p.flagChanges = p.flagChanges, 0
+	if n := p.guesses; n > 0 {
+		p.opt.Warn("the flags of %s stay: others of the same key look alike", text.Count(n, "message"))
+	}
+	counts.Ambiguous, p.guesses = counts.Ambiguous+p.guesses, 0
 	err := p.w.End(counts)
 	if p.last == nil {
 		p.last = &stream.End{}

@@ -34,6 +34,7 @@ type flagPairs struct {
 	known map[string]uint32
 
 	elsewhere map[uint32]*diff.Target // by ordinal, of those that were found in another folder
+	guesses   map[uint32]bool         // by ordinal: another that looks alike could be the one
 }
 
 type flagPair struct {
@@ -59,6 +60,14 @@ func (f *flagPairs) pair(ordinal uint32, t *diff.Target, e *match.Entry) {
 	}
 	f.pairs[ordinal] = flagPair{e.PackedUID, n}
 	delete(f.elsewhere, ordinal)
+}
+
+// guess notes that a message could as well be another one there.
+func (f *flagPairs) guess(ordinal uint32) {
+	if f.guesses == nil {
+		f.guesses = map[uint32]bool{}
+	}
+	f.guesses[ordinal] = true
 }
 
 // moved notes that a message was found in t, where the mapping does not send it.
@@ -100,6 +109,10 @@ func (r *replay) syncFlags(m *stream.Message, ordinal uint32, s *diff.Source) er
 			func(f string) bool { return !r.opt.Flags.Governs(f) })
 	}
 	if len(c.Add)+len(c.Remove) == 0 {
+		return nil
+	}
+	if r.pairs.guesses[ordinal] {
+		r.guesses++
 		return nil
 	}
 	r.flagChanges++

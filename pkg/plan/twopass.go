@@ -148,6 +148,9 @@ func (d *decisions) resolved(r *diff.Resolved) {
 		}
 		at := r.Elsewhere[p.Entry]
 		d.pairFlags(p.Ordinal, cmp.Or(at, r.Target), p.Entry)
+		if p.Guess {
+			d.pairs.guess(p.Ordinal)
+		}
 		if at != nil && d.planner.opt.SyncFlags.on() {
 			d.pairs.moved(p.Ordinal, at)
 		}

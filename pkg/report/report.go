@@ -42,6 +42,7 @@ type Difference struct {
 	unknown []string          // items of the source message that are unknown
 	fields  []headerkey.Field // of the key, for an explanation
 	looks   match.Evidence
+	guess   bool // another that looks alike could be the one
 }
 
 // Kind says in what two sides differ.
@@ -164,6 +165,7 @@ type Options struct {
 func Run(ctx context.Context, opt Options, in *stream.Reader, dest diff.Destination, out Printer) (*Summary, error) {
 	r := &reporter{opt: &opt, dest: dest, out: out, total: Summary{Type: "summary"}}
 	in.CheckBodies()
+	opt.Depends = match.FlagsDepend | match.DatesDepend
 	c := diff.NewComparison(ctx, &opt.Options, dest, r.handle)
 	err := c.Run(in)
 	if err == nil {
@@ -325,7 +327,9 @@ func (r *reporter) pair(sum *Summary, d *Difference, source *match.Evidence, e *
 	here := !slices.Contains(d.unknown, stream.ItemFlags)
 	if list, ok := t.Matcher.Flags.List(e.Flags); ok && here && !r.sameFlags(strings.Fields(list), d.Flags) {
 		d.TargetFlags = strings.Fields(list)
-		if err := r.add(sum, d, KindFlags); err != nil {
+		if d.guess {
+			sum.Ambiguous++
+		} else if err := r.add(sum, d, KindFlags); err != nil {
 			return err
 		}
 	}
@@ -413,6 +417,7 @@ func (r *reporter) resolved(res *diff.Resolved) error {
 				return err
 			}
 		}
+		d.guess = p.Guess
 		if err := r.pair(sum, d, p.Source, p.Entry, at); err != nil {
 			return err
 		}
