@@ -50,11 +50,11 @@ type appendLog struct {
 	runs, others int  // into this account, and into others
 	now          *run // the last of these
 
-	removed      []removal       // messages that some run has deleted, in any account
+	removed      []removal       // messages that some run may have deleted, in any account
 	contradicted map[string]bool // source folders about which their server contradicts itself
 }
 
-// removal is a message that was deleted.
+// removal is a message that may have been deleted.
 type removal struct {
 	account account.Account
 	position
@@ -90,7 +90,7 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 			if run.DryRun {
 				break
 			}
-			if x.Result == receipt.Deleted {
+			if mayBeDeleted(x) {
 				d.removed = append(d.removed, removal{run.Destination,
 					position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)}})
 			}
@@ -124,6 +124,19 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 			destination.Words()).WithHint("name the account as imap-push was told it")
 	}
 	return d, nil
+}
+
+// mayBeDeleted reports whether a receipt answers for a message of the destination that a
+// run has deleted, or may have: one that is in doubt, and one that was gone when its
+// turn came. A run before it may have deleted that one, and been killed before it said so.
+func mayBeDeleted(x *receipt.Receipt) bool {
+	switch x.Result {
+	case receipt.Deleted:
+		return true
+	case receipt.Expunged, receipt.Failed:
+		return x.UID == 0 && x.TargetUID != 0 // else it is about a message of the source
+	}
+	return false
 }
 
 func (d *appendLog) begin(b *receipt.Begin, source *account.Account, destination account.Account) error {
@@ -171,8 +184,8 @@ func (d *appendLog) fits(run *run) error {
 	return nil
 }
 
-// takeMoved takes out those whose message runs have deleted at the source: the
-// destination has the only copy.
+// takeMoved takes out those whose message runs may have deleted at the source: the
+// destination may have the only copy.
 func (d *appendLog) takeMoved() (moved []appended) {
 	at := map[position]bool{}
 	for i := range d.removed {

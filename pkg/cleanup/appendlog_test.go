@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
@@ -101,6 +103,39 @@ func TestConfirm(t *testing.T) {
 		}
 		if d.sort(atSource); len(d.all) != c.want {
 			t.Errorf("%s: %d are confirmed, want %d", name, len(d.all), c.want)
+		}
+	}
+}
+
+// Whatever receipt tells that the source may not have a message any more, its copy is
+// the only one.
+func TestTakeMoved(t *testing.T) {
+	const (
+		begin = `{"type":"begin","format":"imap-receipts","version":1,` +
+			`"source":{"user":"joe","host":"%s"},"destination":{"user":"joe","host":"%s"}%s}`
+		carried = `{"type":"receipt","result":"appended","folder":"INBOX","uidvalidity":3,"uid":1,` +
+			`"key":"recipe:0123456789abcdef0123456789abcdef","target":"INBOX","target_uidvalidity":7,"target_uid":5}`
+		at = `"target":"INBOX","target_uidvalidity":3,"target_uid":1`
+	)
+	old, new := account.Account{User: "joe", Host: "old"}, account.Account{User: "joe", Host: "new"}
+	for answer, want := range map[string]int{
+		`{"type":"receipt","result":"deleted",` + at + `}`:                                1,
+		`{"type":"receipt","result":"expunged",` + at + `}`:                               1,
+		`{"type":"receipt","result":"failed","reason":"in-doubt",` + at + `}`:             1,
+		`{"type":"receipt","result":"failed","reason":"removed-too",` + at + `}`:          1,
+		`{"type":"receipt","result":"skipped","reason":"blocked",` + at + `}`:             0,
+		`{"type":"receipt","result":"expunged","folder":"INBOX","uid":9,` + at + `}`:      0, // of the source of that run
+		`{"type":"receipt","result":"expunged",` + strings.Replace(at, "3", "4", 1) + `}`: 0,
+	} {
+		for dry, want := range map[string]int{"": want, `,"dry_run":true`: 0} {
+			receipts := fmt.Sprintf(begin+"\n"+carried+"\n"+begin+"\n"+answer+"\n", "old", "new", "", "new", "old", dry)
+			d, err := readAppendLog(strings.NewReader(receipts), &old, new)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if moved := d.takeMoved(); len(moved) != want || len(d.all) != 1-want {
+				t.Errorf("%s%s: %d are moved, want %d", answer, dry, len(moved), want)
+			}
 		}
 	}
 }

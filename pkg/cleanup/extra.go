@@ -156,7 +156,7 @@ func (d *ExtraFinder) key(t *diff.Target, group []*match.Entry, proven map[uint6
 	return nil
 }
 
-// wasMoved reports whether the source lacks a message because it was moved here.
+// wasMoved reports whether the source may lack a message because it was moved here.
 func (d *ExtraFinder) wasMoved(t *diff.Target, e *match.Entry) bool {
 	if len(d.moved) == 0 {
 		return false

@@ -52,7 +52,7 @@ type ExtraCounts struct {
 	Deleted   int
 	Unproven  int // nothing proves that they came from this source
 	Ambiguous int // they cannot be told from one that stays
-	Moved     int // runs have deleted them at the source
+	Moved     int // runs may have deleted them at the source
 }
 
 // ExtraFinder finds them. It looks at what a comparison has left unclaimed.
@@ -60,7 +60,7 @@ type ExtraFinder struct {
 	How      *ExtraOptions
 	Opt      *diff.Options
 	appended *appendLog
-	moved    map[position]bool // by their place there: messages that were deleted at the source on purpose
+	moved    map[position]bool // by their place there: messages that may have been deleted at the source on purpose
 	still    []bool            // by appended message: the source still has its message
 	earlier  *earlier
 	byBox    map[uint32][]int // messages that were appended, by the folder there

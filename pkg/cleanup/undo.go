@@ -12,7 +12,7 @@ import (
 // Undo plans to take back what runs of imap-push have done to the destination,
 // as receipts tell: the messages that they appended, and the folders that they
 // made, where nothing else is in them. What was there before stays, and so does
-// a message that runs in the same file have deleted at the source. A message whose
+// a message that runs in the same file may have deleted at the source. A message whose
 // UID the server did not tell is found by its key and bytes. Where these do not tell
 // which it is, it stays, and has failed.
 func Undo(opt diff.Options, receipts io.Reader, dest diff.Destination, w *stream.Writer) (*Removal, error) {

@@ -229,6 +229,24 @@ func TestCutAtEveryRecord(t *testing.T) {
 	}
 }
 
+// The receipt of a message that is gone says so, though another keeps the rest: the run
+// that has deleted it may not have come to say it.
+func TestGoneIsToldInAnyCase(t *testing.T) {
+	server, account := filled(t, 4, imaptest.Options{})
+	account.Expunge("INBOX", 2)
+	other := deletionOf(t, 3)
+	other.Key = keyOf(t, numbered(1)[0])
+	plan := deletionPlan(t, forJoe, deletionOf(t, 0), deletionOf(t, 1), other)
+	_, receipts, err := carryOut(t, server.Addr(), plan, Options{AllowDelete: true, MaxDelete: anyShare(t)})
+	told := map[uint64]string{}
+	for _, r := range receipts {
+		told[uint64(r.TargetUID)] = fmt.Sprint(r.Result, " ", r.Reason)
+	}
+	if got := fmt.Sprint(told); exit.CodeOf(err) != exit.Partial || got != "map[1:skipped blocked 2:expunged  4:skipped key-changed]" {
+		t.Errorf("%v, %s", err, got)
+	}
+}
+
 // Of two that are copies of each other one stays, whatever a plan says.
 func TestNoCopyIsTheLast(t *testing.T) {
 	for _, between := range []int{0, deletion.BatchSize + 7} { // in one batch, and far apart

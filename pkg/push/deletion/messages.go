@@ -82,7 +82,8 @@ func (r *Remover) otherAccount() (why string) {
 }
 
 // inspect looks at all of them, counts those that are there, and writes the
-// receipts of those that are not as the plan says. agree is false if any is.
+// receipts of those that are gone, whatever becomes of the others, and of those that
+// are not as the plan says. agree is false if any is.
 func (r *Remover) inspect() (there int64, agree bool, err error) {
 	agree, r.marked = true, map[string]marked{}
 	err = r.plan.groups(func(g *group) error {
@@ -100,7 +101,11 @@ func (r *Remover) inspect() (there int64, agree bool, err error) {
 				if err := r.answer(c, receipt.Skipped); err != nil {
 					return err
 				}
-			case !c.expunged:
+			case c.expunged:
+				if err := r.answer(c, receipt.Expunged); err != nil {
+					return err
+				}
+			default:
 				there++
 			}
 		}
