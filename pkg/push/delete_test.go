@@ -272,6 +272,23 @@ func TestNoCopyIsTheLast(t *testing.T) {
 	}
 }
 
+// The copy that is to stay was marked \Deleted by another client since the plan was made:
+// it would go with that client's EXPUNGE.
+func TestNoCopyOfOneMarkedDeleted(t *testing.T) {
+	server := imaptest.StartServer(t, imaptest.Options{})
+	account := server.Account("joe")
+	l := letter{"twin", "a", 1}
+	for range 2 {
+		account.AddMessage("INBOX", nil, l.arrived(), l.octets())
+	}
+	plan := deletionPlan(t, forJoe, &stream.Delete{Target: "INBOX", TargetUIDValidity: 1001, TargetUID: 2, Key: keyOf(t, l), CopyOf: 1})
+	account.SetFlags("INBOX", 1, `\Deleted`)
+	_, receipts, err := carryOut(t, server.Addr(), plan, Options{AllowDelete: true, MaxDelete: anyShare(t)})
+	if exit.CodeOf(err) != exit.Partial || len(uids(account, "INBOX")) != 2 || len(receipts) != 1 || receipts[0].Reason != "last-copy" {
+		t.Errorf("%v, %v is left, %+v", err, uids(account, "INBOX"), receipts)
+	}
+}
+
 // Many folders, many batches, any order and the same message twice.
 func TestDeleteMuch(t *testing.T) {
 	server := imaptest.StartServer(t, imaptest.Options{})

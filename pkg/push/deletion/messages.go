@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
@@ -285,7 +286,8 @@ func (r *Remover) look(g *group, open func(context.Context, string) (*imapconn.S
 		case id == nil:
 			seen[m.UID] = &sighting{trouble: string(m.Reason) + " " + m.Text}
 		default:
-			seen[m.UID] = &sighting{key: id.Key}
+			deleted := m.Unknown.Has(imapconn.UnknownFlags) || flags.Has(m.Flags, `\Deleted`)
+			seen[m.UID] = &sighting{key: id.Key, deleted: deleted}
 		}
 		return nil
 	})
@@ -315,7 +317,10 @@ func (r *Remover) contradiction(target string, box *imapconn.Selected) (string, 
 }
 
 // seen is what is seen of one message.
-type sighting struct{ key, trouble string }
+type sighting struct {
+	key, trouble string
+	deleted      bool // it is marked \Deleted, or its flags are not known
+}
 
 // uids returns those of the messages, with those whose copies they are.
 func (g *group) uids(copies bool) (uids []uint64) {
@@ -346,6 +351,8 @@ func (g *group) check(seen map[uint64]*sighting) {
 			c.stays("key-changed", "another message has this UID")
 		case c.CopyOf != 0 && (other == nil || other.key != c.Key || listed[c.CopyOf]):
 			c.stays("last-copy", fmt.Sprintf("UID %d, of which it is a copy, is not there", c.CopyOf))
+		case c.CopyOf != 0 && other.deleted:
+			c.stays("last-copy", fmt.Sprintf("UID %d, of which it is a copy, is marked \\Deleted, or may be", c.CopyOf))
 		}
 	}
 }
