@@ -3,12 +3,14 @@ package cleanup
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"io"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
@@ -33,6 +35,7 @@ type appended struct {
 	octets         [16]byte // first half of the sha256 of what was sent; zero where it is not known
 	from           uint64   // where the server told no UID: it is not below
 	unreadable     bool     // after confirm: its folder cannot be read
+	marked         bool     // after confirm: it may be marked \Deleted there
 	guessed        bool     // the server told no UID, and several messages there may be it
 }
 
@@ -251,6 +254,20 @@ func (d *appendLog) dropOvershown(dest diff.Destination) int {
 		t := byTarget[d.names[x.target.box]]
 		return t != nil && t.ShowsMore
 	})
+}
+
+// dropMarked drops those that the next EXPUNGE of any client may remove from the
+// destination. It returns how many messages of the source stay for that, and the place
+// of one of them.
+func (d *appendLog) dropMarked() (n int, first string) {
+	before := d.sources()
+	d.remove(func(x appended) bool {
+		if x.marked && first == "" {
+			first = fmt.Sprintf("%s UID %d", folder.Quote(d.names[x.source.box]), x.source.uid)
+		}
+		return x.marked
+	})
+	return before - d.sources(), first
 }
 
 // remove drops some, and returns how many.

@@ -115,6 +115,7 @@ func (c *confirmation) find(x *appended) (found, free bool) {
 		if x.target.uid == 0 {
 			x.target.uid, x.target.validity, x.guessed = e.UID(), c.target.UIDValidity, c.guesses(x, left)
 		}
+		x.marked = mayBeExpunged(c.matcher, e)
 		c.taken[e.UID()] = x.source
 		return true, true
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/report"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Duplicates finds the messages that a folder of an account holds twice. Those of
@@ -36,9 +37,10 @@ func NewDuplicates(opt diff.Options, account *diff.Account, recipe headerkey.Rec
 // duplicate is one message that is a copy of another.
 type duplicate struct {
 	*match.Entry
-	of   uint64
-	sum  [sha256.Size]byte
-	lost []string // flags that it has, and that one has not
+	of     uint64
+	sum    [sha256.Size]byte
+	lost   []string // flags that it has, and that one has not
+	marked bool     // that one is marked \Deleted, too
 }
 
 // List tells of each copy.
@@ -77,7 +79,12 @@ func (c *Duplicates) Plan(w *stream.Writer) error {
 		}
 	}
 	end := stream.End{Plan: true}
+	marked := 0
 	err := c.each(func(t *diff.Target, _ *match.Matcher, x *duplicate) error {
+		if x.marked {
+			marked++
+			return nil
+		}
 		if len(x.lost) > 0 {
 			end.FlagChanges++
 			err := w.Write(&stream.FlagChange{Folder: t.Name, UIDValidity: t.UIDValidity, UID: x.UID(), Target: t.Name,
@@ -91,6 +98,10 @@ func (c *Duplicates) Plan(w *stream.Writer) error {
 	})
 	if err != nil {
 		return err
+	}
+	if marked > 0 {
+		c.opt.Warn(`%s %s: all messages with these bytes are marked \Deleted`, text.Count(marked, "copy"),
+			text.Either(marked, "stays", "stay"))
 	}
 	return w.End(&end)
 }
@@ -176,7 +187,8 @@ func duplicatesIn(matcher *match.Matcher) ([]duplicate, error) {
 		o, ok := classOf(e)
 		// Whose flags are unknown stays: they would go with it, or for it.
 		if stay := stays[o]; ok && stay != e && e.Flags != match.UnknownFlags && stay.Flags != match.UnknownFlags {
-			found = append(found, duplicate{e, stay.UID(), o.sum, lost(matcher, e, stay)})
+			found = append(found, duplicate{e, stay.UID(), o.sum, lost(matcher, e, stay),
+				isDeleted(matcher, stay)})
 		}
 	}
 	return found, nil
@@ -185,6 +197,12 @@ func duplicatesIn(matcher *match.Matcher) ([]duplicate, error) {
 // isDeleted reports whether a message is marked \Deleted.
 func isDeleted(m *match.Matcher, e *match.Entry) bool {
 	return flags.Has(m.FlagsOf(e), `\Deleted`)
+}
+
+// mayBeExpunged reports whether a message is marked \Deleted, or may be: the next EXPUNGE
+// of any client removes it, so that nothing is deleted for it.
+func mayBeExpunged(m *match.Matcher, e *match.Entry) bool {
+	return e.Flags == match.UnknownFlags || isDeleted(m, e)
 }
 
 // lost returns the flags of a message that the one that stays has not, but for

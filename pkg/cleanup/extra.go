@@ -147,7 +147,9 @@ func (d *ExtraFinder) key(t *diff.Target, group []*match.Entry, proven map[uint6
 		switch {
 		case err != nil:
 			return err
-		case !sure:
+		case !sure, slices.ContainsFunc(claimed, func(c *match.Entry) bool {
+			return c.UID() == twin && mayBeExpunged(t.Matcher, c)
+		}):
 			d.Counts.Ambiguous++
 		default:
 			d.delete(t, e, twin)

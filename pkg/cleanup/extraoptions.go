@@ -51,7 +51,7 @@ const receiptsOpening = `{"type":"begin","format":"` + receipt.Format + `"`
 type ExtraCounts struct {
 	Deleted   int
 	Unproven  int // nothing proves that they came from this source
-	Ambiguous int // they cannot be told from one that stays
+	Ambiguous int // they cannot be told from one that stays, or that one may be marked \Deleted
 	Moved     int // runs may have deleted them at the source
 }
 

@@ -18,7 +18,7 @@ type Removal struct {
 }
 
 // Move plans to delete at the source what the destination has acknowledged, as
-// receipts tell, and still shows: the second half of a move. The plan is for
+// receipts tell, and still shows, not marked \Deleted: the second half of a move. The plan is for
 // the account that the messages came from.
 func Move(opt diff.Options, receipts io.Reader, dest diff.Destination, w *stream.Writer) (*Removal, error) {
 	d, err := readAppendLog(receipts, nil, dest.Account())
@@ -40,6 +40,10 @@ func Move(opt diff.Options, receipts io.Reader, dest diff.Destination, w *stream
 	if n := d.dropOvershown(dest); n > 0 {
 		opt.Warn("%s %s: the destination shows more messages in their folders than it counts", text.Count(n, "message"),
 			text.Either(n, "stays", "stay"))
+	}
+	if n, first := d.dropMarked(); n > 0 {
+		opt.Warn(`%s %s, as %s: their copies are marked \Deleted at the destination, or may be`,
+			text.Count(n, "message"), text.Either(n, "stays", "stay"), first)
 	}
 	d.sort(atSource)
 	if err := begin(w, &opt, &stream.Begin{Key: d.recipe.String()}, dest.Account(), d.account); err != nil {

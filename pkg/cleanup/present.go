@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Present plans to delete from the account that a stream was taken from what the
@@ -48,6 +51,10 @@ func Present(ctx context.Context, opt diff.Options, in *stream.Reader, dest *dif
 			return sum, err
 		}
 		rest = rest[n:]
+	}
+	if h.marked > 0 {
+		opt.Warn(`%s %s, as %s: their copies are marked \Deleted at the destination, or may be`,
+			text.Count(h.marked, "message"), text.Either(h.marked, "stays", "stay"), h.firstMarked)
 	}
 	return sum, w.End(&stream.End{Plan: true})
 }
@@ -92,6 +99,9 @@ type presentFinder struct {
 	waiting map[uint32]int // by ordinal: its place in pairs
 	last    int            // whose parts are under way, or -1
 	failed  []string       // folders of the source
+
+	marked      int // messages whose copies may be marked \Deleted
+	firstMarked string
 }
 
 // presentPair is a message of the source and what it was found to be, if anything.
@@ -213,6 +223,12 @@ func (h *presentFinder) prove(pairs []presentPair, w *stream.Writer, sum *Remova
 		}
 		e := match.Evidence{Key: p.key, Rung: p.rung}
 		if there, read := sums[p.entry.UID()]; !read || there != p.sum || e.KeyText() == "" {
+			continue
+		}
+		if mayBeExpunged(p.target.Matcher, p.entry) {
+			if h.marked++; h.marked == 1 {
+				h.firstMarked = fmt.Sprintf("%s UID %d", folder.Quote(p.source.Name), p.uid)
+			}
 			continue
 		}
 		taken[p.entry.UID()] = true

@@ -84,3 +84,28 @@ func TestDeleteSourceOfDeltas(t *testing.T) {
 	b.sh(mirror(``, `--delete-extra --proof all`)).wants(0).says("4 deleted")
 	dst.holds(t)
 }
+
+// TestDeleteForMarked: a copy that is marked \Deleted goes with the next EXPUNGE of any
+// client, so that nothing is deleted for it.
+func TestDeleteForMarked(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	src, dst := letters(server, "src", notes("a", "b")...), letters(server, "dst", notes("own")...)
+	b := between(t, src, dst)
+	b.sh(straight + ` >receipts && imap-fetch $SRC -o mail`).wants(0)
+	dst.tell(t, `SELECT INBOX`, `UID STORE 2 +FLAGS (\Deleted)`)
+	b.sh(`imap-diff --move receipts -o moved $DST`).wants(0).says("2 acknowledged, 1 to delete").says(`1 message stays, as "INBOX" UID 1`)
+	b.sh(`imap-diff --delete-present -o present $DST mail`).wants(0).says("1 to delete").says(`1 message stays, as "INBOX" UID 1`)
+	b.sh(`imap-push` + deleteAll + `$SRC moved`).wants(0).says("1 deleted")
+	b.sh(`imap-push` + deleteAll + `$SRC present`).wants(0)
+	src.holds(t, "INBOX a")
+	// Of two of one text, the one that the source's stands for is marked: the other is no extra.
+	server.Account("dst").Expunge("INBOX", 1)
+	server.Account("dst").Expunge("INBOX", 3)
+	server.Account("dst").AddMessage("INBOX", nil, day(0), notes("a")[0].Octets)
+	b.sh(mirror(``, `--delete-extra=all`)).wants(0).says("0 to delete")
+	// All copies of one text are marked: none goes for another.
+	dst.tell(t, `SELECT INBOX`, `UID STORE 4 +FLAGS (\Deleted)`)
+	b.sh(`imap-diff --delete-duplicates $DST | imap-push` + deleteAll + `$DST`).wants(0).says("1 copy stays")
+	dst.holds(t, "INBOX a", "INBOX a")
+}
