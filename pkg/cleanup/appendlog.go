@@ -53,8 +53,9 @@ type appendLog struct {
 	runs, others int  // into this account, and into others
 	now          *run // the last of these
 
-	removed      []removal       // messages that some run may have deleted, in any account
-	contradicted map[string]bool // source folders about which their server contradicts itself
+	removed      []removal         // messages that some run may have deleted, in any account
+	gone         map[position]bool // after takeMoved: those of the source
+	contradicted map[string]bool   // source folders about which their server contradicts itself
 }
 
 // removal is a message that may have been deleted.
@@ -190,20 +191,30 @@ func (d *appendLog) fits(run *run) error {
 // takeMoved takes out those whose message runs may have deleted at the source: the
 // destination may have the only copy.
 func (d *appendLog) takeMoved() (moved []appended) {
-	at := map[position]bool{}
+	d.gone = map[position]bool{}
 	for i := range d.removed {
 		if x := &d.removed[i]; x.account == d.account {
-			at[x.position] = true
+			d.gone[x.position] = true
 		}
 	}
 	d.removed = nil
 	d.all = slices.DeleteFunc(d.all, func(x appended) bool {
-		if at[x.source] {
+		if d.gone[x.source] {
 			moved = append(moved, x)
 		}
-		return at[x.source]
+		return d.gone[x.source]
 	})
 	return moved
+}
+
+// mayHaveRemoved reports whether runs may have deleted a message at the source. That the
+// source lacks it now is then no reason to delete anything.
+func (d *appendLog) mayHaveRemoved(m *stream.Message) bool {
+	if d == nil {
+		return false
+	}
+	box, known := d.numbers[m.Folder]
+	return known && d.gone[position{m.UIDValidity, m.UID, box}]
 }
 
 // add takes the receipt of a message that the destination has acknowledged. One

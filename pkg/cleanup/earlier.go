@@ -30,13 +30,15 @@ func (a had) compare(b had) int {
 type earlier struct {
 	streams uint16
 	targets map[*diff.Target]uint32
-	all     []had // sorted
+	all     []had      // sorted
+	log     *appendLog // or nil
 }
 
 // readEarlier reads earlier streams of the source that is compared. Folders that
-// the source does not have any more are passed over.
-func readEarlier(all []*stream.Reader, c *diff.Comparison) (*earlier, error) {
-	x := &earlier{targets: map[*diff.Target]uint32{}}
+// the source does not have any more are passed over, and so are messages that runs may
+// have deleted there.
+func readEarlier(all []*stream.Reader, c *diff.Comparison, log *appendLog) (*earlier, error) {
+	x := &earlier{log: log, targets: map[*diff.Target]uint32{}}
 	for _, in := range all {
 		if err := x.read(in, c); err != nil {
 			return nil, err
@@ -84,7 +86,7 @@ func sameSource(b *stream.Begin, c *diff.Comparison) error {
 
 func (x *earlier) add(m *stream.Message, c *diff.Comparison) {
 	s := c.ByName[m.Folder]
-	if s == nil || s.Target == nil {
+	if s == nil || s.Target == nil || x.log.mayHaveRemoved(m) {
 		return
 	}
 	n, known := x.targets[s.Target]

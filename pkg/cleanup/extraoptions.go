@@ -113,7 +113,7 @@ func (d *ExtraFinder) Prepare(c *diff.Comparison) (err error) {
 		d.still = make([]bool, len(d.appended.all))
 	}
 	if len(d.How.Earlier) > 0 && d.earlier == nil {
-		d.earlier, err = readEarlier(d.How.Earlier, c)
+		d.earlier, err = readEarlier(d.How.Earlier, c, d.appended)
 	}
 	return err
 }

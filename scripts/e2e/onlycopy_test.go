@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -108,4 +109,27 @@ func TestDeleteForMarked(t *testing.T) {
 	dst.tell(t, `SELECT INBOX`, `UID STORE 4 +FLAGS (\Deleted)`)
 	b.sh(`imap-diff --delete-duplicates $DST | imap-push` + deleteAll + `$DST`).wants(0).says("1 copy stays")
 	dst.holds(t, "INBOX a", "INBOX a")
+}
+
+// TestOnlyCopyOfOtherPlans: what --delete-present and --delete-source have deleted at the
+// source has its only copy at the destination, as what was moved.
+func TestOnlyCopyOfOtherPlans(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	for option, to := range map[string]string{`--delete-present`: ` $DST`, `--delete-source`: ``} {
+		user := strings.TrimPrefix(option, "--delete-")
+		src := letters(server, user+"-src", notes("a", "b", "c", "stays")...)
+		dst := letters(server, user+"-dst", notes("own", "b")...)
+		b := between(t, src, dst)
+		b.sh(straight + ` >receipts && imap-fetch $SRC -o monday`).wants(0)
+		b.sh(`imap-fetch --uid 1:3 $SRC | imap-diff ` + option + to + ` | imap-push` + deleteAll + `$SRC >>receipts`).wants(0).says("3 deleted")
+		for _, proof := range []string{`--proof receipts`, `--proof receipts --proof monday`} {
+			b.sh(mirror(``, `--delete-extra `+proof)).wants(0).says("0 to delete")
+		}
+		b.sh(`imap-diff --undo receipts $DST | imap-push` + deleteAll + `$DST`).wants(0).says("1 deleted")
+		src.holds(t, "INBOX stays")
+		if left := dst.dump(t); len(left) != 4 {
+			t.Errorf("%s: %v is left", option, left)
+		}
+	}
 }
