@@ -91,14 +91,3 @@ func spaces(names []string) (set folder.Spaces, err error) {
 	}
 	return set, nil
 }
-
-// FoldersSet names the first option of FolderFlags on the command line, "" if
-// there is none.
-func FoldersSet(c *ucli.Context) string {
-	for _, f := range FolderFlags() {
-		if name := f.Names()[0]; IsSet(c, name) {
-			return dashed(name)
-		}
-	}
-	return ""
-}

@@ -13,7 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// With PlanOptions.WriteReceipts a plan comes with receipts of what is present already, so
+// With Options.WriteReceipts a plan comes with receipts of what is present already, so
 // that later runs know it by its UID there.
 
 // landing is where a message of the source was found.

@@ -2,7 +2,6 @@ package push
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"hash"
 	"slices"
 
@@ -50,10 +49,10 @@ func (p *plan) digest(r stream.Record) { p.hash.Write(stream.Line(r)) }
 // otherAccount says for whom the plan was made if it was not for this account. Its
 // UIDs are those of other messages there.
 func (p *plan) otherAccount(this account.Account) (why string) {
-	if !p.begin.Plan || p.begin.TargetAccount() == this {
+	if !p.begin.Plan {
 		return ""
 	}
-	return fmt.Sprintf("the plan was made for %s, and this is %s", p.begin.TargetAccount().Words(), this.Words())
+	return p.begin.NotFor(this)
 }
 
 // targetOf names the folder of the destination that a source folder goes to, or "".

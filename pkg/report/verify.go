@@ -12,7 +12,7 @@ import (
 const (
 	// verifyBatch is how many messages are read together.
 	verifyBatch = 200
-	// maxOdd is how many may have other bytes than what they were paired with
+	// maxAltered is how many may have other bytes than what they were paired with
 	// before the pairing is given up.
 	maxAltered = 1 << 16
 )

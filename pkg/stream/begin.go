@@ -39,6 +39,14 @@ func (b *Begin) TargetAccount() account.Account {
 	return account.Of(b.TargetUser, b.TargetHost, b.TargetPort)
 }
 
+// NotFor says for whom a plan was made if it was not for this account, else "".
+func (b *Begin) NotFor(this account.Account) string {
+	if b.TargetAccount() == this {
+		return ""
+	}
+	return fmt.Sprintf("the plan was made for %s, and this is %s", b.TargetAccount().Words(), this.Words())
+}
+
 // SetAccount says whose messages the stream holds.
 func (b *Begin) SetAccount(a account.Account) { b.User, b.Host, b.Port = a.User, a.Host, a.Port }
 

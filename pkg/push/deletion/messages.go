@@ -64,19 +64,18 @@ func (r *Remover) delete() error {
 
 // otherAccount says for whom the plan was made if it was not for this account.
 func (r *Remover) otherAccount() (why string) {
-	conn := &r.session.Conn
+	this := r.session.Conn.Account()
 	for place := range r.plan.spool.Len() {
 		record, err := r.plan.spool.At(place)
 		b, ok := record.(*stream.Begin)
 		if err != nil || !ok {
 			continue
 		}
-		switch {
-		case !b.Plan:
+		if !b.Plan {
 			return "the stream that says so is no plan"
-		case b.TargetAccount() != conn.Account():
-			return fmt.Sprintf("the plan was made for %s, and this is %s", b.TargetAccount().Words(),
-				conn.Account().Words())
+		}
+		if why := b.NotFor(this); why != "" {
+			return why
 		}
 	}
 	return ""
