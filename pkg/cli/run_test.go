@@ -162,6 +162,9 @@ func TestHelpAndVersion(t *testing.T) {
 	if !strings.HasPrefix(got.stdout, "imap-test ") || !strings.Contains(got.stdout, "\n  built with go1.") {
 		t.Errorf("version %q", got.stdout)
 	}
+	if short := run(t, "-V"); short.stdout != got.stdout {
+		t.Errorf("-V gives %q", short.stdout)
+	}
 }
 
 func TestHelpCannotBeWritten(t *testing.T) {

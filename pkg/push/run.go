@@ -256,7 +256,7 @@ func (r *run) open(b *stream.Begin) error {
 	}
 	r.plan.open(b)
 	if why := r.plan.otherAccount(conn.Account()); why != "" {
-		r.opt.Warn("%s: what it says of messages that are there is not done", why)
+		r.opt.Warn("%s: its changes of flags and its deletions are skipped", why)
 	}
 	r.appender.transformer, r.session.Recipe, r.folders.done = transformer, recipe, false
 	r.answers.quota.Restart()

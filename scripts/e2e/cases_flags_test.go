@@ -165,6 +165,7 @@ func TestFlagsTakenAway(t *testing.T) {
 		want   []string
 	}{
 		"whole":             {`imap-push $DST plan`, 0, []string{"", `\Seen`, ""}},
+		"a short dry run":   {`imap-push -n $DST plan`, 0, []string{`\Flagged`, "", "Work"}},
 		"a dry run":         {`imap-push --dry-run $DST plan`, 0, []string{`\Flagged`, "", "Work"}},
 		"cut":               {`head -n -1 plan | imap-push $DST`, 65, []string{`\Flagged`, `\Seen`, "Work"}},
 		"aborted":           {`(head -n -1 plan; echo '{"type":"abort","command":"x","exit":3,"text":"x"}') | imap-push $DST`, 3, []string{`\Flagged`, `\Seen`, "Work"}},

@@ -55,6 +55,9 @@ func TestCase02Usage(t *testing.T) {
 		"empty folder name":        `imap-fetch $AT --folder-rec ''`,
 		"select and namespace":     `imap-fetch $AT --namespace all --select - < stream.zst`,
 		"check and folders":        `imap-list $AT --check --include x`,
+		"check of an archive":      `imap-list --check --source stream.zst`,
+		"verify of an account":     `imap-list $AT --verify`,
+		"verify and folders":       `imap-list --verify --source stream.zst --folder x`,
 		"bad subscribe":            `imap-push $AT --subscribe some stream.zst`,
 	} {
 		t.Run(name, func(t *testing.T) {
