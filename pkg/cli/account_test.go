@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	ucli "github.com/urfave/cli/v2"
 )
 
 // accounts makes a folder of account files, which --account finds by name.
@@ -26,7 +27,7 @@ func accounts(t *testing.T, files map[string]string) (dir string) {
 		t.Fatal(err)
 	}
 	for name, text := range files {
-		writeFile(t, filepath.Join(dir, name), text)
+		clitest.WriteFile(t, filepath.Join(dir, name), text)
 	}
 	return dir
 }
@@ -42,8 +43,8 @@ func TestAccount(t *testing.T) {
 	})
 	home := t.TempDir()
 	t.Setenv("HOME", home)
-	writeFile(t, filepath.Join(home, "pw"), "from home\n")
-	writeFile(t, filepath.Join(dir, "home"), "host old.example\nuser joe\npassword-file ~/pw\n")
+	clitest.WriteFile(t, filepath.Join(home, "pw"), "from home\n")
+	clitest.WriteFile(t, filepath.Join(dir, "home"), "host old.example\nuser joe\npassword-file ~/pw\n")
 	t.Setenv("IMAP_HOST", "env.example")
 	t.Setenv("IMAP_USER", "env")
 	empty, dot := "", "."
@@ -108,7 +109,7 @@ func TestAccountAtHome(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "work"), "host old.example\nuser joe\npassword-command echo x\n")
+	clitest.WriteFile(t, filepath.Join(dir, "work"), "host old.example\nuser joe\npassword-command echo x\n")
 	for _, config := range []string{"", "relative"} {
 		t.Setenv("XDG_CONFIG_HOME", config)
 		if opt, _, err := parse(t, "--account=work"); err != nil || opt.Host != "old.example" {
@@ -197,9 +198,9 @@ func TestAccountRefuses(t *testing.T) {
 // TestAccountAsks: IMAP_PASSWORD is not for an account that has a name.
 func TestAccountAsks(t *testing.T) {
 	dir := accounts(t, map[string]string{"ask": "host old.example\nuser joe\n"})
-	cmd := command(t, "--do", "connect", "--account", filepath.Join(dir, "ask"))
+	cmd := clitest.Command(t, "--do", "connect", "--account", filepath.Join(dir, "ask"))
 	cmd.Env = append(cmd.Env, "IMAP_PASSWORD=tiger")
-	finish(t, cmd).check(t, 66, "imap-test: no password, and no terminal to ask for it")
+	clitest.Finish(t, cmd).Check(t, 66, "imap-test: no password, and no terminal to ask for it")
 }
 
 // TestAccountTakesAllOptions: whatever an option is, a file can give it.
@@ -237,15 +238,15 @@ func TestAccountOthersMayWrite(t *testing.T) {
 			if !test.open {
 				code = 0
 			}
-			got := finish(t, command(t, "--do", "connect", "--account", file))
-			if got.code != code || strings.Contains(got.stderr, "others may write to the") != test.open {
-				t.Errorf("%+v %s: code %d, stderr %q", test, file, got.code, got.stderr)
+			got := clitest.Finish(t, clitest.Command(t, "--do", "connect", "--account", file))
+			if got.Code != code || strings.Contains(got.Stderr, "others may write to the") != test.open {
+				t.Errorf("%+v %s: code %d, stderr %q", test, file, got.Code, got.Stderr)
 			}
 		}
 	}
-	got := finish(t, command(t, "--do", "connect", "--account", "./work", "--password-file", "work"))
-	if got.code != 0 {
-		t.Errorf("another place for the password: code %d, stderr %q", got.code, got.stderr)
+	got := clitest.Finish(t, clitest.Command(t, "--do", "connect", "--account", "./work", "--password-file", "work"))
+	if got.Code != 0 {
+		t.Errorf("another place for the password: code %d, stderr %q", got.Code, got.Stderr)
 	}
 }
 
@@ -264,7 +265,7 @@ func TestToken(t *testing.T) {
 		{"tigér", "", "no access token"},
 	} {
 		path := filepath.Join(t.TempDir(), "token")
-		writeFile(t, path, test.output)
+		clitest.WriteFile(t, path, test.output)
 		opt, _, err := parse(t, "--host=old.example", "--user=joe", "--token-command", "cat "+path)
 		if err != nil || opt.Password != nil {
 			t.Fatal(err)

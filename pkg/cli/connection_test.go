@@ -16,10 +16,11 @@ import (
 	"testing"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	ucli "github.com/urfave/cli/v2"
 )
 
 // parse returns the connection that args ask for.
@@ -60,7 +61,7 @@ func certificate(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "ca.pem")
-	writeFile(t, path, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	clitest.WriteFile(t, path, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	return path
 }
 
@@ -205,7 +206,7 @@ func TestConnectionRefuses(t *testing.T) {
 func TestConnectionFromEnvironment(t *testing.T) {
 	clearEnv(t)
 	_, _, err := parse(t)
-	wantCode(t, err, exit.Usage, "no server")
+	clitest.WantCode(t, err, exit.Usage, "no server")
 	t.Setenv("IMAP_HOST", "env.example:1993")
 	t.Setenv("IMAP_USER", "jane")
 	opt, given, err := parse(t)
@@ -218,13 +219,13 @@ func TestConnectionFromEnvironment(t *testing.T) {
 	}
 	t.Setenv("IMAP_HOST", "")
 	_, _, err = parse(t)
-	wantCode(t, err, exit.Usage, "no server")
+	clitest.WantCode(t, err, exit.Usage, "no server")
 }
 
 func TestInsecureWarns(t *testing.T) {
-	cmd := command(t, "--do", "connect", "--host=old.example", "--user=joe", "--tls-insecure")
+	cmd := clitest.Command(t, "--do", "connect", "--host=old.example", "--user=joe", "--tls-insecure")
 	cmd.Env = append(cmd.Env, "IMAP_PASSWORD=tiger")
-	finish(t, cmd).check(t, 0, "imap-test: warning: --tls-insecure: old.example may be anybody")
+	clitest.Finish(t, cmd).Check(t, 0, "imap-test: warning: --tls-insecure: old.example may be anybody")
 }
 
 func TestTrace(t *testing.T) {
@@ -238,7 +239,7 @@ func TestTrace(t *testing.T) {
 		io.WriteString(opt.Trace, "C: A1 NOOP\n")
 		opt.Trace.(io.Closer).Close()
 	}
-	wantFile(t, path, "C: A1 NOOP\nC: A1 NOOP\n")
+	clitest.WantFile(t, path, "C: A1 NOOP\nC: A1 NOOP\n")
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}

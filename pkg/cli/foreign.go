@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 )
 
 // errForeign is the error for what may be a trap.
@@ -47,7 +49,7 @@ func followOutput(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, ok := descriptorNumber(target); ok {
+	if _, ok := descriptor.Number(target); ok {
 		return target, nil
 	}
 	if info, err := os.Lstat(target); err == nil {

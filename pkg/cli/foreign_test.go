@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -40,12 +41,12 @@ func TestForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"link", "dangling", "chain", "file", "fifo"} {
-		writeFile(t, victim, "victim")
+		clitest.WriteFile(t, victim, "victim")
 		_, err := NewOutput(context.Background(), path(name), OutputOptions{})
-		wantCode(t, err, exit.CantCreate, "belongs to another user")
+		clitest.WantCode(t, err, exit.CantCreate, "belongs to another user")
 		_, _, err = parse(t, "--host=old.example", "--user=joe", "--trace", path(name))
-		wantCode(t, err, exit.CantCreate, "belongs to another user")
-		wantFile(t, victim, "victim")
+		clitest.WantCode(t, err, exit.CantCreate, "belongs to another user")
+		clitest.WantFile(t, victim, "victim")
 	}
 	if _, err := OpenInput(context.Background(), path("link")); err == nil {
 		t.Error("the symlink of another user was read")
@@ -62,7 +63,7 @@ func TestForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, mustOutput(t, path("link")), "link")
-	wantFile(t, victim+".partial", "link")
+	clitest.WantFile(t, victim+".partial", "link")
 }
 
 // TestTraceIsMadePrivate: a trace that others could read cannot be read by them
@@ -70,7 +71,7 @@ func TestForeign(t *testing.T) {
 func TestTraceIsMadePrivate(t *testing.T) {
 	clearEnv(t)
 	path := filepath.Join(t.TempDir(), "trace")
-	writeFile(t, path, "before\n")
+	clitest.WriteFile(t, path, "before\n")
 	if err := os.Chmod(path, 0o666); err != nil {
 		t.Fatal(err)
 	}

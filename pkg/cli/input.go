@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
@@ -122,9 +123,9 @@ func (in *Input) open(path string) (err error) {
 	if path, err = follow(path); err != nil {
 		return err
 	}
-	if n, ok := descriptorNumber(path); ok {
+	if n, ok := descriptor.Number(path); ok {
 		in.stdin = n == 0
-		in.file, err = descriptor(n, os.O_RDONLY, in.name)
+		in.file, err = descriptor.Open(n, os.O_RDONLY, in.name)
 	} else {
 		in.file, err = openWaiting(in.ctx, path, os.O_RDONLY)
 	}
@@ -144,7 +145,7 @@ func (in *Input) check() error {
 	switch {
 	case in.info.IsDir():
 		return in.missing(syscall.EISDIR)
-	case isTerminal(in.file):
+	case descriptor.IsTerminal(in.file):
 		return exit.Errorf(exit.Usage, "a stream is expected on %s, but it is a terminal", in.name).
 			WithHint("name a FILE, or put the command behind the one that writes the stream")
 	case in.Seekable():

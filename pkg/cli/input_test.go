@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 func TestInputFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path, "stream")
+	clitest.WriteFile(t, path, "stream")
 	in, err := OpenInput(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestInputFile(t *testing.T) {
 
 func TestInputMissing(t *testing.T) {
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "file"), "")
+	clitest.WriteFile(t, filepath.Join(dir, "file"), "")
 	os.Symlink("loop", filepath.Join(dir, "loop"))
 	for path, text := range map[string]string{
 		filepath.Join(dir, "none"):      "cannot read " + filepath.Join(dir, "none") + ": no such file or directory",
@@ -46,7 +47,7 @@ func TestInputMissing(t *testing.T) {
 		"/dev/fd/987":                   "descriptor 987 is not open",
 	} {
 		_, err := OpenInput(context.Background(), path)
-		wantCode(t, err, exit.NoInput, text)
+		clitest.WantCode(t, err, exit.NoInput, text)
 	}
 }
 
@@ -58,7 +59,7 @@ func TestInputFIFOWaits(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGTERM)) })
 	_, err := OpenInput(ctx, path)
-	wantCode(t, err, exit.Terminated, "terminated")
+	clitest.WantCode(t, err, exit.Terminated, "terminated")
 
 	path += "2" // the first is still being opened
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -98,7 +99,7 @@ func TestInputCancelled(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGINT)) })
 	for range 2 {
 		_, err = in.Read(make([]byte, 10))
-		wantCode(t, err, exit.Interrupted, "interrupted")
+		clitest.WantCode(t, err, exit.Interrupted, "interrupted")
 	}
 }
 
@@ -106,7 +107,7 @@ func TestInputCancelled(t *testing.T) {
 // once more from there.
 func TestInputDescriptors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path, "skipped|stream")
+	clitest.WriteFile(t, path, "skipped|stream")
 	for _, arg := range []string{"-", "", "/dev/stdin", "/dev/fd/0", "/dev/fd/3", "/proc/self/fd/3"} {
 		f, err := os.Open(path)
 		if err != nil {
@@ -117,25 +118,25 @@ func TestInputDescriptors(t *testing.T) {
 		if arg != "" {
 			args = append(args, arg)
 		}
-		cmd := command(t, args...)
+		cmd := clitest.Command(t, args...)
 		cmd.Stdin = f
 		cmd.ExtraFiles = []*os.File{f}
-		got := finish(t, cmd)
-		got.check(t, 0, "ready\n")
-		if got.stdout != "stream" {
-			t.Errorf("%q: read %q", arg, got.stdout)
+		got := clitest.Finish(t, cmd)
+		got.Check(t, 0, "ready\n")
+		if got.Stdout != "stream" {
+			t.Errorf("%q: read %q", arg, got.Stdout)
 		}
 		f.Close()
 	}
 }
 
 func TestInputFromPipeline(t *testing.T) {
-	cmd := command(t, "--do", "copy")
+	cmd := clitest.Command(t, "--do", "copy")
 	cmd.Stdin = strings.NewReader(strings.Repeat("z", 1<<20))
-	got := finish(t, cmd)
-	got.check(t, 0, "ready\n")
-	if len(got.stdout) != 1<<20 {
-		t.Errorf("%d octets", len(got.stdout))
+	got := clitest.Finish(t, cmd)
+	got.Check(t, 0, "ready\n")
+	if len(got.Stdout) != 1<<20 {
+		t.Errorf("%d octets", len(got.Stdout))
 	}
 }
 
@@ -145,5 +146,5 @@ func TestReadError(t *testing.T) {
 		t.Skip()
 	}
 	_, err := in.Read(make([]byte, 1))
-	wantCode(t, err, exit.IO, "read x.zst: bad file descriptor")
+	clitest.WantCode(t, err, exit.IO, "read x.zst: bad file descriptor")
 }

@@ -7,22 +7,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	ucli "github.com/urfave/cli/v2"
 )
 
-// childKey makes the test binary behave as the command imap-test.
-const childKey = "IMAP_PIPE_TEST_COMMAND"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(childKey) != "" {
+	if clitest.IsChild() {
 		grace = 300 * time.Millisecond
 		os.Exit(Run(testCommand(), os.Args))
 	}
@@ -217,155 +213,4 @@ func showProgress(c *ucli.Context) error {
 	p.Stop()
 	MessagesOf(c).Info("done")
 	return context.Cause(c.Context)
-}
-
-// result is how a command ended.
-type result struct {
-	code           int
-	stdout, stderr string
-}
-
-// command prepares imap-test with args, in a session without a terminal.
-func command(t testing.TB, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(cleanEnv(), childKey+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return cmd
-}
-
-// cleanEnv is the environment without what the commands look at.
-func cleanEnv() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "IMAP_") && !strings.HasPrefix(v, "GOTRACEBACK=") {
-			env = append(env, v)
-		}
-	}
-	return env
-}
-
-// finish runs cmd to its end.
-func finish(t testing.TB, cmd *exec.Cmd) result {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	if cmd.Stdout == nil {
-		cmd.Stdout = &stdout
-	}
-	if cmd.Stderr == nil {
-		cmd.Stderr = &stderr
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return result{wait(t, cmd), stdout.String(), stderr.String()}
-}
-
-// wait returns the exit code; a death by signal is a failure of the test.
-func wait(t testing.TB, cmd *exec.Cmd) int {
-	t.Helper()
-	err := cmd.Wait()
-	var failed *exec.ExitError
-	if err != nil && !errors.As(err, &failed) {
-		t.Fatal(err)
-	}
-	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if status.Signaled() {
-		t.Errorf("%v was killed by %v", cmd.Args[1:], status.Signal())
-	}
-	return cmd.ProcessState.ExitCode()
-}
-
-func run(t testing.TB, args ...string) result {
-	t.Helper()
-	return finish(t, command(t, args...))
-}
-
-// background is a command that has said "ready" on stderr.
-type background struct {
-	*exec.Cmd
-	stdout, stderr *watched
-}
-
-// watched collects what a command writes.
-type watched struct {
-	chunks chan []byte
-	all    bytes.Buffer
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	w.chunks <- bytes.Clone(p)
-	return len(p), nil
-}
-
-// until waits for text.
-func (w *watched) until(t testing.TB, text string) {
-	t.Helper()
-	deadline := time.After(15 * time.Second)
-	for !strings.Contains(w.all.String(), text) {
-		select {
-		case p := <-w.chunks:
-			w.all.Write(p)
-		case <-deadline:
-			t.Fatalf("no %q in %q", text, w.all.String())
-		}
-	}
-}
-
-func (w *watched) rest() string {
-	for {
-		select {
-		case p := <-w.chunks:
-			w.all.Write(p)
-		default:
-			return w.all.String()
-		}
-	}
-}
-
-func newWatched() *watched { return &watched{chunks: make(chan []byte, 1<<16)} }
-
-// start starts cmd and waits until it is ready.
-func start(t testing.TB, cmd *exec.Cmd) *background {
-	t.Helper()
-	b := &background{cmd, newWatched(), newWatched()}
-	if cmd.Stdout == nil {
-		cmd.Stdout = b.stdout
-	}
-	cmd.Stderr = b.stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	b.stderr.until(t, "ready\n")
-	return b
-}
-
-func (b *background) signal(t testing.TB, sig os.Signal) {
-	t.Helper()
-	if err := b.Process.Signal(sig); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (b *background) end(t testing.TB) result {
-	t.Helper()
-	code := wait(t, b.Cmd)
-	return result{code, b.stdout.rest(), b.stderr.rest()}
-}
-
-// check compares a result; wantErr is a part of stderr, "" for none at all.
-func (r result) check(t testing.TB, code int, wantErr string) {
-	t.Helper()
-	if r.code != code {
-		t.Errorf("exit code %d, want %d; stderr %q", r.code, code, r.stderr)
-	}
-	if wantErr == "" && r.stderr != "" || !strings.Contains(r.stderr, wantErr) {
-		t.Errorf("stderr is %q, want %q in it", r.stderr, wantErr)
-	}
 }

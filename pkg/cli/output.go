@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -83,7 +84,7 @@ func (o *Output) prepare() error {
 		return o.cannotCreate(err)
 	}
 	o.target = target
-	if n, ok := descriptorNumber(target); ok {
+	if n, ok := descriptor.Number(target); ok {
 		return o.useDescriptor(n)
 	}
 	info, err := os.Stat(target)
@@ -105,7 +106,7 @@ func (o *Output) prepare() error {
 }
 
 func (o *Output) useDescriptor(n int) error {
-	f, err := descriptor(n, os.O_WRONLY, o.name)
+	f, err := descriptor.Open(n, os.O_WRONLY, o.name)
 	if err != nil {
 		return o.cannotCreate(err)
 	}
@@ -119,7 +120,7 @@ func (o *Output) useDescriptor(n int) error {
 // symlinks, but what they point to must not be opened once more.
 func follow(path string) (string, error) {
 	for range 40 {
-		if _, ok := descriptorNumber(path); ok {
+		if _, ok := descriptor.Number(path); ok {
 			return path, nil
 		}
 		info, err := os.Lstat(path)
@@ -140,7 +141,7 @@ func follow(path string) (string, error) {
 
 // IsTerminal reports whether somebody looks at the output.
 func (o *Output) IsTerminal() bool {
-	return o.file != nil && !o.whole && isTerminal(o.file)
+	return o.file != nil && !o.whole && descriptor.IsTerminal(o.file)
 }
 
 // IsFile reports whether the output is a regular file, be it through stdout:

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -31,51 +32,22 @@ func put(t *testing.T, out *Output, text string) {
 	}
 }
 
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wantFile compares the content of a file; "-" means that it is not there.
-func wantFile(t *testing.T, path, want string) {
-	t.Helper()
-	got, err := os.ReadFile(path)
-	if want == "-" {
-		if !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is there: %q, %v", path, got, err)
-		}
-		return
-	}
-	if err != nil || string(got) != want {
-		t.Errorf("%s holds %q, %v, want %q", path, got, err, want)
-	}
-}
-
-func wantCode(t *testing.T, err error, code exit.Code, text string) {
-	t.Helper()
-	if exit.CodeOf(err) != code || err != nil && !strings.Contains(err.Error(), text) {
-		t.Errorf("error %v with code %d, want %q with code %d", err, exit.CodeOf(err), text, code)
-	}
-}
-
 func TestOutputNewFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.zst")
 	out := mustOutput(t, path)
 	if !out.IsFile() || out.IsTerminal() || out.Name() != path {
 		t.Errorf("IsFile %t, IsTerminal %t, Name %q", out.IsFile(), out.IsTerminal(), out.Name())
 	}
-	wantFile(t, path+".partial", "-") // nothing before the first Write
+	clitest.WantFile(t, path+".partial", "-") // nothing before the first Write
 	put(t, out, "one")
-	wantFile(t, path+".partial", "one")
-	wantFile(t, path, "-")
+	clitest.WantFile(t, path+".partial", "one")
+	clitest.WantFile(t, path, "-")
 	put(t, out, "two")
 	if err := out.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, path, "onetwo")
-	wantFile(t, path+".partial", "-")
+	clitest.WantFile(t, path, "onetwo")
+	clitest.WantFile(t, path+".partial", "-")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
@@ -87,7 +59,7 @@ func TestOutputNewFile(t *testing.T) {
 		t.Errorf("second Commit: %v", err)
 	}
 	out.Abort()
-	wantFile(t, path, "onetwo")
+	clitest.WantFile(t, path, "onetwo")
 }
 
 func TestOutputEmpty(t *testing.T) {
@@ -95,33 +67,33 @@ func TestOutputEmpty(t *testing.T) {
 	if err := mustOutput(t, path).Commit(); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, path, "")
+	clitest.WantFile(t, path, "")
 }
 
 func TestOutputAbort(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path, "old")
+	clitest.WriteFile(t, path, "old")
 	out := mustOutput(t, path)
 	out.Abort()
-	wantFile(t, path+".partial", "-")
+	clitest.WantFile(t, path+".partial", "-")
 	out = mustOutput(t, path)
 	put(t, out, "new")
 	out.Abort()
 	out.Abort()
-	wantFile(t, path, "old")
-	wantFile(t, path+".partial", "new")
+	clitest.WantFile(t, path, "old")
+	clitest.WantFile(t, path+".partial", "new")
 }
 
 func TestOutputReplaces(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path, "old")
-	writeFile(t, path+".partial", "an older failure, and longer")
+	clitest.WriteFile(t, path, "old")
+	clitest.WriteFile(t, path+".partial", "an older failure, and longer")
 	out := mustOutput(t, path)
 	put(t, out, "new")
 	if err := out.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, path, "new")
+	clitest.WantFile(t, path, "new")
 }
 
 func TestOutputSymlinks(t *testing.T) {
@@ -148,11 +120,11 @@ func TestOutputSymlinks(t *testing.T) {
 		for _, text := range []string{"first " + name, "second " + name} {
 			out := mustOutput(t, path)
 			put(t, out, text)
-			wantFile(t, filepath.Join(dir, target)+".partial", text)
+			clitest.WantFile(t, filepath.Join(dir, target)+".partial", text)
 			if err := out.Commit(); err != nil {
 				t.Fatal(err)
 			}
-			wantFile(t, filepath.Join(dir, target), text)
+			clitest.WantFile(t, filepath.Join(dir, target), text)
 		}
 		if after, _ := os.Readlink(path); after != before {
 			t.Errorf("the symlink %s pointed to %q, now to %q", name, before, after)
@@ -160,13 +132,13 @@ func TestOutputSymlinks(t *testing.T) {
 	}
 	for name, text := range map[string]string{"loop": "too many levels", "nowhere": "no such file"} {
 		_, err := NewOutput(context.Background(), filepath.Join(dir, name), OutputOptions{})
-		wantCode(t, err, exit.CantCreate, text)
+		clitest.WantCode(t, err, exit.CantCreate, text)
 	}
 }
 
 func TestOutputCannotCreate(t *testing.T) {
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "file"), "")
+	clitest.WriteFile(t, filepath.Join(dir, "file"), "")
 	for path, text := range map[string]string{
 		dir:                                  "is a directory",
 		dir + "/new/":                        "is a directory",
@@ -177,7 +149,7 @@ func TestOutputCannotCreate(t *testing.T) {
 		dir + "/" + strings.Repeat("x", 300): "file name too long",
 	} {
 		_, err := NewOutput(context.Background(), path, OutputOptions{})
-		wantCode(t, err, exit.CantCreate, text)
+		clitest.WantCode(t, err, exit.CantCreate, text)
 	}
 }
 
@@ -187,14 +159,14 @@ func TestOutputWithoutPermission(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
-	writeFile(t, path, "old")
+	clitest.WriteFile(t, path, "old")
 	os.Chmod(path, 0o400)
 	_, err := NewOutput(context.Background(), path, OutputOptions{})
-	wantCode(t, err, exit.CantCreate, "permission denied")
+	clitest.WantCode(t, err, exit.CantCreate, "permission denied")
 	os.Chmod(dir, 0o500)
 	defer os.Chmod(dir, 0o700)
 	_, err = NewOutput(context.Background(), filepath.Join(dir, "y"), OutputOptions{})
-	wantCode(t, err, exit.CantCreate, "permission denied")
+	clitest.WantCode(t, err, exit.CantCreate, "permission denied")
 }
 
 func TestOutputContinues(t *testing.T) {
@@ -231,12 +203,12 @@ func TestOutputContinues(t *testing.T) {
 	if err := out.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, path, "whole|more")
+	clitest.WantFile(t, path, "whole|more")
 }
 
 func TestOutputBeginsAnew(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path+".partial", "a long earlier part")
+	clitest.WriteFile(t, path+".partial", "a long earlier part")
 	out := mustOutput(t, path)
 	if f, err := out.Partial(); f == nil || err != nil {
 		t.Fatalf("Partial = %v, %v", f, err)
@@ -245,12 +217,12 @@ func TestOutputBeginsAnew(t *testing.T) {
 	if err := out.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, path, "new")
+	clitest.WantFile(t, path, "new")
 }
 
 func TestOutputContinuesWithNothingToAdd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path+".partial", "all of it")
+	clitest.WriteFile(t, path+".partial", "all of it")
 	out := mustOutput(t, path)
 	if _, err := out.Partial(); err != nil {
 		t.Fatal(err)
@@ -261,17 +233,17 @@ func TestOutputContinuesWithNothingToAdd(t *testing.T) {
 	if err := out.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	wantFile(t, path, "all of it")
+	clitest.WantFile(t, path, "all of it")
 }
 
 func TestPartialOfOthers(t *testing.T) {
 	plant := map[string]func(path string) error{
-		"symlink":   func(p string) error { writeFile(t, p+".victim", "victim"); return os.Symlink(p+".victim", p) },
-		"hard link": func(p string) error { writeFile(t, p+".victim", "victim"); return os.Link(p+".victim", p) },
+		"symlink":   func(p string) error { clitest.WriteFile(t, p+".victim", "victim"); return os.Symlink(p+".victim", p) },
+		"hard link": func(p string) error { clitest.WriteFile(t, p+".victim", "victim"); return os.Link(p+".victim", p) },
 		"FIFO":      func(p string) error { return syscall.Mkfifo(p, 0o600) },
 		"folder":    func(p string) error { return os.Mkdir(p, 0o700) },
 		"other user": func(p string) error {
-			writeFile(t, p, "victim")
+			clitest.WriteFile(t, p, "victim")
 			return os.Chown(p, 12345, 12345)
 		},
 	}
@@ -283,18 +255,18 @@ func TestPartialOfOthers(t *testing.T) {
 		}
 		out := mustOutput(t, path)
 		_, err := out.Partial()
-		wantCode(t, err, exit.CantCreate, "")
+		clitest.WantCode(t, err, exit.CantCreate, "")
 		_, err = out.Write([]byte("x"))
-		wantCode(t, err, exit.CantCreate, "")
+		clitest.WantCode(t, err, exit.CantCreate, "")
 		if name != "other user" && name != "FIFO" && name != "folder" {
-			wantFile(t, path+".partial.victim", "victim")
+			clitest.WantFile(t, path+".partial.victim", "victim")
 		}
 	}
 }
 
 func TestPartialIsMadePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	writeFile(t, path+".partial", "x")
+	clitest.WriteFile(t, path+".partial", "x")
 	os.Chmod(path+".partial", 0o666)
 	put(t, mustOutput(t, path), "y")
 	if info, err := os.Stat(path + ".partial"); err != nil || info.Mode() != 0o600 {
@@ -307,15 +279,15 @@ func TestPartialIsLocked(t *testing.T) {
 	first, second := mustOutput(t, path), mustOutput(t, path)
 	put(t, first, "first")
 	_, err := second.Write([]byte("second"))
-	wantCode(t, err, exit.Temporary, "another process is writing "+path+".partial")
+	clitest.WantCode(t, err, exit.Temporary, "another process is writing "+path+".partial")
 	_, err = mustOutput(t, path).Partial()
-	wantCode(t, err, exit.Temporary, "another process")
+	clitest.WantCode(t, err, exit.Temporary, "another process")
 	if err := first.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	third := mustOutput(t, path)
 	put(t, third, "third")
-	wantFile(t, path, "first")
+	clitest.WantFile(t, path, "first")
 }
 
 func TestPartialReplaced(t *testing.T) {
@@ -323,13 +295,13 @@ func TestPartialReplaced(t *testing.T) {
 	out := mustOutput(t, path)
 	put(t, out, "x")
 	os.Remove(path + ".partial")
-	wantCode(t, out.Commit(), exit.IO, "was removed or replaced")
+	clitest.WantCode(t, out.Commit(), exit.IO, "was removed or replaced")
 	out = mustOutput(t, path)
 	put(t, out, "x")
 	os.Rename(path+".partial", path+".moved")
-	writeFile(t, path+".partial", "another")
-	wantCode(t, out.Commit(), exit.IO, "was removed or replaced")
-	wantFile(t, path, "-")
+	clitest.WriteFile(t, path+".partial", "another")
+	clitest.WantCode(t, out.Commit(), exit.IO, "was removed or replaced")
+	clitest.WantFile(t, path, "-")
 }
 
 func TestOutputDevices(t *testing.T) {
@@ -338,18 +310,18 @@ func TestOutputDevices(t *testing.T) {
 		t.Error("/dev/full is a file")
 	}
 	_, err := out.Write([]byte("x"))
-	wantCode(t, err, exit.IO, "write to /dev/full: no space left on device")
+	clitest.WantCode(t, err, exit.IO, "write to /dev/full: no space left on device")
 	_, again := out.Write([]byte("x"))
-	wantCode(t, again, exit.IO, "no space left")
-	wantCode(t, out.Commit(), exit.IO, "no space left")
-	wantFile(t, "/dev/full.partial", "-")
+	clitest.WantCode(t, again, exit.IO, "no space left")
+	clitest.WantCode(t, out.Commit(), exit.IO, "no space left")
+	clitest.WantFile(t, "/dev/full.partial", "-")
 
 	out = mustOutput(t, "/dev/null")
 	put(t, out, "x")
 	if f, err := out.Partial(); f != nil || err != nil {
 		t.Errorf("Partial = %v, %v", f, err)
 	}
-	wantCode(t, out.TruncateTo(5), exit.Bug, "cannot be continued")
+	clitest.WantCode(t, out.TruncateTo(5), exit.Bug, "cannot be continued")
 	if err := out.Commit(); err != nil {
 		t.Error(err)
 	}
@@ -373,7 +345,7 @@ func TestOutputFIFO(t *testing.T) {
 	if got := <-read; got != "through the pipe" {
 		t.Errorf("read %q", got)
 	}
-	wantFile(t, path+".partial", "-")
+	clitest.WantFile(t, path+".partial", "-")
 }
 
 func TestOutputFIFOWithoutReader(t *testing.T) {
@@ -388,7 +360,7 @@ func TestOutputFIFOWithoutReader(t *testing.T) {
 	}
 	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGINT)) })
 	_, err = out.Write([]byte("x"))
-	wantCode(t, err, exit.Interrupted, "interrupted")
+	clitest.WantCode(t, err, exit.Interrupted, "interrupted")
 	if r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
 		r.Close() // lets the waiting goroutine end
 	}
@@ -398,7 +370,7 @@ func TestOutputFIFOWithoutReader(t *testing.T) {
 // neither renames nor truncates.
 func TestOutputDescriptor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	writeFile(t, path, "before ")
+	clitest.WriteFile(t, path, "before ")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -406,36 +378,36 @@ func TestOutputDescriptor(t *testing.T) {
 	defer f.Close()
 	const size = 256 << 10
 	for i, args := range [][]string{{"-o", "/dev/fd/3"}, {"-o", "/proc/self/fd/3"}, {"-o", "/dev/stdout"}, {}} {
-		cmd := command(t, append([]string{"--do", "write"}, args...)...)
+		cmd := clitest.Command(t, append([]string{"--do", "write"}, args...)...)
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
 		cmd.Stdout = f
-		finish(t, cmd).check(t, 0, "")
+		clitest.Finish(t, cmd).Check(t, 0, "")
 		if info, err := os.Stat(path); err != nil || info.Size() != int64(7+(i+1)*size) {
 			t.Errorf("%q: size %d, %v", args, info.Size(), err)
 		}
 	}
-	wantFile(t, path+".partial", "-")
+	clitest.WantFile(t, path+".partial", "-")
 }
 
 // TestOutputOwnDescriptor refuses what the process opened by itself.
 func TestOutputOwnDescriptor(t *testing.T) {
 	for _, n := range []string{"3", "4", "5", "6", "7"} {
-		run(t, "--do", "write", "-o", "/dev/fd/"+n).check(t, 73, "descriptor "+n+" is not open")
+		clitest.Run(t, "--do", "write", "-o", "/dev/fd/"+n).Check(t, 73, "descriptor "+n+" is not open")
 	}
 }
 
 func TestOutputFileSizeLimit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	cmd := command(t)
+	cmd := clitest.Command(t)
 	self := cmd.Path
 	cmd.Path = "/bin/bash"
 	if _, err := os.Stat(cmd.Path); err != nil {
 		t.Skip(err)
 	}
 	cmd.Args = []string{"bash", "-c", `ulimit -f 100; exec "$0" --do write -o "$1"`, self, path}
-	finish(t, cmd).check(t, 74, "file too large\nimap-test: hint: what was written is kept in "+path+".partial\n")
-	wantFile(t, path, "-")
-	run(t, "--do", "write", "--continue", "-o", path).check(t, 0, "")
+	clitest.Finish(t, cmd).Check(t, 74, "file too large\nimap-test: hint: what was written is kept in "+path+".partial\n")
+	clitest.WantFile(t, path, "-")
+	clitest.Run(t, "--do", "write", "--continue", "-o", path).Check(t, 0, "")
 	if info, err := os.Stat(path); err != nil || info.Size() != 256<<10 {
 		t.Errorf("%v, %v", info, err)
 	}
@@ -443,7 +415,7 @@ func TestOutputFileSizeLimit(t *testing.T) {
 
 func TestKilledAndContinued(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
-	cmd := command(t, "--do", "flood", "-o", path)
+	cmd := clitest.Command(t, "--do", "flood", "-o", path)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -455,9 +427,9 @@ func TestKilledAndContinued(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	wantFile(t, path, "-")
+	clitest.WantFile(t, path, "-")
 	os.Truncate(path+".partial", 100<<10)
-	run(t, "--do", "write", "--continue", "-o", path).check(t, 0, "")
+	clitest.Run(t, "--do", "write", "--continue", "-o", path).Check(t, 0, "")
 	if info, err := os.Stat(path); err != nil || info.Size() != 256<<10 {
 		t.Errorf("%v, %v", info, err)
 	}
@@ -468,9 +440,9 @@ func TestKilledAndContinued(t *testing.T) {
 func TestApart(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x")
-	writeFile(t, path, "x")
-	writeFile(t, path+".partial", "x")
-	writeFile(t, filepath.Join(dir, "other"), "x")
+	clitest.WriteFile(t, path, "x")
+	clitest.WriteFile(t, path+".partial", "x")
+	clitest.WriteFile(t, filepath.Join(dir, "other"), "x")
 	os.Symlink("x", filepath.Join(dir, "link"))
 	os.Link(path, filepath.Join(dir, "hard"))
 	tests := []struct {
@@ -512,15 +484,15 @@ func TestApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer both.Close()
-	cmd := command(t, "--do", "copy")
+	cmd := clitest.Command(t, "--do", "copy")
 	cmd.Stdin, cmd.Stdout = both, both
-	finish(t, cmd).check(t, 64, "stdin is both input and output")
-	cmd = command(t, "--do", "copy", "/dev/null")
+	clitest.Finish(t, cmd).Check(t, 64, "stdin is both input and output")
+	cmd = clitest.Command(t, "--do", "copy", "/dev/null")
 	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer null.Close()
 	cmd.Stdout = null
-	finish(t, cmd).check(t, 0, "ready\n")
+	clitest.Finish(t, cmd).Check(t, 0, "ready\n")
 }

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"golang.org/x/sys/unix"
 )
 
 // partialSuffix marks a file that is not whole.
@@ -172,7 +172,7 @@ func claim(path string, f *os.File) error {
 	if !info.Mode().IsRegular() || !ok || stat.Nlink > 1 || int(stat.Uid) != os.Geteuid() {
 		return notOurs(path)
 	}
-	if err := lock(f); err != nil {
+	if err := descriptor.Lock(f); err != nil {
 		return exit.Errorf(exit.Temporary, "another process is writing %s", path).
 			WithHint("wait for it, or choose another file")
 	}
@@ -182,17 +182,6 @@ func claim(path string, f *os.File) error {
 func notOurs(path string) error {
 	return exit.Errorf(exit.CantCreate, "%s is there, and is not a plain file of yours", path).
 		WithHint("remove it, or choose another file")
-}
-
-// lock takes the lock of f, or fails if somebody has it. Where a file system
-// has no locks there is no protection.
-func lock(f *os.File) error {
-	var err error
-	control(f, func(fd int) { err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return err
-	}
-	return nil
 }
 
 // names reports whether path still is the name of f.

@@ -13,10 +13,11 @@ import (
 	"sync"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 
 	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	ucli "github.com/urfave/cli/v2"
 )
 
 // passwordCap is the longest password, in octets.
@@ -121,7 +122,7 @@ func promptOnce(messages *Messages, who secretOf) passwordFunc {
 }
 
 func passwordFromFile(messages *Messages, path string) (string, error) {
-	if n, ok := descriptorNumber(path); ok {
+	if n, ok := descriptor.Number(path); ok {
 		return passwordFromDescriptor(strconv.Itoa(n))
 	}
 	f, err := os.Open(path)
@@ -144,12 +145,12 @@ func passwordFromDescriptor(number string) (string, error) {
 	if n == 1 || n == 2 {
 		return "", exit.Errorf(exit.Usage, "--password-fd %d is an output", n)
 	}
-	f, err := descriptor(n, os.O_RDONLY, "descriptor "+number)
+	f, err := descriptor.Open(n, os.O_RDONLY, "descriptor "+number)
 	if err != nil {
 		return "", exit.Errorf(exit.NoInput, "cannot read the password: %w", err)
 	}
 	defer f.Close()
-	if isTerminal(f) {
+	if descriptor.IsTerminal(f) {
 		return "", exit.Errorf(exit.Usage, "--password-fd %d is a terminal", n).
 			WithHint("without the option, the terminal is asked with the echo off")
 	}

@@ -8,17 +8,19 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 )
 
 // asks runs the command that prints its password twice.
-func asks(t *testing.T, env []string, args ...string) result {
+func asks(t *testing.T, env []string, args ...string) clitest.Result {
 	t.Helper()
-	return finish(t, asking(t, env, args...))
+	return clitest.Finish(t, asking(t, env, args...))
 }
 
 func asking(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := command(t, append([]string{"--do", "connect", "--host", "old.example", "--user", "joe"}, args...)...)
+	cmd := clitest.Command(t, append([]string{"--do", "connect", "--host", "old.example", "--user", "joe"}, args...)...)
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }
@@ -26,7 +28,7 @@ func asking(t *testing.T, env []string, args ...string) *exec.Cmd {
 func TestNoPassword(t *testing.T) {
 	cmd := asking(t, nil)
 	cmd.Stdin = strings.NewReader("a stream, not a password\n")
-	finish(t, cmd).check(t, 66, "imap-test: no password, and no terminal to ask for it\nimap-test: hint: give --password-file")
+	clitest.Finish(t, cmd).Check(t, 66, "imap-test: no password, and no terminal to ask for it\nimap-test: hint: give --password-file")
 }
 
 func TestPasswordFile(t *testing.T) {
@@ -47,18 +49,18 @@ func TestPasswordFile(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "secret")
 	for _, tt := range tests {
-		writeFile(t, path, tt.content)
+		clitest.WriteFile(t, path, tt.content)
 		got := asks(t, nil, "--password-file", path)
 		if tt.refusal != "" {
-			got.check(t, 66, "the password file "+path+" holds")
-			if !strings.Contains(got.stderr, tt.refusal) {
-				t.Errorf("stderr %q, want %q", got.stderr, tt.refusal)
+			got.Check(t, 66, "the password file "+path+" holds")
+			if !strings.Contains(got.Stderr, tt.refusal) {
+				t.Errorf("stderr %q, want %q", got.Stderr, tt.refusal)
 			}
 			continue
 		}
-		got.check(t, 0, "")
-		if want := quoted(tt.want); !strings.HasSuffix(got.stdout, want) {
-			t.Errorf("stdout %q, want %q", got.stdout, want)
+		got.Check(t, 0, "")
+		if want := quoted(tt.want); !strings.HasSuffix(got.Stdout, want) {
+			t.Errorf("stdout %q, want %q", got.Stdout, want)
 		}
 	}
 }
@@ -71,19 +73,19 @@ func quoted(password string) string {
 
 func TestPasswordFileMissing(t *testing.T) {
 	dir := t.TempDir()
-	asks(t, nil, "--password-file", filepath.Join(dir, "none")).check(t, 66, "imap-test: cannot read the password file "+dir+"/none: no such file or directory\n")
-	asks(t, nil, "--password-file", dir).check(t, 66, "is a directory")
-	asks(t, []string{"IMAP_PASSWORD=x"}, "--password-file", "").check(t, 66, "no such file")
+	asks(t, nil, "--password-file", filepath.Join(dir, "none")).Check(t, 66, "imap-test: cannot read the password file "+dir+"/none: no such file or directory\n")
+	asks(t, nil, "--password-file", dir).Check(t, 66, "is a directory")
+	asks(t, []string{"IMAP_PASSWORD=x"}, "--password-file", "").Check(t, 66, "no such file")
 }
 
 func TestPasswordFileOthersMayRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
-	writeFile(t, path, "tiger\n")
+	clitest.WriteFile(t, path, "tiger\n")
 	for mode, warned := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o660: true} {
 		os.Chmod(path, mode)
 		got := asks(t, nil, "--password-file", path)
-		if got.code != 0 || strings.Contains(got.stderr, "imap-test: warning: others may read the password file "+path) != warned {
-			t.Errorf("mode %o: code %d, stderr %q", mode, got.code, got.stderr)
+		if got.Code != 0 || strings.Contains(got.Stderr, "imap-test: warning: others may read the password file "+path) != warned {
+			t.Errorf("mode %o: code %d, stderr %q", mode, got.Code, got.Stderr)
 		}
 	}
 }
@@ -98,27 +100,27 @@ func TestPasswordDescriptor(t *testing.T) {
 		cmd.ExtraFiles = []*os.File{r}
 		w.WriteString("tiger\nmore\n")
 		w.Close()
-		got := finish(t, cmd)
-		got.check(t, 0, "")
-		if !strings.HasSuffix(got.stdout, quoted("tiger")) {
-			t.Errorf("%q: stdout %q", args, got.stdout)
+		got := clitest.Finish(t, cmd)
+		got.Check(t, 0, "")
+		if !strings.HasSuffix(got.Stdout, quoted("tiger")) {
+			t.Errorf("%q: stdout %q", args, got.Stdout)
 		}
 		r.Close()
 	}
-	asks(t, nil, "--password-fd", "3").check(t, 66, "descriptor 3 is not open")
+	asks(t, nil, "--password-fd", "3").Check(t, 66, "descriptor 3 is not open")
 }
 
 func TestPasswordEnvironment(t *testing.T) {
 	got := asks(t, []string{"IMAP_PASSWORD=ti ger"})
-	got.check(t, 0, "")
-	if !strings.HasSuffix(got.stdout, quoted("ti ger")) {
-		t.Errorf("stdout %q", got.stdout)
+	got.Check(t, 0, "")
+	if !strings.HasSuffix(got.Stdout, quoted("ti ger")) {
+		t.Errorf("stdout %q", got.Stdout)
 	}
-	asks(t, []string{"IMAP_PASSWORD="}).check(t, 66, "IMAP_PASSWORD holds no password")
+	asks(t, []string{"IMAP_PASSWORD="}).Check(t, 66, "IMAP_PASSWORD holds no password")
 	path := filepath.Join(t.TempDir(), "secret")
-	writeFile(t, path, "from the file\n")
-	if got := asks(t, []string{"IMAP_PASSWORD=x"}, "--password-file", path); !strings.HasSuffix(got.stdout, quoted("from the file")) {
-		t.Errorf("stdout %q", got.stdout)
+	clitest.WriteFile(t, path, "from the file\n")
+	if got := asks(t, []string{"IMAP_PASSWORD=x"}, "--password-file", path); !strings.HasSuffix(got.Stdout, quoted("from the file")) {
+		t.Errorf("stdout %q", got.Stdout)
 	}
 }
 
@@ -135,16 +137,16 @@ func TestPasswordCommand(t *testing.T) {
 	for _, tt := range tests {
 		cmd := asking(t, nil, "--password-command", tt.command)
 		cmd.Stdin = strings.NewReader("the stream\n")
-		got := finish(t, cmd)
-		got.check(t, 0, "")
-		if !strings.HasSuffix(got.stdout, quoted(tt.want)) {
-			t.Errorf("%s: stdout %q", tt.command, got.stdout)
+		got := clitest.Finish(t, cmd)
+		got.Check(t, 0, "")
+		if !strings.HasSuffix(got.Stdout, quoted(tt.want)) {
+			t.Errorf("%s: stdout %q", tt.command, got.Stdout)
 		}
 	}
 	got := asks(t, nil, "--password-command", "echo x >> "+counter+"; wc -l < "+counter+" | tr -d ' '")
-	got.check(t, 0, "")
-	if !strings.HasSuffix(got.stdout, " \"1\" \"2\"\n") { // at each connect
-		t.Errorf("stdout %q", got.stdout)
+	got.Check(t, 0, "")
+	if !strings.HasSuffix(got.Stdout, " \"1\" \"2\"\n") { // at each connect
+		t.Errorf("stdout %q", got.Stdout)
 	}
 }
 
@@ -158,19 +160,19 @@ func TestPasswordCommandFails(t *testing.T) {
 		"kill -9 $$":                 "signal: killed",
 	} {
 		got := asks(t, nil, "--password-command", command)
-		got.check(t, 66, text)
-		if strings.Contains(got.stderr, "tiger") {
-			t.Errorf("%s: stderr %q", command, got.stderr)
+		got.Check(t, 66, text)
+		if strings.Contains(got.Stderr, "tiger") {
+			t.Errorf("%s: stderr %q", command, got.Stderr)
 		}
 	}
 }
 
 func TestPasswordCommandInterrupted(t *testing.T) {
 	cmd := asking(t, nil, "--password-command", "echo ready >&2; exec sleep 30")
-	b := start(t, cmd)
+	b := clitest.Start(t, cmd)
 	began := time.Now()
-	b.signal(t, syscall.SIGTERM)
-	if got := b.end(t); got.code != 143 || time.Since(began) > 10*time.Second {
-		t.Errorf("code %d after %v, stderr %q", got.code, time.Since(began), got.stderr)
+	b.Signal(t, syscall.SIGTERM)
+	if got := b.End(t); got.Code != 143 || time.Since(began) > 10*time.Second {
+		t.Errorf("code %d after %v, stderr %q", got.Code, time.Since(began), got.Stderr)
 	}
 }

@@ -6,10 +6,11 @@ import (
 	"sync"
 	"time"
 
-	ucli "github.com/urfave/cli/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
+	ucli "github.com/urfave/cli/v2"
 )
 
 // The values of --progress.
@@ -59,7 +60,7 @@ func NewProgress(c *ucli.Context) (*Progress, error) {
 	switch mode {
 	case progressNDJSON, progressNone:
 	case progressAuto:
-		if messages.quiet.Load() || !isTerminal(os.Stderr) || isPipe(os.Stdout) {
+		if messages.quiet.Load() || !descriptor.IsTerminal(os.Stderr) || descriptor.IsPipe(os.Stdout) {
 			mode = progressNone
 		}
 	default:
@@ -74,11 +75,6 @@ func newProgress(messages *Messages, mode string) *Progress {
 	p := &Progress{messages: messages, mode: mode, now: time.Now, width: stderrWidth, stop: make(chan struct{})}
 	p.began = p.now()
 	return p
-}
-
-func isPipe(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeNamedPipe != 0
 }
 
 // start begins to show p.

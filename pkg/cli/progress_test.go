@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 )
 
 // clockwork is a progress with a clock that the test turns.
@@ -195,29 +197,29 @@ func TestClock(t *testing.T) {
 }
 
 func TestNoProgressByDefault(t *testing.T) {
-	run(t, "--do", "progress").check(t, 0, "ready\nimap-test: warning: a word in between\nimap-test: done\n")
+	clitest.Run(t, "--do", "progress").Check(t, 0, "ready\nimap-test: warning: a word in between\nimap-test: done\n")
 }
 
 func TestProgressForPrograms(t *testing.T) {
-	got := run(t, "--do", "progress", "--progress", "ndjson")
-	got.check(t, 0, `,"done":true,"folder":"Archive \u001b[2J\u202e"}`)
-	if strings.Contains(got.stderr, "\x1b") || strings.Count(got.stderr, `"done":true`) != 1 {
-		t.Errorf("stderr %q", got.stderr)
+	got := clitest.Run(t, "--do", "progress", "--progress", "ndjson")
+	got.Check(t, 0, `,"done":true,"folder":"Archive \u001b[2J\u202e"}`)
+	if strings.Contains(got.Stderr, "\x1b") || strings.Count(got.Stderr, `"done":true`) != 1 {
+		t.Errorf("stderr %q", got.Stderr)
 	}
 }
 
 func TestProgressOnSignal(t *testing.T) {
 	for _, args := range [][]string{{}, {"--quiet"}, {"--progress", "none"}, {"--progress", "ndjson"}} {
-		b := start(t, command(t, append([]string{"--do", "progress"}, args...)...))
-		b.signal(t, syscall.SIGUSR1)
+		b := clitest.Start(t, clitest.Command(t, append([]string{"--do", "progress"}, args...)...))
+		b.Signal(t, syscall.SIGUSR1)
 		want := "imap-test: reading: 1,234/20,000 messages, 1.0 MB/5.0 MB, "
 		if len(args) == 2 && args[1] == "ndjson" {
 			want = `"messages":1234,"total_messages":20000,`
 		}
-		b.stderr.until(t, want)
-		b.signal(t, syscall.SIGTERM)
-		if got := b.end(t); got.code != 143 || strings.Contains(got.stderr, "\x1b") {
-			t.Errorf("%q: code %d, stderr %q", args, got.code, got.stderr)
+		b.Err.Until(t, want)
+		b.Signal(t, syscall.SIGTERM)
+		if got := b.End(t); got.Code != 143 || strings.Contains(got.Stderr, "\x1b") {
+			t.Errorf("%q: code %d, stderr %q", args, got.Code, got.Stderr)
 		}
 	}
 }

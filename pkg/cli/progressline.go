@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
+	"golang.org/x/term"
 )
 
 // line is progress for people:
@@ -99,7 +99,7 @@ func clock(d time.Duration) string {
 // stderrWidth is the width of the terminal, 80 columns if it does not tell.
 func stderrWidth() int {
 	columns := 0
-	control(os.Stderr, func(fd int) { columns, _, _ = term.GetSize(fd) })
+	descriptor.Control(os.Stderr, func(fd int) { columns, _, _ = term.GetSize(fd) })
 	if columns < 2 {
 		return 80
 	}

@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"golang.org/x/sys/unix"
 )
 
 // terminalPath is the terminal of the session, whatever stdin and stdout
@@ -86,7 +86,7 @@ func readHidden(ctx context.Context, tty *os.File) (string, error) {
 // make a signal of Ctrl-C.
 func hide(tty *os.File) (restore func(), err error) {
 	var before *unix.Termios
-	control(tty, func(fd int) {
+	descriptor.Control(tty, func(fd int) {
 		if before, err = unix.IoctlGetTermios(fd, getTermios); err != nil {
 			return
 		}
@@ -97,7 +97,7 @@ func hide(tty *os.File) (restore func(), err error) {
 		err = unix.IoctlSetTermios(fd, setTermios, &hidden)
 	})
 	return func() {
-		control(tty, func(fd int) { unix.IoctlSetTermios(fd, setTermios, before) })
+		descriptor.Control(tty, func(fd int) { unix.IoctlSetTermios(fd, setTermios, before) })
 	}, err
 }
 
@@ -127,13 +127,13 @@ func lockTerminal(ctx context.Context, tty *os.File) (unlock func(), err error) 
 		f = device
 	}
 	unlock = func() {
-		control(f, func(fd int) { unix.Flock(fd, unix.LOCK_UN) })
+		descriptor.Control(f, func(fd int) { unix.Flock(fd, unix.LOCK_UN) })
 		if f != tty {
 			f.Close()
 		}
 	}
 	for {
-		if lock(f) == nil {
+		if descriptor.Lock(f) == nil {
 			return unlock, nil
 		}
 		select {

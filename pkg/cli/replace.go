@@ -9,12 +9,13 @@ import (
 	"slices"
 	"syscall"
 
-	ucli "github.com/urfave/cli/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	ucli "github.com/urfave/cli/v2"
 )
 
 // A FILE that is there is replaced only by another of its kind: a stream by one
@@ -163,7 +164,7 @@ func openAppend(path string) (*os.File, error) {
 		return nil, err
 	}
 	flag := os.O_CREATE | os.O_APPEND
-	if _, ok := descriptorNumber(target); !ok {
+	if _, ok := descriptor.Number(target); !ok {
 		flag |= syscall.O_NOFOLLOW
 	}
 	f, err := os.OpenFile(target, flag|os.O_RDWR, 0o600)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+
 	ucli "github.com/urfave/cli/v2"
 )
 
@@ -44,22 +46,22 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"--progress", "bar", "--do", "progress"}, "--progress is \"bar\", but can be auto, none or ndjson"},
 	}
 	for _, tt := range tests {
-		got := run(t, tt.args...)
+		got := clitest.Run(t, tt.args...)
 		if tt.want == "" {
-			got.check(t, 0, "")
+			got.Check(t, 0, "")
 			continue
 		}
-		got.check(t, 64, tt.want)
-		if got.stdout != "" {
-			t.Errorf("%q: stdout is %q", tt.args, got.stdout)
+		got.Check(t, 64, tt.want)
+		if got.Stdout != "" {
+			t.Errorf("%q: stdout is %q", tt.args, got.Stdout)
 		}
-		for _, line := range strings.SplitAfter(strings.TrimSuffix(got.stderr, "\n"), "\n") {
+		for _, line := range strings.SplitAfter(strings.TrimSuffix(got.Stderr, "\n"), "\n") {
 			if !strings.HasPrefix(line, "imap-test: ") {
 				t.Errorf("%q: the line %q of stderr does not begin with the name", tt.args, line)
 			}
 		}
-		if strings.Contains(got.stderr, "tiger") {
-			t.Errorf("%q: a value is repeated in %q", tt.args, got.stderr)
+		if strings.Contains(got.Stderr, "tiger") {
+			t.Errorf("%q: a value is repeated in %q", tt.args, got.Stderr)
 		}
 	}
 }
@@ -80,23 +82,23 @@ func TestOperands(t *testing.T) {
 		{[]string{"--generate-bash-completion"}, ""},
 	}
 	for _, tt := range tests {
-		got := run(t, append([]string{"--do", "operands"}, tt.args...)...)
+		got := clitest.Run(t, append([]string{"--do", "operands"}, tt.args...)...)
 		if tt.want == "" {
-			got.check(t, 64, "unknown option")
+			got.Check(t, 64, "unknown option")
 			continue
 		}
-		got.check(t, 0, "")
-		if got.stdout != tt.want+"\n" {
-			t.Errorf("%q: operands %s, want %s", tt.args, got.stdout, tt.want)
+		got.Check(t, 0, "")
+		if got.Stdout != tt.want+"\n" {
+			t.Errorf("%q: operands %s, want %s", tt.args, got.Stdout, tt.want)
 		}
 	}
 }
 
 func TestCommaInListOption(t *testing.T) {
-	got := run(t, "--do", "folders", "--folder", "a,b", "--folder", " c ", "--folder=--d", "--folder", "-e")
-	got.check(t, 0, "")
-	if want := `["a,b" " c " "--d" "-e"]` + "\n"; got.stdout != want {
-		t.Errorf("folders %s, want %s", got.stdout, want)
+	got := clitest.Run(t, "--do", "folders", "--folder", "a,b", "--folder", " c ", "--folder=--d", "--folder", "-e")
+	got.Check(t, 0, "")
+	if want := `["a,b" " c " "--d" "-e"]` + "\n"; got.Stdout != want {
+		t.Errorf("folders %s, want %s", got.Stdout, want)
 	}
 }
 
@@ -117,23 +119,23 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"--do", "no-such-deed"}, 70, "nil pointer"},
 	}
 	for _, tt := range tests {
-		got := run(t, tt.args...)
-		got.check(t, tt.code, tt.want)
-		if strings.Contains(got.stderr, "goroutine") {
-			t.Errorf("%q: a stack in %q", tt.args, got.stderr)
+		got := clitest.Run(t, tt.args...)
+		got.Check(t, tt.code, tt.want)
+		if strings.Contains(got.Stderr, "goroutine") {
+			t.Errorf("%q: a stack in %q", tt.args, got.Stderr)
 		}
 	}
 }
 
 func TestPanicShowsStackOnRequest(t *testing.T) {
-	cmd := command(t, "--do", "index")
+	cmd := clitest.Command(t, "--do", "index")
 	cmd.Env = append(cmd.Env, "GOTRACEBACK=all")
-	finish(t, cmd).check(t, 70, "goroutine 1")
+	clitest.Finish(t, cmd).Check(t, 70, "goroutine 1")
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	got := run(t, "--help", "a")
-	got.check(t, 0, "")
+	got := clitest.Run(t, "--help", "a")
+	got.Check(t, 0, "")
 	for _, want := range []string{
 		"imap-test - does what a test asks for\n\nusage: imap-test [OPTION ...] [SOURCE [AGAINST]]\n",
 		"\nexamples:\n  # do nothing\n  imap-test --do nothing\n",
@@ -142,28 +144,28 @@ func TestHelpAndVersion(t *testing.T) {
 		"\n  --quiet, -q                 warnings and errors only\n",
 		"\nExit codes: as the others.\n",
 	} {
-		if !strings.Contains(got.stdout, want) {
-			t.Errorf("no %q in the help:\n%s", want, got.stdout)
+		if !strings.Contains(got.Stdout, want) {
+			t.Errorf("no %q in the help:\n%s", want, got.Stdout)
 		}
 	}
 	for _, not := range []string{"secret-switch", "`", "default false"} {
-		if strings.Contains(got.stdout, not) {
-			t.Errorf("%q in the help:\n%s", not, got.stdout)
+		if strings.Contains(got.Stdout, not) {
+			t.Errorf("%q in the help:\n%s", not, got.Stdout)
 		}
 	}
-	if strings.Index(got.stdout, "examples:") > strings.Index(got.stdout, "Options:") {
+	if strings.Index(got.Stdout, "examples:") > strings.Index(got.Stdout, "Options:") {
 		t.Error("the examples do not come first")
 	}
-	if short := run(t, "-h"); short.stdout != got.stdout {
-		t.Errorf("-h gives %q", short.stdout)
+	if short := clitest.Run(t, "-h"); short.Stdout != got.Stdout {
+		t.Errorf("-h gives %q", short.Stdout)
 	}
-	got = run(t, "--version")
-	got.check(t, 0, "")
-	if !strings.HasPrefix(got.stdout, "imap-test ") || !strings.Contains(got.stdout, "\n  built with go1.") {
-		t.Errorf("version %q", got.stdout)
+	got = clitest.Run(t, "--version")
+	got.Check(t, 0, "")
+	if !strings.HasPrefix(got.Stdout, "imap-test ") || !strings.Contains(got.Stdout, "\n  built with go1.") {
+		t.Errorf("version %q", got.Stdout)
 	}
-	if short := run(t, "-V"); short.stdout != got.stdout {
-		t.Errorf("-V gives %q", short.stdout)
+	if short := clitest.Run(t, "-V"); short.Stdout != got.Stdout {
+		t.Errorf("-V gives %q", short.Stdout)
 	}
 }
 
@@ -173,21 +175,21 @@ func TestHelpCannotBeWritten(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
-	cmd := command(t, "--help")
+	cmd := clitest.Command(t, "--help")
 	cmd.Stdout = full
-	finish(t, cmd).check(t, 74, "write to stdout: no space left on device")
+	clitest.Finish(t, cmd).Check(t, 74, "write to stdout: no space left on device")
 }
 
 func TestTalk(t *testing.T) {
-	got := run(t, "--do", "say")
-	got.check(t, 0, "imap-test: joe@old -> joe@new: done\nimap-test: warning: odd \\x1b[1mé")
-	if len(got.stderr) > messageCap+200 || !strings.HasSuffix(got.stderr, "é...\n") {
-		t.Errorf("%d octets on stderr, ending in %q", len(got.stderr), got.stderr[len(got.stderr)-10:])
+	got := clitest.Run(t, "--do", "say")
+	got.Check(t, 0, "imap-test: joe@old -> joe@new: done\nimap-test: warning: odd \\x1b[1mé")
+	if len(got.Stderr) > messageCap+200 || !strings.HasSuffix(got.Stderr, "é...\n") {
+		t.Errorf("%d octets on stderr, ending in %q", len(got.Stderr), got.Stderr[len(got.Stderr)-10:])
 	}
-	got = run(t, "-q", "--do", "say")
-	got.check(t, 0, "imap-test: warning: ")
-	if strings.Contains(got.stderr, "joe") {
-		t.Errorf("--quiet says %q", got.stderr)
+	got = clitest.Run(t, "-q", "--do", "say")
+	got.Check(t, 0, "imap-test: warning: ")
+	if strings.Contains(got.Stderr, "joe") {
+		t.Errorf("--quiet says %q", got.Stderr)
 	}
 }
 
@@ -197,11 +199,11 @@ func TestStderrGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Close()
-	cmd := command(t, "--do", "fail", "--code", "69")
+	cmd := clitest.Command(t, "--do", "fail", "--code", "69")
 	cmd.Stderr = w
 	defer w.Close()
-	if got := finish(t, cmd); got.code != 69 {
-		t.Errorf("exit code %d", got.code)
+	if got := clitest.Finish(t, cmd); got.Code != 69 {
+		t.Errorf("exit code %d", got.Code)
 	}
 }
 
@@ -225,7 +227,7 @@ func TestShellSeesCodes(t *testing.T) {
 		t.Skip(err)
 	}
 	cmd := exec.Command(bash, "-c", `"$0" --do flood | head -c1; echo " ${PIPESTATUS[0]}"; "$0" --do println | head -c1; echo " ${PIPESTATUS[0]}"; "$0" --do write >/dev/full; echo $?`, self)
-	cmd.Env = append(cleanEnv(), childKey+"=1")
+	cmd.Env = append(clitest.CleanEnv(), clitest.ChildKey+"=1")
 	out, err := cmd.Output()
 	if want := "y 141\nx 141\n74\n"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q", out, err, want)

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 )
 
 func TestFirstSignal(t *testing.T) {
@@ -24,25 +26,25 @@ func TestFirstSignal(t *testing.T) {
 		{"finish", syscall.SIGINT, 0, ""},
 	}
 	for _, tt := range tests {
-		b := start(t, command(t, "--do", tt.do))
-		b.signal(t, tt.sig)
-		got := b.end(t)
+		b := clitest.Start(t, clitest.Command(t, "--do", tt.do))
+		b.Signal(t, tt.sig)
+		got := b.End(t)
 		// On a machine that is busy, the word for the impatient comes first.
-		got.stderr = strings.Replace(got.stderr, "imap-test: stopping after what is in flight; once more to stop at once\n", "", 1)
-		if got.code != tt.code || got.stderr != "ready\n"+tt.want {
-			t.Errorf("%s, %v: code %d, stderr %q", tt.do, tt.sig, got.code, got.stderr)
+		got.Stderr = strings.Replace(got.Stderr, "imap-test: stopping after what is in flight; once more to stop at once\n", "", 1)
+		if got.Code != tt.code || got.Stderr != "ready\n"+tt.want {
+			t.Errorf("%s, %v: code %d, stderr %q", tt.do, tt.sig, got.Code, got.Stderr)
 		}
 	}
 }
 
 func TestSecondSignal(t *testing.T) {
 	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
-		b := start(t, command(t, "--do", "stubborn"))
-		b.signal(t, syscall.SIGINT)
-		b.stderr.until(t, "stopping after what is in flight; once more to stop at once\n")
-		b.signal(t, sig)
-		if got := b.end(t); got.code != code {
-			t.Errorf("%v: code %d", sig, got.code)
+		b := clitest.Start(t, clitest.Command(t, "--do", "stubborn"))
+		b.Signal(t, syscall.SIGINT)
+		b.Err.Until(t, "stopping after what is in flight; once more to stop at once\n")
+		b.Signal(t, sig)
+		if got := b.End(t); got.Code != code {
+			t.Errorf("%v: code %d", sig, got.Code)
 		}
 	}
 }
@@ -54,28 +56,28 @@ func TestIgnoredSignals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := command(t)
+	cmd := clitest.Command(t)
 	cmd.Path, err = exec.LookPath("sh")
 	if err != nil {
 		t.Skip(err)
 	}
 	cmd.Args = []string{"sh", "-c", `trap "" INT HUP; exec "$0" --do wait`, self}
-	b := start(t, cmd)
-	b.signal(t, syscall.SIGINT)
-	b.signal(t, syscall.SIGHUP)
+	b := clitest.Start(t, cmd)
+	b.Signal(t, syscall.SIGINT)
+	b.Signal(t, syscall.SIGHUP)
 	time.Sleep(100 * time.Millisecond)
-	b.signal(t, syscall.SIGTERM)
-	if got := b.end(t); got.code != 143 || !strings.Contains(got.stderr, "terminated") {
-		t.Errorf("code %d, stderr %q", got.code, got.stderr)
+	b.Signal(t, syscall.SIGTERM)
+	if got := b.End(t); got.Code != 143 || !strings.Contains(got.Stderr, "terminated") {
+		t.Errorf("code %d, stderr %q", got.Code, got.Stderr)
 	}
 }
 
 func TestReportBeforeProgress(t *testing.T) {
-	b := start(t, command(t, "--do", "wait"))
-	b.signal(t, syscall.SIGUSR1)
-	b.stderr.until(t, "imap-test: nothing done yet\n")
-	b.signal(t, syscall.SIGTERM)
-	b.end(t)
+	b := clitest.Start(t, clitest.Command(t, "--do", "wait"))
+	b.Signal(t, syscall.SIGUSR1)
+	b.Err.Until(t, "imap-test: nothing done yet\n")
+	b.Signal(t, syscall.SIGTERM)
+	b.End(t)
 }
 
 func TestReaderGone(t *testing.T) {
@@ -84,7 +86,7 @@ func TestReaderGone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cmd := command(t, "--do", do)
+		cmd := clitest.Command(t, "--do", do)
 		cmd.Stdout = w
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -94,7 +96,7 @@ func TestReaderGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Close()
-		if code := wait(t, cmd); code != 141 {
+		if code := clitest.Wait(t, cmd); code != 141 {
 			t.Errorf("%s: code %d", do, code)
 		}
 	}
@@ -107,9 +109,9 @@ func TestReaderGoneFromTheStart(t *testing.T) {
 	}
 	r.Close()
 	defer w.Close()
-	cmd := command(t, "--do", "write")
+	cmd := clitest.Command(t, "--do", "write")
 	cmd.Stdout = w
-	finish(t, cmd).check(t, 141, "")
+	clitest.Finish(t, cmd).Check(t, 141, "")
 }
 
 func TestStopWhileReading(t *testing.T) {
@@ -118,23 +120,23 @@ func TestStopWhileReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	cmd := command(t, "--do", "copy")
+	cmd := clitest.Command(t, "--do", "copy")
 	cmd.Stdin = r
-	b := start(t, cmd)
+	b := clitest.Start(t, cmd)
 	r.Close()
 	io.WriteString(w, "some of it")
-	b.stdout.until(t, "some of it")
-	b.signal(t, syscall.SIGINT)
-	if got := b.end(t); got.code != 130 || !strings.Contains(got.stderr, "imap-test: interrupted\n") {
-		t.Errorf("code %d, stderr %q", got.code, got.stderr)
+	b.Out.Until(t, "some of it")
+	b.Signal(t, syscall.SIGINT)
+	if got := b.End(t); got.Code != 130 || !strings.Contains(got.Stderr, "imap-test: interrupted\n") {
+		t.Errorf("code %d, stderr %q", got.Code, got.Stderr)
 	}
 }
 
 // TestEndInBand writes after the signal, later than one write's grace.
 func TestEndInBand(t *testing.T) {
-	b := start(t, command(t, "--do", "abort"))
-	b.signal(t, syscall.SIGTERM)
-	if got := b.end(t); got.code != 143 || got.stdout != "begin\nabort\n" {
-		t.Errorf("code %d, stdout %q, stderr %q", got.code, got.stdout, got.stderr)
+	b := clitest.Start(t, clitest.Command(t, "--do", "abort"))
+	b.Signal(t, syscall.SIGTERM)
+	if got := b.End(t); got.Code != 143 || got.Stdout != "begin\nabort\n" {
+		t.Errorf("code %d, stdout %q, stderr %q", got.Code, got.Stdout, got.Stderr)
 	}
 }

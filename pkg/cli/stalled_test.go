@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +20,7 @@ func TestStalledReader(t *testing.T) {
 	}
 	defer r.Close()
 	defer w.Close()
-	cmd := command(t, "--do", "flood")
+	cmd := clitest.Command(t, "--do", "flood")
 	cmd.Stdout = w
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -27,7 +28,7 @@ func TestStalledReader(t *testing.T) {
 	waitUntilFull(t, r)
 	began := time.Now()
 	cmd.Process.Signal(syscall.SIGTERM)
-	if code := wait(t, cmd); code != 143 {
+	if code := clitest.Wait(t, cmd); code != 143 {
 		t.Errorf("code %d", code)
 	}
 	if took := time.Since(began); took > 5*time.Second {

@@ -4,67 +4,52 @@ package cli
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 )
 
-// ended waits for cmd and returns its code.
-func (p *pty) ended(t *testing.T, cmd *exec.Cmd, code int) {
-	t.Helper()
-	if got := wait(t, cmd); got != code {
-		t.Errorf("code %d, want %d; screen %q", got, code, p.screen.rest())
-	}
-}
-
-func begin(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
-	t.Helper()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	return cmd
-}
-
 func TestBinaryToTerminal(t *testing.T) {
-	p := newPTY(t)
-	for _, args := range [][]string{{}, {"-o", "-"}, {"-o", "/dev/stdout"}, {"-o", "/dev/tty"}, {"-o", "/dev/fd/1"}, {"-o", p.terminal.Name()}} {
-		cmd := begin(t, p.session(command(t, append([]string{"--do", "write", "--binary"}, args...)...)))
-		p.ended(t, cmd, 64)
-		p.screen.until(t, "is a terminal, and the stream is compressed\r\nimap-test: hint: ")
-		p.screen.all.Reset()
+	p := clitest.NewPTY(t)
+	for _, args := range [][]string{{}, {"-o", "-"}, {"-o", "/dev/stdout"}, {"-o", "/dev/tty"}, {"-o", "/dev/fd/1"}, {"-o", p.Terminal.Name()}} {
+		cmd := clitest.Begin(t, p.Session(clitest.Command(t, append([]string{"--do", "write", "--binary"}, args...)...)))
+		p.Ended(t, cmd, 64)
+		p.Screen.Until(t, "is a terminal, and the stream is compressed\r\nimap-test: hint: ")
+		p.Screen.Forget()
 	}
-	cmd := begin(t, p.session(command(t, "--do", "write", "--binary", "-o", filepath.Join(t.TempDir(), "x"))))
-	p.ended(t, cmd, 0)
-	cmd = p.session(command(t, "--do", "copy"))
+	cmd := clitest.Begin(t, p.Session(clitest.Command(t, "--do", "write", "--binary", "-o", filepath.Join(t.TempDir(), "x"))))
+	p.Ended(t, cmd, 0)
+	cmd = p.Session(clitest.Command(t, "--do", "copy"))
 	cmd.Stdin = strings.NewReader("plain text")
-	begin(t, cmd)
-	p.ended(t, cmd, 0)
-	p.screen.until(t, "plain text")
+	clitest.Begin(t, cmd)
+	p.Ended(t, cmd, 0)
+	p.Screen.Until(t, "plain text")
 }
 
 func TestStreamFromTerminal(t *testing.T) {
-	p := newPTY(t)
-	for _, args := range [][]string{{}, {"-"}, {"/dev/tty"}, {p.terminal.Name()}} {
-		cmd := begin(t, p.session(command(t, append([]string{"--do", "copy"}, args...)...)))
-		p.ended(t, cmd, 64)
-		p.screen.until(t, "a stream is expected on ")
-		p.screen.until(t, "but it is a terminal\r\nimap-test: hint: name a FILE")
-		p.screen.all.Reset()
+	p := clitest.NewPTY(t)
+	for _, args := range [][]string{{}, {"-"}, {"/dev/tty"}, {p.Terminal.Name()}} {
+		cmd := clitest.Begin(t, p.Session(clitest.Command(t, append([]string{"--do", "copy"}, args...)...)))
+		p.Ended(t, cmd, 64)
+		p.Screen.Until(t, "a stream is expected on ")
+		p.Screen.Until(t, "but it is a terminal\r\nimap-test: hint: name a FILE")
+		p.Screen.Forget()
 	}
 }
 
 func TestProgressOnTerminal(t *testing.T) {
-	p := newPTY(t)
-	p.resize(t, 60)
-	cmd := begin(t, p.session(command(t, "--do", "progress")))
-	p.screen.until(t, "\rimap-test: reading: 1,234/20,000 messages, 1.0 MB/5.0 MB,")
-	p.ended(t, cmd, 0)
-	p.screen.until(t, "\rimap-test: warning: a word in between\r\n")
-	p.screen.until(t, "imap-test: done\r\n")
-	screen := p.screen.rest()
+	p := clitest.NewPTY(t)
+	p.Resize(t, 60)
+	cmd := clitest.Begin(t, p.Session(clitest.Command(t, "--do", "progress")))
+	p.Screen.Until(t, "\rimap-test: reading: 1,234/20,000 messages, 1.0 MB/5.0 MB,")
+	p.Ended(t, cmd, 0)
+	p.Screen.Until(t, "\rimap-test: warning: a word in between\r\n")
+	p.Screen.Until(t, "imap-test: done\r\n")
+	screen := p.Screen.Rest()
 	if strings.Contains(screen, "\x1b") {
 		t.Errorf("an escape on the screen: %q", screen)
 	}
@@ -76,9 +61,9 @@ func TestProgressOnTerminal(t *testing.T) {
 }
 
 func TestNoProgressInThePipe(t *testing.T) {
-	p := newPTY(t)
+	p := clitest.NewPTY(t)
 	for _, args := range [][]string{{}, {"--quiet"}, {"--progress=none"}} {
-		cmd := p.session(command(t, append([]string{"--do", "progress"}, args...)...))
+		cmd := p.Session(clitest.Command(t, append([]string{"--do", "progress"}, args...)...))
 		if len(args) == 0 {
 			r, w, err := os.Pipe()
 			if err != nil {
@@ -88,48 +73,37 @@ func TestNoProgressInThePipe(t *testing.T) {
 			defer w.Close()
 			cmd.Stdout = w
 		}
-		begin(t, cmd)
-		p.ended(t, cmd, 0)
-		p.screen.until(t, "a word in between\r\n")
-		if screen := p.screen.rest(); strings.Contains(screen, "messages") {
+		clitest.Begin(t, cmd)
+		p.Ended(t, cmd, 0)
+		p.Screen.Until(t, "a word in between\r\n")
+		if screen := p.Screen.Rest(); strings.Contains(screen, "messages") {
 			t.Errorf("%q: progress on the screen: %q", args, screen)
 		}
-		p.screen.all.Reset()
+		p.Screen.Forget()
 	}
 }
 
 var account42 = []string{"--do", "connect", "--host", "old.example", "--user", "joe\u202e"}
 
 func TestPrompt(t *testing.T) {
-	p := newPTY(t)
-	cmd := p.session(command(t, account42...))
-	out := newWatched()
+	p := clitest.NewPTY(t)
+	cmd := p.Session(clitest.Command(t, account42...))
+	out := clitest.NewWatched()
 	cmd.Stdin = strings.NewReader("not the password\n")
 	cmd.Stdout = out
-	cmd.Stderr = newWatched()
-	begin(t, cmd)
-	p.screen.until(t, `imap-test: password for joe\u202e@old.example: `)
-	waitForEcho(t, p, false)
-	p.typed(t, "tiger 123\r")
-	p.ended(t, cmd, 0)
-	out.until(t, "old.example 0 joe\u202e \"tiger 123\" \"tiger 123\"\n") // asked once
-	if !p.echo(t) {
+	cmd.Stderr = clitest.NewWatched()
+	clitest.Begin(t, cmd)
+	p.Screen.Until(t, `imap-test: password for joe\u202e@old.example: `)
+	clitest.WaitForEcho(t, p, false)
+	p.Typed(t, "tiger 123\r")
+	p.Ended(t, cmd, 0)
+	out.Until(t, "old.example 0 joe\u202e \"tiger 123\" \"tiger 123\"\n") // asked once
+	if !p.Echo(t) {
 		t.Error("the echo is off")
 	}
-	if screen := p.screen.rest(); strings.Contains(screen, "tiger") {
+	if screen := p.Screen.Rest(); strings.Contains(screen, "tiger") {
 		t.Errorf("the password is on the screen: %q", screen)
 	}
-}
-
-func waitForEcho(t *testing.T, p *pty, want bool) {
-	t.Helper()
-	for range 500 {
-		if p.echo(t) == want {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("the echo is never %t", want)
 }
 
 func TestPromptAnswers(t *testing.T) {
@@ -143,25 +117,25 @@ func TestPromptAnswers(t *testing.T) {
 		{"\x03", 130, "interrupted"},
 	}
 	for _, tt := range tests {
-		p := newPTY(t)
-		cmd := begin(t, p.session(command(t, account42...)))
-		p.screen.until(t, "old.example: ")
-		waitForEcho(t, p, false)
-		p.typed(t, tt.keys)
-		p.ended(t, cmd, tt.code)
-		p.screen.until(t, tt.want)
-		if !p.echo(t) {
+		p := clitest.NewPTY(t)
+		cmd := clitest.Begin(t, p.Session(clitest.Command(t, account42...)))
+		p.Screen.Until(t, "old.example: ")
+		clitest.WaitForEcho(t, p, false)
+		p.Typed(t, tt.keys)
+		p.Ended(t, cmd, tt.code)
+		p.Screen.Until(t, tt.want)
+		if !p.Echo(t) {
 			t.Errorf("%q: the echo is off", tt.keys)
 		}
 	}
 }
 
 func TestPromptHangsUp(t *testing.T) {
-	p := newPTY(t)
-	cmd := begin(t, p.session(command(t, account42...)))
-	p.screen.until(t, "old.example: ")
-	p.keyboard.Close() // the window is closed
-	if code := wait(t, cmd); code != 143 && code != 66 {
+	p := clitest.NewPTY(t)
+	cmd := clitest.Begin(t, p.Session(clitest.Command(t, account42...)))
+	p.Screen.Until(t, "old.example: ")
+	p.Keyboard.Close() // the window is closed
+	if code := clitest.Wait(t, cmd); code != 143 && code != 66 {
 		t.Errorf("code %d", code)
 	}
 }
@@ -172,75 +146,75 @@ func TestPromptsOneAfterTheOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPTY(t)
-	cmd := p.session(command(t))
+	p := clitest.NewPTY(t)
+	cmd := p.Session(clitest.Command(t))
 	cmd.Path = "/bin/sh"
 	cmd.Args = []string{"sh", "-c", `
 		{ "$0" --do connect --host a.example --user joe; echo "1:$?"; } 2>&1 |
 		{ "$0" --do connect --host b.example --user joe; echo "2:$?"; } 2>/dev/null |
 		{ "$0" --do connect --host c.example --user joe; echo "3:$?"; }`, self}
-	out := newWatched()
+	out := clitest.NewWatched()
 	cmd.Stdout = out
-	begin(t, cmd)
+	clitest.Begin(t, cmd)
 	for n := range 3 {
-		p.screen.until(t, ".example: ")
-		waitForEcho(t, p, false)
+		p.Screen.Until(t, ".example: ")
+		clitest.WaitForEcho(t, p, false)
 		time.Sleep(150 * time.Millisecond) // longer than the others wait before they look again
-		screen := p.screen.rest()
+		screen := p.Screen.Rest()
 		if asked := strings.Count(screen, "password for"); asked != 1 {
 			t.Fatalf("%d at once: %q", asked, screen)
 		}
-		p.screen.all.Reset()
-		p.typed(t, "secret"+string(rune('0'+n))+"\r")
+		p.Screen.Forget()
+		p.Typed(t, "secret"+string(rune('0'+n))+"\r")
 	}
-	p.ended(t, cmd, 0)
-	out.until(t, "3:0\n")
-	if !p.echo(t) {
+	p.Ended(t, cmd, 0)
+	out.Until(t, "3:0\n")
+	if !p.Echo(t) {
 		t.Error("the echo is off")
 	}
 }
 
 func TestPromptLockIsGivenUp(t *testing.T) {
-	p := newPTY(t)
+	p := clitest.NewPTY(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := p.session(command(t))
+	cmd := p.Session(clitest.Command(t))
 	cmd.Path = "/bin/sh"
 	cmd.Args = []string{"sh", "-c", `
 		"$0" --do connect --host a.example --user joe; echo "code:$?"; exit 0`, self}
 	cmd.Args[2] = strings.TrimSpace(`"$0" --do connect --host a.example --user joe | "$0" --do connect --host a.example --user joe`)
-	begin(t, cmd)
-	p.screen.until(t, "a.example: ")
-	waitForEcho(t, p, false)
-	p.typed(t, "\x03") // for both, the one that waits too
+	clitest.Begin(t, cmd)
+	p.Screen.Until(t, "a.example: ")
+	clitest.WaitForEcho(t, p, false)
+	p.Typed(t, "\x03") // for both, the one that waits too
 	if err := cmd.Wait(); err == nil {
 		t.Error("the pipe ended well")
 	}
-	p.screen.until(t, "imap-test: interrupted\r\n")
-	if !p.echo(t) {
+	p.Screen.Until(t, "imap-test: interrupted\r\n")
+	if !p.Echo(t) {
 		t.Error("the echo is off")
 	}
 }
 
 func TestPasswordOverTerminalDescriptor(t *testing.T) {
-	p := newPTY(t)
-	cmd := begin(t, p.session(command(t, append(account42, "--password-fd", "0")...)))
-	p.ended(t, cmd, 64)
-	p.screen.until(t, "--password-fd 0 is a terminal")
+	p := clitest.NewPTY(t)
+	cmd := clitest.Begin(t, p.Session(clitest.Command(t, append(account42, "--password-fd", "0")...)))
+	p.Ended(t, cmd, 64)
+	p.Screen.Until(t, "--password-fd 0 is a terminal")
 }
 
 // TestSecondSignalAtPrompt ends at once, with the echo on.
 func TestSecondSignalAtPrompt(t *testing.T) {
-	p := newPTY(t)
-	cmd := begin(t, p.session(command(t, account42...)))
-	p.screen.until(t, "old.example: ")
-	waitForEcho(t, p, false)
+	p := clitest.NewPTY(t)
+	cmd := clitest.Begin(t, p.Session(clitest.Command(t, account42...)))
+	p.Screen.Until(t, "old.example: ")
+	clitest.WaitForEcho(t, p, false)
 	cmd.Process.Signal(syscall.SIGTERM)
 	cmd.Process.Signal(syscall.SIGTERM)
-	p.ended(t, cmd, 143)
-	if !p.echo(t) {
+	p.Ended(t, cmd, 143)
+	if !p.Echo(t) {
 		t.Error("the echo is off")
 	}
 }

@@ -1,6 +1,9 @@
-package cli
+// Package descriptor is about descriptors that the process was started with: their
+// names, and files that are opened from them.
+package descriptor
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,8 +21,8 @@ import (
 // own descriptors.
 var descriptorPath = lazyregexp.New(`^(?:/dev/fd|/proc/self/fd)/([0-9]{1,6})$`)
 
-// descriptorNumber returns N for /dev/fd/N and its other names.
-func descriptorNumber(name string) (n int, ok bool) {
+// Number returns N for /dev/fd/N and its other names.
+func Number(name string) (n int, ok bool) {
 	switch name = path.Clean(name); name {
 	case "/dev/stdin":
 		return 0, true
@@ -36,11 +39,11 @@ func descriptorNumber(name string) (n int, ok bool) {
 	return n, err == nil
 }
 
-// descriptor opens once more what the process was started with as descriptor
+// Open opens once more what the process was started with as descriptor
 // n. Writes and reads then honour deadlines if it is a pipe: the pipe is
 // opened anew, without blocking, because the mode of the old one is shared
 // with whoever gave it to us.
-func descriptor(n int, flag int, name string) (*os.File, error) {
+func Open(n int, flag int, name string) (*os.File, error) {
 	info, err := inherited(n)
 	if err != nil {
 		return nil, err
@@ -74,16 +77,34 @@ func inherited(n int) (fs.FileInfo, error) {
 	return f.Stat()
 }
 
-func isTerminal(f *os.File) bool {
+// IsTerminal reports whether f is a terminal.
+func IsTerminal(f *os.File) bool {
 	terminal := false
-	control(f, func(fd int) { terminal = term.IsTerminal(fd) })
+	Control(f, func(fd int) { terminal = term.IsTerminal(fd) })
 	return terminal
 }
 
-// control calls fn with the descriptor of f. (File.Fd would turn off the
+// IsPipe reports whether f is a pipe.
+func IsPipe(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeNamedPipe != 0
+}
+
+// Control calls fn with the descriptor of f. (File.Fd would turn off the
 // deadlines.)
-func control(f *os.File, fn func(fd int)) {
+func Control(f *os.File, fn func(fd int)) {
 	if conn, err := f.SyscallConn(); err == nil {
 		conn.Control(func(fd uintptr) { fn(int(fd)) })
 	}
+}
+
+// Lock takes the lock of f, or fails if somebody has it. Where a file system
+// has no locks there is no protection.
+func Lock(f *os.File) error {
+	var err error
+	Control(f, func(fd int) { err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return err
+	}
+	return nil
 }
