@@ -46,7 +46,7 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 			if resp.typ != "ACL" {
 				return nil, false, nil
 			}
-			grants, err = c.aclResponse()
+			grants, err = readACL(c.tokenizer)
 			for _, g := range grants {
 				octets += len(g.Identifier) + len(g.Rights) + 32
 			}
@@ -76,10 +76,10 @@ var maxACLs = 32 << 20
 // maxGrants bounds one access control list.
 const maxGrants = 10_000
 
-// aclResponse reads what follows "* ACL " (RFC 4314 3.6): a mailbox, then
+// readACL reads what follows "* ACL " (RFC 4314 3.6): a mailbox, then
 // identifiers and their rights by turns.
-func (c *conn) aclResponse() ([]Grant, error) {
-	words, err := c.words(1 + 2*maxGrants)
+func readACL(r *tokenizer) ([]Grant, error) {
+	words, err := r.words(1 + 2*maxGrants)
 	if err == nil && len(words)%2 == 0 {
 		err = errMalformed
 	}

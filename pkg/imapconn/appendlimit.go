@@ -20,7 +20,7 @@ func (s *Session) AppendLimit(ctx context.Context, wire string) (int64, error) {
 	limit := int64(-1)
 	err := s.do(ctx, func(c *conn) error {
 		_, err := c.run(c.command("STATUS").astring(wire).text(" (APPENDLIMIT)"), func(resp *response) error {
-			line, mine, err := c.readStatus(resp)
+			line, mine, err := statusAnswer(c, resp)
 			if mine {
 				limit = line.appendLimit
 			}

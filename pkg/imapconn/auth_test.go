@@ -268,7 +268,7 @@ func FuzzChallenge(f *testing.F) {
 			if m.client == nil {
 				continue
 			}
-			l := &login{c: &conn{reader: &reader{}}, o: &Options{User: "joe"}, mechanism: m, secret: "secret"}
+			l := &login{c: &conn{tokenizer: &tokenizer{}}, o: &Options{User: "joe"}, mechanism: m, secret: "secret"}
 			client := m.client(l)
 			client.Start()
 			for _, challenge := range [][]byte{first, second, second} {

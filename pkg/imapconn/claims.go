@@ -157,7 +157,7 @@ func (x *Selected) census(ctx context.Context) (s *shownCounts, err error) {
 				return nil
 			}
 			var m fetched
-			if err := c.fetchResponse(&m, &wanted{}); err != nil {
+			if err := c.fetch.read(&m, &wanted{}); err != nil {
 				return err
 			}
 			if m.got&gotUID == 0 {

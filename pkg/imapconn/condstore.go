@@ -29,7 +29,7 @@ func (x *Selected) Changed(ctx context.Context, last uint64,
 				return nil
 			}
 			var m fetched
-			if err := c.fetchResponse(&m, &want); err != nil {
+			if err := c.fetch.read(&m, &want); err != nil {
 				return err
 			}
 			if m.got&gotUID == 0 || m.UID > last {

@@ -17,10 +17,10 @@ type conn struct {
 	host   string
 	socket *timeoutConn
 	nc     net.Conn // stall, or TLS upon it
-	*reader
+	*tokenizer
+	fetch  fetchReader
 	bw     *bufio.Writer
-	packed *bufio.Reader     // below the inflater, nil without COMPRESS
-	known  map[string]string // flags, see flag
+	packed *bufio.Reader // below the inflater, nil without COMPRESS
 	warn   func(string)
 
 	state           *tls.ConnectionState // nil in the clear
@@ -65,7 +65,8 @@ func newConn(nc net.Conn, o *Options) *conn {
 // layer puts the reader and the writer onto nc.
 func (c *conn) layer(nc net.Conn, trace *tracer, secrets *secrets) {
 	c.nc = nc
-	c.reader = newReader(nc, trace, secrets)
+	c.tokenizer = newTokenizer(nc, trace, secrets)
+	c.fetch = fetchReader{tokenizer: c.tokenizer}
 	c.arriving = c.socket.arriving
 	c.bw = bufio.NewWriterSize(nc, 64<<10)
 }
@@ -167,7 +168,7 @@ func (c *conn) next() (response, error) {
 // connection as a whole.
 func (c *conn) receive() (response, error) {
 	c.socket.arrived()
-	resp, err := c.head()
+	resp, err := readHead(c.tokenizer)
 	if err != nil {
 		return resp, err
 	}

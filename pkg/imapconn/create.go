@@ -61,7 +61,7 @@ func (s *Session) exists(ctx context.Context, name string) bool {
 			if resp.typ != "LIST" {
 				return nil
 			}
-			entry, err := c.listEntry()
+			entry, err := readListEntry(c.tokenizer)
 			found = found || entry.wire == wire // the name is a pattern there
 			return err
 		})

@@ -24,7 +24,7 @@ func (v *emptyCheck) response(c *conn, resp *response) error {
 	switch resp.typ {
 	case "FETCH":
 		var m fetched
-		if err := c.fetchResponse(&m, &wanted{}); err != nil {
+		if err := c.fetch.read(&m, &wanted{}); err != nil {
 			return err
 		}
 		if m.got&gotUID != 0 && m.UID > v.lastFetched {
@@ -32,7 +32,7 @@ func (v *emptyCheck) response(c *conn, resp *response) error {
 			v.progress(c, v.fetched)
 		}
 	case "SEARCH":
-		c.searchNumbers(func(uid uint64) {
+		readNumbers(c.tokenizer, func(uid uint64) {
 			if uid > v.lastFound {
 				v.searched, v.lastFound = v.searched+1, uid
 			}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // callerError is what the function of a caller returned.
@@ -235,36 +233,6 @@ func (f *fetcher) suspect(uid uint64) {
 	f.special[uid] = s
 }
 
-// request is the part of a FETCH command behind the set.
-func (w *wanted) request() string {
-	items := []string{"UID"}
-	if w.Flags {
-		items = append(items, "FLAGS")
-	}
-	if w.InternalDate {
-		items = append(items, "INTERNALDATE")
-	}
-	if w.Size || w.Body { // a body is held against it
-		items = append(items, "RFC822.SIZE")
-	}
-	if w.Gmail {
-		items = append(items, gmailItems)
-	}
-	switch {
-	case w.Header:
-		items = append(items, "BODY.PEEK[HEADER]")
-	case len(w.Fields) > 0:
-		items = append(items, "BODY.PEEK[HEADER.FIELDS ("+strings.ToUpper(strings.Join(w.Fields, " "))+")]")
-	}
-	switch {
-	case w.Body:
-		items = append(items, "BODY.PEEK[]")
-	case w.Start > 0:
-		items = append(items, "BODY.PEEK[]<0."+strconv.FormatInt(w.Start, 10)+">")
-	}
-	return " (" + strings.Join(items, " ") + ")"
-}
-
 // response takes one response to a FETCH command.
 func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) error {
 	if err := f.release(); err != nil {
@@ -276,7 +244,7 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 	if resp.typ != "FETCH" {
 		return nil
 	}
-	if err := c.fetchResponse(&f.m, want); err != nil {
+	if err := c.fetch.read(&f.m, want); err != nil {
 		return err
 	}
 	m := &f.m
@@ -366,18 +334,6 @@ func (f *fetcher) keepOrphan(seq uint32, single bool) {
 		f.orphans[seq] = f.m.clone()
 		f.x.s.c.progress()
 	}
-}
-
-func (m *fetched) clone() *fetched {
-	n := &fetched{Message: m.Message, got: m.got}
-	n.Flags = slices.Clone(m.Flags)
-	n.header, n.Header = slices.Clone(m.Header), nil
-	n.Header = n.header
-	if m.Body != nil {
-		n.body = append([]byte{}, m.Body...)
-		n.Body = n.body
-	}
-	return n
 }
 
 // receive delivers a message that is as complete as it will be, unless its body

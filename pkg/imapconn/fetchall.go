@@ -102,7 +102,7 @@ func (f *fetcher) rangeResponse(c *conn, resp *response, want *wanted, from, to 
 	if resp.typ != "FETCH" {
 		return nil
 	}
-	if err := c.fetchResponse(&f.m, want); err != nil {
+	if err := c.fetch.read(&f.m, want); err != nil {
 		return err
 	}
 	need := f.want.items()

@@ -54,7 +54,7 @@ func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
 		if resp.typ != "FETCH" || resp.num != seq || c.expunges != expunges {
 			return nil
 		}
-		if err := c.fetchResponse(&f.m, want); err != nil {
+		if err := c.fetch.read(&f.m, want); err != nil {
 			return err
 		}
 		if f.m.got&gotUID != 0 && f.m.UID != uid {
@@ -103,13 +103,13 @@ func (x *Selected) sequenceNumber(c *conn, uid uint64) (seq uint32, err error) {
 		_, err = c.run(c.command(fmt.Sprintf(text, uid)), func(resp *response) error {
 			switch resp.typ {
 			case "FETCH":
-				err := c.fetchResponse(&m, &wanted{})
+				err := c.fetch.read(&m, &wanted{})
 				if err == nil && m.UID == uid {
 					seq = resp.num
 				}
 				return err
 			case "SEARCH":
-				c.searchNumbers(func(n uint64) {
+				readNumbers(c.tokenizer, func(n uint64) {
 					if n <= 1<<32-1 {
 						seq = uint32(n)
 					}

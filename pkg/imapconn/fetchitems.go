@@ -100,7 +100,7 @@ func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 			if resp.typ != "FETCH" {
 				return nil
 			}
-			if err := c.fetchResponse(&came, &w); err != nil {
+			if err := c.fetch.read(&came, &w); err != nil {
 				return err
 			}
 			if came.got&gotUID == 0 {

@@ -207,13 +207,13 @@ func (x *Selected) lookUp(ctx context.Context, uids []uint64) (*uidMarks, error)
 			_, err := c.run(c.command(text), func(resp *response) error {
 				switch resp.typ {
 				case "FETCH":
-					err := c.fetchResponse(&m, &wanted{})
+					err := c.fetch.read(&m, &wanted{})
 					if err == nil && m.got&gotUID != 0 {
 						found(m.UID)
 					}
 					return err
 				case "SEARCH":
-					c.searchNumbers(found)
+					readNumbers(c.tokenizer, found)
 				}
 				return nil
 			})

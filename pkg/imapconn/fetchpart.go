@@ -240,7 +240,7 @@ func (x *Selected) part(ctx context.Context, p *partialMessage, item string, w *
 		if resp.typ != "FETCH" {
 			return nil
 		}
-		err := c.fetchResponse(&m, w)
+		err := c.fetch.read(&m, w)
 		if m.UID == uid && m.got&gotSize != 0 {
 			p.claim, p.asked = max(p.claim, m.Size), true
 		}

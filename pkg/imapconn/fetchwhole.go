@@ -174,7 +174,7 @@ func (x *Selected) askWhole(ctx context.Context, p *partialMessage, most int64) 
 		if resp.typ != "FETCH" {
 			return nil
 		}
-		err := c.fetchResponse(&m, &want)
+		err := c.fetch.read(&m, &want)
 		if err == nil && m.UID == p.uid && m.got&gotBody != 0 && m.Literal <= most {
 			same = w.keep(m.Literal) && same
 			c.progress()

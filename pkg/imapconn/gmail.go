@@ -36,16 +36,16 @@ const (
 )
 
 // gmailItem reads the value of an item of Gmail's, if it is one.
-func (c *conn) gmailItem(m *fetched) (known bool, err error) {
-	switch string(c.name) {
+func (r *fetchReader) gmailItem(m *fetched) (known bool, err error) {
+	switch string(r.name) {
 	case "X-GM-LABELS":
-		if m.Gmail.Labels, err = c.labels(); m.Gmail.Labels != nil {
+		if m.Gmail.Labels, err = readLabels(r.tokenizer); m.Gmail.Labels != nil {
 			m.got |= gotLabels
 		}
 	case "X-GM-MSGID":
-		m.Gmail.MessageID, err = c.number64()
+		m.Gmail.MessageID, err = readDigits(r.tokenizer)
 	case "X-GM-THRID":
-		m.Gmail.ThreadID, err = c.number64()
+		m.Gmail.ThreadID, err = readDigits(r.tokenizer)
 	default:
 		return false, nil
 	}
@@ -61,50 +61,50 @@ func (g *Gmail) merge(n *Gmail) {
 	g.MessageID, g.ThreadID = cmp.Or(n.MessageID, g.MessageID), cmp.Or(n.ThreadID, g.ThreadID)
 }
 
-// number64 reads a number as it stands, "" if it is none.
-func (c *conn) number64() (string, error) {
-	start := c.pos
-	c.number()
-	n, err := strconv.ParseUint(string(c.text[start:c.pos]), 10, 64)
+// readDigits reads a number as it stands, "" if it is none.
+func readDigits(r *tokenizer) (string, error) {
+	start := r.pos
+	r.number()
+	n, err := strconv.ParseUint(string(r.text[start:r.pos]), 10, 64)
 	if err != nil {
-		c.pos = start
-		return "", c.skipValue()
+		r.pos = start
+		return "", r.skipValue()
 	}
 	return strconv.FormatUint(n, 10), nil
 }
 
-// labels reads a list of strings, in which NIL is a label like any other.
-func (c *conn) labels() ([]string, error) {
-	if !c.accept('(') {
-		return nil, c.skipValue()
+// readLabels reads a list of strings, in which NIL is a label like any other.
+func readLabels(r *tokenizer) ([]string, error) {
+	if !r.accept('(') {
+		return nil, r.skipValue()
 	}
 	list, octets := []string{}, 0
 	for {
-		c.blanks()
+		r.blanks()
 		switch {
-		case c.accept(')'):
+		case r.accept(')'):
 			if len(list) > maxLabels || octets > maxLabelOctets {
 				return nil, nil
 			}
 			slices.Sort(list)
 			return slices.Compact(list), nil
-		case c.pos >= len(c.text):
+		case r.pos >= len(r.text):
 			return nil, errMalformed
-		case c.peek() == '(':
-			if err := c.skipValue(); err != nil {
+		case r.peek() == '(':
+			if err := r.skipValue(); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		before := c.pos
-		s, _, err := c.str(maxName)
+		before := r.pos
+		s, _, err := r.str(maxName)
 		if err != nil {
 			return nil, err
 		}
 		if octets += len(s); len(s) > 0 && octets <= maxLabelOctets && len(list) <= maxLabels {
 			list = append(list, folder.FromWire(string(s)))
 		}
-		if len(s) == 0 && c.pos == before {
+		if len(s) == 0 && r.pos == before {
 			return nil, errMalformed
 		}
 	}
@@ -137,7 +137,7 @@ func (x *Selected) AddGmailLabels(ctx context.Context, uids []uint64, labels []s
 	return nil
 }
 
-// labels adds what STORE does with labels.
+// readLabels adds what STORE does with labels.
 func (k *command) labels(wire []string) {
 	k.text(" +X-GM-LABELS (")
 	for i, label := range wire {

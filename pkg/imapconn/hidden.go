@@ -94,7 +94,7 @@ func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) er
 	}
 	states, err := ask(ctx, s, wires, question[statusLine]{
 		command: func(c *conn, wire string) *command { return c.statusCommand(wire, false) },
-		read:    (*conn).readStatus,
+		read:    statusAnswer,
 		others:  others,
 	})
 	if err != nil {

@@ -30,7 +30,11 @@ func (c *conn) identify(o *Options) error {
 		if resp.typ != "ID" {
 			return nil
 		}
-		return c.idResponse()
+		id, err := readID(c.tokenizer)
+		if err == nil {
+			c.id = id
+		}
+		return err
 	})
 	var no *imap.Error
 	if errors.As(err, &no) {
@@ -39,30 +43,28 @@ func (c *conn) identify(o *Options) error {
 	return err
 }
 
-// idResponse reads what follows "* ID ": names and values by turns, or NIL.
-func (c *conn) idResponse() error {
-	var id []Field
-	if c.blanks(); !c.accept('(') {
-		return nil
+// readID reads what follows "* ID ": names and values by turns, or NIL.
+func readID(r *tokenizer) (id []Field, err error) {
+	if r.blanks(); !r.accept('(') {
+		return nil, nil
 	}
-	for c.blanks(); !c.accept(')'); c.blanks() {
-		if c.pos >= len(c.text) && c.lit < 0 || len(id) == maxFields {
-			return errMalformed
+	for r.blanks(); !r.accept(')'); r.blanks() {
+		if r.pos >= len(r.text) && r.lit < 0 || len(id) == maxFields {
+			return nil, errMalformed
 		}
-		name, _, err := c.str(maxText)
+		name, _, err := r.str(maxText)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		f := Field{Name: serverText(c.secrets.hide(string(name)))}
-		value, isNil, err := c.str(maxLiteral)
+		f := Field{Name: serverText(r.secrets.hide(string(name)))}
+		value, isNil, err := r.str(maxLiteral)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !isNil {
-			f.Value = serverText(c.secrets.hide(string(value)))
+			f.Value = serverText(r.secrets.hide(string(value)))
 		}
 		id = append(id, f)
 	}
-	c.id = id
-	return nil
+	return id, nil
 }

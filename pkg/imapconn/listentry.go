@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// listEntry is a LIST or LSUB response.
+// readListEntry is a LIST or LSUB response.
 type listEntry struct {
 	attributes []string
 	delimiter  string
@@ -38,49 +38,49 @@ func (m *malformedEntry) Error() string { return errMalformed.Error() }
 // Is makes a misread a malformed response: the reader can go on.
 func (m *malformedEntry) Is(err error) bool { return err == errMalformed }
 
-// listEntry reads what follows "* LIST " (RFC 3501 7.2.2). The error is a
+// readListEntry reads what follows "* LIST " (RFC 3501 7.2.2). The error is a
 // *misread where the line makes no sense, or its name is not certain.
 //
 // Seen: no attributes, blanks in the list of them, a delimiter NIL, nil or "",
 // and names as atoms with blanks, tabs or octets from 0x80 in them.
-func (c *conn) listEntry() (listEntry, error) {
-	line := string(c.text[:min(len(c.text), shownOctets)])
-	e, bad, err := c.listParts()
+func readListEntry(r *tokenizer) (listEntry, error) {
+	line := string(r.text[:min(len(r.text), shownOctets)])
+	e, bad, err := readListParts(r)
 	if err == errMalformed || bad != nil {
 		if bad == nil {
 			bad = &malformedEntry{}
 		}
-		bad.line = c.secrets.hide(line)
+		bad.line = r.secrets.hide(line)
 		if bad.swallowed == nil {
-			c.lit = -1 // a brace at the end of the line is text
+			r.lit = -1 // a brace at the end of the line is text
 		}
 		return e, bad
 	}
 	return e, err
 }
 
-func (c *conn) listParts() (e listEntry, bad *malformedEntry, err error) {
-	c.blanks()
-	if c.accept('(') {
+func readListParts(r *tokenizer) (e listEntry, bad *malformedEntry, err error) {
+	r.blanks()
+	if r.accept('(') {
 		for {
-			c.blanks()
-			if c.accept(')') {
+			r.blanks()
+			if r.accept(')') {
 				break
 			}
-			if c.pos >= len(c.text) {
+			if r.pos >= len(r.text) {
 				return e, nil, errMalformed
 			}
-			w := c.word()
+			w := r.word()
 			if len(w) == 0 {
 				return e, nil, errMalformed
 			}
 			e.attributes = append(e.attributes, attribute(string(w)))
 		}
 	}
-	if e.delimiter, err = c.delimiterString(); err != nil {
+	if e.delimiter, err = readDelimiter(r); err != nil {
 		return e, nil, err
 	}
-	e.wire, bad, err = c.mailboxName()
+	e.wire, bad, err = readMailboxName(r)
 	return e, bad, err
 }
 
@@ -91,65 +91,65 @@ func attribute(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// mailboxName reads the name that ends a LIST response, extended data behind
+// readMailboxName reads the name that ends a LIST response, extended data behind
 // it aside. An atom runs to the end of the line: blanks are its own. A quoted
 // string that does not close, or a literal that is longer or shorter than the
 // name, is a misread.
 //
 // Seen: a quote within a quoted string.
-func (c *conn) mailboxName() (string, *malformedEntry, error) {
-	c.blanks()
-	if c.pos >= len(c.text) {
+func readMailboxName(r *tokenizer) (string, *malformedEntry, error) {
+	r.blanks()
+	if r.pos >= len(r.text) {
 		return "", nil, errMalformed
 	}
 	switch {
-	case c.isLiteral():
-		s, _, err := c.str(maxName)
+	case r.isLiteral():
+		s, _, err := r.str(maxName)
 		if err != nil {
 			return "", nil, err
 		}
 		name := string(s)
-		return name, c.literalName(name), nil
-	case c.peek() == '"':
-		from := c.pos
-		name := string(c.quoted())
-		if bytes.HasSuffix(c.text[from:c.pos], []byte(`"`)) && c.pos > from+1 && c.nameEnds() {
+		return name, literalName(r, name), nil
+	case r.peek() == '"':
+		from := r.pos
+		name := string(r.quoted())
+		if bytes.HasSuffix(r.text[from:r.pos], []byte(`"`)) && r.pos > from+1 && nameEnds(r) {
 			return name, nil, nil
 		}
-		inside := strings.TrimRight(string(c.text[from+1:]), " ")
-		c.pos = len(c.text)
+		inside := strings.TrimRight(string(r.text[from+1:]), " ")
+		r.pos = len(r.text)
 		return name, &malformedEntry{wire: strings.TrimSuffix(inside, `"`)}, nil
 	}
-	if c.lit >= 0 {
-		bad := &malformedEntry{wire: string(c.text[c.pos:])}
-		c.pos = len(c.text)
+	if r.lit >= 0 {
+		bad := &malformedEntry{wire: string(r.text[r.pos:])}
+		r.pos = len(r.text)
 		return bad.wire, bad, nil
 	}
-	rest := string(c.text[c.pos:])
+	rest := string(r.text[r.pos:])
 	if i := strings.Index(rest, " ("); i >= 0 && strings.HasSuffix(rest, ")") {
 		rest = rest[:i]
 	}
-	c.pos = len(c.text)
+	r.pos = len(r.text)
 	return strings.TrimRight(rest, " "), nil, nil
 }
 
 // nameEnds reports whether what follows a name can follow one: nothing, or
 // extended data.
-func (c *conn) nameEnds() bool {
-	rest := bytes.TrimLeft(c.text[c.pos:], " \t")
-	return len(rest) == 0 && c.lit < 0 || c.pos < len(c.text) && c.text[c.pos] == ' ' && rest[0] == '('
+func nameEnds(r *tokenizer) bool {
+	rest := bytes.TrimLeft(r.text[r.pos:], " \t")
+	return len(rest) == 0 && r.lit < 0 || r.pos < len(r.text) && r.text[r.pos] == ' ' && rest[0] == '('
 }
 
 // literalName says what is wrong with a name that came as a literal; nil if
 // nothing is. A name has no line ends.
-func (c *conn) literalName(name string) *malformedEntry {
+func literalName(r *tokenizer, name string) *malformedEntry {
 	end := strings.IndexAny(name, "\r\n\x00")
-	if end < 0 && c.nameEnds() {
+	if end < 0 && nameEnds(r) {
 		return nil
 	}
 	if end < 0 { // the literal is too short
-		bad := &malformedEntry{wire: name + strings.TrimRight(string(c.text[c.pos:]), " ")}
-		c.pos = len(c.text)
+		bad := &malformedEntry{wire: name + strings.TrimRight(string(r.text[r.pos:]), " ")}
+		r.pos = len(r.text)
 		return bad
 	}
 	bad := &malformedEntry{wire: name[:end]}

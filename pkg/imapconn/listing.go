@@ -292,7 +292,7 @@ func (l *listing) listen(c *conn, q *listQuestion) (end func()) {
 func (l *listing) response(c *conn, q *listQuestion, resp *response) error {
 	switch {
 	case resp.typ == "STATUS":
-		line, err := c.statusResponse()
+		line, err := readStatusLine(c.tokenizer)
 		if err != nil || line.err != nil || !line.counted {
 			return err
 		}
@@ -313,7 +313,7 @@ func (l *listing) response(c *conn, q *listQuestion, resp *response) error {
 }
 
 func (l *listing) entry(c *conn, q *listQuestion) error {
-	entry, err := c.listEntry()
+	entry, err := readListEntry(c.tokenizer)
 	var bad *malformedEntry
 	if err == nil && entry.delimiter != "" && strings.Count(entry.wire, entry.delimiter) >= maxLevels {
 		err = &malformedEntry{line: entry.wire, wire: entry.wire,
@@ -359,7 +359,7 @@ func (l *listing) swallowed(c *conn, q *listQuestion, lines []string) error {
 		if len(bytes.TrimSpace(c.text)) == 0 && c.lit < 0 {
 			continue
 		}
-		resp, err := c.headOfLine()
+		resp, err := readHeadOfLine(c.tokenizer)
 		if err == nil && resp.kind != '*' {
 			err = &limitError{"a literal that is longer than the name of a folder"}
 		}

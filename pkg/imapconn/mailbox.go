@@ -62,9 +62,6 @@ var canonicalAttributes = canonical(`\Noinferiors`, `\Noselect`, `\Marked`, `\Un
 	`\NonExistent`, `\Subscribed`, `\Remote`, `\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`,
 	`\Important`)
 
-// canonicalFlags are the system flags (RFC 3501 2.3.2).
-var canonicalFlags = canonical(`\Answered`, `\Flagged`, `\Deleted`, `\Seen`, `\Draft`, `\Recent`)
-
 func canonical(names ...string) map[string]string {
 	m := map[string]string{}
 	for _, n := range names {

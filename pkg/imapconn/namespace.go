@@ -136,7 +136,7 @@ func (s *Session) askNamespace(n *namespaces) error {
 			return nil
 		}
 		*n = namespaces{settled: true}
-		return c.namespaceResponse(n)
+		return n.read(c.tokenizer)
 	})
 	if s.isAnswer(err) {
 		return nil
@@ -155,11 +155,11 @@ func untold(err error, what string) error {
 		WithHint("--prefix and --delimiter say it in the server's place, with --disable-cap NAMESPACE")
 }
 
-// namespaceResponse reads the personal, the other users' and the shared
+// read reads what follows "* NAMESPACE ": the personal, the other users' and the shared
 // namespaces (RFC 2342 6).
-func (c *conn) namespaceResponse(n *namespaces) (err error) {
+func (n *namespaces) read(r *tokenizer) (err error) {
 	for space := range n.told {
-		if n.told[space], err = c.namespaceList(); err != nil {
+		if n.told[space], err = readNamespaces(r); err != nil {
 			return err
 		}
 	}
@@ -185,23 +185,23 @@ func (s *Session) Namespaces(space folder.Space) []folder.Namespace {
 	return list
 }
 
-// namespaceList reads one list of namespaces; prefixes stay in wire form.
-func (c *conn) namespaceList() ([]folder.Namespace, error) {
-	c.blanks()
-	if !c.accept('(') {
-		return nil, c.skipValue() // NIL
+// readNamespaces reads one list of namespaces; prefixes stay in wire form.
+func readNamespaces(r *tokenizer) ([]folder.Namespace, error) {
+	r.blanks()
+	if !r.accept('(') {
+		return nil, r.skipValue() // NIL
 	}
 	var list []folder.Namespace
 	octets := 0
 	for len(list) < maxNamespaces {
-		c.blanks()
-		if c.accept(')') {
+		r.blanks()
+		if r.accept(')') {
 			return list, nil
 		}
-		if !c.accept('(') {
+		if !r.accept('(') {
 			return nil, errMalformed
 		}
-		prefix, _, err := c.str(maxName)
+		prefix, _, err := r.str(maxName)
 		if err != nil {
 			return nil, err
 		}
@@ -209,11 +209,11 @@ func (c *conn) namespaceList() ([]folder.Namespace, error) {
 			return nil, &limitError{fmt.Sprintf("namespaces with more than %d octets of names", maxName)}
 		}
 		d := folder.Namespace{Prefix: string(prefix)}
-		if d.Delimiter, err = c.delimiterString(); err != nil {
+		if d.Delimiter, err = readDelimiter(r); err != nil {
 			return nil, err
 		}
-		for c.blanks(); !c.accept(')'); c.blanks() {
-			if err := c.skipValue(); err != nil { // an extension
+		for r.blanks(); !r.accept(')'); r.blanks() {
+			if err := r.skipValue(); err != nil { // an extension
 				return nil, err
 			}
 		}
@@ -225,9 +225,9 @@ func (c *conn) namespaceList() ([]folder.Namespace, error) {
 // maxNamespaces bounds a list of namespaces.
 const maxNamespaces = 1000
 
-// delimiterString reads a hierarchy delimiter; NIL and "" are none.
-func (c *conn) delimiterString() (string, error) {
-	s, isNil, err := c.str(8)
+// readDelimiter reads a hierarchy delimiter; NIL and "" are none.
+func readDelimiter(r *tokenizer) (string, error) {
+	s, isNil, err := r.str(8)
 	if err != nil || isNil {
 		return "", err
 	}
@@ -241,7 +241,7 @@ func (c *conn) delimiter(delimiter *string) error {
 		if resp.typ != "LIST" {
 			return nil
 		}
-		entry, err := c.listEntry()
+		entry, err := readListEntry(c.tokenizer)
 		if err == nil {
 			*delimiter = entry.delimiter
 		}

@@ -56,10 +56,10 @@ func (s *Session) Quotas(ctx context.Context, boxes []Mailbox) ([]QuotaResult, m
 		read: func(c *conn, resp *response) (names []string, mine bool, err error) {
 			switch resp.typ {
 			case "QUOTAROOT":
-				names, err = c.quotaRootResponse()
+				names, err = readQuotaRoot(c.tokenizer)
 				return names, true, err
 			case "QUOTA":
-				err = c.quotaResponse(roots)
+				err = readQuota(c.tokenizer, roots)
 			}
 			return nil, false, err
 		},
@@ -90,10 +90,10 @@ const (
 	maxResources = 16
 )
 
-// quotaRootResponse reads what follows "* QUOTAROOT " (RFC 9208 5.2): a mailbox
+// readQuotaRoot reads what follows "* QUOTAROOT " (RFC 9208 5.2): a mailbox
 // and its roots.
-func (c *conn) quotaRootResponse() ([]string, error) {
-	names, err := c.words(1 + maxRoots)
+func readQuotaRoot(r *tokenizer) ([]string, error) {
+	names, err := r.words(1 + maxRoots)
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
@@ -103,23 +103,23 @@ func (c *conn) quotaRootResponse() ([]string, error) {
 	return names[1:], nil
 }
 
-// quotaResponse reads what follows "* QUOTA " (RFC 9208 5.1): a root and its
+// readQuota reads what follows "* QUOTA " (RFC 9208 5.1): a root and its
 // resources. A number that makes no sense bounds nothing.
-func (c *conn) quotaResponse(roots map[string]*QuotaRoot) error {
-	text, _, err := c.str(maxName)
+func readQuota(r *tokenizer, roots map[string]*QuotaRoot) error {
+	text, _, err := r.str(maxName)
 	if err != nil {
 		return err
 	}
 	root := &QuotaRoot{Name: serverText(string(text))}
-	if c.blanks(); !c.accept('(') {
+	if r.blanks(); !r.accept('(') {
 		return errMalformed
 	}
-	for c.blanks(); !c.accept(')'); c.blanks() {
-		name := strings.ToUpper(serverText(string(c.word())))
-		c.blanks()
-		used, knownUse := c.number()
-		c.blanks()
-		limit, knownLimit := c.number()
+	for r.blanks(); !r.accept(')'); r.blanks() {
+		name := strings.ToUpper(serverText(string(r.word())))
+		r.blanks()
+		used, knownUse := r.number()
+		r.blanks()
+		limit, knownLimit := r.number()
 		if name == "" || !knownUse || !knownLimit {
 			return errMalformed
 		}

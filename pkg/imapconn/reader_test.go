@@ -18,6 +18,12 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
+// connOf is a connection that only reads.
+func connOf(r io.Reader) *conn {
+	t := newTokenizer(r, nil, nil)
+	return &conn{warn: func(string) {}, socket: newTimeoutConn(nil, time.Second), tokenizer: t, fetch: fetchReader{tokenizer: t}}
+}
+
 // FuzzResponses: whatever a server sends, reading it ends, without a panic,
 // and no body is taken for whole that is not.
 func FuzzResponses(f *testing.F) {
@@ -29,7 +35,7 @@ func FuzzResponses(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, maxBody int64) {
 		maxBody = max(0, maxBody%100)
-		c := &conn{warn: func(string) {}, socket: newTimeoutConn(nil, time.Second), reader: newReader(bytes.NewReader(data), nil, nil)}
+		c := connOf(bytes.NewReader(data))
 		var m fetched
 		var s Session
 		for {
@@ -39,7 +45,7 @@ func FuzzResponses(f *testing.F) {
 			}
 			switch resp.typ {
 			case "FETCH":
-				err = c.fetchResponse(&m, &wanted{Items: Items{Flags: true, InternalDate: true, Size: true, Body: true, Fields: []string{"a"}}, maxBody: maxBody})
+				err = c.fetch.read(&m, &wanted{Items: Items{Flags: true, InternalDate: true, Size: true, Body: true, Fields: []string{"a"}}, maxBody: maxBody})
 				if err == nil && m.Body != nil && int64(len(m.Body)) != m.Literal {
 					t.Fatalf("body of %d octets, announced %d", len(m.Body), m.Literal)
 				}
@@ -53,23 +59,23 @@ func FuzzResponses(f *testing.F) {
 				}
 			case "LIST":
 				var e listEntry
-				if e, err = c.listEntry(); err == nil {
+				if e, err = readListEntry(c.tokenizer); err == nil {
 					s.mailboxes([]listEntry{e}, nil, folder.AllSpaces)
 				}
 			case "STATUS":
-				_, err = c.statusResponse()
+				_, err = readStatusLine(c.tokenizer)
 			case "SEARCH":
-				c.searchNumbers(func(uint64) {})
+				readNumbers(c.tokenizer, func(uint64) {})
 			case "QUOTAROOT":
-				_, err = c.quotaRootResponse()
+				_, err = readQuotaRoot(c.tokenizer)
 			case "QUOTA":
-				err = c.quotaResponse(map[string]*QuotaRoot{})
+				err = readQuota(c.tokenizer, map[string]*QuotaRoot{})
 			case "ACL":
-				_, err = c.aclResponse()
+				_, err = readACL(c.tokenizer)
 			case "ID":
-				err = c.idResponse()
+				_, err = readID(c.tokenizer)
 			case "NAMESPACE":
-				err = c.namespaceResponse(&namespaces{})
+				err = new(namespaces).read(c.tokenizer)
 			}
 			if err != nil && !errors.Is(err, errMalformed) {
 				return
@@ -297,7 +303,7 @@ func TestPrintable(t *testing.T) {
 func BenchmarkFetch(b *testing.B) {
 	body := strings.Repeat("0123456789abcde\n", 256)
 	one := fmt.Sprintf("* 1 FETCH (UID 1 FLAGS (\\Seen $Forwarded) INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" RFC822.SIZE 4096 BODY[] {4096}\r\n%s)\r\n", body)
-	c := &conn{socket: newTimeoutConn(nil, time.Second), reader: newReader(&repeat{text: strings.Repeat(one, 100)}, nil, nil)}
+	c := connOf(&repeat{text: strings.Repeat(one, 100)})
 	w := &wanted{Items: Items{Flags: true, InternalDate: true, Size: true, Body: true}, maxBody: 1 << 20}
 	var m fetched
 	b.SetBytes(int64(len(one)))
@@ -307,7 +313,7 @@ func BenchmarkFetch(b *testing.B) {
 		if err != nil || resp.typ != "FETCH" {
 			b.Fatal(err, resp)
 		}
-		if err := c.fetchResponse(&m, w); err != nil || len(m.Body) != 4096 {
+		if err := c.fetch.read(&m, w); err != nil || len(m.Body) != 4096 {
 			b.Fatal(err)
 		}
 	}

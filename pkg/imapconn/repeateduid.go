@@ -40,7 +40,7 @@ func (x *Selected) CheckStable(ctx context.Context, uid uint64) (sum [sha256.Siz
 			if resp.typ != "FETCH" {
 				return nil
 			}
-			err := c.fetchResponse(&m, &want)
+			err := c.fetch.read(&m, &want)
 			if err == nil && m.UID == uid && m.got&gotBody != 0 {
 				if sum = sha256.Sum256(m.Body); len(sums) == 0 {
 					c.progress()

@@ -16,31 +16,31 @@ type response struct {
 	status status // of OK, NO, BAD, BYE, PREAUTH, and the text of a continuation
 }
 
-// status is the text of a status response (RFC 3501 7.1).
+// readStatusText is the text of a status response (RFC 3501 7.1).
 type status struct {
 	code string // in upper case, "" if there is none
 	args string
 	text string
 }
 
-// head reads the head of the next response.
-func (r *reader) head() (response, error) {
+// readHead reads the head of the next response.
+func readHead(r *tokenizer) (response, error) {
 	for {
 		if err := r.line(); err != nil {
 			return response{}, err
 		}
 		if len(bytes.TrimSpace(r.text)) > 0 || r.lit >= 0 {
-			return r.headOfLine()
+			return readHeadOfLine(r)
 		}
 	}
 }
 
-// headOfLine reads the head of the response that the line begins.
-func (r *reader) headOfLine() (response, error) {
+// readHeadOfLine reads the head of the response that the line begins.
+func readHeadOfLine(r *tokenizer) (response, error) {
 	r.blanks()
 	switch first := r.word(); {
 	case len(first) == 1 && first[0] == '*':
-		resp := r.untagged()
+		resp := readUntagged(r)
 		if r.over && (resp.typ != "" || resp.num != 0) {
 			return resp, r.tooLong(maxLine) // what it says would be missed
 		}
@@ -49,17 +49,17 @@ func (r *reader) headOfLine() (response, error) {
 		if r.over {
 			return response{}, r.tooLong(maxLine)
 		}
-		return r.continuation(), nil
+		return readContinuation(r), nil
 	default:
 		resp := response{kind: 't', tag: string(first[:min(len(first), 64)])}
 		r.blanks()
 		resp.typ = responseType(r.word())
-		resp.status = r.status()
+		resp.status = readStatusText(r)
 		return resp, nil
 	}
 }
 
-func (r *reader) untagged() response {
+func readUntagged(r *tokenizer) response {
 	resp := response{kind: '*'}
 	r.blanks()
 	if n, ok := r.number32(); ok {
@@ -69,12 +69,12 @@ func (r *reader) untagged() response {
 	resp.typ = responseType(r.word())
 	switch resp.typ {
 	case "OK", "NO", "BAD", "BYE", "PREAUTH":
-		resp.status = r.status()
+		resp.status = readStatusText(r)
 	}
 	return resp
 }
 
-func (r *reader) continuation() response {
+func readContinuation(r *tokenizer) response {
 	r.pos = bytes.IndexByte(r.text, '+') + 1
 	r.lit = -1
 	text := strings.TrimSpace(string(r.text[r.pos:]))
@@ -145,12 +145,12 @@ func responseType(b []byte) string {
 	return ""
 }
 
-// status reads the rest of the line as the text of a status response. A brace
+// readStatusText reads the rest of the line as the text of a status response. A brace
 // at its end is text, no literal.
 //
 // Seen: no text, [ALERT]text, [] text, a bracket that never closes, and "]" in
 // a keyword of PERMANENTFLAGS.
-func (r *reader) status() status {
+func readStatusText(r *tokenizer) status {
 	r.lit = -1
 	r.blanks()
 	rest := r.text[r.pos:]
@@ -166,7 +166,7 @@ func (r *reader) status() status {
 }
 
 // code is a response code. One that IMAP has stays, whatever a password looks like.
-func (r *reader) code(code string) string {
+func (r *lineReader) code(code string) string {
 	if responseCodes[code] {
 		return code
 	}
@@ -191,7 +191,7 @@ var responseCodes = map[string]bool{
 }
 
 // shown is a server's text as it may be shown.
-func (r *reader) shown(text string) string {
+func (r *lineReader) shown(text string) string {
 	if r.quiet && r.secrets.mute() {
 		return redactedText
 	}

@@ -66,7 +66,7 @@ func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint64, error) 
 				return nil
 			}
 			var m fetched
-			err := c.fetchResponse(&m, &wanted{})
+			err := c.fetch.read(&m, &wanted{})
 			if err != nil || m.got&gotUID == 0 {
 				return err
 			}
@@ -178,7 +178,7 @@ func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint6
 		criteria(k)
 		_, err := c.run(k, func(resp *response) error {
 			if resp.typ == "SEARCH" {
-				c.searchNumbers(func(uid uint64) { f.add(c, uid) })
+				readNumbers(c.tokenizer, func(uid uint64) { f.add(c, uid) })
 			}
 			return c.tooMany(len(f.uids))
 		})
@@ -186,14 +186,14 @@ func (x *Selected) search(ctx context.Context, criteria func(*command)) ([]uint6
 	})
 }
 
-// searchNumbers reads what follows "* SEARCH": numbers, several blanks between
+// readNumbers reads what follows "* SEARCH": numbers, several blanks between
 // them, and what else there may be. 0 is no UID, nor is what has more than 64 bits.
-func (c *conn) searchNumbers(found func(uint64)) {
+func readNumbers(r *tokenizer, found func(uint64)) {
 	for {
-		c.blanks()
-		start := c.pos
-		switch n, ok := c.uid(); {
-		case c.pos == start:
+		r.blanks()
+		start := r.pos
+		switch n, ok := r.uid(); {
+		case r.pos == start:
 			return
 		case ok && n != 0:
 			found(n)

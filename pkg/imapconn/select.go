@@ -1,7 +1,6 @@
 package imapconn
 
 import (
-	"bytes"
 	"context"
 	"strconv"
 	"strings"
@@ -148,7 +147,7 @@ func (x *Selected) guessUIDNext(c *conn) error {
 			return nil
 		}
 		var m fetched
-		err := c.fetchResponse(&m, &wanted{})
+		err := c.fetch.read(&m, &wanted{})
 		last = max(last, m.UID)
 		return err
 	})
@@ -159,37 +158,6 @@ func (x *Selected) guessUIDNext(c *conn) error {
 		x.UIDNext = max(x.UIDNext, last+1)
 	}
 	return nil
-}
-
-// flagList reads flags in parentheses into canonical form. Seen: blanks within
-// the parentheses, flags in quotes, "]" in a keyword, a lone backslash.
-func flagList(b []byte) []string {
-	b = bytes.TrimSpace(b)
-	b = bytes.TrimSuffix(bytes.TrimPrefix(b, []byte("(")), []byte(")"))
-	var flags []string
-	for _, w := range bytes.Fields(b) {
-		if f := canonicalFlag(string(bytes.Trim(w, `"`))); f != "" {
-			flags = append(flags, f)
-		}
-	}
-	return tidy(flags)
-}
-
-// canonicalFlag spells system flags as RFC 3501 does, and returns "" for what
-// is no flag of a message.
-func canonicalFlag(s string) string {
-	if s == "" || s == `\` || s == `\*` {
-		return ""
-	}
-	if s[0] == '\\' {
-		if known, ok := canonicalFlags[strings.ToLower(s)]; ok {
-			s = known
-		}
-		if s == `\Recent` {
-			return ""
-		}
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // do runs f with the mailbox open, as Session.do runs it.

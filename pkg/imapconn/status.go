@@ -73,7 +73,7 @@ func (s *Session) askStatus(ctx context.Context, boxes []Mailbox, sizes bool) ([
 	}
 	replies, err := ask(ctx, s, wires, question[statusLine]{
 		command: func(c *conn, wire string) *command { return c.statusCommand(wire, sizes) },
-		read:    (*conn).readStatus,
+		read:    statusAnswer,
 	})
 	if err != nil {
 		return nil, err
@@ -108,48 +108,48 @@ func (c *conn) statusItems(sizes bool) string {
 	return items
 }
 
-func (c *conn) readStatus(resp *response) (line statusLine, mine bool, err error) {
+func statusAnswer(c *conn, resp *response) (line statusLine, mine bool, err error) {
 	if resp.typ != "STATUS" {
 		return line, false, nil
 	}
-	line, err = c.statusResponse()
+	line, err = readStatusLine(c.tokenizer)
 	return line, true, err
 }
 
-// statusResponse reads what follows "* STATUS " (RFC 3501 7.2.4). The list is
+// readStatusLine reads what follows "* STATUS " (RFC 3501 7.2.4). The list is
 // the last thing in parentheses: unquoted names may hold blanks and brackets.
-func (c *conn) statusResponse() (statusLine, error) {
+func readStatusLine(r *tokenizer) (statusLine, error) {
 	line := statusLine{Status: Status{Octets: -1}, appendLimit: -1}
-	c.blanks()
-	if c.peek() == '"' || c.isLiteral() {
-		s, _, err := c.str(maxName)
+	r.blanks()
+	if r.peek() == '"' || r.isLiteral() {
+		s, _, err := r.str(maxName)
 		if err != nil {
 			return line, err
 		}
 		line.wire = string(s)
-		c.blanks()
+		r.blanks()
 	} else {
-		i := lastList(c.text)
-		if i < c.pos {
+		i := lastList(r.text)
+		if i < r.pos {
 			return line, errMalformed
 		}
-		line.wire = string(bytes.TrimSpace(c.text[c.pos:i]))
-		c.pos = i
+		line.wire = string(bytes.TrimSpace(r.text[r.pos:i]))
+		r.pos = i
 	}
-	if !c.accept('(') {
+	if !r.accept('(') {
 		return line, errMalformed
 	}
 	for {
-		c.blanks()
-		if c.accept(')') {
+		r.blanks()
+		if r.accept(')') {
 			return line, nil
 		}
-		name := c.word()
+		name := r.word()
 		if len(name) == 0 {
 			return line, errMalformed
 		}
-		c.blanks()
-		if err := c.statusItem(&line, bytes.ToUpper(name)); err != nil {
+		r.blanks()
+		if err := readStatusItem(r, &line, bytes.ToUpper(name)); err != nil {
 			return line, err
 		}
 	}
@@ -171,15 +171,15 @@ func lastList(line []byte) int {
 	return -1
 }
 
-func (c *conn) statusItem(line *statusLine, name []byte) error {
-	start := c.pos
-	n, ok := c.number()
-	if !ok && c.pos > start {
-		line.err = fmt.Errorf("%s is %s: more than 64 bits", name, cutText(c.text[start:c.pos]))
+func readStatusItem(r *tokenizer, line *statusLine, name []byte) error {
+	start := r.pos
+	n, ok := r.number()
+	if !ok && r.pos > start {
+		line.err = fmt.Errorf("%s is %s: more than 64 bits", name, cutText(r.text[start:r.pos]))
 		return nil
 	}
 	if !ok {
-		return c.skipValue()
+		return r.skipValue()
 	}
 	switch item := string(name); {
 	case item == "MESSAGES" && n > 1<<32-1:

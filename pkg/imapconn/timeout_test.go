@@ -155,7 +155,7 @@ func TestLongLiteral(t *testing.T) {
 				c.socket.useful.Store(0)
 			}
 			var m fetched
-			err = c.fetchResponse(&m, &wanted{Items: Items{Body: true}, maxBody: test.maxBody})
+			err = c.fetch.read(&m, &wanted{Items: Items{Body: true}, maxBody: test.maxBody})
 			if test.whole != (err == nil) || test.whole && m.Literal != 3<<20 {
 				t.Errorf("%v, %d octets", err, m.Literal)
 			}

@@ -36,7 +36,7 @@ func (s *Session) Unlisted(ctx context.Context, wires []string, listed []Mailbox
 	s.selected = nil // another mailbox will be
 	states, err := ask(ctx, s, wires, question[statusLine]{
 		command: func(c *conn, wire string) *command { return c.statusCommand(wire, false) },
-		read:    (*conn).readStatus,
+		read:    statusAnswer,
 		others:  len(listed),
 	})
 	if err != nil {
