@@ -24,9 +24,9 @@ func FindJoints(in io.Reader) (j Joints, err error) {
 	}
 	defer release()
 	defer src.close() // first: the decompressor reads ahead
-	lines := bufio.NewReaderSize(plain, MaxLine)
+	lines := newLineReader(plain)
 	for first, begun := true, false; !j.Deltas; first = false {
-		line, err := lines.ReadSlice('\n')
+		line, err := lines.next()
 		if err != nil {
 			return j, src.failure()
 		}

@@ -18,7 +18,7 @@ import (
 // goes. It holds one line of at most MaxLine octets and never more.
 type Reader struct {
 	src     source
-	plain   *bufio.Reader
+	plain   *lineReader
 	release func()
 	section *section
 	whole   bool     // at least one stream has ended
@@ -138,14 +138,14 @@ func (r *Reader) next() (Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.plain, r.release = bufio.NewReaderSize(plain, MaxLine), release
+		r.plain, r.release = newLineReader(plain), release
 	}
 	if rec := r.pending; rec != nil {
 		r.pending = nil
 		return rec, nil
 	}
 	for {
-		line, err := r.plain.ReadSlice('\n')
+		line, err := r.plain.next()
 		if err != nil {
 			return nil, r.ended(len(line), err)
 		}
