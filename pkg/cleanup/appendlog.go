@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
+	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -53,12 +54,13 @@ type appendLog struct {
 	runs, others int  // into this account, and into others
 	now          *run // the last of these
 
-	removed      []removal         // messages that some run may have deleted, in any account
+	removed      []removal         // what some run may have deleted, in any account
 	gone         map[position]bool // after takeMoved: those of the source
 	contradicted map[string]bool   // source folders about which their server contradicts itself
 }
 
-// removal is a message that may have been deleted.
+// removal is a message that may have been deleted. Where its UID is 0, all of its folder
+// may have been.
 type removal struct {
 	account account.Account
 	position
@@ -95,8 +97,7 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 				break
 			}
 			if mayBeDeleted(x) {
-				d.removed = append(d.removed, removal{run.Destination,
-					position{uint64(x.TargetUIDValidity), uint64(x.TargetUID), d.number(x.Target)}})
+				d.remove(run, x.Target, x.TargetUIDValidity, x.TargetUID)
 			}
 			if run.Destination != destination {
 				break
@@ -111,6 +112,16 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 				err = d.fits(d.now)
 			}
 			d.add(x)
+		case *receipt.Deleting:
+			if r.Run().DryRun {
+				break
+			}
+			if len(x.TargetUIDs) == 0 {
+				d.remove(r.Run(), x.Target, x.TargetUIDValidity, 0)
+			}
+			for _, uid := range x.TargetUIDs {
+				d.remove(r.Run(), x.Target, x.TargetUIDValidity, uid)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -130,12 +141,18 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 	return d, nil
 }
 
-// mayBeDeleted reports whether a receipt answers for a message of the destination that a
-// run has deleted, or may have: one that is in doubt, and one that was gone when its
-// turn came. A run before it may have deleted that one, and been killed before it said so.
+// remove notes what a run may have deleted; uid is 0 where it is a folder.
+func (d *appendLog) remove(run *receipt.Begin, target string, validity, uid jsonnum.Uint64) {
+	d.removed = append(d.removed,
+		removal{run.Destination, position{uint64(validity), uint64(uid), d.number(target)}})
+}
+
+// mayBeDeleted reports whether a receipt answers for a folder or message of the
+// destination that a run has deleted, or may have: one that is in doubt, and one that was
+// gone when its turn came. Another run may have deleted that, and its receipts be lost.
 func mayBeDeleted(x *receipt.Receipt) bool {
 	switch x.Result {
-	case receipt.Deleted:
+	case receipt.Deleted, receipt.Removed:
 		return true
 	case receipt.Expunged, receipt.Failed:
 		return x.UID == 0 && x.TargetUID != 0 // else it is about a message of the source
@@ -199,12 +216,18 @@ func (d *appendLog) takeMoved() (moved []appended) {
 	}
 	d.removed = nil
 	d.all = slices.DeleteFunc(d.all, func(x appended) bool {
-		if d.gone[x.source] {
+		gone := d.isGone(x.source)
+		if gone {
 			moved = append(moved, x)
 		}
-		return d.gone[x.source]
+		return gone
 	})
 	return moved
+}
+
+// isGone reports whether runs may have deleted a message at the source, or its folder.
+func (d *appendLog) isGone(p position) bool {
+	return d.gone[p] || d.gone[position{p.validity, 0, p.box}]
 }
 
 // mayHaveRemoved reports whether runs may have deleted a message at the source. That the
@@ -214,7 +237,7 @@ func (d *appendLog) mayHaveRemoved(m *stream.Message) bool {
 		return false
 	}
 	box, known := d.numbers[m.Folder]
-	return known && d.gone[position{m.UIDValidity, m.UID, box}]
+	return known && d.isGone(position{m.UIDValidity, m.UID, box})
 }
 
 // add takes the receipt of a message that the destination has acknowledged. One
@@ -254,14 +277,14 @@ func (d *appendLog) add(x *receipt.Receipt) {
 // dropContradicted drops those of folders about which the source contradicts
 // itself: a UID may be of another message there. It returns how many.
 func (d *appendLog) dropContradicted() int {
-	return d.remove(func(x appended) bool { return d.contradicted[d.names[x.source.box]] })
+	return d.drop(func(x appended) bool { return d.contradicted[d.names[x.source.box]] })
 }
 
 // dropOvershown drops those of folders that show more messages than they
 // count, and returns how many.
 func (d *appendLog) dropOvershown(dest diff.Destination) int {
 	byTarget := diff.TargetsByName(dest.Folders(), dest.Namespace().Delimiter)
-	return d.remove(func(x appended) bool {
+	return d.drop(func(x appended) bool {
 		t := byTarget[d.names[x.target.box]]
 		return t != nil && t.ShowsMore
 	})
@@ -272,7 +295,7 @@ func (d *appendLog) dropOvershown(dest diff.Destination) int {
 // of one of them.
 func (d *appendLog) dropMarked() (n int, first string) {
 	before := d.sources()
-	d.remove(func(x appended) bool {
+	d.drop(func(x appended) bool {
 		if x.marked && first == "" {
 			first = fmt.Sprintf("%s UID %d", folder.Quote(d.names[x.source.box]), x.source.uid)
 		}
@@ -281,8 +304,8 @@ func (d *appendLog) dropMarked() (n int, first string) {
 	return before - d.sources(), first
 }
 
-// remove drops some, and returns how many.
-func (d *appendLog) remove(some func(appended) bool) int {
+// drop drops some, and returns how many.
+func (d *appendLog) drop(some func(appended) bool) int {
 	before := len(d.all)
 	d.all = slices.DeleteFunc(d.all, some)
 	return before - len(d.all)

@@ -123,6 +123,11 @@ func TestTakeMoved(t *testing.T) {
 		`{"type":"receipt","result":"expunged",` + at + `}`:                               1,
 		`{"type":"receipt","result":"failed","reason":"in-doubt",` + at + `}`:             1,
 		`{"type":"receipt","result":"failed","reason":"removed-too",` + at + `}`:          1,
+		`{"type":"receipt","result":"removed","target":"INBOX","target_uidvalidity":3}`:   1,
+		`{"type":"deleting","target":"INBOX","target_uidvalidity":3,"target_uids":[2,1]}`: 1,
+		`{"type":"deleting","target":"INBOX","target_uidvalidity":3,"target_uids":[2]}`:   0,
+		`{"type":"deleting","target":"INBOX","target_uidvalidity":3}`:                     1,
+		`{"type":"deleting","target":"INBOX","target_uidvalidity":4}`:                     0,
 		`{"type":"receipt","result":"skipped","reason":"blocked",` + at + `}`:             0,
 		`{"type":"receipt","result":"expunged","folder":"INBOX","uid":9,` + at + `}`:      0, // of the source of that run
 		`{"type":"receipt","result":"expunged",` + strings.Replace(at, "3", "4", 1) + `}`: 0,

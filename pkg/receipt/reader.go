@@ -37,7 +37,7 @@ func (r *Reader) Run() *Begin { return r.run }
 // not known.
 func (r *Reader) Cut() bool { return r.cut }
 
-// Next returns the next *Begin, *Receipt or *End; lines of other types are
+// Next returns the next *Begin, *Receipt, *Deleting or *End; lines of other types are
 // passed over. The error is io.EOF after the last, and exit.Data if the input
 // is damaged or no receipts. A last line without its line feed is what a
 // killed run left, and no damage; so is one that another run's begin follows
@@ -116,6 +116,9 @@ func (r *Reader) parse(line []byte) (any, error) {
 		return nil, errors.New("no begin stands before it")
 	case kind.Type == TypeReceipt:
 		x := new(Receipt)
+		return x, json.Unmarshal(line, x)
+	case kind.Type == TypeDeleting:
+		x := new(Deleting)
 		return x, json.Unmarshal(line, x)
 	case kind.Type == TypeEnd:
 		x := new(End)

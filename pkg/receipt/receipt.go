@@ -41,9 +41,10 @@ const Version = 1
 
 // The values of the type field.
 const (
-	TypeBegin   = "begin"
-	TypeReceipt = "receipt"
-	TypeEnd     = "end"
+	TypeBegin    = "begin"
+	TypeReceipt  = "receipt"
+	TypeDeleting = "deleting"
+	TypeEnd      = "end"
 )
 
 // Begin begins the receipts of one run.
@@ -90,6 +91,16 @@ type Receipt struct {
 	Reason          string   `json:"reason,omitempty"`
 	Text            string   `json:"text,omitempty"` // the server's own words
 	Time            string   `json:"time"`
+}
+
+// Deleting names what a run is about to delete. A run that is killed then leaves no
+// receipt of it.
+type Deleting struct {
+	Type              string           `json:"type"`
+	Target            string           `json:"target"`
+	TargetUIDValidity jsonnum.Uint64   `json:"target_uidvalidity"`
+	TargetUIDs        []jsonnum.Uint64 `json:"target_uids,omitempty"` // none: the folder itself
+	Time              string           `json:"time"`
 }
 
 // End ends the receipts of a run. That of a run which was killed is missing.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
@@ -57,6 +58,37 @@ func TestOnlyCopyLostReceipt(t *testing.T) {
 	b.sh(mirror(``, `--delete-extra --proof doubt`)).wants(0).says("0 to delete")
 	b.sh(`imap-diff --undo doubt $DST | imap-push` + deleteAll + `$DST`).wants(0)
 	dst.holds(t, "INBOX a", "INBOX b")
+}
+
+// TestOnlyCopyKilledRun: the run that deleted at the source was killed before it could
+// say so, and has not been repeated. It has named what it was about to delete.
+func TestOnlyCopyKilledRun(t *testing.T) {
+	t.Parallel()
+	server := imaptest.StartServer(t, imaptest.Options{})
+	for _, verb := range []string{"UID EXPUNGE", "EXPUNGE"} {
+		user := strings.ReplaceAll(verb, " ", "-")
+		src := letters(server, user+"-src", notes("a", "b")...)
+		dst := letters(server, user+"-dst", notes("own")...)
+		line := imaptest.NewFaultProxy(t, src.addr, imaptest.StallAnswer(verb, 1, 0))
+		b := between(t, src.by(line.Addr()), dst)
+		b.sh(straight + ` >receipts && imap-diff --move receipts -o moved $DST`).wants(0)
+		options := ` --allow delete --max-delete 100% `
+		if verb == "EXPUNGE" {
+			options += `--allow full-expunge --disable-cap UIDPLUS `
+		}
+		s := b.start(`imap-push` + options + `$SRC moved >>receipts`)
+		for deadline := time.Now().Add(time.Minute); line.Fired() == 0 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		s.kill(0)
+		s.wait(time.Minute)
+		src.holds(t)
+		for _, proof := range []string{`--proof receipts`, `--proof receipts --receipts receipts`} {
+			b.sh(mirror(``, `--delete-extra `+proof)).wants(0).says("0 to delete")
+		}
+		b.sh(`imap-diff --undo receipts $DST | imap-push` + deleteAll + `$DST`).wants(0)
+		dst.holds(t, "INBOX own", "INBOX a", "INBOX b")
+	}
 }
 
 // TestDeleteSourceOfDeltas: an archive of several files is the account as it

@@ -70,6 +70,9 @@ func (r *Remover) removeOne(f *stream.DeleteFolder) (receipt.Receipt, error) {
 		r.session.Forget(box)
 		return x, nil
 	}
+	if err := r.receipts.Deleting(f.Target, f.TargetUIDValidity, nil); err != nil {
+		return x, err
+	}
 	switch err := r.session.IMAP.Delete(r.session.Ctx, box.Wire); {
 	case destination.Refused(err):
 		x.Result, x.Reason, x.Text = receipt.Rejected, "remove", err.Error()

@@ -185,6 +185,9 @@ func (r *Remover) expunge(box *imapconn.Selected, g *group) error {
 	if err != nil {
 		return err
 	}
+	if err := r.receipts.Deleting(g.target, g.validity, uids); err != nil {
+		return err
+	}
 	err = box.MarkDeleted(ctx, uids, true)
 	switch {
 	case err != nil:

@@ -138,6 +138,20 @@ func (w *Writer) Put(x receipt.Receipt) error {
 // noFailures are the reasons for which something is skipped and nothing is wrong.
 var noFailures = []string{"dry-run", "limit", RunEnded, "missing", string(stream.ReasonDuplicate)}
 
+// Deleting says what is about to be deleted, before anything of it is: the messages of
+// a folder that have these UIDs or, where none is given, the folder.
+func (w *Writer) Deleting(target string, validity uint64, uids []uint64) error {
+	d := receipt.Deleting{Type: receipt.TypeDeleting, Target: target, TargetUIDValidity: jsonnum.Uint64(validity),
+		Time: now()}
+	for _, uid := range uids {
+		d.TargetUIDs = append(d.TargetUIDs, jsonnum.Uint64(uid))
+	}
+	if err := w.add(d); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
 // Of begins the receipt of a message.
 func Of(m *stream.Message, target string, result receipt.Result) receipt.Receipt {
 	return receipt.Receipt{
