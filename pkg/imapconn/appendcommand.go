@@ -30,7 +30,7 @@ type sent struct {
 // message, unless it is nil. With wait, and where the server has it no other way,
 // every literal waits for a continuation.
 func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error) {
-	l := c.readResponses(1)
+	l := newResponseReader(c, 1)
 	k := c.command("APPEND").astring(a.wire)
 	l.tags <- k.tag
 	close(l.tags)
@@ -56,12 +56,13 @@ func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error
 	}
 	ans := l.last()
 	c.touch()
-	return a.judge(c, list[:l.begun], ans, err)
+	return a.judge(l, list[:l.begun], ans, err)
 }
 
 // judge makes of what came, and of how the writing ended, the fate of the
 // messages of which octets are on their way.
-func (a *appender) judge(c *conn, begun []int, ans answer, writing error) (sent, error) {
+func (a *appender) judge(l *responseReader, begun []int, ans answer, writing error) (sent, error) {
+	c := l.c
 	var body *bodyError
 	if errors.As(writing, &body) {
 		c.close(&lineError{c.host, body.err, ""})
@@ -72,7 +73,7 @@ func (a *appender) judge(c *conn, begun []int, ans answer, writing error) (sent,
 		doubt = errPremature
 	}
 	if doubt != nil {
-		err := c.doubt(doubt)
+		err := l.doubt(doubt)
 		if len(begun) > 0 {
 			err = &InDoubt{begun[0], begun[len(begun)-1] + 1, err}
 		}
@@ -87,11 +88,11 @@ func (a *appender) judge(c *conn, begun []int, ans answer, writing error) (sent,
 var errRefused = errors.New("closed after a refusal")
 
 // doubt ends the connection because of an answer that says nothing.
-func (c *conn) doubt(err error) error {
+func (l *responseReader) doubt(err error) error {
 	if err == errUnknownStatus || err == errPremature {
-		return c.lost(err)
+		return l.c.lost(err)
 	}
-	return c.abandon(err)
+	return l.c.abandon(err)
 }
 
 // writeHead writes "tag APPEND mailbox".

@@ -40,34 +40,36 @@ func (o *Options) secret(ctx context.Context) (string, error) {
 	return secret, err
 }
 
-// login authenticates, and leaves the connection with the capabilities that
+// logIn authenticates, and leaves the connection with the capabilities that
 // hold from then on.
-func (c *conn) login(o *Options, secret string) error {
+func logIn(c *conn, o *Options, secret string) error {
+	l := &login{c: c, o: o, secret: secret}
 	if !c.preauth {
-		if err := c.authenticate(o, secret); err != nil {
+		if err := l.authenticate(); err != nil {
 			return err
 		}
 	}
-	if command := c.becomes(o); command != "" {
-		if err := c.become(command, o); err != nil {
+	if command := l.becomes(); command != "" {
+		if err := l.become(command); err != nil {
 			return err
 		}
 	}
 	return c.capability(o)
 }
 
-func (c *conn) authenticate(o *Options, secret string) error {
+func (l *login) authenticate() error {
+	c, o := l.c, l.o
 	m, err := c.choose(o)
 	if err == nil {
-		err = c.mayExpose(o, m)
+		err = mayExpose(c, o, m)
 	}
 	if err != nil {
 		return err
 	}
-	if m.secret != noSecret && secret == "" {
+	if m.secret != noSecret && l.secret == "" {
 		return exit.Errorf(exit.NoInput, "no password for %s", o.who())
 	}
-	l := &login{c: c, o: o, mechanism: m, offered: c.offer(), secret: secret}
+	l.mechanism, l.offered = m, c.offer()
 	if m.client != nil {
 		l.client = m.client(l)
 	}
@@ -110,7 +112,7 @@ func (l *login) run() error {
 
 func (l *login) exchange() (response, error) {
 	if l.client != nil {
-		return l.c.sasl(l.client, l.note)
+		return l.sasl()
 	}
 	return l.mechanism.exchange(l)
 }

@@ -8,7 +8,7 @@ import (
 
 // inTheClear reports whether others may read what goes over the connection: it is
 // not encrypted, and leaves this machine. What lies behind a proxy is not known.
-func (c *conn) inTheClear(o *Options) bool {
+func inTheClear(c *conn, o *Options) bool {
 	if c.state != nil {
 		return false
 	}
@@ -18,7 +18,7 @@ func (c *conn) inTheClear(o *Options) bool {
 
 // warnClear says, once, what others can read.
 func (s *Session) warnClear(c *conn) {
-	if !c.inTheClear(&s.o) {
+	if !inTheClear(c, &s.o) {
 		return
 	}
 	what := "all mail"
@@ -31,8 +31,8 @@ func (s *Session) warnClear(c *conn) {
 
 // mayExpose refuses to send a token where others may read it: who has it needs
 // nothing else (RFC 6750 5.3).
-func (c *conn) mayExpose(o *Options, m *mechanism) error {
-	if m.secret == token && c.inTheClear(o) {
+func mayExpose(c *conn, o *Options, m *mechanism) error {
+	if m.secret == token && inTheClear(c, o) {
 		return exit.Errorf(exit.Login, "no token goes over an unencrypted connection to %s; nothing was sent",
 			printable(c.host)).
 			WithHint("--tls implicit, or --tls starttls")

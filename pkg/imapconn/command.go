@@ -19,7 +19,7 @@ type command struct {
 func (c *conn) command(text string) *command {
 	c.socket.progress()
 	c.inSync()
-	c.junkLines = 0
+	c.noise.junkLines = 0
 	c.tag++
 	tag := "A" + strconv.Itoa(c.tag)
 	k := &command{tag: tag, octet: make([]byte, 0, len(tag)+len(text)+64)}
@@ -90,7 +90,7 @@ func (c *conn) run(k *command, on func(*response) error) (response, error) {
 // is refused, the others say nothing. These have no literals, what they say is for
 // also, and they may be refused.
 func (c *conn) runAll(ks []*command, on, also func(*response) error) (response, error) {
-	if err := c.usable(); err != nil {
+	if err := c.err; err != nil {
 		return response{}, err
 	}
 	for _, k := range ks {
@@ -122,7 +122,7 @@ func (c *conn) runAll(ks []*command, on, also func(*response) error) (response, 
 
 // send writes commands without literals together.
 func (c *conn) send(ks []*command) error {
-	if err := c.usable(); err != nil {
+	if err := c.err; err != nil {
 		return err
 	}
 	var all []byte

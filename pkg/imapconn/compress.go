@@ -44,7 +44,7 @@ func (s *Session) compress() error {
 		return nil
 	}
 	if s.o.Compress == CompressAuto {
-		roundTrip, err := c.roundTrip()
+		roundTrip, err := roundTrip(c)
 		if err != nil || roundTrip < slowLine {
 			return err
 		}
@@ -57,11 +57,11 @@ func (s *Session) compress() error {
 	case err != nil:
 		return refused(err, exit.Protocol, "COMPRESS at %s", printable(c.host))
 	}
-	return c.deflate()
+	return deflate(c)
 }
 
 // roundTrip measures how long a command takes that is no work.
-func (c *conn) roundTrip() (time.Duration, error) {
+func roundTrip(c *conn) (time.Duration, error) {
 	began := time.Now()
 	_, err := c.run(c.command("NOOP"), nil)
 	var no *imap.Error
@@ -75,13 +75,13 @@ func (c *conn) roundTrip() (time.Duration, error) {
 const deflateLevel = 3
 
 // deflate puts compression between the connection and our reader and writer.
-func (c *conn) deflate() error {
+func deflate(c *conn) error {
 	z, err := newDeflateConn(c.nc, c.br)
 	if err != nil {
 		return exit.Wrap(exit.Bug, err)
 	}
 	c.layer(z, c.trace, c.secrets)
-	c.packed = z.packed
+	c.deflated = z
 	return nil
 }
 
@@ -159,9 +159,9 @@ var mark = []byte{0, 0, 0xFF, 0xFF}
 
 // marks returns how many bytes have come that only say that there is no more:
 // the mark of a flush, which is read with what follows it, or how it begins.
-func (c *conn) marks() int {
-	n := c.packed.Buffered()
-	all, _ := c.packed.Peek(n)
+func (z *deflateConn) marks() int {
+	n := z.packed.Buffered()
+	all, _ := z.packed.Peek(n)
 	for header := range min(n, 1) + 1 { // it may have a byte of its own
 		if bytes.HasPrefix(mark, all[header:]) {
 			return n
@@ -172,16 +172,16 @@ func (c *conn) marks() int {
 
 // waiting reports whether something has come that was not read.
 func (c *conn) waiting() bool {
-	return c.br.Buffered() > 0 || c.packed != nil && c.packed.Buffered() > c.marks()
+	return c.br.Buffered() > 0 || c.deflated != nil && c.deflated.packed.Buffered() > c.deflated.marks()
 }
 
 // glance looks for an octet from the server. It reads below the inflater, whose
 // errors are for good: that nothing has come is none.
 func (c *conn) glance() error {
-	if c.packed == nil {
+	if c.deflated == nil {
 		_, err := c.br.Peek(1)
 		return err
 	}
-	_, err := c.packed.Peek(c.marks() + 1)
+	_, err := c.deflated.packed.Peek(c.deflated.marks() + 1)
 	return err
 }

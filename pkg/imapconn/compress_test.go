@@ -168,7 +168,7 @@ func TestCompressAgain(t *testing.T) {
 	if resp, err := c.next(); err != nil || resp.typ != "OK" || c.br.Buffered() == 0 {
 		t.Fatalf("%+v, %v", resp, err)
 	}
-	if err := c.deflate(); err != nil {
+	if err := deflate(c); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.next(); err != nil || c.exists != 5 {
@@ -222,7 +222,7 @@ func TestCompressCutMark(t *testing.T) {
 	for first := range 5 {
 		ours, theirs := net.Pipe()
 		c := newConn(ours, &Options{Timeout: 5 * time.Second})
-		if err := c.deflate(); err != nil {
+		if err := deflate(c); err != nil {
 			t.Fatal(err)
 		}
 		var packed bytes.Buffer
@@ -260,7 +260,7 @@ func TestCompressIdle(t *testing.T) {
 			t.Fatal("the line is said to be dead")
 		}
 	}
-	if _, err := s.c.roundTrip(); err != nil {
+	if _, err := roundTrip(s.c); err != nil {
 		t.Fatal(err)
 	}
 	for range 100 { // the EXISTS may be on its way
@@ -275,7 +275,7 @@ func TestCompressIdle(t *testing.T) {
 	if !s.c.waiting() {
 		t.Error("what waits is not seen")
 	}
-	if _, err := s.c.roundTrip(); err != nil || s.c.waiting() || s.c.exists != 7 {
+	if _, err := roundTrip(s.c); err != nil || s.c.waiting() || s.c.exists != 7 {
 		t.Errorf("%v, %d, waiting %v", err, s.c.exists, s.c.waiting())
 	}
 	server.set(func(s *script) {
@@ -299,7 +299,7 @@ func TestCompressDrip(t *testing.T) {
 	defer theirs.Close()
 	go io.Copy(io.Discard, theirs)
 	c := newConn(ours, &Options{Timeout: 250 * time.Millisecond})
-	if err := c.deflate(); err != nil {
+	if err := deflate(c); err != nil {
 		t.Fatal(err)
 	}
 	go func() {

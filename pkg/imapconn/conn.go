@@ -3,7 +3,6 @@ package imapconn
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -14,50 +13,34 @@ import (
 // conn is one connection from its dial to its end. One goroutine owns it at a
 // time; only APPEND lends its reading half to a second one.
 type conn struct {
-	host   string
-	socket *timeoutConn
-	nc     net.Conn // stall, or TLS upon it
+	peer
+	view
+	notices
 	*tokenizer
-	fetch  fetchReader
-	bw     *bufio.Writer
-	packed *bufio.Reader // below the inflater, nil without COMPRESS
-	warn   func(string)
+	fetch fetchReader
+	bw    *bufio.Writer
 
-	state           *tls.ConnectionState // nil in the clear
-	certWanted      bool                 // the server asked for a certificate that we do not have
-	preauth         bool
-	greeted         string // text of the greeting
-	caps            capabilities
-	initialResponse bool // SASL-IR was offered before the login
-	tag             int
-	last            *command  // that was begun
-	idle            time.Time // of the last answer
-	err             error     // why the connection is no longer usable
-	serverInfo                // what Probe tells
-	bye             string    // text of the last BYE
-	alerts          int       // that came
-	slowed          bool      // the server said that it throttles us
-	exists          uint32    // messages in the selected mailbox
-	entered         bool      // a mailbox was opened, whatever is selected now
-	expunges        int       // messages that vanished from it
-	gone            int       // messages of it that were asked for and taken for expunged
-	noise           int       // responses since the last progress
-	junkLines       int       // lines since the last command that are no responses
-	onJunk          func()    // is called for each of them; may be nil
+	socket   *timeoutConn
+	nc       net.Conn     // socket, or TLS upon it, or DEFLATE upon that
+	deflated *deflateConn // nil without COMPRESS
+
+	tag   int
+	last  *command  // that was begun
+	idle  time.Time // of the last answer
+	noise noise
+	err   error // why the connection is no longer usable
 }
 
-// serverInfo is what is kept of the hello for who asks what the server is.
-type serverInfo struct {
-	step      Step
-	presented *tls.ConnectionState // with the server's certificate, refused or not
-	offered   []string             // capabilities before the login, sorted
-	loggedIn  string               // mechanism, as Options.Auth has it
-	id        []Field
+// noise is what came that was no part of an answer.
+type noise struct {
+	responses int    // since the last progress
+	junkLines int    // since the last command; they are no responses
+	onJunk    func() // is called for each of these lines; may be nil
 }
 
 func newConn(nc net.Conn, o *Options) *conn {
 	stall := newTimeoutConn(nc, o.timeout())
-	c := &conn{host: o.Host, socket: stall, warn: o.warn}
+	c := &conn{peer: peer{host: o.Host, secrets: o.secrets}, notices: notices{from: o.Host, warn: o.warn}, socket: stall}
 	c.layer(stall, newTracer(o.Trace, o.secrets), o.secrets)
 	return c
 }
@@ -71,12 +54,10 @@ func (c *conn) layer(nc net.Conn, trace *tracer, secrets *secrets) {
 	c.bw = bufio.NewWriterSize(nc, 64<<10)
 }
 
-func (c *conn) usable() error { return c.err }
-
 // progress says that what came was part of the answer. What is not told of is
 // noise, and bounded: by maxNoise, and in time by timeoutConn's patience.
 func (c *conn) progress() {
-	c.noise = 0
+	c.noise.responses = 0
 	c.socket.progress()
 }
 
@@ -139,17 +120,17 @@ const maxJunkLines = 1000
 // only be rubbish; behind a literal it may as well be the rest of one that was
 // longer than the server said, and the connection ends.
 func (c *conn) junk(resp *response) error {
-	c.junkLines++
+	c.noise.junkLines++
 	switch {
 	case c.step == Encrypting: // nothing is believed before TLS
 		return &limitError{"an answer to a command that was never sent: " + quote(c.secrets.hide(resp.tag))}
 	case c.lits > 0:
 		return &limitError{"a line that is no response, behind a literal: " + quote(c.cut(c.text))}
-	case c.junkLines > maxJunkLines:
+	case c.noise.junkLines > maxJunkLines:
 		return &limitError{"lines that are no responses: " + quote(c.cut(c.text))}
 	}
-	if c.onJunk != nil {
-		c.onJunk()
+	if c.noise.onJunk != nil {
+		c.noise.onJunk()
 	}
 	c.lit = -1
 	return nil
@@ -172,7 +153,7 @@ func (c *conn) receive() (response, error) {
 	if err != nil {
 		return resp, err
 	}
-	if c.noise++; c.noise > maxNoise {
+	if c.noise.responses++; c.noise.responses > maxNoise {
 		return resp, &limitError{"a flood of responses that nobody asked for"}
 	}
 	switch {
@@ -182,10 +163,7 @@ func (c *conn) receive() (response, error) {
 	case resp.typ == "EXISTS":
 		c.exists = resp.num
 	case resp.typ == "EXPUNGE", resp.typ == "VANISHED":
-		if c.exists != unknownExists {
-			c.exists -= min(c.exists, 1)
-		}
-		c.expunges++
+		c.expunged()
 	case resp.typ == "BYE":
 		c.bye = serverText(resp.status.text)
 	case resp.status.code == "ALERT":
@@ -195,15 +173,6 @@ func (c *conn) receive() (response, error) {
 		c.noteThrottling(resp.status.text)
 	}
 	return resp, nil
-}
-
-// maxAlerts bounds how often a user is told what a server wants him told.
-const maxAlerts = 20
-
-func (c *conn) alert(text string) {
-	if c.alerts++; c.alerts <= maxAlerts {
-		c.warn(printable(c.host) + ": " + text)
-	}
 }
 
 // watch makes the end of ctx end the connection. The function it returns ends

@@ -3,6 +3,7 @@ package imapconn
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -28,35 +29,47 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	c := newConn(nc, o)
 	c.step = Greeting
 	defer c.watch(ctx)()
+	h := &handshake{c, o, config}
 	if o.TLS == Implicit {
-		if err := c.encrypt(ctx, config); err != nil {
+		if err := h.encrypt(ctx); err != nil {
 			return c, err
 		}
 	}
-	if err := c.greeting(o); err != nil {
-		c.close(err)
-		return c, connectError(c, o, err)
+	if err := h.greeting(); err != nil {
+		return c, h.failed(err)
 	}
 	if o.TLS == StartTLS {
-		if err := c.startTLS(o); err != nil {
-			c.close(err)
-			return c, connectError(c, o, err)
+		if err := h.startTLS(); err != nil {
+			return c, h.failed(err)
 		}
-		if err := c.encrypt(ctx, config); err != nil {
+		if err := h.encrypt(ctx); err != nil {
 			return c, err
 		}
 		c.caps = nil // what was said in the clear does not count (RFC 3501 6.2.1)
 	}
 	if err := c.capability(o); err != nil {
-		c.close(err)
-		return c, connectError(c, o, err)
+		return c, h.failed(err)
 	}
 	c.offered = c.caps.sorted()
 	return c, nil
 }
 
+// handshake is what is said on a connection before the login.
+type handshake struct {
+	c      *conn
+	o      *Options
+	config *tls.Config
+}
+
+// failed closes the connection.
+func (h *handshake) failed(err error) error {
+	h.c.close(err)
+	return connectError(h.c, h.o, err)
+}
+
 // greeting reads the server's first line (RFC 3501 7.1).
-func (c *conn) greeting(o *Options) error {
+func (h *handshake) greeting() error {
+	c, o := h.c, h.o
 	for {
 		resp, err := c.next()
 		if err != nil {
@@ -79,14 +92,15 @@ func (c *conn) greeting(o *Options) error {
 				return err
 			}
 		default:
-			return c.strangeGreeting(&resp)
+			return h.strangeGreeting(&resp)
 		}
 	}
 }
 
 // strangeGreeting is the error of a greeting that is none of IMAP's. A refusal
 // that passes is one, whatever protocol it is written in.
-func (c *conn) strangeGreeting(resp *response) error {
+func (h *handshake) strangeGreeting(resp *response) error {
+	c := h.c
 	line := serverText(c.secrets.hide(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)]))))
 	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCode(resp.status.code), Text: line}
 	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
@@ -122,7 +136,8 @@ var services = []struct {
 }
 
 // startTLS asks for STARTTLS and accepts no way around it.
-func (c *conn) startTLS(o *Options) error {
+func (h *handshake) startTLS() error {
+	c := h.c
 	c.step = Encrypting
 	if c.preauth {
 		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted",

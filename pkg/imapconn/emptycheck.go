@@ -15,7 +15,7 @@ type emptyCheck struct {
 
 // emptyCheckCommands ask an open mailbox what it shows. A server may refuse both where
 // there is nothing.
-func (c *conn) emptyCheckCommands() []*command {
+func emptyCheckCommands(c *conn) []*command {
 	return []*command{c.command("UID FETCH 1:* (UID)"), c.command("UID SEARCH ALL")}
 }
 
@@ -72,7 +72,7 @@ func (x *Selected) CheckEmpty(ctx context.Context) error {
 	var v emptyCheck
 	err := x.do(ctx, func(c *conn) error {
 		v = emptyCheck{}
-		ks := append([]*command{c.command("NOOP")}, c.emptyCheckCommands()...)
+		ks := append([]*command{c.command("NOOP")}, emptyCheckCommands(c)...)
 		_, err := c.runAll(ks, nil, func(resp *response) error { return v.response(c, resp) })
 		if x.s.isAnswer(err) {
 			return nil

@@ -80,7 +80,7 @@ func (f *fetcher) askAlone(uids []uint64, need item) error {
 // the UID out of what is asked for.
 func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 	c := f.x.s.c
-	if err := c.usable(); err != nil {
+	if err := c.err; err != nil {
 		return err
 	}
 	defer c.watch(f.ctx)()

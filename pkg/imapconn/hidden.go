@@ -93,7 +93,7 @@ func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) er
 		wires[i] = list[i].wire
 	}
 	states, err := ask(ctx, s, wires, question[statusLine]{
-		command: func(c *conn, wire string) *command { return c.statusCommand(wire, false) },
+		command: func(c *conn, wire string) *command { return statusCommand(c, wire, false) },
 		read:    statusAnswer,
 		others:  others,
 	})

@@ -18,7 +18,7 @@ const maxFields = 100
 
 // identify tells the server who we are, and no more than that, and hears who it
 // is. Some give no mailbox to clients that do not introduce themselves.
-func (c *conn) identify(o *Options) error {
+func identify(c *conn, o *Options) error {
 	if o.NoID || !c.caps.has("ID") {
 		return nil
 	}

@@ -193,7 +193,7 @@ func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
 	}
 	if detail != NoDetail && c.caps.has("LIST-STATUS") && !s.fatalStates {
 		s.fatalStates = true // until the answer is here
-		list = append(list, options+" STATUS ("+c.statusItems(detail == Sizes)+")")
+		list = append(list, options+" STATUS ("+c.caps.statusItems(detail == Sizes)+")")
 	}
 	return append(list, options)
 }

@@ -285,8 +285,8 @@ func (s *Session) answer(c *conn, q listQuestion, l *listing) error {
 // listen makes l take note of lines that may be entries, until the function that
 // it returns is called.
 func (l *listing) listen(c *conn, q *listQuestion) (end func()) {
-	c.onJunk = func() { l.suspect(c, q) }
-	return func() { c.onJunk = nil }
+	c.noise.onJunk = func() { l.suspect(c, q) }
+	return func() { c.noise.onJunk = nil }
 }
 
 func (l *listing) response(c *conn, q *listQuestion, resp *response) error {

@@ -69,7 +69,7 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 	q := examination(asked - len(places))
 	q.follow = func(c *conn, wire string) []*command {
 		if empty[wire] {
-			return c.emptyCheckCommands()
+			return emptyCheckCommands(c)
 		}
 		return nil
 	}

@@ -165,8 +165,8 @@ func (o *Options) authzid() string {
 }
 
 // choose takes the first mechanism that is wanted and offered.
-func (c *conn) choose(o *Options) (*mechanism, error) {
-	bare := c.caps.has("LOGINDISABLED") && c.state == nil
+func (p *peer) choose(o *Options) (*mechanism, error) {
+	bare := p.caps.has("LOGINDISABLED") && p.state == nil
 	tooBare := false
 	var names []string
 	for _, m := range o.wanted() {
@@ -174,18 +174,18 @@ func (c *conn) choose(o *Options) (*mechanism, error) {
 		switch {
 		case bare && m.exposes:
 			tooBare = true
-		case m.binds && len(o.Auth) == 0 && c.bindsOddly():
-		case c.offers(m):
+		case m.binds && len(o.Auth) == 0 && p.bindsOddly():
+		case p.offers(m):
 			return m, nil
 		}
 	}
 	if tooBare {
 		return nil, exit.Errorf(exit.Login,
-			"%s does not take a password on an unencrypted connection; nothing was sent", printable(c.host)).
+			"%s does not take a password on an unencrypted connection; nothing was sent", printable(p.host)).
 			WithHint("--tls implicit, or --tls starttls")
 	}
-	err := exit.Errorf(exit.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(c.host),
-		strings.Join(names, ", "), c.offer())
+	err := exit.Errorf(exit.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(p.host),
+		strings.Join(names, ", "), p.offer())
 	switch {
 	case len(o.Auth) > 0:
 		return nil, err.WithHint("--auth names the mechanisms to try; without it the best one is taken")
@@ -196,29 +196,29 @@ func (c *conn) choose(o *Options) (*mechanism, error) {
 	return nil, err
 }
 
-func (c *conn) offers(m *mechanism) bool {
+func (p *peer) offers(m *mechanism) bool {
 	switch {
 	case m.become != "": // stands in no list, so that it is tried
 		return true
 	case m.client == nil:
-		return !c.caps.has("LOGINDISABLED")
+		return !p.caps.has("LOGINDISABLED")
 	}
 	if m.binds {
-		if _, ok := c.binding(); !ok {
+		if _, ok := p.binding(); !ok {
 			return false
 		}
 	}
-	return c.caps.has("AUTH=" + m.sasl())
+	return p.caps.has("AUTH=" + m.sasl())
 }
 
 // offer lists the ways to log in that the server names.
-func (c *conn) offer() string {
-	l := c.caps.mechanisms()
-	if !c.caps.has("LOGINDISABLED") {
+func (p *peer) offer() string {
+	l := p.caps.mechanisms()
+	if !p.caps.has("LOGINDISABLED") {
 		l = append(l, "the LOGIN command")
 	}
 	if len(l) == 0 {
 		return "nothing"
 	}
-	return printable(c.secrets.hide(strings.Join(l, ", ")))
+	return printable(p.secrets.hide(strings.Join(l, ", ")))
 }

@@ -68,7 +68,7 @@ func (s *Session) namespace(ctx context.Context) error {
 		}
 	}
 	if n.personal.Delimiter == "" && s.o.Delimiter == nil {
-		if err := s.retryWhileBusy(ctx, func() error { return s.c.delimiter(&n.personal.Delimiter) }); err != nil {
+		if err := s.retryWhileBusy(ctx, func() error { return askDelimiter(s.c, &n.personal.Delimiter) }); err != nil {
 			return untold(err, "delimiter")
 		}
 	}
@@ -234,9 +234,9 @@ func readDelimiter(r *tokenizer) (string, error) {
 	return strings.ToValidUTF8(string(s), ""), nil
 }
 
-// delimiter asks LIST for the hierarchy delimiter (RFC 3501 6.3.8). A server
+// askDelimiter asks LIST for the hierarchy delimiter (RFC 3501 6.3.8). A server
 // that refuses has none; one that is busy has not answered.
-func (c *conn) delimiter(delimiter *string) error {
+func askDelimiter(c *conn, delimiter *string) error {
 	_, err := c.run(c.command(`LIST "" ""`), func(resp *response) error {
 		if resp.typ != "LIST" {
 			return nil

@@ -113,10 +113,10 @@ func TestAuthenticateChallenges(t *testing.T) {
 		trace := &bytes.Buffer{}
 		o := &Options{User: "joe", Trace: trace, Password: func(context.Context) (string, error) { return "canary", nil }}
 		c := newConn(ours, o)
-		if err := c.greeting(o); err != nil {
+		if err := (&handshake{c: c, o: o}).greeting(); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.login(o, "canary"); err != nil || <-got != "AGpvZQBjYW5hcnk=\r\n" || !c.caps.has("x") {
+		if err := logIn(c, o, "canary"); err != nil || <-got != "AGpvZQBjYW5hcnk=\r\n" || !c.caps.has("x") {
 			t.Error(prompt, err)
 		}
 		if strings.Contains(trace.String(), "AGpv") || strings.Count(trace.String(), "C: <redacted>") != 1 {

@@ -36,7 +36,7 @@ type appendPipeline struct {
 // order within the mailbox is kept, except for messages that have to be tried
 // again with fewer flags.
 func (a *appender) pipeline(c *conn, list []int) error {
-	p := &appendPipeline{a: a, c: c, l: c.readResponses(pipelineCommands), list: list, reason: map[int]*imap.Error{}}
+	p := &appendPipeline{a: a, c: c, l: newResponseReader(c, pipelineCommands), list: list, reason: map[int]*imap.Error{}}
 	p.run()
 	close(p.l.tags)
 	c.touch()
@@ -172,7 +172,7 @@ func (p *appendPipeline) collect(wait bool) {
 func (p *appendPipeline) take(ans answer) {
 	refusal, doubt := ans.outcome()
 	if doubt != nil {
-		p.lost = p.c.doubt(doubt)
+		p.lost = p.l.doubt(doubt)
 		return
 	}
 	i := p.queue[0]

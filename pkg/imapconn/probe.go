@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"net"
 	"slices"
 	"time"
 )
@@ -54,7 +55,7 @@ func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
 	err := s.enter(ctx)
 	server := &Server{Step: Connecting}
 	if s.tried != nil {
-		server = s.tried.describe()
+		server = s.tried.describe(s.tried.nc.RemoteAddr())
 	}
 	if err != nil {
 		var cert *certError
@@ -66,14 +67,15 @@ func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
 	return s, server, nil
 }
 
-func (c *conn) describe() *Server {
-	d := &Server{Step: c.step, Greeting: c.greeted, Preauth: c.preauth, Offered: c.secrets.hideAll(c.offered),
-		Login: c.loggedIn, ID: c.id, TLS: describeTLS(c.presented)}
-	if a := c.nc.RemoteAddr(); a != nil {
-		d.Address = a.String()
+// describe is what was learnt of a server at an address, nil if that is not known.
+func (p *peer) describe(address net.Addr) *Server {
+	d := &Server{Step: p.step, Greeting: p.greeted, Preauth: p.preauth, Offered: p.secrets.hideAll(p.offered),
+		Login: p.loggedIn, ID: p.id, TLS: describeTLS(p.presented)}
+	if address != nil {
+		d.Address = address.String()
 	}
 	if d.Preauth || d.Login != "" {
-		d.Has = c.secrets.hideAll(c.caps.sorted())
+		d.Has = p.secrets.hideAll(p.caps.sorted())
 	}
 	return d
 }

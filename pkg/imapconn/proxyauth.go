@@ -12,18 +12,19 @@ import (
 // account, "" if there is none: PROXYAUTH, which Netscape's servers and their
 // heirs have, or what belongs to the mechanism. PROXYAUTH stands in no
 // capability that could be relied on, so that it is tried.
-func (c *conn) becomes(o *Options) string {
-	if o.ProxyAuth {
+func (l *login) becomes() string {
+	if l.o.ProxyAuth {
 		return "PROXYAUTH"
 	}
-	if m := findMechanism(c.loggedIn); m != nil {
+	if m := findMechanism(l.c.loggedIn); m != nil {
 		return m.become
 	}
 	return ""
 }
 
 // become makes the connection of who logged in that of the account.
-func (c *conn) become(command string, o *Options) error {
+func (l *login) become(command string) error {
+	c, o := l.c, l.o
 	_, err := c.run(c.command(command).astring(o.User), nil)
 	var no *imap.Error
 	if !errors.As(err, &no) {

@@ -21,7 +21,7 @@ import (
 // connOf is a connection that only reads.
 func connOf(r io.Reader) *conn {
 	t := newTokenizer(r, nil, nil)
-	return &conn{warn: func(string) {}, socket: newTimeoutConn(nil, time.Second), tokenizer: t, fetch: fetchReader{tokenizer: t}}
+	return &conn{notices: notices{warn: func(string) {}}, socket: newTimeoutConn(nil, time.Second), tokenizer: t, fetch: fetchReader{tokenizer: t}}
 }
 
 // FuzzResponses: whatever a server sends, reading it ends, without a panic,

@@ -51,7 +51,7 @@ var (
 	errPremature     = errors.New("closed after an OK to a command that the server had not seen the end of")
 )
 
-func (c *conn) readResponses(window int) *responseReader {
+func newResponseReader(c *conn, window int) *responseReader {
 	l := &responseReader{c: c, tags: make(chan string, window), plus: make(chan struct{}, 1),
 		answers: make(chan answer, window+1)}
 	go l.run()

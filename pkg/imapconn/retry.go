@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -156,17 +155,6 @@ func (s *Session) retryWhileBusy(ctx context.Context, command func() error) erro
 		if again, held := s.mayRetry(ctx, err); !again || held != nil {
 			return cmp.Or(held, err)
 		}
-	}
-}
-
-// throttleMark is how Gmail ends an OK that it has delayed on purpose.
-const throttleMark = "[THROTTLED]"
-
-// noteThrottling tells, once, that a server slows us down by itself.
-func (c *conn) noteThrottling(text string) {
-	if !c.slowed && strings.HasSuffix(text, throttleMark) {
-		c.slowed = true
-		c.warn(printable(c.host) + " slows us down: it says " + throttleMark)
 	}
 }
 

@@ -32,8 +32,9 @@ type reporter interface {
 
 // sasl runs AUTHENTICATE (RFC 3501 6.2.2), with the initial response in the
 // command where SASL-IR is offered (RFC 4959).
-func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, error) {
-	mechanism, first, err := client.Start()
+func (l *login) sasl() (response, error) {
+	c := l.c
+	mechanism, first, err := l.client.Start()
 	if err != nil {
 		return response{}, err
 	}
@@ -53,13 +54,13 @@ func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, e
 		return response{}, err
 	}
 	for range maxChallenges {
-		resp, err := c.until(k.tag, true, note)
+		resp, err := c.until(k.tag, true, l.note)
 		if err != nil || resp.kind == 't' {
 			c.touch()
 			return resp, err
 		}
 		c.trace.server([]byte("+ <redacted>"))
-		answer, err := c.answerChallenge(client, first, resp.status.text)
+		answer, err := l.answerChallenge(first, resp.status.text)
 		first = nil
 		if err != nil {
 			c.close(err)
@@ -76,7 +77,7 @@ func (c *conn) sasl(client sasl.Client, note func(*response) error) (response, e
 
 // answerChallenge answers one challenge. What comes before the initial
 // response is no challenge, whatever its text: some servers greet in it.
-func (c *conn) answerChallenge(client sasl.Client, first []byte, text string) (string, error) {
+func (l *login) answerChallenge(first []byte, text string) (string, error) {
 	if first != nil {
 		return base64.StdEncoding.EncodeToString(first), nil
 	}
@@ -84,16 +85,16 @@ func (c *conn) answerChallenge(client sasl.Client, first []byte, text string) (s
 	if err != nil {
 		return "", fmt.Errorf("the server's challenge is no base64")
 	}
-	answer, err := client.Next(b)
+	answer, err := l.client.Next(b)
 	if errors.Is(err, sasl.ErrUnexpectedServerChallenge) {
 		return "", fmt.Errorf("the server asks for more than the mechanism has: %s",
-			quote(serverText(c.secrets.hide(string(b)))))
+			quote(serverText(l.c.secrets.hide(string(b)))))
 	}
 	if err != nil {
 		return "", err
 	}
 	if p := proof(string(answer)); len(p) >= tinyForm {
-		c.secrets.add(p)
+		l.c.secrets.add(p)
 	}
 	return base64.StdEncoding.EncodeToString(answer), nil
 }

@@ -129,8 +129,8 @@ func checkIterations(text string) error {
 
 // binding is what ties a login to this TLS connection: tls-exporter in TLS 1.3
 // (RFC 9266), else tls-unique, which RFC 5802 makes the one that all have.
-func (c *conn) binding() (scram.ChannelBinding, bool) {
-	state := c.state
+func (p *peer) binding() (scram.ChannelBinding, bool) {
+	state := p.state
 	var b scram.ChannelBinding
 	var err error
 	switch {
@@ -149,14 +149,14 @@ func (c *conn) binding() (scram.ChannelBinding, bool) {
 // bindsOddly tells the servers whose -PLUS mechanisms must fail: Cyrus wants
 // tls-unique in TLS 1.3 too, where there is no such thing. They are left alone
 // unless somebody names them.
-func (c *conn) bindsOddly() bool {
-	cyrus := strings.Contains(c.greeted, "Cyrus") || c.caps.has("X-REPLICATION")
-	return cyrus && c.state != nil && c.state.Version >= tls.VersionTLS13
+func (p *peer) bindsOddly() bool {
+	cyrus := strings.Contains(p.greeted, "Cyrus") || p.caps.has("X-REPLICATION")
+	return cyrus && p.state != nil && p.state.Version >= tls.VersionTLS13
 }
 
 // offersBinding reports whether the server offers any -PLUS mechanism, or the
 // user has hidden one.
-func (c *conn) offersBinding(o *Options) bool {
+func (p *peer) offersBinding(o *Options) bool {
 	plus := func(name string) bool { return strings.HasSuffix(strings.ToUpper(name), "-PLUS") }
-	return slices.ContainsFunc(c.caps.mechanisms(), plus) || slices.ContainsFunc(o.DisableCaps, plus)
+	return slices.ContainsFunc(p.caps.mechanisms(), plus) || slices.ContainsFunc(o.DisableCaps, plus)
 }

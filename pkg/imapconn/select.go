@@ -64,10 +64,10 @@ func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, err
 	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: verb, opened: time.Now()}}
 	x := &o.Selected
 	s.selected = nil
-	c.exists, c.expunges, c.gone, c.entered = unknownExists, 0, 0, true
+	c.enter()
 	commands := []*command{c.command(verb).astring(wire)}
 	if empty {
-		commands = append(commands, c.emptyCheckCommands()...)
+		commands = append(commands, emptyCheckCommands(c)...)
 	}
 	resp, err := c.runAll(commands, func(resp *response) error {
 		o.take(c, resp)
@@ -107,9 +107,6 @@ func (x *Selected) count(c *conn) error {
 	}
 	return nil
 }
-
-// unknownExists stands for a number of messages that the server did not tell.
-const unknownExists = 1<<32 - 1
 
 // note reads the codes that describe a mailbox.
 func (x *Selected) note(st *status) {

@@ -95,12 +95,12 @@ func (s *Session) establish(ctx context.Context) error {
 	s.c, s.selected = c, nil
 	c.step = LoggingIn
 	s.warnClear(c)
-	if err := c.login(&s.o, secret); err != nil {
+	if err := logIn(c, &s.o, secret); err != nil {
 		c.close(err)
 		return err
 	}
 	c.step = Entering
-	err = c.identify(&s.o)
+	err = identify(c, &s.o)
 	if err == nil {
 		err = s.namespace(ctx)
 	}

@@ -72,7 +72,7 @@ func (s *Session) askStatus(ctx context.Context, boxes []Mailbox, sizes bool) ([
 		}
 	}
 	replies, err := ask(ctx, s, wires, question[statusLine]{
-		command: func(c *conn, wire string) *command { return c.statusCommand(wire, sizes) },
+		command: func(c *conn, wire string) *command { return statusCommand(c, wire, sizes) },
 		read:    statusAnswer,
 	})
 	if err != nil {
@@ -93,16 +93,16 @@ type statusLine struct {
 	err         error
 }
 
-func (c *conn) statusCommand(wire string, sizes bool) *command {
-	return c.command("STATUS").astring(wire).text(" (" + c.statusItems(sizes) + ")")
+func statusCommand(c *conn, wire string, sizes bool) *command {
+	return c.command("STATUS").astring(wire).text(" (" + c.caps.statusItems(sizes) + ")")
 }
 
-func (c *conn) statusItems(sizes bool) string {
+func (caps capabilities) statusItems(sizes bool) string {
 	items := "MESSAGES UIDNEXT UIDVALIDITY"
-	if c.caps.has("CONDSTORE") || c.caps.has("QRESYNC") {
+	if caps.has("CONDSTORE") || caps.has("QRESYNC") {
 		items += " HIGHESTMODSEQ"
 	}
-	if sizes && c.caps.has("STATUS=SIZE") {
+	if sizes && caps.has("STATUS=SIZE") {
 		items += " SIZE"
 	}
 	return items

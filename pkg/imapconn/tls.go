@@ -152,10 +152,11 @@ func verify(state tls.ConnectionState, o *Options, roots *x509.CertPool, pin str
 	return nil
 }
 
-// encrypt does the TLS handshake on c.
-func (c *conn) encrypt(ctx context.Context, config *tls.Config) error {
+// encrypt does the handshake of TLS.
+func (h *handshake) encrypt(ctx context.Context) error {
+	c := h.c
 	c.step = Encrypting
-	config = config.Clone()
+	config := h.config.Clone()
 	present := config.GetClientCertificate
 	config.GetClientCertificate = func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		if present == nil {

@@ -35,7 +35,7 @@ func (s *Session) Unlisted(ctx context.Context, wires []string, listed []Mailbox
 	}
 	s.selected = nil // another mailbox will be
 	states, err := ask(ctx, s, wires, question[statusLine]{
-		command: func(c *conn, wire string) *command { return c.statusCommand(wire, false) },
+		command: func(c *conn, wire string) *command { return statusCommand(c, wire, false) },
 		read:    statusAnswer,
 		others:  len(listed),
 	})
