@@ -12,11 +12,11 @@ import (
 // readAhead bounds what of a pipe is kept in a temporary file, in octets.
 var readAhead int64 = 256 << 20
 
-// keep puts a pipe that brings files, as cat does, into a temporary file without
-// a name, so that it can be read twice: a file may be followed by another that
-// takes back what is in it. A pipe from a command of ours, which may wait for
-// us, goes on its way; so does one that brings more than is kept, or more than
-// there is room for.
+// keep puts a pipe that may bring several streams, as cat joins them, into a temporary
+// file without a name, so that it can be read twice: what is in a stream depends on
+// those behind it. A pipe from a command of ours, which may wait for us, goes on its
+// way and carries one stream. So does one that brings more than is kept, or more
+// than there is room for.
 func (in *Input) keep() error {
 	head := make([]byte, stream.GreetingSize)
 	n, err := io.ReadFull(in, head)
@@ -24,7 +24,7 @@ func (in *Input) keep() error {
 		return err
 	}
 	head = head[:n]
-	if in.ahead = bytes.NewReader(head); !stream.IsStored(head) {
+	if in.ahead = bytes.NewReader(head); !stream.MayBeJoined(head) {
 		return nil
 	}
 	file, err := tempfile.New("what comes from a pipe")

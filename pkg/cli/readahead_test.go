@@ -10,11 +10,11 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// stored returns a stream as a file holds it, and one that goes on from it.
-func stored(t *testing.T, live bool, base string) (octets []byte, hash string) {
+// stored returns a stream as it is written with options, or one that goes on from it.
+func stored(t *testing.T, how stream.WriterOptions, base string) (octets []byte, hash string) {
 	t.Helper()
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.Fastest, Live: live})
+	w := stream.NewWriter(&out, how)
 	end := &stream.End{Listed: 1}
 	m := &stream.Message{Folder: "INBOX", UIDValidity: 7, UID: 1, Flags: []string{`\Seen`}}
 	if m.SetBody([]byte("one")); base != "" {
@@ -85,9 +85,12 @@ func uidsOf(t *testing.T, octets []byte) (uids []uint64, err error) {
 }
 
 func TestPipesThatBringFiles(t *testing.T) {
-	first, hash := stored(t, false, "")
-	delta, _ := stored(t, false, hash)
-	live, _ := stored(t, true, "")
+	file := stream.WriterOptions{Level: stream.Fastest}
+	first, hash := stored(t, file, "")
+	delta, _ := stored(t, file, hash)
+	live, _ := stored(t, stream.WriterOptions{Level: stream.Fastest, Live: true}, "")
+	plain, _ := stored(t, stream.WriterOptions{Level: stream.None}, "")
+	plainDelta, _ := stored(t, stream.WriterOptions{Level: stream.None}, hash)
 	both := bytes.Join([][]byte{first, delta}, nil)
 	bound := readAhead
 	defer func() { readAhead = bound }()
@@ -99,6 +102,7 @@ func TestPipesThatBringFiles(t *testing.T) {
 	}{
 		"one file":                {first, bound, []uint64{1}, exit.OK},
 		"a file and its delta":    {both, bound, []uint64{2}, exit.OK},
+		"the same, plain":         {append(bytes.Clone(plain), plainDelta...), bound, []uint64{2}, exit.OK},
 		"more than is kept":       {both, 20, []uint64{1}, exit.Usage},
 		"from a command":          {append(bytes.Clone(live), delta...), bound, []uint64{1}, exit.Usage},
 		"more, and nothing later": {first, 20, []uint64{1}, exit.OK},

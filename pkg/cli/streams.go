@@ -4,10 +4,10 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
-// Stream returns a Reader of the input from its start. Where that is a file, or
-// a pipe that brings files, in which deltas stand behind what they are about,
-// these are applied: the stream is what it is in the end. It may be called again once the Reader before is
-// closed, if the input is seekable.
+// Stream returns a Reader of the input from its start. Where that is a file, or a pipe
+// that was put aside, in which deltas stand behind what they are about, these are
+// applied: the stream is what it is in the end. It may be called again once the
+// Reader before is closed, if the input is seekable.
 func (in *Input) Stream(edited bool) (*stream.Reader, error) {
 	if err := in.survey(edited); err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func (in *Input) Several(edited bool) (bool, error) {
 }
 
 // survey learns once what the input is joined of, what its deltas say, and
-// whether it is seekable: a pipe that brings files is, once they are here.
+// whether it is seekable: a pipe that was put aside is.
 func (in *Input) survey(edited bool) error {
 	if in.surveyed {
 		return nil

@@ -3,16 +3,13 @@ package diff
 import (
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // Where several source folders go to one that holds messages, what waits for
-// the last of them cannot go on its way in its own folder's turn any more. And
-// which flags a message has at the source is known only when no later stream can
-// tell others. So then a source that comes by a pipe is put aside, and read twice
-// like a file.
+// the last of them cannot go on its way in its own folder's turn any more. So then a
+// source that comes by a pipe is put aside, and read twice like a file.
 
 // Aside is a source in a temporary file, which has no name and is gone with
 // the process.
@@ -25,12 +22,6 @@ type Aside struct {
 func (c *Comparison) putAsideIfNeeded() (bool, error) {
 	if !c.Piped || c.opt.FoldersOnly || !c.opt.Reread && !c.opt.Account && !c.merges() {
 		return false, nil
-	}
-	if len(c.tallies) > 0 {
-		return false,
-			exit.Errorf(exit.Usage,
-				"a later stream of the source has folders that become one with others").
-				WithHint("write the source to a file and give that to imap-diff")
 	}
 	file, err := tempfile.New("messages that wait")
 	if err != nil {

@@ -3,6 +3,7 @@
 package diff
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"sort"
@@ -55,11 +56,10 @@ type Comparison struct {
 	Complete   bool                     // nothing more can come, and all is decided
 	tallies    []tally                  // of the streams that were started
 	firstWhole map[account.Account]bool // the accounts that streams were of: whether the first of them was whole
-	aborting   *stream.Abort            // it came, and what follows it is not known yet
 	Aborted    *stream.Abort            // the last
 	seen       stream.Seen
 
-	Piped      bool               // the source cannot be read again
+	Piped      bool               // the source cannot be read again, and is one stream
 	MaxPending int                // how many messages may wait until the whole source has been read
 	pending    int                // how many do
 	Aside      *Aside             // where the source is put, or nil
@@ -130,9 +130,6 @@ func (c *Comparison) finish() error {
 			return err
 		}
 	}
-	if err := c.stop(); err != nil {
-		return err
-	}
 	var targets []*Target
 	if len(c.tallies) > 0 { // the destination was opened
 		targets = c.Dest.Folders()
@@ -152,7 +149,7 @@ func (c *Comparison) finish() error {
 		c.opt.Say("%s", line)
 	}
 	c.Complete = true
-	return c.emit(&Finished{})
+	return nil
 }
 
 func (c *Comparison) abortError() error {
@@ -212,9 +209,14 @@ func (c *Comparison) record(rec stream.Record) error {
 	return c.emit(rec)
 }
 
+// errSecondStream is because what a message of the first stream was taken for may be
+// one of the second, and the first has been decided on.
+var errSecondStream = exit.Errorf(exit.Usage, "another stream follows on a pipe that is read only once; nothing of it "+
+	"was compared").WithHint("write the streams to files, and join these: cat FILE... > ALL; imap-diff ALL")
+
 func (c *Comparison) open(b *stream.Begin) error {
-	if err := c.stop(); err != nil {
-		return err
+	if c.Piped && c.Streams > 0 {
+		return cmp.Or(c.abortError(), error(errSecondStream))
 	}
 	recipe, err := headerkey.ParseRecipe(b.Key)
 	c.sourceStream = sourceStream{Begin: b, Recipe: recipe, ByName: map[string]*Source{},
@@ -231,29 +233,18 @@ func (c *Comparison) open(b *stream.Begin) error {
 	return nil
 }
 
-// abort takes the abort of the stream under way. Whether those who wait can be
-// decided on in it depends on what follows.
+// abort ends the stream under way, which is compared as far as it came.
 func (c *Comparison) abort(a *stream.Abort) error {
-	if err := c.stop(); err != nil {
+	if err := c.dropUnfinished(); err != nil {
 		return err
 	}
-	c.aborting, c.Aborted = a, a
-	if err := c.dropUnfinished(); err != nil || c.started {
-		return err
-	}
-	return c.stop()
-}
-
-// stop ends the stream that was aborted, if one was. Whoever waits in it still
-// is left for the streams behind it: one of those may hold the message that
-// has a better claim.
-func (c *Comparison) stop() error {
-	a := c.aborting
-	if a == nil {
-		return nil
+	if c.started {
+		if err := c.advance(nil); err != nil {
+			return err
+		}
 	}
 	b := c.Begin
-	c.aborting, c.Begin, c.started = nil, nil, false
+	c.Aborted, c.Begin, c.started = a, nil, false
 	return c.emit(&Aborted{a, b})
 }
 

@@ -59,13 +59,8 @@ type Mistaken struct {
 	Claimants []match.Claimant
 }
 
-// Aborted comes where a stream was aborted, which may not have been started. What
-// waits then is resolved later.
+// Aborted comes where a stream was aborted, which may not have been started.
 type Aborted struct {
 	Abort *stream.Abort
 	Begin *stream.Begin // nil where the stream had none
 }
-
-// Finished comes last, also after a source that was cut: for what was decided too
-// late for its own stream.
-type Finished struct{}

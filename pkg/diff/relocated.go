@@ -88,10 +88,13 @@ func (c *Comparison) setRelocated(t *Target, r *match.Resolution) {
 // settleRelocated decides on what may have been moved, once every folder has taken
 // what is its own.
 func (c *Comparison) settleRelocated() error {
+	if len(c.relocated) == 0 {
+		return nil
+	}
 	var folders []*match.Matcher
 	targetOf := map[*match.Matcher]*Target{}
 	for _, t := range c.Dest.Folders() {
-		if t.Matcher != nil && len(c.relocated) > 0 {
+		if t.Matcher != nil {
 			folders, targetOf[t.Matcher] = append(folders, t.Matcher), t
 		}
 	}

@@ -31,8 +31,7 @@ func (c *Comparison) mistaken(t *Target, claimants, alone []match.Claimant) erro
 		countsOf(who).Present--
 	}
 	for _, who := range alone {
-		counts := countsOf(who)
-		counts.PresentByKey = max(0, counts.PresentByKey-1) // on a pipe, an earlier stream may have counted it
+		countsOf(who).PresentByKey--
 	}
 	return c.emit(&Mistaken{t, claimants})
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -93,9 +94,9 @@ func aborts(t testing.TB, plan []byte) (codes []int, ended int) {
 	return codes, ended
 }
 
-// An aborted stream in front of others is acted on as far as it came: whatever
-// the destination holds, exactly what it lacks is planned, and the abort's code
-// is passed on.
+// An aborted stream, in front of others in a file or alone, is acted on as far as it
+// came: whatever the destination holds, exactly what it lacks is planned, and the
+// abort's code is passed on.
 func TestAbortedStreamInFront(t *testing.T) {
 	const code = exit.Unavailable
 	rnd := rand.New(rand.NewPCG(2, 2))
@@ -117,8 +118,8 @@ func TestAbortedStreamInFront(t *testing.T) {
 				"cut behind all":  part(0, n, code),
 			} {
 				for _, pipe := range []bool{false, true} {
-					if pipe && name == "whole, cut" {
-						continue // a whole folder is not waited for
+					if pipe && name != "cut behind all" {
+						continue // see TestAPipeCarriesOneStream
 					}
 					what := fmt.Sprintf("%s (%d, %d), %s, pipe %v: source %v, destination %v", name, cut, later, content, pipe,
 						source, dest)
@@ -138,36 +139,31 @@ func TestAbortedStreamInFront(t *testing.T) {
 	t.Logf("%d comparisons", runs)
 }
 
-// On a pipe a folder is decided on when it ends in a stream that is whole. If
-// that was wrong, as a stream behind it shows, the message is named as failed:
-// none is lost in silence, and none is doubled that can be told apart.
-func TestWholeStreamsOnAPipe(t *testing.T) {
+// A pipe that is read as it comes carries one stream. What another behind it might show
+// comes too late for the first, so it is refused: the plan is that of the first alone.
+func TestAPipeCarriesOneStream(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
-	failures := int64(0)
-	for range 150 {
-		source, dest, want := draw(rnd)
+	for range 50 {
+		source, dest, _ := draw(rnd)
 		n := len(source)
 		cut := rnd.IntN(n + 1)
-		input := slices.Concat(section(t, source, stream.Full, 0, cut, 0), section(t, source, stream.Full, cut, n, 0))
-		what := fmt.Sprintf("%d: source %v, destination %v", cut, source, dest)
-		plan, end, err := writePlan(t, input, &model{mails: dest}, true)
-		if code := exit.CodeOf(err); code != exit.OK && code != exit.Partial {
-			t.Fatalf("%s: %v", what, err)
-		}
-		left := counted(want)
-		for _, octets := range choose(t, plan, source) {
-			if left[octets]--; left[octets] < 0 {
-				t.Fatalf("%s: %s is doubled", what, octets)
+		for _, code := range []exit.Code{exit.OK, exit.Unavailable} {
+			for _, content := range []stream.Content{stream.Full, stream.Headers} {
+				what := fmt.Sprintf("%d, code %d, %s: source %v, destination %v", cut, code, content, source, dest)
+				first, rest := section(t, source, content, 0, cut, code), section(t, source, content, cut, n, 0)
+				alone, _, err := writePlan(t, first, &model{mails: dest}, true)
+				if exit.CodeOf(err) != code {
+					t.Fatalf("%s: alone: %v", what, err)
+				}
+				joined, _, err := writePlan(t, slices.Concat(first, rest), &model{mails: dest}, true)
+				if want := cmp.Or(code, exit.Usage); exit.CodeOf(err) != want {
+					t.Fatalf("%s: %v, want code %d", what, err, want)
+				}
+				if !bytes.Equal(joined, alone) {
+					t.Fatalf("%s: planned\n%s\nwant\n%s", what, joined, alone)
+				}
 			}
 		}
-		if end.Listed != int64(n) || end.Listed != end.Present+end.Missing+end.Failed ||
-			end.Missing+end.Failed != int64(len(want)) {
-			t.Fatalf("%s: want %d, %+v", what, len(want), end)
-		}
-		failures += end.Failed
-	}
-	if failures == 0 {
-		t.Error("nothing was mistaken: the test tries nothing")
 	}
 }
 
@@ -250,6 +246,9 @@ func TestAbortWithinAMessage(t *testing.T) {
 	for _, c := range cases {
 		for _, pipe := range []bool{false, true} {
 			for _, more := range []bool{false, true} {
+				if pipe && more {
+					continue // see TestAPipeCarriesOneStream
+				}
 				input, want := cut.Bytes(), c.alone
 				if more {
 					input, want = slices.Concat(cut.Bytes(), full.Bytes()), c.then
@@ -277,16 +276,20 @@ func TestAbortBeforeTheFirstMessage(t *testing.T) {
 		input  [][]byte
 		aborts []int
 		ended  int
+		pipe   bool
 	}{
-		{"contents, full", [][]byte{early, full}, []int{69}, 1},
-		{"alone, full", [][]byte{bare, full}, []int{69}, 1},
-		{"full, alone", [][]byte{full, bare}, []int{69}, 1},
-		{"some, alone, full", [][]byte{some, bare, full}, []int{75, 69}, 1},
-		{"some, contents, full, contents", [][]byte{some, early, full, early}, []int{75, 69, 69}, 1},
-		{"full, contents, some", [][]byte{full, early, some}, []int{69, 75}, 1},
+		{"contents, full", [][]byte{early, full}, []int{69}, 1, false},
+		{"alone, full", [][]byte{bare, full}, []int{69}, 1, true},
+		{"full, alone", [][]byte{full, bare}, []int{69}, 1, true},
+		{"some, alone, full", [][]byte{some, bare, full}, []int{75, 69}, 1, false},
+		{"some, contents, full, contents", [][]byte{some, early, full, early}, []int{75, 69, 69}, 1, false},
+		{"full, contents, some", [][]byte{full, early, some}, []int{69, 75}, 1, false},
 	}
 	for _, c := range cases {
 		for _, pipe := range []bool{false, true} {
+			if pipe && !c.pipe {
+				continue // see TestAPipeCarriesOneStream
+			}
 			plan, end, err := writePlan(t, slices.Concat(c.input...), &model{}, pipe)
 			what := fmt.Sprintf("%s, pipe %v", c.name, pipe)
 			codes, ended := aborts(t, plan)
@@ -305,13 +308,11 @@ func TestAbortedStreamIsDecidedOnOnce(t *testing.T) {
 	dest := []mail{{"k", "yyy", 7, ""}, {"l", "zz", 7, ""}} // rewritten
 	part := func(from, to int, code exit.Code) []byte { return section(t, source, stream.Full, from, to, code) }
 	input := slices.Concat(part(0, 2, 75), part(0, 2, 0), part(2, 3, 0))
-	for _, pipe := range []bool{false, true} {
-		plan, _, err := writePlan(t, input, &model{mails: dest}, pipe)
-		if exit.CodeOf(err) != exit.Temporary {
-			t.Errorf("pipe %v: %v", pipe, err)
-		}
-		check(t, fmt.Sprintf("pipe %v", pipe), choose(t, plan, source), source[:1])
+	plan, _, err := writePlan(t, input, &model{mails: dest}, false)
+	if exit.CodeOf(err) != exit.Temporary {
+		t.Error(err)
 	}
+	check(t, "three streams", choose(t, plan, source), source[:1])
 }
 
 // More messages wait than a file has patience for: the folder is decided on

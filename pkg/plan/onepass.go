@@ -14,7 +14,7 @@ func (p *planner) onePass(ctx context.Context, in *stream.Reader) error {
 	d := &direct{planner: p, spools: map[*diff.Target]*spool{}}
 	defer d.close()
 	c := diff.NewComparison(ctx, &p.opt.Options, p.dest, d.handle)
-	c.Piped, d.of = true, c
+	c.Piped, d.of = !p.opt.FoldersOnly, c
 	err := c.Run(in)
 	if c.Aside == nil {
 		if err == nil {
@@ -48,12 +48,10 @@ type direct struct {
 	*planner
 	of         *diff.Comparison
 	toc        []*diff.Source          // of the stream under way, or nil
-	first      uint32                  // ordinal in it: a message before that is late
 	spools     map[*diff.Target]*spool // of targets that somebody waits for
 	route      route                   // of the parts of the last message
 	into       *spool                  // where they go when they are spooled
 	unfinished *stream.Failed          // the message of which parts are still to be written, or nil
-	aborted    []*abortedStream
 }
 
 // route is where the parts of a message go.
@@ -79,15 +77,13 @@ func (d *direct) handle(event any) error {
 	case *diff.Repeated:
 		d.unfinished = nil
 	case *diff.Retracted:
-		return d.into.takenBack(e.Record)
+		return d.into.w.Write(e.Record)
 	case *diff.Resolved:
 		return d.resolved(e.Target, e.Resolution)
 	case *diff.Mistaken:
 		return d.mistaken(e.Target, e.Claimants)
 	case *diff.Aborted:
 		return d.abort(e.Abort, e.Begin)
-	case *diff.Finished:
-		return d.rest()
 	case *stream.Body:
 		return d.part(e)
 	case *stream.End:
@@ -100,7 +96,7 @@ func (d *direct) handle(event any) error {
 }
 
 func (d *direct) start(b *stream.Begin, toc []*diff.Source) error {
-	d.toc, d.first = toc, d.of.Ordinal
+	d.toc = toc
 	if err := d.deleter.Prepare(d.of); err != nil {
 		return err
 	}
@@ -157,9 +153,6 @@ func (d *direct) other(r stream.Record) error {
 func (d *direct) resolved(t *diff.Target, r *match.Resolution) error {
 	added := d.addTies(r.Ties)
 	candidates := r.Candidates()
-	for _, l := range d.aborted {
-		l.decided(t, candidates)
-	}
 	s := d.spools[t]
 	if s == nil {
 		return nil
@@ -179,15 +172,12 @@ func (d *direct) resolved(t *diff.Target, r *match.Resolution) error {
 
 // mistaken tells which messages were taken for others; their records are gone.
 func (d *direct) mistaken(t *diff.Target, uids []match.Claimant) error {
-	s, put := sourceOf(d.toc, t), d.other
-	if s == nil { // it is of a stream that has ended
-		l := d.abortedFor(t)
-		s, put = sourceOf(l.toc, t), l.fail
-	} else if err := d.complete(); err != nil {
+	if err := d.complete(); err != nil {
 		return err
 	}
+	s := sourceOf(d.toc, t)
 	for _, uid := range uids {
-		err := put(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uint64(uid),
+		err := d.other(&stream.Failed{Folder: s.Name, UIDValidity: s.UIDValidity, UID: uint64(uid),
 			Reason: stream.ReasonAmbiguous,
 			Text: "one message was taken for another before all of the source was read; read it from a file, not " +
 				"from a pipe"})
@@ -198,7 +188,7 @@ func (d *direct) mistaken(t *diff.Target, uids []match.Claimant) error {
 	return nil
 }
 
-// sourceOf returns the folder of a stream whose messages land on t, or nil.
+// sourceOf returns the folder of a stream whose messages land on t.
 func sourceOf(toc []*diff.Source, t *diff.Target) *diff.Source {
 	for _, s := range toc {
 		if s.Target == t {
@@ -218,27 +208,15 @@ func (d *direct) complete() error {
 }
 
 func (d *direct) abort(a *stream.Abort, b *stream.Begin) error {
-	for _, s := range d.spools {
-		if err := s.seal(); err != nil {
-			return err
-		}
-	}
-	if len(d.spools) > 0 {
-		d.aborted = append(d.aborted, &abortedStream{begin: b, toc: d.toc, spools: d.spools})
-		d.spools = map[*diff.Target]*spool{}
-	}
 	d.leaveStream()
 	return d.planner.abort(a, b)
 }
 
 // leaveStream forgets the stream that ends.
-func (d *direct) leaveStream() { d.toc, d.first, d.unfinished = nil, d.of.Ordinal, nil }
+func (d *direct) leaveStream() { d.toc, d.unfinished = nil, nil }
 
 func (d *direct) close() {
 	for _, s := range d.spools {
 		s.close()
-	}
-	for _, l := range d.aborted {
-		l.close()
 	}
 }

@@ -17,9 +17,6 @@ type spool struct {
 	w        *stream.Writer
 	byName   map[string]*diff.Source
 	ordinals []uint32 // of its messages, ascending
-	waiting  int64    // those that were not taken back
-	wanted   []uint32 // ordinals to emit, and others: see abortedStream
-	decided  bool     // wanted is known
 }
 
 func newSpool(toc []*diff.Source) (*spool, error) {
@@ -41,14 +38,7 @@ func newSpool(toc []*diff.Source) (*spool, error) {
 
 func (s *spool) message(m *stream.Message, ordinal uint32) error {
 	s.ordinals = append(s.ordinals, ordinal)
-	s.waiting++
 	return s.w.Write(m)
-}
-
-// takenBack takes the failure of the last message.
-func (s *spool) takenBack(f *stream.Failed) error {
-	s.waiting--
-	return s.w.Write(f)
 }
 
 // count returns how many of the ordinals, which ascend, are its messages'.

@@ -237,12 +237,12 @@ func isZstd(head []byte) bool {
 // idle is how long a producer may wait before what it wrote is sent on.
 const idle = 100 * time.Millisecond
 
-// GreetingSize is how many octets of an input IsStored wants to see.
+// GreetingSize is how many octets of an input MayBeJoined wants to see.
 const GreetingSize = 13
 
-// IsStored reports whether an input that begins so is a compressed file, or
-// several: what a command of ours writes into a pipe begins with a frame without
-// records. Of a plain input that cannot be told.
-func IsStored(head []byte) bool {
-	return len(head) == GreetingSize && isZstd(head[:4]) && !bytes.Equal(head, emptyFrame)
+// MayBeJoined reports whether an input that begins so may be several streams, as cat
+// joins them. It is one stream where a command of ours writes it into a pipe: that
+// begins with a frame without records, unless it is plain.
+func MayBeJoined(head []byte) bool {
+	return len(head) == GreetingSize && (head[0] == '{' || isZstd(head[:4]) && !bytes.Equal(head, emptyFrame))
 }

@@ -187,7 +187,8 @@ func TestRejects(t *testing.T) {
 	}
 }
 
-// TestConcatenation: "cat a b" is a stream, and a message met twice counts once.
+// TestConcatenation: "cat a b" is a stream, and a message met twice counts once. What
+// comes straight from commands is one stream: another is refused, and costs nothing.
 func TestConcatenation(t *testing.T) {
 	t.Parallel()
 	server, src, dst, b := inMemory(t, 50)
@@ -196,4 +197,9 @@ func TestConcatenation(t *testing.T) {
 	b.sh(`imap-fetch $SRC -o two && cat one two one >all && cat all | imap-diff $DST | imap-push $DST`).wants(0).appended(57)
 	equal(t, src, dst)
 	b.sh(`imap-diff $DST all | imap-push $DST`).wants(0).appended(0)
+	more := []imaptest.Folder{{Path: "Sent", Messages: imaptest.Generate(98, 3)}}
+	server.Account("src").Fill(imaptest.Spec{Folders: more})
+	b.sh(`(imap-fetch --max-bytes 9000 $SRC; imap-fetch $SRC) | imap-diff $DST | imap-push $DST`).wants(75)
+	b.sh(`(imap-fetch $SRC; imap-fetch $SRC) | imap-diff $DST | imap-push $DST`).wants(64).says("another stream follows")
+	equal(t, src, dst)
 }
