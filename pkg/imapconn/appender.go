@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -45,22 +44,6 @@ func (a *appender) run() error {
 		}
 	}
 	return nil
-}
-
-// fresh returns a connection that was there a moment ago: what is written to
-// one that the server has closed long since would be in doubt.
-func (s *Session) fresh(ctx context.Context) (*conn, error) {
-	c, err := s.live(ctx)
-	if err != nil {
-		return nil, err
-	}
-	idle := time.Since(c.idle)
-	if idle > 30*time.Second || idle > time.Second && c.alive() && c.waiting() {
-		end := c.watch(ctx)
-		c.run(c.command("NOOP"), nil) // what waits there may be a BYE
-		end()
-	}
-	return s.live(ctx)
 }
 
 // step sends as many messages, from i on, as the server takes at a time.

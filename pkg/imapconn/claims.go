@@ -30,7 +30,7 @@ const claimRounds = 3
 // is enough. maybe are UIDs that the mailbox had once, sorted: they are looked up.
 // It resumes.
 func (x *Selected) Reconcile(ctx context.Context, told uint32, uids, maybe []uint64) (*Claims, error) {
-	if x.doubted == 0 && len(uids) >= int(told) && x.s.selected == x && x.s.c.exists != unknownExists &&
+	if x.doubted == 0 && len(uids) >= int(told) && x.s.c.selected == x && x.s.c.exists != unknownExists &&
 		len(uids) >= int(x.s.c.exists) {
 		return &Claims{}, nil
 	}

@@ -17,15 +17,15 @@ func inTheClear(c *conn, o *Options) bool {
 }
 
 // warnClear says, once, what others can read.
-func (s *Session) warnClear(c *conn) {
-	if !inTheClear(c, &s.o) {
+func (l *link) warnClear(c *conn) {
+	if !inTheClear(c, &l.o) {
 		return
 	}
 	what := "all mail"
-	if m, err := c.choose(&s.o); err == nil && m.exposes && m.secret == password && !c.preauth {
+	if m, err := c.choose(&l.o); err == nil && m.exposes && m.secret == password && !c.preauth {
 		what = "the password and all mail"
 	}
-	s.warnOnce("the connection to " + printable(c.host) +
+	l.warnOnce("the connection to " + printable(c.host) +
 		" is not encrypted (--tls none): others on the way can read " + what)
 }
 

@@ -33,17 +33,17 @@ const compressCap = "COMPRESS=DEFLATE"
 
 // compress switches the line to DEFLATE where the options and the server have
 // it so. It is the last step of a connect.
-func (s *Session) compress() error {
-	c := s.c
+func (l *link) compress() error {
+	c := l.c
 	offered := c.caps.has(compressCap)
 	switch {
-	case s.o.Compress == CompressAlways && !offered:
+	case l.o.Compress == CompressAlways && !offered:
 		return exit.Errorf(exit.Protocol, "%s does not offer %s", printable(c.host), compressCap).
 			WithHint("without --compress always it is used where it is offered")
-	case s.o.Compress == CompressNever, !offered:
+	case l.o.Compress == CompressNever, !offered:
 		return nil
 	}
-	if s.o.Compress == CompressAuto {
+	if l.o.Compress == CompressAuto {
 		roundTrip, err := roundTrip(c)
 		if err != nil || roundTrip < slowLine {
 			return err
@@ -52,7 +52,7 @@ func (s *Session) compress() error {
 	_, err := c.run(c.command("COMPRESS DEFLATE"), nil)
 	var no *imap.Error
 	switch {
-	case errors.As(err, &no) && s.o.Compress == CompressAuto:
+	case errors.As(err, &no) && l.o.Compress == CompressAuto:
 		return nil // it is no need
 	case err != nil:
 		return refused(err, exit.Protocol, "COMPRESS at %s", printable(c.host))

@@ -39,7 +39,7 @@ func (x *Selected) confirmWith(ctx context.Context, told Status, err error) erro
 			return validityError(!unstable, err)
 		}
 	}
-	x.s.selected = x
+	x.s.c.selected = x
 	return nil
 }
 

@@ -132,17 +132,6 @@ func (s *Session) folderError(ctx context.Context, err error, code exit.Code, do
 	return err
 }
 
-// answers reports whether the server answers a command that is about no folder.
-func (s *Session) answers(ctx context.Context) bool {
-	c, err := s.live(ctx)
-	if err != nil {
-		return false
-	}
-	defer c.watch(ctx)()
-	c.run(c.command("NOOP"), nil)
-	return c.err == nil
-}
-
 // refusal prints a server's refusal safely; errors.As finds the *imap.Error.
 type refusal struct{ err *imap.Error }
 

@@ -114,9 +114,7 @@ func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) er
 	if len(left) == 0 {
 		return nil
 	}
-	s.selected = nil // another mailbox will be
 	replies, err := ask(ctx, s, left, examination(others+len(wires)-len(left)))
-	s.selected = nil
 	if err != nil {
 		return err
 	}
@@ -133,7 +131,6 @@ func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) er
 		}
 		h.settle(&states[i], &o)
 	}
-	s.selected = nil
 	return nil
 }
 

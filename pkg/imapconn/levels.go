@@ -122,7 +122,7 @@ func (w *walk) run(s *Session, c *conn, l *listing) error {
 
 // ask asks for what is below some prefixes.
 func (w *walk) ask(s *Session, c *conn, l *listing, prefixes []string, questions []listQuestion) error {
-	answers, err := s.listings(c, questions, l)
+	answers, err := l.askAll(c, questions)
 	if err != nil {
 		return err
 	}

@@ -136,10 +136,10 @@ func (s *Session) everything(detail Detail) listWay {
 // extended lists, and asks for the subscriptions in the same round trip: what is
 // subscribed and not listed may be a folder all the same.
 func (s *Session) extended(c *conn, prefix, options string, l *listing) error {
-	answers, lost := s.listings(c, []listQuestion{
+	answers, lost := l.askAll(c, []listQuestion{
 		folders(c.command(`LIST ""`).astring(prefix + "*").text(" RETURN (" + options + ")")),
 		subscribed(c.command(`LIST (SUBSCRIBED) ""`).astring(prefix+"*"), "LIST"),
-	}, l)
+	})
 	if lost != nil {
 		return lost
 	}
@@ -151,10 +151,10 @@ func (s *Session) extended(c *conn, prefix, options string, l *listing) error {
 
 // plainly lists without asking for more than names.
 func (s *Session) plainly(c *conn, prefix string, l *listing) error {
-	if err := s.listing(c, folders(c.command(`LIST ""`).astring(prefix+"*")), l); err != nil {
+	if err := l.ask(c, folders(c.command(`LIST ""`).astring(prefix+"*"))); err != nil {
 		return err
 	}
-	err := s.listing(c, subscribed(c.command(`LSUB ""`).astring(prefix+"*"), "LSUB"), l)
+	err := l.ask(c, subscribed(c.command(`LSUB ""`).astring(prefix+"*"), "LSUB"))
 	if s.isAnswer(err) {
 		return nil
 	}
@@ -169,7 +169,6 @@ func (s *Session) settleLevels(c *conn, boxes []Mailbox) error {
 			continue
 		}
 		_, err := s.openOn(c, "EXAMINE", boxes[i].Wire, false)
-		s.selected = nil
 		switch {
 		case err != nil && !s.isAnswer(err):
 			return err
@@ -202,13 +201,13 @@ func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
 func (s *Session) subscriptions(c *conn, l *listing) error {
 	if c.caps.has("LIST-EXTENDED") {
 		before := *l
-		err := s.listing(c, subscribed(c.command(`LIST (SUBSCRIBED) "" "*"`), "LIST"), l)
+		err := l.ask(c, subscribed(c.command(`LIST (SUBSCRIBED) "" "*"`), "LIST"))
 		if !s.isAnswer(err) {
 			return err
 		}
 		*l = before
 	}
-	return s.listing(c, subscribed(c.command(`LSUB "" "*"`), "LSUB"), l)
+	return l.ask(c, subscribed(c.command(`LSUB "" "*"`), "LSUB"))
 }
 
 // mailboxes makes one Mailbox of every name in spaces. Of a name that stands

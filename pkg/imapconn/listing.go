@@ -27,7 +27,7 @@ const (
 	maxLevels = 500
 )
 
-// listing is what LIST and LSUB said, in as many commands as were needed.
+// ask is what LIST and LSUB said, in as many commands as were needed.
 type listing struct {
 	entries    []listEntry
 	subscribed []listEntry
@@ -192,7 +192,6 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 		}
 		if bad.wire != "" {
 			_, err := s.openOn(c, "EXAMINE", bad.wire, false)
-			s.selected = nil
 			if err == nil {
 				there[inboxFold(bad.wire)] = true
 				l.entries = append(l.entries, listEntry{wire: bad.wire, delimiter: bad.delimiter})
@@ -237,17 +236,17 @@ func folders(k *command) listQuestion { return listQuestion{command: k, typ: "LI
 // subscribed is a question for subscriptions: LSUB, or LIST (SUBSCRIBED).
 func subscribed(k *command, typ string) listQuestion { return listQuestion{k, typ, true} }
 
-// listing asks, and adds to l the responses of the question's type, and what
+// ask asks, and adds to l the responses of the question's type, and what
 // STATUS responses say.
-func (s *Session) listing(c *conn, q listQuestion, l *listing) error {
+func (l *listing) ask(c *conn, q listQuestion) error {
 	defer l.listen(c, &q)()
 	_, err := c.run(q.command, func(resp *response) error { return l.response(c, &q, resp) })
 	return err
 }
 
-// listings asks several questions in one round trip. The errors are their
+// askAll asks several questions in one round trip. The errors are their
 // answers, as far as the connection lasts: lost is what ended it.
-func (s *Session) listings(c *conn, questions []listQuestion, l *listing) (answers []error, lost error) {
+func (l *listing) askAll(c *conn, questions []listQuestion) (answers []error, lost error) {
 	together := len(questions) > 1
 	var commands []*command
 	for _, q := range questions {
@@ -262,9 +261,9 @@ func (s *Session) listings(c *conn, questions []listQuestion, l *listing) (answe
 	for _, q := range questions {
 		var err error
 		if together {
-			err = s.answer(c, q, l)
+			err = l.answer(c, q)
 		} else {
-			err = s.listing(c, q, l)
+			err = l.ask(c, q)
 		}
 		if err != nil && c.err != nil {
 			return nil, err
@@ -276,7 +275,7 @@ func (s *Session) listings(c *conn, questions []listQuestion, l *listing) (answe
 }
 
 // answer reads the answer to a question that was sent.
-func (s *Session) answer(c *conn, q listQuestion, l *listing) error {
+func (l *listing) answer(c *conn, q listQuestion) error {
 	defer l.listen(c, &q)()
 	_, err := c.until(q.tag, false, func(resp *response) error { return l.response(c, &q, resp) })
 	return err

@@ -31,7 +31,7 @@ func (o *opened) take(c *conn, resp *response) {
 func examination(others int) question[opened] {
 	return question[opened]{
 		command: func(c *conn, wire string) *command {
-			c.entered = true
+			c.leave()
 			return c.command("EXAMINE").astring(wire)
 		},
 		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
@@ -65,7 +65,6 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 	if len(places) == 0 {
 		return nil
 	}
-	s.selected = nil // another mailbox will be
 	q := examination(asked - len(places))
 	q.follow = func(c *conn, wire string) []*command {
 		if empty[wire] {
@@ -75,7 +74,6 @@ func (s *Session) lookInto(ctx context.Context, boxes []Mailbox, results []Statu
 	}
 	q.also = func(c *conn, resp *response, o *opened) error { return o.shown.response(c, resp) }
 	replies, err := ask(ctx, s, wires, q)
-	s.selected = nil
 	if err != nil {
 		return err
 	}

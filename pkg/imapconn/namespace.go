@@ -57,48 +57,48 @@ func longest(prefixes []string, wire string) int {
 }
 
 // namespace learns prefix and delimiter, once.
-func (s *Session) namespace(ctx context.Context) error {
-	if s.spaces.own != nil {
+func (l *link) namespace(ctx context.Context) error {
+	if l.spaces.own != nil {
 		return nil
 	}
 	n := namespaces{}
-	if s.Has("NAMESPACE") || s.Has("IMAP4REV2") {
-		if err := s.retryWhileBusy(ctx, func() error { return s.askNamespace(&n) }); err != nil {
+	if l.c.caps.has("NAMESPACE") || l.c.caps.has("IMAP4REV2") {
+		if err := l.retryWhileBusy(ctx, func() error { return l.askNamespace(&n) }); err != nil {
 			return untold(err, "namespace")
 		}
 	}
-	if n.personal.Delimiter == "" && s.o.Delimiter == nil {
-		if err := s.retryWhileBusy(ctx, func() error { return askDelimiter(s.c, &n.personal.Delimiter) }); err != nil {
+	if n.personal.Delimiter == "" && l.o.Delimiter == nil {
+		if err := l.retryWhileBusy(ctx, func() error { return askDelimiter(l.c, &n.personal.Delimiter) }); err != nil {
 			return untold(err, "delimiter")
 		}
 	}
-	if s.o.Prefix != nil {
-		n.personal.Prefix = *s.o.Prefix
-		wire, err := folder.EncodeUTF7(*s.o.Prefix)
+	if l.o.Prefix != nil {
+		n.personal.Prefix = *l.o.Prefix
+		wire, err := folder.EncodeUTF7(*l.o.Prefix)
 		if err != nil {
 			return err
 		}
 		n.own = append(n.own, wire)
 	}
-	if s.o.Delimiter != nil {
-		n.personal.Delimiter = *s.o.Delimiter
+	if l.o.Delimiter != nil {
+		n.personal.Delimiter = *l.o.Delimiter
 	}
 	if len(n.own) == 0 {
 		n.own = []string{""}
 	}
-	s.spaces = n
+	l.spaces = n
 	return nil
 }
 
 // learnDelimiter is for a server that refused to tell its delimiter when it was
 // asked: each entry of a listing has it.
-func (s *Session) learnDelimiter(boxes []Mailbox) {
-	if s.spaces.personal.Delimiter != "" || s.o.Delimiter != nil {
+func (l *link) learnDelimiter(boxes []Mailbox) {
+	if l.spaces.personal.Delimiter != "" || l.o.Delimiter != nil {
 		return
 	}
 	for _, b := range boxes {
 		if b.Space == folder.Personal && b.Delimiter != "" {
-			s.spaces.personal.Delimiter = b.Delimiter
+			l.spaces.personal.Delimiter = b.Delimiter
 			return
 		}
 	}
@@ -106,9 +106,9 @@ func (s *Session) learnDelimiter(boxes []Mailbox) {
 
 // guessPrefix is for a server that tells no namespace: where all folders are
 // below INBOX, that is taken for the prefix, which it is on such servers.
-func (s *Session) guessPrefix(boxes []Mailbox) {
-	n := &s.spaces
-	if n.settled || s.o.Prefix != nil || n.personal.Delimiter == "" {
+func (l *link) guessPrefix(boxes []Mailbox) {
+	n := &l.spaces
+	if n.settled || l.o.Prefix != nil || n.personal.Delimiter == "" {
 		return
 	}
 	n.settled = true
@@ -123,14 +123,14 @@ func (s *Session) guessPrefix(boxes []Mailbox) {
 	}
 	if found {
 		n.personal.Prefix = prefix
-		s.o.warn(printable(s.o.Host) + " tells no namespace, and all its folders are below " + prefix +
+		l.o.warn(printable(l.o.Host) + " tells no namespace, and all its folders are below " + prefix +
 			", which is taken for the prefix; --prefix says otherwise")
 	}
 }
 
 // askNamespace asks; a server that answers nothing useful has said nothing.
-func (s *Session) askNamespace(n *namespaces) error {
-	c := s.c
+func (l *link) askNamespace(n *namespaces) error {
+	c := l.c
 	_, err := c.run(c.command("NAMESPACE"), func(resp *response) error {
 		if resp.typ != "NAMESPACE" {
 			return nil
@@ -138,7 +138,7 @@ func (s *Session) askNamespace(n *namespaces) error {
 		*n = namespaces{settled: true}
 		return n.read(c.tokenizer)
 	})
-	if s.isAnswer(err) {
+	if l.isAnswer(err) {
 		return nil
 	}
 	return err

@@ -50,8 +50,7 @@ type TLS struct {
 // Probe is Open, and tells what was learnt of the server, whether or not it led
 // to a login.
 func Probe(ctx context.Context, o Options) (*Session, *Server, error) {
-	o.secrets = &secrets{}
-	s := &Session{o: o, delays: o.delays()}
+	s := newSession(o)
 	err := s.enter(ctx)
 	server := &Server{Step: Connecting}
 	if s.tried != nil {

@@ -37,7 +37,7 @@ func FuzzResponses(f *testing.F) {
 		maxBody = max(0, maxBody%100)
 		c := connOf(bytes.NewReader(data))
 		var m fetched
-		var s Session
+		s := newSession(Options{})
 		for {
 			resp, err := c.receive()
 			if err != nil {
@@ -120,9 +120,10 @@ func TestBounds(t *testing.T) {
 			o := &Options{Host: "h", Timeout: time.Hour}
 			c := newConn(ours, o)
 			c.caps = capabilities{}
-			s := &Session{o: *o, c: c}
+			s := newSession(*o)
+			s.c = c
 			x := &Selected{s: s, command: "EXAMINE"}
-			s.selected = x
+			s.c.selected = x
 			go func() {
 				io.ReadFull(theirs, make([]byte, 10))
 				go io.Copy(io.Discard, theirs)

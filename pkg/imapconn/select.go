@@ -63,7 +63,6 @@ func (s *Session) openWith(ctx context.Context, command, wire string, empty bool
 func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, error) {
 	o := &opened{Selected: Selected{Status: Status{Octets: -1}, Wire: wire, s: s, command: verb, opened: time.Now()}}
 	x := &o.Selected
-	s.selected = nil
 	c.enter()
 	commands := []*command{c.command(verb).astring(wire)}
 	if empty {
@@ -80,7 +79,7 @@ func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, err
 	if !o.permanent { // RFC 3501 7.1: then all flags can be kept
 		x.PermanentFlags, x.AnyKeyword = x.Flags, true
 	}
-	s.selected = x
+	s.c.selected = x
 	if o.shown.apply(&x.Status); !o.counted && x.Messages == 0 {
 		if err := x.count(c); err != nil {
 			return nil, err
@@ -176,7 +175,7 @@ func (x *Selected) ready(ctx context.Context) (changed bool, err error) {
 	if x.givenUp != nil {
 		return false, x.givenUp
 	}
-	if x.s.c.err == nil && x.s.selected == x {
+	if x.s.c.err == nil && x.s.c.selected == x {
 		return false, nil
 	}
 	again, err := x.s.open(ctx, x.command, x.Wire)
@@ -189,6 +188,6 @@ func (x *Selected) ready(ctx context.Context) (changed bool, err error) {
 	if again.UIDValidity != x.UIDValidity {
 		return true, nil // and it stays so: another one is selected
 	}
-	x.s.selected = x
+	x.s.c.selected = x
 	return false, nil
 }

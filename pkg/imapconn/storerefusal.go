@@ -11,8 +11,8 @@ import (
 // storeRefusal says what the refusal of an APPEND or COPY to a mailbox means beyond the
 // message: an error ends it, again means that the server was busy and time has
 // passed. deed is what was refused, as in "append to".
-func (s *Session) storeRefusal(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
-	if again, err := s.retryStore(ctx, deed, wire, no); again || err != nil {
+func (r *retrier) storeRefusal(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
+	if again, err := r.retryStore(ctx, deed, wire, no); again || err != nil {
 		return again, err
 	}
 	mailbox := quote(mailboxName(wire))
@@ -27,12 +27,12 @@ func (s *Session) storeRefusal(ctx context.Context, deed, wire string, no *imap.
 
 // retryStore waits where a refusal is one that passes. again means that the command
 // may be given again.
-func (s *Session) retryStore(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
+func (r *retrier) retryStore(ctx context.Context, deed, wire string, no *imap.Error) (again bool, err error) {
 	t := transientOf(no)
 	if t == nil {
 		return false, nil
 	}
-	if again, err := s.backOff(ctx, t, no); again || err != nil {
+	if again, err := r.backOff(ctx, t, no); again || err != nil {
 		return again, err
 	}
 	if t.kind == defective {

@@ -252,8 +252,7 @@ func TestTroubleLasts(t *testing.T) {
 func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var warned []string
-		s := &Session{o: Options{Host: "h", Retries: 3, MaxWait: time.Minute, Warn: func(text string) { warned = append(warned, text) }}}
-		s.delays = s.o.delays()
+		s := newSession(Options{Host: "h", Retries: 3, MaxWait: time.Minute, Warn: func(text string) { warned = append(warned, text) }})
 		no := refusalOf("NO Server Unavailable. 15")
 		began := time.Now()
 		for i := range 4 {

@@ -28,13 +28,13 @@ func (x *Selected) Unstable(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	x.s.selected = x // its messages are those of again
+	x.s.c.selected = x // its messages are those of again
 	return again.UIDValidity != x.UIDValidity || told.UIDValidity != 0 && told.UIDValidity != x.UIDValidity, nil
 }
 
 // Current reports whether x is the mailbox that is open, on a connection that
 // has not been lost.
-func (x *Selected) Current() bool { return x.s.c.err == nil && x.s.selected == x }
+func (x *Selected) Current() bool { return x.s.c.err == nil && x.s.c.selected == x }
 
 // SettledUIDValidity asks for the UIDVALIDITY of a mailbox that is about to be selected.
 // Where it is not the one that is known, the next second of the server's clock

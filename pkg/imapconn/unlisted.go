@@ -33,7 +33,6 @@ func (s *Session) Unlisted(ctx context.Context, wires []string, listed []Mailbox
 	if len(wires) == 0 {
 		return answers, nil
 	}
-	s.selected = nil // another mailbox will be
 	states, err := ask(ctx, s, wires, question[statusLine]{
 		command: func(c *conn, wire string) *command { return statusCommand(c, wire, false) },
 		read:    statusAnswer,
@@ -52,15 +51,7 @@ func (s *Session) Unlisted(ctx context.Context, wires []string, listed []Mailbox
 			answers[i].doubt(wires[i], states[i].err)
 		}
 	}
-	opened, err := ask(ctx, s, left, question[opened]{
-		command: func(c *conn, wire string) *command {
-			c.entered = true
-			return c.command("EXAMINE").astring(wire)
-		},
-		gather: func(c *conn, resp *response, o *opened) { o.take(c, resp) },
-		others: len(listed) + len(wires) - len(left),
-	})
-	s.selected = nil
+	opened, err := ask(ctx, s, left, examination(len(listed)+len(wires)-len(left)))
 	if err != nil {
 		return nil, err
 	}

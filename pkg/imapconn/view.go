@@ -4,10 +4,11 @@ import "fmt"
 
 // view is what a connection has heard of the mailbox that is selected on it.
 type view struct {
-	exists   uint32 // messages in it
-	entered  bool   // a mailbox was opened, whatever is selected now
-	expunges int    // messages that were expunged
-	gone     int    // messages that were asked for and taken for expunged
+	selected *Selected // nil: none, or one of which nothing is kept
+	exists   uint32    // messages in it
+	entered  bool      // a mailbox was opened, whatever is selected now
+	expunges int       // messages that were expunged
+	gone     int       // messages that were asked for and taken for expunged
 }
 
 // unknownExists stands for a number of messages that the server did not tell.
@@ -15,6 +16,9 @@ const unknownExists = 1<<32 - 1
 
 // enter is for a mailbox that is about to be opened.
 func (v *view) enter() { *v = view{exists: unknownExists, entered: true} }
+
+// leave is for a mailbox that is about to be opened, of which nothing is kept.
+func (v *view) leave() { v.entered, v.selected = true, nil }
 
 // expunged notes an EXPUNGE.
 func (v *view) expunged() {
