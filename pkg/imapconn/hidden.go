@@ -1,15 +1,12 @@
 package imapconn
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
 // hidden is a name that the listing gives as a mere level, or that is subscribed
@@ -25,16 +22,15 @@ type hidden struct {
 // with STATUS, all in one round trip, and with EXAMINE if that is not refused.
 // There is no folder if STATUS says NO, if EXAMINE is refused, or if neither of them
 // counts a message. It resumes.
-func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []Mailbox,
-	subscribed []listEntry) ([]Mailbox, error) {
-	list := s.suspects(spaces, boxes, subscribed)
+func (ls *lister) withHidden(boxes []Mailbox, subscribed []listEntry) ([]Mailbox, error) {
+	list := ls.suspects(boxes, subscribed)
 	if len(list) == 0 {
 		return boxes, nil
 	}
-	if err := s.lookForMail(ctx, list, len(boxes)-len(list)); err != nil {
+	if err := ls.lookForMail(list, len(boxes)-len(list)); err != nil {
 		return nil, err
 	}
-	if err := s.dropAliases(ctx, list, boxes); err != nil {
+	if err := ls.dropAliases(list, boxes); err != nil {
 		return nil, err
 	}
 	var levels, unlisted []string
@@ -42,7 +38,7 @@ func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []
 		name := mailboxName(h.wire)
 		switch {
 		case h.doubted != nil:
-			box := s.Mailbox(h.wire)
+			box := ls.s.Mailbox(h.wire)
 			box.Unread = fmt.Sprintf("the server does not list the folder %s as one that can be opened, and does not "+
 				"say that it is none: %s", quote(name), printable(h.doubted.Error()))
 			boxes = append(boxes, box)
@@ -51,32 +47,32 @@ func (s *Session) withHidden(ctx context.Context, spaces folder.Spaces, boxes []
 			boxes[h.place].Open()
 			levels = append(levels, name)
 		default:
-			box := s.Mailbox(h.wire)
+			box := ls.s.Mailbox(h.wire)
 			box.Subscribed = true
 			boxes = append(boxes, box)
 			unlisted = append(unlisted, name)
 		}
 	}
-	s.warnHidden("as mere levels, though they hold mail", levels)
-	s.warnHidden("not at all, though they are subscribed and hold mail", unlisted)
+	ls.warnHidden("as mere levels, though they hold mail", levels)
+	ls.warnHidden("not at all, though they are subscribed and hold mail", unlisted)
 	return boxes, nil
 }
 
 // suspects are the levels of a listing, and the subscriptions that it does not have.
 // A level that EXAMINE has just refused is none of them.
-func (s *Session) suspects(spaces folder.Spaces, boxes []Mailbox, subscribed []listEntry) (list []hidden) {
+func (ls *lister) suspects(boxes []Mailbox, subscribed []listEntry) (list []hidden) {
 	names := make(map[string]bool, len(boxes))
 	for i := range boxes {
 		b := &boxes[i]
 		names[b.Name] = true
-		if !b.Selectable() && !b.level && spaces.Has(b.Space) {
+		if !b.Selectable() && !b.level && ls.spaces.Has(b.Space) {
 			list = append(list, hidden{place: i, wire: b.Wire})
 		}
 	}
 	for _, e := range subscribed {
 		name := mailboxName(e.wire)
 		if bare := strings.TrimSuffix(name, e.delimiter); bare == "" || names[name] || names[bare] ||
-			!spaces.Has(s.spaces.space(e.wire)) {
+			!ls.spaces.Has(ls.s.spaces.space(e.wire)) {
 			continue
 		}
 		names[name] = true
@@ -87,12 +83,12 @@ func (s *Session) suspects(spaces folder.Spaces, boxes []Mailbox, subscribed []l
 
 // lookForMail asks which of them hold mail. others is how many other mailboxes the
 // server has just told of.
-func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) error {
+func (ls *lister) lookForMail(list []hidden, others int) error {
 	wires := make([]string, len(list))
 	for i := range list {
 		wires[i] = list[i].wire
 	}
-	states, err := ask(ctx, s, wires, question[statusLine]{
+	states, err := ask(ls.ctx, ls.s, wires, question[statusLine]{
 		command: func(c *conn, wire string) *command { return statusCommand(c, wire, false) },
 		read:    statusAnswer,
 		others:  others,
@@ -114,15 +110,15 @@ func (s *Session) lookForMail(ctx context.Context, list []hidden, others int) er
 	if len(left) == 0 {
 		return nil
 	}
-	replies, err := ask(ctx, s, left, examination(others+len(wires)-len(left)))
+	replies, err := ask(ls.ctx, ls.s, left, examination(others+len(wires)-len(left)))
 	if err != nil {
 		return err
 	}
 	for k, i := range places {
 		h, o := &list[i], replies[k]
 		if o.err == nil && !o.value.counted { // opened alone, what FETCH shows is counted
-			x, err := s.Examine(ctx, h.wire)
-			if ctx.Err() != nil {
+			x, err := ls.s.Examine(ls.ctx, h.wire)
+			if ls.ctx.Err() != nil {
 				return err
 			}
 			if o.err = err; err == nil {
@@ -152,7 +148,7 @@ func isNo(err error) bool {
 }
 
 // dropAliases finds names that are another name of a folder that is listed.
-func (s *Session) dropAliases(ctx context.Context, list []hidden, boxes []Mailbox) error {
+func (ls *lister) dropAliases(list []hidden, boxes []Mailbox) error {
 	var places []int
 	var wires []string
 	var answers []Unlisted
@@ -161,7 +157,7 @@ func (s *Session) dropAliases(ctx context.Context, list []hidden, boxes []Mailbo
 			places, wires, answers = append(places, i), append(wires, h.wire), append(answers, Unlisted{There: true})
 		}
 	}
-	if err := s.sameAsListed(ctx, wires, answers, boxes); err != nil {
+	if err := sameAsListed(ls.ctx, ls.s, wires, answers, boxes); err != nil {
 		return err
 	}
 	for k, i := range places {
@@ -171,7 +167,7 @@ func (s *Session) dropAliases(ctx context.Context, list []hidden, boxes []Mailbo
 }
 
 // warnHidden warns of folders, if there are any.
-func (s *Session) warnHidden(how string, names []string) {
+func (ls *lister) warnHidden(how string, names []string) {
 	if len(names) == 0 {
 		return
 	}
@@ -181,6 +177,6 @@ func (s *Session) warnHidden(how string, names []string) {
 	if len(names) > shown {
 		text += ", ..."
 	}
-	s.warnOnce(fmt.Sprintf("%s lists some folders %s; they are taken as all others (%d): %s", printable(s.o.Host), how,
-		len(names), printable(text)))
+	ls.s.warnOnce(fmt.Sprintf("%s lists some folders %s; they are taken as all others (%d): %s",
+		printable(ls.s.o.Host), how, len(names), printable(text)))
 }

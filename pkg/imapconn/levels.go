@@ -1,7 +1,6 @@
 package imapconn
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,31 +13,33 @@ import (
 const maxLevelsAsked = 1000
 
 // levels asks level by level.
-func (s *Session) levels(c *conn, prefix string, l *listing) error {
+func (ls *lister) levels(c *conn, prefix string, l *listing) error {
 	w := walk{next: []string{prefix}, most: maxLevelsAsked}
-	return w.run(s, c, l)
+	return w.run(ls.s, c, l)
 }
 
 // descend asks, level by level, for what is below folders that have \HasChildren,
 // and below which the listing shows none: some servers take "*" for "%", or bound
 // the depth of a listing. That nothing is there is no contradiction (RFC 3348). It
 // resumes.
-func (s *Session) descend(ctx context.Context, spaces folder.Spaces, l *listing) error {
+func (ls *lister) descend(l *listing) error {
 	w := walk{most: maxMailboxes, refused: true}
-	w.next = slices.DeleteFunc(l.childless(), func(prefix string) bool { return !spaces.Has(s.spaces.space(prefix)) })
+	w.next = slices.DeleteFunc(l.childless(), func(prefix string) bool {
+		return !ls.spaces.Has(ls.s.spaces.space(prefix))
+	})
 	if len(w.next) == 0 {
 		return nil
 	}
 	listed := len(l.entries)
 	w.known = l.names()
-	if err := s.do(ctx, func(c *conn) error { return w.run(s, c, l) }); err != nil {
+	if err := ls.s.do(ls.ctx, func(c *conn) error { return w.run(ls.s, c, l) }); err != nil {
 		return err
 	}
 	var names []string
 	for _, e := range l.entries[listed:] {
 		names = append(names, mailboxName(e.wire))
 	}
-	s.warnHidden("only when it is asked for what is below another one", names)
+	ls.warnHidden("only when it is asked for what is below another one", names)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 // by the octets of Name; the zero Spaces are the personal ones. A response that
 // cannot be read, however it is asked for, is a Mailbox with Unread. It resumes.
 func (s *Session) List(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
-	return s.listed(ctx, spaces, spaces, NoDetail)
+	return (&lister{s: s, ctx: ctx, spaces: spaces, keep: spaces}).listed()
 }
 
 // Detail is what Overview shall learn of all mailboxes beside their names, if it
@@ -32,36 +32,45 @@ const (
 // Overview is List, and brings mailboxes of other namespaces as far as the
 // server mentions them unasked.
 func (s *Session) Overview(ctx context.Context, spaces folder.Spaces, detail Detail) ([]Mailbox, error) {
-	return s.listed(ctx, spaces, folder.AllSpaces, detail)
+	return (&lister{s: s, ctx: ctx, spaces: spaces, keep: folder.AllSpaces, detail: detail}).listed()
 }
 
-func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail Detail) ([]Mailbox, error) {
-	l, err := s.namesOf(ctx, spaces, detail)
+// lister makes a listing of an account's folders.
+type lister struct {
+	s      *Session
+	ctx    context.Context
+	spaces folder.Spaces // that are asked for
+	keep   folder.Spaces // that are returned, if the server mentions them
+	detail Detail
+}
+
+func (ls *lister) listed() ([]Mailbox, error) {
+	l, err := ls.namesOf()
 	if err != nil {
-		return nil, during(err, "list the folders of %s", s.who())
+		return nil, during(err, "list the folders of %s", ls.s.who())
 	}
-	if err := s.descend(ctx, spaces, l); err != nil {
-		return nil, during(err, "list the folders of %s", s.who())
+	if err := ls.descend(l); err != nil {
+		return nil, during(err, "list the folders of %s", ls.s.who())
 	}
-	boxes := s.mailboxes(l.entries, l.subscribed, keep)
-	if err := s.do(ctx, func(c *conn) error { return s.settleLevels(c, boxes) }); err != nil {
-		return nil, during(err, "list the folders of %s", s.who())
+	boxes := ls.mailboxes(l.entries, l.subscribed)
+	if err := ls.s.do(ls.ctx, func(c *conn) error { return ls.settleLevels(c, boxes) }); err != nil {
+		return nil, during(err, "list the folders of %s", ls.s.who())
 	}
-	if boxes, err = s.withHidden(ctx, spaces, boxes, l.subscribed); err != nil {
-		return nil, during(err, "list the folders of %s", s.who())
+	if boxes, err = ls.withHidden(boxes, l.subscribed); err != nil {
+		return nil, during(err, "list the folders of %s", ls.s.who())
 	}
 	for i := range boxes {
 		if state, known := l.states[inboxFold(boxes[i].Wire)]; known {
 			boxes[i].state = &state
 		}
 	}
-	if keep.Has(folder.Personal) {
-		s.learnDelimiter(boxes)
-		s.guessPrefix(boxes)
+	if ls.keep.Has(folder.Personal) {
+		ls.s.learnDelimiter(boxes)
+		ls.s.guessPrefix(boxes)
 	}
-	boxes = append(boxes, s.unread(l.unread, keep)...)
+	boxes = append(boxes, ls.unread(l.unread)...)
 	for _, bad := range l.unreadSubscribed {
-		s.o.warn("a subscription in the server's listing cannot be read: " + quote(bad.line))
+		ls.s.o.warn("a subscription in the server'ls listing cannot be read: " + quote(bad.line))
 	}
 	SortMailboxes(boxes)
 	return boxes, nil
@@ -70,16 +79,17 @@ func (s *Session) listed(ctx context.Context, spaces, keep folder.Spaces, detail
 // Subscriptions returns the subscribed mailboxes, those that do not exist any
 // more too, in the order of List. It resumes.
 func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
+	ls := &lister{s: s, ctx: ctx, spaces: spaces, keep: spaces}
 	var l *listing
 	err := s.do(ctx, func(c *conn) error {
 		l = newListing()
-		return s.subscriptions(c, l)
+		return ls.subscriptions(c, l)
 	})
 	if err != nil {
 		return nil, during(err, "list the subscriptions of %s", s.who())
 	}
-	boxes := append(s.mailboxes(slices.Concat(l.entries, l.subscribed), nil, spaces),
-		s.unread(slices.Concat(l.unread, l.unreadSubscribed), spaces)...)
+	boxes := append(ls.mailboxes(slices.Concat(l.entries, l.subscribed), nil),
+		ls.unread(slices.Concat(l.unread, l.unreadSubscribed))...)
 	SortMailboxes(boxes)
 	return boxes, nil
 }
@@ -87,19 +97,19 @@ func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Ma
 // who names the account in messages.
 func (s *Session) who() string { return printable(s.o.User + "@" + s.o.Host) }
 
-// list asks for all of spaces, and adds to l what comes.
-func (s *Session) list(c *conn, spaces folder.Spaces, l *listing, way listWay) error {
+// list asks for all of the spaces, and adds to l what comes.
+func (ls *lister) list(c *conn, l *listing, way listWay) error {
 	if err := way(c, "", l); err != nil {
 		return err
 	}
 	// What lies outside the personal namespaces some servers do not count among
 	// "everything".
 	for _, space := range []folder.Space{folder.Others, folder.Shared} {
-		for _, ns := range s.spaces.told[space] {
-			if !spaces.Has(space) || ns.Prefix == "" {
+		for _, ns := range ls.s.spaces.told[space] {
+			if !ls.spaces.Has(space) || ns.Prefix == "" {
 				continue
 			}
-			if err := way(c, ns.Prefix, l); err != nil && !s.isAnswer(err) {
+			if err := way(c, ns.Prefix, l); err != nil && !ls.s.isAnswer(err) {
 				return err
 			}
 		}
@@ -113,29 +123,27 @@ type listWay func(c *conn, prefix string, l *listing) error
 // everything lists what fits a pattern, and which of it is subscribed, unless
 // the entries themselves say so. To a busy server no simpler question is put,
 // whose answer would lack what the next run is told.
-func (s *Session) everything(detail Detail) listWay {
-	return func(c *conn, prefix string, l *listing) error {
-		var no *imap.Error
-		list := s.returnOptions(c, detail)
-		for i, options := range list {
-			before := *l
-			err := s.extended(c, prefix, options, l)
-			if c.err == nil {
-				s.fatalStates = false
-			}
-			mere := i < len(list)-1 && errors.As(err, &no) && !IsBusy(err) // states, which can be asked for one by one
-			if !mere && !s.isAnswer(err) {
-				return err
-			}
-			*l = before
+func (ls *lister) everything(c *conn, prefix string, l *listing) error {
+	var no *imap.Error
+	list := ls.returnOptions(c)
+	for i, options := range list {
+		before := *l
+		err := ls.extended(c, prefix, options, l)
+		if c.err == nil {
+			ls.s.fatalStates = false
 		}
-		return s.plainly(c, prefix, l)
+		mere := i < len(list)-1 && errors.As(err, &no) && !IsBusy(err) // states, which can be asked for one by one
+		if !mere && !ls.s.isAnswer(err) {
+			return err
+		}
+		*l = before
 	}
+	return ls.plainly(c, prefix, l)
 }
 
 // extended lists, and asks for the subscriptions in the same round trip: what is
 // subscribed and not listed may be a folder all the same.
-func (s *Session) extended(c *conn, prefix, options string, l *listing) error {
+func (ls *lister) extended(c *conn, prefix, options string, l *listing) error {
 	answers, lost := l.askAll(c, []listQuestion{
 		folders(c.command(`LIST ""`).astring(prefix + "*").text(" RETURN (" + options + ")")),
 		subscribed(c.command(`LIST (SUBSCRIBED) ""`).astring(prefix+"*"), "LIST"),
@@ -143,19 +151,19 @@ func (s *Session) extended(c *conn, prefix, options string, l *listing) error {
 	if lost != nil {
 		return lost
 	}
-	if answers[0] == nil && !s.isAnswer(answers[1]) {
+	if answers[0] == nil && !ls.s.isAnswer(answers[1]) {
 		return answers[1]
 	}
 	return answers[0]
 }
 
 // plainly lists without asking for more than names.
-func (s *Session) plainly(c *conn, prefix string, l *listing) error {
+func (ls *lister) plainly(c *conn, prefix string, l *listing) error {
 	if err := l.ask(c, folders(c.command(`LIST ""`).astring(prefix+"*"))); err != nil {
 		return err
 	}
 	err := l.ask(c, subscribed(c.command(`LSUB ""`).astring(prefix+"*"), "LSUB"))
-	if s.isAnswer(err) {
+	if ls.s.isAnswer(err) {
 		return nil
 	}
 	return err
@@ -163,14 +171,14 @@ func (s *Session) plainly(c *conn, prefix string, l *listing) error {
 
 // settleLevels opens the mailboxes that are listed as such and as mere levels
 // too: what cannot be opened is a level.
-func (s *Session) settleLevels(c *conn, boxes []Mailbox) error {
+func (ls *lister) settleLevels(c *conn, boxes []Mailbox) error {
 	for i := range boxes {
 		if !boxes[i].level || !boxes[i].Selectable() {
 			continue
 		}
-		_, err := s.openOn(c, "EXAMINE", boxes[i].Wire, false)
+		_, err := ls.s.openOn(c, "EXAMINE", boxes[i].Wire, false)
 		switch {
-		case err != nil && !s.isAnswer(err):
+		case err != nil && !ls.s.isAnswer(err):
 			return err
 		case err != nil:
 			boxes[i].Attributes = tidy(append(boxes[i].Attributes, `\Noselect`))
@@ -182,7 +190,7 @@ func (s *Session) settleLevels(c *conn, boxes []Mailbox) error {
 // returnOptions are what to ask LIST for beside names (RFC 5258), the best first.
 // That the states of mailboxes come along (RFC 5819) is not tried again after
 // the connection was lost over it: then they are asked for one by one.
-func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
+func (ls *lister) returnOptions(c *conn) (list []string) {
 	if !c.caps.has("LIST-EXTENDED") {
 		return nil
 	}
@@ -190,19 +198,19 @@ func (s *Session) returnOptions(c *conn, detail Detail) (list []string) {
 	if c.caps.has("SPECIAL-USE") {
 		options += " SPECIAL-USE"
 	}
-	if detail != NoDetail && c.caps.has("LIST-STATUS") && !s.fatalStates {
-		s.fatalStates = true // until the answer is here
-		list = append(list, options+" STATUS ("+c.caps.statusItems(detail == Sizes)+")")
+	if ls.detail != NoDetail && c.caps.has("LIST-STATUS") && !ls.s.fatalStates {
+		ls.s.fatalStates = true // until the answer is here
+		list = append(list, options+" STATUS ("+c.caps.statusItems(ls.detail == Sizes)+")")
 	}
 	return append(list, options)
 }
 
 // subscriptions lists the subscribed names.
-func (s *Session) subscriptions(c *conn, l *listing) error {
+func (ls *lister) subscriptions(c *conn, l *listing) error {
 	if c.caps.has("LIST-EXTENDED") {
 		before := *l
 		err := l.ask(c, subscribed(c.command(`LIST (SUBSCRIBED) "" "*"`), "LIST"))
-		if !s.isAnswer(err) {
+		if !ls.s.isAnswer(err) {
 			return err
 		}
 		*l = before
@@ -210,9 +218,9 @@ func (s *Session) subscriptions(c *conn, l *listing) error {
 	return l.ask(c, subscribed(c.command(`LSUB "" "*"`), "LSUB"))
 }
 
-// mailboxes makes one Mailbox of every name in spaces. Of a name that stands
+// mailboxes makes one Mailbox of every name in the spaces to keep. Of a name that stands
 // there twice it takes what both say: if one of them can be opened, it can.
-func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Spaces) []Mailbox {
+func (ls *lister) mailboxes(entries, subscribed []listEntry) []Mailbox {
 	subs := map[string]bool{}
 	for _, e := range subscribed {
 		subs[inboxFold(e.wire)] = true
@@ -222,8 +230,8 @@ func (s *Session) mailboxes(entries, subscribed []listEntry, spaces folder.Space
 	lists := map[string][]string{} // of attributes
 	for _, e := range entries {
 		key := inboxFold(e.wire)
-		space := s.spaces.space(e.wire)
-		if e.wire == "" || !spaces.Has(space) {
+		space := ls.s.spaces.space(e.wire)
+		if e.wire == "" || !ls.keep.Has(space) {
 			continue
 		}
 		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Space: space,

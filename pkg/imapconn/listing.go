@@ -3,14 +3,12 @@ package imapconn
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
@@ -67,21 +65,21 @@ func tooMuch(format string, most int) error {
 	return exit.Wrap(exit.Protocol, &limitError{fmt.Sprintf(format, most)})
 }
 
-// namesOf asks for the folders of spaces. Where an entry of the answer cannot be
+// namesOf asks for the folders. Where an entry of the answer cannot be
 // read it asks in other ways, each on a new connection: what one of them shows
 // is there. What no way shows for certain stays unread.
-func (s *Session) namesOf(ctx context.Context, spaces folder.Spaces, detail Detail) (*listing, error) {
+func (ls *lister) namesOf() (*listing, error) {
 	all, promised := newListing(), 0
-	for i, way := range []listWay{s.everything(detail), s.plainly, s.levels} {
+	for i, way := range []listWay{ls.everything, ls.plainly, ls.levels} {
 		if i > 0 {
-			s.Close()
+			ls.s.Close()
 		}
 		var l *listing
-		err := s.do(ctx, func(c *conn) error {
+		err := ls.s.do(ls.ctx, func(c *conn) error {
 			l = newListing()
-			return s.list(c, spaces, l, way)
+			return ls.list(c, l, way)
 		})
-		if err != nil && (i == 0 || ctx.Err() != nil) {
+		if err != nil && (i == 0 || ls.ctx.Err() != nil) {
 			return nil, err
 		}
 		if err != nil {
@@ -96,7 +94,7 @@ func (s *Session) namesOf(ctx context.Context, spaces folder.Spaces, detail Deta
 			return all, nil
 		}
 	}
-	return all, s.do(ctx, func(c *conn) error { return s.settleUnread(c, all) })
+	return all, ls.s.do(ls.ctx, func(c *conn) error { return ls.settleUnread(c, all) })
 }
 
 // promised is how many folders l speaks of, those that cannot be read too. Two
@@ -182,7 +180,7 @@ func (l *listing) join(o *listing) error {
 
 // settleUnread decides about what no way showed for certain. A folder that can
 // be opened is there.
-func (s *Session) settleUnread(c *conn, l *listing) error {
+func (ls *lister) settleUnread(c *conn, l *listing) error {
 	there := l.names()
 	var left []malformedEntry
 	for _, bad := range l.unread {
@@ -191,13 +189,13 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 			continue
 		}
 		if bad.wire != "" {
-			_, err := s.openOn(c, "EXAMINE", bad.wire, false)
+			_, err := ls.s.openOn(c, "EXAMINE", bad.wire, false)
 			if err == nil {
 				there[inboxFold(bad.wire)] = true
 				l.entries = append(l.entries, listEntry{wire: bad.wire, delimiter: bad.delimiter})
 				continue
 			}
-			if !s.isAnswer(err) {
+			if !ls.s.isAnswer(err) {
 				return err
 			}
 		}
@@ -207,14 +205,14 @@ func (s *Session) settleUnread(c *conn, l *listing) error {
 	return nil
 }
 
-// unread are the entries that could not be read, as far as they may be in spaces.
-func (s *Session) unread(list []malformedEntry, spaces folder.Spaces) (boxes []Mailbox) {
+// unread are the entries that could not be read, as far as they may be in the spaces to keep.
+func (ls *lister) unread(list []malformedEntry) (boxes []Mailbox) {
 	for _, bad := range list {
 		box := Mailbox{Name: printable(bad.line), Wire: bad.wire, Delimiter: bad.delimiter}
 		if bad.wire != "" {
-			box.Name, box.Space = mailboxName(bad.wire), s.spaces.space(bad.wire)
+			box.Name, box.Space = mailboxName(bad.wire), ls.s.spaces.space(bad.wire)
 		}
-		if !spaces.Has(box.Space) {
+		if !ls.keep.Has(box.Space) {
 			continue
 		}
 		box.Unread = cmp.Or(bad.why, "the server lists a folder in a way that cannot be read: "+quote(bad.line))

@@ -37,7 +37,7 @@ func FuzzResponses(f *testing.F) {
 		maxBody = max(0, maxBody%100)
 		c := connOf(bytes.NewReader(data))
 		var m fetched
-		s := newSession(Options{})
+		ls := &lister{s: newSession(Options{}), keep: folder.AllSpaces}
 		for {
 			resp, err := c.receive()
 			if err != nil {
@@ -60,7 +60,7 @@ func FuzzResponses(f *testing.F) {
 			case "LIST":
 				var e listEntry
 				if e, err = readListEntry(c.tokenizer); err == nil {
-					s.mailboxes([]listEntry{e}, nil, folder.AllSpaces)
+					ls.mailboxes([]listEntry{e}, nil)
 				}
 			case "STATUS":
 				_, err = readStatusLine(c.tokenizer)
