@@ -29,8 +29,7 @@ func (x *Selected) Fetch(ctx context.Context, uids []uint64, items Items, maxBod
 		uids = slices.Clone(uids)
 		slices.Sort(uids)
 	}
-	f := &fetcher{x: x, ctx: ctx, fn: fn, special: map[uint64]special{}}
-	f.want = wanted{Items: items, maxBody: maxBody}
+	f := newFetcher(ctx, x, wanted{Items: items, maxBody: maxBody}, fn)
 	if items.Start > 0 {
 		f.want.partial, f.want.maxBody = true, items.Start
 	}
@@ -46,9 +45,9 @@ func (x *Selected) Fetch(ctx context.Context, uids []uint64, items Items, maxBod
 	return f.result(f.askShortAgain())
 }
 
-// begin sets which messages run gets.
-func (f *fetcher) begin(uids []uint64) {
-	f.uids, f.done, f.next, f.at, f.limit = uids, make([]bool, len(uids)), 0, 0, len(uids)
+func newFetcher(ctx context.Context, x *Selected, want wanted, fn func(*Message) error) *fetcher {
+	return &fetcher{x: x, ctx: ctx, want: want, fn: fn, fetchQueue: fetchQueue{special: map[uint64]special{}},
+		short: shortBodies{tolerance: &x.s.sizeTolerance, listed: want.Listed}}
 }
 
 // fetcher is one call of Fetch.
@@ -57,41 +56,15 @@ type fetcher struct {
 	ctx  context.Context
 	want wanted
 	fn   func(*Message) error
-
-	uids []uint64
-	done []bool
-	next int // all before it are done
-	at   int // where the last one was found
-	told int // how many are done
-
-	buffer []uint64 // of batch
-
-	limit    int                // UIDs a command
-	special  map[uint64]special // those that need care
-	row      int                // messages in a row that ended the connection
-	held     *fetched           // one that came, until what follows shows that it was whole
-	heldAt   int                // its place
-	lookups  int                // that ended the connection
-	disorder int                // messages that came after one with a higher UID, in a sweep
+	fetchQueue
+	incomplete
+	short shortBodies
 
 	m       fetched
-	parts   map[uint64]*fetched // of messages that came in part, by UID
-	partial int64               // octets in parts
-	dropped bool                // some of them, for want of room
-	seqs    map[uint32]uint64   // UIDs of parts by message sequence number
-	orphans map[uint32]*fetched // parts without UID, by sequence number; of a command for one message
-
-	short    []shortAnswer           // messages whose bodies are to be asked for again
-	answered map[uint64]*shortAnswer // those that are asked for now, by UID; nil the first time
-	last     bool                    // they are not asked for again
-}
-
-// special is what is known of a message that did not come as it should.
-type special struct {
-	alone  bool // ask for it alone
-	exists bool // the server has it
-	hidden bool // it neither shows it nor says that it is gone
-	kills  int  // connections that it ended, alone
+	held    *fetched // one that came, until what follows shows that it was whole
+	heldAt  int      // its place
+	row     int      // messages in a row that ended the connection
+	lookups int      // that ended the connection
 }
 
 func (f *fetcher) result(err error) error {
@@ -117,40 +90,12 @@ func (f *fetcher) run() error {
 	}
 }
 
-// batch returns the UIDs for the next command: the first that is not done, and
-// as many more as may go with it.
-func (f *fetcher) batch() []uint64 {
-	for f.next < len(f.done) && f.done[f.next] {
-		f.next++
-	}
-	batch := f.buffer[:0]
-	ranges := 0
-	for i := f.next; i < len(f.uids) && len(batch) < f.limit && ranges <= maxSetRanges; i++ {
-		if f.done[i] {
-			continue
-		}
-		uid := f.uids[i]
-		alone := f.special[uid].alone
-		if alone && len(batch) > 0 {
-			break
-		}
-		if len(batch) == 0 || batch[len(batch)-1]+1 != uid {
-			ranges++
-		}
-		if batch = append(batch, uid); alone {
-			break
-		}
-	}
-	f.buffer = batch
-	return batch
-}
-
 // command asks for a batch, or as much of it as fits one command.
 func (f *fetcher) command(batch []uint64) error {
 	c := f.x.s.c
 	set, n := appendSet([]byte("UID FETCH "), batch, f.x.s.sets.most())
 	batch = batch[:n]
-	f.parts, f.seqs, f.orphans, f.partial, f.dropped = nil, nil, nil, 0, false
+	f.incomplete = incomplete{}
 	f.m.reset()
 	before := f.told
 	want := f.wanted()
@@ -226,13 +171,6 @@ func (f *fetcher) settleHeld(err error) error {
 	return f.release()
 }
 
-// suspect has a message asked for alone.
-func (f *fetcher) suspect(uid uint64) {
-	s := f.special[uid]
-	s.alone = true
-	f.special[uid] = s
-}
-
 // response takes one response to a FETCH command.
 func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) error {
 	if err := f.release(); err != nil {
@@ -251,7 +189,9 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 	if m.got&gotUID == 0 {
 		uid, ok := f.seqs[resp.num]
 		if !ok {
-			f.keepOrphan(resp.num, single)
+			if single && f.keepOrphan(resp.num, &f.m) {
+				c.progress()
+			}
 			return nil
 		}
 		m.UID = uid
@@ -272,75 +212,24 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 			c.progress()
 		}
 		part.merge(m)
-		f.partial += int64(len(m.Header) + len(m.Body))
+		f.octets += int64(len(m.Header) + len(m.Body))
 		m = part
 	}
 	if need := f.want.items(); m.got&need == need {
 		delete(f.parts, m.UID)
 		return f.hold(i, m)
 	}
-	f.keepPart(resp.num, m)
+	if f.keepPart(resp.num, m, f.want.maxBody) {
+		c.progress()
+	}
 	return nil
-}
-
-// find returns the place of a UID among those asked for. They come in order,
-// as a rule.
-func (f *fetcher) find(uid uint64) (int, bool) {
-	if f.at < len(f.uids) && f.uids[f.at] == uid {
-		f.at++
-		return f.at - 1, true
-	}
-	i, ok := slices.BinarySearch(f.uids, uid)
-	if ok {
-		f.at = i + 1
-	}
-	return i, ok
-}
-
-// maxParts bounds what is kept of messages that come in several responses, in
-// octets beside one body. What is dropped is asked for alone.
-const maxParts = 8 << 20
-
-// keepPart keeps what came of a message until the rest comes.
-func (f *fetcher) keepPart(seq uint32, m *fetched) {
-	if f.parts[m.UID] == nil {
-		f.partial += int64(len(m.Header) + len(m.Body) + 500)
-	}
-	if f.partial > maxParts+f.want.maxBody {
-		delete(f.parts, m.UID)
-		f.dropped = true
-		return
-	}
-	if f.parts[m.UID] == nil {
-		if f.parts == nil {
-			f.parts = map[uint64]*fetched{}
-		}
-		f.parts[m.UID] = m.clone()
-		f.x.s.c.progress()
-	}
-	if f.seqs == nil {
-		f.seqs = map[uint32]uint64{}
-	}
-	f.seqs[seq] = m.UID
-}
-
-// keepOrphan keeps a response without UID, if one message only was asked for:
-// the response that has its UID may follow.
-func (f *fetcher) keepOrphan(seq uint32, single bool) {
-	if single && len(f.orphans) < 4 {
-		if f.orphans == nil {
-			f.orphans = map[uint32]*fetched{}
-		}
-		f.orphans[seq] = f.m.clone()
-		f.x.s.c.progress()
-	}
 }
 
 // receive delivers a message that is as complete as it will be, unless its body
 // has to be asked for again.
 func (f *fetcher) receive(i int, m *fetched) error {
 	m.Unknown = m.got.unknown(f.want.items())
-	if f.want.Body && f.isShort(&m.Message) {
+	if f.want.Body && f.short.isShort(&m.Message) {
 		f.done[i] = true
 		f.told++
 		f.x.s.c.progress()

@@ -17,21 +17,20 @@ import (
 // Fetch. A message that was expunged before it was listed is not reported.
 func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, maxBody int64,
 	fn func(*Message) error) error {
-	f := &fetcher{x: x, ctx: ctx, fn: fn, want: wanted{Items: items, maxBody: maxBody}}
 	from = max(from, 1)
 	if to == 0 {
 		to = lastUID
 	}
-	seen := &uidMarks{}
-	complete, err := x.fetchRange(f, from, to, seen)
+	r := &rangeFetch{fetcher: newFetcher(ctx, x, wanted{Items: items, maxBody: maxBody}, fn), from: from, to: to}
+	complete, err := r.run()
 	if complete || err != nil {
-		return f.result(err)
+		return r.result(err)
 	}
 	uids, err := x.UIDs(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	rest := slices.DeleteFunc(uids, seen.has)
+	rest := slices.DeleteFunc(uids, r.seen.has)
 	return x.Fetch(ctx, rest, items, maxBody, fn)
 }
 
@@ -43,84 +42,92 @@ func rangeText(from, to uint64) string {
 	return text + strconv.FormatUint(to, 10)
 }
 
-// fetchRange asks for a whole range in one command. complete means that nothing can
+// rangeFetch gets all messages of a range of UIDs, in one command.
+type rangeFetch struct {
+	*fetcher
+	from, to uint64
+	seen     uidMarks // that came
+	disorder int      // messages that came after one with a higher UID
+}
+
+// run asks for a whole range in one command. complete means that nothing can
 // be missing; an error is one that cannot be mended.
-func (x *Selected) fetchRange(f *fetcher, from, to uint64, seen *uidMarks) (complete bool, err error) {
-	changed, err := x.ready(f.ctx)
+func (r *rangeFetch) run() (complete bool, err error) {
+	changed, err := r.x.ready(r.ctx)
 	if err != nil || changed {
 		return false, validityError(changed, err)
 	}
-	c := x.s.c
-	if c.exists == 0 && (x.Messages == 0 || c.expunges > 0) {
+	c := r.x.s.c
+	if c.exists == 0 && (r.x.Messages == 0 || c.expunges > 0) {
 		return true, nil
 	}
 	expunges := c.expunges
-	defer c.watch(f.ctx)()
-	want := f.wanted()
-	_, err = c.run(c.command("UID FETCH "+rangeText(from, to)).text(want.request()), func(resp *response) error {
-		return f.rangeResponse(c, resp, want, from, to, seen)
+	defer c.watch(r.ctx)()
+	want := r.wanted()
+	_, err = c.run(c.command("UID FETCH "+rangeText(r.from, r.to)).text(want.request()), func(resp *response) error {
+		return r.response(c, resp, want)
 	})
-	if held := f.settleRange(err, seen); held != nil {
+	if held := r.settle(err); held != nil {
 		return false, held
 	}
 	var own *callerError
 	var no *imap.Error
 	switch {
-	case errors.As(err, &own), f.ctx.Err() != nil:
+	case errors.As(err, &own), r.ctx.Err() != nil:
 		return false, err
-	case isLost(err) && seen.count > c.mostFound():
-		return false, x.s.folderError(f.ctx, err, exit.Protocol, "list", x.Wire)
+	case isLost(err) && r.seen.count > c.mostFound():
+		return false, r.x.s.folderError(r.ctx, err, exit.Protocol, "list", r.x.Wire)
 	case isLost(err):
 		return false, nil // what has not come is asked for otherwise
 	case errors.As(err, &no):
-		if _, err := x.s.mayRetry(f.ctx, no); err != nil {
+		if _, err := r.x.s.mayRetry(r.ctx, no); err != nil {
 			return false, err
 		}
-		return false, x.confirm(f.ctx)
+		return false, r.x.confirm(r.ctx)
 	case err != nil:
 		return false, err
 	}
-	all := from == 1 && c.expunges == expunges && c.exists != unknownExists
+	all := r.from == 1 && c.expunges == expunges && c.exists != unknownExists
 	exists := int(c.exists)
 	if c.expunges == 0 {
-		exists = max(exists, int(x.Messages)) // it may have claimed to be empty: see SelectEmpty
+		exists = max(exists, int(r.x.Messages)) // it may have claimed to be empty: see SelectEmpty
 	}
 	switch {
-	case to == lastUID:
-		return all && seen.count >= exists, nil
-	case x.UIDNext > 0 && to >= x.UIDNext-1:
-		return all && seen.count >= int(x.Messages), nil
+	case r.to == lastUID:
+		return all && r.seen.count >= exists, nil
+	case r.x.UIDNext > 0 && r.to >= r.x.UIDNext-1:
+		return all && r.seen.count >= int(r.x.Messages), nil
 	}
 	return false, nil
 }
 
-// rangeResponse delivers what is complete. All else will be asked for again.
-func (f *fetcher) rangeResponse(c *conn, resp *response, want *wanted, from, to uint64, seen *uidMarks) error {
-	if err := f.releaseRange(seen); err != nil {
+// response delivers what is complete. All else will be asked for again.
+func (r *rangeFetch) response(c *conn, resp *response, want *wanted) error {
+	if err := r.release(); err != nil {
 		return err
 	}
 	if resp.typ != "FETCH" {
 		return nil
 	}
-	if err := c.fetch.read(&f.m, want); err != nil {
+	if err := c.fetch.read(&r.m, want); err != nil {
 		return err
 	}
-	need := f.want.items()
-	if f.m.UID == 0 || seen.has(f.m.UID) {
-		f.doubtLowestUID()
+	need := r.want.items()
+	if r.m.UID == 0 || r.seen.has(r.m.UID) {
+		r.doubtLowestUID()
 		return nil
 	}
-	if f.m.got&need != need || f.m.UID < from || f.m.UID > to || f.want.Body && f.isShort(&f.m.Message) {
+	if r.m.got&need != need || r.m.UID < r.from || r.m.UID > r.to || r.want.Body && r.short.isShort(&r.m.Message) {
 		return nil
 	}
 	c.progress()
-	if err := f.ordered(seen); err != nil {
+	if err := r.ordered(); err != nil {
 		return err
 	}
-	if f.held = &f.m; c.lits > 0 {
+	if r.held = &r.m; c.lits > 0 {
 		return nil // until the next response shows that it was whole
 	}
-	return f.releaseRange(seen)
+	return r.release()
 }
 
 // maxDisorder is how many messages may come after one with a higher UID: to keep
@@ -129,45 +136,45 @@ const maxDisorder = 1 << 14
 
 // ordered reports an answer that names too many messages, or too many out of
 // order. These are asked for otherwise.
-func (f *fetcher) ordered(seen *uidMarks) error {
-	if n := len(seen.ranges); n > 0 && f.m.UID < seen.ranges[n-1].last {
-		if f.disorder++; f.disorder > maxDisorder {
+func (r *rangeFetch) ordered() error {
+	if n := len(r.seen.ranges); n > 0 && r.m.UID < r.seen.ranges[n-1].last {
+		if r.disorder++; r.disorder > maxDisorder {
 			return &limitError{"messages in no order"}
 		}
 	}
-	return f.x.s.c.tooMany(seen.count)
+	return r.x.s.c.tooMany(r.seen.count)
 }
 
-// releaseRange delivers the message that is held, unless it came before.
-func (f *fetcher) releaseRange(seen *uidMarks) error {
-	m := f.held
-	if f.held = nil; m == nil || !seen.add(m.UID) {
+// release delivers the message that is held, unless it came before.
+func (r *rangeFetch) release() error {
+	m := r.held
+	if r.held = nil; m == nil || !r.seen.add(m.UID) {
 		return nil
 	}
-	if err := f.fn(&m.Message); err != nil {
+	if err := r.fn(&m.Message); err != nil {
 		return &callerError{err}
 	}
 	return nil
 }
 
-// settleRange decides about the message that is held at the end of the command.
+// settle decides about the message that is held at the end of the command.
 // One that may not be whole is asked for again.
-func (f *fetcher) settleRange(err error, seen *uidMarks) error {
+func (r *rangeFetch) settle(err error) error {
 	var own *callerError
 	if IsGarbled(err) || errors.As(err, &own) {
-		f.held = nil
+		r.held = nil
 	}
-	return f.releaseRange(seen)
+	return r.release()
 }
 
 // doubtLowestUID notes an answer for the UID 0, or for a message that has been answered
 // for: several messages may have one UID.
-func (f *fetcher) doubtLowestUID() {
-	if f.m.got&gotUID == 0 || f.m.got&^(gotUID|gotFlags) == 0 {
+func (r *rangeFetch) doubtLowestUID() {
+	if r.m.got&gotUID == 0 || r.m.got&^(gotUID|gotFlags) == 0 {
 		return
 	}
-	f.x.doubted++
-	if f.m.got&(gotHeader|gotBody) != 0 {
-		f.x.noteRepeatedUID(f.m.UID)
+	r.x.doubted++
+	if r.m.got&(gotHeader|gotBody) != 0 {
+		r.x.noteRepeatedUID(r.m.UID)
 	}
 }

@@ -21,74 +21,81 @@ func (f *fetcher) fallBack(uid uint64, no *imap.Error) error {
 		}
 		return nil // ask anew
 	}
+	b := fallback{f, uid}
 	if no == nil {
-		done, err := f.byNumber(uid)
+		done, err := b.byNumber()
 		if done || err != nil {
 			return err
 		}
 	}
-	if done, err := f.inPieces(uid, false); done || err != nil {
+	if done, err := b.inPieces(false); done || err != nil {
 		return err
 	}
 	return f.judge(uid, no)
 }
 
+// fallback asks for one message in other ways.
+type fallback struct {
+	*fetcher
+	uid uint64
+}
+
 // byNumber asks for a message by its sequence number. An answer without a UID is
 // believed if the number is surely the message's: no message was expunged since
 // the server told it, and a body is as long as RFC822.SIZE says.
-func (f *fetcher) byNumber(uid uint64) (done bool, err error) {
-	c := f.x.s.c
-	if changed, err := f.x.ready(f.ctx); changed || err != nil || f.x.s.c != c {
-		return false, f.toleratesLoss(err)
+func (b *fallback) byNumber() (done bool, err error) {
+	c := b.x.s.c
+	if changed, err := b.x.ready(b.ctx); changed || err != nil || b.x.s.c != c {
+		return false, b.toleratesLoss(err)
 	}
-	defer c.watch(f.ctx)()
+	defer c.watch(b.ctx)()
 	expunges := c.expunges
-	seq, err := f.x.sequenceNumber(c, uid)
+	seq, err := sequenceNumber(c, b.uid)
 	if err != nil || seq == 0 {
-		return false, f.toleratesLoss(err)
+		return false, b.toleratesLoss(err)
 	}
-	want := f.wanted()
+	want := b.wanted()
 	var all fetched
 	all.reset()
 	_, err = c.run(c.command(fmt.Sprintf("FETCH %d", seq)).text(want.request()), func(resp *response) error {
 		if resp.typ != "FETCH" || resp.num != seq || c.expunges != expunges {
 			return nil
 		}
-		if err := c.fetch.read(&f.m, want); err != nil {
+		if err := c.fetch.read(&b.m, want); err != nil {
 			return err
 		}
-		if f.m.got&gotUID != 0 && f.m.UID != uid {
+		if b.m.got&gotUID != 0 && b.m.UID != b.uid {
 			return nil
 		}
-		if f.m.got&^all.got != 0 {
+		if b.m.got&^all.got != 0 {
 			c.progress()
 		}
-		all.merge(&f.m)
+		all.merge(&b.m)
 		return nil
 	})
 	switch {
-	case f.ctx.Err() != nil:
-		return false, context.Cause(f.ctx)
+	case b.ctx.Err() != nil:
+		return false, context.Cause(b.ctx)
 	case err != nil:
-		return false, f.toleratesLoss(err)
+		return false, b.toleratesLoss(err)
 	case all.got&gotBody != 0 && all.Size != all.Literal && (all.Size >= 0 || all.got&gotUID == 0):
 		return false, nil
 	}
-	all.UID, all.got = uid, all.got|gotUID
-	need := f.want.items()
+	all.UID, all.got = b.uid, all.got|gotUID
+	need := b.want.items()
 	if all.got|optional&need != all.got|need {
 		return false, nil
 	}
 	all.Unknown = all.got.unknown(need)
-	return true, f.tell(&all.Message)
+	return true, b.tell(&all.Message)
 }
 
 // toleratesLoss hides what ended a second way: the first one has the last word.
-func (f *fetcher) toleratesLoss(err error) error {
+func (b *fallback) toleratesLoss(err error) error {
 	var no *imap.Error
 	switch {
-	case f.ctx.Err() != nil:
-		return context.Cause(f.ctx)
+	case b.ctx.Err() != nil:
+		return context.Cause(b.ctx)
 	case isLost(err) && !errors.Is(err, errUnreachable), errors.As(err, &no) && !IsBusy(err):
 		return nil
 	}
@@ -97,7 +104,7 @@ func (f *fetcher) toleratesLoss(err error) error {
 
 // sequenceNumber learns the sequence number of a message, 0 if the server does
 // not tell.
-func (x *Selected) sequenceNumber(c *conn, uid uint64) (seq uint32, err error) {
+func sequenceNumber(c *conn, uid uint64) (seq uint32, err error) {
 	for _, text := range []string{"UID FETCH %d (UID)", "SEARCH UID %d"} {
 		var m fetched
 		_, err = c.run(c.command(fmt.Sprintf(text, uid)), func(resp *response) error {
@@ -133,54 +140,54 @@ const (
 
 // inPieces gets a message whose body or header does not come as a whole, piece by
 // piece. With exact, its length must be what RFC822.SIZE says.
-func (f *fetcher) inPieces(uid uint64, exact bool) (done bool, err error) {
-	items := f.want.Items
+func (b *fallback) inPieces(exact bool) (done bool, err error) {
+	items := b.want.Items
 	if items.Body == (items.Header || len(items.Fields) > 0) {
 		return false, nil
 	}
 	items.Body, items.Header, items.Fields = false, false, nil
-	items.Size = items.Size || f.want.Body
+	items.Size = items.Size || b.want.Body
 	all := fetched{}
 	all.reset()
-	err = f.x.Fetch(f.ctx, []uint64{uid}, items, 0, func(m *Message) error {
+	err = b.x.Fetch(b.ctx, []uint64{b.uid}, items, 0, func(m *Message) error {
 		all.Message = *m
 		all.Flags = append([]string(nil), m.Flags...)
 		return nil
 	})
 	if err != nil || all.State != Have {
-		return false, f.toleratesLoss(err)
+		return false, b.toleratesLoss(err)
 	}
-	if f.want.Body {
-		all.Size = max(all.Size, f.claimOf(uid))
+	if b.want.Body {
+		all.Size = max(all.Size, b.short.claimOf(b.uid))
 	}
-	f.x.Expect(uid, all.Size)
-	if f.want.Body {
-		f.x.partsOf(uid).wholeTried = true // it was asked for whole
+	b.x.Expect(b.uid, all.Size)
+	if b.want.Body {
+		b.x.partsOf(b.uid).wholeTried = true // it was asked for whole
 	}
 	switch {
-	case !f.want.Body:
-		err = f.headerPieces(&all)
-	case all.Size > f.want.maxBody:
+	case !b.want.Body:
+		err = b.headerPieces(&all)
+	case all.Size > b.want.maxBody:
 		all.Literal = all.Size // FetchPart gets it
 	default:
-		err = f.bodyPieces(&all, exact)
+		err = b.bodyPieces(&all, exact)
 	}
 	var one *PartError
 	switch {
 	case errors.As(err, &one) && one.State == Expunged:
-		return true, f.tell(&Message{UID: uid, State: Expunged, Size: -1, Literal: -1})
+		return true, b.tell(&Message{UID: b.uid, State: Expunged, Size: -1, Literal: -1})
 	case errors.As(err, &one):
 		return false, nil
 	case err != nil:
-		return false, f.toleratesLoss(err)
+		return false, b.toleratesLoss(err)
 	}
-	return true, f.tell(&all.Message)
+	return true, b.tell(&all.Message)
 }
 
 // headerPieces reads the header of a message, or a message without a body.
-func (f *fetcher) headerPieces(m *fetched) error {
+func (b *fallback) headerPieces(m *fetched) error {
 	m.header = m.header[:0]
-	err := f.x.ReadParts(f.ctx, m.UID, minPart, func(piece []byte) bool {
+	err := b.x.ReadParts(b.ctx, m.UID, minPart, func(piece []byte) bool {
 		from := max(0, len(m.header)-3)
 		m.header = append(m.header, piece...)
 		end := bytes.Index(m.header[from:], []byte("\r\n\r\n"))
@@ -193,22 +200,22 @@ func (f *fetcher) headerPieces(m *fetched) error {
 	return err
 }
 
-func (f *fetcher) bodyPieces(m *fetched, exact bool) error {
+func (b *fallback) bodyPieces(m *fetched, exact bool) error {
 	m.body = m.body[:0]
-	err := f.x.ReadParts(f.ctx, m.UID, min(pieceSize, max(f.want.maxBody, 1)), func(piece []byte) bool {
+	err := b.x.ReadParts(b.ctx, m.UID, min(pieceSize, max(b.want.maxBody, 1)), func(piece []byte) bool {
 		m.body = append(m.body, piece...)
-		return int64(len(m.body)) > f.want.maxBody
+		return int64(len(m.body)) > b.want.maxBody
 	})
 	switch m.Literal = int64(len(m.body)); {
 	case err != nil:
 		return err
-	case m.Literal > f.want.maxBody: // FetchPart gets it
+	case m.Literal > b.want.maxBody: // FetchPart gets it
 		m.body = nil
 	case m.Size >= 0 && (exact && m.Size != m.Literal || contradicts(m.Literal, m.Size)):
 		return &PartError{UID: m.UID, State: Failed, Reason: Unreadable}
 	default:
-		if m.Body = m.body; f.answered[m.UID] != nil && m.Size == m.Literal {
-			f.x.s.sizeTolerance.corrected()
+		if m.Body = m.body; b.short.answered[m.UID] != nil && m.Size == m.Literal {
+			b.x.s.sizeTolerance.corrected()
 		}
 	}
 	return nil

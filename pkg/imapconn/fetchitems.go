@@ -10,16 +10,22 @@ import (
 // other messages.
 const maxSilent = 20
 
-// complete asks again for flags, dates, sizes and labels of messages that came
+// completion asks again for what some messages came without.
+type completion struct {
+	*fetcher
+	need item // of each message
+}
+
+// run asks again for flags, dates, sizes and labels of messages that came
 // without them: in one command for all, then for each message and item alone.
 // What does not come then is unknown, and the message is delivered. begun tells
 // that the connection was lost and the batch is to be asked for again.
-func (f *fetcher) complete(uids []uint64) (begun bool, err error) {
-	need := f.want.items()
+func (k *completion) run(uids []uint64) (begun bool, err error) {
+	need := k.need
 	var some []uint64
 	var lack item
 	for _, uid := range uids {
-		if m := f.parts[uid]; m != nil && m.got|optional&need == m.got|need {
+		if m := k.parts[uid]; m != nil && m.got|optional&need == m.got|need {
 			some = append(some, uid)
 			lack |= need &^ m.got
 		}
@@ -27,25 +33,25 @@ func (f *fetcher) complete(uids []uint64) (begun bool, err error) {
 	if len(some) == 0 {
 		return false, nil
 	}
-	err = f.askItems(some, lack, false)
+	err = k.askItems(some, lack, false)
 	if err == nil {
-		err = f.askAlone(some, need)
+		err = k.askAlone(some)
 	}
 	switch {
-	case f.ctx.Err() != nil:
-		return false, context.Cause(f.ctx)
-	case isLost(err) && f.lookups < attempts:
-		f.lookups++
+	case k.ctx.Err() != nil:
+		return false, context.Cause(k.ctx)
+	case isLost(err) && k.lookups < attempts:
+		k.lookups++
 		return true, nil
 	case err != nil && !isLost(err):
 		return false, err
 	}
-	f.lookups = 0
+	k.lookups = 0
 	for _, uid := range some {
-		i, _ := f.find(uid)
-		m := f.parts[uid]
-		delete(f.parts, uid)
-		if err := f.receive(i, m); err != nil {
+		i, _ := k.find(uid)
+		m := k.parts[uid]
+		delete(k.parts, uid)
+		if err := k.receive(i, m); err != nil {
 			return false, err
 		}
 	}
@@ -53,23 +59,23 @@ func (f *fetcher) complete(uids []uint64) (begun bool, err error) {
 }
 
 // askAlone asks for what single messages lack, item by item.
-func (f *fetcher) askAlone(uids []uint64, need item) error {
+func (k *completion) askAlone(uids []uint64) error {
 	for _, uid := range uids {
-		m := f.parts[uid]
-		if need&^m.got == 0 || f.x.silent >= maxSilent {
+		m := k.parts[uid]
+		if k.need&^m.got == 0 || k.x.silent >= maxSilent {
 			continue
 		}
 		before := m.got
 		for _, one := range []item{gotFlags, gotDate, gotSize, gotLabels} {
-			if need&^m.got&one == 0 {
+			if k.need&^m.got&one == 0 {
 				continue
 			}
-			if err := f.askItems([]uint64{uid}, one, true); err != nil {
+			if err := k.askItems([]uint64{uid}, one, true); err != nil {
 				return err
 			}
 		}
-		if f.x.silent++; m.got != before {
-			f.x.silent = 0
+		if k.x.silent++; m.got != before {
+			k.x.silent = 0
 		}
 	}
 	return nil
@@ -78,12 +84,12 @@ func (f *fetcher) askAlone(uids []uint64, need item) error {
 // askItems asks for some items of messages of which parts came, and adds them
 // to these. A refusal is no error: what it is about stays unknown. alone leaves
 // the UID out of what is asked for.
-func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
-	c := f.x.s.c
+func (k *completion) askItems(uids []uint64, lack item, alone bool) error {
+	c := k.x.s.c
 	if err := c.err; err != nil {
 		return err
 	}
-	defer c.watch(f.ctx)()
+	defer c.watch(k.ctx)()
 	w := wanted{Items: Items{Flags: lack&gotFlags != 0, InternalDate: lack&gotDate != 0, Size: lack&gotSize != 0,
 		Gmail: lack&gotLabels != 0}}
 	request := w.request()
@@ -92,10 +98,10 @@ func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 	}
 	var came fetched
 	for len(uids) > 0 {
-		set, n := appendSet([]byte("UID FETCH "), uids, f.x.s.sets.most())
+		set, n := appendSet([]byte("UID FETCH "), uids, k.x.s.sets.most())
 		_, err := c.run(c.command(string(set)).text(request), func(resp *response) error {
 			if resp.typ == "EXPUNGE" || resp.typ == "VANISHED" {
-				f.seqs = nil
+				k.seqs = nil
 			}
 			if resp.typ != "FETCH" {
 				return nil
@@ -104,9 +110,9 @@ func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 				return err
 			}
 			if came.got&gotUID == 0 {
-				came.UID = f.seqs[resp.num]
+				came.UID = k.seqs[resp.num]
 			}
-			if m := f.parts[came.UID]; m != nil && came.got&lack&^m.got != 0 {
+			if m := k.parts[came.UID]; m != nil && came.got&lack&^m.got != 0 {
 				came.got &= lack | gotGmail
 				m.merge(&came)
 				c.progress()
@@ -114,12 +120,12 @@ func (f *fetcher) askItems(uids []uint64, lack item, alone bool) error {
 			return nil
 		})
 		if err != nil {
-			if c.err != nil || f.ctx.Err() != nil {
+			if c.err != nil || k.ctx.Err() != nil {
 				return err
 			}
-			if again, held := f.x.s.mayRetry(f.ctx, err); held != nil {
+			if again, held := k.x.s.mayRetry(k.ctx, err); held != nil {
 				return held
-			} else if again || isTooLong(err) && n > 1 && f.x.s.sets.shorten(len(set)) {
+			} else if again || isTooLong(err) && n > 1 && k.x.s.sets.shorten(len(set)) {
 				continue
 			}
 		}

@@ -10,17 +10,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// missing returns those of a batch that are not done.
-func (f *fetcher) missing(batch []uint64) []uint64 {
-	var l []uint64
-	for _, uid := range batch {
-		if i, ok := f.find(uid); ok && !f.done[i] {
-			l = append(l, uid)
-		}
-	}
-	return l
-}
-
 // settleMissing decides about what did not come though the command was answered.
 // refusal is the NO or BAD that it was answered with, or nil.
 func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
@@ -37,7 +26,7 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 		return f.x.unreadable(refusal)
 	}
 	before := f.told
-	if begun, err := f.complete(missing); begun || err != nil {
+	if begun, err := (&completion{f, f.want.items()}).run(missing); begun || err != nil {
 		return err
 	}
 	if missing = f.missing(missing); len(missing) == 0 {
@@ -172,7 +161,7 @@ func (f *fetcher) connectionLostAt(uid uint64, err error) error {
 	if f.m.Literal >= 0 && !IsGarbled(err) {
 		reason = Truncated
 	}
-	if done, err := f.inPieces(uid, IsGarbled(err)); done || err != nil {
+	if done, err := (&fallback{f, uid}).inPieces(IsGarbled(err)); done || err != nil {
 		return err
 	}
 	if f.want.Start > 0 { // they may come whole

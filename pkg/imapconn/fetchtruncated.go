@@ -20,6 +20,15 @@ type shortAnswer struct {
 	same  bool // all answers were the same octets
 }
 
+// shortBodies holds bodies against the sizes that are known of them.
+type shortBodies struct {
+	tolerance *sizeTolerance
+	listed    func(uid uint64) int64  // Items.Listed
+	again     []shortAnswer           // messages whose bodies are to be asked for again
+	answered  map[uint64]*shortAnswer // those that are asked for now, by UID; nil the first time
+	last      bool                    // they are not asked for again
+}
+
 // maxShort is how many messages are asked for again together before it is
 // known whether the server counts badly.
 const maxShort = 3
@@ -68,10 +77,10 @@ func contradiction(octets, claim int64) string {
 // isShort sets the Size of a message with a body to the largest that the server
 // has said, and reports whether the body is to be asked for again. The last time
 // it may make the message a Failed one.
-func (f *fetcher) isShort(m *Message) bool {
-	m.Size = max(m.Size, f.claimOf(m.UID))
-	a := f.answered[m.UID]
-	habit := &f.x.s.sizeTolerance
+func (b *shortBodies) isShort(m *Message) bool {
+	m.Size = max(m.Size, b.claimOf(m.UID))
+	a := b.answered[m.UID]
+	habit := b.tolerance
 	if m.Literal >= m.Size {
 		if a != nil {
 			habit.corrected()
@@ -83,7 +92,7 @@ func (f *fetcher) isShort(m *Message) bool {
 		if habit.accepts(m.Literal, m.Size) {
 			return false
 		}
-		f.short = append(f.short, shortAnswer{m.UID, m.Size, m.Literal, sum, true})
+		b.again = append(b.again, shortAnswer{m.UID, m.Size, m.Literal, sum, true})
 		return true
 	}
 	a.claim = m.Size
@@ -92,8 +101,8 @@ func (f *fetcher) isShort(m *Message) bool {
 	switch {
 	case a.same && habit.accepts(m.Literal, m.Size):
 		return false
-	case !f.last:
-		f.short = append(f.short, *a)
+	case !b.last:
+		b.again = append(b.again, *a)
 		return true
 	case contradicts(m.Literal, m.Size), m.Literal < a.most:
 		text := contradiction(m.Literal, m.Size)
@@ -110,14 +119,14 @@ func (f *fetcher) isShort(m *Message) bool {
 
 // claimOf returns the largest size that was said of a message before, -1 if none
 // was.
-func (f *fetcher) claimOf(uid uint64) int64 {
+func (b *shortBodies) claimOf(uid uint64) int64 {
 	claim := int64(-1)
-	if f.want.Listed != nil {
-		if listed := f.want.Listed(uid); listed > 0 {
+	if b.listed != nil {
+		if listed := b.listed(uid); listed > 0 {
 			claim = listed
 		}
 	}
-	if a := f.answered[uid]; a != nil {
+	if a := b.answered[uid]; a != nil {
 		claim = max(claim, a.claim)
 	}
 	return claim
@@ -126,7 +135,7 @@ func (f *fetcher) claimOf(uid uint64) int64 {
 // askShortAgain asks again for the messages whose bodies were too short: a few
 // until it is known how the server counts, then more at a time.
 func (f *fetcher) askShortAgain() error {
-	short := f.short
+	short := f.short.again
 	for most := maxShort; len(short) > 0; most *= 2 {
 		n := min(most, len(short))
 		if f.x.s.sizeTolerance.confirmed >= believed {
@@ -153,18 +162,18 @@ func (f *fetcher) confirmShort(some []shortAnswer) (err error) {
 		if len(some) == 0 {
 			return nil
 		}
-		f.last, f.answered, f.short = last, make(map[uint64]*shortAnswer, len(some)), nil
+		f.short.last, f.short.answered, f.short.again = last, make(map[uint64]*shortAnswer, len(some)), nil
 		uids := make([]uint64, len(some))
 		for i := range some {
 			uids[i] = some[i].uid
-			f.answered[some[i].uid] = &some[i]
+			f.short.answered[some[i].uid] = &some[i]
 		}
 		slices.Sort(uids)
 		f.begin(uids)
 		if err := f.run(); err != nil {
 			return err
 		}
-		some = f.short
+		some = f.short.again
 	}
 	return context.Cause(f.ctx)
 }
@@ -176,8 +185,8 @@ func (f *fetcher) shortInPieces(some []shortAnswer) (short []shortAnswer, err er
 		a := &some[i]
 		if !isLittle(a.most, a.claim) {
 			f.begin([]uint64{a.uid})
-			f.answered = map[uint64]*shortAnswer{a.uid: a}
-			done, err := f.inPieces(a.uid, true)
+			f.short.answered = map[uint64]*shortAnswer{a.uid: a}
+			done, err := (&fallback{f, a.uid}).inPieces(true)
 			switch {
 			case err != nil:
 				return nil, err

@@ -131,8 +131,9 @@ func TestBounds(t *testing.T) {
 				theirs.Close()
 			}()
 			before := heap()
-			f := &fetcher{x: x, ctx: context.Background(), uids: numbers(1, 3000), done: make([]bool, 3000), limit: 3000, special: map[uint64]special{}, fn: func(*Message) error { return nil }}
-			f.want = wanted{Items: Items{Header: true, InternalDate: true, Body: true}, maxBody: 1000}
+			want := wanted{Items: Items{Header: true, InternalDate: true, Body: true}, maxBody: 1000}
+			f := newFetcher(context.Background(), x, want, func(*Message) error { return nil })
+			f.begin(numbers(1, 3000))
 			err := cmp.Or(f.command(f.batch()), c.err) // of the connection alone: it is asked again on another
 			if code := exit.CodeOf(err); code != test.code {
 				t.Errorf("%v, code %d", err, code)
