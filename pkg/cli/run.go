@@ -16,28 +16,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-// The commands hold a few large buffers and promise to stay small: gcPercent
-// is how much garbage may lie about, in percent of what is in use, and
-// memoryGoal, in bytes, is where the collector begins to work harder. Whoever
-// keeps more than buffers raises it: see diff's index. With firstPercent the
-// first collection comes at 16 MiB, in place of 4: most runs end without one.
-const (
-	firstPercent = 400
-	gcPercent    = 100
-	memoryGoal   = 44 << 20
-)
-
-// limitMemory tells the garbage collector so, unless the environment does.
-func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryGoal)
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(firstPercent)
-		runtime.AddCleanup(new(*byte), func(percent int) { debug.SetGCPercent(percent) }, gcPercent)
-	}
-}
-
 // Run runs an App that New made, says on stderr what went wrong, and returns
 // the exit code. Of the context that the action gets as c.Context:
 //

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/match"
+	"github.com/imap-pipe/imap-pipe/pkg/memory"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -112,7 +113,7 @@ func (d *dedup) duplicateOf(b *stream.Begin, m *stream.Message, s *Source) strin
 		if _, met := d.seen[look]; !met {
 			d.seen[look] = here
 			if len(d.seen)%match.ChunkSize == 0 {
-				match.RaiseMemoryGoal(match.ChunkSize * SourceMessageBytes)
+				memory.Keep(match.ChunkSize * SourceMessageBytes)
 			}
 			d.last = append(d.last, look)
 		}
@@ -134,7 +135,7 @@ func (d *dedup) keep(m *stream.Message, t *Target, here uint32) (first uint32, m
 	d.kept = append(d.kept, k)
 	d.latest[key], d.newest = uint32(len(d.kept)), key
 	if len(d.kept)%match.ChunkSize == 0 {
-		match.RaiseMemoryGoal(match.ChunkSize * (SourceMessageBytes + keptOctets))
+		memory.Keep(match.ChunkSize * (SourceMessageBytes + keptOctets))
 	}
 	return 0, false
 }

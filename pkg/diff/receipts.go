@@ -7,6 +7,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
+	"github.com/imap-pipe/imap-pipe/pkg/memory"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -111,7 +112,7 @@ func (l *receiptIndex) take(x *receipt.Receipt) {
 		l.targets[to] = number
 	}
 	if l.size++; l.size%match.ChunkSize == 0 {
-		match.RaiseMemoryGoal(match.ChunkSize * carriedOctets)
+		memory.Keep(match.ChunkSize * carriedOctets)
 	}
 	at := folderOf{x.Folder, uint64(x.UIDValidity)}
 	short := uint32(0)

@@ -2,8 +2,8 @@ package match
 
 import (
 	"encoding/binary"
-	"math"
-	"runtime/debug"
+
+	"github.com/imap-pipe/imap-pipe/pkg/memory"
 )
 
 // Entry is one message of the destination.
@@ -33,14 +33,6 @@ const ChunkSize = 1 << 13
 // entryOctets is about what a message takes, with its buckets.
 const entryOctets = 72
 
-// RaiseMemoryGoal tells the collector that so much more is going to stay in
-// use, where it was given a limit.
-func RaiseMemoryGoal(octets int64) {
-	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64-octets {
-		debug.SetMemoryLimit(limit + octets)
-	}
-}
-
 // index holds the messages of one destination folder, about 68 bytes each.
 type index struct {
 	chunks  [][]Entry
@@ -54,7 +46,7 @@ func (x *index) at(i uint32) *Entry { return &x.chunks[i/ChunkSize][i%ChunkSize]
 func (x *index) add(e Entry) *Entry {
 	if x.n == len(x.chunks)*ChunkSize {
 		x.chunks = append(x.chunks, make([]Entry, 0, ChunkSize))
-		RaiseMemoryGoal(ChunkSize * entryOctets)
+		memory.Keep(ChunkSize * entryOctets)
 	}
 	last := &x.chunks[len(x.chunks)-1]
 	*last = append(*last, e)

@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
+	"github.com/imap-pipe/imap-pipe/pkg/memory"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -38,7 +39,7 @@ func (p *planner) landings(c *diff.Comparison) (map[uint32]landing, error) {
 		add := func(e *match.Entry) {
 			found[e.Claimant] = landing{t, e.UID(), e.Claimed == match.Certain}
 			if len(found)%match.ChunkSize == 0 {
-				match.RaiseMemoryGoal(match.ChunkSize * diff.SourceMessageBytes)
+				memory.Keep(match.ChunkSize * diff.SourceMessageBytes)
 			}
 		}
 		var twins []*match.Entry // paired by their look, and not alone with their key
