@@ -70,3 +70,11 @@ func (caps capabilities) limit(name string) int64 {
 	}
 	return -1
 }
+
+// together is how many of n messages a server takes in one command (RFC 9738).
+func (caps capabilities) together(n int) int {
+	if most := caps.limit("MESSAGELIMIT"); most > 0 && most < int64(n) {
+		return int(most)
+	}
+	return n
+}

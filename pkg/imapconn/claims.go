@@ -30,7 +30,7 @@ const claimRounds = 3
 // is enough. maybe are UIDs that the mailbox had once, sorted: they are looked up.
 // It resumes.
 func (x *Selected) Reconcile(ctx context.Context, told uint32, uids, maybe []uint64) (*Claims, error) {
-	if x.doubted == 0 && len(uids) >= int(told) && x.s.c.selected == x && x.s.c.exists != unknownExists &&
+	if x.repeated.answers == 0 && len(uids) >= int(told) && x.s.c.selected == x && x.s.c.exists != unknownExists &&
 		len(uids) >= int(x.s.c.exists) {
 		return &Claims{}, nil
 	}
@@ -61,7 +61,7 @@ func without(list, other []uint64) []uint64 {
 // that the server shows. What is not answered claims nothing.
 func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims, shown []uint64, err error) {
 	told, err := x.StatusNow(ctx)
-	if err != nil && !x.answered(err) {
+	if err != nil && !saysNo(err) {
 		return nil, nil, err
 	}
 	words := fmt.Sprintf("STATUS says that the folder holds %s, and EXISTS", safe.Count(told.Messages, "message"))
@@ -71,12 +71,12 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	if err := x.confirmWith(ctx, told, err); err != nil {
 		return nil, nil, err
 	}
-	if err := x.do(ctx, func(c *conn) error { return x.settleView(c) }); err != nil {
+	if err := x.settle(ctx); err != nil {
 		return nil, nil, err
 	}
 	before, expunges, c := x.s.c.exists, x.s.c.expunges, x.s.c
 	found, err := x.UIDs(ctx, 1, 0)
-	if err != nil && !x.answered(err) {
+	if err != nil && !saysNo(err) {
 		return nil, nil, err
 	}
 	seen, err := x.census(ctx)
@@ -88,7 +88,7 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	shown = slices.Compact(shown)
 	if maybe = without(maybe, shown); len(maybe) > 0 {
 		there, err := x.Remaining(ctx, maybe)
-		if err != nil && !x.answered(err) {
+		if err != nil && !saysNo(err) {
 			return nil, nil, err
 		}
 		shown = append(shown, there...)
@@ -109,20 +109,21 @@ func (x *Selected) claims(ctx context.Context, known, maybe []uint64) (v *Claims
 	return v, shown, nil
 }
 
-// answered reports whether an error is the server's answer to a question, and no
+// saysNo reports whether an error is the server's answer to a question, and no
 // more: a claim that it does not make.
-func (x *Selected) answered(err error) bool {
+func saysNo(err error) bool {
 	var no *imap.Error
 	return errors.As(err, &no) && !IsBusy(err) || errors.Is(err, errSilent) || errors.Is(err, errUncounted)
 }
 
-// settleView gives the server an occasion to say what has changed.
-func (x *Selected) settleView(c *conn) error {
-	_, err := c.run(c.command("NOOP"), nil)
-	if x.s.isAnswer(err) {
+// settle gives the server an occasion to say what has changed.
+func (x *Selected) settle(ctx context.Context) error {
+	return x.do(ctx, func(c *conn) error {
+		if _, err := c.run(c.command("NOOP"), nil); !x.s.isAnswer(err) {
+			return err
+		}
 		return nil
-	}
-	return err
+	})
 }
 
 // shownCounts is what FETCH by sequence number shows of a mailbox.
@@ -201,11 +202,11 @@ func (s *shownCounts) sort(still bool) {
 // in what the claims of its server about it differ, "" if they do not. It resumes.
 func (x *Selected) Holds(ctx context.Context) (shown int, contradiction string, err error) {
 	told, err := x.StatusNow(ctx)
-	if err != nil && !x.answered(err) {
+	if err != nil && !saysNo(err) {
 		return 0, "", err
 	}
 	uids, err := x.fetchUIDs(ctx, "1:*")
-	if err != nil && !x.answered(err) {
+	if err != nil && !saysNo(err) {
 		return 0, "", err
 	}
 	v, err := x.Reconcile(ctx, told.Messages, uids, nil)
@@ -222,14 +223,14 @@ func (x *Selected) Holds(ctx context.Context) (shown int, contradiction string, 
 // say 0 of a folder that STATUS counts. The rest is not accounted for.
 func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks) (*uidMarks, error) {
 	gone := &uidMarks{}
-	if err := x.do(ctx, func(c *conn) error { return x.settleView(c) }); err != nil {
+	if err := x.settle(ctx); err != nil {
 		return nil, err
 	}
 	credit := x.s.c.expunges - x.s.c.gone
 	counted := 0
 	if credit < len(uids) {
 		told, err := x.StatusNow(ctx)
-		if err != nil && !x.answered(err) {
+		if err != nil && !saysNo(err) {
 			return nil, err
 		}
 		if counted = int(told.Messages); x.s.c.exists != unknownExists {

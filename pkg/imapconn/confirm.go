@@ -18,7 +18,7 @@ import (
 // are those of Examine, and one for which IsReplaced reports true.
 func (x *Selected) confirm(ctx context.Context) error {
 	told, err := x.StatusNow(ctx)
-	if err != nil && !x.answered(err) {
+	if err != nil && !saysNo(err) {
 		return err
 	}
 	return x.confirmWith(ctx, told, err)

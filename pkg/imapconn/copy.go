@@ -50,7 +50,7 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
 		if changed, err := x.ready(ctx); err != nil || changed {
 			return nil, validityError(changed, err)
 		}
-		set, n := appendSet(nil, uids[:x.together(len(uids))], s.sets.most())
+		set, n := appendSet(nil, uids[:s.c.caps.together(len(uids))], s.sets.most())
 		st, err := x.copySet(ctx, string(set), wire)
 		if err == nil {
 			s.resetBackOff()
@@ -80,14 +80,6 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
 			return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
 		}
 	}
-}
-
-// together is how many of n messages a server takes in one command (RFC 9738).
-func (x *Selected) together(n int) int {
-	if most := x.s.Limit("MESSAGELIMIT"); most > 0 && most < int64(n) {
-		return int(most)
-	}
-	return n
 }
 
 // copySet gives the command.

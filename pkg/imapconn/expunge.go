@@ -32,7 +32,7 @@ func (x *Selected) Expunge(ctx context.Context, uids []uint64) error {
 	if isUnexplained(err) { // it may pass
 		err = x.overSets(ctx, uids, "UID EXPUNGE ", func(*command) {})
 	}
-	return x.refusedExpunge(err)
+	return refusedExpunge(x, err)
 }
 
 // ExpungeAll removes all messages that are marked \Deleted, whoever has marked
@@ -45,7 +45,7 @@ func (x *Selected) ExpungeAll(ctx context.Context) error {
 	c := x.s.c
 	defer c.watch(ctx)()
 	_, err = c.run(c.command("EXPUNGE"), nil)
-	return causeOf(ctx, x.refusedExpunge(err))
+	return causeOf(ctx, refusedExpunge(x, err))
 }
 
 // MarkedDeleted returns the UIDs, sorted, of the messages that are marked
@@ -96,7 +96,7 @@ func (x *Selected) Remaining(ctx context.Context, uids []uint64) (left []uint64,
 	return left, err
 }
 
-func (x *Selected) refusedExpunge(err error) error {
+func refusedExpunge(x *Selected, err error) error {
 	return refused(err, exit.Partial, "delete messages of folder %s", quote(mailboxName(x.Wire)))
 }
 

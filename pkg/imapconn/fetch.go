@@ -199,7 +199,7 @@ func (f *fetcher) response(c *conn, resp *response, want *wanted, single bool) e
 	}
 	i, ok := f.find(m.UID)
 	if ok && f.done[i] && m.got&(gotHeader|gotBody) != 0 {
-		f.x.noteRepeatedUID(m.UID)
+		f.x.repeated.note(m.UID)
 	}
 	if !ok || f.done[i] {
 		return nil // unsolicited, or a second time

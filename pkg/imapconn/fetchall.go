@@ -173,8 +173,8 @@ func (r *rangeFetch) doubtLowestUID() {
 	if r.m.got&gotUID == 0 || r.m.got&^(gotUID|gotFlags) == 0 {
 		return
 	}
-	r.x.doubted++
+	r.x.repeated.answers++
 	if r.m.got&(gotHeader|gotBody) != 0 {
-		r.x.noteRepeatedUID(r.m.UID)
+		r.x.repeated.note(r.m.UID)
 	}
 }

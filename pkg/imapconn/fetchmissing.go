@@ -23,7 +23,7 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 		return err
 	}
 	if IsBusy(refusal) {
-		return f.x.unreadable(refusal)
+		return unreadable(f.x, refusal)
 	}
 	before := f.told
 	if begun, err := (&completion{f, f.want.items()}).run(missing); begun || err != nil {
@@ -107,7 +107,7 @@ func (f *fetcher) judge(uid uint64, no *imap.Error) error {
 	if no != nil {
 		if isTemporary(no) {
 			if f.row++; f.row > maxRow {
-				return f.x.unreadable(no)
+				return unreadable(f.x, no)
 			}
 		}
 		return f.fail(uid, Refused, string(no.Type)+" "+no.Text)
@@ -119,7 +119,7 @@ func (f *fetcher) judge(uid uint64, no *imap.Error) error {
 }
 
 // unreadable ends the reading of a folder for now: it is not the folder's fault.
-func (x *Selected) unreadable(refusal error) error {
+func unreadable(x *Selected, refusal error) error {
 	return opaque(refused(refusal, exit.Temporary, "read folder %s", quote(mailboxName(x.Wire))))
 }
 

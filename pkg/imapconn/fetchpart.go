@@ -42,9 +42,9 @@ func (e *PartError) Error() string {
 func (x *Selected) FetchPart(ctx context.Context, uid uint64, offset, count int64) ([]byte, error) {
 	p := x.partsOf(uid)
 	if p.whole == nil {
-		octets, err := x.assemble(ctx, p, offset, count)
+		octets, err := p.assemble(ctx, offset, count)
 		if p.whole == nil && inOtherWays(err) {
-			if other := x.readWhole(ctx, p); other != nil {
+			if other := p.readWhole(ctx); other != nil {
 				return nil, other
 			}
 		}
@@ -79,7 +79,7 @@ func differentParts(p *partialMessage, offset int64) error {
 const maxDoubts = 3
 
 // assemble puts octets of a message together from as many answers as it takes.
-func (x *Selected) assemble(ctx context.Context, p *partialMessage, offset, count int64) ([]byte, error) {
+func (p *partialMessage) assemble(ctx context.Context, offset, count int64) ([]byte, error) {
 	most := count
 	if p.small {
 		most = min(count, minPart)
@@ -88,7 +88,7 @@ func (x *Selected) assemble(ctx context.Context, p *partialMessage, offset, coun
 	doubts := 0 // times that the message did not end where an empty part said so
 	for ended := false; ; {
 		at := int64(len(all))
-		piece, err := x.fetchPart(ctx, p, offset+at, min(most, count-at))
+		piece, err := p.fetchPart(ctx, offset+at, min(most, count-at))
 		switch {
 		case inOtherWays(err) && most > minPart:
 			most = max(most/2, minPart)
@@ -105,7 +105,7 @@ func (x *Selected) assemble(ctx context.Context, p *partialMessage, offset, coun
 			continue
 		}
 		if int64(len(all)) < count && !ended {
-			if ended, err = x.endsAt(ctx, p, offset+int64(len(all))); err != nil || p.whole != nil {
+			if ended, err = p.endsAt(ctx, offset+int64(len(all))); err != nil || p.whole != nil {
 				return nil, err
 			} else if !ended { // the server gives more now, or in small parts only
 				if doubts++; doubts == maxDoubts {
@@ -127,30 +127,30 @@ func (x *Selected) assemble(ctx context.Context, p *partialMessage, offset, coun
 // false means that there is more now. A message that ends before half of its size,
 // or where a part ended, is a Contradiction; other differences are of a server
 // that counts badly.
-func (x *Selected) endsAt(ctx context.Context, p *partialMessage, end int64) (bool, error) {
-	claim, err := x.sizeOf(ctx, p)
+func (p *partialMessage) endsAt(ctx context.Context, end int64) (bool, error) {
+	claim, err := p.sizeOf(ctx)
 	whereParted := end > 0 && end%minPart == 0
-	if err != nil || claim <= end || !whereParted && x.s.sizeTolerance.accepts(end, claim) {
+	if err != nil || claim <= end || !whereParted && p.x.s.sizeTolerance.accepts(end, claim) {
 		return true, err
 	}
 	for _, anew := range []bool{false, true} {
 		if anew {
-			x.s.Close()
+			p.x.s.Close()
 		}
-		piece, err := x.fetchPart(ctx, p, end, minPart)
+		piece, err := p.fetchPart(ctx, end, minPart)
 		if err != nil || len(piece) > 0 {
 			return false, err
 		}
 	}
 	if whereParted || !isLittle(end, claim) {
-		if err := x.readWhole(ctx, p); err != nil || p.whole != nil {
+		if err := p.readWhole(ctx); err != nil || p.whole != nil {
 			return false, err
 		}
 	}
 	if whereParted || contradicts(end, claim) {
 		return false, &PartError{UID: p.uid, State: Failed, Reason: Contradiction, Text: contradiction(end, claim)}
 	}
-	x.s.sizeTolerance.stayed(end, claim)
+	p.x.s.sizeTolerance.stayed(end, claim)
 	return true, nil
 }
 
@@ -168,7 +168,7 @@ func (x *Selected) ReadParts(ctx context.Context, uid uint64, size int64, fn fun
 }
 
 // fetchPart gets what the server gives at a time.
-func (x *Selected) fetchPart(ctx context.Context, p *partialMessage, offset, count int64) ([]byte, error) {
+func (p *partialMessage) fetchPart(ctx context.Context, offset, count int64) ([]byte, error) {
 	uid := p.uid
 	w := wanted{partial: true, origin: offset, maxBody: count}
 	for try := 1; ; try++ {
@@ -179,12 +179,12 @@ func (x *Selected) fetchPart(ctx context.Context, p *partialMessage, offset, cou
 		case try > 1:
 			item = fmt.Sprintf("UID FETCH %d (UID RFC822.SIZE BODY.PEEK[]<%d.%d>)", uid, offset, count)
 		}
-		body, err := x.part(ctx, p, item, &w)
+		body, err := p.part(ctx, item, &w)
 		if err == nil {
-			x.s.resetBackOff()
+			p.x.s.resetBackOff()
 			return body, nil
 		}
-		if again, held := x.s.mayRetry(ctx, err); held != nil {
+		if again, held := p.x.s.mayRetry(ctx, err); held != nil {
 			return nil, held
 		} else if again {
 			try--
@@ -194,9 +194,9 @@ func (x *Selected) fetchPart(ctx context.Context, p *partialMessage, offset, cou
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case !isLost(err):
-			return nil, x.partError(uid, err)
+			return nil, p.partError(err)
 		case try == attempts:
-			return nil, &PartError{UID: uid, State: Failed, Reason: Unreadable, Text: lossText(err, x.s.c)}
+			return nil, &PartError{UID: uid, State: Failed, Reason: Unreadable, Text: lossText(err, p.x.s.c)}
 		}
 	}
 }
@@ -211,31 +211,31 @@ func lossText(err error, c *conn) string {
 }
 
 // partError makes of a refusal that lasts what it means for the message.
-func (x *Selected) partError(uid uint64, err error) error {
+func (p *partialMessage) partError(err error) error {
 	var no *imap.Error
 	switch {
 	case IsBusy(err):
-		return opaque(refused(err, exit.Temporary, "read message %d", uid))
+		return opaque(refused(err, exit.Temporary, "read message %d", p.uid))
 	case errors.As(err, &no):
-		return &PartError{UID: uid, State: Failed, Reason: Refused, Text: no.Text}
+		return &PartError{UID: p.uid, State: Failed, Reason: Refused, Text: no.Text}
 	}
 	return err
 }
 
-func (x *Selected) part(ctx context.Context, p *partialMessage, item string, w *wanted) ([]byte, error) {
+func (p *partialMessage) part(ctx context.Context, item string, w *wanted) ([]byte, error) {
 	uid := p.uid
-	changed, err := x.ready(ctx)
+	changed, err := p.x.ready(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case changed:
 		return nil, &PartError{UID: uid, State: Failed, Reason: UIDValidityChanged}
 	}
-	c := x.s.c
+	c := p.x.s.c
 	defer c.watch(ctx)()
 	var octets []byte
 	found, same := false, true
-	m := fetched{body: x.s.part[:0]}
+	m := fetched{body: p.x.s.part[:0]}
 	_, err = c.run(c.command(item), func(resp *response) error {
 		if resp.typ != "FETCH" {
 			return nil
@@ -260,7 +260,7 @@ func (x *Selected) part(ctx context.Context, p *partialMessage, item string, w *
 		return nil
 	})
 	if found {
-		x.s.part = octets[:0]
+		p.x.s.part = octets[:0]
 	}
 	switch {
 	case err == nil && !same:
@@ -270,12 +270,12 @@ func (x *Selected) part(ctx context.Context, p *partialMessage, item string, w *
 	case err != nil:
 		return nil, err
 	}
-	present, err := x.lookUp(ctx, []uint64{uid})
+	present, err := p.x.lookUp(ctx, []uint64{uid})
 	switch {
 	case err != nil:
 		return nil, err
 	case !present.has(uid):
-		gone, err := x.expunged(ctx, []uint64{uid}, present)
+		gone, err := p.x.expunged(ctx, []uint64{uid}, present)
 		switch {
 		case err != nil:
 			return nil, err

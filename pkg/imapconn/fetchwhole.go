@@ -94,8 +94,8 @@ const mostBeyond = 16 << 20
 // as the message has by all that is known, or if they come twice and do not
 // contradict that, and if all parts that came are the same in them. Where they are
 // not believed nothing is changed; an error is more than this message's.
-func (x *Selected) readWhole(ctx context.Context, p *partialMessage) error {
-	claim, err := x.sizeOf(ctx, p)
+func (p *partialMessage) readWhole(ctx context.Context) error {
+	claim, err := p.sizeOf(ctx)
 	if err != nil || claim <= 0 || p.wholeTried {
 		return err
 	}
@@ -108,15 +108,15 @@ func (x *Selected) readWhole(ctx context.Context, p *partialMessage) error {
 	}()
 	for _, anew := range []bool{false, true} {
 		if anew {
-			x.s.Close()
+			p.x.s.Close()
 		}
-		w, err := x.askWithRetries(ctx, p, claim+mostBeyond)
+		w, err := p.askWithRetries(ctx, claim+mostBeyond)
 		var no *imap.Error
 		switch {
 		case err != nil && isLost(err), errors.As(err, &no) && !IsBusy(err), err == nil && w == nil:
 			continue
 		case err != nil:
-			return x.partError(p.uid, err)
+			return p.partError(err)
 		}
 		again := before != nil && before.sum == w.sum && !contradicts(w.octets, claim) && w.octets%minPart != 0
 		if before != nil {
@@ -140,10 +140,10 @@ func (x *Selected) readWhole(ctx context.Context, p *partialMessage) error {
 }
 
 // askWithRetries is askWhole of a server that may be busy.
-func (x *Selected) askWithRetries(ctx context.Context, p *partialMessage, most int64) (*wholeFile, error) {
+func (p *partialMessage) askWithRetries(ctx context.Context, most int64) (*wholeFile, error) {
 	for {
-		w, err := x.askWhole(ctx, p, most)
-		if again, held := x.s.mayRetry(ctx, err); held != nil {
+		w, err := p.askWhole(ctx, most)
+		if again, held := p.x.s.mayRetry(ctx, err); held != nil {
 			return nil, held
 		} else if !again {
 			return w, err
@@ -152,8 +152,8 @@ func (x *Selected) askWithRetries(ctx context.Context, p *partialMessage, most i
 }
 
 // askWhole asks for all octets of a message. It returns nil if none come.
-func (x *Selected) askWhole(ctx context.Context, p *partialMessage, most int64) (*wholeFile, error) {
-	if changed, err := x.ready(ctx); changed || err != nil {
+func (p *partialMessage) askWhole(ctx context.Context, most int64) (*wholeFile, error) {
+	if changed, err := p.x.ready(ctx); changed || err != nil {
 		return nil, err
 	}
 	w, err := newWholeFile()
@@ -165,7 +165,7 @@ func (x *Selected) askWhole(ctx context.Context, p *partialMessage, most int64) 
 			w.file.Close()
 		}
 	}()
-	c := x.s.c
+	c := p.x.s.c
 	defer c.watch(ctx)()
 	want := wanted{Items: Items{Size: true, Body: true}, maxBody: most, whole: w}
 	same := true

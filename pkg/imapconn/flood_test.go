@@ -32,7 +32,7 @@ func TestFloods(t *testing.T) {
 	search := func(x *Selected) error { _, err := x.Search(ctx, nil); return err }
 	changed := func(x *Selected) error { _, _, err := x.Changed(ctx, 9999, 1); return err }
 	census := func(x *Selected) error { _, err := x.census(ctx); return err }
-	count := func(x *Selected) error { return x.count(x.s.c) }
+	count := func(x *Selected) error { return (&opened{Selected: *x}).count(x.s.c) }
 	twice := func(x *Selected) error { _, _, err := x.CheckStable(ctx, 1); return err }
 	fetch := func(x *Selected) error {
 		return x.Fetch(ctx, []uint64{1, 2, 3}, Items{Size: true}, 0, func(*Message) error { return nil })

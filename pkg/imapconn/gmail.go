@@ -129,7 +129,7 @@ func (x *Selected) AddGmailLabels(ctx context.Context, uids []uint64, labels []s
 				return exit.Errorf(exit.Partial, "label %s: %w", quote(label), err)
 			}
 		}
-		err := x.storeItem(ctx, uids, func(k *command) { k.labels(wire) })
+		err := x.overSets(ctx, uids, "UID STORE ", func(k *command) { k.labels(wire) })
 		if err != nil {
 			return refused(err, exit.Partial, "label messages in folder %s", quote(mailboxName(x.Wire)))
 		}

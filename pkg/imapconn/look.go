@@ -5,27 +5,6 @@ import (
 	"fmt"
 )
 
-// opened is what a server says when it opens a mailbox.
-type opened struct {
-	Selected
-	counted   bool // EXISTS has come
-	permanent bool // and PERMANENTFLAGS
-	shown     emptyCheck
-}
-
-// take takes one response to SELECT or EXAMINE.
-func (o *opened) take(c *conn, resp *response) {
-	switch resp.typ {
-	case "EXISTS":
-		o.Messages, o.counted = resp.num, true
-	case "FLAGS":
-		o.Flags = flagList(c.text[c.pos:])
-	case "OK", "NO":
-		o.permanent = o.permanent || resp.status.code == "PERMANENTFLAGS"
-		o.note(&resp.status)
-	}
-}
-
 // examination is a question that is asked by EXAMINE. others is how many other
 // mailboxes the server has just told of.
 func examination(others int) question[opened] {

@@ -7,6 +7,7 @@ import (
 
 // partialMessage is what is known of the message of a mailbox that is read in parts.
 type partialMessage struct {
+	x          *Selected
 	uid        uint64
 	claim      int64 // the largest size that was said of it, -1 if none
 	asked      bool  // RFC822.SIZE was asked for
@@ -37,7 +38,7 @@ func (x *Selected) partsOf(uid uint64) *partialMessage {
 		if x.partly.whole != nil {
 			x.partly.whole.file.Close()
 		}
-		x.partly = partialMessage{uid: uid, claim: -1}
+		x.partly = partialMessage{x: x, uid: uid, claim: -1}
 	}
 	return &x.partly
 }
@@ -53,12 +54,12 @@ func (x *Selected) Expect(uid uint64, size int64) {
 }
 
 // sizeOf returns the largest size that is known of a message, -1 if none is.
-func (x *Selected) sizeOf(ctx context.Context, p *partialMessage) (int64, error) {
+func (p *partialMessage) sizeOf(ctx context.Context) (int64, error) {
 	if p.asked {
 		return p.claim, nil
 	}
 	p.asked = true
-	err := x.Fetch(ctx, []uint64{p.uid}, Items{Size: true}, 0, func(m *Message) error {
+	err := p.x.Fetch(ctx, []uint64{p.uid}, Items{Size: true}, 0, func(m *Message) error {
 		p.claim = max(p.claim, m.Size)
 		return nil
 	})

@@ -7,10 +7,16 @@ import (
 	"slices"
 )
 
-// noteRepeatedUID notes a message that was answered for twice.
-func (x *Selected) noteRepeatedUID(uid uint64) {
-	if len(x.twice) < maxTwice && !slices.Contains(x.twice, uid) {
-		x.twice = append(x.twice, uid)
+// repeated are answers that came a second time for one UID, or for the UID 0.
+type repeated struct {
+	answers int
+	bodies  []uint64 // messages whose header or body came twice
+}
+
+// note notes a message whose header or body came twice.
+func (r *repeated) note(uid uint64) {
+	if len(r.bodies) < maxTwice && !slices.Contains(r.bodies, uid) {
+		r.bodies = append(r.bodies, uid)
 	}
 }
 
@@ -21,8 +27,8 @@ const maxTwice = 1000
 // from Fetch or FetchAll, and forgets them: CheckStable reports whether what came
 // was the same.
 func (x *Selected) RepeatedUIDs() []uint64 {
-	twice := x.twice
-	x.twice = nil
+	twice := x.repeated.bodies
+	x.repeated.bodies = nil
 	slices.Sort(twice)
 	return twice
 }

@@ -71,7 +71,7 @@ func (x *Selected) fetchUIDs(ctx context.Context, set string) ([]uint64, error) 
 				return err
 			}
 			if m.UID <= f.most {
-				x.doubted++
+				x.repeated.answers++
 			}
 			if m.UID != 0 {
 				f.add(c, m.UID)

@@ -3,7 +3,6 @@ package imapconn
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -11,6 +10,10 @@ import (
 
 // Selected is an opened mailbox. It may be used after another was opened: it
 // is opened again then, and its UIDVALIDITY compared.
+//
+// It has a method for each command about its messages, which is why they are many.
+// A fetch, a message in parts, a search and an answer to SELECT are types of their
+// own.
 type Selected struct {
 	Status                  // at the time it was opened; Octets is -1
 	Wire           string   // its name as the server spells it
@@ -19,13 +22,12 @@ type Selected struct {
 	AnyKeyword     bool     // keywords can be invented: PERMANENTFLAGS has \*, or is missing
 	ReadOnly       bool
 
-	s       *Session
-	command string // SELECT or EXAMINE
-	opened  time.Time
-	doubted int      // answers that came a second time for one UID, or for the UID 0
-	twice   []uint64 // messages that were answered for twice
-	silent  int      // messages for which this server did not give an item though it was asked for that alone
-	givenUp error    // why no message of it is asked for any more, or nil
+	s        *Session
+	command  string // SELECT or EXAMINE
+	opened   time.Time
+	repeated repeated
+	silent   int   // messages for which this server did not give an item though it was asked for that alone
+	givenUp  error // why no message of it is asked for any more, or nil
 
 	wholeHeaders bool // its server sends header fields with the whole header only
 	partly       partialMessage
@@ -81,45 +83,14 @@ func (s *Session) openOn(c *conn, verb, wire string, empty bool) (*Selected, err
 	}
 	s.c.selected = x
 	if o.shown.apply(&x.Status); !o.counted && x.Messages == 0 {
-		if err := x.count(c); err != nil {
+		if err := o.count(c); err != nil {
 			return nil, err
 		}
 	}
 	if x.UIDNext == 0 || x.UIDNext <= uint64(x.Messages) {
-		return x, x.guessUIDNext(c)
+		return x, o.guessUIDNext(c)
 	}
 	return x, nil
-}
-
-// count is for servers that do not say how many messages there are: those that
-// FETCH shows.
-func (x *Selected) count(c *conn) error {
-	_, err := c.run(c.command("FETCH 1:* (UID)"), func(resp *response) error {
-		if resp.typ == "FETCH" && resp.num > x.Messages {
-			x.Messages = resp.num
-			c.progress()
-		}
-		return nil
-	})
-	if err != nil && c.err != nil {
-		return err
-	}
-	return nil
-}
-
-// note reads the codes that describe a mailbox.
-func (x *Selected) note(st *status) {
-	switch st.code {
-	case "UIDVALIDITY":
-		x.UIDValidity = number64(st.args)
-	case "UIDNEXT":
-		x.UIDNext = number64(st.args)
-	case "HIGHESTMODSEQ":
-		x.HighestModSeq, _ = strconv.ParseUint(st.args, 10, 64)
-	case "PERMANENTFLAGS":
-		x.AnyKeyword = strings.Contains(st.args, `\*`)
-		x.PermanentFlags = flagList([]byte(st.args))
-	}
 }
 
 // number64 reads a number of 64 bits; anything else is unknown, 0.
@@ -129,31 +100,6 @@ func number64(s string) uint64 {
 		return 0
 	}
 	return n
-}
-
-// guessUIDNext is for servers that do not tell, or tell what cannot be: one above
-// the last message.
-func (x *Selected) guessUIDNext(c *conn) error {
-	if x.Messages == 0 {
-		return nil
-	}
-	last := uint64(0)
-	_, err := c.run(c.command("UID FETCH * (UID)"), func(resp *response) error {
-		if resp.typ != "FETCH" {
-			return nil
-		}
-		var m fetched
-		err := c.fetch.read(&m, &wanted{})
-		last = max(last, m.UID)
-		return err
-	})
-	if err != nil && c.err != nil {
-		return err
-	}
-	if last > 0 {
-		x.UIDNext = max(x.UIDNext, last+1)
-	}
-	return nil
 }
 
 // do runs f with the mailbox open, as Session.do runs it.

@@ -77,14 +77,8 @@ func isFlagRefusal(err error) bool {
 }
 
 func (x *Selected) store(ctx context.Context, uids []uint64, action StoreAction, flags []string) error {
-	err := x.storeItem(ctx, uids, func(k *command) {
+	err := x.overSets(ctx, uids, "UID STORE ", func(k *command) {
 		k.text(" " + string(action) + " (" + strings.Join(flags, " ") + ")")
 	})
 	return refused(err, exit.Partial, "flags of messages in folder %s", quote(mailboxName(x.Wire)))
-}
-
-// storeItem gives a STORE for messages, of which tail adds what follows the
-// set. It resumes. uids must be sorted.
-func (x *Selected) storeItem(ctx context.Context, uids []uint64, tail func(*command)) error {
-	return x.overSets(ctx, uids, "UID STORE ", tail)
 }
