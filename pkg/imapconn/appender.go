@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // appender is one call of Append.
@@ -127,7 +128,7 @@ func appendUIDs(st *status, n int) (validity uint64, uids []uint64) {
 	if st.code != "APPENDUID" || !ok {
 		return 0, nil
 	}
-	if uids = expandSet(strings.TrimSpace(set), n); len(uids) != n {
+	if uids = uidset.Expand(strings.TrimSpace(set), n); len(uids) != n {
 		return 0, nil
 	}
 	for i := range uids[1:] {

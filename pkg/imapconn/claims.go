@@ -10,6 +10,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	safe "github.com/imap-pipe/imap-pipe/pkg/text"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // Claims is what came of holding what a server says of a mailbox against what
@@ -221,8 +222,8 @@ func (x *Selected) Holds(ctx context.Context) (shown int, contradiction string, 
 // what it shows, others that were asked for included, is as much as EXISTS and
 // STATUS say. EXISTS alone is not believed: a connection that was made anew may
 // say 0 of a folder that STATUS counts. The rest is not accounted for.
-func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks) (*uidMarks, error) {
-	gone := &uidMarks{}
+func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidset.Set) (*uidset.Set, error) {
+	gone := &uidset.Set{}
 	if err := x.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -242,9 +243,9 @@ func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks
 		if err != nil {
 			return nil, err
 		}
-		shown := others.count
+		shown := others.Len()
 		for _, uid := range seen.uids {
-			if !others.has(uid) {
+			if !others.Has(uid) {
 				shown++
 			}
 		}
@@ -255,7 +256,7 @@ func (x *Selected) expunged(ctx context.Context, uids []uint64, others *uidMarks
 	}
 	x.s.c.gone += len(uids)
 	for _, uid := range uids {
-		gone.add(uid)
+		gone.Add(uid)
 	}
 	return gone, nil
 }

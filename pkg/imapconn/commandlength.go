@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // setLength is how long a sequence set may be. Servers refuse long lines with
@@ -14,6 +15,13 @@ type setLength struct {
 	known  bool // octets holds, or it is known that length is not the reason
 }
 
+// Bounds of a sequence set in a command: servers refuse longer lines (8 KiB is
+// what RFC 7162 recommends, Courier gives up at 16 KiB).
+const (
+	maxSetOctets = 6500
+	maxSetRanges = 500
+)
+
 // shortSet is a length that no server refuses, in octets.
 const shortSet = 200
 
@@ -22,6 +30,12 @@ func (l *setLength) most() int {
 		return maxSetOctets
 	}
 	return l.octets
+}
+
+// append writes as many of the sorted uids as fit a command to its text, and
+// returns how many those are.
+func (l *setLength) append(text string, uids []uint64) (_ []byte, n int) {
+	return uidset.Append([]byte(text), uids, l.most(), maxSetRanges)
 }
 
 // isTooLong reports whether a refusal may be about the length of the line.

@@ -9,6 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // Copied is what a server has said to a COPY.
@@ -50,7 +51,7 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
 		if changed, err := x.ready(ctx); err != nil || changed {
 			return nil, validityError(changed, err)
 		}
-		set, n := appendSet(nil, uids[:s.c.caps.together(len(uids))], s.sets.most())
+		set, n := s.sets.append("", uids[:s.c.caps.together(len(uids))])
 		st, err := x.copySet(ctx, string(set), wire)
 		if err == nil {
 			s.resetBackOff()
@@ -100,7 +101,7 @@ func copyUIDs(st *status, asked []uint64) (validity uint64, uids map[uint64]uint
 	if st.code != "COPYUID" || len(words) != 3 || number64(words[0]) == 0 {
 		return 0, nil
 	}
-	from, to := expandSet(words[1], len(asked)), expandSet(words[2], len(asked))
+	from, to := uidset.Expand(words[1], len(asked)), uidset.Expand(words[2], len(asked))
 	if len(from) == 0 || len(from) != len(to) {
 		return 0, nil
 	}

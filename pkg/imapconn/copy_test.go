@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // TestCopy: what is sent for a COPY, and what is believed of the answer.
@@ -117,4 +119,23 @@ func TestCopyShortLines(t *testing.T) {
 	if done != len(uids) {
 		t.Errorf("%d of %d", done, len(uids))
 	}
+}
+
+// FuzzCopyUIDs: COPYUID names only what was to be copied, each once.
+func FuzzCopyUIDs(f *testing.F) {
+	f.Add("1:3,7", "4:6,9", byte(9))
+	f.Add("18446744073709551614,0,5:2", "1:18446744073709551615", byte(3))
+	f.Fuzz(func(t *testing.T, set, other string, most byte) {
+		uids := uidset.Expand(set, int(most))
+		slices.Sort(uids)
+		uids = slices.Compact(uids)
+		_, copied := copyUIDs(&status{code: "COPYUID", args: "7 " + set + " " + other}, uids)
+		there := map[uint64]bool{}
+		for from, to := range copied {
+			if !slices.Contains(uids, from) || there[to] {
+				t.Errorf("%q %q: %v", set, other, copied)
+			}
+			there[to] = true
+		}
+	})
 }

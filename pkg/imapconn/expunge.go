@@ -87,7 +87,7 @@ func (x *Selected) Remaining(ctx context.Context, uids []uint64) (left []uint64,
 		}
 		left = left[:0]
 		for _, uid := range uids {
-			if present.has(uid) {
+			if present.Has(uid) {
 				left = append(left, uid)
 			}
 		}
@@ -104,7 +104,7 @@ func refusedExpunge(x *Selected, err error) error {
 // adds what follows the set. It resumes. uids must be sorted.
 func (x *Selected) overSets(ctx context.Context, uids []uint64, text string, tail func(*command)) error {
 	for len(uids) > 0 {
-		set, n := appendSet(nil, uids, x.s.sets.most())
+		set, n := x.s.sets.append("", uids)
 		err := x.do(ctx, func(c *conn) error {
 			k := c.command(text + string(set))
 			tail(k)

@@ -93,7 +93,7 @@ func (f *fetcher) run() error {
 // command asks for a batch, or as much of it as fits one command.
 func (f *fetcher) command(batch []uint64) error {
 	c := f.x.s.c
-	set, n := appendSet([]byte("UID FETCH "), batch, f.x.s.sets.most())
+	set, n := f.x.s.sets.append("UID FETCH ", batch)
 	batch = batch[:n]
 	f.incomplete = incomplete{}
 	f.m.reset()

@@ -9,6 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // FetchAll gets all messages with UIDs from from to to, both included; to 0
@@ -19,7 +20,7 @@ func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, m
 	fn func(*Message) error) error {
 	from = max(from, 1)
 	if to == 0 {
-		to = lastUID
+		to = uidset.Last
 	}
 	r := &rangeFetch{fetcher: newFetcher(ctx, x, wanted{Items: items, maxBody: maxBody}, fn), from: from, to: to}
 	complete, err := r.run()
@@ -30,13 +31,13 @@ func (x *Selected) FetchAll(ctx context.Context, from, to uint64, items Items, m
 	if err != nil {
 		return err
 	}
-	rest := slices.DeleteFunc(uids, r.seen.has)
+	rest := slices.DeleteFunc(uids, r.seen.Has)
 	return x.Fetch(ctx, rest, items, maxBody, fn)
 }
 
 func rangeText(from, to uint64) string {
 	text := strconv.FormatUint(from, 10) + ":"
-	if to == lastUID {
+	if to == uidset.Last {
 		return text + "*"
 	}
 	return text + strconv.FormatUint(to, 10)
@@ -46,8 +47,8 @@ func rangeText(from, to uint64) string {
 type rangeFetch struct {
 	*fetcher
 	from, to uint64
-	seen     uidMarks // that came
-	disorder int      // messages that came after one with a higher UID
+	seen     uidset.Set // that came
+	disorder int        // messages that came after one with a higher UID
 }
 
 // run asks for a whole range in one command. complete means that nothing can
@@ -75,7 +76,7 @@ func (r *rangeFetch) run() (complete bool, err error) {
 	switch {
 	case errors.As(err, &own), r.ctx.Err() != nil:
 		return false, err
-	case isLost(err) && r.seen.count > c.mostFound():
+	case isLost(err) && r.seen.Len() > c.mostFound():
 		return false, r.x.s.folderError(r.ctx, err, exit.Protocol, "list", r.x.Wire)
 	case isLost(err):
 		return false, nil // what has not come is asked for otherwise
@@ -93,10 +94,10 @@ func (r *rangeFetch) run() (complete bool, err error) {
 		exists = max(exists, int(r.x.Messages)) // it may have claimed to be empty: see SelectEmpty
 	}
 	switch {
-	case r.to == lastUID:
-		return all && r.seen.count >= exists, nil
+	case r.to == uidset.Last:
+		return all && r.seen.Len() >= exists, nil
 	case r.x.UIDNext > 0 && r.to >= r.x.UIDNext-1:
-		return all && r.seen.count >= int(r.x.Messages), nil
+		return all && r.seen.Len() >= int(r.x.Messages), nil
 	}
 	return false, nil
 }
@@ -113,7 +114,7 @@ func (r *rangeFetch) response(c *conn, resp *response, want *wanted) error {
 		return err
 	}
 	need := r.want.items()
-	if r.m.UID == 0 || r.seen.has(r.m.UID) {
+	if r.m.UID == 0 || r.seen.Has(r.m.UID) {
 		r.doubtLowestUID()
 		return nil
 	}
@@ -137,18 +138,18 @@ const maxDisorder = 1 << 14
 // ordered reports an answer that names too many messages, or too many out of
 // order. These are asked for otherwise.
 func (r *rangeFetch) ordered() error {
-	if n := len(r.seen.ranges); n > 0 && r.m.UID < r.seen.ranges[n-1].last {
+	if r.m.UID < r.seen.Max() {
 		if r.disorder++; r.disorder > maxDisorder {
 			return &limitError{"messages in no order"}
 		}
 	}
-	return r.x.s.c.tooMany(r.seen.count)
+	return r.x.s.c.tooMany(r.seen.Len())
 }
 
 // release delivers the message that is held, unless it came before.
 func (r *rangeFetch) release() error {
 	m := r.held
-	if r.held = nil; m == nil || !r.seen.add(m.UID) {
+	if r.held = nil; m == nil || !r.seen.Add(m.UID) {
 		return nil
 	}
 	if err := r.fn(&m.Message); err != nil {

@@ -98,7 +98,7 @@ func (k *completion) askItems(uids []uint64, lack item, alone bool) error {
 	}
 	var came fetched
 	for len(uids) > 0 {
-		set, n := appendSet([]byte("UID FETCH "), uids, k.x.s.sets.most())
+		set, n := k.x.s.sets.append("UID FETCH ", uids)
 		_, err := c.run(c.command(string(set)).text(request), func(resp *response) error {
 			if resp.typ == "EXPUNGE" || resp.typ == "VANISHED" {
 				k.seqs = nil

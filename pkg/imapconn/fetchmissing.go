@@ -8,6 +8,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // settleMissing decides about what did not come though the command was answered.
@@ -48,8 +49,8 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 		return f.x.s.folderError(f.ctx, err, exit.Temporary, "look for messages of", f.x.Wire)
 	}
 	f.lookups = 0
-	unseen := slices.DeleteFunc(slices.Clone(missing), present.has)
-	gone := &uidMarks{}
+	unseen := slices.DeleteFunc(slices.Clone(missing), present.Has)
+	gone := &uidset.Set{}
 	if len(unseen) > 0 {
 		if gone, err = f.x.expunged(f.ctx, unseen, present); err != nil {
 			if errors.Is(err, errReplaced) {
@@ -58,7 +59,7 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 			return err
 		}
 	}
-	if gone.count > 0 {
+	if gone.Len() > 0 {
 		if err := f.confirm(); err != nil {
 			return err
 		}
@@ -67,12 +68,12 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 	for _, uid := range missing {
 		s := f.special[uid]
 		switch {
-		case gone.has(uid):
+		case gone.Has(uid):
 			if err := f.tell(&Message{UID: uid, State: Expunged, Size: -1, Literal: -1}); err != nil {
 				return err
 			}
 			continue
-		case present.has(uid):
+		case present.Has(uid):
 		case s.hidden && no != nil:
 			if err := f.judge(uid, no); err != nil {
 				return err
@@ -177,18 +178,18 @@ func (f *fetcher) connectionLostAt(uid uint64, err error) error {
 
 // lookUp finds out which messages are still there, by FETCH and by SEARCH: a
 // message is gone if neither knows it, unless neither is answered.
-func (x *Selected) lookUp(ctx context.Context, uids []uint64) (*uidMarks, error) {
-	present := &uidMarks{}
+func (x *Selected) lookUp(ctx context.Context, uids []uint64) (*uidset.Set, error) {
+	present := &uidset.Set{}
 	asked := uids
 	c := x.s.c
 	found := func(uid uint64) {
-		if _, ok := slices.BinarySearch(asked, uid); ok && present.add(uid) {
+		if _, ok := slices.BinarySearch(asked, uid); ok && present.Add(uid) {
 			c.progress()
 		}
 	}
 	defer c.watch(ctx)()
 	for len(uids) > 0 {
-		set, n := appendSet(nil, uids, x.s.sets.most())
+		set, n := x.s.sets.append("", uids)
 		var m fetched
 		var refusal error
 		answered := false
@@ -222,7 +223,7 @@ func (x *Selected) lookUp(ctx context.Context, uids []uint64) (*uidMarks, error)
 				continue
 			}
 			for _, uid := range uids[:n] { // nobody says that they are gone
-				present.add(uid)
+				present.Add(uid)
 			}
 		}
 		uids = uids[n:]

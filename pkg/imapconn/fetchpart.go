@@ -274,12 +274,12 @@ func (p *partialMessage) part(ctx context.Context, item string, w *wanted) ([]by
 	switch {
 	case err != nil:
 		return nil, err
-	case !present.has(uid):
+	case !present.Has(uid):
 		gone, err := p.x.expunged(ctx, []uint64{uid}, present)
 		switch {
 		case err != nil:
 			return nil, err
-		case gone.has(uid):
+		case gone.Has(uid):
 			return nil, &PartError{UID: uid, State: Expunged}
 		}
 		return nil, &PartError{UID: uid, State: Failed, Reason: Contradiction,

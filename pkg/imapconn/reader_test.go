@@ -250,46 +250,6 @@ func FuzzRFC3339(f *testing.F) {
 	})
 }
 
-func TestSets(t *testing.T) {
-	for _, test := range []struct {
-		uids []uint64
-		want string
-	}{{[]uint64{1, 2, 3, 5, 7, 8}, "1:3,5,7:8"}, {[]uint64{4294967294, 4294967295}, "4294967294:4294967295"}, {[]uint64{1<<32 - 1, 1 << 32, 1 << 40, 1<<64 - 3, 1<<64 - 2}, "4294967295:4294967296,1099511627776,18446744073709551613:18446744073709551614"}, {[]uint64{9}, "9"}, {nil, ""}} {
-		if set, n := appendSet(nil, test.uids, maxSetOctets); string(set) != test.want || n != len(test.uids) {
-			t.Errorf("%s %d", set, n)
-		}
-	}
-}
-
-// FuzzMarks compares uidMarks with a map.
-func FuzzMarks(f *testing.F) {
-	f.Add([]byte{1, 2, 3, 9, 7, 8, 255, 254, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var marks uidMarks
-		known := map[uint64]bool{}
-		for _, x := range b {
-			uid := uint64(x)
-			if x > 200 {
-				uid += 1<<64 - 256 // up to the last UID there is
-			}
-			if marks.add(uid) == known[uid] {
-				t.Fatal(uid)
-			}
-			known[uid] = true
-		}
-		for i := range uint64(300) {
-			for _, uid := range []uint64{i, i - 300} {
-				if marks.has(uid) != known[uid] {
-					t.Fatal(uid)
-				}
-			}
-		}
-		if marks.count != len(known) {
-			t.Fatal(marks.count)
-		}
-	})
-}
-
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{"plain": "plain", "é": "é", "\x1b[2J\n": `\x1b[2J\n`, "a\u202eb": `a\u202eb`, "\xff\x00": `\xff\x00`, "\u0085": `\u0085`} {
 		if got := printable(in); got != want {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // Search returns the UIDs of the messages that the server finds, sorted. It
@@ -26,7 +27,7 @@ func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint64
 	if len(program) == 0 {
 		program = search.Program{{Text: "ALL"}}
 	}
-	return x.searchSpans(ctx, program, 1, lastUID)
+	return x.searchSpans(ctx, program, 1, uidset.Last)
 }
 
 // UIDs returns the UIDs from from to to, both included and 0 being the last,
@@ -34,7 +35,7 @@ func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint64
 // or ends the connection each time, by FETCH. It resumes.
 func (x *Selected) UIDs(ctx context.Context, from, to uint64) ([]uint64, error) {
 	if to == 0 {
-		to = lastUID
+		to = uidset.Last
 	}
 	uids, err := x.searchSpans(ctx, nil, max(from, 1), to)
 	var no *imap.Error
@@ -123,7 +124,7 @@ var maxSpan uint64 = 1 << 19
 // The last bit ends with *: where nothing is above, it finds the last message again.
 func (x *Selected) searchSpans(ctx context.Context, program search.Program, from, to uint64) ([]uint64, error) {
 	var uids []uint64
-	all := from == 1 && to == lastUID
+	all := from == 1 && to == uidset.Last
 	for span := maxSpan; ; {
 		end := to
 		if known := min(to, max(x.UIDNext, 1)-1); uint64(x.Messages) > maxSpan && known >= from && known-from >= span {

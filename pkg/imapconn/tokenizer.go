@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // tokenizer takes the lines of a response apart: words, numbers, strings, lists.
@@ -72,7 +74,7 @@ func (r *tokenizer) number() (n uint64, ok bool) {
 // uid reads a UID.
 func (r *tokenizer) uid() (uint64, bool) {
 	n, ok := r.number()
-	return n, ok && n < lastUID
+	return n, ok && n < uidset.Last
 }
 
 // number32 reads a number that must fit 32 bits.

@@ -1,23 +1,19 @@
 package search
 
 import (
-	"cmp"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // UIDSet is a set of UIDs (sequence-set, RFC 9051 9). "*" is the largest UID of
 // the folder, and a range that ends there holds at least that one.
 type UIDSet struct {
-	ranges []uidRange // sorted, apart
-	from   uint64     // from:* ; 0 if there is none, math.MaxUint64 for * alone
+	set  uidset.Set
+	from uint64 // from:* ; 0 if there is none, uidset.Last for * alone
 }
-
-type uidRange struct{ first, last uint64 }
 
 const uidForms = "1:10,20,30:*"
 
@@ -33,6 +29,7 @@ func ParseUIDSet(text string) (UIDSet, error) {
 
 // parseUIDSet says what is bad in a set, or returns it.
 func parseUIDSet(text string) (s UIDSet, bad string) {
+	var ranges []uidset.Range
 	for part := range strings.SplitSeq(text, ",") {
 		first, last, isRange := strings.Cut(part, ":")
 		if !isRange {
@@ -44,23 +41,23 @@ func parseUIDSet(text string) (s UIDSet, bad string) {
 		a, b := parseUID(first), parseUID(last)
 		switch {
 		case first == "*":
-			s.addFrom(math.MaxUint64)
+			s.addFrom(uidset.Last)
 		case a > 0 && last == "*":
 			s.addFrom(a)
 		case a > 0 && b > 0:
-			s.ranges = append(s.ranges, uidRange{min(a, b), max(a, b)})
+			ranges = append(ranges, uidset.Range{First: min(a, b), Last: max(a, b)})
 		default:
 			return UIDSet{}, shown(part) + " is no UID and no range of them"
 		}
 	}
-	s.normalise()
+	s.join(uidset.Of(ranges))
 	return s, ""
 }
 
 // parseUID returns 0 for what is no UID.
 func parseUID(s string) uint64 {
 	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || n == math.MaxUint64 { // which stands for *
+	if err != nil || n == uidset.Last { // which stands for *
 		return 0
 	}
 	return n
@@ -72,22 +69,14 @@ func (s *UIDSet) addFrom(first uint64) {
 	}
 }
 
-// normalise sorts the ranges and joins those that touch.
-func (s *UIDSet) normalise() {
-	slices.SortFunc(s.ranges, func(a, b uidRange) int { return cmp.Compare(a.first, b.first) })
-	joined := s.ranges[:0]
-	for _, r := range s.ranges {
-		if n := len(joined); n > 0 && r.first-1 <= joined[n-1].last {
-			joined[n-1].last = max(joined[n-1].last, r.last)
-		} else {
-			joined = append(joined, r)
-		}
+// join takes what does not touch from:*, which takes the rest.
+func (s *UIDSet) join(set uidset.Set) {
+	ranges := set.Ranges()
+	for n := len(ranges); n > 0 && s.from > 0 && ranges[n-1].Last >= s.from-1; n = len(ranges) {
+		s.from = min(s.from, ranges[n-1].First)
+		ranges = ranges[:n-1]
 	}
-	for n := len(joined); n > 0 && s.from > 0 && joined[n-1].last >= s.from-1; n = len(joined) {
-		s.from = min(s.from, joined[n-1].first)
-		joined = joined[:n-1]
-	}
-	s.ranges = joined
+	s.set = uidset.Of(ranges)
 }
 
 // Contains reports whether the set has a UID of a folder whose largest is largest
@@ -96,25 +85,18 @@ func (s UIDSet) Contains(uid, largest uint64) bool {
 	if s.from > 0 && (uid >= s.from || uid == largest) {
 		return true
 	}
-	i, found := slices.BinarySearchFunc(s.ranges, uid,
-		func(r uidRange, uid uint64) int { return cmp.Compare(r.first, uid) })
-	return found || i > 0 && uid <= s.ranges[i-1].last
+	return s.set.Has(uid)
 }
 
 // String writes the set sorted, in ranges.
 func (s UIDSet) String() string {
 	var b []byte
-	for _, r := range s.ranges {
-		b = append(b, ',')
-		b = strconv.AppendUint(b, r.first, 10)
-		if r.last > r.first {
-			b = append(b, ':')
-			b = strconv.AppendUint(b, r.last, 10)
-		}
+	for _, r := range s.set.Ranges() {
+		b = r.Append(append(b, ','))
 	}
 	switch s.from {
 	case 0:
-	case math.MaxUint64:
+	case uidset.Last:
 		b = append(b, ",*"...)
 	default:
 		b = append(b, ',')
@@ -129,14 +111,15 @@ func (s UIDSet) String() string {
 
 // hull is one range around the set.
 func (s UIDSet) hull() UIDSet {
-	if len(s.ranges) == 0 {
+	ranges := s.set.Ranges()
+	if len(ranges) == 0 {
 		return s
 	}
-	first, last := s.ranges[0].first, s.ranges[len(s.ranges)-1].last
+	first := ranges[0].First
 	if s.from > 0 {
 		return UIDSet{from: first}
 	}
-	return UIDSet{ranges: []uidRange{{first, last}}}
+	return UIDSet{set: uidset.Of([]uidset.Range{{First: first, Last: s.set.Max()}})}
 }
 
 // maxSet is the longest set that a server is sent, in octets.
