@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -29,7 +30,7 @@ type ACLResult struct {
 // those that cannot be selected have none. The error is ErrNoACL where the
 // server has no such thing. It resumes.
 func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error) {
-	if !s.Has("ACL") {
+	if !s.Has(imap.CapACL) {
 		return nil, ErrNoACL
 	}
 	var asked []int

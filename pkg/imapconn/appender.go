@@ -60,9 +60,9 @@ func (a *appender) step(c *conn, i int) error {
 	case len(list) == 0 || a.s.caution > 0:
 		a.s.caution = max(0, a.s.caution-1)
 		return a.alone(i, a.choices(i))
-	case c.caps["MULTIAPPEND"]:
+	case c.caps[imap.CapMultiAppend]:
 		return a.multi(list)
-	case c.caps["LITERAL+"]:
+	case c.caps[imap.CapLiteralPlus]:
 		return a.pipeline(c, list)
 	}
 	return a.alone(i, a.choices(i))
@@ -279,4 +279,6 @@ func isBad(err error) bool {
 
 // isTooBig reports whether it is the size of the message that is refused. Dovecot
 // says LIMIT.
-func isTooBig(no *imap.Error) bool { return hasCode(no, "TOOBIG") || hasCode(no, "LIMIT") }
+func isTooBig(no *imap.Error) bool {
+	return hasCode(no, imap.ResponseCodeTooBig) || hasCode(no, imap.ResponseCodeLimit)
+}

@@ -11,7 +11,7 @@ import (
 // in octets, or -1 if it does not say (RFC 7889): what it says for all, or where
 // that differs by mailbox, what STATUS tells. It asks once, and resumes.
 func (s *Session) AppendLimit(ctx context.Context, wire string) (int64, error) {
-	if n := s.Limit("APPENDLIMIT"); n >= 0 || !s.Has("APPENDLIMIT") {
+	if n := s.Limit("APPENDLIMIT"); n >= 0 || !s.Has(imap.CapAppendLimit) {
 		return n, nil
 	}
 	if n, known := s.limits[wire]; known {

@@ -73,7 +73,7 @@ func (l *login) authenticate() error {
 	if m.client != nil {
 		l.client = m.client(l)
 	}
-	c.initialResponse = c.caps.has("SASL-IR")
+	c.initialResponse = c.caps.has(imap.CapSASLIR)
 	c.caps = nil // the login changes them
 	if err := l.run(); err != nil {
 		return l.failure(err)
@@ -139,7 +139,7 @@ func redacted(resp *response) string {
 	case "CAPABILITY":
 		text += " [CAPABILITY " + resp.status.args + "]"
 	default:
-		text += " [" + resp.status.code + "]"
+		text += " [" + string(resp.status.code) + "]"
 	}
 	return text + " <redacted>"
 }
@@ -188,7 +188,7 @@ func (l *login) failure(err error) error {
 // refused is the error of a server's NO or BAD.
 func (l *login) refused(no *imap.Error) error {
 	said := &refusal{no}
-	if isTemporary(no) || hasCode(no, "LIMIT") {
+	if isTemporary(no) || hasCode(no, imap.ResponseCodeLimit) {
 		return exit.Errorf(exit.Temporary, "login of %s: %w", l.o.who(), said)
 	}
 	reason := ""

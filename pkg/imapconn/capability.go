@@ -4,20 +4,22 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // capabilities is what a server offers, in upper case, without what the user
 // disabled.
-type capabilities map[string]bool
+type capabilities map[imap.Cap]bool
 
 // parseCapabilities reads the words of a CAPABILITY response.
 func parseCapabilities(words string, disabled []string) capabilities {
 	caps := capabilities{}
 	for _, w := range strings.Fields(words) {
-		caps[strings.ToUpper(w)] = true
+		caps[imap.Cap(strings.ToUpper(w))] = true
 	}
 	for _, name := range disabled {
-		delete(caps, strings.ToUpper(name))
+		delete(caps, imap.Cap(strings.ToUpper(name)))
 	}
 	return caps
 }
@@ -25,21 +27,23 @@ func parseCapabilities(words string, disabled []string) capabilities {
 func (caps capabilities) sorted() []string {
 	l := make([]string, 0, len(caps))
 	for name := range caps {
-		l = append(l, name)
+		l = append(l, string(name))
 	}
 	sort.Strings(l)
 	return l
 }
 
-func (caps capabilities) has(name string) bool { return caps[strings.ToUpper(name)] }
+func (caps capabilities) has(name imap.Cap) bool {
+	return caps[imap.Cap(strings.ToUpper(string(name)))]
+}
 
 // literal says up to which size a literal need not wait for a continuation
 // (RFC 7888); 0 if all must.
 func (caps capabilities) literal() int64 {
 	switch {
-	case caps["LITERAL+"]:
+	case caps[imap.CapLiteralPlus]:
 		return 1<<63 - 1
-	case caps["LITERAL-"], caps["IMAP4REV2"]:
+	case caps[imap.CapLiteralMinus], caps["IMAP4REV2"]:
 		return 4096
 	}
 	return 0
@@ -53,7 +57,7 @@ func (caps capabilities) mechanisms() []string {
 func (caps capabilities) values(prefix string) []string {
 	var l []string
 	for name := range caps {
-		if v, ok := strings.CutPrefix(name, prefix); ok {
+		if v, ok := strings.CutPrefix(string(name), prefix); ok {
 			l = append(l, v)
 		}
 	}

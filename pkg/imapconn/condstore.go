@@ -4,12 +4,14 @@ import (
 	"context"
 	"slices"
 	"strconv"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // KnowsChanges reports whether Changed can be asked of this mailbox: its server has
 // CONDSTORE (RFC 7162), and the mailbox keeps mod-sequences.
 func (x *Selected) KnowsChanges() bool {
-	return x.HighestModSeq > 0 && (x.s.Has("CONDSTORE") || x.s.Has("QRESYNC"))
+	return x.HighestModSeq > 0 && (x.s.Has(imap.CapCondStore) || x.s.Has(imap.CapQResync))
 }
 
 // Changed returns the flags of the messages with UIDs from 1 to last whose

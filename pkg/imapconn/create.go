@@ -28,7 +28,7 @@ func (s *Session) Create(ctx context.Context, name string) error {
 		})
 		var no *imap.Error
 		if errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) {
-			if hasCode(no, "ALREADYEXISTS") || s.exists(ctx, name) {
+			if hasCode(no, imap.ResponseCodeAlreadyExists) || s.exists(ctx, name) {
 				return ErrExists
 			}
 		}

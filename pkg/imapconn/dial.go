@@ -102,7 +102,7 @@ func (h *handshake) greeting() error {
 func (h *handshake) strangeGreeting(resp *response) error {
 	c := h.c
 	line := serverText(c.secrets.hide(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)]))))
-	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: imap.ResponseCode(resp.status.code), Text: line}
+	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: resp.status.code, Text: line}
 	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
 		return exit.Wrap(exit.Temporary, &byeError{c.host, line})
 	}
@@ -143,7 +143,7 @@ func (h *handshake) startTLS() error {
 		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted",
 			printable(c.host))
 	}
-	if c.caps != nil && !c.caps.has("STARTTLS") {
+	if c.caps != nil && !c.caps.has(imap.CapStartTLS) {
 		return exit.Errorf(exit.Protocol, "%s does not offer STARTTLS", printable(c.host)).
 			WithHint("--tls implicit is the default")
 	}

@@ -69,14 +69,16 @@ var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds q
 
 // isOverQuota tells a refusal because the mailbox is full (RFC 5530).
 func isOverQuota(err *imap.Error) bool {
-	if err.Code != "" && !hasCode(err, "ALERT") {
-		return hasCode(err, "OVERQUOTA")
+	if err.Code != "" && !hasCode(err, imap.ResponseCodeAlert) {
+		return hasCode(err, imap.ResponseCodeOverQuota)
 	}
 	text := strings.ToLower(err.Text)
 	return slices.ContainsFunc(overQuota, func(words string) bool { return strings.Contains(text, words) })
 }
 
-func hasCode(err *imap.Error, code string) bool { return strings.EqualFold(string(err.Code), code) }
+func hasCode(err *imap.Error, code imap.ResponseCode) bool {
+	return strings.EqualFold(string(err.Code), string(code))
+}
 
 // refused gives a server's refusal its exit code and says what was refused.
 func refused(err error, code exit.Code, format string, args ...any) error {
@@ -85,7 +87,7 @@ func refused(err error, code exit.Code, format string, args ...any) error {
 		return err
 	}
 	switch {
-	case isTemporary(no) || hasCode(no, "LIMIT"):
+	case isTemporary(no) || hasCode(no, imap.ResponseCodeLimit):
 		code = exit.Temporary
 	case isOverQuota(no):
 		code = exit.CantCreate

@@ -4,13 +4,14 @@ import (
 	"context"
 	"slices"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
 
 // CanExpungeByUID reports whether the server removes single messages (UIDPLUS,
 // RFC 4315, which RFC 9051 includes). Where it does not, EXPUNGE alone is left.
-func (s *Session) CanExpungeByUID() bool { return s.Has("UIDPLUS") || s.Has("IMAP4REV2") }
+func (s *Session) CanExpungeByUID() bool { return s.Has(imap.CapUIDPlus) || s.Has(imap.CapIMAP4rev2) }
 
 // MarkDeleted gives messages the flag \Deleted, or takes it from them. The UIDs
 // must be sorted; one that no message has is passed over. The mailbox must have

@@ -19,7 +19,7 @@ const maxFields = 100
 // identify tells the server who we are, and no more than that, and hears who it
 // is. Some give no mailbox to clients that do not introduce themselves.
 func identify(c *conn, o *Options) error {
-	if o.NoID || !c.caps.has("ID") {
+	if o.NoID || !c.caps.has(imap.CapID) {
 		return nil
 	}
 	k := c.command(`ID ("name"`).astring(program)

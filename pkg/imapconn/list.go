@@ -191,14 +191,14 @@ func (ls *lister) settleLevels(c *conn, boxes []Mailbox) error {
 // That the states of mailboxes come along (RFC 5819) is not tried again after
 // the connection was lost over it: then they are asked for one by one.
 func (ls *lister) returnOptions(c *conn) (list []string) {
-	if !c.caps.has("LIST-EXTENDED") {
+	if !c.caps.has(imap.CapListExtended) {
 		return nil
 	}
 	options := "SUBSCRIBED"
-	if c.caps.has("SPECIAL-USE") {
+	if c.caps.has(imap.CapSpecialUse) {
 		options += " SPECIAL-USE"
 	}
-	if ls.detail != NoDetail && c.caps.has("LIST-STATUS") && !ls.s.fatalStates {
+	if ls.detail != NoDetail && c.caps.has(imap.CapListStatus) && !ls.s.fatalStates {
 		ls.s.fatalStates = true // until the answer is here
 		list = append(list, options+" STATUS ("+c.caps.statusItems(ls.detail == Sizes)+")")
 	}
@@ -207,7 +207,7 @@ func (ls *lister) returnOptions(c *conn) (list []string) {
 
 // subscriptions lists the subscribed names.
 func (ls *lister) subscriptions(c *conn, l *listing) error {
-	if c.caps.has("LIST-EXTENDED") {
+	if c.caps.has(imap.CapListExtended) {
 		before := *l
 		err := l.ask(c, subscribed(c.command(`LIST (SUBSCRIBED) "" "*"`), "LIST"))
 		if !ls.s.isAnswer(err) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -166,7 +167,7 @@ func (o *Options) authzid() string {
 
 // choose takes the first mechanism that is wanted and offered.
 func (p *peer) choose(o *Options) (*mechanism, error) {
-	bare := p.caps.has("LOGINDISABLED") && p.state == nil
+	bare := p.caps.has(imap.CapLoginDisabled) && p.state == nil
 	tooBare := false
 	var names []string
 	for _, m := range o.wanted() {
@@ -201,20 +202,20 @@ func (p *peer) offers(m *mechanism) bool {
 	case m.become != "": // stands in no list, so that it is tried
 		return true
 	case m.client == nil:
-		return !p.caps.has("LOGINDISABLED")
+		return !p.caps.has(imap.CapLoginDisabled)
 	}
 	if m.binds {
 		if _, ok := p.binding(); !ok {
 			return false
 		}
 	}
-	return p.caps.has("AUTH=" + m.sasl())
+	return p.caps.has(imap.AuthCap(m.sasl()))
 }
 
 // offer lists the ways to log in that the server names.
 func (p *peer) offer() string {
 	l := p.caps.mechanisms()
-	if !p.caps.has("LOGINDISABLED") {
+	if !p.caps.has(imap.CapLoginDisabled) {
 		l = append(l, "the LOGIN command")
 	}
 	if len(l) == 0 {

@@ -62,7 +62,7 @@ func (l *link) namespace(ctx context.Context) error {
 		return nil
 	}
 	n := namespaces{}
-	if l.c.caps.has("NAMESPACE") || l.c.caps.has("IMAP4REV2") {
+	if l.c.caps.has(imap.CapNamespace) || l.c.caps.has(imap.CapIMAP4rev2) {
 		if err := l.retryWhileBusy(ctx, func() error { return l.askNamespace(&n) }); err != nil {
 			return untold(err, "namespace")
 		}

@@ -196,5 +196,5 @@ func (p *appendPipeline) take(ans answer) {
 
 // isGeneral reports whether a refusal concerns more than its message.
 func isGeneral(no *imap.Error) bool {
-	return hasCode(no, "TRYCREATE") || hasCode(no, "NONEXISTENT") || isOverQuota(no)
+	return hasCode(no, imap.ResponseCodeTryCreate) || hasCode(no, imap.ResponseCodeNonExistent) || isOverQuota(no)
 }

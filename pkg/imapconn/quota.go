@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -19,7 +20,7 @@ type QuotaRoot struct {
 
 // QuotaResource is one thing that is counted.
 type QuotaResource struct {
-	Name        string // in upper case: STORAGE (units of 1,024 octets), MESSAGE, MAILBOX ...
+	Name        imap.QuotaResourceType // in upper case: STORAGE (units of 1,024 octets), MESSAGE, MAILBOX ...
 	Used, Limit int64
 }
 
@@ -30,7 +31,7 @@ const storageUnit = 1024
 // bound them.
 func (r *QuotaRoot) Storage() (used, limit int64, ok bool) {
 	for _, x := range r.Resources {
-		if x.Name == "STORAGE" {
+		if x.Name == imap.QuotaResourceStorage {
 			return x.Used * storageUnit, x.Limit * storageUnit, true
 		}
 	}
@@ -47,7 +48,7 @@ type QuotaResult struct {
 // each mailbox, in the order of boxes, and the roots themselves by name. Where
 // the server has no quota the error is ErrNoQuota. It resumes.
 func (s *Session) Quotas(ctx context.Context, boxes []Mailbox) ([]QuotaResult, map[string]*QuotaRoot, error) {
-	if !s.Has("QUOTA") {
+	if !s.Has(imap.CapQuota) {
 		return nil, nil, ErrNoQuota
 	}
 	roots := map[string]*QuotaRoot{}
@@ -124,7 +125,7 @@ func readQuota(r *tokenizer, roots map[string]*QuotaRoot) error {
 			return errMalformed
 		}
 		if used < maxSize/storageUnit && limit < maxSize/storageUnit && len(root.Resources) < maxResources {
-			root.Resources = append(root.Resources, QuotaResource{name, int64(used), int64(limit)})
+			root.Resources = append(root.Resources, QuotaResource{imap.QuotaResourceType(name), int64(used), int64(limit)})
 		}
 	}
 	if len(roots) < maxRoots {

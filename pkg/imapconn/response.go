@@ -18,7 +18,7 @@ type response struct {
 
 // readStatusText is the text of a status response (RFC 3501 7.1).
 type status struct {
-	code string // in upper case, "" if there is none
+	code imap.ResponseCode // in upper case, "" if there is none
 	args string
 	text string
 }
@@ -166,15 +166,15 @@ func readStatusText(r *tokenizer) status {
 }
 
 // code is a response code. One that IMAP has stays, whatever a password looks like.
-func (r *lineReader) code(code string) string {
-	if responseCodes[code] {
-		return code
+func (r *lineReader) code(code string) imap.ResponseCode {
+	if responseCodes[imap.ResponseCode(code)] {
+		return imap.ResponseCode(code)
 	}
-	return strings.ToUpper(r.secrets.hide(code))
+	return imap.ResponseCode(strings.ToUpper(r.secrets.hide(code)))
 }
 
 // responseCodes are those of RFC 3501, 4315, 5530, 7162 and of what we know.
-var responseCodes = map[string]bool{
+var responseCodes = map[imap.ResponseCode]bool{
 	"ALERT": true, "BADCHARSET": true, "CAPABILITY": true, "PARSE": true, "PERMANENTFLAGS": true, "READ-ONLY": true,
 	"READ-WRITE": true,
 	"TRYCREATE":  true, "UIDNEXT": true, "UIDVALIDITY": true, "UNSEEN": true, "APPENDUID": true, "COPYUID": true,
@@ -228,8 +228,8 @@ func (resp *response) err() error {
 		typ = imap.StatusResponseTypeBad
 	}
 	code, text := resp.status.code, resp.status.text
-	if strings.HasPrefix(code, "ERROR=") { // Exchange: the name of an exception, no code
-		code, text = "", strings.TrimSpace("["+code+" "+resp.status.args+"] "+text)
+	if strings.HasPrefix(string(code), "ERROR=") { // Exchange: the name of an exception, no code
+		code, text = "", strings.TrimSpace("["+string(code)+" "+resp.status.args+"] "+text)
 	}
-	return &imap.Error{Type: typ, Code: imap.ResponseCode(code), Text: serverText(text)}
+	return &imap.Error{Type: typ, Code: code, Text: serverText(text)}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -70,7 +71,7 @@ func (s *Session) Capabilities() []string {
 }
 
 // Has reports whether the server offers a capability.
-func (s *Session) Has(capability string) bool { return s.c.caps.has(capability) }
+func (s *Session) Has(capability imap.Cap) bool { return s.c.caps.has(capability) }
 
 // Limit returns n of a capability NAME=n, as in APPENDLIMIT (RFC 7889) and
 // MESSAGELIMIT (RFC 9738); -1 if the server does not say.

@@ -65,7 +65,7 @@ func (s *Session) askStatus(ctx context.Context, boxes []Mailbox, sizes bool) ([
 	for i := range boxes {
 		switch state := boxes[i].state; {
 		case !boxes[i].Selectable():
-		case state != nil && (!sizes || state.Octets >= 0 || !s.Has("STATUS=SIZE")):
+		case state != nil && (!sizes || state.Octets >= 0 || !s.Has(imap.CapStatusSize)):
 			results[i].Status = *state
 		default:
 			asked, wires = append(asked, i), append(wires, boxes[i].Wire)
@@ -99,10 +99,10 @@ func statusCommand(c *conn, wire string, sizes bool) *command {
 
 func (caps capabilities) statusItems(sizes bool) string {
 	items := "MESSAGES UIDNEXT UIDVALIDITY"
-	if caps.has("CONDSTORE") || caps.has("QRESYNC") {
+	if caps.has(imap.CapCondStore) || caps.has(imap.CapQResync) {
 		items += " HIGHESTMODSEQ"
 	}
-	if sizes && caps.has("STATUS=SIZE") {
+	if sizes && caps.has(imap.CapStatusSize) {
 		items += " SIZE"
 	}
 	return items

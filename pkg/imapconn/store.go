@@ -73,7 +73,7 @@ func (x *Selected) storeTwice(ctx context.Context, uids []uint64, action StoreAc
 // befall any command.
 func isFlagRefusal(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !hasCode(no, "NOPERM")
+	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !hasCode(no, imap.ResponseCodeNoPerm)
 }
 
 func (x *Selected) store(ctx context.Context, uids []uint64, action StoreAction, flags []string) error {

@@ -17,7 +17,7 @@ func (r *retrier) storeRefusal(ctx context.Context, deed, wire string, no *imap.
 	}
 	mailbox := quote(mailboxName(wire))
 	switch {
-	case hasCode(no, "TRYCREATE"), hasCode(no, "NONEXISTENT"):
+	case hasCode(no, imap.ResponseCodeTryCreate), hasCode(no, imap.ResponseCodeNonExistent):
 		return false, exit.Errorf(exit.CantCreate, "%s folder %s: %w: %w", deed, mailbox, ErrNoMailbox, &refusal{no})
 	case isOverQuota(no):
 		return false, refused(no, exit.CantCreate, "%s folder %s", deed, mailbox)

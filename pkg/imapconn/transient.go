@@ -15,7 +15,7 @@ import (
 // transient is a refusal that passes, and what to do about it. The same command
 // is given again; what stores messages is looked up before, see LookUp.
 type transient struct {
-	code  string             // response code (RFC 5530); "": any that does not say something else
+	code  imap.ResponseCode  // response code (RFC 5530); "": any that does not say something else
 	text  *lazyregexp.Regexp // that the text holds; nil: any
 	kind  kind
 	pause int // seconds before the first time again; doubled each time
@@ -79,12 +79,12 @@ var relogin = text(
 func text(pattern string) *lazyregexp.Regexp { return lazyregexp.New(`(?i)` + pattern) }
 
 // vague are codes that say nothing of the reason, so that the text counts.
-var vague = map[string]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true,
+var vague = map[imap.ResponseCode]bool{"": true, "ALERT": true, "LIMIT": true, "UNAVAILABLE": true, "SERVERBUG": true,
 	"CLIENTBUG": true, "CONTACTADMIN": true, "THROTTLED": true}
 
 // transientOf returns what a refusal says that passes, nil if it is one for good.
 func transientOf(no *imap.Error) *transient {
-	code := strings.ToUpper(string(no.Code))
+	code := imap.ResponseCode(strings.ToUpper(string(no.Code)))
 	for _, t := range transients {
 		if (t.code == code || t.code == "" && vague[code]) && (t.text == nil || t.text.MatchString(no.Text)) {
 			return t
@@ -141,12 +141,12 @@ func (t *transient) delay(n int, unit time.Duration, words string) (pause time.D
 
 // explained are response codes that say why a command is refused. The same command
 // would be refused again.
-var explained = []string{"ALREADYEXISTS", "AUTHORIZATIONFAILED", "CANNOT", "CLIENTBUG", "HASCHILDREN", "LIMIT",
-	"NONEXISTENT", "NOPERM", "OVERQUOTA", "TRYCREATE"}
+var explained = []imap.ResponseCode{"ALREADYEXISTS", "AUTHORIZATIONFAILED", "CANNOT", "CLIENTBUG", "HASCHILDREN",
+	"LIMIT", "NONEXISTENT", "NOPERM", "OVERQUOTA", "TRYCREATE"}
 
 // isUnexplained reports whether err is a refusal without a reason: it may pass.
 func isUnexplained(err error) bool {
 	var no *imap.Error
 	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) &&
-		!slices.Contains(explained, strings.ToUpper(string(no.Code)))
+		!slices.Contains(explained, imap.ResponseCode(strings.ToUpper(string(no.Code))))
 }

@@ -73,13 +73,13 @@ func (u *Unlisted) doubt(wire string, err error) {
 // (RFC 5530).
 func saysNonexistent(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo && hasCode(no, "NONEXISTENT")
+	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo && hasCode(no, imap.ResponseCodeNonExistent)
 }
 
 // isPlainNo reports a refusal that gives no other reason than that there is
 // nothing to open.
 func isPlainNo(err error) bool {
 	var no *imap.Error
-	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo && (no.Code == "" || hasCode(no, "TRYCREATE")) &&
-		!isTemporary(no)
+	return errors.As(err, &no) && no.Type == imap.StatusResponseTypeNo &&
+		(no.Code == "" || hasCode(no, imap.ResponseCodeTryCreate)) && !isTemporary(no)
 }

@@ -229,7 +229,7 @@ func (r *accountReport) quotas(ctx context.Context, session *imapconn.Session) e
 			continue
 		}
 		for _, x := range root.Resources {
-			q := quotaReport{Root: name, Resource: x.Name, Used: x.Used, Limit: x.Limit}
+			q := quotaReport{Root: name, Resource: string(x.Name), Used: x.Used, Limit: x.Limit}
 			if x.Limit > 0 {
 				q.Percent = 100 * x.Used / x.Limit
 			}
