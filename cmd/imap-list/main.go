@@ -127,5 +127,5 @@ func server(c *ucli.Context, opt list.Options, out io.Writer) error {
 		return err
 	}
 	return list.CheckAccount(c.Context, conn, list.AccountOptions{NDJSON: c.String("format") == "ndjson",
-		Warn: opt.Warn, Now: time.Now()}, out)
+		Warn: opt.Warn, Now: time.Now(), ExitCode: exit.NumberOf}, out)
 }

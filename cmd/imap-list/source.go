@@ -6,6 +6,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -38,5 +39,6 @@ func verify(c *ucli.Context, in *cli.Input, opt list.Options, out io.Writer) err
 	reader := stream.NewReader(in, c.Bool("edited"))
 	defer reader.Close()
 	reader.PassDeltas()
-	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: opt.Progress}, out)
+	return list.Check(reader, list.CheckOptions{Text: opt.Table, Safe: cli.Safe, Progress: opt.Progress,
+		ExitCode: exit.NumberOf}, out)
 }

@@ -83,6 +83,7 @@ func options(c *ucli.Context) (opt push.Options, err error) {
 		Edited: c.Bool("edited"),
 		ACL:    c.Bool("acl"), GmailLabels: c.Bool("gmail-labels"), ServerCopy: c.Bool("server-copy"),
 		Subscribe: folders.Subscription(c.String("subscribe")), Failures: &failure.Classes{},
+		ExitCode: exit.NumberOf,
 	}
 	switch opt.Subscribe {
 	case folders.SubscribeSource, folders.SubscribeAll, folders.SubscribeNone:

@@ -9,7 +9,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
@@ -135,7 +135,7 @@ func readAppendLog(in io.Reader, source *account.Account, destination account.Ac
 	})
 	d.all = slices.Compact(d.all)
 	if d.runs == 0 {
-		return nil, exit.Errorf(exit.NoInput, "the receipts tell of no run into the account of %s",
+		return nil, fault.Errorf(fault.NoInput, "the receipts tell of no run into the account of %s",
 			destination.Words()).WithHint("name the account as imap-push was told it")
 	}
 	return d, nil
@@ -170,7 +170,7 @@ func (d *appendLog) begin(b *receipt.Begin, source *account.Account, destination
 	}
 	recipe, err := headerkey.ParseRecipe(cmp.Or(b.Key, headerkey.Default))
 	if err != nil {
-		return exit.Errorf(exit.Data, "the receipts' key recipe: %w", err)
+		return fault.Errorf(fault.Data, "the receipts' key recipe: %w", err)
 	}
 	d.now = &run{b.Source, recipe}
 	if d.runs++; d.runs == 1 || source != nil && b.Source == *source && len(d.all) == 0 {
@@ -196,10 +196,10 @@ func (d *appendLog) fits(run *run) error {
 	case len(d.all) == 0:
 		d.take(run)
 	case run.source != d.account:
-		return exit.Errorf(exit.Usage, "the receipts are of two sources, %s and %s", d.account.Words(),
+		return fault.Errorf(fault.Usage, "the receipts are of two sources, %s and %s", d.account.Words(),
 			run.source.Words()).WithHint("give the runs of one of them")
 	case run.recipe.String() != d.recipe.String():
-		return exit.Errorf(exit.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe,
+		return fault.Errorf(fault.Usage, "the receipts are of runs with two keys, %q and %q", d.recipe,
 			run.recipe).WithHint("give the runs of one of them")
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -56,7 +56,7 @@ func (x *earlier) read(in *stream.Reader, c *diff.Comparison) error {
 		switch r := rec.(type) {
 		case *stream.Begin:
 			if x.streams++; x.streams == 0 {
-				err = exit.Errorf(exit.Usage, "too many earlier streams")
+				err = fault.Errorf(fault.Usage, "too many earlier streams")
 			} else {
 				err = sameSource(r, c)
 			}
@@ -74,12 +74,12 @@ func (x *earlier) read(in *stream.Reader, c *diff.Comparison) error {
 func sameSource(b *stream.Begin, c *diff.Comparison) error {
 	switch {
 	case b.Account() != c.Begin.Account():
-		return exit.Errorf(exit.Usage, "the earlier stream is of %s, and the source of %s", b.Account().Words(),
+		return fault.Errorf(fault.Usage, "the earlier stream is of %s, and the source of %s", b.Account().Words(),
 			c.Begin.Account().Words())
 	case b.Key != c.Begin.Key:
-		return exit.Errorf(exit.Usage, "the earlier stream has the key %q, and the source %q", b.Key, c.Begin.Key)
+		return fault.Errorf(fault.Usage, "the earlier stream has the key %q, and the source %q", b.Key, c.Begin.Key)
 	case b.Plan:
-		return exit.Errorf(exit.Usage, "the earlier stream is a plan").WithHint("give what imap-fetch wrote")
+		return fault.Errorf(fault.Usage, "the earlier stream is a plan").WithHint("give what imap-fetch wrote")
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -27,7 +27,7 @@ func (d *ExtraOptions) AddProof(in io.Reader) error {
 	b := bufio.NewReader(in)
 	head, err := b.Peek(1)
 	if err != nil && err != io.EOF {
-		return exit.Wrap(exit.IO, err)
+		return fault.Wrap(fault.IO, err)
 	}
 	if line, _ := b.Peek(len(receiptsOpening)); string(line) == receiptsOpening || len(head) == 0 {
 		if d.Receipts != nil {
@@ -95,11 +95,11 @@ func (d *ExtraFinder) Prepare(c *diff.Comparison) (err error) {
 			return err
 		}
 		if d.appended.account != source {
-			return exit.Errorf(exit.Usage, "the receipts are of %s, and the source is %s", d.appended.account.Words(),
+			return fault.Errorf(fault.Usage, "the receipts are of %s, and the source is %s", d.appended.account.Words(),
 				source.Words())
 		}
 		if d.appended.recipe.String() != c.Recipe.String() {
-			return exit.Errorf(exit.Usage, "the receipts have the key %q, and the source %q", d.appended.recipe,
+			return fault.Errorf(fault.Usage, "the receipts have the key %q, and the source %q", d.appended.recipe,
 				c.Recipe)
 		}
 		d.moved = map[position]bool{}

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -29,12 +29,12 @@ func Present(ctx context.Context, opt diff.Options, in *stream.Reader, dest *dif
 	sum := &Removal{Listed: h.listed}
 	h.pairs = slices.DeleteFunc(h.pairs, func(p presentPair) bool { return slices.Contains(h.failed, p.source.Name) })
 	if h.begin == nil {
-		return sum, exit.Errorf(exit.Data, "the source holds no stream")
+		return sum, fault.Errorf(fault.Data, "the source holds no stream")
 	}
 	b := h.begin
 	if h.itself(b.Account() == dest.Account()) {
 		return sum,
-			exit.Errorf(exit.Usage,
+			fault.Errorf(fault.Usage,
 				"the account that is compared shows the messages under the UIDs that they have at the source: "+
 					"it is the same account, and they would be gone for good").
 				WithHint("name the other account; what imap-push has carried over goes by --move RECEIPTS")
@@ -166,11 +166,11 @@ func (h *presentFinder) forget(claimants []match.Claimant) {
 
 func (h *presentFinder) start(b *stream.Begin) error {
 	if h.begin != nil {
-		return exit.Errorf(exit.Usage, "the source is several streams").WithHint("give one")
+		return fault.Errorf(fault.Usage, "the source is several streams").WithHint("give one")
 	}
 	h.begin = b
 	if b.Content == stream.Headers {
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"the source has headers only, and what is deleted has to be compared octet for octet").
 			WithHint("leave --headers out")
 	}

@@ -2,7 +2,7 @@ package cleanup
 
 import (
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -10,7 +10,7 @@ import (
 // Source plans to delete the messages of a stream from the account that they
 // were taken from. What the stream exclude is not meant; but it must be whole
 // and as its producer wrote it. A message whose bytes are not those of its
-// record stays, and the error has the code exit.Partial. Messages of folders that
+// record stays, and the error is fault.Partial. Messages of folders that
 // have failed stay too: all wait in a temporary file until the stream was read.
 func Source(opt diff.Options, in *stream.Reader, w *stream.Writer) (*Removal, error) {
 	spool, err := stream.NewSpool()
@@ -29,7 +29,7 @@ func Source(opt diff.Options, in *stream.Reader, w *stream.Writer) (*Removal, er
 		}
 	}
 	if l.damaged > 0 {
-		return l.sum, exit.Errorf(exit.Partial, "%s %s damaged in the stream, and %s", text.Count(l.damaged, "message"),
+		return l.sum, fault.Errorf(fault.Partial, "%s %s damaged in the stream, and %s", text.Count(l.damaged, "message"),
 			text.Either(l.damaged, "is", "are"), text.Either(l.damaged, "stays", "stay"))
 	}
 	return l.sum, nil
@@ -51,7 +51,7 @@ func (l *sourceReader) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
 		if r.Plan {
-			return exit.Errorf(exit.Usage, "the stream is a plan").WithHint("give what imap-fetch wrote")
+			return fault.Errorf(fault.Usage, "the stream is a plan").WithHint("give what imap-fetch wrote")
 		}
 		l.begin = r
 		return begin(l.w, l.opt, r, r.Account(), r.Account())
@@ -88,7 +88,7 @@ func (l *sourceReader) record(rec stream.Record) error {
 		return l.w.End(&stream.End{Plan: true})
 	case *stream.Abort:
 		if l.begin == nil || !l.w.Begun() {
-			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+			return r.Err()
 		}
 		if err := l.plan(); err != nil {
 			return err
@@ -96,7 +96,7 @@ func (l *sourceReader) record(rec stream.Record) error {
 		if err := l.w.Abort(r); err != nil {
 			return err
 		}
-		return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+		return r.Err()
 	}
 	return nil
 }

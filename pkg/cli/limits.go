@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -48,8 +50,7 @@ func Limits(c *ucli.Context) (limits limit.Limits, err error) {
 
 // inOption names the option whose value is wrong.
 func inOption(name string, err error) error {
-	return &exit.Error{Code: exit.CodeOf(err), Err: exit.Errorf(exit.Usage, "--%s: %w", name, err),
-		Hint: exit.HintOf(err)}
+	return fmt.Errorf("--%s: %w", name, err)
 }
 
 // failureLines is how many lines sum up what failed.

@@ -297,9 +297,8 @@ func (o *Output) writeError(err error) error {
 		return exit.Errorf(exit.CodeOf(cause), "write to %s: nobody reads: %w", o.name, cause)
 	}
 	failure := writeError(o.name, err)
-	var coded *exit.Error
-	if o.whole && errors.As(failure, &coded) {
-		return coded.WithHint("what was written is kept in %s", o.partial())
+	if o.whole && coded(failure) {
+		return exit.Errorf(exit.CodeOf(failure), "%w", failure).WithHint("what was written is kept in %s", o.partial())
 	}
 	return failure
 }

@@ -14,6 +14,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Run runs an App that New made, says on stderr what went wrong, and returns
@@ -79,8 +80,7 @@ func settle(ctx context.Context, st *state, err error) error {
 	if !coded(err) {
 		return &exit.Error{Code: code, Err: fmt.Errorf("%w: %w", cause, err)}
 	}
-	return &exit.Error{Code: exit.Worse(code, exit.CodeOf(err)), Err: fmt.Errorf("%w: %w", cause, err),
-		Hint: exit.HintOf(err)}
+	return exit.Errorf(exit.Worse(code, exit.CodeOf(err)), "%w: %w", cause, err).WithHint("%s", exit.HintOf(err))
 }
 
 // stdoutError gives a code to what fails when somebody writes to os.Stdout
@@ -94,8 +94,8 @@ func stdoutError(err error) error {
 }
 
 func coded(err error) bool {
-	var e *exit.Error
-	return errors.As(err, &e)
+	var known fault.Classified
+	return errors.As(err, &known)
 }
 
 // writeError gives a code to a failed write to what is called name.

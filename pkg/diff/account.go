@@ -7,7 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -71,7 +71,7 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 		return err
 	}
 	if len(boxes) == 0 {
-		return exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
+		return fault.Errorf(fault.Protocol, "the server lists no folder, not even INBOX")
 	}
 	var open []imapconn.Mailbox
 	for _, b := range boxes {
@@ -249,7 +249,7 @@ func (a *Account) Load(t *Target, add func(match.Message)) (match.EvidenceReader
 // unreadable tells what concerns one folder from a lost connection.
 func (a *Account) unreadable(err error) error {
 	var no *imap.Error
-	if errors.As(err, &no) && !imapconn.IsBusy(err) || exit.CodeOf(err) == exit.Partial || imapconn.IsFolder(err) {
+	if errors.As(err, &no) && !imapconn.IsBusy(err) || fault.KindOf(err) == fault.Partial || imapconn.IsFolder(err) {
 		return &Unreadable{err.Error()}
 	}
 	return err

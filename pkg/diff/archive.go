@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
@@ -132,7 +131,7 @@ func (a *Archive) Open(recipe headerkey.Recipe) error {
 				seen.Forget()
 			}
 		case *stream.Abort:
-			return exit.Errorf(exit.Code(r.Exit), "%s stopped early: %s", r.Command, r.Text)
+			return r.Err()
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"sort"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -110,7 +110,7 @@ func (c *Comparison) Run(in Records) error {
 			continue
 		case err == io.EOF:
 			err = c.abortError()
-		case exit.CodeOf(err) != exit.Data:
+		case fault.KindOf(err) != fault.Data:
 			return err
 		}
 		if failed := c.finish(); failed != nil {
@@ -154,7 +154,7 @@ func (c *Comparison) finish() error {
 
 func (c *Comparison) abortError() error {
 	if a := c.Aborted; a != nil {
-		return exit.Errorf(exit.Code(a.Exit), "%s stopped early: %s", a.Command, a.Text)
+		return a.Err()
 	}
 	return nil
 }
@@ -211,7 +211,7 @@ func (c *Comparison) record(rec stream.Record) error {
 
 // errSecondStream is because what a message of the first stream was taken for may be
 // one of the second, and the first has been decided on.
-var errSecondStream = exit.Errorf(exit.Usage, "another stream follows on a pipe that is read only once; nothing of it "+
+var errSecondStream = fault.Errorf(fault.Usage, "another stream follows on a pipe that is read only once; nothing of it "+
 	"was compared").WithHint("write the streams to files, and join these: cat FILE... > ALL; imap-diff ALL")
 
 func (c *Comparison) open(b *stream.Begin) error {
@@ -225,9 +225,9 @@ func (c *Comparison) open(b *stream.Begin) error {
 	c.noteBase(b)
 	switch {
 	case err != nil:
-		c.invalid = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+		c.invalid = fault.Errorf(fault.Data, "the stream's key recipe: %w", err)
 	case b.Plan:
-		c.invalid = exit.Errorf(exit.Usage, "the source is a plan already").
+		c.invalid = fault.Errorf(fault.Usage, "the source is a plan already").
 			WithHint("give imap-diff what imap-fetch wrote")
 	}
 	return nil

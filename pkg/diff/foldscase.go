@@ -3,7 +3,7 @@ package diff
 import (
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
@@ -33,7 +33,7 @@ func (a *Account) FoldsCase() (folder.CaseSense, error) {
 		return folder.CaseUnknown, err
 	}
 	switch refused := results[0].Err; {
-	case refused != nil && (results[0].Reason != imapconn.Refused || exit.CodeOf(refused) == exit.Temporary):
+	case refused != nil && (results[0].Reason != imapconn.Refused || fault.KindOf(refused) == fault.Temporary):
 		return folder.CaseUnknown, nil // it did not say that there is none
 	case refused != nil || results[0].UIDValidity == 0:
 		return folder.CaseKept, nil

@@ -2,7 +2,7 @@ package diff
 
 import (
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -35,7 +35,7 @@ func (c *Comparison) checkDelta() error {
 	default:
 		return nil
 	}
-	return exit.Errorf(exit.Usage,
+	return fault.Errorf(fault.Usage,
 		"the source is a delta without its base, and %s: what its base has in other folders must be known",
 		why).WithHint("give imap-diff a file of both")
 }

@@ -3,7 +3,7 @@ package diff
 import (
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -89,7 +89,7 @@ func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
 		return b, nil
 	}
 	if b.Content != stream.Full {
-		return nil, exit.Errorf(exit.Usage, "the stream has the key %q and no bodies to make the key %q of", b.Key,
+		return nil, fault.Errorf(fault.Usage, "the stream has the key %q and no bodies to make the key %q of", b.Key,
 			r.recipe).WithHint("export it with --key %s", r.recipe)
 	}
 	r.scan = headerkey.NewScanner(r.recipe)
@@ -117,7 +117,7 @@ func (r *rekeyed) outdated(m *stream.Message) bool {
 }
 
 func (r *rekeyed) refusal(m *stream.Message) error {
-	return exit.Errorf(exit.Usage,
+	return fault.Errorf(fault.Usage,
 		"%s UID %d: its key is of an earlier rule: the recipe %q now requires %s, which the message lacks",
 		folder.Quote(m.Folder), m.UID, r.recipe, strings.Join(r.fields, ", ")).WithHint("export the source again")
 }
@@ -154,7 +154,7 @@ func (r *rekeyed) large(scan *headerkey.Scanner, m *stream.Message) (stream.Reco
 		name(scan, m)
 		return m, nil
 	default:
-		err = exit.Errorf(exit.Data, "its header is larger than %d octets: export it with --key %s", stream.PartSize,
+		err = fault.Errorf(fault.Data, "its header is larger than %d octets: export it with --key %s", stream.PartSize,
 			r.recipe)
 	}
 	r.next, r.drop = nil, true

@@ -3,7 +3,7 @@ package diff
 import (
 	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -34,7 +34,7 @@ func (c *Comparison) loadAll() error {
 	return nil
 }
 
-// UnseenFolders is the error, exit.Partial, where messages of the source may have been
+// UnseenFolders is the error, fault.Partial, where messages of the source may have been
 // moved to folders that cannot be compared.
 func (o *Options) UnseenFolders(dest Destination) error {
 	if !o.Account || o.FoldersOnly {
@@ -49,7 +49,7 @@ func (o *Options) UnseenFolders(dest Destination) error {
 	if n == 0 {
 		return nil
 	}
-	return exit.Errorf(exit.Partial,
+	return fault.Errorf(fault.Partial,
 		"%s of the destination cannot be compared: messages that were moved there count as missing",
 		text.Count(n, "folder"))
 }

@@ -1,10 +1,12 @@
-// Package exit gives every failure one of the exit codes that the four
-// commands share. A code travels as part of an error; only main exits.
+// Package exit holds the exit codes that the commands share, and says which of them an
+// error is. Libraries give errors a kind (package fault); codes are for commands.
 package exit
 
 import (
 	"errors"
 	"fmt"
+
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Code is a process exit code. The values are part of the user's contract:
@@ -53,28 +55,48 @@ func rank(c Code) int {
 	return 2*len(precedence) - 7 // between Data and Partial
 }
 
-// Error is a failure with its exit code and, where one is known, what to do.
+// codes are the exit codes of errors that have a kind.
+var codes = map[fault.Kind]Code{
+	fault.None: OK, fault.Bug: Bug, fault.Usage: Usage, fault.Data: Data, fault.NoInput: NoInput,
+	fault.Unavailable: Unavailable, fault.CantCreate: CantCreate, fault.IO: IO, fault.Temporary: Temporary,
+	fault.Protocol: Protocol, fault.Login: Login, fault.Partial: Partial, fault.Stopped: Interrupted,
+}
+
+// Error is a failure with its exit code.
 type Error struct {
 	Code Code
 	Err  error
-	Hint string // one line without a full stop, or empty
+	hint string
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
+
+// ExitCode returns the code as a number.
+func (e *Error) ExitCode() int { return int(e.Code) }
+
+// Hint returns what the user can do about the error, or "".
+func (e *Error) Hint() string { return e.hint }
+
+// Kind returns what the code means to packages that know no codes.
+func (e *Error) Kind() fault.Kind {
+	for kind, code := range codes {
+		if code == e.Code {
+			return kind
+		}
+	}
+	return fault.Stopped
+}
 
 // Errorf makes an error with a code; the format is that of fmt.Errorf.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// Wrap gives err a code unless it has one already. Wrap(c, nil) is nil.
+// Wrap gives err a code unless it has a code or a kind already. Wrap(c, nil) is nil.
 func Wrap(code Code, err error) error {
-	if err == nil {
-		return nil
-	}
-	var e *Error
-	if errors.As(err, &e) {
+	var known fault.Classified
+	if err == nil || errors.As(err, &known) {
 		return err
 	}
 	return &Error{Code: code, Err: err}
@@ -82,27 +104,27 @@ func Wrap(code Code, err error) error {
 
 // WithHint adds what the user can do about the error.
 func (e *Error) WithHint(format string, args ...any) *Error {
-	e.Hint = fmt.Sprintf(format, args...)
+	e.hint = fmt.Sprintf(format, args...)
 	return e
 }
 
-// CodeOf returns the code of err: OK for nil, Bug for an error that has none.
+// CodeOf returns the code of err: OK for nil, that of its kind, or Bug for an error
+// that has none. An error that brings a code along, as an abort record does, has that.
 func CodeOf(err error) Code {
-	var e *Error
-	switch {
-	case err == nil:
-		return OK
-	case errors.As(err, &e):
-		return e.Code
+	var known fault.Classified
+	if errors.As(err, &known) {
+		if own, ok := known.(interface{ ExitCode() int }); ok {
+			return Code(own.ExitCode())
+		}
+	}
+	if code, known := codes[fault.KindOf(err)]; known {
+		return code
 	}
 	return Bug
 }
 
+// NumberOf returns the code of err as a number.
+func NumberOf(err error) int { return int(CodeOf(err)) }
+
 // HintOf returns the hint that err carries, or "".
-func HintOf(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Hint
-	}
-	return ""
-}
+func HintOf(err error) string { return fault.HintOf(err) }

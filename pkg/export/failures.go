@@ -1,8 +1,8 @@
 package export
 
 import (
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -40,7 +40,7 @@ func (f *Failures) Pass(w *stream.Writer, r *stream.Failed) error {
 // failed, nil for none.
 func Partial(failed int64) error {
 	if failed > 0 {
-		return exit.Errorf(exit.Partial, "%s failed; the stream's failed records name %s",
+		return fault.Errorf(fault.Partial, "%s failed; the stream's failed records name %s",
 			text.Count(failed, "message or folder"), text.Either(failed, "it", "them"))
 	}
 	return nil

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -39,7 +39,7 @@ func (s *Selection) Result(err error, w *stream.Writer) error {
 	case err != nil:
 		return err
 	case s.aborted != nil:
-		return exit.Errorf(exit.Code(s.aborted.Exit), "%s stopped early: %s", s.aborted.Command, s.aborted.Text)
+		return s.aborted.Err()
 	}
 	return Partial(w.Failures())
 }
@@ -102,7 +102,7 @@ func (s *Selection) begin(b *stream.Begin) error {
 	s.toc, s.handled = map[string]*stream.Folder{}, 0
 	recipe, err := headerkey.ParseRecipe(b.Key)
 	if s.unfit = nil; err != nil {
-		s.unfit = exit.Errorf(exit.Data, "the stream's key recipe: %w", err)
+		s.unfit = fault.Errorf(fault.Data, "the stream's key recipe: %w", err)
 	} else if err := s.Bodies.Begin(b, recipe); err != nil {
 		return err
 	}

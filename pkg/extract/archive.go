@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
@@ -54,7 +53,7 @@ func Run(a *Archive, opt export.Options, w *stream.Writer) error {
 		return err
 	}
 	if x.aborted != nil {
-		return exit.Errorf(exit.Code(x.aborted.Exit), "%s stopped early: %s", x.aborted.Command, x.aborted.Text)
+		return x.aborted.Err()
 	}
 	return export.Partial(w.Failures())
 }

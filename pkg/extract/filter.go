@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -16,19 +16,19 @@ import (
 func (x *extract) fit(b *stream.Begin) error {
 	switch {
 	case b.Plan:
-		return exit.Errorf(exit.Usage, "the archive is a plan").
+		return fault.Errorf(fault.Usage, "the archive is a plan").
 			WithHint("take what you need of the stream that it was made from, and give that to imap-diff")
 	case x.needs.LargestUID && x.firstPass == nil:
-		return exit.Errorf(exit.Usage, "the largest UID, *, is not known before a pipe has ended").
+		return fault.Errorf(fault.Usage, "the largest UID, *, is not known before a pipe has ended").
 			WithHint("give --source a FILE")
 	case x.needs.Flags && x.firstPass == nil && x.streams > 1:
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"flags choose among messages whose flags a later stream may change, and a pipe cannot be read twice").
 			WithHint("give --source a FILE")
 	case b.Content == stream.Full:
 		return nil
 	case x.needs.Body, x.needs.Header && !onlyShown(x.needs.Fields):
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"the archive has no bodies: of the header it has Message-ID, Date, From and Subject, and the criteria "+
 				"look at more")
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -118,7 +118,7 @@ func (s *archiveBodies) lacks(m *stream.Message) error {
 		return err
 	}
 	if s.here.has(s.of, m) {
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"the selection is in another order than the archive, which is a pipe and cannot be read twice").
 			WithHint("give --source a FILE")
 	}
@@ -136,8 +136,7 @@ func (s *archiveBodies) stopped() error {
 	if s.aborted == nil {
 		return nil
 	}
-	return exit.Errorf(exit.Code(s.aborted.Exit), "the archive is not whole: %s stopped early: %s", s.aborted.Command,
-		s.aborted.Text)
+	return fmt.Errorf("the archive is not whole: %w", s.aborted.Err())
 }
 
 // find goes on in the archive to the message that m names, which is valid until
@@ -192,7 +191,7 @@ func (s *archiveBodies) next() (stream.Record, error) {
 	case *stream.Begin:
 		s.reading, s.parted = r, false
 		if r.Key != s.plan.Key {
-			return nil, exit.Errorf(exit.Usage, "the selection tells messages apart by %q, the archive by %q",
+			return nil, fault.Errorf(fault.Usage, "the selection tells messages apart by %q, the archive by %q",
 				s.plan.Key, r.Key).WithHint("make both with the same --key")
 		}
 	case *stream.Message:
@@ -223,7 +222,7 @@ func (s *archiveBodies) recognise() error {
 		return nil
 	}
 	if s.archive.Again == nil {
-		return exit.Errorf(exit.Usage, "the selection is of %s, the archive of %s, as far as a pipe tells",
+		return fault.Errorf(fault.Usage, "the selection is of %s, the archive of %s, as far as a pipe tells",
 			s.plan.Account().Words(), s.reading.Account().Words()).WithHint("give --source a FILE")
 	}
 	first := s.reading
@@ -240,7 +239,7 @@ func (s *archiveBodies) recognise() error {
 	case found.accounts[s.plan.Account()]:
 		return nil
 	case len(found.accounts) > 1:
-		return exit.Errorf(exit.Usage, "the archive holds several accounts, and none of them is the selection's, %s",
+		return fault.Errorf(fault.Usage, "the archive holds several accounts, and none of them is the selection's, %s",
 			s.plan.Account().Words())
 	}
 	s.opt.Warn("the stream is of %s, and messages are read from an archive of %s", s.plan.Account().Words(),

@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -40,8 +40,8 @@ type held struct {
 	gone  bool
 }
 
-// ReadBase reads a base to its end. An error has the code exit.Usage where it
-// can be no base, and exit.Data where it is not whole.
+// ReadBase reads a base to its end. An error is fault.Usage where it
+// can be no base, and fault.Data where it is not whole.
 func ReadBase(in *stream.Reader) (*Base, error) {
 	in.PassDeltas()
 	in.CheckBodies() // a message that is damaged there is fetched again
@@ -94,7 +94,7 @@ func (r *baseReader) record(rec stream.Record) error {
 	case *stream.End:
 		r.hash = rec.Hash
 	case *stream.Abort:
-		return exit.Errorf(exit.Data, "the base is not whole: %s stopped early: %s", rec.Command, rec.Text).
+		return fault.Errorf(fault.Data, "the base is not whole: %s stopped early: %s", rec.Command, rec.Text).
 			WithHint("make it anew, or finish it first")
 	}
 	return nil
@@ -104,12 +104,12 @@ func (r *baseReader) start(b *stream.Begin) error {
 	r.streams++
 	switch {
 	case b.Plan:
-		return exit.Errorf(exit.Usage, "the base is a plan").WithHint("give --base what imap-fetch wrote")
+		return fault.Errorf(fault.Usage, "the base is a plan").WithHint("give --base what imap-fetch wrote")
 	case r.streams > 1 && b.Account() != r.account:
-		return exit.Errorf(exit.Usage, "the base is of several accounts: %s, and %s", r.account.Words(), b.Account().
+		return fault.Errorf(fault.Usage, "the base is of several accounts: %s, and %s", r.account.Words(), b.Account().
 			Words())
 	case r.streams > 1 && b.Key != r.Key:
-		return exit.Errorf(exit.Usage, "the streams of the base have different keys: %q and %q", r.Key, b.Key)
+		return fault.Errorf(fault.Usage, "the streams of the base have different keys: %q and %q", r.Key, b.Key)
 	}
 	r.toc, r.open = map[string]bool{}, nil
 	r.account, r.Key, r.filters = b.Account(), b.Key, b.Filters

@@ -7,8 +7,8 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -78,7 +78,7 @@ func (c *chooser) ask() (*found, error) {
 	switch {
 	case err == nil:
 		return f, nil
-	case !refused(err) && !imapconn.IsFolder(err) && (exit.CodeOf(err) != exit.Temporary || c.ctx.Err() != nil):
+	case !refused(err) && !imapconn.IsFolder(err) && (fault.KindOf(err) != fault.Temporary || c.ctx.Err() != nil):
 		return nil, err
 	case isBadCharset(err) && !c.ascii:
 		c.ascii = true

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
@@ -19,7 +19,7 @@ func (b *Base) Fits(of account.Account) error {
 	if b == nil || b.account == of {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "the base is of %s, not of %s", b.account.Words(), of.Words()).
+	return fault.Errorf(fault.Usage, "the base is of %s, not of %s", b.account.Words(), of.Words()).
 		WithHint("give the base of this account, and --host and --user as they were given then")
 }
 

@@ -45,7 +45,7 @@ func (o *Options) Begin(of account.Account) *stream.Begin {
 }
 
 // Run exports an account. The stream is begun and ended; what it returns then
-// is nil or has the code exit.Partial. With from it goes on where a cut stream
+// is nil or of the kind fault.Partial. With from it goes on where a cut stream
 // stopped.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, w *stream.Writer, from *stream.Recovered) error {
 	if err := opt.Base.Fits(conn.Account()); err != nil {

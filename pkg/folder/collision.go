@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // CaseSense says whether names that differ in case alone are one folder.
@@ -36,7 +36,7 @@ const (
 func ParseCaseCollision(text string) (CaseCollision, error) {
 	c := CaseCollision(text)
 	if !slices.Contains([]CaseCollision{CaseError, CaseMerge, CaseRename, CaseAllow}, c) {
-		return c, exit.Errorf(exit.Usage, "%s is none of error, merge, rename, allow", Quote(text))
+		return c, fault.Errorf(fault.Usage, "%s is none of error, merge, rename, allow", Quote(text))
 	}
 	return c, nil
 }
@@ -92,7 +92,7 @@ func collisionError(text string, more int, hint string) error {
 	if more > 0 {
 		text += fmt.Sprintf(" (and %d more such pairs)", more)
 	}
-	return exit.Errorf(exit.Usage, "%s", text).WithHint("%s", hint)
+	return fault.Errorf(fault.Usage, "%s", text).WithHint("%s", hint)
 }
 
 // settleCase looks for names that differ in case alone.

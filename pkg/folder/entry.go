@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Entry says where one folder goes, and all below it that has no entry of its
@@ -62,7 +62,7 @@ func ReadEntries(in io.Reader, name string) ([]Entry, error) {
 		e, err := parseEntry(line, strings.TrimSpace)
 		e.Where = fmt.Sprintf("%s:%d", name, n)
 		if err != nil {
-			return nil, exit.Errorf(exit.Usage, "%s: %w", e.Where, err).
+			return nil, fault.Errorf(fault.Usage, "%s: %w", e.Where, err).
 				WithHint(`a line is "source" = "destination"; - in place of the destination leaves the folder out`)
 		}
 		if other := seen.add(&e); other != nil {
@@ -71,9 +71,9 @@ func ReadEntries(in io.Reader, name string) ([]Entry, error) {
 		entries = append(entries, e)
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, exit.Errorf(exit.Usage, "%s: a line of more than %d octets", name, maxEntry)
+		return nil, fault.Errorf(fault.Usage, "%s: a line of more than %d octets", name, maxEntry)
 	} else if err != nil {
-		return nil, exit.Errorf(exit.NoInput, "read %s: %w", name, err)
+		return nil, fault.Errorf(fault.NoInput, "read %s: %w", name, err)
 	}
 	return entries, nil
 }

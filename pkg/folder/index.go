@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // index finds the entry of a folder.
@@ -46,7 +46,7 @@ func CheckEntries(entries []Entry) error {
 }
 
 func twoEntries(e, other *Entry) error {
-	return exit.Errorf(exit.Usage, "%s: %s has an entry already (%s)", e.Where, Quote(e.label()), other.Where)
+	return fault.Errorf(fault.Usage, "%s: %s has an entry already (%s)", e.Where, Quote(e.label()), other.Where)
 }
 
 // add takes an entry, unless there is one for the same folder, which it

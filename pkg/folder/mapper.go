@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // mapper is one run over the folders of a source.
@@ -41,7 +41,7 @@ func (r *Rules) mapper(ctx context.Context, prefix string, to Destination) (*map
 		existing: map[string]string{}, leftOut: map[string]bool{}}
 	if d := to.Namespace.Delimiter; d != "" && r.DelimiterReplacement != nil &&
 		strings.Contains(*r.DelimiterReplacement, d) {
-		return nil, exit.Errorf(exit.Usage, "the delimiter replacement %s contains the destination's delimiter %s",
+		return nil, fault.Errorf(fault.Usage, "the delimiter replacement %s contains the destination's delimiter %s",
 			Quote(*r.DelimiterReplacement), Quote(d))
 	}
 	for _, f := range slices.Backward(to.Folders) {
@@ -72,7 +72,7 @@ func (m *mapper) checkLevels() error {
 			emptyLevel(e.Source, d) {
 			continue
 		}
-		err := exit.Errorf(exit.Usage, "%s: %s has a level without a name, for %q parts levels at the destination",
+		err := fault.Errorf(fault.Usage, "%s: %s has a level without a name, for %q parts levels at the destination",
 			e.Where, Quote(name), d)
 		if levels := slices.DeleteFunc(strings.Split(name, d),
 			func(s string) bool { return s == "" }); len(levels) > 0 {
@@ -121,7 +121,7 @@ func (m *mapper) look(sources []Source) error {
 		if near := Nearest(m.rules.FromSubfolder, m.names(), m.delimiter()); near != "" {
 			hint = fmt.Sprintf("did you mean %s?", Quote(near))
 		}
-		return exit.Errorf(exit.NoInput, "the source has no folder %s to take folders from",
+		return fault.Errorf(fault.NoInput, "the source has no folder %s to take folders from",
 			Quote(m.rules.FromSubfolder)).WithHint("%s", hint)
 	}
 	if m.rules.Automap {

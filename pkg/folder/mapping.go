@@ -90,8 +90,8 @@ type Table struct {
 }
 
 // Map finds where every folder goes. The errors, all of them before anything
-// can have been written: exit.NoInput if the source has nothing below
-// FromSubfolder; exit.Usage if two folders would become one by accident, which
+// can have been written: fault.NoInput if the source has nothing below
+// FromSubfolder; fault.Usage if two folders would become one by accident, which
 // the message names; the cause of ctx if that ends.
 func (r *Rules) Map(ctx context.Context, sources []Source, prefix string, to Destination) (*Table, error) {
 	m, err := r.mapper(ctx, prefix, to)

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Rename is a rule s/RE/REPLACEMENT/FLAGS. It sees the name that a folder has
@@ -28,7 +28,7 @@ type Rename struct {
 func ParseRename(text string) (Rename, error) {
 	r, err := parseRename(text)
 	if err != nil {
-		return r, exit.Errorf(exit.Usage, "%s: %w", Quote(text), err).
+		return r, fault.Errorf(fault.Usage, "%s: %w", Quote(text), err).
 			WithHint(`a rule is s/RE/REPLACEMENT/, with g for all matches or i for letters in any case behind it`)
 	}
 	return r, nil

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
@@ -31,7 +31,7 @@ type Recipe struct {
 // ("message-id,date"), or ALL for the whole header, or ALL with patterns of
 // names to leave out ("ALL,-X-*,-Received"; "*" stands for any characters).
 // LocalID stands for a part of a field.
-// Case and blanks around names do not matter. An error has the code exit.Usage.
+// Case and blanks around names do not matter. An error is fault.Usage.
 func ParseRecipe(s string) (Recipe, error) {
 	list := strings.Split(strings.ToLower(s), ",")
 	for i := range list {
@@ -74,7 +74,7 @@ func parseAll(s string, list []string) (Recipe, error) {
 }
 
 func recipeError(s, what string) error {
-	return exit.Errorf(exit.Usage, "key recipe %q: %s", s, what).
+	return fault.Errorf(fault.Usage, "key recipe %q: %s", s, what).
 		WithHint(`a recipe is a list of header fields ("message-id,date"; message-id-local is without the domain), ` +
 			`ALL, or ALL with what to leave out ("ALL,-X-*")`)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // ErrNoACL is returned where the server has no ACL (RFC 4314).
@@ -60,7 +60,7 @@ func (s *Session) ACLs(ctx context.Context, boxes []Mailbox) ([]ACLResult, error
 		keep: func() { kept = octets },
 	})
 	if err != nil {
-		return nil, refused(err, exit.Partial, "access control lists")
+		return nil, refused(err, fault.Partial, "access control lists")
 	}
 	results := make([]ACLResult, len(boxes))
 	for k, i := range asked {
@@ -122,7 +122,7 @@ func (s *Session) MyRights(ctx context.Context, box *Mailbox) (string, error) {
 		})
 		return err
 	})
-	return found, refused(err, exit.Partial, "rights on folder %s", quote(box.Name))
+	return found, refused(err, fault.Partial, "rights on folder %s", quote(box.Name))
 }
 
 // GrantableRights returns the letters that the server knows for an identifier
@@ -142,7 +142,7 @@ func (s *Session) GrantableRights(ctx context.Context, box *Mailbox, identifier 
 		})
 		return err
 	})
-	return known, refused(err, exit.Partial, "rights to grant on folder %s", quote(box.Name))
+	return known, refused(err, fault.Partial, "rights to grant on folder %s", quote(box.Name))
 }
 
 // Grant adds rights to those of an identifier on a mailbox (SETACL with "+");
@@ -155,6 +155,6 @@ func (s *Session) Grant(ctx context.Context, box *Mailbox, g Grant) error {
 		_, err := c.run(c.command("SETACL").astring(box.Wire).astring(g.Identifier).astring("+"+g.Rights), nil)
 		return err
 	})
-	return refused(err, exit.Partial, "grant %s the rights %s on folder %s", quote(g.Identifier), quote(g.Rights),
+	return refused(err, fault.Partial, "grant %s the rights %s on folder %s", quote(g.Identifier), quote(g.Rights),
 		quote(box.Name))
 }

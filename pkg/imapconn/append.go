@@ -73,8 +73,8 @@ type LookUp func(refused []int) (missing []int, err error)
 // of which octets went out is sent a second time, or reported as refused, before
 // lookUp says that it is missing. nil believes every refusal.
 //
-// Other errors are ErrNoMailbox, and by their exit code: 73 the mailbox is full,
-// 75 the server is busy or away, 74 a Body could not be read.
+// Other errors are ErrNoMailbox, and by their kind: fault.CantCreate the mailbox is
+// full, fault.Temporary the server is busy or away, fault.IO a Body could not be read.
 //
 // It resumes, but sends nothing again that may have been stored. The end of ctx
 // is seen between commands only: what is on its way is seen through.

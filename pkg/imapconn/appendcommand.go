@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // errAnswered ends the writing of a command whose answer has come.
@@ -66,7 +66,7 @@ func (a *appender) judge(l *responseReader, begun []int, ans answer, writing err
 	var body *bodyError
 	if errors.As(writing, &body) {
 		c.close(&lineError{c.host, body.err, ""})
-		return sent{}, exit.Errorf(exit.IO, "message to append: %w", body.err)
+		return sent{}, fault.Errorf(fault.IO, "message to append: %w", body.err)
 	}
 	refusal, doubt := ans.outcome()
 	if doubt == nil && refusal == nil && writing != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
@@ -187,7 +187,7 @@ func (a *appender) multi(list []int) error {
 	}
 	missing, again, err := a.refused(list, no, resp.begun)
 	switch {
-	case err != nil && (exit.CodeOf(err) != exit.CantCreate || errors.Is(err, ErrNoMailbox) || len(list) == 1):
+	case err != nil && (fault.KindOf(err) != fault.CantCreate || errors.Is(err, ErrNoMailbox) || len(list) == 1):
 		return err
 	case again || len(missing) == 0:
 		return nil

@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -75,7 +75,7 @@ func ask[T any](ctx context.Context, s *Session, wires []string, q question[T]) 
 		case err == nil, errors.As(err, &no) && !IsBusy(err):
 			notify(q.keep)
 		case !isLost(err) || errors.Is(err, errUnreachable) || ctx.Err() != nil:
-			return nil, refused(err, exit.Temporary, "ask about %s", safe.Count(to-from, "folder"))
+			return nil, refused(err, fault.Temporary, "ask about %s", safe.Count(to-from, "folder"))
 		case to-from > 1: // which of them is it?
 			alone = to - from
 			continue

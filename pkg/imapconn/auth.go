@@ -9,7 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // login is one attempt to log in. After a refusal nothing else is tried.
@@ -35,7 +35,7 @@ func (o *Options) secret(ctx context.Context) (string, error) {
 	}
 	secret, err := ask(ctx)
 	if err == nil && strings.Contains(secret+o.User+o.AuthUser, "\x00") {
-		err = exit.Errorf(exit.Usage, "a NUL in user name or password cannot be sent")
+		err = fault.Errorf(fault.Usage, "a NUL in user name or password cannot be sent")
 	}
 	return secret, err
 }
@@ -67,7 +67,7 @@ func (l *login) authenticate() error {
 		return err
 	}
 	if m.secret != noSecret && l.secret == "" {
-		return exit.Errorf(exit.NoInput, "no password for %s", o.who())
+		return fault.Errorf(fault.NoInput, "no password for %s", o.who())
 	}
 	l.mechanism, l.offered = m, c.offer()
 	if m.client != nil {
@@ -164,38 +164,34 @@ func (o *Options) who() string {
 	return account
 }
 
-// failure gives a failed login its code, and says what can be done.
+// failure gives a failed login its kind, and says what can be done.
 func (l *login) failure(err error) error {
 	var no *imap.Error
-	var own *exit.Error
 	who := l.o.who()
 	switch {
 	case errors.As(err, &no):
 		return l.refused(no)
 	case l.c.bye != "":
-		return exit.Errorf(exit.Temporary, "login of %s: %w", who, err)
+		return fault.Errorf(fault.Temporary, "login of %s: %w", who, err)
 	case isAlert(err):
 		return alertError(l.c, err)
 	case isLost(err) && !IsGarbled(err):
-		return exit.Errorf(exit.Unavailable, "login of %s: %w", who, err)
-	case errors.As(err, &own):
-		return (&exit.Error{Code: own.Code, Err: fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err)}).
-			WithHint("%s", own.Hint)
+		return fault.Errorf(fault.Unavailable, "login of %s: %w", who, err)
 	}
-	return exit.Wrap(exit.Protocol, fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err))
+	return fault.Wrap(fault.Protocol, fmt.Errorf("login of %s by %s: %w", who, l.mechanism.sasl(), err))
 }
 
 // refused is the error of a server's NO or BAD.
 func (l *login) refused(no *imap.Error) error {
 	said := &refusal{no}
 	if isTemporary(no) || hasCode(no, imap.ResponseCodeLimit) {
-		return exit.Errorf(exit.Temporary, "login of %s: %w", l.o.who(), said)
+		return fault.Errorf(fault.Temporary, "login of %s: %w", l.o.who(), said)
 	}
 	reason := ""
 	if r, ok := l.client.(reporter); ok && r.reason() != "" {
 		reason = ", and before: " + printable(serverText(l.c.secrets.hide(r.reason())))
 	}
-	err := exit.Errorf(exit.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said,
+	err := fault.Errorf(fault.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said,
 		reason, l.offered)
 	return err.WithHint("%s", l.advice())
 }

@@ -3,7 +3,7 @@ package imapconn
 import (
 	"net"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // inTheClear reports whether others may read what goes over the connection: it is
@@ -33,7 +33,7 @@ func (l *link) warnClear(c *conn) {
 // nothing else (RFC 6750 5.3).
 func mayExpose(c *conn, o *Options, m *mechanism) error {
 	if m.secret == token && inTheClear(c, o) {
-		return exit.Errorf(exit.Login, "no token goes over an unencrypted connection to %s; nothing was sent",
+		return fault.Errorf(fault.Login, "no token goes over an unencrypted connection to %s; nothing was sent",
 			printable(c.host)).
 			WithHint("--tls implicit, or --tls starttls")
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/klauspost/compress/flate"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // CompressMode says when COMPRESS=DEFLATE (RFC 4978) is used.
@@ -38,7 +38,7 @@ func (l *link) compress() error {
 	offered := c.caps.has(compressCap)
 	switch {
 	case l.o.Compress == CompressAlways && !offered:
-		return exit.Errorf(exit.Protocol, "%s does not offer %s", printable(c.host), compressCap).
+		return fault.Errorf(fault.Protocol, "%s does not offer %s", printable(c.host), compressCap).
 			WithHint("without --compress always it is used where it is offered")
 	case l.o.Compress == CompressNever, !offered:
 		return nil
@@ -55,7 +55,7 @@ func (l *link) compress() error {
 	case errors.As(err, &no) && l.o.Compress == CompressAuto:
 		return nil // it is no need
 	case err != nil:
-		return refused(err, exit.Protocol, "COMPRESS at %s", printable(c.host))
+		return refused(err, fault.Protocol, "COMPRESS at %s", printable(c.host))
 	}
 	return deflate(c)
 }
@@ -78,7 +78,7 @@ const deflateLevel = 3
 func deflate(c *conn) error {
 	z, err := newDeflateConn(c.nc, c.br)
 	if err != nil {
-		return exit.Wrap(exit.Bug, err)
+		return fault.Wrap(fault.Bug, err)
 	}
 	c.layer(z, c.trace, c.secrets)
 	c.deflated = z

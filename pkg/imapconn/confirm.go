@@ -6,7 +6,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // A mailbox that another client renames, deletes or makes anew while it is open is
@@ -54,7 +54,7 @@ func (f *fetcher) failFolder(err error) error {
 	switch {
 	case IsReplaced(err):
 		return f.failAll(UIDValidityChanged, "")
-	case errors.As(err, &no) && exit.CodeOf(err) == exit.Partial:
+	case errors.As(err, &no) && fault.KindOf(err) == fault.Partial:
 		return f.failAll(FolderLost, no.Text)
 	}
 	return err

@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // conn is one connection from its dial to its end. One goroutine owns it at a
@@ -74,7 +74,7 @@ func (c *conn) close(err error) {
 // lost ends the connection because of a failed read or write.
 func (c *conn) lost(err error) error {
 	if !isLost(err) {
-		err = exit.Wrap(exit.Temporary, &lineError{c.host, err, c.bye})
+		err = fault.Wrap(fault.Temporary, &lineError{c.host, err, c.bye})
 	}
 	c.close(err)
 	return err
@@ -86,7 +86,7 @@ func (c *conn) broken(what string) error {
 	if c.last != nil {
 		what += c.last.answered()
 	}
-	err := exit.Wrap(exit.Protocol, &lineError{c.host, &limitError{c.secrets.hide(what)}, c.bye})
+	err := fault.Wrap(fault.Protocol, &lineError{c.host, &limitError{c.secrets.hide(what)}, c.bye})
 	c.close(err)
 	return err
 }
@@ -95,7 +95,7 @@ func (c *conn) broken(what string) error {
 // response, and returns err with its class.
 func (c *conn) abandon(err error) error {
 	var limit *limitError
-	var own *exit.Error
+	var own fault.Classified
 	var lost *lineError
 	var callers *callerError
 	var netErr net.Error

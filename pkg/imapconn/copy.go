@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
@@ -32,9 +32,9 @@ type Copied struct {
 // It does not resume: the error is an *InDoubt when the connection was lost
 // before the answer, or the answer was none that IMAP has, and of uids[From:To]
 // nobody knows whether they were copied. All other errors mean that the server
-// says it has copied nothing: ErrNoMailbox, and by their exit code 73 the mailbox
-// is full, 75 the server is busy or away, 3 or 76 with an *imap.Error in it any
-// other refusal. A refusal is not always one: before the command is given again,
+// says it has copied nothing: ErrNoMailbox, and by their kind fault.CantCreate the
+// mailbox is full, fault.Temporary the server is busy or away, fault.Partial or
+// fault.Protocol with an *imap.Error in it any other refusal. A refusal is not always one: before the command is given again,
 // because the server was busy or the line too long, untouched is asked whether
 // none of the messages are in the mailbox all the same; if some are, the refusal
 // is returned. nil believes every refusal.
@@ -69,7 +69,7 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
 			if again, err := s.storeRefusal(ctx, "copy to", wire, no); err != nil {
 				return nil, err
 			} else if !again {
-				return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
+				return nil, refused(no, fault.Partial, "copy to folder %s", quote(mailboxName(wire)))
 			}
 		}
 		if untouched == nil {
@@ -78,7 +78,7 @@ func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
 		if none, err := untouched(); err != nil {
 			return nil, err
 		} else if !none {
-			return nil, refused(no, exit.Partial, "copy to folder %s", quote(mailboxName(wire)))
+			return nil, refused(no, fault.Partial, "copy to folder %s", quote(mailboxName(wire)))
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -19,7 +19,7 @@ var ErrExists = errors.New("the folder exists already")
 func (s *Session) Create(ctx context.Context, name string) error {
 	wire, err := folder.EncodeUTF7(name)
 	if err != nil {
-		return exit.Errorf(exit.Usage, "create folder %s: the name is not UTF-8", quote(name))
+		return fault.Errorf(fault.Usage, "create folder %s: the name is not UTF-8", quote(name))
 	}
 	for range 2 { // a refusal may pass
 		err = s.do(ctx, func(c *conn) error {
@@ -36,7 +36,7 @@ func (s *Session) Create(ctx context.Context, name string) error {
 			break
 		}
 	}
-	return refused(err, exit.CantCreate, "create folder %s", quote(name))
+	return refused(err, fault.CantCreate, "create folder %s", quote(name))
 }
 
 // Exists reports whether there is a mailbox: it is listed, or the server tells
@@ -77,5 +77,5 @@ func (s *Session) Subscribe(ctx context.Context, wire string) error {
 		_, err := c.run(c.command("SUBSCRIBE").astring(wire), nil)
 		return err
 	})
-	return refused(err, exit.Partial, "subscribe folder %s", quote(folder.FromWire(wire)))
+	return refused(err, fault.Partial, "subscribe folder %s", quote(folder.FromWire(wire)))
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -29,13 +29,13 @@ func (s *Session) Delete(ctx context.Context, wire string) error {
 		_, err = c.run(c.command("DELETE").astring(wire), nil)
 	}
 	if err != nil {
-		return causeOf(ctx, exit.Wrap(exit.Temporary,
-			refused(err, exit.Partial, "remove folder %s", quote(folder.FromWire(wire)))))
+		return causeOf(ctx, fault.Wrap(fault.Temporary,
+			refused(err, fault.Partial, "remove folder %s", quote(folder.FromWire(wire)))))
 	}
 	_, err = c.run(c.command("UNSUBSCRIBE").astring(wire), nil)
 	var no *imap.Error
 	if errors.As(err, &no) {
 		return nil // it was not subscribed
 	}
-	return causeOf(ctx, exit.Wrap(exit.Temporary, err))
+	return causeOf(ctx, fault.Wrap(fault.Temporary, err))
 }

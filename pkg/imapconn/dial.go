@@ -10,7 +10,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
@@ -86,7 +86,7 @@ func (h *handshake) greeting() error {
 			c.preauth = true
 			return nil
 		case resp.kind == '*' && resp.typ == "BYE":
-			return exit.Wrap(exit.Temporary, &byeError{c.host, c.bye})
+			return fault.Wrap(fault.Temporary, &byeError{c.host, c.bye})
 		case resp.kind == '*' && resp.typ != "NO" && resp.typ != "BAD":
 			if err := c.skip(); err != nil { // something untagged that came early
 				return err
@@ -104,17 +104,16 @@ func (h *handshake) strangeGreeting(resp *response) error {
 	line := serverText(c.secrets.hide(string(bytes.TrimSpace(c.text[:min(len(c.text), maxText)]))))
 	no := &imap.Error{Type: imap.StatusResponseTypeBye, Code: resp.status.code, Text: line}
 	if transientReply.MatchString(line) || resp.kind == '*' && isTemporary(no) {
-		return exit.Wrap(exit.Temporary, &byeError{c.host, line})
+		return fault.Wrap(fault.Temporary, &byeError{c.host, line})
 	}
-	err := exit.Errorf(exit.Protocol, "%s does not greet as an IMAP server: %s", printable(c.host),
-		quote(c.cut(c.text)))
+	err := fmt.Errorf("%s does not greet as an IMAP server: %s", printable(c.host), quote(c.cut(c.text)))
 	for _, s := range services {
 		if s.greets.MatchString(line) {
-			err.Err = fmt.Errorf("%w: that is %s", err.Err, s.name)
-			return err.WithHint("IMAP is at port 993 with --tls implicit, else at 143")
+			return fault.Errorf(fault.Protocol, "%w: that is %s", err, s.name).
+				WithHint("IMAP is at port 993 with --tls implicit, else at 143")
 		}
 	}
-	return err
+	return fault.New(fault.Protocol, err)
 }
 
 // transientReply is how SMTP and its kin refuse for now: load balancers and
@@ -140,18 +139,18 @@ func (h *handshake) startTLS() error {
 	c := h.c
 	c.step = Encrypting
 	if c.preauth {
-		return exit.Errorf(exit.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted",
+		return fault.Errorf(fault.Protocol, "%s greets with PREAUTH before STARTTLS: the connection cannot be trusted",
 			printable(c.host))
 	}
 	if c.caps != nil && !c.caps.has(imap.CapStartTLS) {
-		return exit.Errorf(exit.Protocol, "%s does not offer STARTTLS", printable(c.host)).
+		return fault.Errorf(fault.Protocol, "%s does not offer STARTTLS", printable(c.host)).
 			WithHint("--tls implicit is the default")
 	}
 	if _, err := c.run(c.command("STARTTLS"), nil); err != nil {
-		return refused(err, exit.Protocol, "STARTTLS at %s", printable(c.host))
+		return refused(err, fault.Protocol, "STARTTLS at %s", printable(c.host))
 	}
 	if c.br.Buffered() > 0 {
-		return exit.Errorf(exit.Protocol, "%s sent something between STARTTLS and TLS: an attack, or a broken server",
+		return fault.Errorf(fault.Protocol, "%s sent something between STARTTLS and TLS: an attack, or a broken server",
 			printable(c.host))
 	}
 	return nil
@@ -170,7 +169,7 @@ func (c *conn) capability(o *Options) error {
 		return nil
 	})
 	if err != nil {
-		return refused(err, exit.Protocol, "CAPABILITY at %s", printable(c.host))
+		return refused(err, fault.Protocol, "CAPABILITY at %s", printable(c.host))
 	}
 	c.caps = parseCapabilities(words, o.DisableCaps)
 	return nil
@@ -183,19 +182,19 @@ const closedAtOnce = "it closed the connection without a greeting, as some serve
 // connectError gives an error before the login its class: a server that hangs up
 // later or is silent is one that we cannot connect to.
 func connectError(c *conn, o *Options, err error) error {
-	var own *exit.Error
+	var own fault.Classified
 	var no *imap.Error
 	switch {
 	case (!isLost(err) || IsGarbled(err)) && (errors.As(err, &own) || errors.As(err, &no)):
 		return err
 	case c.bye != "":
-		return exit.Wrap(exit.Temporary, &byeError{c.host, c.bye})
+		return fault.Wrap(fault.Temporary, &byeError{c.host, c.bye})
 	case isAlert(err):
 		return alertError(c, err)
 	case c.step == Greeting && c.greeted == "" && isEOF(err):
-		return exit.Wrap(exit.Temporary, &byeError{c.host, closedAtOnce})
+		return fault.Wrap(fault.Temporary, &byeError{c.host, closedAtOnce})
 	}
-	failure := exit.Errorf(exit.Unavailable, "%s: %w", printable(o.address()), err)
+	failure := fault.Errorf(fault.Unavailable, "%s: %w", printable(o.address()), err)
 	if o.TLS != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {
 		return failure.WithHint("a port that speaks TLS at once is silent until then: --tls implicit")
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // lineError says that a connection was lost. What was asked for may be asked
@@ -80,30 +80,29 @@ func hasCode(err *imap.Error, code imap.ResponseCode) bool {
 	return strings.EqualFold(string(err.Code), string(code))
 }
 
-// refused gives a server's refusal its exit code and says what was refused.
-func refused(err error, code exit.Code, format string, args ...any) error {
+// refused gives a server's refusal its kind and says what was refused.
+func refused(err error, kind fault.Kind, format string, args ...any) error {
 	var no *imap.Error
 	if !errors.As(err, &no) {
 		return err
 	}
 	switch {
 	case isTemporary(no) || hasCode(no, imap.ResponseCodeLimit):
-		code = exit.Temporary
+		kind = fault.Temporary
 	case isOverQuota(no):
-		code = exit.CantCreate
+		kind = fault.CantCreate
 	case no.Type == imap.StatusResponseTypeBad:
-		code = exit.Protocol
+		kind = fault.Protocol
 	}
-	return exit.Errorf(code, "%s: %w", fmt.Sprintf(format, args...), &refusal{no})
+	return fault.Errorf(kind, "%s: %w", fmt.Sprintf(format, args...), &refusal{no})
 }
 
 // during says at what a server refused, or could not be understood any more.
 func during(err error, format string, args ...any) error {
 	if IsGarbled(err) {
-		return &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf(format+": %w", append(args, err)...),
-			Hint: exit.HintOf(err)}
+		return fmt.Errorf(format+": %w", append(args, err)...)
 	}
-	return refused(err, exit.Protocol, format, args...)
+	return refused(err, fault.Protocol, format, args...)
 }
 
 // FolderError says that the connection ended each time that something was asked of
@@ -120,14 +119,14 @@ func IsFolder(err error) bool {
 }
 
 // folderError says what could not be done with a folder. A refusal has the given
-// code. A loss of the connection each time is a FolderError, unless it goes on
+// kind. A loss of the connection each time is a FolderError, unless it goes on
 // folder after folder.
-func (s *Session) folderError(ctx context.Context, err error, code exit.Code, doing, wire string) error {
+func (s *Session) folderError(ctx context.Context, err error, kind fault.Kind, doing, wire string) error {
 	if !isLost(err) || IsBusy(err) || ctx.Err() != nil || IsFolder(err) {
-		return refused(err, code, "%s folder %s", doing, quote(mailboxName(wire)))
+		return refused(err, kind, "%s folder %s", doing, quote(mailboxName(wire)))
 	}
 	text := fmt.Sprintf("%s folder %s", doing, quote(mailboxName(wire)))
-	err = &exit.Error{Code: exit.CodeOf(err), Err: fmt.Errorf("%s: %w", text, err), Hint: exit.HintOf(err)}
+	err = fmt.Errorf("%s: %w", text, err)
 	if s.fatal++; s.fatal <= maxFatal && !errors.Is(err, errUnreachable) && s.answers(ctx) {
 		return &FolderError{err}
 	}

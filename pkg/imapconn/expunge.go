@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 )
 
@@ -98,7 +98,7 @@ func (x *Selected) Remaining(ctx context.Context, uids []uint64) (left []uint64,
 }
 
 func refusedExpunge(x *Selected, err error) error {
-	return refused(err, exit.Partial, "delete messages of folder %s", quote(mailboxName(x.Wire)))
+	return refused(err, fault.Partial, "delete messages of folder %s", quote(mailboxName(x.Wire)))
 }
 
 // overSets gives a command for as many messages at a time as fit a line; tail

@@ -7,7 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
@@ -46,7 +46,7 @@ func (f *fetcher) settleMissing(batch []uint64, refusal error) error {
 		f.lookups++
 		return nil // begin anew
 	case err != nil:
-		return f.x.s.folderError(f.ctx, err, exit.Temporary, "look for messages of", f.x.Wire)
+		return f.x.s.folderError(f.ctx, err, fault.Temporary, "look for messages of", f.x.Wire)
 	}
 	f.lookups = 0
 	unseen := slices.DeleteFunc(slices.Clone(missing), present.Has)
@@ -121,7 +121,7 @@ func (f *fetcher) judge(uid uint64, no *imap.Error) error {
 
 // unreadable ends the reading of a folder for now: it is not the folder's fault.
 func unreadable(x *Selected, refusal error) error {
-	return opaque(refused(refusal, exit.Temporary, "read folder %s", quote(mailboxName(x.Wire))))
+	return opaque(refused(refusal, fault.Temporary, "read folder %s", quote(mailboxName(x.Wire))))
 }
 
 // maxRow is how many messages in a row may end the connection, or be refused
@@ -169,8 +169,8 @@ func (f *fetcher) connectionLostAt(uid uint64, err error) error {
 		return f.fail(uid, reason, text)
 	}
 	if f.row++; f.row > maxRow {
-		err = exit.Wrap(exit.Temporary, err)
-		f.x.givenUp = f.x.s.folderError(f.ctx, err, exit.Temporary, "read", f.x.Wire)
+		err = fault.Wrap(fault.Temporary, err)
+		f.x.givenUp = f.x.s.folderError(f.ctx, err, fault.Temporary, "read", f.x.Wire)
 		return f.x.givenUp
 	}
 	return f.fail(uid, reason, text)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // PartError says why FetchPart could not get a part of a message. Expunged and
@@ -215,7 +215,7 @@ func (p *partialMessage) partError(err error) error {
 	var no *imap.Error
 	switch {
 	case IsBusy(err):
-		return opaque(refused(err, exit.Temporary, "read message %d", p.uid))
+		return opaque(refused(err, fault.Temporary, "read message %d", p.uid))
 	case errors.As(err, &no):
 		return &PartError{UID: p.uid, State: Failed, Reason: Refused, Text: no.Text}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
@@ -77,7 +77,7 @@ func (r *rangeFetch) run() (complete bool, err error) {
 	case errors.As(err, &own), r.ctx.Err() != nil:
 		return false, err
 	case isLost(err) && r.seen.Len() > c.mostFound():
-		return false, r.x.s.folderError(r.ctx, err, exit.Protocol, "list", r.x.Wire)
+		return false, r.x.s.folderError(r.ctx, err, fault.Protocol, "list", r.x.Wire)
 	case isLost(err):
 		return false, nil // what has not come is asked for otherwise
 	case errors.As(err, &no):

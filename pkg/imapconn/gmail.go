@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
@@ -119,19 +119,19 @@ const labelsTogether = 50
 // AddGmailLabels adds labels to messages (STORE +X-GM-LABELS); none are taken
 // away, and one that does not exist is made by the server. uids must be sorted.
 // It resumes. A refusal by the server holds an *imap.Error; a label that cannot
-// be spelt is exit.Partial.
+// be spelt is fault.Partial.
 func (x *Selected) AddGmailLabels(ctx context.Context, uids []uint64, labels []string) error {
 	for some := range slices.Chunk(labels, labelsTogether) {
 		wire := make([]string, len(some))
 		for i, label := range some {
 			var err error
 			if wire[i], err = folder.ToWire(label); err != nil {
-				return exit.Errorf(exit.Partial, "label %s: %w", quote(label), err)
+				return fault.Errorf(fault.Partial, "label %s: %w", quote(label), err)
 			}
 		}
 		err := x.overSets(ctx, uids, "UID STORE ", func(k *command) { k.labels(wire) })
 		if err != nil {
-			return refused(err, exit.Partial, "label messages in folder %s", quote(mailboxName(x.Wire)))
+			return refused(err, fault.Partial, "label messages in folder %s", quote(mailboxName(x.Wire)))
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // link is the connection to an account, made again when it is lost. It owns all
@@ -51,7 +51,7 @@ func (l *link) connect(ctx context.Context) error {
 	err := l.establish(ctx)
 	var no *imap.Error
 	if errors.As(err, &no) {
-		return &exit.Error{Code: exit.CodeOf(err), Err: &connectRefusal{err.Error(), no}, Hint: exit.HintOf(err)}
+		return fault.New(fault.KindOf(err), &connectRefusal{err.Error(), no}).WithHint("%s", fault.HintOf(err))
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (l *link) establish(ctx context.Context) error {
 // refused now may have expired on the way: it is asked for once more.
 func (l *link) reconnect(ctx context.Context) error {
 	err := l.connect(ctx)
-	if l.o.Token != nil && exit.CodeOf(err) == exit.Login {
+	if l.o.Token != nil && fault.KindOf(err) == fault.Login {
 		err = l.connect(ctx)
 	}
 	return err
@@ -145,7 +145,7 @@ func (l *link) do(ctx context.Context, f func(*conn) error) error {
 			return cmp.Or(held, err)
 		}
 	}
-	return exit.Wrap(exit.Temporary, err)
+	return fault.Wrap(fault.Temporary, err)
 }
 
 // fresh returns a connection that was there a moment ago: what is written to
@@ -218,23 +218,23 @@ func (l *link) restore(ctx context.Context) error {
 		if err = l.reconnect(ctx); err == nil || ctx.Err() != nil {
 			return causeOf(ctx, err)
 		}
-		switch code := exit.CodeOf(err); {
-		case code == exit.Login && l.o.Token == nil && logins < loginTries: // a token was asked for anew
+		switch code := fault.KindOf(err); {
+		case code == fault.Login && l.o.Token == nil && logins < loginTries: // a token was asked for anew
 			if logins++; logins == 1 {
 				l.o.warn(fmt.Sprintf("%v; it was taken before, so it is tried again", err))
 			}
 			if err := l.sleep(ctx, 5*l.second()); err != nil {
 				return err
 			}
-		case code != exit.Unavailable && code != exit.Temporary && !IsGarbled(err):
+		case code != fault.Unavailable && code != fault.Temporary && !IsGarbled(err):
 			return err
 		}
 	}
-	code := exit.Temporary
+	code := fault.Temporary
 	if IsGarbled(err) {
-		code = exit.Protocol
+		code = fault.Protocol
 	}
-	return exit.Errorf(code, "%s %w: %w", printable(l.o.Host), errUnreachable, err)
+	return fault.Errorf(code, "%s %w: %w", printable(l.o.Host), errUnreachable, err)
 }
 
 // backOffConnecting waits if a server's last words, which err holds, ask for that.
@@ -250,7 +250,7 @@ func (l *link) backOffConnecting(ctx context.Context, err error) (waited bool, _
 	}
 	again, held := l.backOff(ctx, t, no)
 	if held == nil && !again {
-		held = exit.Wrap(exit.Temporary, err)
+		held = fault.Wrap(fault.Temporary, err)
 	}
 	return again, held
 }

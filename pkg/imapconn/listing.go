@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
@@ -62,7 +62,7 @@ func (l *listing) room(octets int) error {
 
 // tooMuch is the error of a listing that would be as long on another connection.
 func tooMuch(format string, most int) error {
-	return exit.Wrap(exit.Protocol, &limitError{fmt.Sprintf(format, most)})
+	return fault.Wrap(fault.Protocol, &limitError{fmt.Sprintf(format, most)})
 }
 
 // namesOf asks for the folders. Where an entry of the answer cannot be

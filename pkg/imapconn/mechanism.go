@@ -7,7 +7,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-sasl"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // mechanism is one way to log in.
@@ -114,13 +114,13 @@ func (o *Options) needs(kind secret) bool {
 // checkAuth finds what can never work.
 func (o *Options) checkAuth() error {
 	if o.ProxyAuth && o.AuthUser == "" {
-		return exit.Errorf(exit.Usage, "--proxyauth needs --auth-user").
+		return fault.Errorf(fault.Usage, "--proxyauth needs --auth-user").
 			WithHint("--auth-user ADMIN is who logs in, --user the account to open")
 	}
 	for _, name := range o.Auth {
 		m := findMechanism(name)
 		if m == nil {
-			return exit.Errorf(exit.Usage, "--auth %s is no mechanism that we know", quote(name)).
+			return fault.Errorf(fault.Usage, "--auth %s is no mechanism that we know", quote(name)).
 				WithHint("one of %s", strings.Join(Mechanisms(), ", "))
 		}
 		if err := o.checkMechanism(m); err != nil {
@@ -133,17 +133,17 @@ func (o *Options) checkAuth() error {
 func (o *Options) checkMechanism(m *mechanism) error {
 	switch {
 	case m.binds && o.TLS == None:
-		return exit.Errorf(exit.Usage, "--auth %s binds the login to TLS, and --tls none has none", m.name)
+		return fault.Errorf(fault.Usage, "--auth %s binds the login to TLS, and --tls none has none", m.name)
 	case m.secret == token && o.Token == nil:
-		return exit.Errorf(exit.Usage, "--auth %s needs --token-command", m.name)
+		return fault.Errorf(fault.Usage, "--auth %s needs --token-command", m.name)
 	case m.secret == password && o.Token != nil:
-		return exit.Errorf(exit.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
+		return fault.Errorf(fault.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
 	case m.become != "" && o.AuthUser != "":
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"--auth %s logs in by the master password, which is nobody's: --auth-user has no place in it", m.name).
 			WithHint("--user is the account to open")
 	case !m.proxies && o.authzid() != "":
-		return exit.Errorf(exit.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.AuthUser), quote(o.User)).
+		return fault.Errorf(fault.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.AuthUser), quote(o.User)).
 			WithHint("plain, scram-sha-256 and others can; or --proxyauth, where the server has it")
 	}
 	return nil
@@ -181,11 +181,11 @@ func (p *peer) choose(o *Options) (*mechanism, error) {
 		}
 	}
 	if tooBare {
-		return nil, exit.Errorf(exit.Login,
+		return nil, fault.Errorf(fault.Login,
 			"%s does not take a password on an unencrypted connection; nothing was sent", printable(p.host)).
 			WithHint("--tls implicit, or --tls starttls")
 	}
-	err := exit.Errorf(exit.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(p.host),
+	err := fault.Errorf(fault.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(p.host),
 		strings.Join(names, ", "), p.offer())
 	switch {
 	case len(o.Auth) > 0:

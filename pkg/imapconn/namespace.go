@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -151,7 +151,7 @@ func untold(err error, what string) error {
 	if !errors.As(err, &no) {
 		return err
 	}
-	return exit.Errorf(exit.Temporary, "ask for the %s of folder names: %w", what, &refusal{no}).
+	return fault.Errorf(fault.Temporary, "ask for the %s of folder names: %w", what, &refusal{no}).
 		WithHint("--prefix and --delimiter say it in the server's place, with --disable-cap NAMESPACE")
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Network says by which version of IP to connect.
@@ -79,9 +79,9 @@ func dialError(o *Options, err error) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return exit.Errorf(exit.Unavailable, "no such host: %s", printable(host))
+		return fault.Errorf(fault.Unavailable, "no such host: %s", printable(host))
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		return exit.Errorf(exit.Unavailable, "connect to %s: no answer before the timeout", place)
+		return fault.Errorf(fault.Unavailable, "connect to %s: no answer before the timeout", place)
 	}
-	return exit.Errorf(exit.Unavailable, "connect to %s: %w", place, err)
+	return fault.Errorf(fault.Unavailable, "connect to %s: %w", place, err)
 }

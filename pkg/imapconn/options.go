@@ -75,7 +75,7 @@ type Options struct {
 
 	// Retries is how often in a row a lost connection is made again, and how
 	// often a busy server is waited for, before a method fails with
-	// exit.Temporary. 0: DefaultRetries.
+	// fault.Temporary. 0: DefaultRetries.
 	Retries int
 	// MaxWait bounds a single wait for a busy server; one that asks for a longer
 	// one is given up for now. 0: DefaultMaxWait.
@@ -126,7 +126,7 @@ func (o *Options) port() int {
 func (o *Options) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.port())) }
 
 // Check finds what is wrong with the options as far as that can be told
-// without connecting. Errors: exit.Usage, exit.NoInput for a file of
+// without connecting. Errors: fault.Usage, fault.NoInput for a file of
 // certificates.
 func (o *Options) Check() error {
 	if _, err := tlsConfig(o); err != nil {

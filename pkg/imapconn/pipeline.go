@@ -7,7 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Bounds of what is on its way without an answer.
@@ -152,7 +152,7 @@ func (p *appendPipeline) fail(err error) {
 	}
 	var body *bodyError
 	if errors.As(err, &body) {
-		p.body = exit.Errorf(exit.IO, "message to append: %w", body.err)
+		p.body = fault.Errorf(fault.IO, "message to append: %w", body.err)
 		p.queue = slices.DeleteFunc(p.queue, func(i int) bool { return i == unsent }) // it was not sent whole
 	}
 }

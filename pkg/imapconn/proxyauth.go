@@ -5,7 +5,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // becomes is the command that follows the login of somebody else and opens the
@@ -34,9 +34,9 @@ func (l *login) become(command string) error {
 		return err
 	}
 	if isTemporary(no) {
-		return exit.Errorf(exit.Temporary, "%s of %s: %w", command, o.who(), &refusal{no})
+		return fault.Errorf(fault.Temporary, "%s of %s: %w", command, o.who(), &refusal{no})
 	}
-	failure := exit.Errorf(exit.Login, "%s of %s refused: %w", command, o.who(), &refusal{no})
+	failure := fault.Errorf(fault.Login, "%s of %s refused: %w", command, o.who(), &refusal{no})
 	if o.ProxyAuth && no.Type == imap.StatusResponseTypeBad {
 		return failure.WithHint("the server seems not to know PROXYAUTH: --auth-user without --proxyauth is the " +
 			"usual way")

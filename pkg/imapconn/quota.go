@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // ErrNoQuota is returned by Quotas where the server has no QUOTA (RFC 9208).
@@ -66,7 +66,7 @@ func (s *Session) Quotas(ctx context.Context, boxes []Mailbox) ([]QuotaResult, m
 		},
 	})
 	if err != nil {
-		return nil, nil, refused(err, exit.Partial, "quota")
+		return nil, nil, refused(err, fault.Partial, "quota")
 	}
 	results := make([]QuotaResult, len(boxes))
 	for i, r := range replies {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // How much patience a server is shown, unless the options say otherwise.
@@ -165,5 +165,5 @@ func (e *byeError) Error() string {
 // opaque hides what is in an error but for its code: a refusal that concerns the
 // account must not be taken for one of the folder or message that was asked for.
 func opaque(err error) error {
-	return &exit.Error{Code: exit.CodeOf(err), Err: errors.New(err.Error()), Hint: exit.HintOf(err)}
+	return fault.New(fault.KindOf(err), errors.New(err.Error())).WithHint("%s", fault.HintOf(err))
 }

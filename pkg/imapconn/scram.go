@@ -10,7 +10,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/xdg-go/scram"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // The number of iterations comes from the server: fewer than minIterations
@@ -87,7 +87,7 @@ func (s *scramClient) Next(challenge []byte) ([]byte, error) {
 	case err != nil && s.steps == 2:
 		return nil, errImpostor()
 	case err != nil:
-		return nil, exit.Errorf(exit.Protocol, "%s: %s", s.name, printable(serverText(s.secrets.hide(err.Error()))))
+		return nil, fault.Errorf(fault.Protocol, "%s: %s", s.name, printable(serverText(s.secrets.hide(err.Error()))))
 	}
 	return []byte(answer), nil
 }
@@ -104,7 +104,7 @@ func (s *scramClient) verify() error {
 func (s *scramClient) reason() string { return strings.TrimPrefix(s.words, "e=") }
 
 func errImpostor() error {
-	return exit.Errorf(exit.Protocol, "the server does not prove that it knows the password: it may be an impostor")
+	return fault.Errorf(fault.Protocol, "the server does not prove that it knows the password: it may be an impostor")
 }
 
 // checkIterations looks at the server's first message, "r=...,s=...,i=n".
@@ -118,11 +118,11 @@ func checkIterations(text string) error {
 	case err != nil:
 		return fmt.Errorf("the server's challenge has no number of iterations")
 	case n < minIterations:
-		return exit.Errorf(exit.Protocol, "the server asks for %d iterations; fewer than %d give the password away", n,
+		return fault.Errorf(fault.Protocol, "the server asks for %d iterations; fewer than %d give the password away", n,
 			minIterations).
 			WithHint("--auth plain, if you trust the server")
 	case n > maxIterations:
-		return exit.Errorf(exit.Protocol, "the server asks for %d iterations, more than %d", n, maxIterations)
+		return fault.Errorf(fault.Protocol, "the server asks for %d iterations, more than %d", n, maxIterations)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/base64"
-	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -315,8 +314,7 @@ func TestTokenRefusedLater(t *testing.T) {
 	o := s.options()
 	asked := 0
 	o.Token = func(context.Context) (string, error) { asked++; return "tok", nil }
-	var own *exit.Error
-	if _, err := Open(context.Background(), o); !errors.As(err, &own) || own.Code != exit.Login || asked != 1 {
+	if _, err := Open(context.Background(), o); exit.CodeOf(err) != exit.Login || asked != 1 {
 		t.Error(err, asked)
 	}
 }

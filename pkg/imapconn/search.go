@@ -7,21 +7,21 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // Search returns the UIDs of the messages that the server finds, sorted. It
-// resumes. A refusal by the server holds an *imap.Error; an error with the code
-// exit.Temporary may be of a server that does not survive the search.
+// resumes. A refusal by the server holds an *imap.Error; an error of the kind
+// fault.Temporary may be of a server that does not survive the search.
 //
 // A server may know of fewer messages here than it gives to FETCH, and may name
 // UIDs that no message has.
 func (x *Selected) Search(ctx context.Context, program search.Program) ([]uint64, error) {
 	for _, piece := range program {
 		if !piece.Literal && !isPrintASCII(piece.Text) {
-			return nil, exit.Errorf(exit.Bug, "search: %s is not ASCII, and no literal", quote(piece.Text))
+			return nil, fault.Errorf(fault.Bug, "search: %s is not ASCII, and no literal", quote(piece.Text))
 		}
 	}
 	if len(program) == 0 {
@@ -108,7 +108,7 @@ func (x *Selected) collect(ctx context.Context, what string, ask func(*conn, *fo
 		return ask(c, &f)
 	})
 	if err != nil {
-		return nil, x.s.folderError(ctx, err, exit.Protocol, what, x.Wire)
+		return nil, x.s.folderError(ctx, err, fault.Protocol, what, x.Wire)
 	}
 	x.s.fatal = 0
 	slices.Sort(f.uids)
@@ -210,7 +210,7 @@ func IsReplaced(err error) bool { return errors.Is(err, errReplaced) }
 // validityError is about a mailbox that was replaced by another of its name.
 func validityError(changed bool, err error) error {
 	if err == nil && changed {
-		return exit.Wrap(exit.Partial, errReplaced)
+		return fault.Wrap(fault.Partial, errReplaced)
 	}
 	return err
 }

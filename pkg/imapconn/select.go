@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Selected is an opened mailbox. It may be used after another was opened: it
@@ -57,7 +57,7 @@ func (s *Session) openWith(ctx context.Context, command, wire string, empty bool
 		return err
 	})
 	if err != nil {
-		return nil, s.folderError(ctx, err, exit.Partial, "open", wire)
+		return nil, s.folderError(ctx, err, fault.Partial, "open", wire)
 	}
 	return x, nil
 }

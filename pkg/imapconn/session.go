@@ -31,7 +31,7 @@ func newSession(o Options) *Session {
 	return s
 }
 
-// Open connects and logs in. Errors carry an exit code: those of Options.Check,
+// Open connects and logs in. Errors carry a kind: those of Options.Check,
 // 69 if there is no connection, 75 if the server turns us away for now, 76 for
 // TLS and protocol, 77 if the login is refused.
 func Open(ctx context.Context, o Options) (*Session, error) {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Status is what a server tells of a mailbox without its messages.
@@ -230,7 +230,7 @@ func reasonOf(err error) Reason {
 func aboutFolder(err error, format string, box *Mailbox) error {
 	var no *imap.Error
 	if errors.As(err, &no) {
-		return refused(err, exit.Partial, format, quote(box.Name))
+		return refused(err, fault.Partial, format, quote(box.Name))
 	}
-	return exit.Errorf(exit.Partial, format+": %w", quote(box.Name), err)
+	return fault.Errorf(fault.Partial, format+": %w", quote(box.Name), err)
 }

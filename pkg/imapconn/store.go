@@ -8,7 +8,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // StoreAction says what STORE does with flags (RFC 9051 section 6.4.6).
@@ -80,5 +80,5 @@ func (x *Selected) store(ctx context.Context, uids []uint64, action StoreAction,
 	err := x.overSets(ctx, uids, "UID STORE ", func(k *command) {
 		k.text(" " + string(action) + " (" + strings.Join(flags, " ") + ")")
 	})
-	return refused(err, exit.Partial, "flags of messages in folder %s", quote(mailboxName(x.Wire)))
+	return refused(err, fault.Partial, "flags of messages in folder %s", quote(mailboxName(x.Wire)))
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // storeRefusal says what the refusal of an APPEND or COPY to a mailbox means beyond the
@@ -18,9 +18,9 @@ func (r *retrier) storeRefusal(ctx context.Context, deed, wire string, no *imap.
 	mailbox := quote(mailboxName(wire))
 	switch {
 	case hasCode(no, imap.ResponseCodeTryCreate), hasCode(no, imap.ResponseCodeNonExistent):
-		return false, exit.Errorf(exit.CantCreate, "%s folder %s: %w: %w", deed, mailbox, ErrNoMailbox, &refusal{no})
+		return false, fault.Errorf(fault.CantCreate, "%s folder %s: %w: %w", deed, mailbox, ErrNoMailbox, &refusal{no})
 	case isOverQuota(no):
-		return false, refused(no, exit.CantCreate, "%s folder %s", deed, mailbox)
+		return false, refused(no, fault.CantCreate, "%s folder %s", deed, mailbox)
 	}
 	return false, nil
 }
@@ -38,5 +38,5 @@ func (r *retrier) retryStore(ctx context.Context, deed, wire string, no *imap.Er
 	if t.kind == defective {
 		return false, nil
 	}
-	return false, refused(no, exit.Temporary, "%s folder %s", deed, quote(mailboxName(wire)))
+	return false, refused(no, fault.Temporary, "%s folder %s", deed, quote(mailboxName(wire)))
 }

@@ -12,7 +12,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // certError says why a certificate was refused, and which one it was.
@@ -61,7 +61,7 @@ func (o *Options) minVersion() (uint16, error) {
 	if v, ok := tlsVersions[o.MinTLS]; ok {
 		return v, nil
 	}
-	return 0, exit.Errorf(exit.Usage, "--tls-min %s is no version of TLS", quote(o.MinTLS)).
+	return 0, fault.Errorf(fault.Usage, "--tls-min %s is no version of TLS", quote(o.MinTLS)).
 		WithHint("1.2 or 1.3; 1.0 and 1.1 can be broken, and are for servers that have nothing else")
 }
 
@@ -80,7 +80,7 @@ func oldSuites() []uint16 {
 func (o *Options) present(config *tls.Config) error {
 	if o.CertFile == "" {
 		if o.KeyFile != "" {
-			return exit.Errorf(exit.Usage, "--tls-key needs --tls-cert")
+			return fault.Errorf(fault.Usage, "--tls-key needs --tls-cert")
 		}
 		return nil
 	}
@@ -90,7 +90,7 @@ func (o *Options) present(config *tls.Config) error {
 	}
 	pair, err := tls.LoadX509KeyPair(o.CertFile, keyFile)
 	if err != nil {
-		return exit.Errorf(exit.NoInput, "certificate %s with key %s: %w", quote(o.CertFile), quote(keyFile), err).
+		return fault.Errorf(fault.NoInput, "certificate %s with key %s: %w", quote(o.CertFile), quote(keyFile), err).
 			WithHint("both in PEM, the key without a passphrase; --tls-key where it is in a file of its own")
 	}
 	// Not Certificates: those are kept back from a server that names other
@@ -105,11 +105,11 @@ func rootCAs(file string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, exit.Errorf(exit.NoInput, "CA file: %w", err)
+		return nil, fault.Errorf(fault.NoInput, "CA file: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, exit.Errorf(exit.NoInput, "CA file %s holds no PEM certificate", quote(file))
+		return nil, fault.Errorf(fault.NoInput, "CA file %s holds no PEM certificate", quote(file))
 	}
 	return pool, nil
 }
@@ -123,7 +123,7 @@ func parsePin(s string) (string, error) {
 	pin = strings.TrimPrefix(pin, "sha256:")
 	pin = strings.ReplaceAll(pin, ":", "")
 	if b, err := hex.DecodeString(pin); err != nil || len(b) != sha256.Size {
-		return "", exit.Errorf(exit.Usage, "TLS pin %s is not sha256: and 64 hex digits", quote(s))
+		return "", fault.Errorf(fault.Usage, "TLS pin %s is not sha256: and 64 hex digits", quote(s))
 	}
 	return pin, nil
 }
@@ -184,13 +184,13 @@ func (h *handshake) encrypt(ctx context.Context) error {
 
 func handshakeError(c *conn, config *tls.Config, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-		return exit.Errorf(exit.Unavailable, "TLS with %s: no answer before the timeout", printable(c.host)).
+		return fault.Errorf(fault.Unavailable, "TLS with %s: no answer before the timeout", printable(c.host)).
 			WithHint("a port that waits for STARTTLS may be silent: --tls starttls")
 	}
 	if c.greeted == "" && isEOF(err) {
-		return exit.Wrap(exit.Temporary, &byeError{c.host, closedAtOnce})
+		return fault.Wrap(fault.Temporary, &byeError{c.host, closedAtOnce})
 	}
-	failure := exit.Errorf(exit.Protocol, "TLS with %s: %w", printable(c.host), err)
+	failure := fault.Errorf(fault.Protocol, "TLS with %s: %w", printable(c.host), err)
 	var cert *certError
 	var record tls.RecordHeaderError
 	switch {
@@ -221,7 +221,7 @@ func isAlert(err error) bool {
 }
 
 func alertError(c *conn, err error) error {
-	failure := exit.Errorf(exit.Protocol, "TLS with %s: %w", printable(c.host), err)
+	failure := fault.Errorf(fault.Protocol, "TLS with %s: %w", printable(c.host), err)
 	if c.certWanted {
 		return failure.WithHint("the server asks for a certificate: --tls-cert and --tls-key give it one")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
 
@@ -67,7 +68,7 @@ func TestTrouble(t *testing.T) {
 		if rest, _ := got.delay(1, time.Second, no.Text); got.kind != want.kind || rest != want.rest {
 			t.Errorf("%s: %d, %v, want %v", line, got.kind, rest, want)
 		}
-		if code := exit.CodeOf(refused(no, exit.CantCreate, "x")); code != exit.Temporary || IsBusy(no) != (want.kind == throttled) {
+		if code := exit.CodeOf(refused(no, fault.CantCreate, "x")); code != exit.Temporary || IsBusy(no) != (want.kind == throttled) {
 			t.Errorf("%s: %d", line, code)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Unlisted is what a server answers about a mailbox that its LIST leaves out, or
@@ -66,7 +66,7 @@ func (s *Session) Unlisted(ctx context.Context, wires []string, listed []Mailbox
 func (u *Unlisted) doubt(wire string, err error) {
 	text := fmt.Sprintf("the server does not list the folder %s and does not say that it does not exist",
 		quote(mailboxName(wire)))
-	*u = Unlisted{Err: exit.Errorf(exit.Partial, "%s: %w", text, err), Reason: reasonOf(err)}
+	*u = Unlisted{Err: fault.Errorf(fault.Partial, "%s: %w", text, err), Reason: reasonOf(err)}
 }
 
 // saysNonexistent reports whether a server says that a mailbox does not exist

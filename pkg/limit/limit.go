@@ -5,7 +5,7 @@ package limit
 import (
 	"fmt"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -16,8 +16,8 @@ type Limits struct {
 	Errors int64  // messages that fail before the run stops; 0: no bound
 }
 
-// ReachedError says that a run stopped at a bound that the user set. It has the
-// code exit.Temporary: what was done is done, and another run does more.
+// ReachedError says that a run stopped at a bound that the user set. It is
+// fault.Temporary: what was done is done, and another run does more.
 type ReachedError struct {
 	Option string // "--max-bytes"
 	text   string
@@ -29,17 +29,16 @@ func (e *ReachedError) Error() string { return e.text }
 // than limit.
 func OctetsReached(limit int64) error {
 	text := fmt.Sprintf("stopped by --max-bytes: the next message would make it more than %d octets", limit)
-	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-bytes", text},
-		Hint: "the same command does more"}
+	return fault.New(fault.Temporary, &ReachedError{"--max-bytes", text}).WithHint("the same command does more")
 }
 
 // ErrorsReached is the error of a run that stopped after so many failures.
-// It is not exit.Partial, for that says that a run came to its end.
+// It is not fault.Partial, for that says that a run came to its end.
 func ErrorsReached(limit int64) error {
 	text := fmt.Sprintf("stopped by --max-errors: %s %s failed", text.Count(limit, "message or folder"),
 		text.Either(limit, "has", "have"))
-	return &exit.Error{Code: exit.Temporary, Err: &ReachedError{"--max-errors", text},
-		Hint: "see what went wrong, then run again"}
+	return fault.New(fault.Temporary, &ReachedError{"--max-errors", text}).
+		WithHint("see what went wrong, then run again")
 }
 
 // Budget counts octets against a bound.

@@ -3,7 +3,7 @@ package limit
 import (
 	"strconv"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
@@ -22,15 +22,15 @@ var sizePattern = lazyregexp.New(`^` + number + ` ?` + unit + `B?$`)
 
 // ParseOctets reads a size such as 1048576, 500k, 1.5GB or 64MiB: k, M, G and T
 // are powers of 1,000, Ki, Mi, Gi and Ti of 1,024. It is at least 1 and below
-// 2^53; errors are exit.Usage.
+// 2^53; errors are fault.Usage.
 func ParseOctets(s string) (int64, error) {
 	m := sizePattern.FindStringSubmatch(s)
 	if m == nil {
-		return 0, exit.Errorf(exit.Usage, "%q is no size", s).WithHint("octets, as in 1048576, 500k, 1.5GB or 64MiB")
+		return 0, fault.Errorf(fault.Usage, "%q is no size", s).WithHint("octets, as in 1048576, 500k, 1.5GB or 64MiB")
 	}
 	n := quantity(m[1], m[2])
 	if n < 1 || n >= 1<<53 {
-		return 0, exit.Errorf(exit.Usage, "%q is no size: it is less than one octet, or too many", s)
+		return 0, fault.Errorf(fault.Usage, "%q is no size: it is less than one octet, or too many", s)
 	}
 	return int64(n), nil
 }

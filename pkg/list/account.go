@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -19,9 +19,10 @@ import (
 
 // AccountOptions say how to tell what CheckAccount finds.
 type AccountOptions struct {
-	NDJSON bool // one record, for programs
-	Warn   func(format string, args ...any)
-	Now    time.Time // to tell how long a certificate is good for
+	NDJSON   bool // one record, for programs
+	Warn     func(format string, args ...any)
+	Now      time.Time      // to tell how long a certificate is good for
+	ExitCode fault.ExitCode // for the record
 }
 
 // What a user should act on before it is too late.
@@ -33,8 +34,8 @@ const (
 // CheckAccount tells what the server of an account is: encryption, greeting,
 // capabilities, ID, namespaces, quota and limits. INBOX is only looked at.
 // However far it came, what was learnt is written; the error then says which
-// step failed: exit.Unavailable the connection, exit.Protocol TLS or IMAP,
-// exit.Login the login.
+// step failed: fault.Unavailable the connection, fault.Protocol TLS or IMAP,
+// fault.Login the login.
 func CheckAccount(ctx context.Context, conn imapconn.Options, opt AccountOptions, out io.Writer) error {
 	session, server, err := imapconn.Probe(ctx, conn)
 	r := &accountReport{Type: "server", Host: conn.Host, User: conn.User}
@@ -44,8 +45,7 @@ func CheckAccount(ctx context.Context, conn imapconn.Options, opt AccountOptions
 		err = r.learn(ctx, session)
 	}
 	if err != nil {
-		code := exit.CodeOf(err)
-		r.Exit, r.Failed, r.Text = int(code), string(server.Step), err.Error()
+		r.Exit, r.Failed, r.Text = opt.ExitCode.Of(err), string(server.Step), err.Error()
 		if server.Step == imapconn.Ready {
 			r.Failed = string(imapconn.Entering)
 		}
@@ -59,14 +59,14 @@ func CheckAccount(ctx context.Context, conn imapconn.Options, opt AccountOptions
 		enc := json.NewEncoder(&line)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(r); err != nil {
-			return exit.Wrap(exit.Bug, err)
+			return fault.Wrap(fault.Bug, err)
 		}
 		_, writeErr = io.WriteString(out, text.SafeJSON(strings.TrimSpace(line.String()))+"\n")
 	} else {
 		_, writeErr = io.WriteString(out, r.people(opt.Now))
 	}
 	if writeErr != nil {
-		return exit.Wrap(exit.IO, writeErr)
+		return fault.Wrap(fault.IO, writeErr)
 	}
 	return err
 }

@@ -3,7 +3,7 @@ package list
 import (
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -16,7 +16,7 @@ import (
 func RunArchive(in *stream.Reader, opt Options, out io.Writer) error {
 	a := &archive{opt: &opt, folders: map[string]*stream.Folder{}, meters: map[string]*imapconn.Meter{}}
 	readErr := a.read(in)
-	if readErr != nil && exit.CodeOf(readErr) != exit.Data {
+	if readErr != nil && fault.KindOf(readErr) != fault.Data {
 		return readErr
 	}
 	choice := a.choose()
@@ -30,12 +30,12 @@ func RunArchive(in *stream.Reader, opt Options, out io.Writer) error {
 	case readErr != nil:
 		return readErr
 	case a.aborted != nil:
-		return exit.Errorf(exit.Code(a.aborted.Exit), "%s stopped early: %s", a.aborted.Command, a.aborted.Text)
+		return a.aborted.Err()
 	case len(choice.Missing) > 0:
 		for _, m := range choice.Missing {
 			opt.Warn("%s: the archive has %s", m.Name, m.Text)
 		}
-		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", len(choice.Missing))
+		return fault.Errorf(fault.Partial, "some folders could not be listed: %d", len(choice.Missing))
 	}
 	return nil
 }

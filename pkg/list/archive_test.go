@@ -106,7 +106,7 @@ func TestArchiveListing(t *testing.T) {
 func verdict(t *testing.T, data []byte) (v list.Verdict, findings []list.Finding, err error) {
 	t.Helper()
 	var out, text bytes.Buffer
-	err = list.Check(reader(data), list.CheckOptions{Safe: strconv.Quote, Progress: progress.None{}}, &out)
+	err = list.Check(reader(data), list.CheckOptions{Safe: strconv.Quote, Progress: progress.None{}, ExitCode: exit.NumberOf}, &out)
 	for line := range bytes.Lines(out.Bytes()) {
 		var f list.Finding
 		if bytes.HasPrefix(line, []byte(`{"type":"check"`)) {
@@ -119,7 +119,7 @@ func verdict(t *testing.T, data []byte) (v list.Verdict, findings []list.Finding
 			findings = append(findings, f)
 		}
 	}
-	again := list.Check(reader(data), list.CheckOptions{Text: true, Safe: strconv.Quote, Progress: progress.None{}}, &text)
+	again := list.Check(reader(data), list.CheckOptions{Text: true, Safe: strconv.Quote, Progress: progress.None{}, ExitCode: exit.NumberOf}, &text)
 	if exit.CodeOf(again) != exit.CodeOf(err) || v.Exit != int(exit.CodeOf(err)) {
 		t.Errorf("%v, %v, %+v", err, again, v)
 	}

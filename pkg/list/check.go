@@ -9,7 +9,7 @@ import (
 	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -21,6 +21,7 @@ type CheckOptions struct {
 	Text     bool // for people, else NDJSON
 	Safe     func(string) string
 	Progress progress.Counter
+	ExitCode fault.ExitCode // for the verdict
 }
 
 // Finding is a message that an archive lacks, or with UID 0 several of a
@@ -63,7 +64,7 @@ type Verdict struct {
 
 // Check reads and hashes all that a stream holds, or several one after the
 // other: structure, counts, hashes and every body. It names what is lost, and
-// ends in an error with the code exit.Data if anything is, or exit.Partial if a
+// ends in fault.Data if anything is, or fault.Partial if a
 // folder could not be read whole when the archive was made.
 func Check(in *stream.Reader, opt CheckOptions, out io.Writer) error {
 	c := &checker{opt: &opt, out: newFindings(out, opt), sum: Verdict{Type: "check", Verdict: "whole"},
@@ -329,26 +330,30 @@ func (c *checker) finish() error {
 	if c.sum.Verdict == "whole" && c.sum.Lost > 0 {
 		c.sum.Verdict = "damaged"
 	}
-	if c.sum.Verdict != "whole" {
-		c.sum.Exit = int(exit.Data)
-	}
 	if c.sum.Verdict == "whole" && len(c.unsure) > 0 {
-		c.sum.Verdict, c.sum.Exit = "incomplete", int(exit.Partial)
+		c.sum.Verdict = "incomplete"
 	}
+	err := c.failure()
+	c.sum.Exit = c.opt.ExitCode.Of(err)
 	if err := c.out.verdict(&c.sum); err != nil {
 		return err
 	}
 	if err := c.out.flush(); err != nil {
 		return err
 	}
+	return err
+}
+
+// failure is the error of an archive with such a verdict, or nil.
+func (c *checker) failure() error {
 	switch {
-	case c.sum.Exit == 0:
+	case c.sum.Verdict == "whole":
 		return nil
 	case c.sum.Verdict == "incomplete":
-		return exit.Errorf(exit.Partial, "the archive is incomplete: %s could not be read whole when it was made",
+		return fault.Errorf(fault.Partial, "the archive is incomplete: %s could not be read whole when it was made",
 			text.Count(len(c.unsure), "folder"))
 	case c.sum.Lost > 0:
-		return exit.Errorf(exit.Data, "the archive is %s: %s lost", c.sum.Verdict, text.Count(c.sum.Lost, "message"))
+		return fault.Errorf(fault.Data, "the archive is %s: %s lost", c.sum.Verdict, text.Count(c.sum.Lost, "message"))
 	}
-	return exit.Errorf(exit.Data, "the archive is %s: %s", c.sum.Verdict, c.sum.Text)
+	return fault.Errorf(fault.Data, "the archive is %s: %s", c.sum.Verdict, c.sum.Text)
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
@@ -65,7 +65,7 @@ func (c *Contents) Folders() []stream.Folder {
 
 // Read lists the folders of an account. Those that are not taken cost nothing
 // but their line in the listing. A selection that takes no folder, none of which
-// failed, is exit.NoInput.
+// failed, is fault.NoInput.
 func Read(ctx context.Context, session *imapconn.Session, request Request) (*Contents, error) {
 	r := &reading{ctx: ctx, session: session, Request: request, asked: time.Now(), failed: map[string]bool{}}
 	if err := r.choose(); err != nil {
@@ -77,7 +77,7 @@ func Read(ctx context.Context, session *imapconn.Session, request Request) (*Con
 		}
 	}
 	if len(r.taken) == 0 && len(r.Failed) == 0 {
-		return nil, exit.Errorf(exit.NoInput, "no folder of %d is chosen%s", len(r.boxes), because(r.Notes))
+		return nil, fault.Errorf(fault.NoInput, "no folder of %d is chosen%s", len(r.boxes), because(r.Notes))
 	}
 	return &r.Contents, nil
 }
@@ -109,7 +109,7 @@ func (r *reading) choose() (err error) {
 	}
 	r.setAside()
 	if len(r.boxes) == 0 && !r.Hidden {
-		return exit.Errorf(exit.Protocol, "the server lists no folder, not even INBOX")
+		return fault.Errorf(fault.Protocol, "the server lists no folder, not even INBOX")
 	}
 	if err := r.known(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -27,17 +27,17 @@ func newFindings(out io.Writer, opt CheckOptions) *findings {
 	return f
 }
 
-func (f *findings) flush() error { return exit.Wrap(exit.IO, f.w.Flush()) }
+func (f *findings) flush() error { return fault.Wrap(fault.IO, f.w.Flush()) }
 
 func (f *findings) line(format string, args ...any) error {
 	_, err := fmt.Fprintf(f.w, format+"\n", args...)
-	return exit.Wrap(exit.IO, err)
+	return fault.Wrap(fault.IO, err)
 }
 
 func (f *findings) finding(d *Finding) error {
 	if f.json != nil {
 		d.Text = strings.ToValidUTF8(d.Text, "\ufffd")
-		return exit.Wrap(exit.IO, f.json.Encode(d))
+		return fault.Wrap(fault.IO, f.json.Encode(d))
 	}
 	what := f.safe(d.Folder)
 	if d.UID != 0 {
@@ -55,7 +55,7 @@ func (f *findings) finding(d *Finding) error {
 
 func (f *findings) verdict(v *Verdict) error {
 	if f.json != nil {
-		return exit.Wrap(exit.IO, f.json.Encode(v))
+		return fault.Wrap(fault.IO, f.json.Encode(v))
 	}
 	err := f.line("checked: %s, %s, %s, %s", text.Count(v.Streams, "stream"), text.Count(v.Records, "record"),
 		text.Count(v.Folders, "folder"), text.Count(v.Messages, "message"))

@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -24,7 +24,7 @@ type Options struct {
 
 // Run writes a record for each folder that is taken, plain NDJSON, or a table of
 // all, once all are known. Folders that fail, or that were asked for and are not
-// there, are told to Warn and make the error exit.Partial.
+// there, are told to Warn and make the error fault.Partial.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer) error {
 	session, err := imapconn.Open(ctx, conn)
 	if err != nil {
@@ -51,7 +51,7 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, out io.Writer)
 		return err
 	}
 	if n := len(contents.Failed); n > 0 {
-		return exit.Errorf(exit.Partial, "some folders could not be listed: %d", n)
+		return fault.Errorf(fault.Partial, "some folders could not be listed: %d", n)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func write(out io.Writer, entries []Entry, opt Options) error {
 	if err == nil {
 		err = w.Flush()
 	}
-	return exit.Wrap(exit.IO, err)
+	return fault.Wrap(fault.IO, err)
 }
 
 func writeRecords(w io.Writer, folders []stream.Folder, terminal bool) error {

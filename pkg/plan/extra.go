@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -29,20 +29,20 @@ func (p *planner) checkDeletions(b *stream.Begin) error {
 	}
 	switch {
 	case p.opt.Edited:
-		return exit.Errorf(exit.Usage, "no message may be deleted for what is not in an edited source")
+		return fault.Errorf(fault.Usage, "no message may be deleted for what is not in an edited source")
 	case b.Base != "":
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"the source is a delta: what is not in it may not be deleted for that").WithHint("give the whole account")
 	case p.opened != nil:
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"the source is several streams, and messages may be deleted on the word of one whole stream alone")
 	case how.All && b.Account() == p.dest.Account():
-		return exit.Errorf(exit.Usage,
+		return fault.Errorf(fault.Usage,
 			"the source and the destination are one account: a mirror of itself would lose what arrives meanwhile")
 	}
 	for _, f := range b.Filters {
 		if how.All || !choosesFolders(f) {
-			return exit.Errorf(exit.Usage, "the source leaves out %s: what is not in it may not be deleted for that",
+			return fault.Errorf(fault.Usage, "the source leaves out %s: what is not in it may not be deleted for that",
 				folder.Quote(f)).WithHint("--delete-extra=all wants the whole account, --delete-extra whole folders")
 		}
 	}

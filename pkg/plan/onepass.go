@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -37,7 +37,7 @@ func (p *planner) planAside(ctx context.Context, a *diff.Aside, read error) erro
 	}
 	defer in.Close()
 	err = p.twoPass(ctx, in, a.Open)
-	if read != nil && exit.CodeOf(err) == exit.Data {
+	if read != nil && fault.KindOf(err) == fault.Data {
 		return read // what was put aside ends where the source does
 	}
 	return err

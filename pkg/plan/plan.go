@@ -8,7 +8,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -27,8 +27,8 @@ type Options struct {
 // time; with nil, which is a pipe, messages whose fate is known only at the end
 // of their folder wait in a temporary file.
 //
-// The stream is begun and ended; what is returned then is nil or has the code
-// exit.Partial. What was whole in a damaged source was acted on.
+// The stream is begun and ended; what is returned then is nil or of the kind
+// fault.Partial. What was whole in a damaged source was acted on.
 func Run(ctx context.Context, opt Options, in *stream.Reader, again func() (*stream.Reader, error),
 	dest diff.Destination, w *stream.Writer) (*stream.End, error) {
 	p := &planner{opt: &opt, dest: dest, w: w}
@@ -52,7 +52,7 @@ func Run(ctx context.Context, opt Options, in *stream.Reader, again func() (*str
 		err = p.prune()
 	}
 	if err == nil && w.Failures() > 0 {
-		err = exit.Errorf(exit.Partial, "%s failed; the plan's failed records name %s",
+		err = fault.Errorf(fault.Partial, "%s failed; the plan's failed records name %s",
 			text.Count(w.Failures(), "message or folder"), text.Either(w.Failures(), "it", "them"))
 	}
 	if err == nil {

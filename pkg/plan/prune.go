@@ -5,7 +5,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -20,10 +20,10 @@ type Prune struct {
 // checkPrune refuses a source that does not hold its account whole.
 func (p *planner) checkPrune(b *stream.Begin) error {
 	if p.opt.Prune != nil && p.opt.Edited {
-		return exit.Errorf(exit.Usage, "no folder may be removed for what is not in an edited source")
+		return fault.Errorf(fault.Usage, "no folder may be removed for what is not in an edited source")
 	}
 	if p.opt.Prune != nil && len(b.Filters) > 0 {
-		return exit.Errorf(exit.Usage, "the source leaves out %s: what is not in it may not be removed for that",
+		return fault.Errorf(fault.Usage, "the source leaves out %s: what is not in it may not be removed for that",
 			folder.Quote(b.Filters[0])).WithHint("--prune-folders wants the whole account")
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/memory"
@@ -76,10 +76,10 @@ func (r *recorder) write(record any) error {
 	}
 	line, err := json.Marshal(record)
 	if err != nil {
-		return exit.Wrap(exit.Bug, err)
+		return fault.Wrap(fault.Bug, err)
 	}
 	_, err = r.out.Write(append(line, '\n'))
-	return exit.Wrap(exit.IO, err)
+	return fault.Wrap(fault.IO, err)
 }
 
 func now() string { return time.Now().UTC().Format(time.RFC3339) }

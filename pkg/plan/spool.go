@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
@@ -61,7 +61,7 @@ func (s *spool) seal() error {
 		err = closeErr
 	}
 	s.w = nil
-	return exit.Wrap(exit.IO, err)
+	return fault.Wrap(fault.IO, err)
 }
 
 // replay emits those with the given ordinals, which ascend.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -56,7 +56,7 @@ var all = sync.OnceValue(func() []Preset {
 func All() []Preset { return slices.Clone(all()) }
 
 // Find returns the preset of that name, in any case of its letters. Errors:
-// exit.Usage, with the nearest name.
+// fault.Usage, with the nearest name.
 func Find(name string) (*Preset, error) {
 	list := all()
 	asked := strings.ToLower(strings.TrimSpace(name))
@@ -75,7 +75,7 @@ func Find(name string) (*Preset, error) {
 	if best != "" {
 		hint = "did you mean " + best + "? All: " + strings.Join(names(list), ", ")
 	}
-	return nil, exit.Errorf(exit.Usage, "--preset %q is none that is known", name).WithHint("%s", hint)
+	return nil, fault.Errorf(fault.Usage, "--preset %q is none that is known", name).WithHint("%s", hint)
 }
 
 func names(list []Preset) (names []string) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
@@ -70,14 +70,14 @@ func (c *copier) copy(b *attempt, ms []*batch.Message) (rest []*batch.Message, e
 	case err == nil:
 		c.answers.server.took(time.Since(started))
 		return c.copied(b, ms, said)
-	case exit.CodeOf(err) == exit.Partial && !errors.As(err, &no): // the source folder is another one
+	case fault.KindOf(err) == fault.Partial && !errors.As(err, &no): // the source folder is another one
 		c.session.ForgetSource()
 		return c.again(ms)
-	case errors.Is(err, imapconn.ErrNoMailbox), exit.CodeOf(err) == exit.Temporary, !errors.As(err, &no):
+	case errors.Is(err, imapconn.ErrNoMailbox), fault.KindOf(err) == fault.Temporary, !errors.As(err, &no):
 		return ms, err
 	case len(ms) > 1:
 		return c.divide(b, ms)
-	case exit.CodeOf(err) == exit.CantCreate:
+	case fault.KindOf(err) == fault.CantCreate:
 		return ms, err
 	case !ms[0].Retried: // a refusal may pass
 		ms[0].Retried = true

@@ -4,7 +4,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -59,7 +59,7 @@ func (r *run) end() error {
 // are taken away, then messages are deleted, then folders.
 func (r *run) complete() error {
 	verdict := r.verdict()
-	if r.plan.aborted != nil || verdict != nil && exit.CodeOf(verdict) != exit.Partial {
+	if r.plan.aborted != nil || verdict != nil && fault.KindOf(verdict) != fault.Partial {
 		return verdict
 	}
 	const filteredText = "the plan has been filtered since it was made"
@@ -89,7 +89,7 @@ func (r *run) complete() error {
 // imap-diff could not tell which they are. These stay where they are.
 func (r *run) onlyUntold() bool {
 	s := &r.receipts.Sums
-	return r.plan.untold > 0 && r.doubled == 0 && exit.CodeOf(r.verdict()) == exit.Partial &&
+	return r.plan.untold > 0 && r.doubled == 0 && fault.KindOf(r.verdict()) == fault.Partial &&
 		s.Failed == r.plan.untold && s.Rejected+s.Skipped+s.Folders+s.Rekeyed == 0
 }
 
@@ -99,10 +99,10 @@ func (r *run) undone() error {
 	kept, hint := r.remover.Kept()
 	switch undid := r.changer.Undone(); {
 	case kept > 0:
-		return exit.Errorf(exit.Partial, "%s %s not removed; the receipts say why",
+		return fault.Errorf(fault.Partial, "%s %s not removed; the receipts say why",
 			text.Count(kept, "message or folder"), text.Either(kept, "was", "were")).WithHint("%s", hint)
 	case undid > 0:
-		return exit.Errorf(exit.Partial, "the flags of %s were not changed; the receipts name %s",
+		return fault.Errorf(fault.Partial, "the flags of %s were not changed; the receipts name %s",
 			text.Count(undid, "message"), text.Either(undid, "it", "them"))
 	}
 	return nil
@@ -114,27 +114,26 @@ func (r *run) verdict() error {
 	short := r.rehearsal.quotaShort(&r.plan, r.opt)
 	switch sum := s.Total(); {
 	case r.plan.aborted != nil:
-		return exit.Errorf(exit.Code(r.plan.aborted.Exit), "%s stopped early: %s", r.plan.aborted.Command,
-			r.plan.aborted.Text)
+		return r.plan.aborted.Err()
 	case sum != r.plan.listed && !r.opt.Edited && r.plan.begin.Plan:
-		return exit.Errorf(exit.Bug, "the plan lists %s messages, and the receipts account for %s",
+		return fault.Errorf(fault.Bug, "the plan lists %s messages, and the receipts account for %s",
 			text.Thousands(r.plan.listed), text.Thousands(sum))
 	case r.answers.quota.Full() != nil:
 		return r.answers.quota.Full()
 	case r.answers.limiter.halt != nil:
 		return r.answers.limiter.halt
 	case r.plan.damaged:
-		return exit.Errorf(exit.Data, "messages in the plan are damaged; the receipts name them")
+		return fault.Errorf(fault.Data, "messages in the plan are damaged; the receipts name them")
 	case short != nil:
 		return short
 	case s.Rejected+s.Failed+s.Skipped+s.Folders > 0 && !r.opt.DryRun, s.Rejected+s.Failed+s.Folders > 0:
-		return exit.Errorf(exit.Partial, "%s and %s were not carried over; the receipts name them",
+		return fault.Errorf(fault.Partial, "%s and %s were not carried over; the receipts name them",
 			text.Count(s.Rejected+s.Failed+s.Skipped, "message"), text.Count(s.Folders, "folder"))
 	case s.Rekeyed > 0:
-		return exit.Errorf(exit.Partial, "%s of the messages appended have another key at the destination; the "+
+		return fault.Errorf(fault.Partial, "%s of the messages appended have another key at the destination; the "+
 			"receipts name them", text.Thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
 	case r.doubled > 0:
-		return exit.Errorf(exit.Partial, "%s may be twice at the destination", text.Count(r.doubled, "message")).
+		return fault.Errorf(fault.Partial, "%s may be twice at the destination", text.Count(r.doubled, "message")).
 			WithHint("imap-diff --duplicates lists them")
 	}
 	return nil
@@ -211,13 +210,13 @@ func (r *run) finish(err error) (*Outcome, error) {
 		o.Source = p.begin.Account().String()
 	}
 	r.sayUnknown()
-	if exit.CodeOf(err) != exit.IO {
+	if fault.KindOf(err) != fault.IO {
 		if failed := r.answers.rejects.End(); err == nil {
 			err = failed
 		}
 	}
 	if o.Begun {
-		end := receipt.End{Plan: p.planned, Exit: int(exit.CodeOf(err))}
+		end := receipt.End{Plan: p.planned, Exit: r.opt.ExitCode.Of(err)}
 		if err != nil {
 			end.Text = err.Error()
 		}

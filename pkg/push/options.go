@@ -7,8 +7,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
@@ -48,6 +48,7 @@ type Options struct {
 	Flags    flags.Policy     // which flags are carried over, and how they are named
 	Failures *failure.Classes // counts what was not carried over; may be nil
 
+	ExitCode fault.ExitCode // for the end of the receipts
 	Warn     func(format string, args ...any)
 	Say      func(format string, args ...any) // what is good to know; may be nil
 	Progress progress.Counter
@@ -95,12 +96,12 @@ func (o *Options) checkCopy() error {
 	switch {
 	case !o.ServerCopy:
 	case o.Unconditional:
-		return exit.Errorf(exit.Usage, "--unconditional cannot be combined with --server-copy, which wants a plan")
+		return fault.Errorf(fault.Usage, "--unconditional cannot be combined with --server-copy, which wants a plan")
 	case o.Transform.Any():
-		return exit.Errorf(exit.Usage, "--server-copy changes nothing in messages, and another option asks for that").
+		return fault.Errorf(fault.Usage, "--server-copy changes nothing in messages, and another option asks for that").
 			WithHint("leave one of them out")
 	case !o.Flags.KeepsAll():
-		return exit.Errorf(exit.Usage, "--server-copy leaves flags as they are, and another option changes them").
+		return fault.Errorf(fault.Usage, "--server-copy leaves flags as they are, and another option changes them").
 			WithHint("leave one of them out")
 	}
 	return nil

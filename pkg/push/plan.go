@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -77,7 +77,7 @@ func mayCopy(b *stream.Begin, conn *imapconn.Options) error {
 	if b.Account() == conn.Account() && b.TargetAccount() == conn.Account() {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "--server-copy copies within one account: the plan is from %s to %s, and this is "+
+	return fault.Errorf(fault.Usage, "--server-copy copies within one account: the plan is from %s to %s, and this is "+
 		"%s", b.Account().Words(), b.TargetAccount().Words(), conn.Account().Words()).
 		WithHint("leave --server-copy out, and put `imap-fetch --select -` before imap-push")
 }
@@ -91,7 +91,7 @@ func (p *plan) mayCopyFolders() error {
 	}
 	for _, f := range p.toc {
 		if f.Messages > 0 && f.Target != f.Name && listed[f.Target] {
-			return exit.Errorf(exit.Usage, "the plan copies %s to %s, and lists the messages of both: each run "+
+			return fault.Errorf(fault.Usage, "the plan copies %s to %s, and lists the messages of both: each run "+
 				"would copy again", folder.Quote(f.Name), folder.Quote(f.Target)).
 				WithHint("list only what is to be copied, with `imap-fetch --folder`")
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
@@ -24,7 +24,7 @@ import (
 )
 
 // Run carries out a plan and writes receipts to out. Messages that were not
-// appended make the error exit.Partial; what was whole in a damaged plan has
+// appended make the error fault.Partial; what was whole in a damaged plan has
 // been acted on when the error is returned.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, out io.Writer) (*Outcome, error) {
 	conn.RetryContext = ctx
@@ -107,7 +107,7 @@ func (r *run) carryOut() error {
 		case err == nil:
 			err = r.messages(item)
 		}
-		if item.Err != nil && exit.CodeOf(item.Err) == exit.Data { // what came whole is acted on
+		if item.Err != nil && fault.KindOf(item.Err) == fault.Data { // what came whole is acted on
 			if failed := r.endMessages(); failed != nil {
 				return failed
 			}
@@ -237,12 +237,12 @@ func (r *run) distrust(name string) {
 // open takes the plan's first record.
 func (r *run) open(b *stream.Begin) error {
 	if !b.Plan && !r.opt.Unconditional {
-		return exit.Errorf(exit.Usage, "the stream has not been through imap-diff: it is no plan").
+		return fault.Errorf(fault.Usage, "the stream has not been through imap-diff: it is no plan").
 			WithHint("put imap-diff before imap-push, or give --unconditional to append everything")
 	}
 	recipe, err := headerkey.ParseRecipe(b.Key)
 	if err != nil {
-		return exit.Errorf(exit.Data, "the plan's key recipe: %w", err)
+		return fault.Errorf(fault.Data, "the plan's key recipe: %w", err)
 	}
 	conn := &r.session.Conn
 	transformer, err := batch.NewTransformer(r.opt.Transform, b, recipe, r.opt.AllowRewrite)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
@@ -82,11 +82,11 @@ func (s *sender) next() error {
 	case err == nil:
 		s.n = len(s.messages)
 		return nil
-	case doubt != nil, imapconn.IsGarbled(err), exit.CodeOf(err) == exit.Temporary && !errors.As(err, &no):
+	case doubt != nil, imapconn.IsGarbled(err), fault.KindOf(err) == fault.Temporary && !errors.As(err, &no):
 		return s.connectionLost(len(rest), err)
 	case errors.Is(err, imapconn.ErrNoMailbox):
 		return s.folderMissing(rest, tail, err)
-	case exit.CodeOf(err) == exit.CantCreate:
+	case fault.KindOf(err) == fault.CantCreate:
 		s.answers.quota.Exceeded(t.Name, err)
 		return s.giveUp(receipt.Skipped, "over-quota", err)
 	}
@@ -116,7 +116,7 @@ func (s *sender) connectionLost(left int, why error) error {
 		return nil
 	}
 	if s.deadly++; s.deadly > maxDeadly {
-		return exit.Errorf(exit.Temporary, "append to %q: the connection is lost again and again: %w",
+		return fault.Errorf(fault.Temporary, "append to %q: the connection is lost again and again: %w",
 			s.attempt.target.Name, why).WithHint("run the same pipeline again")
 	}
 	const text = "the connection is lost whenever this message is sent"

@@ -9,7 +9,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // maxLine is the longest line, in octets: a receipt has names, flags and one
@@ -38,7 +38,7 @@ func (r *Reader) Run() *Begin { return r.run }
 func (r *Reader) Cut() bool { return r.cut }
 
 // Next returns the next *Begin, *Receipt, *Deleting or *End; lines of other types are
-// passed over. The error is io.EOF after the last, and exit.Data if the input
+// passed over. The error is io.EOF after the last, and fault.Data if the input
 // is damaged or no receipts. A last line without its line feed is what a
 // killed run left, and no damage; so is one that another run's begin follows
 // on the same line.
@@ -50,7 +50,7 @@ func (r *Reader) Next() (any, error) {
 		}
 		record, err := r.parse(line)
 		if err != nil {
-			return nil, exit.Errorf(exit.Data, "the receipts are damaged at line %d: %w", r.line, err)
+			return nil, fault.Errorf(fault.Data, "the receipts are damaged at line %d: %w", r.line, err)
 		}
 		if record != nil {
 			return record, nil
@@ -79,9 +79,9 @@ func (r *Reader) read() ([]byte, error) {
 		r.cut = r.cut || len(line) > 0
 		return nil, io.EOF
 	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, exit.Errorf(exit.Data, "line %d of the receipts is longer than %d octets", r.line, maxLine)
+		return nil, fault.Errorf(fault.Data, "line %d of the receipts is longer than %d octets", r.line, maxLine)
 	case err != nil:
-		return nil, exit.Wrap(exit.IO, err)
+		return nil, fault.Wrap(fault.IO, err)
 	}
 	return line, nil
 }

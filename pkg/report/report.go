@@ -5,7 +5,7 @@ import (
 	"context"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -51,7 +51,7 @@ func Run(ctx context.Context, opt Options, in *stream.Reader, dest diff.Destinat
 		err = r.finish()
 	}
 	if err == nil && r.total.Failed > 0 {
-		err = exit.Errorf(exit.Partial, "%s could not be compared; the report names %s",
+		err = fault.Errorf(fault.Partial, "%s could not be compared; the report names %s",
 			text.Count(r.total.Failed, "message or folder"), text.Either(r.total.Failed, "it", "them"))
 	}
 	if err == nil {

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -55,7 +55,7 @@ func (r *reporter) verify(told *Difference, source *match.Evidence, e *match.Ent
 }
 
 func noOctets(who string) error {
-	return exit.Errorf(exit.Usage, "--verify compares octets, and %s has none",
+	return fault.Errorf(fault.Usage, "--verify compares octets, and %s has none",
 		who).WithHint("export it with bodies, or with imap-fetch --hash")
 }
 

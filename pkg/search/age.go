@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 const (
@@ -27,11 +27,11 @@ func ParseAge(text string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || strings.Trim(number, "0123456789.") != "" {
-		return 0, exit.Errorf(exit.Usage, "%s is no age", shown(text)).
+		return 0, fault.Errorf(fault.Usage, "%s is no age", shown(text)).
 			WithHint("an age is a number of days, such as 1.5, or has a unit: 90m, 12h, 3d, 2w")
 	}
 	if n *= float64(unit); n > float64(maxAge) {
-		return 0, exit.Errorf(exit.Usage, "the age %s is more than 100000 days", shown(text))
+		return 0, fault.Errorf(fault.Usage, "the age %s is more than 100000 days", shown(text))
 	}
 	return time.Duration(n).Round(time.Second), nil
 }
@@ -42,7 +42,7 @@ func CheckAges(atMost, atLeast time.Duration) error {
 	if atMost >= atLeast {
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "no message is at most %s and at least %s old", showAge(atMost), showAge(atLeast)).
+	return fault.Errorf(fault.Usage, "no message is at most %s and at least %s old", showAge(atMost), showAge(atLeast)).
 		WithHint("the two ages are a window; for messages on either side of it, run twice, or say it with dates: " +
 			"--search 'OR SINCE 1-Feb-2026 BEFORE 1-Jan-2026'")
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Date is a day of the calendar, in no zone.
@@ -23,7 +23,7 @@ const dateForms = "2026-01-31 or 31-Jan-2026"
 func ParseDate(text string) (Date, error) {
 	d, ok := parseDate(text)
 	if !ok {
-		return Date{}, exit.Errorf(exit.Usage, "%s is no date", shown(text)).WithHint("dates look like %s", dateForms)
+		return Date{}, fault.Errorf(fault.Usage, "%s is no date", shown(text)).WithHint("dates look like %s", dateForms)
 	}
 	return d, nil
 }

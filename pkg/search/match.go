@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Message is what Match looks at. What Needs does not name may be left out.
@@ -48,7 +48,7 @@ func (c Criteria) Match(m Message) (bool, error) {
 	if m.FlagsUnknown || m.DateUnknown {
 		return true, nil
 	}
-	return false, exit.Errorf(exit.Bug, "criteria that cannot be decided: %s", c)
+	return false, fault.Errorf(fault.Bug, "criteria that cannot be decided: %s", c)
 }
 
 // Glance is Match by what is known of a message without its octets; decided
@@ -93,7 +93,7 @@ func (f *facts) size() (int64, bool) {
 // octets reads the message from its first octet.
 func (f *facts) octets() (io.Reader, error) {
 	if f.m.Octets == nil {
-		return nil, exit.Errorf(exit.Bug, "UID %d: the criteria need octets that were not given", f.m.UID)
+		return nil, fault.Errorf(fault.Bug, "UID %d: the criteria need octets that were not given", f.m.UID)
 	}
 	return io.NewSectionReader(f.m.Octets, 0, math.MaxInt64), nil
 }

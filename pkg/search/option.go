@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Since selects what arrived on a day or later.
@@ -34,7 +34,7 @@ func UID(set UIDSet) Criteria {
 func Skip(expression string) (Criteria, error) {
 	re, err := regexp.Compile(expression)
 	if err != nil {
-		return Criteria{}, exit.Errorf(exit.Usage, "regular expression %s: %v", shown(expression), err)
+		return Criteria{}, fault.Errorf(fault.Usage, "regular expression %s: %v", shown(expression), err)
 	}
 	return criteria(negation{&raw{re}}), nil
 }

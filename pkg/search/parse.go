@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
@@ -25,11 +25,11 @@ func Parse(text string) (Criteria, error) {
 	p := parser{text: text}
 	switch {
 	case len(text) > maxText:
-		return Criteria{}, exit.Errorf(exit.Usage, "the search criteria are longer than %d octets", maxText)
+		return Criteria{}, fault.Errorf(fault.Usage, "the search criteria are longer than %d octets", maxText)
 	case !utf8.ValidString(text):
-		return Criteria{}, exit.Errorf(exit.Usage, "the search criteria are not UTF-8")
+		return Criteria{}, fault.Errorf(fault.Usage, "the search criteria are not UTF-8")
 	case strings.Trim(text, blanks) == "":
-		return Criteria{}, exit.Errorf(exit.Usage, "the search criteria are empty").WithHint("ALL selects everything")
+		return Criteria{}, fault.Errorf(fault.Usage, "the search criteria are empty").WithHint("ALL selects everything")
 	}
 	keys, err := p.keys(false)
 	if err != nil {
@@ -350,7 +350,7 @@ func (p *parser) date(name string) (Date, error) {
 }
 
 // errorf says what is wrong at an octet of the text.
-func (p *parser) errorf(at int, format string, args ...any) *exit.Error {
+func (p *parser) errorf(at int, format string, args ...any) *fault.Error {
 	column := utf8.RuneCountInString(p.text[:at]) + 1
-	return exit.Errorf(exit.Usage, "search criteria, column %d: %s", column, fmt.Sprintf(format, args...))
+	return fault.Errorf(fault.Usage, "search criteria, column %d: %s", column, fmt.Sprintf(format, args...))
 }

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
@@ -21,7 +21,7 @@ const uidForms = "1:10,20,30:*"
 func ParseUIDSet(text string) (UIDSet, error) {
 	s, bad := parseUIDSet(text)
 	if bad != "" {
-		return UIDSet{}, exit.Errorf(exit.Usage, "UID set %s: %s", shown(text), bad).
+		return UIDSet{}, fault.Errorf(fault.Usage, "UID set %s: %s", shown(text), bad).
 			WithHint("a UID set looks like %s", uidForms)
 	}
 	return s, nil

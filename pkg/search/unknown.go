@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -34,7 +34,7 @@ var meant = map[string]string{
 }
 
 // unknownKey says what is wrong with a word that is no key.
-func (p *parser) unknownKey(at int, word string) *exit.Error {
+func (p *parser) unknownKey(at int, word string) *fault.Error {
 	name := strings.ToUpper(word)
 	if _, bad := parseUIDSet(word); bad == "" {
 		return p.errorf(at, "%s is a message number, which means nothing outside of one session", shown(word)).

@@ -8,7 +8,7 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // WriteFolders writes folder records alone: plain NDJSON without begin and
@@ -47,14 +47,14 @@ func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 	for {
 		line, err := readLine(in, nil)
 		if octets += len(line); octets > MaxContents {
-			return nil, fault(Limit, fmt.Errorf("a list of folders of more than %d octets", MaxContents))
+			return nil, damage(Limit, fmt.Errorf("a list of folders of more than %d octets", MaxContents))
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
 			kind, typeErr := typeOf(line)
 			var r Folder
 			d.begin(line)
 			if folderTable.decode(&d, &r); typeErr != nil || d.err != nil || kind != r.kind() || !utf8.Valid(line) {
-				return nil, fault(Corrupt, errors.New("the list has a line that is no folder record"))
+				return nil, damage(Corrupt, errors.New("the list has a line that is no folder record"))
 			}
 			out = append(out, r)
 		}
@@ -62,7 +62,7 @@ func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, exit.Wrap(exit.IO, err)
+			return nil, fault.Wrap(fault.IO, err)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // frameSize is how many octets of records a frame holds before it ends with
@@ -42,7 +42,7 @@ func ParseLevel(s string) (Level, error) {
 			return Level(i), nil
 		}
 	}
-	return 0, exit.Errorf(exit.Usage, "level %s is none of none, fastest, default, better", quote(s))
+	return 0, fault.Errorf(fault.Usage, "level %s is none of none, fastest, default, better", quote(s))
 }
 
 func (l Level) encoder() zstd.EncoderLevel {
@@ -118,7 +118,7 @@ func (f *frames) compress() {
 		job.packed = enc.EncodeAll(job.raw, job.packed[:0])
 		check, err = dec.DecodeAll(job.packed, check[:0])
 		if err != nil || !bytes.Equal(check, job.raw) {
-			job.err = exit.Errorf(exit.Bug,
+			job.err = fault.Errorf(fault.Bug,
 				"zstd did not give back what it was given (%v); nothing of this frame was written", err)
 		}
 		close(job.done)
@@ -213,13 +213,13 @@ func decompressor(r *bufio.Reader) (io.Reader, func(), error) {
 	head, err := r.Peek(4)
 	switch {
 	case len(head) == 0 && err == io.EOF:
-		return nil, nil, fault(Truncated, fmt.Errorf("the input is empty"))
+		return nil, nil, damage(Truncated, fmt.Errorf("the input is empty"))
 	case err != nil && err != io.EOF:
-		return nil, nil, exit.Wrap(exit.IO, fmt.Errorf("read the stream: %w", err))
+		return nil, nil, fault.Wrap(fault.IO, fmt.Errorf("read the stream: %w", err))
 	case head[0] == '{':
 		return r, func() {}, nil
 	case !isZstd(head):
-		return nil, nil, fault(NotStream, fmt.Errorf("the input is neither zstd nor NDJSON"))
+		return nil, nil, damage(NotStream, fmt.Errorf("the input is neither zstd nor NDJSON"))
 	}
 	v, err := newVerifier(r)
 	if err != nil {

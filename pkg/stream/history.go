@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // History is what the deltas of an input say of the streams before them: which
@@ -46,7 +46,7 @@ func Survey(in *Reader) (*History, error) {
 	streams := 0
 	for rec, err := range in.All() {
 		switch {
-		case err != nil && exit.CodeOf(err) != exit.Data:
+		case err != nil && fault.KindOf(err) != fault.Data:
 			return nil, err
 		case err != nil:
 			return h, nil // who reads it again comes to the same place

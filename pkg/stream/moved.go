@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // moved finds folders whose messages stand in a concatenation twice, under two
@@ -63,8 +63,8 @@ func (s *section) takesTurn(i int, m *Message) error {
 	}
 	s.at = i
 	if err := s.moved.turn(s.begin, m, s.unstable[i]); err != nil {
-		return &exit.Error{Code: exit.Data, Err: &Error{Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err)},
-			Hint: "give the newest stream alone, or make the later one with imap-fetch --base"}
+		return fault.New(fault.Data, &Error{Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err)}).
+			WithHint("give the newest stream alone, or make the later one with imap-fetch --base")
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Reader reads a stream, or several one after the other, and checks it as it
@@ -70,7 +70,7 @@ func (s *source) failure() error {
 	return s.err
 }
 
-var errLate = exit.Errorf(exit.Usage,
+var errLate = fault.Errorf(fault.Usage,
 	"a delta stands behind the stream that it is about, and this input is read only once").
 	WithHint("put all of them into one FILE, and give that to imap-diff, imap-list --source or imap-fetch --source")
 
@@ -82,7 +82,7 @@ func NewReader(r io.Reader, edited bool) *Reader {
 
 // Next returns the next record, which is valid until the following call, and
 // io.EOF after a stream that is whole or was aborted in band. Any other error
-// is final and has exit code 65 or 74.
+// is final, and fault.Data or fault.IO.
 func (r *Reader) Next() (Record, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -126,7 +126,7 @@ func (r *Reader) Follow(h *History) { r.fold = &fold{History: h} }
 
 // PassDeltas gives deltas that stand behind what they are about as they are. A
 // Reader that neither passes nor follows them refuses such an input, for what
-// it gave was not so in the end. The error has the code exit.Usage.
+// it gave was not so in the end. The error is fault.Usage.
 func (r *Reader) PassDeltas() { r.passes = true }
 
 // Follows reports whether the input is what it is in the end.
@@ -173,13 +173,13 @@ func (r *Reader) ended(rest int, err error) error {
 	failure := r.src.failure()
 	switch {
 	case failure != nil:
-		return exit.Wrap(exit.IO, fmt.Errorf("read the stream: %w", failure))
+		return fault.Wrap(fault.IO, fmt.Errorf("read the stream: %w", failure))
 	case err == bufio.ErrBufferFull:
-		return fault(Limit, fmt.Errorf("record %d: a line of more than %d octets", r.section.counts.records+1, MaxLine))
+		return damage(Limit, fmt.Errorf("record %d: a line of more than %d octets", r.section.counts.records+1, MaxLine))
 	case err == io.EOF && rest == 0 && r.whole && r.section.begin == nil:
 		return io.EOF
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
-		return fault(Truncated, errors.New("the stream is cut: it has no end record"))
+		return damage(Truncated, errors.New("the stream is cut: it has no end record"))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded),
 		errors.Is(err, zstd.ErrWindowSizeTooSmall):
 		return notZstd(Limit, err)
@@ -191,8 +191,8 @@ func (r *Reader) ended(rest int, err error) error {
 // Most often it was cut, and something else stands behind it.
 func notZstd(kind Kind, err error) error {
 	err = fmt.Errorf("the compressed stream is damaged, or was cut with something else behind it: zstd: %w", err)
-	return &exit.Error{Code: exit.Data, Err: &Error{kind, err},
-		Hint: "imap-list --source FILE --verify tells what is whole; of files that were joined, check each"}
+	return fault.New(fault.Data, &Error{kind, err}).
+		WithHint("imap-list --source FILE --verify tells what is whole; of files that were joined, check each")
 }
 
 // Skipped returns how many body parts without their message an edited stream

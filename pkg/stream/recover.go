@@ -10,7 +10,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Recovered is what a cut file holds: everything up to the end of the last
@@ -42,7 +42,7 @@ func (p Progress) Excluded(there int64) int64 { return max(0, there-(p.Messages-
 // Recover reads what a Writer left in a file and finds where to go on. A
 // damaged or cut end is left out, to be written again, and so is all from a message
 // on whose octets are not those of its record. Of plain NDJSON nothing else can be
-// checked: only frames have a checksum. An error has the code exit.IO.
+// checked: only frames have a checksum. An error is fault.IO.
 func Recover(f io.Reader, level Level) (*Recovered, error) {
 	in := bufio.NewReaderSize(f, 1<<20)
 	scan := &recovery{section: newSection(false), check: newChecker(), lines: level == None,
@@ -72,8 +72,7 @@ func Recover(f io.Reader, level Level) (*Recovered, error) {
 	} else {
 		scan.settle()
 	}
-	var local *exit.Error
-	if errors.As(err, &local) && local.Code == exit.IO {
+	if fault.KindOf(err) == fault.IO {
 		return nil, err
 	}
 	return scan.found, nil // whatever stands behind the last good frame is written again
@@ -227,7 +226,7 @@ func readLine(in *bufio.Reader, dst []byte) ([]byte, error) {
 		case err != bufio.ErrBufferFull:
 			return dst, readError(err)
 		case len(dst) > MaxLine:
-			return dst, fault(Limit, fmt.Errorf("a line of more than %d octets", MaxLine))
+			return dst, damage(Limit, fmt.Errorf("a line of more than %d octets", MaxLine))
 		}
 	}
 }
@@ -272,7 +271,7 @@ func readFrame(in *bufio.Reader, dst []byte) ([]byte, error) {
 // take appends the next n octets of in to dst.
 func take(in *bufio.Reader, dst []byte, n int) ([]byte, error) {
 	if n < 0 || n+len(dst) > 2*MaxLine+frameSize {
-		return dst, fault(Limit, fmt.Errorf("a frame of more than %d octets", 2*MaxLine+frameSize))
+		return dst, damage(Limit, fmt.Errorf("a frame of more than %d octets", 2*MaxLine+frameSize))
 	}
 	start := len(dst)
 	dst = append(dst, make([]byte, n)...)
@@ -285,5 +284,5 @@ func readError(err error) error {
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
 		return err
 	}
-	return exit.Wrap(exit.IO, err)
+	return fault.Wrap(fault.IO, err)
 }

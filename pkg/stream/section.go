@@ -8,13 +8,13 @@ import (
 	"hash"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Kind says what is wrong with a stream.
 type Kind string
 
-// The kinds of damage; all of them end in exit code 65.
+// The kinds of damage; all of them are fault.Data.
 const (
 	Truncated  Kind = "truncated"
 	Corrupt    Kind = "corrupt"
@@ -33,10 +33,10 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-func fault(kind Kind, err error) error {
-	e := &exit.Error{Code: exit.Data, Err: &Error{kind, err}}
+func damage(kind Kind, err error) error {
+	e := fault.New(fault.Data, &Error{kind, err})
 	if kind == Edited {
-		e.Hint = "if it was filtered on purpose, give --edited"
+		e.WithHint("if it was filtered on purpose, give --edited")
 	}
 	return e
 }
@@ -160,7 +160,7 @@ func (s *section) line(line []byte) (Record, error) {
 	}
 	if kind == "folder" {
 		if s.octets += len(line) + 1; s.octets > MaxContents {
-			return nil, fault(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets",
+			return nil, damage(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets",
 				s.counts.records+1, MaxContents))
 		}
 	}
@@ -182,7 +182,7 @@ func (s *section) corrupt(err error) error {
 	if errors.Is(err, errDepth) {
 		kind = Limit
 	}
-	return fault(kind, fmt.Errorf("record %d: %w", s.counts.records+1, err))
+	return damage(kind, fmt.Errorf("record %d: %w", s.counts.records+1, err))
 }
 
 // unreadable says what it means that a record cannot be taken.
@@ -191,16 +191,16 @@ func (s *section) unreadable(kind string, err error) error {
 	var version *versionError
 	switch {
 	case errors.As(err, &format):
-		return fault(NotStream, err)
+		return damage(NotStream, err)
 	case errors.As(err, &version):
-		return fault(NewVersion, err)
+		return damage(NewVersion, err)
 	}
 	return s.corrupt(fmt.Errorf("%s record: %w", quote(kind), err))
 }
 
 // filtered is damage that filtering on purpose leaves behind.
 func (s *section) filtered(format string, args ...any) error {
-	return fault(Edited, fmt.Errorf("record %d: %w", s.counts.records+1, fmt.Errorf(format, args...)))
+	return damage(Edited, fmt.Errorf("record %d: %w", s.counts.records+1, fmt.Errorf(format, args...)))
 }
 
 // outside says why a record may not stand where no stream is open, or a
@@ -208,14 +208,14 @@ func (s *section) filtered(format string, args ...any) error {
 func (s *section) outside(kind string) error {
 	switch {
 	case kind == "begin":
-		return fault(Truncated, errors.New("a stream begins before the one in front of it has ended"))
+		return damage(Truncated, errors.New("a stream begins before the one in front of it has ended"))
 	case s.edited:
 		return s.corrupt(fmt.Errorf("a %s record without a begin: keep begin, folder and end records when you filter",
 			quote(kind)))
 	case s.ended:
 		return s.corrupt(fmt.Errorf("a %s record after the end", quote(kind)))
 	}
-	return fault(NotStream, fmt.Errorf("the first record is %s, not begin", quote(kind)))
+	return damage(NotStream, fmt.Errorf("the first record is %s, not begin", quote(kind)))
 }
 
 // decode reads a record of the type kind. s.decoder has what is wrong with it.
@@ -326,9 +326,9 @@ func (s *section) close(end *End) (Record, error) {
 	}
 	switch {
 	case !fits && !s.edited:
-		return nil, fault(Edited, errors.New("the counts and hash of the end record do not fit what came before it"))
+		return nil, damage(Edited, errors.New("the counts and hash of the end record do not fit what came before it"))
 	case s.altered && !s.edited:
-		return nil, fault(Edited, errors.New("a field stands after a body"))
+		return nil, damage(Edited, errors.New("a field stands after a body"))
 	}
 	if c.open.all > 0 {
 		s.abandon()

@@ -97,7 +97,7 @@ func (s *Seen) compare(folder string, uid uint64, digest string) error {
 	case *s.sum == unknown:
 		*s.sum = sum
 	default:
-		return fault(Corrupt, fmt.Errorf("%s UID %d stands twice with different octets", quote(folder), uid))
+		return damage(Corrupt, fmt.Errorf("%s UID %d stands twice with different octets", quote(folder), uid))
 	}
 	return nil
 }

@@ -1,13 +1,13 @@
 package stream
 
 import (
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
 // Spool keeps records that have to wait, in a temporary file that has no name
 // and is gone with the process. It is for one goroutine. Its errors have the
-// code exit.IO.
+// code fault.IO.
 type Spool struct {
 	file  *tempfile.File
 	ends  []int64 // where each record ends in the file
@@ -58,7 +58,7 @@ func (s *Spool) At(i int) (Record, error) {
 	if err == nil {
 		err = s.parse.decoder.err
 	}
-	return r, exit.Wrap(exit.IO, err)
+	return r, fault.Wrap(fault.IO, err)
 }
 
 // Reset forgets all that was added.

@@ -46,9 +46,9 @@ func ParseUIDs(text string) ([]uint64, error) {
 		}
 		switch {
 		case err != nil || first < next || last < first || last == math.MaxUint64:
-			return nil, fault(Corrupt, errors.New("the uids of a folder are no ascending set"))
+			return nil, damage(Corrupt, errors.New("the uids of a folder are no ascending set"))
 		case uint64(len(uids))+last-first >= maxUIDs:
-			return nil, fault(Limit, errors.New("a folder whose uids are too many"))
+			return nil, damage(Limit, errors.New("a folder whose uids are too many"))
 		}
 		for uid := first; uid <= last; uid++ {
 			uids = append(uids, uid)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // verifier decompresses frame by frame, and hands nothing on before the
@@ -62,11 +62,10 @@ func (v *verifier) Read(p []byte) (int, error) {
 func (v *verifier) next() (err error) {
 	v.plain, v.at = v.plain[:0], 0
 	v.packed, err = readFrame(v.in, v.packed[:0])
-	var local *exit.Error
 	switch {
 	case len(v.packed) > 0 && (err == io.EOF || err == io.ErrUnexpectedEOF):
 		return v.cut()
-	case errors.As(err, &local) && local.Code == exit.Data: // larger than what is held
+	case fault.KindOf(err) == fault.Data: // larger than what is held
 		return v.stream()
 	case err != nil:
 		return err

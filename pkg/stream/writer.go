@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Writer writes one stream. It counts and hashes what it writes, so that End
@@ -113,10 +113,10 @@ func (w *Writer) Write(r Record) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return exit.Errorf(exit.Bug, "a %s record after the stream was closed", r.kind())
+		return fault.Errorf(fault.Bug, "a %s record after the stream was closed", r.kind())
 	}
 	if err := w.frames.failure(); err != nil {
-		return exit.Wrap(exit.IO, err)
+		return fault.Wrap(fault.IO, err)
 	}
 	if b, ok := r.(*Begin); ok && w.first != nil {
 		if err := w.first(b); err != nil {
@@ -132,12 +132,12 @@ func (w *Writer) Write(r Record) error {
 	line, bodyAt := r.appendTo(w.cur.raw)
 	if len(line)-start >= MaxLine {
 		w.cur.raw = line[:start]
-		return exit.Errorf(exit.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(), len(line)-start, MaxLine)
+		return fault.Errorf(fault.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(), len(line)-start, MaxLine)
 	}
 	if _, ok := r.(*Folder); ok {
 		if w.contents += len(line) - start + 1; w.contents > MaxContents {
 			w.cur.raw = line[:start]
-			return exit.Errorf(exit.Data, "the folder records together exceed the limit of %d octets", MaxContents).
+			return fault.Errorf(fault.Data, "the folder records together exceed the limit of %d octets", MaxContents).
 				WithHint("select fewer folders, and run again for the others")
 		}
 	}
@@ -178,7 +178,7 @@ func (w *Writer) End(e *End) error {
 		e.Listed = e.Emitted + e.Expunged + e.Failed
 	}
 	if sum := e.Emitted + e.Expunged + e.Failed; !e.Plan && e.Listed != sum {
-		return exit.Errorf(exit.Bug, "%d messages were listed, and the stream accounts for %d", e.Listed, sum)
+		return fault.Errorf(fault.Bug, "%d messages were listed, and the stream accounts for %d", e.Listed, sum)
 	}
 	e.Hash = hex.EncodeToString(w.hash.Sum(nil))
 	if err := w.Write(e); err != nil {
@@ -223,12 +223,12 @@ func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return exit.Wrap(exit.IO, w.frames.failure())
+		return fault.Wrap(fault.IO, w.frames.failure())
 	}
 	w.closed = true
 	w.cut()
 	w.timer = nil
-	return exit.Wrap(exit.IO, w.frames.close())
+	return fault.Wrap(fault.IO, w.frames.close())
 }
 
 // cut hands the current frame over. The caller holds mu.

@@ -5,11 +5,11 @@ import (
 	"io"
 	"os"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // File is a temporary file without a name, in the folder that TMPDIR names. Its
-// errors, but for io.EOF, have the code exit.IO and say what it is for.
+// errors, but for io.EOF, are fault.IO and say what it is for.
 type File struct {
 	file    *os.File
 	purpose string
@@ -30,7 +30,7 @@ func (f *File) failed(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	return exit.Errorf(exit.IO, "the temporary file of %s: %w", f.purpose, err).
+	return fault.Errorf(fault.IO, "the temporary file of %s: %w", f.purpose, err).
 		WithHint("set TMPDIR to a folder with room")
 }
 

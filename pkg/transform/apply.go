@@ -9,7 +9,7 @@ import (
 )
 
 // Apply changes a message. The error is a *Refusal where the message must not
-// be sent, the end of ctx, or else local, with the code exit.IO. A message
+// be sent, the end of ctx, or else local, of the kind fault.IO. A message
 // without octets stays without.
 func (r *Rules) Apply(ctx context.Context, m *Message) (*Outcome, error) {
 	o := &Outcome{Octets: m.Octets, Size: m.Size, InternalDate: m.InternalDate}

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
 
@@ -33,7 +33,7 @@ var receiptFields = []string{"Disposition-Notification-To", "Return-Receipt-To",
 func parseSetting(option, s string) (setting, error) {
 	name, value, ok := strings.Cut(s, ":")
 	if !ok {
-		return setting{}, exit.Errorf(exit.Usage, "--%s %q has no colon", option, s).
+		return setting{}, fault.Errorf(fault.Usage, "--%s %q has no colon", option, s).
 			WithHint("it is a field: --%s 'X-Folder: {folder}'", option)
 	}
 	if err := checkName(option, name); err != nil {
@@ -41,7 +41,7 @@ func parseSetting(option, s string) (setting, error) {
 	}
 	t, err := parseTemplate(strings.Trim(value, " \t"))
 	if err != nil {
-		return setting{}, exit.Errorf(exit.Usage, "--%s %s: %w", option, name, err)
+		return setting{}, fault.Errorf(fault.Usage, "--%s %s: %w", option, name, err)
 	}
 	return setting{name, t}, nil
 }
@@ -49,7 +49,7 @@ func parseSetting(option, s string) (setting, error) {
 func parseRename(s string) (pair [2]string, err error) {
 	before, after, ok := strings.Cut(s, "=")
 	if !ok {
-		return pair, exit.Errorf(exit.Usage, "--header-rename %q has no =", s).
+		return pair, fault.Errorf(fault.Usage, "--header-rename %q has no =", s).
 			WithHint("it is OLD=NEW: --header-rename Delivered-To=X-Delivered-To")
 	}
 	for _, name := range []string{before, after} {
@@ -62,7 +62,7 @@ func parseRename(s string) (pair [2]string, err error) {
 
 func checkName(option, name string) error {
 	if !header.IsName(name) || len(name) > maxFieldName {
-		return exit.Errorf(exit.Usage, "--%s: %q is no name of a header field (RFC 5322 section 2.2)", option, name)
+		return fault.Errorf(fault.Usage, "--%s: %q is no name of a header field (RFC 5322 section 2.2)", option, name)
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func (e *edits) checkOnce() error {
 	for _, f := range e.set {
 		name := strings.ToLower(f.name)
 		if slices.Contains(seen, name) {
-			return exit.Errorf(exit.Usage, "--header-set gives %s two values", f.name).
+			return fault.Errorf(fault.Usage, "--header-set gives %s two values", f.name).
 				WithHint("--header-add adds a second %s", f.name)
 		}
 		seen = append(seen, name)

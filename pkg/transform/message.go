@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Message is a message to be changed.
@@ -68,4 +68,4 @@ func IsRefusal(err error) (*Refusal, bool) {
 }
 
 // ioError is a local failure, which ends the run.
-func ioError(err error) error { return exit.Wrap(exit.IO, err) }
+func ioError(err error) error { return fault.Wrap(fault.IO, err) }

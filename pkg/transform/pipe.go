@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/environ"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -46,10 +46,10 @@ type pipe struct {
 
 func newPipe(command string, timeout time.Duration) (*pipe, error) {
 	if strings.TrimSpace(command) == "" {
-		return nil, exit.Errorf(exit.Usage, "--pipe is empty")
+		return nil, fault.Errorf(fault.Usage, "--pipe is empty")
 	}
 	if timeout < 0 {
-		return nil, exit.Errorf(exit.Usage, "--pipe-timeout cannot be less than nothing")
+		return nil, fault.Errorf(fault.Usage, "--pipe-timeout cannot be less than nothing")
 	}
 	if timeout == 0 {
 		timeout = PipeTime
@@ -64,7 +64,7 @@ const sample = "From: Sample <sample@imap-pipe.invalid>\r\nTo: sample@imap-pipe.
 	"this one.\r\n"
 
 // Check finds out whether the rules can be followed: the command is run once,
-// with a message of ours. An error has the code exit.Usage, or is the end of
+// with a message of ours. An error is fault.Usage, or is the end of
 // ctx. That the command refuses this message is none.
 func (r *Rules) Check(ctx context.Context) error {
 	if r == nil || r.pipe == nil {
@@ -73,7 +73,7 @@ func (r *Rules) Check(ctx context.Context) error {
 	reading := exec.CommandContext(ctx, "sh", "-n", "-c", r.pipe.command)
 	reading.Env = r.pipe.env
 	if out, err := reading.CombinedOutput(); err != nil && ctx.Err() == nil {
-		return exit.Errorf(exit.Usage, "--pipe: the shell does not understand the command: %s",
+		return fault.Errorf(fault.Usage, "--pipe: the shell does not understand the command: %s",
 			text.Safe(firstLine(out, err)))
 	}
 	m := &Message{Octets: strings.NewReader(sample), Size: int64(len(sample)),
@@ -87,9 +87,9 @@ func (r *Rules) Check(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &start):
-		return exit.Errorf(exit.Usage, "--pipe: there is no shell: %w", start)
+		return fault.Errorf(fault.Usage, "--pipe: there is no shell: %w", start)
 	case errors.As(err, &code) && (code.ExitCode() == notExecutable || code.ExitCode() == notFound):
-		return exit.Errorf(exit.Usage, "--pipe: the command cannot be run: %s", text.Safe(err.Error()))
+		return fault.Errorf(fault.Usage, "--pipe: the command cannot be run: %s", text.Safe(err.Error()))
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}

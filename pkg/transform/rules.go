@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Options are rules as a user writes them.
@@ -48,7 +48,7 @@ const (
 //	long-lines                as MaxLine "998=wrap"
 //	final-crlf                a line end at the end
 //
-// An error has the code exit.Usage.
+// An error is fault.Usage.
 func ParseRules(o Options) (*Rules, error) {
 	r := &Rules{}
 	for _, fix := range o.Fixes {
@@ -67,7 +67,7 @@ func ParseRules(o Options) (*Rules, error) {
 	switch r.dateSource = DateSource(o.Date); r.dateSource {
 	case "", DateOfSource, DateHeader, DateReceived, DateNow:
 	default:
-		return nil, exit.Errorf(exit.Usage, "invalid --internaldate %q: must be source, header, received or now",
+		return nil, fault.Errorf(fault.Usage, "invalid --internaldate %q: must be source, header, received or now",
 			o.Date)
 	}
 	if o.Pipe != "" {
@@ -140,7 +140,7 @@ func (m *mends) add(fix string) error {
 		m.choose(name, choice)
 		return nil
 	}
-	return exit.Errorf(exit.Usage, "--fix knows no %q", fix).WithHint("it knows %s", strings.Join(known, ", "))
+	return fault.Errorf(fault.Usage, "--fix knows no %q", fix).WithHint("it knows %s", strings.Join(known, ", "))
 }
 
 func (m *mends) choose(name, choice string) {
@@ -170,7 +170,7 @@ func (m *mends) addMaxLine(s string) error {
 	number, what, _ := strings.Cut(s, "=")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < minMaxLine || n > mostMaxLine || what != "skip" && what != "wrap" {
-		return exit.Errorf(exit.Usage, "--max-line cannot take the value %q", s).
+		return fault.Errorf(fault.Usage, "--max-line cannot take the value %q", s).
 			WithHint("it is N=skip or N=wrap, N octets from 100 to 1048576: --max-line 998=wrap")
 	}
 	m.maxLine, m.skipLongest = n, what == "skip"

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -256,7 +256,7 @@ func (b *Batcher) message(r *stream.Message) error {
 	}
 	bodies := b.content == InPlan
 	if bodies && !r.HasBody() && r.Parts == 0 {
-		return exit.Errorf(exit.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).
+		return fault.Errorf(fault.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).
 			WithHint("put `imap-fetch --select -` before imap-push")
 	}
 	m := &Message{Message: *r, Copied: b.content == AtServer, Tied: b.ties.Find(r)}

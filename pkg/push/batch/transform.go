@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
@@ -46,7 +46,7 @@ func NewTransformer(rules *transform.Rules, begin *stream.Begin, recipe headerke
 	if begin.Plan && !allowRewrite && rules.Any() {
 		fields := rules.Fields()
 		if i := slices.IndexFunc(fields, recipe.Counts); i >= 0 {
-			return nil, exit.Errorf(exit.Usage, "the field %s is part of the key that messages are known by (%s): "+
+			return nil, fault.Errorf(fault.Usage, "the field %s is part of the key that messages are known by (%s): "+
 				"the next run would not know again what this one appends", fields[i], recipe).
 				WithHint("use another key (imap-fetch --key), or give --allow rewrite, " +
 					"and from then on imap-diff --receipts")
@@ -105,7 +105,7 @@ func (m *Message) take(o *transform.Outcome) error {
 	return nil
 }
 
-func unreadable(err error) error { return exit.Errorf(exit.IO, "message to append: %w", err) }
+func unreadable(err error) error { return fault.Errorf(fault.IO, "message to append: %w", err) }
 
 // keyOf is the key of what is sent, which has to be that of the message unless
 // the user has said otherwise.

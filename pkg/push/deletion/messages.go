@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -196,7 +196,7 @@ func (r *Remover) expunge(box *imapconn.Selected, g *group) error {
 	default:
 		err = r.expungeMarked(box, g, uids)
 	}
-	if err != nil && !destination.Refused(err) && exit.CodeOf(err) != exit.Temporary {
+	if err != nil && !destination.Refused(err) && fault.KindOf(err) != fault.Temporary {
 		return err
 	}
 	left, leftErr := box.Remaining(ctx, uids)
@@ -279,7 +279,7 @@ func (r *Remover) look(g *group, open func(context.Context, string) (*imapconn.S
 	}
 	recipe, err := headerkey.ParseRecipe(g.begin.Key)
 	if err != nil {
-		return nil, exit.Errorf(exit.Data, "the plan's key recipe: %g", err)
+		return nil, fault.Errorf(fault.Data, "the plan's key recipe: %g", err)
 	}
 	seen := map[uint64]*sighting{}
 	err = keys.Of(r.session.Ctx, box, g.uids(true), recipe, func(m *imapconn.Message, id *headerkey.Identity) error {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
@@ -172,5 +172,5 @@ func (f *Folder) Spelling() (wire string, err error) {
 		return f.Wire, nil
 	}
 	wire, err = folder.WireToCreate(f.Name)
-	return wire, exit.Wrap(exit.CantCreate, err)
+	return wire, fault.Wrap(fault.CantCreate, err)
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -96,7 +96,7 @@ func (s *Session) Reopen(f *Folder) error {
 	}
 	if box.UIDValidity != f.Shown {
 		s.Leave()
-		return exit.Errorf(exit.Partial, "%s was deleted and made again, or renamed, while messages were appended: "+
+		return fault.Errorf(fault.Partial, "%s was deleted and made again, or renamed, while messages were appended: "+
 			"its UIDVALIDITY was %d and is %d: make a new plan", folder.Quote(f.Name), f.Shown, box.UIDValidity)
 	}
 	s.use(f, box)
@@ -154,4 +154,4 @@ func Words(err error) string {
 
 // OfFolder reports whether an error is about a folder, so that it does not end the
 // run.
-func OfFolder(err error) bool { return Refused(err) || exit.CodeOf(err) == exit.Partial }
+func OfFolder(err error) bool { return Refused(err) || fault.KindOf(err) == fault.Partial }

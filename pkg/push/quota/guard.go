@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
@@ -196,7 +196,7 @@ func (g *Guard) Short() (short error) {
 		if !r.bounded || r.used+r.planned <= r.limit {
 			continue
 		}
-		err := exit.Errorf(exit.CantCreate, "the plan needs %s, and the quota %q leaves %s of %s",
+		err := fault.Errorf(fault.CantCreate, "the plan needs %s, and the quota %q leaves %s of %s",
 			text.Count(r.planned, "octet"), r.name, text.Thousands(max(0, r.limit-r.used)), text.Thousands(r.limit))
 		if short == nil || err.Error() < short.Error() {
 			short = err

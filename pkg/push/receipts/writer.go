@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -69,7 +69,7 @@ func (w *Writer) End(e receipt.End) error {
 func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
 func (w *Writer) add(v any) error {
-	return exit.Wrap(exit.Bug, w.enc.Encode(v))
+	return fault.Wrap(fault.Bug, w.enc.Encode(v))
 }
 
 // Flush hands the lines on: a receipt must not wait for the next.
@@ -77,7 +77,7 @@ func (w *Writer) Flush() error {
 	_, err := w.out.Write(w.lines.Bytes())
 	w.lines.Reset()
 	w.broken = w.broken || err != nil
-	return exit.Wrap(exit.IO, err)
+	return fault.Wrap(fault.IO, err)
 }
 
 // Message counts the receipt of a message, and writes it at the next Flush. size is

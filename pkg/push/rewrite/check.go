@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
@@ -101,7 +101,7 @@ func (c *Check) Explain(s *destination.Session, t *destination.Folder, changed [
 	if other != "" {
 		hint = fmt.Sprintf("use another key: imap-fetch --key %s; or %s", other, hint)
 	}
-	return exit.Errorf(exit.Protocol, "%q: the server changes what messages are known by, "+
+	return fault.Errorf(fault.Protocol, "%q: the server changes what messages are known by, "+
 		"so that the next run would append them again: %d of %d that were read back have another key%s",
 		t.Name, len(changed), c.read, what).WithHint("%s", hint)
 }
@@ -166,7 +166,7 @@ func findings(s *destination.Session, changed []destination.Stored) (what, other
 		}
 		here := make([]byte, min(m.Size, maxHeader))
 		if _, err := m.ReadAt(here, 0); err != nil {
-			return "", "", exit.Wrap(exit.IO, err)
+			return "", "", fault.Wrap(fault.IO, err)
 		}
 		if i == 0 {
 			what = fieldChange(s.Recipe, m.UID, here, there)
