@@ -10,6 +10,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -110,7 +111,7 @@ func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 		}
 	}
 	for _, name := range proofs {
-		in, err := cli.OpenInput(c.Context, name)
+		in, err := files.OpenInput(c.Context, name)
 		if err != nil {
 			return release, err
 		}
@@ -160,7 +161,7 @@ func planSource(c *ucli.Context, opt diff.Options) (err error) {
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}
-	in, err := cli.OpenInput(c.Context, c.Args().First())
+	in, err := files.OpenInput(c.Context, c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -178,7 +179,7 @@ func planSource(c *ucli.Context, opt diff.Options) (err error) {
 }
 
 // planPresent plans to delete what both sides have.
-func planPresent(c *ucli.Context, opt diff.Options, in *cli.Input, dest diff.Destination) (err error) {
+func planPresent(c *ucli.Context, opt diff.Options, in *files.Input, dest diff.Destination) (err error) {
 	account := dest.(*diff.Account) // the mode takes no AGAINST
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
@@ -230,14 +231,11 @@ func ended(c *ucli.Context, found *cleanup.Duplicates, err error) error {
 }
 
 func listDuplicates(c *ucli.Context, opt diff.Options, account *diff.Account) error {
-	out, err := cli.NewOutput(c.Context, c.String("output"), cli.OutputOptions{})
+	out, err := cli.OpenReport(c, c.String("output"), files.Reports)
 	if err != nil {
 		return err
 	}
 	defer out.Abort()
-	if err := out.ReplaceReport(c); err != nil {
-		return err
-	}
 	found, err := duplicates(opt, account)
 	if err == nil {
 		err = found.List(printer(c, out))
@@ -265,7 +263,7 @@ func planDuplicates(c *ucli.Context, opt diff.Options, account *diff.Account) er
 func byReceipts(c *ucli.Context, opt diff.Options, account *diff.Account, option string,
 	plan func(diff.Options, io.Reader, diff.Destination, *stream.Writer) (*cleanup.Removal, error), said,
 	left string) error {
-	in, err := cli.OpenInput(c.Context, c.String(option))
+	in, err := files.OpenInput(c.Context, c.String(option))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -74,7 +75,7 @@ func writeReceipts(c *ucli.Context, opt *plan.Options) (release func() error, er
 	if !cli.IsSet(c, "write-receipts") {
 		return func() error { return nil }, nil
 	}
-	out, err := cli.OpenAppend("write-receipts", c.String("write-receipts"))
+	out, err := files.OpenAppend("write-receipts", c.String("write-receipts"))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/plan"
@@ -99,7 +100,7 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := cli.OpenInput(c.Context, c.Args().First())
+	in, err := files.OpenInput(c.Context, c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func run(c *ucli.Context) error {
 }
 
 // tell writes what is no plan.
-func tell(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Destination) error {
+func tell(c *ucli.Context, opt plan.Options, in *files.Input, dest diff.Destination) error {
 	reader, err := in.Stream(opt.Edited)
 	if err != nil {
 		return err
@@ -173,18 +174,15 @@ func syncFlags(c *ucli.Context, opt *plan.Options) (err error) {
 // preview writes where folders go.
 func preview(c *ucli.Context, opt plan.Options, reader *stream.Reader, dest diff.Destination, file string,
 	print func(*plan.Preview, io.Writer) error) error {
-	out, err := cli.NewOutput(c.Context, file, cli.OutputOptions{})
+	replaces := files.Reports
+	if cli.IsSet(c, "write-map") {
+		replaces = files.Nothing
+	}
+	out, err := cli.OpenReport(c, file, replaces)
 	if err != nil {
 		return err
 	}
 	defer out.Abort()
-	keep := out.ReplaceReport
-	if cli.IsSet(c, "write-map") {
-		keep = out.ReplaceNothing
-	}
-	if err := keep(c); err != nil {
-		return err
-	}
 	p, err := plan.PreviewFolders(c.Context, opt, reader, dest)
 	if err != nil {
 		return err
@@ -214,7 +212,7 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 	if c.Args().Get(1) == "-" && (c.Args().First() == "-" || c.Args().First() == "") {
 		return nil, nil, exit.Errorf(exit.Usage, "stdin cannot be both streams")
 	}
-	in, err := cli.OpenInput(c.Context, c.Args().Get(1))
+	in, err := files.OpenInput(c.Context, c.Args().Get(1))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -238,7 +236,7 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 // repeatsIn reads a file that holds several streams for the messages that stand
 // in it more than once. Of a pipe, which cannot be read again, the first flags
 // of a message count.
-func repeatsIn(in *cli.Input, edited bool) (*diff.Repeats, error) {
+func repeatsIn(in *files.Input, edited bool) (*diff.Repeats, error) {
 	if several, err := in.Several(edited); err != nil || !several {
 		return nil, err
 	}
@@ -262,7 +260,7 @@ func writePlan(c *ucli.Context, opt diff.Options, work func(*stream.Writer) erro
 }
 
 // planMissing plans what the destination lacks.
-func planMissing(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Destination) (err error) {
+func planMissing(c *ucli.Context, opt plan.Options, in *files.Input, dest diff.Destination) (err error) {
 	if opt.Labels, err = cli.Labels(c); err != nil {
 		return err
 	}
@@ -302,14 +300,11 @@ func planMissing(c *ucli.Context, opt plan.Options, in *cli.Input, dest diff.Des
 }
 
 func writeReport(c *ucli.Context, opt diff.Options, reader *stream.Reader, dest diff.Destination) error {
-	out, err := cli.NewOutput(c.Context, c.String("output"), cli.OutputOptions{})
+	out, err := cli.OpenReport(c, c.String("output"), files.Reports)
 	if err != nil {
 		return err
 	}
 	defer out.Abort()
-	if err := out.ReplaceReport(c); err != nil {
-		return err
-	}
 	to := printer(c, out)
 	if c.Bool("extra") {
 		to = report.Extras{Printer: to}

@@ -4,6 +4,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -16,7 +17,7 @@ func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error 
 	if !cli.IsSet(c, "base") {
 		return nil
 	}
-	in, err := cli.OpenInput(c.Context, c.String("base"))
+	in, err := files.OpenInput(c.Context, c.String("base"))
 	if err != nil {
 		return err
 	}

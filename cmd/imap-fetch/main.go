@@ -12,6 +12,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
@@ -170,7 +171,7 @@ func fromAccount(c *ucli.Context, conn imapconn.Options, opt fetch.Options) erro
 			Warn("--max-bytes into a pipe begins with the same messages each time: put it at imap-fetch --select - " +
 				"or imap-push, or write to a file with -o")
 	}
-	return produce(c, opt.Begin(conn.Account()), &opt, !c.Bool("restart"), func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(conn.Account()), &opt, !c.Bool("restart"), func(out *files.StreamOutput) error {
 		if out.From != nil && out.From.Ended {
 			return nil // it was whole but for its name
 		}
@@ -194,7 +195,7 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 		return fromAccount(c, conn, opt)
 	}
 	defer func() { cli.MessagesOf(c).WarnSkipped(s.reader) }()
-	return produce(c, opt.Begin(conn.Account()), &opt, false, func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(conn.Account()), &opt, false, func(out *files.StreamOutput) error {
 		return fetch.RunSelect(c.Context, conn, opt, s.reader, out.Writer)
 	})
 }
@@ -202,12 +203,12 @@ func selected(c *ucli.Context, conn imapconn.Options, opt fetch.Options) error {
 // selection is the stream --select. Where that is a list of folders, these are
 // among the options, and there is no reader.
 type selection struct {
-	in     *cli.Input
+	in     *files.Input
 	reader *stream.Reader
 }
 
 func openSelection(c *ucli.Context, opt *fetch.Options) (*selection, error) {
-	in, err := cli.OpenInput(c.Context, c.String("select"))
+	in, err := files.OpenInput(c.Context, c.String("select"))
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +268,7 @@ func listed(opt *fetch.Options, name string, in *bufio.Reader) error {
 
 // produce runs work with the output and the progress that the options ask for.
 func produce(c *ucli.Context, begin *stream.Begin, opt *fetch.Options, resume bool,
-	work func(*cli.StreamOutput) error) error {
+	work func(*files.StreamOutput) error) error {
 	out, err := cli.OpenStream(c, begin, resume)
 	if err != nil {
 		return err

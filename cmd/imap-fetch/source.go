@@ -7,6 +7,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/extract"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
@@ -30,12 +31,12 @@ func sourced(c *ucli.Context, opt fetch.Options) error {
 		}
 		defer s.close()
 	}
-	in, err := cli.OpenInputs(c.Context, c.StringSlice("source"))
+	in, err := files.OpenInputs(c.Context, c.StringSlice("source"))
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	return produce(c, opt.Begin(account.Account{}), &opt, false, func(out *cli.StreamOutput) error {
+	return produce(c, opt.Begin(account.Account{}), &opt, false, func(out *files.StreamOutput) error {
 		reader, err := in.Stream(opt.Edited)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/preset"
@@ -76,7 +77,7 @@ func run(c *ucli.Context) error {
 	if format != "" && format != "ndjson" && format != "table" {
 		return exit.Errorf(exit.Usage, "--format is ndjson or table, not %s", cli.Safe(format))
 	}
-	out, err := cli.NewOutput(c.Context, "-", cli.OutputOptions{})
+	out, err := files.NewOutput(c.Context, "-", files.OutputOptions{})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
@@ -17,7 +18,7 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 	if !cli.IsSet(c, "namespace") {
 		opt.Folders.Spaces = folder.AllSpaces // what is in an archive was chosen once
 	}
-	in, err := cli.OpenInputs(c.Context, c.StringSlice("source"))
+	in, err := files.OpenInputs(c.Context, c.StringSlice("source"))
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func archive(c *ucli.Context, opt list.Options, out io.Writer) error {
 
 // verify checks every record of an archive, those too that a later delta takes
 // back.
-func verify(c *ucli.Context, in *cli.Input, opt list.Options, out io.Writer) error {
+func verify(c *ucli.Context, in *files.Input, opt list.Options, out io.Writer) error {
 	reader := stream.NewReader(in, c.Bool("edited"))
 	defer reader.Close()
 	reader.PassDeltas()

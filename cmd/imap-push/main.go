@@ -8,6 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -43,12 +44,12 @@ func run(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := cli.OpenInput(c.Context, c.Args().First())
+	in, err := files.OpenInput(c.Context, c.Args().First())
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	receipts, err := cli.NewOutput(c.Context, "-", cli.OutputOptions{})
+	receipts, err := files.NewOutput(c.Context, "-", files.OutputOptions{})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 	"github.com/imap-pipe/imap-pipe/pkg/preset"
@@ -229,7 +230,7 @@ func accountPath(name string) (string, error) {
 }
 
 func noAccount(name, path string, err error) error {
-	failure := exit.Errorf(exit.NoInput, "cannot read the account file %s: %w", path, bare(err))
+	failure := exit.Errorf(exit.NoInput, "cannot read the account file %s: %w", path, files.Bare(err))
 	if errors.Is(err, fs.ErrNotExist) && name != path {
 		return failure.WithHint("it is a file of connection options, one a line: host mail.example; a path has a "+
 			"slash in it, as in ./%s", name)
@@ -248,7 +249,7 @@ func (a *accountFile) warnWritable(messages *Messages) {
 // othersMayWrite reports whether a file can be changed by somebody other than
 // the user and root.
 func othersMayWrite(info fs.FileInfo) bool {
-	uid := owner(info)
+	uid := files.Owner(info)
 	return info.Mode().IsRegular() && (info.Mode().Perm()&0o022 != 0 || uid > 0 && uid != os.Geteuid())
 }
 

@@ -9,6 +9,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
@@ -161,7 +162,7 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 		opt.Trace = traceMessages{MessagesOf(c)}
 		return nil
 	}
-	f, err := OpenAppend("trace", path)
+	f, err := files.OpenAppend("trace", path)
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	ucli "github.com/urfave/cli/v2"
 )
 
 // parse returns the connection that args ask for.
@@ -247,5 +247,24 @@ func TestTrace(t *testing.T) {
 	io.WriteString(traceMessages{newMessages("imap-test", &b)}, "S: * OK \x1b\r\nC: A1 NOOP\n")
 	if b.String() != "imap-test: S: * OK \\x1b\nimap-test: C: A1 NOOP\n" {
 		t.Errorf("trace on stderr %q", b.String())
+	}
+}
+
+// TestTraceIsMadePrivate: a trace that others could read cannot be read by them
+// any more.
+func TestTraceIsMadePrivate(t *testing.T) {
+	clearEnv(t)
+	path := filepath.Join(t.TempDir(), "trace")
+	clitest.WriteFile(t, path, "before\n")
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	opt, _, err := parse(t, "--host=old.example", "--user=joe", "--trace", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.Trace.(io.Closer).Close()
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 }

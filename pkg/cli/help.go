@@ -7,12 +7,14 @@ import (
 	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 )
 
 // answer prints what was asked for to stdout.
 func answer(text string) error {
 	if _, err := os.Stdout.WriteString(text); err != nil {
-		return writeError("stdout", err)
+		return files.WriteError("stdout", err)
 	}
 	return nil
 }

@@ -1,25 +1,22 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
-
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 func TestMain(m *testing.M) {
 	if clitest.IsChild() {
-		grace = 300 * time.Millisecond
 		os.Exit(Run(testCommand(), os.Args))
 	}
 	os.Exit(m.Run())
@@ -33,7 +30,6 @@ func testCommand() *ucli.App {
 		&ucli.IntFlag{Name: "code"},
 		&ucli.StringSliceFlag{Name: "folder"},
 		&ucli.BoolFlag{Name: "binary"},
-		&ucli.BoolFlag{Name: "continue"},
 		&ucli.BoolFlag{Name: "secret-switch", Hidden: true},
 	}
 	return New(Command{
@@ -97,83 +93,8 @@ var deeds = map[string]func(*ucli.Context) error{
 		MessagesOf(c).Warn("%s", "odd \x1b[1m"+strings.Repeat("é", messageCap))
 		return nil
 	},
-	"flood":    func(c *ucli.Context) error { return flood(c, 1<<40) },
-	"write":    func(c *ucli.Context) error { return flood(c, 256<<10) },
-	"copy":     copyStream,
 	"connect":  connect,
 	"progress": showProgress,
-	"abort":    endInBand,
-}
-
-func flood(c *ucli.Context, n int) error {
-	out, err := NewOutput(c.Context, c.String("o"), OutputOptions{Binary: c.Bool("binary")})
-	if err != nil {
-		return err
-	}
-	defer out.Abort()
-	if c.Bool("continue") {
-		f, err := out.Partial()
-		if err != nil {
-			return err
-		}
-		if f != nil {
-			have, err := io.ReadAll(f)
-			if err != nil {
-				return err
-			}
-			if err := out.TruncateTo(int64(len(have))); err != nil {
-				return err
-			}
-			n -= len(have)
-		}
-	}
-	block := bytes.Repeat([]byte("y"), 64<<10)
-	for n > 0 {
-		written, err := out.Write(block[:min(n, len(block))])
-		if err != nil {
-			return err
-		}
-		n -= written
-	}
-	return out.Commit()
-}
-
-// endInBand writes until it is stopped, and then one line more.
-func endInBand(c *ucli.Context) error {
-	out, err := NewOutput(c.Context, "", OutputOptions{})
-	if err != nil {
-		return err
-	}
-	defer out.Abort()
-	fmt.Fprintln(out, "begin")
-	fmt.Fprintln(os.Stderr, "ready")
-	<-c.Context.Done()
-	time.Sleep(2 * grace) // the deadline of a write, not of the run
-	if _, err := fmt.Fprintln(out, "abort"); err != nil {
-		return err
-	}
-	if err := out.Commit(); err != nil {
-		return err
-	}
-	return context.Cause(c.Context)
-}
-
-func copyStream(c *ucli.Context) error {
-	in, err := OpenInput(c.Context, c.Args().First())
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := NewOutput(c.Context, c.String("o"), OutputOptions{Binary: c.Bool("binary")})
-	if err != nil {
-		return err
-	}
-	defer out.Abort()
-	fmt.Fprintln(os.Stderr, "ready")
-	if _, err := io.Copy(struct{ io.Writer }{out}, struct{ io.Reader }{in}); err != nil {
-		return err
-	}
-	return out.Commit()
 }
 
 // connect prints what a connection would be made with.

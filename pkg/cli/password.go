@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -13,11 +12,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
+	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	ucli "github.com/urfave/cli/v2"
 )
 
 // passwordCap is the longest password, in octets.
@@ -127,7 +127,7 @@ func passwordFromFile(messages *Messages, path string) (string, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", exit.Errorf(exit.NoInput, "cannot read the password file %s: %w", path, bare(err))
+		return "", exit.Errorf(exit.NoInput, "cannot read the password file %s: %w", path, files.Bare(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
@@ -215,11 +215,7 @@ func (l *firstLine) Write(p []byte) (int, error) {
 func readPassword(r io.Reader, source string) (string, error) {
 	line, err := bufio.NewReaderSize(io.LimitReader(r, passwordCap+2), passwordCap+2).ReadString('\n')
 	if err != nil && err != io.EOF {
-		var path *fs.PathError
-		if errors.As(err, &path) {
-			err = path.Err
-		}
-		return "", exit.Errorf(exit.NoInput, "cannot read %s: %w", source, err)
+		return "", exit.Errorf(exit.NoInput, "cannot read %s: %w", source, files.Bare(err))
 	}
 	password := strings.TrimRight(line, "\r\n")
 	return password, usable(password, source)

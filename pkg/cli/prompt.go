@@ -10,9 +10,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
-	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"golang.org/x/sys/unix"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 // terminalPath is the terminal of the session, whatever stdin and stdout
@@ -74,7 +76,7 @@ func readHidden(ctx context.Context, tty *os.File) (string, error) {
 			return "", cause
 		}
 		if a.err != nil {
-			return "", exit.Errorf(exit.NoInput, "no password was typed: %w", bare(a.err))
+			return "", exit.Errorf(exit.NoInput, "no password was typed: %w", files.Bare(a.err))
 		}
 		return a.line, nil
 	case <-ctx.Done():

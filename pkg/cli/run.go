@@ -9,12 +9,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // Run runs an App that New made, says on stderr what went wrong, and returns
@@ -33,7 +32,7 @@ func Run(app *ucli.App, args []string) int {
 	limitMemory()
 	ctx, stop := watchSignals(st.messages)
 	defer stop()
-	ctx = keepApart(ctx)
+	ctx = files.KeepApart(ctx)
 	err := settle(ctx, st, guard(func() error { return st.run(ctx, app, args) }))
 	st.messages.fail(err)
 	st.abortUnopened(args, err)
@@ -77,7 +76,7 @@ func settle(ctx context.Context, st *state, err error) error {
 		return cause
 	}
 	code := exit.CodeOf(cause)
-	if !coded(err) {
+	if !exit.HasCode(err) {
 		return &exit.Error{Code: code, Err: fmt.Errorf("%w: %w", cause, err)}
 	}
 	return exit.Errorf(exit.Worse(code, exit.CodeOf(err)), "%w: %w", cause, err).WithHint("%s", exit.HintOf(err))
@@ -87,27 +86,10 @@ func settle(ctx context.Context, st *state, err error) error {
 // without an Output.
 func stdoutError(err error) error {
 	var path *fs.PathError
-	if coded(err) || !errors.As(err, &path) || path.Path != os.Stdout.Name() {
+	if exit.HasCode(err) || !errors.As(err, &path) || path.Path != os.Stdout.Name() {
 		return err
 	}
-	return writeError("stdout", err)
-}
-
-func coded(err error) bool {
-	var known fault.Classified
-	return errors.As(err, &known)
-}
-
-// writeError gives a code to a failed write to what is called name.
-func writeError(name string, err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	if errors.Is(err, syscall.EPIPE) {
-		return exit.Errorf(exit.BrokenPipe, "write to %s: the reader went away: %w", name, err)
-	}
-	return exit.Errorf(exit.IO, "write to %s: %w", name, err)
+	return files.WriteError("stdout", err)
 }
 
 // guard calls fn and makes an error of its panic.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
-
 	ucli "github.com/urfave/cli/v2"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 )
 
 func TestUsageErrors(t *testing.T) {
@@ -226,10 +226,10 @@ func TestShellSeesCodes(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	cmd := exec.Command(bash, "-c", `"$0" --do flood | head -c1; echo " ${PIPESTATUS[0]}"; "$0" --do println | head -c1; echo " ${PIPESTATUS[0]}"; "$0" --do write >/dev/full; echo $?`, self)
+	cmd := exec.Command(bash, "-c", `"$0" --do println | head -c1; echo " ${PIPESTATUS[0]}"`, self)
 	cmd.Env = append(clitest.CleanEnv(), clitest.ChildKey+"=1")
 	out, err := cmd.Output()
-	if want := "y 141\nx 141\n74\n"; err != nil || string(out) != want {
+	if want := "x 141\n"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q", out, err, want)
 	}
 }

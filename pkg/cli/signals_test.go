@@ -81,7 +81,7 @@ func TestReportBeforeProgress(t *testing.T) {
 }
 
 func TestReaderGone(t *testing.T) {
-	for _, do := range []string{"flood", "println"} {
+	for _, do := range []string{"println"} {
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
@@ -99,44 +99,5 @@ func TestReaderGone(t *testing.T) {
 		if code := clitest.Wait(t, cmd); code != 141 {
 			t.Errorf("%s: code %d", do, code)
 		}
-	}
-}
-
-func TestReaderGoneFromTheStart(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Close()
-	defer w.Close()
-	cmd := clitest.Command(t, "--do", "write")
-	cmd.Stdout = w
-	clitest.Finish(t, cmd).Check(t, 141, "")
-}
-
-func TestStopWhileReading(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	cmd := clitest.Command(t, "--do", "copy")
-	cmd.Stdin = r
-	b := clitest.Start(t, cmd)
-	r.Close()
-	io.WriteString(w, "some of it")
-	b.Out.Until(t, "some of it")
-	b.Signal(t, syscall.SIGINT)
-	if got := b.End(t); got.Code != 130 || !strings.Contains(got.Stderr, "imap-test: interrupted\n") {
-		t.Errorf("code %d, stderr %q", got.Code, got.Stderr)
-	}
-}
-
-// TestEndInBand writes after the signal, later than one write's grace.
-func TestEndInBand(t *testing.T) {
-	b := clitest.Start(t, clitest.Command(t, "--do", "abort"))
-	b.Signal(t, syscall.SIGTERM)
-	if got := b.End(t); got.Code != 143 || got.Stdout != "begin\nabort\n" {
-		t.Errorf("code %d, stdout %q, stderr %q", got.Code, got.Stdout, got.Stderr)
 	}
 }

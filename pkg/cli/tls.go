@@ -8,6 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
@@ -117,7 +118,7 @@ func serverName(c *ucli.Context, opt *imapconn.Options) error {
 func checkCertificates(path string) error {
 	pem, err := os.ReadFile(path)
 	if err != nil {
-		return exit.Errorf(exit.NoInput, "cannot read --ca-file %s: %w", path, bare(err))
+		return exit.Errorf(exit.NoInput, "cannot read --ca-file %s: %w", path, files.Bare(err))
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		return exit.Errorf(exit.NoInput, "--ca-file %s holds no certificate in PEM", path)

@@ -50,7 +50,7 @@ var badValue = lazyregexp.New(`(?s)^invalid (?:boolean )?value (".*") for (?:fla
 
 // flagError rewords what the library says of a value that does not parse.
 func flagError(err error) error {
-	if coded(err) {
+	if exit.HasCode(err) {
 		return err
 	}
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil {

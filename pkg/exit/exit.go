@@ -95,11 +95,16 @@ func Errorf(code Code, format string, args ...any) *Error {
 
 // Wrap gives err a code unless it has a code or a kind already. Wrap(c, nil) is nil.
 func Wrap(code Code, err error) error {
-	var known fault.Classified
-	if err == nil || errors.As(err, &known) {
+	if err == nil || HasCode(err) {
 		return err
 	}
 	return &Error{Code: code, Err: err}
+}
+
+// HasCode reports whether err has a code or a kind.
+func HasCode(err error) bool {
+	var known fault.Classified
+	return errors.As(err, &known)
 }
 
 // WithHint adds what the user can do about the error.

@@ -1,6 +1,6 @@
 //go:build linux
 
-package cli
+package files_test
 
 import (
 	"os"
@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"golang.org/x/sys/unix"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 )
 
 // TestStalledReader stops a command whose output nobody reads.

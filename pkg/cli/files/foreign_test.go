@@ -1,15 +1,15 @@
-package cli
+package files_test
 
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -19,7 +19,6 @@ func TestForeign(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: only root can make files of another user")
 	}
-	clearEnv(t)
 	dir := t.TempDir()
 	victim := filepath.Join(dir, "victim")
 	sticky := filepath.Join(dir, "sticky")
@@ -42,13 +41,13 @@ func TestForeign(t *testing.T) {
 	}
 	for _, name := range []string{"link", "dangling", "chain", "file", "fifo"} {
 		clitest.WriteFile(t, victim, "victim")
-		_, err := NewOutput(context.Background(), path(name), OutputOptions{})
+		_, err := files.NewOutput(context.Background(), path(name), files.OutputOptions{})
 		clitest.WantCode(t, err, exit.CantCreate, "belongs to another user")
-		_, _, err = parse(t, "--host=old.example", "--user=joe", "--trace", path(name))
+		_, err = files.OpenAppend("trace", path(name))
 		clitest.WantCode(t, err, exit.CantCreate, "belongs to another user")
 		clitest.WantFile(t, victim, "victim")
 	}
-	if _, err := OpenInput(context.Background(), path("link")); err == nil {
+	if _, err := files.OpenInput(context.Background(), path("link")); err == nil {
 		t.Error("the symlink of another user was read")
 	}
 
@@ -64,23 +63,4 @@ func TestForeign(t *testing.T) {
 	}
 	put(t, mustOutput(t, path("link")), "link")
 	clitest.WantFile(t, victim+".partial", "link")
-}
-
-// TestTraceIsMadePrivate: a trace that others could read cannot be read by them
-// any more.
-func TestTraceIsMadePrivate(t *testing.T) {
-	clearEnv(t)
-	path := filepath.Join(t.TempDir(), "trace")
-	clitest.WriteFile(t, path, "before\n")
-	if err := os.Chmod(path, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	opt, _, err := parse(t, "--host=old.example", "--user=joe", "--trace", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opt.Trace.(io.Closer).Close()
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
 }

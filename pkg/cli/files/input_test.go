@@ -1,4 +1,4 @@
-package cli
+package files_test
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 func TestInputFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
 	clitest.WriteFile(t, path, "stream")
-	in, err := OpenInput(context.Background(), path)
+	in, err := files.OpenInput(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestInputMissing(t *testing.T) {
 		dir:                             "is a directory",
 		"/dev/fd/987":                   "descriptor 987 is not open",
 	} {
-		_, err := OpenInput(context.Background(), path)
+		_, err := files.OpenInput(context.Background(), path)
 		clitest.WantCode(t, err, exit.NoInput, text)
 	}
 }
@@ -57,8 +58,8 @@ func TestInputFIFOWaits(t *testing.T) {
 		t.Skip(err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGTERM)) })
-	_, err := OpenInput(ctx, path)
+	time.AfterFunc(50*time.Millisecond, func() { cancel(exit.Errorf(exit.Terminated, "terminated")) })
+	_, err := files.OpenInput(ctx, path)
 	clitest.WantCode(t, err, exit.Terminated, "terminated")
 
 	path += "2" // the first is still being opened
@@ -66,7 +67,7 @@ func TestInputFIFOWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	go os.WriteFile(path, []byte("came"), 0)
-	in, err := OpenInput(context.Background(), path)
+	in, err := files.OpenInput(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,13 +91,13 @@ func TestInputCancelled(t *testing.T) {
 		writer <- w
 	}()
 	ctx, cancel := context.WithCancelCause(context.Background())
-	in, err := OpenInput(ctx, path)
+	in, err := files.OpenInput(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer in.Close()
 	defer (<-writer).Close()
-	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGINT)) })
+	time.AfterFunc(50*time.Millisecond, func() { cancel(exit.Errorf(exit.Interrupted, "interrupted")) })
 	for range 2 {
 		_, err = in.Read(make([]byte, 10))
 		clitest.WantCode(t, err, exit.Interrupted, "interrupted")
@@ -138,13 +139,4 @@ func TestInputFromPipeline(t *testing.T) {
 	if len(got.Stdout) != 1<<20 {
 		t.Errorf("%d octets", len(got.Stdout))
 	}
-}
-
-func TestReadError(t *testing.T) {
-	in := &Input{ctx: context.Background(), name: "x.zst", file: os.NewFile(987, "x.zst")}
-	if in.file == nil {
-		t.Skip()
-	}
-	_, err := in.Read(make([]byte, 1))
-	clitest.WantCode(t, err, exit.IO, "read x.zst: bad file descriptor")
 }

@@ -1,11 +1,13 @@
-package cli
+package files
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
@@ -131,4 +133,13 @@ func TestNoRoomToKeep(t *testing.T) {
 	if kept != 0 || string(rest) != "octets" || err != nil {
 		t.Errorf("%d kept, %q left, %v", kept, rest, err)
 	}
+}
+
+func TestReadError(t *testing.T) {
+	in := &Input{ctx: context.Background(), name: "x.zst", file: os.NewFile(987, "x.zst")}
+	if in.file == nil {
+		t.Skip()
+	}
+	_, err := in.Read(make([]byte, 1))
+	clitest.WantCode(t, err, exit.IO, "read x.zst: bad file descriptor")
 }

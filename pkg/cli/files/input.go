@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"context"
@@ -113,7 +113,7 @@ func (in *Input) isPacked() (bool, error) {
 	case err == io.EOF: // a stream that is empty is cut, wherever it stands
 		return false, exit.Errorf(exit.Data, "%s is empty: the stream is cut", in.name)
 	default:
-		return false, exit.Errorf(exit.IO, "read %s: %w", in.name, bare(err))
+		return false, exit.Errorf(exit.IO, "read %s: %w", in.name, Bare(err))
 	}
 }
 
@@ -163,16 +163,7 @@ func (in *Input) missing(err error) error {
 	if cause := context.Cause(in.ctx); cause != nil && errors.Is(err, cause) {
 		return cause
 	}
-	return exit.Errorf(exit.NoInput, "cannot read %s: %w", in.name, bare(err))
-}
-
-// bare takes the operation and the path off an error: the message has them.
-func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
+	return exit.Errorf(exit.NoInput, "cannot read %s: %w", in.name, Bare(err))
 }
 
 // Read reads from the input. Its errors, but for io.EOF and the context's
@@ -219,7 +210,7 @@ func (in *Input) readOne(p []byte) (int, error) {
 	if cause := context.Cause(in.ctx); cause != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, cause
 	}
-	return n, exit.Errorf(exit.IO, "read %s: %w", in.name, bare(err))
+	return n, exit.Errorf(exit.IO, "read %s: %w", in.name, Bare(err))
 }
 
 // Seekable reports whether the input can be read a second time.
@@ -240,7 +231,7 @@ func (in *Input) Rewind() error {
 		file = in.kept
 	}
 	if _, err := file.Seek(in.start, io.SeekStart); err != nil {
-		return exit.Errorf(exit.IO, "read %s a second time: %w", in.name, bare(err))
+		return exit.Errorf(exit.IO, "read %s a second time: %w", in.name, Bare(err))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"context"
@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // grace is how long a write may still take once the context is cancelled:
@@ -25,6 +21,8 @@ var grace = 5 * time.Second
 type OutputOptions struct {
 	// Binary output (a compressed stream) is refused on a terminal.
 	Binary bool
+	// Replaces is what a FILE that is there may hold.
+	Replaces Replaceable
 }
 
 // Output is where a command's records go: stdout, or the FILE of -o.
@@ -42,10 +40,10 @@ type OutputOptions struct {
 // made. An Output is for one goroutine.
 type Output struct {
 	ctx    context.Context
-	name   string   // for messages
-	target string   // the path to open: of the FILE itself, symlinks followed
-	whole  bool     // written as target.partial and renamed
-	half   []byte   // the beginning of a character that a terminal is not shown yet
+	name   string // for messages
+	target string // the path to open: of the FILE itself, symlinks followed
+	whole  bool   // written as target.partial and renamed
+	shown  terminalText
 	stdout bool     // Commit and Abort close os.Stdout too
 	file   *os.File // nil until opened
 	began  bool     // a Write or TruncateTo took place
@@ -67,7 +65,11 @@ func NewOutput(ctx context.Context, file string, opt OutputOptions) (*Output, er
 		return nil, exit.Errorf(exit.Usage, "%s is a terminal, and the stream is compressed", o.name).
 			WithHint("write it to a FILE with -o FILE, or into a pipe, or plain with --level none")
 	}
-	if err := filesOf(ctx).addOutput(o); err != nil {
+	err := filesOf(ctx).addOutput(o)
+	if err == nil {
+		err = o.checkReplaces(opt.Replaces)
+	}
+	if err != nil {
 		o.Abort()
 		return nil, err
 	}
@@ -91,14 +93,14 @@ func (o *Output) prepare() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		o.whole = true
-		return o.checkFolder()
+		return o.cannotCreate(canCreate(target))
 	case err != nil:
 		return o.cannotCreate(err)
 	case info.IsDir():
 		return o.cannotCreate(syscall.EISDIR)
 	case info.Mode().IsRegular():
 		o.whole = true
-		return o.checkWritable()
+		return o.cannotCreate(canReplace(target))
 	case info.Mode()&fs.ModeNamedPipe != 0:
 		return nil // opened at the first Write: it waits for a reader
 	}
@@ -165,37 +167,16 @@ func (o *Output) Write(p []byte) (int, error) {
 	if o.ctx.Err() != nil {
 		o.file.SetWriteDeadline(time.Now().Add(grace))
 	}
-	shown := p
+	safe := p
 	if o.IsTerminal() {
-		shown = o.harmless(p)
+		safe = o.shown.harmless(p)
 	}
-	n, err := o.file.Write(shown)
+	n, err := o.file.Write(safe)
 	if err != nil {
 		o.err = o.writeError(err)
 		return min(n, len(p)), o.err
 	}
 	return len(p), nil
-}
-
-// harmless returns what a terminal is shown of p. What is JSON stays the same
-// JSON. The beginning of a character waits for its rest.
-func (o *Output) harmless(p []byte) []byte {
-	p = append(o.half, p...)
-	whole := len(p)
-	for i := 1; i < utf8.UTFMax && i <= len(p); i++ {
-		if last := p[len(p)-i:]; utf8.RuneStart(last[0]) {
-			if !utf8.FullRune(last) {
-				whole -= i
-			}
-			break
-		}
-	}
-	o.half = slices.Clone(p[whole:])
-	lines := strings.Split(string(p[:whole]), "\n")
-	for i := range lines {
-		lines[i] = text.SafeJSON(lines[i])
-	}
-	return []byte(strings.Join(lines, "\n"))
 }
 
 // begin opens the output where that has not happened, for writing from start.
@@ -296,22 +277,19 @@ func (o *Output) writeError(err error) error {
 	if cause := context.Cause(o.ctx); cause != nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		return exit.Errorf(exit.CodeOf(cause), "write to %s: nobody reads: %w", o.name, cause)
 	}
-	failure := writeError(o.name, err)
-	if o.whole && coded(failure) {
-		return exit.Errorf(exit.CodeOf(failure), "%w", failure).WithHint("what was written is kept in %s", o.partial())
+	failure := WriteError(o.name, err)
+	if o.whole {
+		failure = failure.WithHint("what was written is kept in %s", o.partial())
 	}
 	return failure
 }
 
+// cannotCreate gives an error its code; nil stays nil.
 func (o *Output) cannotCreate(err error) error {
-	if coded(err) {
+	if err == nil || exit.HasCode(err) {
 		return err
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return exit.Errorf(exit.CantCreate, "cannot write to %s: %w", o.name, err)
+	return exit.Errorf(exit.CantCreate, "cannot write to %s: %w", o.name, Bare(err))
 }
 
 // info describes what o writes to, nil if that does not exist yet.

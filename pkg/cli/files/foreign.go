@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"errors"
@@ -27,15 +27,15 @@ func foreign(path string, info fs.FileInfo) error {
 	if err != nil || dir.Mode()&fs.ModeSticky == 0 || dir.Mode().Perm()&0o002 == 0 {
 		return nil
 	}
-	switch owner(info) {
-	case os.Geteuid(), owner(dir):
+	switch Owner(info) {
+	case os.Geteuid(), Owner(dir):
 		return nil
 	}
 	return errForeign
 }
 
-// owner is the user that a file belongs to, -1 where that is not known.
-func owner(info fs.FileInfo) int {
+// Owner is the user that a file belongs to, -1 where that is not known.
+func Owner(info fs.FileInfo) int {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(stat.Uid)
 	}

@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"

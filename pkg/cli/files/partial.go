@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"errors"
@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
-	"golang.org/x/sys/unix"
 )
 
 // partialSuffix marks a file that is not whole.
@@ -99,41 +100,41 @@ func (o *Output) publish() error {
 		}
 		return o.writeError(err)
 	}
-	return o.syncFolder()
-}
-
-// syncFolder makes the new name last.
-func (o *Output) syncFolder() error {
-	dir, err := os.Open(filepath.Dir(o.target))
-	if err != nil {
-		return nil // a folder may be written to without being readable
-	}
-	defer dir.Close()
-	err = dir.Sync()
-	if err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+	if err := syncFolder(filepath.Dir(o.target)); err != nil {
 		return o.writeError(err)
 	}
 	return nil
 }
 
-// checkFolder says early that a new file cannot be made.
-func (o *Output) checkFolder() error {
-	if len(o.target) > 0 && os.IsPathSeparator(o.target[len(o.target)-1]) {
-		return o.cannotCreate(syscall.EISDIR)
+// syncFolder makes a new name in a folder last.
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil // a folder may be written to without being readable
 	}
-	if err := unix.Access(filepath.Dir(o.target), unix.W_OK|unix.X_OK); err != nil {
-		return o.cannotCreate(err)
+	defer dir.Close()
+	err = dir.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// checkWritable says early that an existing file is not to be replaced: a
-// rename would replace a write-protected file as well.
-func (o *Output) checkWritable() error {
-	if err := unix.Access(o.target, unix.W_OK); err != nil {
-		return o.cannotCreate(err)
+// canCreate says early that a new file cannot be made.
+func canCreate(path string) error {
+	if path != "" && os.IsPathSeparator(path[len(path)-1]) {
+		return syscall.EISDIR
 	}
-	return o.checkFolder()
+	return unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK)
+}
+
+// canReplace says early that an existing file is not to be replaced: a
+// rename would replace a write-protected file as well.
+func canReplace(path string) error {
+	if err := unix.Access(path, unix.W_OK); err != nil {
+		return err
+	}
+	return canCreate(path)
 }
 
 // openPartial opens and locks path, which is made if create is set.

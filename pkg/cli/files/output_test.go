@@ -1,4 +1,4 @@
-package cli
+package files_test
 
 import (
 	"context"
@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
-func mustOutput(t *testing.T, path string) *Output {
+func mustOutput(t *testing.T, path string) *files.Output {
 	t.Helper()
-	out, err := NewOutput(context.Background(), path, OutputOptions{Binary: true})
+	out, err := files.NewOutput(context.Background(), path, files.OutputOptions{Binary: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func mustOutput(t *testing.T, path string) *Output {
 	return out
 }
 
-func put(t *testing.T, out *Output, text string) {
+func put(t *testing.T, out *files.Output, text string) {
 	t.Helper()
 	if n, err := out.Write([]byte(text)); err != nil || n != len(text) {
 		t.Fatalf("Write = %d, %v", n, err)
@@ -52,10 +53,10 @@ func TestOutputNewFile(t *testing.T) {
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if _, err := out.Write([]byte("x")); !errors.Is(err, errClosed) {
+	if _, err := out.Write([]byte("x")); !errors.Is(err, files.ErrClosed) {
 		t.Errorf("Write after Commit: %v", err)
 	}
-	if err := out.Commit(); !errors.Is(err, errClosed) {
+	if err := out.Commit(); !errors.Is(err, files.ErrClosed) {
 		t.Errorf("second Commit: %v", err)
 	}
 	out.Abort()
@@ -131,7 +132,7 @@ func TestOutputSymlinks(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{"loop": "too many levels", "nowhere": "no such file"} {
-		_, err := NewOutput(context.Background(), filepath.Join(dir, name), OutputOptions{})
+		_, err := files.NewOutput(context.Background(), filepath.Join(dir, name), files.OutputOptions{})
 		clitest.WantCode(t, err, exit.CantCreate, text)
 	}
 }
@@ -148,7 +149,7 @@ func TestOutputCannotCreate(t *testing.T) {
 		"/proc/self/fd/987":                  "descriptor 987 is not open",
 		dir + "/" + strings.Repeat("x", 300): "file name too long",
 	} {
-		_, err := NewOutput(context.Background(), path, OutputOptions{})
+		_, err := files.NewOutput(context.Background(), path, files.OutputOptions{})
 		clitest.WantCode(t, err, exit.CantCreate, text)
 	}
 }
@@ -161,11 +162,11 @@ func TestOutputWithoutPermission(t *testing.T) {
 	path := filepath.Join(dir, "x")
 	clitest.WriteFile(t, path, "old")
 	os.Chmod(path, 0o400)
-	_, err := NewOutput(context.Background(), path, OutputOptions{})
+	_, err := files.NewOutput(context.Background(), path, files.OutputOptions{})
 	clitest.WantCode(t, err, exit.CantCreate, "permission denied")
 	os.Chmod(dir, 0o500)
 	defer os.Chmod(dir, 0o700)
-	_, err = NewOutput(context.Background(), filepath.Join(dir, "y"), OutputOptions{})
+	_, err = files.NewOutput(context.Background(), filepath.Join(dir, "y"), files.OutputOptions{})
 	clitest.WantCode(t, err, exit.CantCreate, "permission denied")
 }
 
@@ -354,11 +355,11 @@ func TestOutputFIFOWithoutReader(t *testing.T) {
 		t.Skip(err)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	out, err := NewOutput(ctx, path, OutputOptions{})
+	out, err := files.NewOutput(ctx, path, files.OutputOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(50*time.Millisecond, func() { cancel(signalError(syscall.SIGINT)) })
+	time.AfterFunc(50*time.Millisecond, func() { cancel(exit.Errorf(exit.Interrupted, "interrupted")) })
 	_, err = out.Write([]byte("x"))
 	clitest.WantCode(t, err, exit.Interrupted, "interrupted")
 	if r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
@@ -455,13 +456,13 @@ func TestApart(t *testing.T) {
 	for _, tt := range tests {
 		for _, order := range []string{"rw", "wr"} {
 			var err error
-			ctx := keepApart(context.Background())
+			ctx := files.KeepApart(context.Background())
 			for _, what := range order {
 				if what == 'r' {
-					_, opened := OpenInput(ctx, filepath.Join(dir, tt.in))
+					_, opened := files.OpenInput(ctx, filepath.Join(dir, tt.in))
 					err = errors.Join(err, opened)
 				} else {
-					_, opened := NewOutput(ctx, filepath.Join(dir, tt.out), OutputOptions{})
+					_, opened := files.NewOutput(ctx, filepath.Join(dir, tt.out), files.OutputOptions{})
 					err = errors.Join(err, opened)
 				}
 			}
@@ -470,13 +471,13 @@ func TestApart(t *testing.T) {
 			}
 		}
 	}
-	ctx := keepApart(context.Background())
+	ctx := files.KeepApart(context.Background())
 	for _, out := range []string{"x", "other", "new"} {
-		if _, err := NewOutput(ctx, filepath.Join(dir, out), OutputOptions{}); err != nil {
+		if _, err := files.NewOutput(ctx, filepath.Join(dir, out), files.OutputOptions{}); err != nil {
 			t.Errorf("%s: %v", out, err)
 		}
 	}
-	if _, err := NewOutput(ctx, filepath.Join(dir, "hard"), OutputOptions{}); exit.CodeOf(err) != exit.Usage {
+	if _, err := files.NewOutput(ctx, filepath.Join(dir, "hard"), files.OutputOptions{}); exit.CodeOf(err) != exit.Usage {
 		t.Errorf("two outputs to one file: %v", err)
 	}
 	both, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)

@@ -1,4 +1,4 @@
-package cli
+package files
 
 import (
 	"context"
@@ -20,8 +20,8 @@ type files struct {
 
 type filesKey struct{}
 
-// keepApart returns a context in which files are kept apart.
-func keepApart(ctx context.Context) context.Context {
+// KeepApart returns a context in which files are kept apart.
+func KeepApart(ctx context.Context) context.Context {
 	return context.WithValue(ctx, filesKey{}, &files{})
 }
 
