@@ -48,8 +48,8 @@ func TestAccount(t *testing.T) {
 	t.Setenv("IMAP_HOST", "env.example")
 	t.Setenv("IMAP_USER", "env")
 	empty, dot := "", "."
-	work := imapconn.Options{Host: "old.example", Port: 1993, User: "joe # doe", Timeout: 90 * time.Second, Auth: []string{"plain", "login"},
-		DisableCaps: []string{"MULTIAPPEND"}, Prefix: &empty, Delimiter: &dot, Pin: strings.Repeat("ab", 32)}
+	work := imapconn.Options{Host: "old.example", Port: 1993, User: "joe # doe", Network: imapconn.NetworkOptions{Timeout: 90 * time.Second}, Login: imapconn.LoginOptions{Auth: []string{"plain", "login"}},
+		DisableCaps: []string{"MULTIAPPEND"}, Prefix: &empty, Delimiter: &dot, TLS: imapconn.TLSOptions{Pin: strings.Repeat("ab", 32)}}
 	for _, test := range []struct {
 		args     []string
 		password string
@@ -59,25 +59,25 @@ func TestAccount(t *testing.T) {
 		{[]string{"--account=" + filepath.Join(dir, "work")}, "ti ger", func() imapconn.Options { return work }},
 		{[]string{"--account=work", "--user=ann", "--host=new.example", "--timeout=3s", "--auth=external", "--auth=login", "--delimiter=/"}, "ti ger", func() imapconn.Options {
 			o, slash := work, "/"
-			o.Host, o.Port, o.User, o.Timeout, o.Auth, o.Delimiter = "new.example", 0, "ann", 3*time.Second, []string{"external", "login"}, &slash
+			o.Host, o.Port, o.User, o.Network.Timeout, o.Login.Auth, o.Delimiter = "new.example", 0, "ann", 3*time.Second, []string{"external", "login"}, &slash
 			return o
 		}},
 		{[]string{"--account=work", "--tls-insecure", "--password-file=" + filepath.Join(dir, "pw")}, "from the file", func() imapconn.Options {
 			o := work
-			o.Pin, o.Insecure = "", true
+			o.TLS.Pin, o.TLS.Insecure = "", true
 			return o
 		}},
 		{[]string{"--account=admin"}, "from the file", func() imapconn.Options {
-			return imapconn.Options{Host: "old.example", User: "joe", AuthUser: "adm", ProxyAuth: true, Timeout: imapconn.DefaultTimeout}
+			return imapconn.Options{Host: "old.example", User: "joe", Login: imapconn.LoginOptions{AuthUser: "adm", ProxyAuth: true}, Network: imapconn.NetworkOptions{Timeout: imapconn.DefaultTimeout}}
 		}},
 		{[]string{"--account=mapped"}, "old.example 143 joe adm", func() imapconn.Options {
-			return imapconn.Options{Host: "old.example", User: "joe", AuthUser: "adm", TLS: imapconn.None, Timeout: imapconn.DefaultTimeout}
+			return imapconn.Options{Host: "old.example", User: "joe", Login: imapconn.LoginOptions{AuthUser: "adm"}, TLS: imapconn.TLSOptions{Mode: imapconn.None}, Network: imapconn.NetworkOptions{Timeout: imapconn.DefaultTimeout}}
 		}},
 		{[]string{"--account=home"}, "from home", func() imapconn.Options {
-			return imapconn.Options{Host: "old.example", User: "joe", Timeout: imapconn.DefaultTimeout}
+			return imapconn.Options{Host: "old.example", User: "joe", Network: imapconn.NetworkOptions{Timeout: imapconn.DefaultTimeout}}
 		}},
 		{[]string{"--account=token"}, "abc==", func() imapconn.Options {
-			return imapconn.Options{Host: "old.example", User: "joe", Timeout: imapconn.DefaultTimeout}
+			return imapconn.Options{Host: "old.example", User: "joe", Network: imapconn.NetworkOptions{Timeout: imapconn.DefaultTimeout}}
 		}},
 	} {
 		got, given, err := parse(t, test.args...)
@@ -85,14 +85,14 @@ func TestAccount(t *testing.T) {
 			t.Errorf("%q: %v", test.args, err)
 			continue
 		}
-		ask := got.Password
+		ask := got.Login.Password
 		if ask == nil {
-			ask = got.Token
+			ask = got.Login.Token
 		}
 		if password, err := ask(t.Context()); password != test.password || err != nil {
 			t.Errorf("%q: password %q, %v", test.args, password, err)
 		}
-		got.Password, got.Token, got.Warn, got.Version = nil, nil, nil, ""
+		got.Login.Password, got.Login.Token, got.Warn, got.Version = nil, nil, nil, ""
 		if want := test.want(); !reflect.DeepEqual(got, want) || given == "" {
 			t.Errorf("%q: %+v, want %+v", test.args, got, want)
 		}
@@ -267,10 +267,10 @@ func TestToken(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "token")
 		clitest.WriteFile(t, path, test.output)
 		opt, _, err := parse(t, "--host=old.example", "--user=joe", "--token-command", "cat "+path)
-		if err != nil || opt.Password != nil {
+		if err != nil || opt.Login.Password != nil {
 			t.Fatal(err)
 		}
-		token, err := opt.Token(t.Context())
+		token, err := opt.Login.Token(t.Context())
 		if test.refusal == "" && (err != nil || token != test.token) {
 			t.Errorf("%.40q: %.40q, %v", test.output, token, err)
 		}
@@ -279,11 +279,11 @@ func TestToken(t *testing.T) {
 		}
 	}
 	opt, _, _ := parse(t, "--host=old.example", "--user=joe", "--auth-user=adm", "--token-command", "echo $IMAP_HOST/$IMAP_USER/$IMAP_AUTH_USER")
-	if token, err := opt.Token(t.Context()); token != "old.example/joe/adm" || err != nil {
+	if token, err := opt.Login.Token(t.Context()); token != "old.example/joe/adm" || err != nil {
 		t.Error(token, err)
 	}
 	opt, _, _ = parse(t, "--host=old.example", "--user=joe", "--token-command", "exit 3")
-	if _, err := opt.Token(t.Context()); exit.CodeOf(err) != exit.NoInput || !strings.Contains(err.Error(), "--token-command failed for joe@old.example: exit status 3") {
+	if _, err := opt.Login.Token(t.Context()); exit.CodeOf(err) != exit.NoInput || !strings.Contains(err.Error(), "--token-command failed for joe@old.example: exit status 3") {
 		t.Error(err)
 	}
 }
@@ -294,7 +294,7 @@ func TestNoPasswordNeeded(t *testing.T) {
 	os.Unsetenv("IMAP_PASSWORD")
 	for _, args := range [][]string{{"--auth=external"}, {"--token-command=x"}, {"--token-command=x", "--auth=external", "--auth=xoauth2"}} {
 		opt, _, err := parse(t, append([]string{"--host=old.example", "--user=joe"}, args...)...)
-		if err != nil || opt.Password != nil {
+		if err != nil || opt.Login.Password != nil {
 			t.Errorf("%q: %v", args, err)
 		}
 	}

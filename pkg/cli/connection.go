@@ -86,7 +86,7 @@ func connection(c *ucli.Context) (imapconn.Options, error) {
 		return opt, err
 	}
 	opt.Host, opt.Port, opt.User = at.host, at.port, c.String("user")
-	opt.Timeout = c.Duration("timeout")
+	opt.Network.Timeout = c.Duration("timeout")
 	opt.NoID, opt.Version = c.Bool("no-id"), Version()
 	opt.Warn = func(text string) { MessagesOf(c).Warn("%s", text) }
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{
@@ -115,8 +115,8 @@ func checkName(option, name string) error {
 }
 
 func checkTimeout(_ *ucli.Context, opt *imapconn.Options) error {
-	if opt.Timeout <= 0 {
-		return exit.Errorf(exit.Usage, "--timeout %s is no time to wait", opt.Timeout)
+	if opt.Network.Timeout <= 0 {
+		return exit.Errorf(exit.Usage, "--timeout %s is no time to wait", opt.Network.Timeout)
 	}
 	return nil
 }

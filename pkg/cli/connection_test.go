@@ -70,7 +70,7 @@ func TestConnection(t *testing.T) {
 	ca := certificate(t)
 	empty, prefix, slash := "", "INBOX.", "/"
 	pin := strings.Repeat("0aB1", 16)
-	base := imapconn.Options{Host: "old.example", User: "joe", Timeout: imapconn.DefaultTimeout}
+	base := imapconn.Options{Host: "old.example", User: "joe", Network: imapconn.NetworkOptions{Timeout: imapconn.DefaultTimeout}}
 	tests := []struct {
 		args []string
 		want func(*imapconn.Options)
@@ -78,20 +78,20 @@ func TestConnection(t *testing.T) {
 		{nil, func(*imapconn.Options) {}},
 		{[]string{"--host", " New.example:9930/"}, func(o *imapconn.Options) { o.Host, o.Port = "new.example", 9930 }},
 		{[]string{"--user", "jane doe@x"}, func(o *imapconn.Options) { o.User = "jane doe@x" }},
-		{[]string{"--tls=starttls"}, func(o *imapconn.Options) { o.TLS = imapconn.StartTLS }},
-		{[]string{"--tls=none"}, func(o *imapconn.Options) { o.TLS = imapconn.None }},
-		{[]string{"--ca-file", ca}, func(o *imapconn.Options) { o.CAFile = ca }},
-		{[]string{"--tls-pin", "sha256:" + pin}, func(o *imapconn.Options) { o.Pin = strings.ToLower(pin) }},
-		{[]string{"--tls-pin", "sha256:" + strings.Repeat("AB:", 31) + "AB"}, func(o *imapconn.Options) { o.Pin = strings.Repeat("ab", 32) }},
-		{[]string{"--tls-insecure"}, func(o *imapconn.Options) { o.Insecure = true }},
+		{[]string{"--tls=starttls"}, func(o *imapconn.Options) { o.TLS.Mode = imapconn.StartTLS }},
+		{[]string{"--tls=none"}, func(o *imapconn.Options) { o.TLS.Mode = imapconn.None }},
+		{[]string{"--ca-file", ca}, func(o *imapconn.Options) { o.TLS.CAFile = ca }},
+		{[]string{"--tls-pin", "sha256:" + pin}, func(o *imapconn.Options) { o.TLS.Pin = strings.ToLower(pin) }},
+		{[]string{"--tls-pin", "sha256:" + strings.Repeat("AB:", 31) + "AB"}, func(o *imapconn.Options) { o.TLS.Pin = strings.Repeat("ab", 32) }},
+		{[]string{"--tls-insecure"}, func(o *imapconn.Options) { o.TLS.Insecure = true }},
 		{[]string{"--tls-insecure=false"}, func(*imapconn.Options) {}},
-		{[]string{"--timeout", "90s"}, func(o *imapconn.Options) { o.Timeout = 90 * time.Second }},
+		{[]string{"--timeout", "90s"}, func(o *imapconn.Options) { o.Network.Timeout = 90 * time.Second }},
 		{[]string{"--disable-cap", "multiappend", "--disable-cap", "LITERAL+"}, func(o *imapconn.Options) { o.DisableCaps = []string{"MULTIAPPEND", "LITERAL+"} }},
-		{[]string{"--tls-min=1.3", "--tls-server-name= Mail.example/"}, func(o *imapconn.Options) { o.MinTLS, o.ServerName = "1.3", "mail.example" }},
-		{[]string{"--tls-min=1.0"}, func(o *imapconn.Options) { o.MinTLS = "1.0" }},
-		{[]string{"--auth=plain", "--auth=LOGIN"}, func(o *imapconn.Options) { o.Auth = []string{"plain", "LOGIN"} }},
-		{[]string{"--auth-user", `corp\adm,in`}, func(o *imapconn.Options) { o.AuthUser = `corp\adm,in` }},
-		{[]string{"--auth-user", "adm", "--proxyauth"}, func(o *imapconn.Options) { o.AuthUser, o.ProxyAuth = "adm", true }},
+		{[]string{"--tls-min=1.3", "--tls-server-name= Mail.example/"}, func(o *imapconn.Options) { o.TLS.MinVersion, o.TLS.ServerName = "1.3", "mail.example" }},
+		{[]string{"--tls-min=1.0"}, func(o *imapconn.Options) { o.TLS.MinVersion = "1.0" }},
+		{[]string{"--auth=plain", "--auth=LOGIN"}, func(o *imapconn.Options) { o.Login.Auth = []string{"plain", "LOGIN"} }},
+		{[]string{"--auth-user", `corp\adm,in`}, func(o *imapconn.Options) { o.Login.AuthUser = `corp\adm,in` }},
+		{[]string{"--auth-user", "adm", "--proxyauth"}, func(o *imapconn.Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }},
 		{[]string{"--no-id"}, func(o *imapconn.Options) { o.NoID = true }},
 		{[]string{"--prefix", prefix, "--delimiter", slash}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &prefix, &slash }},
 		{[]string{"--prefix", "", "--delimiter", ""}, func(o *imapconn.Options) { o.Prefix, o.Delimiter = &empty, &empty }},
@@ -110,14 +110,14 @@ func TestConnection(t *testing.T) {
 			t.Errorf("%q: %v", tt.args, err)
 			continue
 		}
-		if password, err := got.Password(t.Context()); password != "tiger" || err != nil {
+		if password, err := got.Login.Password(t.Context()); password != "tiger" || err != nil {
 			t.Errorf("%q: password %q, %v", tt.args, password, err)
 		}
 		got.Warn("odd %s")
 		if got.Version != Version() {
 			t.Errorf("%q: version %q", tt.args, got.Version)
 		}
-		got.Password, got.Warn, got.Version = nil, nil, ""
+		got.Login.Password, got.Warn, got.Version = nil, nil, ""
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, want %+v", tt.args, got, want)
 		}

@@ -37,13 +37,13 @@ func loginFlags() []ucli.Flag {
 
 // login reads how to log in and as whom, and finds the secret's source.
 func login(c *ucli.Context, opt *imapconn.Options) error {
-	opt.Auth, opt.ProxyAuth = c.StringSlice("auth"), c.Bool("proxyauth")
+	opt.Login.Auth, opt.Login.ProxyAuth = c.StringSlice("auth"), c.Bool("proxyauth")
 	if IsSet(c, "auth-user") {
-		opt.AuthUser = c.String("auth-user")
-		if strings.TrimSpace(opt.AuthUser) == "" {
+		opt.Login.AuthUser = c.String("auth-user")
+		if strings.TrimSpace(opt.Login.AuthUser) == "" {
 			return exit.Errorf(exit.Usage, "--auth-user is empty").WithHint("without it, --user logs in for himself")
 		}
-		if err := checkName("auth-user", opt.AuthUser); err != nil {
+		if err := checkName("auth-user", opt.Login.AuthUser); err != nil {
 			return err
 		}
 	}
@@ -52,18 +52,18 @@ func login(c *ucli.Context, opt *imapconn.Options) error {
 		return err
 	}
 	who := secretOf{user: opt.User, owner: opt.User, hostPort: hostPort{host: opt.Host, port: defaultPort(opt)}}
-	if opt.AuthUser != "" {
-		who.owner = opt.AuthUser
+	if opt.Login.AuthUser != "" {
+		who.owner = opt.Login.AuthUser
 	}
 	if option == "token-command" {
-		if opt.Token, err = tokenSource(c.String(option), who); err != nil {
+		if opt.Login.Token, err = tokenSource(c.String(option), who); err != nil {
 			return err
 		}
 	}
 	if err := opt.Check(); err != nil || !opt.NeedsPassword() {
 		return err
 	}
-	opt.Password, err = passwordSource(c, option, who)
+	opt.Login.Password, err = passwordSource(c, option, who)
 	return err
 }
 
@@ -71,7 +71,7 @@ func defaultPort(opt *imapconn.Options) int {
 	switch {
 	case opt.Port != 0:
 		return opt.Port
-	case opt.TLS == imapconn.Implicit:
+	case opt.TLS.Mode == imapconn.Implicit:
 		return 993
 	}
 	return 143

@@ -103,11 +103,11 @@ func connect(c *ucli.Context) error {
 	if err != nil {
 		return err
 	}
-	password, err := opt.Password(c.Context)
+	password, err := opt.Login.Password(c.Context)
 	if err != nil {
 		return err
 	}
-	again, err := opt.Password(c.Context)
+	again, err := opt.Login.Password(c.Context)
 	if err != nil {
 		return err
 	}

@@ -50,9 +50,9 @@ func ipVersion(c *ucli.Context, opt *imapconn.Options) error {
 	if err != nil || version == "" || !c.Bool(version) {
 		return err
 	}
-	opt.Network = imapconn.IPv4
+	opt.Network.IP = imapconn.IPv4
 	if version == "ipv6" {
-		opt.Network = imapconn.IPv6
+		opt.Network.IP = imapconn.IPv6
 	}
 	if at, err := netip.ParseAddr(opt.Host); err == nil && !IsSet(c, "proxy") && at.Is4() != (version == "ipv4") {
 		return exit.Errorf(exit.Usage, "--%s, but --host %s is an address of the other kind", version, opt.Host)
@@ -100,18 +100,18 @@ func proxy(c *ucli.Context, opt *imapconn.Options) error {
 		}
 		p.Port = int(n)
 	}
-	opt.Proxy = p
+	opt.Network.Proxy = p
 	return nil
 }
 
 func compression(c *ucli.Context, opt *imapconn.Options) error {
 	switch mode := c.String("compress"); mode {
 	case "auto":
-		opt.Compress = imapconn.CompressAuto
+		opt.Network.Compress = imapconn.CompressAuto
 	case "always":
-		opt.Compress = imapconn.CompressAlways
+		opt.Network.Compress = imapconn.CompressAlways
 	case "never":
-		opt.Compress = imapconn.CompressNever
+		opt.Network.Compress = imapconn.CompressNever
 	default:
 		return exit.Errorf(exit.Usage, "--compress is %q, but can be auto, always or never", mode)
 	}
@@ -121,17 +121,17 @@ func compression(c *ucli.Context, opt *imapconn.Options) error {
 // endurance reads how often and how long a server is waited for.
 func endurance(c *ucli.Context, opt *imapconn.Options) error {
 	if IsSet(c, "retries") {
-		opt.Retries = c.Int("retries")
+		opt.Retry.Max = c.Int("retries")
 		switch {
-		case opt.Retries < 0 || opt.Retries > 1000:
-			return exit.Errorf(exit.Usage, "--retries %d is not from 0 to 1000", opt.Retries)
-		case opt.Retries == 0:
-			opt.Retries = imapconn.NoRetries
+		case opt.Retry.Max < 0 || opt.Retry.Max > 1000:
+			return exit.Errorf(exit.Usage, "--retries %d is not from 0 to 1000", opt.Retry.Max)
+		case opt.Retry.Max == 0:
+			opt.Retry.Max = imapconn.NoRetries
 		}
 	}
 	if IsSet(c, "max-wait") {
-		if opt.MaxWait = c.Duration("max-wait"); opt.MaxWait <= 0 {
-			return exit.Errorf(exit.Usage, "--max-wait %s is no time to wait", opt.MaxWait).
+		if opt.Retry.MaxWait = c.Duration("max-wait"); opt.Retry.MaxWait <= 0 {
+			return exit.Errorf(exit.Usage, "--max-wait %s is no time to wait", opt.Retry.MaxWait).
 				WithHint("--retries 0 waits for nobody")
 		}
 	}

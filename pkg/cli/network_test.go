@@ -18,21 +18,21 @@ func TestNetworkOptions(t *testing.T) {
 	t.Setenv("ALL_PROXY", "socks5://nowhere:1") // is not read
 	for text, want := range map[string]imapconn.Options{
 		"":                                    {},
-		"-4":                                  {Network: imapconn.IPv4},
-		"--ipv6":                              {Network: imapconn.IPv6},
+		"-4":                                  {Network: imapconn.NetworkOptions{IP: imapconn.IPv4}},
+		"--ipv6":                              {Network: imapconn.NetworkOptions{IP: imapconn.IPv6}},
 		"--ipv4=false":                        {},
-		"--proxy socks5://proxy.example":      {Proxy: &imapconn.Proxy{Host: "proxy.example"}},
-		"--proxy socks5h://joe@[::1]:1081/":   {Proxy: &imapconn.Proxy{Host: "::1", Port: 1081, User: "joe", Password: "canary"}},
-		"--proxy socks5://a@b@127.0.0.1:9 -4": {Network: imapconn.IPv4, Proxy: &imapconn.Proxy{Host: "127.0.0.1", Port: 9, User: "a@b", Password: "canary"}},
-		"--compress never":                    {Compress: imapconn.CompressNever},
-		"--compress always":                   {Compress: imapconn.CompressAlways},
-		"--retries 0":                         {Retries: imapconn.NoRetries},
-		"--retries 12 --max-wait 90s":         {Retries: 12, MaxWait: 90 * time.Second},
+		"--proxy socks5://proxy.example":      {Network: imapconn.NetworkOptions{Proxy: &imapconn.Proxy{Host: "proxy.example"}}},
+		"--proxy socks5h://joe@[::1]:1081/":   {Network: imapconn.NetworkOptions{Proxy: &imapconn.Proxy{Host: "::1", Port: 1081, User: "joe", Password: "canary"}}},
+		"--proxy socks5://a@b@127.0.0.1:9 -4": {Network: imapconn.NetworkOptions{IP: imapconn.IPv4, Proxy: &imapconn.Proxy{Host: "127.0.0.1", Port: 9, User: "a@b", Password: "canary"}}},
+		"--compress never":                    {Network: imapconn.NetworkOptions{Compress: imapconn.CompressNever}},
+		"--compress always":                   {Network: imapconn.NetworkOptions{Compress: imapconn.CompressAlways}},
+		"--retries 0":                         {Retry: imapconn.RetryOptions{Max: imapconn.NoRetries}},
+		"--retries 12 --max-wait 90s":         {Retry: imapconn.RetryOptions{Max: 12, MaxWait: 90 * time.Second}},
 	} {
 		got, _, err := parse(t, append(joe, strings.Fields(text)...)...)
-		same := got.Network == want.Network && got.Compress == want.Compress && got.Retries == want.Retries && got.MaxWait == want.MaxWait
-		if same = same && (got.Proxy == nil) == (want.Proxy == nil); same && got.Proxy != nil {
-			same = *got.Proxy == *want.Proxy
+		same := got.Network.IP == want.Network.IP && got.Network.Compress == want.Network.Compress && got.Retry.Max == want.Retry.Max && got.Retry.MaxWait == want.Retry.MaxWait
+		if same = same && (got.Network.Proxy == nil) == (want.Network.Proxy == nil); same && got.Network.Proxy != nil {
+			same = *got.Network.Proxy == *want.Network.Proxy
 		}
 		if err != nil || !same {
 			t.Errorf("%s: %+v, %v", text, got, err)

@@ -42,15 +42,15 @@ func tlsFlags() []ucli.Flag {
 func encryption(c *ucli.Context, opt *imapconn.Options) error {
 	switch mode := c.String("tls"); mode {
 	case "implicit":
-		opt.TLS = imapconn.Implicit
+		opt.TLS.Mode = imapconn.Implicit
 	case "starttls":
-		opt.TLS = imapconn.StartTLS
+		opt.TLS.Mode = imapconn.StartTLS
 	case "none":
-		opt.TLS = imapconn.None
+		opt.TLS.Mode = imapconn.None
 	default:
 		return exit.Errorf(exit.Usage, "--tls is %q, but can be implicit, starttls or none", mode)
 	}
-	if opt.TLS == imapconn.None {
+	if opt.TLS.Mode == imapconn.None {
 		for _, f := range tlsFlags() {
 			if name := f.Names()[0]; name != "tls" && IsSet(c, name) {
 				return exit.Errorf(exit.Usage, "--%s has no meaning with --tls none", name)
@@ -58,7 +58,7 @@ func encryption(c *ucli.Context, opt *imapconn.Options) error {
 		}
 		return nil
 	}
-	opt.CertFile, opt.KeyFile = c.String("tls-cert"), c.String("tls-key")
+	opt.TLS.CertFile, opt.TLS.KeyFile = c.String("tls-cert"), c.String("tls-key")
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{trust, oldest, serverName} {
 		if err := step(c, opt); err != nil {
 			return err
@@ -75,15 +75,15 @@ func trust(c *ucli.Context, opt *imapconn.Options) error {
 	}
 	switch option {
 	case "ca-file":
-		opt.CAFile = c.String("ca-file")
-		return checkCertificates(opt.CAFile)
+		opt.TLS.CAFile = c.String("ca-file")
+		return checkCertificates(opt.TLS.CAFile)
 	case "tls-pin":
-		opt.Pin, err = parsePin(c.String("tls-pin"))
+		opt.TLS.Pin, err = parsePin(c.String("tls-pin"))
 		return err
 	case "tls-insecure":
-		opt.Insecure = c.Bool("tls-insecure")
+		opt.TLS.Insecure = c.Bool("tls-insecure")
 	}
-	if opt.Insecure {
+	if opt.TLS.Insecure {
 		MessagesOf(c).Warn("--tls-insecure: %s may be anybody; --tls-pin is as easy, and safe", opt.Host)
 	}
 	return nil
@@ -93,11 +93,11 @@ func oldest(c *ucli.Context, opt *imapconn.Options) error {
 	if !IsSet(c, "tls-min") {
 		return nil
 	}
-	if opt.MinTLS = c.String("tls-min"); opt.MinTLS == "" {
+	if opt.TLS.MinVersion = c.String("tls-min"); opt.TLS.MinVersion == "" {
 		return exit.Errorf(exit.Usage, "--tls-min is empty")
 	}
-	if opt.MinTLS == "1.0" || opt.MinTLS == "1.1" {
-		MessagesOf(c).Warn("--tls-min %s: such a connection can be broken", opt.MinTLS)
+	if opt.TLS.MinVersion == "1.0" || opt.TLS.MinVersion == "1.1" {
+		MessagesOf(c).Warn("--tls-min %s: such a connection can be broken", opt.TLS.MinVersion)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func serverName(c *ucli.Context, opt *imapconn.Options) error {
 		return exit.Errorf(exit.Usage, "--tls-server-name %q is no name of a server", c.String("tls-server-name")).
 			WithHint("the name that the server's certificate is for")
 	}
-	opt.ServerName = at.host
+	opt.TLS.ServerName = at.host
 	return nil
 }
 

@@ -145,7 +145,7 @@ func TestServersThatCannotSearch(t *testing.T) {
 				opt.Messages.Criteria = exporttest.Parse(t, criteria)
 				g, warned, err := chosen(t, server.start(t), opt, func(o *imapconn.Options) {
 					if strings.Contains(c.search, "INUSE") {
-						o.Retries = imapconn.NoRetries // it would be waited for
+						o.Retry.Max = imapconn.NoRetries // it would be waited for
 					}
 				})
 				if err != nil {

@@ -294,7 +294,7 @@ func TestAppendMany(t *testing.T) {
 // TestAppendSlowly: an upload that takes longer than the timeout is none.
 func TestAppendSlowly(t *testing.T) {
 	server := newScript(t, multiCaps)
-	session := server.open(func(o *Options) { o.Timeout = 150 * time.Millisecond })
+	session := server.open(func(o *Options) { o.Network.Timeout = 150 * time.Millisecond })
 	body := make([]byte, 1<<20)
 	slow := AppendMessage{Size: int64(len(body)), Body: slowReader{bytes.NewReader(body)}}
 	if told, err := appendAll(session, "box", slow); err != nil {

@@ -26,15 +26,15 @@ type login struct {
 // secret asks for the password or the token. It comes before the connect:
 // whoever types one takes longer than some servers wait.
 func (o *Options) secret(ctx context.Context) (string, error) {
-	ask := o.Password
-	if o.Token != nil {
-		ask = o.Token
+	ask := o.Login.Password
+	if o.Login.Token != nil {
+		ask = o.Login.Token
 	}
 	if ask == nil || !o.needs(password) && !o.needs(token) {
 		return "", nil // PREAUTH and EXTERNAL need none
 	}
 	secret, err := ask(ctx)
-	if err == nil && strings.Contains(secret+o.User+o.AuthUser, "\x00") {
+	if err == nil && strings.Contains(secret+o.User+o.Login.AuthUser, "\x00") {
 		err = fault.Errorf(fault.Usage, "a NUL in user name or password cannot be sent")
 	}
 	return secret, err
@@ -158,8 +158,8 @@ func (l *login) external() sasl.Client {
 // who names the account in messages.
 func (o *Options) who() string {
 	account := printable(o.User + "@" + o.Host)
-	if o.AuthUser != "" {
-		return printable(o.AuthUser) + " for " + account
+	if o.Login.AuthUser != "" {
+		return printable(o.Login.AuthUser) + " for " + account
 	}
 	return account
 }
@@ -199,17 +199,17 @@ func (l *login) refused(no *imap.Error) error {
 // advice is what helps most often.
 func (l *login) advice() string {
 	switch {
-	case strings.Contains(l.o.User+l.o.AuthUser, `\`), strings.Contains(strings.ToLower(l.c.greeted), "exchange"):
+	case strings.Contains(l.o.User+l.o.Login.AuthUser, `\`), strings.Contains(strings.ToLower(l.c.greeted), "exchange"):
 		return `forms that Exchange takes for --user: USER, DOMAIN\USER, and for an administrator DOMAIN\ADMIN\USER or ADMIN@DOMAIN\USER, where USER may have to be the mailbox's alias`
 	case l.mechanism.binds:
 		return "if the password is right, the server may have another idea of the TLS connection, as behind a " +
 			"proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")
-	case strings.HasPrefix(l.mechanism.name, "scram-") && len(l.o.Auth) == 0 && strings.Contains(l.offered, "PLAIN"):
+	case strings.HasPrefix(l.mechanism.name, "scram-") && len(l.o.Login.Auth) == 0 && strings.Contains(l.offered, "PLAIN"):
 		return "if the password is right, the server may not know it in the form that SCRAM needs: --auth plain"
 	case l.mechanism.name == "x-masterauth":
 		return "Kerio Connect alone has this, and only where master authentication is turned on, for the address " +
 			"that one comes from"
-	case l.mechanism.name == "external" && l.o.CertFile == "":
+	case l.mechanism.name == "external" && l.o.TLS.CertFile == "":
 		return "--tls-cert and --tls-key present a certificate"
 	}
 	return ""

@@ -91,84 +91,93 @@ func TestLogin(t *testing.T) {
 		sent   string   // the commands up to the login, joined
 		heard  []string // answers to challenges
 	}{
-		{name: "a token and both", caps: "SASL-IR " + plus, change: func(o *Options) { o.Token = secretly("tok-4711") },
+		{name: "a token and both", caps: "SASL-IR " + plus, change: func(o *Options) { o.Login.Token = secretly("tok-4711") },
 			sent: "AUTHENTICATE OAUTHBEARER " + "n,a=joe,\x01host=127.0.0.1\x01port=PORT\x01auth=Bearer tok-4711\x01\x01"},
-		{name: "a token, XOAUTH2 only", caps: "SASL-IR AUTH=XOAUTH2 AUTH=PLAIN", change: func(o *Options) { o.Token = secretly("tok-4711") },
+		{name: "a token, XOAUTH2 only", caps: "SASL-IR AUTH=XOAUTH2 AUTH=PLAIN", change: func(o *Options) { o.Login.Token = secretly("tok-4711") },
 			sent: "AUTHENTICATE XOAUTH2 " + "user=joe\x01auth=Bearer tok-4711\x01\x01"},
-		{name: "a token, nothing for it", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Token = secretly("tok-4711") },
+		{name: "a token, nothing for it", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Login.Token = secretly("tok-4711") },
 			code: exit.Login, err: "offers none of OAUTHBEARER, XOAUTH2; offered: PLAIN, the LOGIN command; nothing was sent"},
-		{name: "no SASL-IR", caps: plus, change: func(o *Options) { o.Auth = []string{"xoauth2"}; o.Token = secretly("tok-4711") },
+		{name: "no SASL-IR", caps: plus, change: func(o *Options) { o.Login.Auth = []string{"xoauth2"}; o.Login.Token = secretly("tok-4711") },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "")}},
 			sent:  "AUTHENTICATE XOAUTH2", heard: []string{"user=joe\x01auth=Bearer tok-4711\x01\x01"}},
-		{name: "a token too long for the command", caps: "SASL-IR " + plus, change: func(o *Options) { o.Auth = []string{"xoauth2"}; o.Token = secretly(strings.Repeat("x", 9000)) },
+		{name: "a token too long for the command", caps: "SASL-IR " + plus, change: func(o *Options) {
+			o.Login.Auth = []string{"xoauth2"}
+			o.Login.Token = secretly(strings.Repeat("x", 9000))
+		},
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "")}},
 			sent:  "AUTHENTICATE XOAUTH2", heard: []string{"user=joe\x01auth=Bearer " + strings.Repeat("x", 9000) + "\x01\x01"}},
-		{name: "XOAUTH2 refused", caps: "SASL-IR AUTH=XOAUTH2", change: func(o *Options) { o.Token = secretly("tok-4711") },
+		{name: "XOAUTH2 refused", caps: "SASL-IR AUTH=XOAUTH2", change: func(o *Options) { o.Login.Token = secretly("tok-4711") },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG NO [AUTHENTICATIONFAILED] no\r\n", error401)}},
 			code:  exit.Login, err: `login of joe@127.0.0.1 by XOAUTH2 refused: the server said NO [AUTHENTICATIONFAILED] no, and before: {"status":"401","scope":"mail\x1b"} (offered: XOAUTH2, the LOGIN command)`,
 			sent: "AUTHENTICATE XOAUTH2 " + "user=joe\x01auth=Bearer tok-4711\x01\x01", heard: []string{""}},
-		{name: "OAUTHBEARER refused", caps: "AUTH=OAUTHBEARER", change: func(o *Options) { o.Token = secretly("tok-4711") },
+		{name: "OAUTHBEARER refused", caps: "AUTH=OAUTHBEARER", change: func(o *Options) { o.Login.Token = secretly("tok-4711") },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG NO no\r\n", "", error401)}},
 			code:  exit.Login, err: `{"status":"401"`, sent: "AUTHENTICATE OAUTHBEARER", heard: []string{"n,a=joe,\x01host=127.0.0.1\x01port=PORT\x01auth=Bearer tok-4711\x01\x01", "\x01"}},
-		{name: "OAUTHBEARER, a name with commas", caps: "SASL-IR AUTH=OAUTHBEARER", change: func(o *Options) { o.User = "a=b,c"; o.Token = secretly("tok-4711"); o.ServerName = "real.example" },
+		{name: "OAUTHBEARER, a name with commas", caps: "SASL-IR AUTH=OAUTHBEARER", change: func(o *Options) {
+			o.User = "a=b,c"
+			o.Login.Token = secretly("tok-4711")
+			o.TLS.ServerName = "real.example"
+		},
 			sent: "AUTHENTICATE OAUTHBEARER " + "n,a=a=3Db=2Cc,\x01host=real.example\x01port=PORT\x01auth=Bearer tok-4711\x01\x01"},
-		{name: "challenges without end", caps: "AUTH=XOAUTH2", change: func(o *Options) { o.Token = secretly("tok-4711") },
+		{name: "challenges without end", caps: "AUTH=XOAUTH2", change: func(o *Options) { o.Login.Token = secretly("tok-4711") },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "", "a", "b")}},
 			code:  exit.Protocol, err: `asks for more than the mechanism has: "b"`, sent: "AUTHENTICATE XOAUTH2", heard: []string{"user=joe\x01auth=Bearer tok-4711\x01\x01", ""}},
 
 		{name: "X-MASTERAUTH is not for us", caps: "LOGINDISABLED X-MASTERAUTH AUTH=X-MASTERAUTH", code: exit.Login, err: "unencrypted connection; nothing was sent"},
 		{name: "CRAM-MD5 is not for us", caps: "AUTH=CRAM-MD5", sent: "LOGIN \"joe\" \"canary\""},
 		{name: "CRAM-MD5 named, RFC 2195", caps: "SASL-IR " + plus, change: func(o *Options) {
-			o.Auth, o.User, o.Password = []string{"CRAM-MD5"}, "tim", secretly("tanstaaftanstaaf")
+			o.Login.Auth, o.User, o.Login.Password = []string{"CRAM-MD5"}, "tim", secretly("tanstaaftanstaaf")
 		}, rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "<1896.697170952@postoffice.reston.mci.net>")}},
 			sent: "AUTHENTICATE CRAM-MD5", heard: []string{"tim b913a602c7eda7a495b4e6e7334d3890"}},
-		{name: "CRAM-MD5 asked twice", caps: plus, change: func(o *Options) { o.Auth = []string{"cram-md5"} },
+		{name: "CRAM-MD5 asked twice", caps: plus, change: func(o *Options) { o.Login.Auth = []string{"cram-md5"} },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "a", "b")}},
 			code:  exit.Protocol, err: "more than the mechanism has", sent: "AUTHENTICATE CRAM-MD5", heard: []string{"joe 0c2719cdad97665430e10b6a03fb45cb"}},
 
-		{name: "named in order", caps: "SASL-IR " + plus, change: func(o *Options) { o.Auth = []string{"scram-sha-256", "login", "plain"} }, sent: "LOGIN \"joe\" \"canary\""},
-		{name: "named and not offered", caps: plus, change: func(o *Options) { o.Auth = []string{"scram-sha-256", "scram-sha-1"} },
+		{name: "named in order", caps: "SASL-IR " + plus, change: func(o *Options) { o.Login.Auth = []string{"scram-sha-256", "login", "plain"} }, sent: "LOGIN \"joe\" \"canary\""},
+		{name: "named and not offered", caps: plus, change: func(o *Options) { o.Login.Auth = []string{"scram-sha-256", "scram-sha-1"} },
 			code: exit.Login, err: "offers none of SCRAM-SHA-256, SCRAM-SHA-1; offered: CRAM-MD5, EXTERNAL, OAUTHBEARER, PLAIN, XOAUTH2, the LOGIN command; nothing was sent"},
-		{name: "nothing offered", caps: "LOGINDISABLED", change: func(o *Options) { o.Auth = []string{"external"} }, code: exit.Login, err: "offered: nothing"},
-		{name: "LOGINDISABLED, a token", caps: "LOGINDISABLED AUTH=XOAUTH2", change: func(o *Options) { o.Token = secretly("tok-4711") }, code: exit.Login, err: "unencrypted"},
-		{name: "LOGINDISABLED, CRAM-MD5", caps: "LOGINDISABLED " + plus, change: func(o *Options) { o.Auth = []string{"plain", "cram-md5"} },
+		{name: "nothing offered", caps: "LOGINDISABLED", change: func(o *Options) { o.Login.Auth = []string{"external"} }, code: exit.Login, err: "offered: nothing"},
+		{name: "LOGINDISABLED, a token", caps: "LOGINDISABLED AUTH=XOAUTH2", change: func(o *Options) { o.Login.Token = secretly("tok-4711") }, code: exit.Login, err: "unencrypted"},
+		{name: "LOGINDISABLED, CRAM-MD5", caps: "LOGINDISABLED " + plus, change: func(o *Options) { o.Login.Auth = []string{"plain", "cram-md5"} },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "x")}}, sent: "AUTHENTICATE CRAM-MD5", heard: []string{"joe bf68d543373037d50db73649bd674a2a"}},
-		{name: "the server repeats the password", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Password = secretly(canary) },
+		{name: "the server repeats the password", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Login.Password = secretly(canary) },
 			rules: []rule{{when: "AUTHENTICATE", reply: "TAG NO no " + canary + " or " + b64(canary) + " or " + b64("\x00joe\x00"+canary) + " here\r\n"}},
 			code:  exit.Login, err: "NO no <redacted> or <redacted> or <redacted> here", sent: "AUTHENTICATE PLAIN " + "\x00joe\x00" + canary},
 
-		{name: "EXTERNAL", caps: "SASL-IR " + plus, change: func(o *Options) { o.Auth, o.Password = []string{"external"}, nil }, sent: "AUTHENTICATE EXTERNAL " + "joe"},
-		{name: "EXTERNAL, no SASL-IR", caps: plus, change: func(o *Options) { o.Auth, o.Password = []string{"external"}, nil },
+		{name: "EXTERNAL", caps: "SASL-IR " + plus, change: func(o *Options) { o.Login.Auth, o.Login.Password = []string{"external"}, nil }, sent: "AUTHENTICATE EXTERNAL " + "joe"},
+		{name: "EXTERNAL, no SASL-IR", caps: plus, change: func(o *Options) { o.Login.Auth, o.Login.Password = []string{"external"}, nil },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "")}}, sent: "AUTHENTICATE EXTERNAL", heard: []string{"joe"}},
 
-		{name: "EXTERNAL for whom it may be", caps: "SASL-IR " + plus, change: func(o *Options) { o.Auth, o.User = []string{"external"}, "" }, sent: "AUTHENTICATE EXTERNAL ="},
-		{name: "EXTERNAL for whom it may be, no SASL-IR", caps: plus, change: func(o *Options) { o.Auth, o.User = []string{"external"}, "" },
+		{name: "EXTERNAL for whom it may be", caps: "SASL-IR " + plus, change: func(o *Options) { o.Login.Auth, o.User = []string{"external"}, "" }, sent: "AUTHENTICATE EXTERNAL ="},
+		{name: "EXTERNAL for whom it may be, no SASL-IR", caps: plus, change: func(o *Options) { o.Login.Auth, o.User = []string{"external"}, "" },
 			rules: []rule{{when: "AUTHENTICATE", dialogue: h.asks("TAG OK\r\n", "")}}, sent: "AUTHENTICATE EXTERNAL", heard: []string{""}},
 
-		{name: "for another, PLAIN", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.AuthUser = "adm" }, sent: "AUTHENTICATE PLAIN " + "joe\x00adm\x00canary"},
-		{name: "for another, token", caps: "SASL-IR AUTH=XOAUTH2", change: func(o *Options) { o.AuthUser = "adm"; o.Token = secretly("tok-4711") }, sent: "AUTHENTICATE XOAUTH2 " + "user=joe\x01auth=Bearer tok-4711\x01\x01"},
-		{name: "for another, EXTERNAL", caps: "SASL-IR AUTH=EXTERNAL", change: func(o *Options) { o.Auth = []string{"external"}; o.AuthUser = "adm" }, sent: "AUTHENTICATE EXTERNAL " + "joe"},
-		{name: "for another, no LOGIN", caps: "AUTH=CRAM-MD5", change: func(o *Options) { o.AuthUser = "adm" }, code: exit.Login, err: "PLAIN; offered: CRAM-MD5, the LOGIN command; nothing was sent"},
-		{name: "for another, refused", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.AuthUser = "adm" },
+		{name: "for another, PLAIN", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Login.AuthUser = "adm" }, sent: "AUTHENTICATE PLAIN " + "joe\x00adm\x00canary"},
+		{name: "for another, token", caps: "SASL-IR AUTH=XOAUTH2", change: func(o *Options) { o.Login.AuthUser = "adm"; o.Login.Token = secretly("tok-4711") }, sent: "AUTHENTICATE XOAUTH2 " + "user=joe\x01auth=Bearer tok-4711\x01\x01"},
+		{name: "for another, EXTERNAL", caps: "SASL-IR AUTH=EXTERNAL", change: func(o *Options) { o.Login.Auth = []string{"external"}; o.Login.AuthUser = "adm" }, sent: "AUTHENTICATE EXTERNAL " + "joe"},
+		{name: "for another, no LOGIN", caps: "AUTH=CRAM-MD5", change: func(o *Options) { o.Login.AuthUser = "adm" }, code: exit.Login, err: "PLAIN; offered: CRAM-MD5, the LOGIN command; nothing was sent"},
+		{name: "for another, refused", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Login.AuthUser = "adm" },
 			rules: []rule{{when: "AUTHENTICATE", reply: "TAG NO no\r\n"}}, code: exit.Login, err: "login of adm for joe@127.0.0.1 by PLAIN refused", sent: "AUTHENTICATE PLAIN " + "joe\x00adm\x00canary"},
 
-		{name: "PROXYAUTH", caps: "X", change: func(o *Options) { o.AuthUser, o.ProxyAuth = "adm", true }, sent: "LOGIN \"adm\" \"canary\"|PROXYAUTH \"joe\"|CAPABILITY"},
-		{name: "PROXYAUTH after AUTHENTICATE", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.AuthUser, o.ProxyAuth = "adm", true }, sent: "AUTHENTICATE PLAIN " + "\x00adm\x00canary" + "|PROXYAUTH \"joe\"|CAPABILITY"},
-		{name: "PROXYAUTH with a token", caps: "SASL-IR AUTH=XOAUTH2", change: func(o *Options) { o.AuthUser, o.ProxyAuth, o.Token = "adm", true, secretly("tok-4711") },
+		{name: "PROXYAUTH", caps: "X", change: func(o *Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, sent: "LOGIN \"adm\" \"canary\"|PROXYAUTH \"joe\"|CAPABILITY"},
+		{name: "PROXYAUTH after AUTHENTICATE", caps: "SASL-IR AUTH=PLAIN", change: func(o *Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, sent: "AUTHENTICATE PLAIN " + "\x00adm\x00canary" + "|PROXYAUTH \"joe\"|CAPABILITY"},
+		{name: "PROXYAUTH with a token", caps: "SASL-IR AUTH=XOAUTH2", change: func(o *Options) {
+			o.Login.AuthUser, o.Login.ProxyAuth, o.Login.Token = "adm", true, secretly("tok-4711")
+		},
 			sent: "AUTHENTICATE XOAUTH2 " + "user=adm\x01auth=Bearer tok-4711\x01\x01" + "|PROXYAUTH \"joe\"|CAPABILITY"},
-		{name: "PROXYAUTH unknown", caps: "X", change: func(o *Options) { o.AuthUser, o.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG BAD what?\r\n"}},
+		{name: "PROXYAUTH unknown", caps: "X", change: func(o *Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG BAD what?\r\n"}},
 			code: exit.Login, err: "PROXYAUTH of adm for joe@127.0.0.1 refused: the server said BAD what?", sent: "LOGIN \"adm\" \"canary\"|PROXYAUTH \"joe\""},
-		{name: "PROXYAUTH refused", caps: "X", change: func(o *Options) { o.AuthUser, o.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG NO no such user\r\n"}},
+		{name: "PROXYAUTH refused", caps: "X", change: func(o *Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG NO no such user\r\n"}},
 			code: exit.Login, err: "NO no such user", sent: "LOGIN \"adm\" \"canary\"|PROXYAUTH \"joe\""},
-		{name: "PROXYAUTH later", caps: "X", change: func(o *Options) { o.AuthUser, o.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG NO [UNAVAILABLE] later\r\n"}},
+		{name: "PROXYAUTH later", caps: "X", change: func(o *Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG NO [UNAVAILABLE] later\r\n"}},
 			code: exit.Temporary, err: "later", sent: "LOGIN \"adm\" \"canary\"|PROXYAUTH \"joe\""},
 
-		{name: "no such mechanism", change: func(o *Options) { o.Auth = []string{"ntlm"} }, code: exit.Usage, err: `--auth "ntlm"`},
-		{name: "channel binding without TLS", change: func(o *Options) { o.Auth = []string{"scram-sha-256-plus"} }, code: exit.Usage, err: "--tls none"},
-		{name: "OAuth without a token", change: func(o *Options) { o.Auth = []string{"plain", "xoauth2"} }, code: exit.Usage, err: "--auth xoauth2 needs --token-command"},
-		{name: "a token for PLAIN", change: func(o *Options) { o.Auth, o.Token = []string{"xoauth2", "plain"}, secretly("t") }, code: exit.Usage, err: "takes a password"},
-		{name: "LOGIN for another", change: func(o *Options) { o.Auth, o.AuthUser = []string{"plain", "login"}, "adm" }, code: exit.Usage, err: `--auth login cannot log "adm" in for "joe"`},
-		{name: "PROXYAUTH by nobody", change: func(o *Options) { o.ProxyAuth = true }, code: exit.Usage, err: "--proxyauth needs --auth-user"},
+		{name: "no such mechanism", change: func(o *Options) { o.Login.Auth = []string{"ntlm"} }, code: exit.Usage, err: `--auth "ntlm"`},
+		{name: "channel binding without TLS", change: func(o *Options) { o.Login.Auth = []string{"scram-sha-256-plus"} }, code: exit.Usage, err: "--tls none"},
+		{name: "OAuth without a token", change: func(o *Options) { o.Login.Auth = []string{"plain", "xoauth2"} }, code: exit.Usage, err: "--auth xoauth2 needs --token-command"},
+		{name: "a token for PLAIN", change: func(o *Options) { o.Login.Auth, o.Login.Token = []string{"xoauth2", "plain"}, secretly("t") }, code: exit.Usage, err: "takes a password"},
+		{name: "LOGIN for another", change: func(o *Options) { o.Login.Auth, o.Login.AuthUser = []string{"plain", "login"}, "adm" }, code: exit.Usage, err: `--auth login cannot log "adm" in for "joe"`},
+		{name: "PROXYAUTH by nobody", change: func(o *Options) { o.Login.ProxyAuth = true }, code: exit.Usage, err: "--proxyauth needs --auth-user"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := newScript(t, "IMAP4rev1 "+test.caps, test.rules...)
@@ -233,13 +242,13 @@ func TestAdvice(t *testing.T) {
 	}{
 		{"nothing special", "hi", "AUTH=PLAIN", nil, ""},
 		{"a domain's user", "hi", "AUTH=PLAIN", func(o *Options) { o.User = `corp\joe` }, `DOMAIN\ADMIN\USER`},
-		{"a domain's administrator", "hi", "AUTH=PLAIN", func(o *Options) { o.AuthUser = `corp\adm` }, `DOMAIN\ADMIN\USER`},
+		{"a domain's administrator", "hi", "AUTH=PLAIN", func(o *Options) { o.Login.AuthUser = `corp\adm` }, `DOMAIN\ADMIN\USER`},
 		{"Exchange", "The Microsoft Exchange IMAP4 service is ready.", "AUTH=PLAIN", nil, `ADMIN@DOMAIN\USER`},
 		{"SCRAM by default", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", nil, "--auth plain"},
 		{"SCRAM, nothing else", "hi", "LOGINDISABLED AUTH=SCRAM-SHA-256", nil, ""},
-		{"SCRAM named", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", func(o *Options) { o.Auth = []string{"scram-sha-256"} }, ""},
-		{"X-MASTERAUTH", "hi", "X", func(o *Options) { o.Auth = []string{"x-masterauth"} }, "Kerio"},
-		{"EXTERNAL, no certificate", "hi", "AUTH=EXTERNAL", func(o *Options) { o.Auth = []string{"external"} }, "--tls-cert"},
+		{"SCRAM named", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", func(o *Options) { o.Login.Auth = []string{"scram-sha-256"} }, ""},
+		{"X-MASTERAUTH", "hi", "X", func(o *Options) { o.Login.Auth = []string{"x-masterauth"} }, "Kerio"},
+		{"EXTERNAL, no certificate", "hi", "AUTH=EXTERNAL", func(o *Options) { o.Login.Auth = []string{"external"} }, "--tls-cert"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScript(t, "IMAP4rev1 SASL-IR "+test.caps, rule{when: "AUTHENTICATE", reply: "TAG NO no\r\n"}, rule{when: "X-MASTERAUTH", reply: "TAG BAD no\r\n"})

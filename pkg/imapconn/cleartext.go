@@ -13,7 +13,7 @@ func inTheClear(c *conn, o *Options) bool {
 		return false
 	}
 	addr, ok := c.nc.RemoteAddr().(*net.TCPAddr)
-	return !ok || !addr.IP.IsLoopback() || o.Proxy != nil
+	return !ok || !addr.IP.IsLoopback() || o.Network.Proxy != nil
 }
 
 // warnClear says, once, what others can read.

@@ -37,13 +37,13 @@ func (l *link) compress() error {
 	c := l.c
 	offered := c.caps.has(compressCap)
 	switch {
-	case l.o.Compress == CompressAlways && !offered:
+	case l.o.Network.Compress == CompressAlways && !offered:
 		return fault.Errorf(fault.Protocol, "%s does not offer %s", printable(c.host), compressCap).
 			WithHint("without --compress always it is used where it is offered")
-	case l.o.Compress == CompressNever, !offered:
+	case l.o.Network.Compress == CompressNever, !offered:
 		return nil
 	}
-	if l.o.Compress == CompressAuto {
+	if l.o.Network.Compress == CompressAuto {
 		roundTrip, err := roundTrip(c)
 		if err != nil || roundTrip < slowLine {
 			return err
@@ -52,7 +52,7 @@ func (l *link) compress() error {
 	_, err := c.run(c.command("COMPRESS DEFLATE"), nil)
 	var no *imap.Error
 	switch {
-	case errors.As(err, &no) && l.o.Compress == CompressAuto:
+	case errors.As(err, &no) && l.o.Network.Compress == CompressAuto:
 		return nil // it is no need
 	case err != nil:
 		return refused(err, fault.Protocol, "COMPRESS at %s", printable(c.host))

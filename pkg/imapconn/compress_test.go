@@ -64,7 +64,7 @@ func packed(c net.Conn, br *bufio.Reader, marks bool) (net.Conn, *bufio.Reader) 
 
 const packedCaps = multiCaps + " COMPRESS=DEFLATE"
 
-func always(o *Options) { o.Compress = CompressAlways }
+func always(o *Options) { o.Network.Compress = CompressAlways }
 
 // TestCompressed: every kind of command, over a compressed line.
 func TestCompressed(t *testing.T) {
@@ -133,7 +133,7 @@ func TestCompressModes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := newScript(t, test.caps, test.rules...)
 			o := server.options()
-			o.Compress, o.DisableCaps = test.mode, test.off
+			o.Network.Compress, o.DisableCaps = test.mode, test.off
 			s, err := Open(t.Context(), o)
 			if exit.CodeOf(err) != test.code || len(server.sent("COMPRESS")) != test.sent {
 				t.Errorf("%v, %q", err, server.sent("COMPRESS"))
@@ -164,7 +164,7 @@ func TestCompressAgain(t *testing.T) {
 	io.WriteString(z, "* 5 EXISTS\r\n")
 	z.Flush()
 	go io.WriteString(theirs, "A1 OK go\r\n"+behind.String())
-	c := newConn(ours, &Options{Timeout: 5 * time.Second})
+	c := newConn(ours, &Options{Network: NetworkOptions{Timeout: 5 * time.Second}})
 	if resp, err := c.next(); err != nil || resp.typ != "OK" || c.br.Buffered() == 0 {
 		t.Fatalf("%+v, %v", resp, err)
 	}
@@ -221,7 +221,7 @@ func TestCompressHostile(t *testing.T) {
 func TestCompressCutMark(t *testing.T) {
 	for first := range 5 {
 		ours, theirs := net.Pipe()
-		c := newConn(ours, &Options{Timeout: 5 * time.Second})
+		c := newConn(ours, &Options{Network: NetworkOptions{Timeout: 5 * time.Second}})
 		if err := deflate(c); err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +298,7 @@ func TestCompressDrip(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	go io.Copy(io.Discard, theirs)
-	c := newConn(ours, &Options{Timeout: 250 * time.Millisecond})
+	c := newConn(ours, &Options{Network: NetworkOptions{Timeout: 250 * time.Millisecond}})
 	if err := deflate(c); err != nil {
 		t.Fatal(err)
 	}

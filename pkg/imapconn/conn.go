@@ -39,7 +39,7 @@ type noise struct {
 }
 
 func newConn(nc net.Conn, o *Options) *conn {
-	stall := newTimeoutConn(nc, o.timeout())
+	stall := newTimeoutConn(nc, o.Network.timeout())
 	c := &conn{peer: peer{host: o.Host, secrets: o.secrets}, notices: notices{from: o.Host, warn: o.warn}, socket: stall}
 	c.layer(stall, newTracer(o.Trace, o.secrets), o.secrets)
 	return c

@@ -30,7 +30,7 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	c.step = Greeting
 	defer c.watch(ctx)()
 	h := &handshake{c, o, config}
-	if o.TLS == Implicit {
+	if o.TLS.Mode == Implicit {
 		if err := h.encrypt(ctx); err != nil {
 			return c, err
 		}
@@ -38,7 +38,7 @@ func dial(ctx context.Context, o *Options) (*conn, error) {
 	if err := h.greeting(); err != nil {
 		return c, h.failed(err)
 	}
-	if o.TLS == StartTLS {
+	if o.TLS.Mode == StartTLS {
 		if err := h.startTLS(); err != nil {
 			return c, h.failed(err)
 		}
@@ -195,7 +195,7 @@ func connectError(c *conn, o *Options, err error) error {
 		return fault.Wrap(fault.Temporary, &byeError{c.host, closedAtOnce})
 	}
 	failure := fault.Errorf(fault.Unavailable, "%s: %w", printable(o.address()), err)
-	if o.TLS != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {
+	if o.TLS.Mode != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {
 		return failure.WithHint("a port that speaks TLS at once is silent until then: --tls implicit")
 	}
 	return failure

@@ -59,7 +59,7 @@ func TestGarbled(t *testing.T) {
 			rules = append(rules, good...)
 			rules = append(rules, rule{when: "UID FETCH 1:3 (UID)", reply: m1 + ok}, rule{when: "UID FETCH 1:3", reply: m1 + test.bad + m3 + ok},
 				rule{when: "UID FETCH 2:3", reply: test.bad + m3 + ok}, rule{when: "UID FETCH 2 ", reply: test.bad + ok})
-			got := fetchShown(t, newScript(t, allCaps, rules...).open(func(o *Options) { o.Timeout = 300 * time.Millisecond }).box(t), body)
+			got := fetchShown(t, newScript(t, allCaps, rules...).open(func(o *Options) { o.Network.Timeout = 300 * time.Millisecond }).box(t), body)
 			for i, g := range got {
 				if strings.HasPrefix(g, "2 unreadable") {
 					got[i] = "2 unreadable"
@@ -164,7 +164,7 @@ func TestGreetings(t *testing.T) {
 		server := newScript(t, allCaps)
 		server.set(func(s *script) { s.greeting = test.greeting })
 		o := server.options()
-		o.Retries, o.MaxWait = 2, time.Millisecond
+		o.Retry.Max, o.Retry.MaxWait = 2, time.Millisecond
 		_, err := Open(context.Background(), o)
 		if exit.CodeOf(err) != test.code || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v (%d)", test.greeting, err, exit.CodeOf(err))

@@ -62,8 +62,8 @@ func (l *link) establish(ctx context.Context) error {
 		return err
 	}
 	l.o.secrets.add(secret)
-	if l.o.Proxy != nil {
-		l.o.secrets.add(l.o.Proxy.Password)
+	if l.o.Network.Proxy != nil {
+		l.o.secrets.add(l.o.Network.Proxy.Password)
 	}
 	c, err := dial(ctx, &l.o)
 	l.tried = c
@@ -98,7 +98,7 @@ func (l *link) establish(ctx context.Context) error {
 // refused now may have expired on the way: it is asked for once more.
 func (l *link) reconnect(ctx context.Context) error {
 	err := l.connect(ctx)
-	if l.o.Token != nil && fault.KindOf(err) == fault.Login {
+	if l.o.Login.Token != nil && fault.KindOf(err) == fault.Login {
 		err = l.connect(ctx)
 	}
 	return err
@@ -219,7 +219,7 @@ func (l *link) restore(ctx context.Context) error {
 			return causeOf(ctx, err)
 		}
 		switch code := fault.KindOf(err); {
-		case code == fault.Login && l.o.Token == nil && logins < loginTries: // a token was asked for anew
+		case code == fault.Login && l.o.Login.Token == nil && logins < loginTries: // a token was asked for anew
 			if logins++; logins == 1 {
 				l.o.warn(fmt.Sprintf("%v; it was taken before, so it is tried again", err))
 			}

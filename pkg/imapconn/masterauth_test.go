@@ -21,7 +21,7 @@ func md5Hex(s string) string {
 // then the mailbox. Nothing is answered that is no challenge.
 func TestMasterAuth(t *testing.T) {
 	const kerio = "<5231.1234567890@kerio.example>"
-	named := func(o *Options) { o.Auth = []string{"x-masterauth"} }
+	named := func(o *Options) { o.Login.Auth = []string{"x-masterauth"} }
 	for _, test := range []struct {
 		name      string
 		caps      string
@@ -36,11 +36,11 @@ func TestMasterAuth(t *testing.T) {
 		known     string // the password, if not canary
 	}{
 		{name: "as Kerio has it", challenge: kerio, answer: md5Hex(kerio + canary), sent: `X-MASTERAUTH|X-SETUSER "joe"|CAPABILITY`},
-		{name: "by a known sum", challenge: "abc", change: func(o *Options) { o.Auth, o.Password = []string{"X-MasterAuth"}, secretly("def") }, known: "def",
+		{name: "by a known sum", challenge: "abc", change: func(o *Options) { o.Login.Auth, o.Login.Password = []string{"X-MasterAuth"}, secretly("def") }, known: "def",
 			answer: "e80b5017098950fc58aad83c8c14978e", sent: `X-MASTERAUTH|X-SETUSER "joe"|CAPABILITY`},
 		{name: "blanks and base64 stay", challenge: "  YWJj= ", answer: md5Hex("  YWJj= " + canary), sent: `X-MASTERAUTH|X-SETUSER "joe"|CAPABILITY`},
 		{name: "plus signs stay", challenge: "+a+", answer: md5Hex("+a+" + canary), sent: `X-MASTERAUTH|X-SETUSER "joe"|CAPABILITY`},
-		{name: "before what is named after it", caps: "AUTH=PLAIN", challenge: kerio, change: func(o *Options) { o.Auth = []string{"x-masterauth", "plain"} },
+		{name: "before what is named after it", caps: "AUTH=PLAIN", challenge: kerio, change: func(o *Options) { o.Login.Auth = []string{"x-masterauth", "plain"} },
 			answer: md5Hex(kerio + canary), sent: `X-MASTERAUTH|X-SETUSER "joe"|CAPABILITY`},
 		{name: "LOGINDISABLED", caps: "LOGINDISABLED", challenge: kerio, answer: md5Hex(kerio + canary), sent: `X-MASTERAUTH|X-SETUSER "joe"|CAPABILITY`},
 		{name: "a name with quotes", challenge: kerio, change: func(o *Options) { named(o); o.User = `j"o\e` }, answer: md5Hex(kerio + canary), sent: `X-MASTERAUTH|X-SETUSER "j\"o\\e"|CAPABILITY`},
@@ -61,9 +61,9 @@ func TestMasterAuth(t *testing.T) {
 		{name: "a challenge too long", challenge: strings.Repeat("x", 1001), answer: closed, code: exit.Protocol, err: "challenge has 1001 octets", sent: "X-MASTERAUTH"},
 		{name: "a challenge without end", challenge: strings.Repeat("x", 2<<20), answer: closed, code: exit.Protocol, err: "a line of more than", sent: "X-MASTERAUTH"},
 
-		{name: "for another", change: func(o *Options) { named(o); o.AuthUser = "adm" }, code: exit.Usage, err: "--auth-user has no place in it"},
-		{name: "PROXYAUTH", change: func(o *Options) { named(o); o.AuthUser, o.ProxyAuth = "adm", true }, code: exit.Usage, err: "--auth-user has no place in it"},
-		{name: "a token", change: func(o *Options) { named(o); o.Token = secretly("tok") }, code: exit.Usage, err: "takes a password"},
+		{name: "for another", change: func(o *Options) { named(o); o.Login.AuthUser = "adm" }, code: exit.Usage, err: "--auth-user has no place in it"},
+		{name: "PROXYAUTH", change: func(o *Options) { named(o); o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, code: exit.Usage, err: "--auth-user has no place in it"},
+		{name: "a token", change: func(o *Options) { named(o); o.Login.Token = secretly("tok") }, code: exit.Usage, err: "takes a password"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			answer, reply := make(chan string, 1), cmp.Or(test.reply, "TAG OK in\r\n")
@@ -76,7 +76,7 @@ func TestMasterAuth(t *testing.T) {
 				}},
 				rule{when: "X-SETUSER", reply: cmp.Or(test.setUser, "TAG OK set\r\n")})
 			o, trace := server.options(), &bytes.Buffer{}
-			o.Trace, o.Password = trace, secretly(canary)
+			o.Trace, o.Login.Password = trace, secretly(canary)
 			named(&o)
 			if test.change != nil {
 				test.change(&o)

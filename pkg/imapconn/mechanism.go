@@ -12,7 +12,7 @@ import (
 
 // mechanism is one way to log in.
 type mechanism struct {
-	name   string // in lower case, as Options.Auth has it
+	name   string // in lower case, as LoginOptions.Auth has it
 	secret secret // what it takes
 	// exposes: the server, and whoever is in between, gets the secret itself.
 	exposes bool
@@ -62,7 +62,7 @@ var mechanisms = []mechanism{
 // wants to be set up.
 var onlyNamed = []string{"cram-md5", "x-masterauth", "external"}
 
-// Mechanisms lists the names that Options.Auth may hold.
+// Mechanisms lists the names that LoginOptions.Auth may hold.
 func Mechanisms() []string {
 	var names []string
 	for _, m := range mechanisms {
@@ -85,14 +85,14 @@ func (m *mechanism) sasl() string { return strings.ToUpper(m.name) }
 // wanted lists the mechanisms to try, in order.
 func (o *Options) wanted() []*mechanism {
 	var list []*mechanism
-	for _, name := range o.Auth {
+	for _, name := range o.Login.Auth {
 		list = append(list, findMechanism(name))
 	}
 	if len(list) > 0 {
 		return list
 	}
 	kind := password
-	if o.Token != nil {
+	if o.Login.Token != nil {
 		kind = token
 	}
 	for i := range mechanisms {
@@ -113,11 +113,11 @@ func (o *Options) needs(kind secret) bool {
 
 // checkAuth finds what can never work.
 func (o *Options) checkAuth() error {
-	if o.ProxyAuth && o.AuthUser == "" {
+	if o.Login.ProxyAuth && o.Login.AuthUser == "" {
 		return fault.Errorf(fault.Usage, "--proxyauth needs --auth-user").
 			WithHint("--auth-user ADMIN is who logs in, --user the account to open")
 	}
-	for _, name := range o.Auth {
+	for _, name := range o.Login.Auth {
 		m := findMechanism(name)
 		if m == nil {
 			return fault.Errorf(fault.Usage, "--auth %s is no mechanism that we know", quote(name)).
@@ -132,18 +132,18 @@ func (o *Options) checkAuth() error {
 
 func (o *Options) checkMechanism(m *mechanism) error {
 	switch {
-	case m.binds && o.TLS == None:
+	case m.binds && o.TLS.Mode == None:
 		return fault.Errorf(fault.Usage, "--auth %s binds the login to TLS, and --tls none has none", m.name)
-	case m.secret == token && o.Token == nil:
+	case m.secret == token && o.Login.Token == nil:
 		return fault.Errorf(fault.Usage, "--auth %s needs --token-command", m.name)
-	case m.secret == password && o.Token != nil:
+	case m.secret == password && o.Login.Token != nil:
 		return fault.Errorf(fault.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
-	case m.become != "" && o.AuthUser != "":
+	case m.become != "" && o.Login.AuthUser != "":
 		return fault.Errorf(fault.Usage,
 			"--auth %s logs in by the master password, which is nobody's: --auth-user has no place in it", m.name).
 			WithHint("--user is the account to open")
 	case !m.proxies && o.authzid() != "":
-		return fault.Errorf(fault.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.AuthUser), quote(o.User)).
+		return fault.Errorf(fault.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.Login.AuthUser), quote(o.User)).
 			WithHint("plain, scram-sha-256 and others can; or --proxyauth, where the server has it")
 	}
 	return nil
@@ -151,15 +151,15 @@ func (o *Options) checkMechanism(m *mechanism) error {
 
 // authcid is who logs in.
 func (o *Options) authcid() string {
-	if o.AuthUser != "" {
-		return o.AuthUser
+	if o.Login.AuthUser != "" {
+		return o.Login.AuthUser
 	}
 	return o.User
 }
 
 // authzid is for whom, "" if for himself.
 func (o *Options) authzid() string {
-	if o.AuthUser == "" || o.ProxyAuth {
+	if o.Login.AuthUser == "" || o.Login.ProxyAuth {
 		return ""
 	}
 	return o.User
@@ -175,7 +175,7 @@ func (p *peer) choose(o *Options) (*mechanism, error) {
 		switch {
 		case bare && m.exposes:
 			tooBare = true
-		case m.binds && len(o.Auth) == 0 && p.bindsOddly():
+		case m.binds && len(o.Login.Auth) == 0 && p.bindsOddly():
 		case p.offers(m):
 			return m, nil
 		}
@@ -188,11 +188,11 @@ func (p *peer) choose(o *Options) (*mechanism, error) {
 	err := fault.Errorf(fault.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(p.host),
 		strings.Join(names, ", "), p.offer())
 	switch {
-	case len(o.Auth) > 0:
+	case len(o.Login.Auth) > 0:
 		return nil, err.WithHint("--auth names the mechanisms to try; without it the best one is taken")
 	case o.authzid() != "":
 		return nil, err.WithHint("these can log %s in for %s; --proxyauth is another way, and some servers take both "+
-			"names in --user", quote(o.AuthUser), quote(o.User))
+			"names in --user", quote(o.Login.AuthUser), quote(o.User))
 	}
 	return nil, err
 }

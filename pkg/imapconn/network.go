@@ -12,14 +12,14 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
-// Network says by which version of IP to connect.
-type Network string
+// IPVersion says by which version of IP to connect.
+type IPVersion string
 
 const (
 	// AnyIP takes the address that answers first, IPv6 preferred (RFC 8305).
-	AnyIP Network = "tcp"
-	IPv4  Network = "tcp4"
-	IPv6  Network = "tcp6"
+	AnyIP IPVersion = "tcp"
+	IPv4  IPVersion = "tcp4"
+	IPv6  IPVersion = "tcp6"
 )
 
 // Proxy is a SOCKS5 proxy (RFC 1928) that connects for us. It is given the name
@@ -45,21 +45,21 @@ const keepAlive = 30 * time.Second
 // dial makes the connection, by way of the proxy if there is one. It takes no
 // longer than the timeout, and never more than a minute.
 func (o *Options) dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, min(o.timeout(), time.Minute))
+	ctx, cancel := context.WithTimeout(ctx, min(o.Network.timeout(), time.Minute))
 	defer cancel()
-	network := o.Network
+	network := o.Network.IP
 	if network == "" {
 		network = AnyIP
 	}
 	direct := &net.Dialer{KeepAlive: keepAlive}
-	if o.Proxy == nil {
+	if o.Network.Proxy == nil {
 		return direct.DialContext(ctx, string(network), o.address())
 	}
 	var login *proxy.Auth
-	if o.Proxy.User != "" {
-		login = &proxy.Auth{User: o.Proxy.User, Password: o.Proxy.Password}
+	if o.Network.Proxy.User != "" {
+		login = &proxy.Auth{User: o.Network.Proxy.User, Password: o.Network.Proxy.Password}
 	}
-	socks, err := proxy.SOCKS5(string(network), o.Proxy.address(), login, direct)
+	socks, err := proxy.SOCKS5(string(network), o.Network.Proxy.address(), login, direct)
 	if err != nil {
 		return nil, err
 	}
@@ -71,9 +71,9 @@ func dialError(o *Options, err error) error {
 	var dns *net.DNSError
 	var netErr net.Error
 	place, host := printable(o.address()), o.Host
-	if o.Proxy != nil {
-		place += " by way of the proxy " + printable(o.Proxy.address())
-		host = o.Proxy.Host
+	if o.Network.Proxy != nil {
+		place += " by way of the proxy " + printable(o.Network.Proxy.address())
+		host = o.Network.Proxy.Host
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -30,13 +30,13 @@ func TestProxy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := server.options()
-			o.Host, o.Timeout = "mail.only-the-proxy-knows.example", 2*time.Second
+			o.Host, o.Network.Timeout = "mail.only-the-proxy-knows.example", 2*time.Second
 			proxy := imaptest.StartSocks(t, test.proxy)
 			host, port, _ := net.SplitHostPort(proxy.Addr())
-			o.Proxy = &Proxy{Host: host}
-			o.Proxy.Port, _ = strconv.Atoi(port)
+			o.Network.Proxy = &Proxy{Host: host}
+			o.Network.Proxy.Port, _ = strconv.Atoi(port)
 			if test.login != "" {
-				o.Proxy.User, o.Proxy.Password = "joe", test.login
+				o.Network.Proxy.User, o.Network.Proxy.Password = "joe", test.login
 			}
 			s, err := Open(t.Context(), o)
 			if err == nil {
@@ -51,7 +51,7 @@ func TestProxy(t *testing.T) {
 		})
 	}
 	o := server.options()
-	o.Proxy = &Proxy{Host: "proxy.invalid"}
+	o.Network.Proxy = &Proxy{Host: "proxy.invalid"}
 	if _, err := Open(t.Context(), o); exit.CodeOf(err) != exit.Unavailable || !strings.Contains(err.Error(), "proxy.invalid") {
 		t.Error(err)
 	}
@@ -68,10 +68,10 @@ func TestInTheClear(t *testing.T) {
 		code   exit.Code
 	}{
 		{"loopback", false, func(*Options) {}, "", exit.OK},
-		{"loopback, a token", false, func(o *Options) { o.Token = o.Password }, "", exit.OK},
+		{"loopback, a token", false, func(o *Options) { o.Login.Token = o.Login.Password }, "", exit.OK},
 		{"a password", true, func(*Options) {}, "read the password and all mail", exit.OK},
-		{"no password", true, func(o *Options) { o.Auth = []string{"cram-md5"} }, "read all mail", exit.OK},
-		{"a token", true, func(o *Options) { o.Token = o.Password }, "read all mail", exit.Login},
+		{"no password", true, func(o *Options) { o.Login.Auth = []string{"cram-md5"} }, "read all mail", exit.OK},
+		{"a token", true, func(o *Options) { o.Login.Token = o.Login.Password }, "read all mail", exit.Login},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := newScript(t, "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 AUTH=CRAM-MD5",
@@ -81,8 +81,8 @@ func TestInTheClear(t *testing.T) {
 			o.Warn = func(text string) { warned += text + "\n" }
 			if test.proxy {
 				host, port, _ := net.SplitHostPort(imaptest.StartSocks(t, imaptest.SocksOptions{Target: server.ln.Addr().String()}).Addr())
-				o.Proxy = &Proxy{Host: host}
-				o.Proxy.Port, _ = strconv.Atoi(port)
+				o.Network.Proxy = &Proxy{Host: host}
+				o.Network.Proxy.Port, _ = strconv.Atoi(port)
 			}
 			test.change(&o)
 			s, err := Open(t.Context(), o)
@@ -109,9 +109,9 @@ func TestInTheClear(t *testing.T) {
 // TestNetwork: one version of IP is one version of IP.
 func TestNetwork(t *testing.T) {
 	server := newScript(t, "IMAP4rev1") // on 127.0.0.1
-	for network, code := range map[Network]exit.Code{"": exit.OK, AnyIP: exit.OK, IPv4: exit.OK, IPv6: exit.Unavailable} {
+	for network, code := range map[IPVersion]exit.Code{"": exit.OK, AnyIP: exit.OK, IPv4: exit.OK, IPv6: exit.Unavailable} {
 		o := server.options()
-		o.Network = network
+		o.Network.IP = network
 		s, err := Open(t.Context(), o)
 		if err == nil {
 			s.Close()

@@ -28,8 +28,8 @@ func (c *oauthClient) reason() string { return strings.TrimSpace(c.words) }
 // bearer is the account that a token opens: whose the token is, the server
 // knows from the token.
 func (l *login) bearer() string {
-	if l.o.ProxyAuth {
-		return l.o.AuthUser
+	if l.o.Login.ProxyAuth {
+		return l.o.Login.AuthUser
 	}
 	return l.o.User
 }

@@ -42,26 +42,26 @@ func TestOpen(t *testing.T) {
 		{"no capabilities anywhere", "* OK hi\r\n", "IMAP4rev1", []rule{{when: "LOGIN", reply: "TAG OK\r\n"}}, nil, 0, "", "CAPABILITY|LOGIN \"joe\" \"canary\"|CAPABILITY|LIST \"\" \"\""},
 		{"capabilities untagged, odd", "* OK [CAPABILITY IMAP4rev1  ]hi\r\n", "", []rule{{when: "LOGIN", reply: "* CAPABILITY IMAP4rev1 a]b X \r\nTAG OK\r\n"}}, nil, 0, "", "LOGIN \"joe\" \"canary\"|LIST \"\" \"\""},
 		{"password that needs a literal", "", "IMAP4rev1", nil, func(o *Options) {
-			o.Password = func(context.Context) (string, error) { return "pä\"ß", nil }
+			o.Login.Password = func(context.Context) (string, error) { return "pä\"ß", nil }
 		}, 0, "", "LOGIN \"joe\" {6}\r\npä\"ß|LIST \"\" \"\""},
 		{"PREAUTH", "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n", "", nil, nil, 0, "", "LIST \"\" \"\""},
-		{"PREAUTH before STARTTLS", "* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "", nil, func(o *Options) { o.TLS = StartTLS }, exit.Protocol, "PREAUTH", ""},
-		{"STARTTLS not offered", "", "IMAP4rev1", nil, func(o *Options) { o.TLS = StartTLS }, exit.Protocol, "does not offer STARTTLS", ""},
-		{"STARTTLS refused", "", "IMAP4rev1 STARTTLS", []rule{{when: "STARTTLS", reply: "TAG NO no\r\n"}}, func(o *Options) { o.TLS = StartTLS }, exit.Protocol, "NO no", "STARTTLS"},
-		{"STARTTLS with more behind it", "", "IMAP4rev1 STARTTLS", []rule{{when: "STARTTLS", reply: "TAG OK\r\nA2 OK in\r\n"}}, func(o *Options) { o.TLS = StartTLS }, exit.Protocol, "between STARTTLS and TLS", "STARTTLS"},
+		{"PREAUTH before STARTTLS", "* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n", "", nil, func(o *Options) { o.TLS.Mode = StartTLS }, exit.Protocol, "PREAUTH", ""},
+		{"STARTTLS not offered", "", "IMAP4rev1", nil, func(o *Options) { o.TLS.Mode = StartTLS }, exit.Protocol, "does not offer STARTTLS", ""},
+		{"STARTTLS refused", "", "IMAP4rev1 STARTTLS", []rule{{when: "STARTTLS", reply: "TAG NO no\r\n"}}, func(o *Options) { o.TLS.Mode = StartTLS }, exit.Protocol, "NO no", "STARTTLS"},
+		{"STARTTLS with more behind it", "", "IMAP4rev1 STARTTLS", []rule{{when: "STARTTLS", reply: "TAG OK\r\nA2 OK in\r\n"}}, func(o *Options) { o.TLS.Mode = StartTLS }, exit.Protocol, "between STARTTLS and TLS", "STARTTLS"},
 		{"BYE", "* BYE too many \x1b[2J\r\n", "", nil, nil, exit.Temporary, `too many \x1b[2J`, ""},
 		{"no IMAP", "220 smtp\r\n", "", nil, nil, exit.Protocol, "does not greet", ""},
-		{"silence", " ", "", nil, func(o *Options) { o.Timeout = 100 * time.Millisecond }, exit.Unavailable, "no progress", ""},
+		{"silence", " ", "", nil, func(o *Options) { o.Network.Timeout = 100 * time.Millisecond }, exit.Unavailable, "no progress", ""},
 		{"LOGINDISABLED", "", "IMAP4rev1 LOGINDISABLED STARTTLS", nil, nil, exit.Login, "nothing was sent", ""},
 		{"LOGINDISABLED beside PLAIN", "", "IMAP4rev1 LOGINDISABLED AUTH=PLAIN", nil, nil, exit.Login, "nothing was sent", ""},
-		{"nothing that we know", "", "IMAP4rev1 AUTH=GSSAPI", nil, func(o *Options) { o.Auth = []string{"plain"} }, exit.Login, "offered: GSSAPI, the LOGIN command", ""},
-		{"unknown mechanism", "", "IMAP4rev1 AUTH=X", nil, func(o *Options) { o.Auth = []string{"x"} }, exit.Usage, "mechanism", ""},
+		{"nothing that we know", "", "IMAP4rev1 AUTH=GSSAPI", nil, func(o *Options) { o.Login.Auth = []string{"plain"} }, exit.Login, "offered: GSSAPI, the LOGIN command", ""},
+		{"unknown mechanism", "", "IMAP4rev1 AUTH=X", nil, func(o *Options) { o.Login.Auth = []string{"x"} }, exit.Usage, "mechanism", ""},
 		{"refused", "", "IMAP4rev1 AUTH=PLAIN AUTH=X", []rule{{when: "AUTHENTICATE", reply: "TAG NO [AUTHENTICATIONFAILED] no\r\n"}}, nil, exit.Login, "login of joe@127.0.0.1 by PLAIN refused: the server said NO [AUTHENTICATIONFAILED] no (offered: PLAIN, X, the LOGIN command)", "AUTHENTICATE PLAIN"},
 		{"refused for now", "", "IMAP4rev1", []rule{{when: "LOGIN", reply: "TAG NO [UNAVAILABLE] backend\r\n"}}, nil, exit.Temporary, "backend", "LOGIN \"joe\" \"canary\""},
-		{"too many", "", "IMAP4rev1", []rule{{when: "LOGIN", reply: "* BYE Too many simultaneous connections\r\n", close: true}}, func(o *Options) { o.Retries = NoRetries }, exit.Temporary, "simultaneous", "LOGIN \"joe\" \"canary\""},
+		{"too many", "", "IMAP4rev1", []rule{{when: "LOGIN", reply: "* BYE Too many simultaneous connections\r\n", close: true}}, func(o *Options) { o.Retry.Max = NoRetries }, exit.Temporary, "simultaneous", "LOGIN \"joe\" \"canary\""},
 		{"hangs up at login", "", "IMAP4rev1", []rule{{when: "LOGIN", close: true}}, nil, exit.Unavailable, "closed by the server", "LOGIN \"joe\" \"canary\""},
 		{"password not to be had", "", "IMAP4rev1", nil, func(o *Options) {
-			o.Password = func(context.Context) (string, error) { return "", exit.Errorf(exit.NoInput, "no password") }
+			o.Login.Password = func(context.Context) (string, error) { return "", exit.Errorf(exit.NoInput, "no password") }
 		}, exit.NoInput, "no password", ""},
 		{"line without end", "* OK " + strings.Repeat("x", maxLine+100<<10), "", nil, nil, exit.Protocol, "a line of more than", ""},
 		{"endless literal", "* X {99999999999999999999}\r\n", "", nil, nil, exit.Protocol, "a literal of", ""},
@@ -111,7 +111,7 @@ func TestAuthenticateChallenges(t *testing.T) {
 			got <- line
 		}()
 		trace := &bytes.Buffer{}
-		o := &Options{User: "joe", Trace: trace, Password: func(context.Context) (string, error) { return "canary", nil }}
+		o := &Options{User: "joe", Trace: trace, Login: LoginOptions{Password: func(context.Context) (string, error) { return "canary", nil }}}
 		c := newConn(ours, o)
 		if err := (&handshake{c: c, o: o}).greeting(); err != nil {
 			t.Fatal(err)
@@ -132,7 +132,7 @@ func TestOpenNowhere(t *testing.T) {
 	port := ln.Addr().(*net.TCPAddr).Port
 	ln.Close()
 	for _, o := range []Options{{Host: "127.0.0.1", Port: port}, {Host: "no-such-host.invalid"}} {
-		o.Password, o.Timeout = password, 3*time.Second
+		o.Login.Password, o.Network.Timeout = password, 3*time.Second
 		if _, err := Open(context.Background(), o); exit.CodeOf(err) != exit.Unavailable {
 			t.Error(err)
 		}
@@ -185,16 +185,16 @@ func TestTLS(t *testing.T) {
 		hint   string
 	}{
 		{"self-signed", cert, 0, func(o *Options) {}, exit.Protocol, "--tls-pin sha256:" + pin},
-		{"pinned", cert, 0, func(o *Options) { o.Pin = "SHA256:" + strings.ToUpper(pin) }, 0, ""},
-		{"another pinned", cert, 0, func(o *Options) { o.Pin = strings.Repeat("ab", 32) }, exit.Protocol, "by another way than this connection"},
-		{"pinned, insecure does not override", cert, 0, func(o *Options) { o.Pin, o.Insecure = strings.Repeat("ab", 32), true }, exit.Protocol, "by another way than this connection"},
-		{"no pin at all", cert, 0, func(o *Options) { o.Pin = "sha256:abc" }, exit.Usage, ""},
-		{"own CA", cert, 0, func(o *Options) { o.CAFile = caFile }, 0, ""},
-		{"no CA file", cert, 0, func(o *Options) { o.CAFile = "/nowhere" }, exit.NoInput, ""},
-		{"wrong name", foreign, 0, func(o *Options) { o.CAFile = caFile }, exit.Protocol, "--tls-pin"},
+		{"pinned", cert, 0, func(o *Options) { o.TLS.Pin = "SHA256:" + strings.ToUpper(pin) }, 0, ""},
+		{"another pinned", cert, 0, func(o *Options) { o.TLS.Pin = strings.Repeat("ab", 32) }, exit.Protocol, "by another way than this connection"},
+		{"pinned, insecure does not override", cert, 0, func(o *Options) { o.TLS.Pin, o.TLS.Insecure = strings.Repeat("ab", 32), true }, exit.Protocol, "by another way than this connection"},
+		{"no pin at all", cert, 0, func(o *Options) { o.TLS.Pin = "sha256:abc" }, exit.Usage, ""},
+		{"own CA", cert, 0, func(o *Options) { o.TLS.CAFile = caFile }, 0, ""},
+		{"no CA file", cert, 0, func(o *Options) { o.TLS.CAFile = "/nowhere" }, exit.NoInput, ""},
+		{"wrong name", foreign, 0, func(o *Options) { o.TLS.CAFile = caFile }, exit.Protocol, "--tls-pin"},
 		{"expired", expired, 0, func(o *Options) {}, exit.Protocol, "--tls-pin sha256:" + expiredPin},
-		{"insecure", expired, 0, func(o *Options) { o.Insecure = true }, 0, ""},
-		{"TLS 1.1", cert, tls.VersionTLS11, func(o *Options) { o.Insecure = true }, exit.Protocol, ""},
+		{"insecure", expired, 0, func(o *Options) { o.TLS.Insecure = true }, 0, ""},
+		{"TLS 1.1", cert, tls.VersionTLS11, func(o *Options) { o.TLS.Insecure = true }, exit.Protocol, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestTLS(t *testing.T) {
 			tlsServer := &script{t: t, ln: tlsListener{ln, config}, caps: allCaps, greeting: server.greeting}
 			tlsServer.serve()
 			o := tlsServer.options()
-			o.TLS = Implicit
+			o.TLS.Mode = Implicit
 			test.change(&o)
 			s, err := Open(context.Background(), o)
 			if err == nil {
@@ -221,7 +221,7 @@ func TestTLS(t *testing.T) {
 	}
 	server := newScript(t, allCaps) // speaks no TLS
 	o := server.options()
-	o.TLS = Implicit
+	o.TLS.Mode = Implicit
 	if _, err := Open(context.Background(), o); exit.CodeOf(err) != exit.Protocol || !strings.Contains(exit.HintOf(err), "starttls") {
 		t.Error(err, exit.HintOf(err))
 	}
@@ -255,8 +255,8 @@ func TestSTARTTLS(t *testing.T) {
 			io.WriteString(tc, answer)
 		}
 	}()
-	s, err := Open(context.Background(), Options{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, TLS: StartTLS, Pin: pin, User: "joe", Timeout: 3 * time.Second,
-		Password: func(context.Context) (string, error) { return "pw", nil }})
+	s, err := Open(context.Background(), Options{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, TLS: TLSOptions{Mode: StartTLS, Pin: pin}, User: "joe", Network: NetworkOptions{Timeout: 3 * time.Second},
+		Login: LoginOptions{Password: func(context.Context) (string, error) { return "pw", nil }}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +274,7 @@ func TestReconnect(t *testing.T) {
 	server := newScript(t, allCaps, rule{when: "EXAMINE", reply: "* BYE idle\r\n", close: true, times: 1})
 	asked := 0
 	session := server.open(func(o *Options) {
-		o.Password = func(context.Context) (string, error) { asked++; return "canary", nil }
+		o.Login.Password = func(context.Context) (string, error) { asked++; return "canary", nil }
 	})
 	if _, err := session.Examine(context.Background(), "box"); err != nil || asked != 2 {
 		t.Error(asked, err)
@@ -301,13 +301,13 @@ func TestPasswordComesFirst(t *testing.T) {
 		return n
 	}
 	o := server.options()
-	o.Password = func(context.Context) (string, error) { return "", exit.Errorf(exit.NoInput, "nobody knows it") }
+	o.Login.Password = func(context.Context) (string, error) { return "", exit.Errorf(exit.NoInput, "nobody knows it") }
 	if _, err := Open(context.Background(), o); exit.CodeOf(err) != exit.NoInput || connections() != 0 {
 		t.Errorf("%v, %d connections", err, connections())
 	}
 	asked := 0
 	session := server.open(func(o *Options) {
-		o.Password = func(context.Context) (string, error) {
+		o.Login.Password = func(context.Context) (string, error) {
 			if n := connections(); n != asked {
 				t.Errorf("asked in %d connections, want %d", n, asked)
 			}
@@ -323,7 +323,7 @@ func TestPasswordComesFirst(t *testing.T) {
 
 // TestDeadServer: nothing waits for ever.
 func TestDeadServer(t *testing.T) {
-	session := newScript(t, allCaps, rule{when: "EXAMINE", stall: time.Minute}).open(func(o *Options) { o.Timeout = 50 * time.Millisecond })
+	session := newScript(t, allCaps, rule{when: "EXAMINE", stall: time.Minute}).open(func(o *Options) { o.Network.Timeout = 50 * time.Millisecond })
 	start := time.Now()
 	_, err := session.Examine(context.Background(), "box")
 	if exit.CodeOf(err) != exit.Temporary || time.Since(start) > 3*time.Second || !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -28,61 +28,19 @@ const (
 const DefaultTimeout = 2 * time.Minute
 
 // Options tell where and how to connect. Only Host and User are needed, and
-// Password, unless something else proves who one is.
+// Login.Password, unless something else proves who one is.
 type Options struct {
 	Host string
 	Port int // 0: 993, or 143 for StartTLS and None
 	User string
 
-	TLS    TLSMode
-	CAFile string // PEM certificates trusted in place of the system's
-	// SHA-256 of the leaf certificate in hex, "sha256:" before it allowed; accepts that certificate and no other
-	Pin        string
-	Insecure   bool   // accept any certificate
-	ServerName string // name to ask for and to verify, Host if empty
-	MinTLS     string // oldest version to accept, "1.0" to "1.3"; "1.2" if empty
-	CertFile   string // PEM certificate that we show if asked, with those above it
-	KeyFile    string // its key in PEM; CertFile if empty
+	TLS     TLSOptions
+	Network NetworkOptions
+	Login   LoginOptions
+	Retry   RetryOptions
 
-	Network Network // "": AnyIP
-	Proxy   *Proxy  // nil: none
-
-	// Password is asked before every connect, so that it can be fresh and a
-	// server is not kept waiting. Its error is returned as it is.
-	Password func(ctx context.Context) (string, error)
-	// Token gives an OAuth 2 access token in place of a password. It is asked
-	// before every connect, and once more if a token is refused after one was
-	// taken before.
-	Token func(ctx context.Context) (string, error)
-	// Auth lists mechanisms, of those that Mechanisms returns: the first that
-	// the server offers is used. Empty: with a token OAUTHBEARER, else XOAUTH2;
-	// with a password SCRAM, with channel binding if possible, else PLAIN, else
-	// the LOGIN command.
-	Auth []string
-	// AuthUser is the administrator who logs in for User, with AuthUser's
-	// password: by an authorization identity, or by PROXYAUTH if ProxyAuth.
-	AuthUser  string
-	ProxyAuth bool
-
-	// Timeout bounds the connect, and every wait without progress in either
-	// direction while an answer is owed. Responses that are no part of the
-	// answer extend the wait to ten times Timeout in all. 0: DefaultTimeout.
-	Timeout time.Duration
 	// DisableCaps names capabilities that are taken as not offered.
 	DisableCaps []string
-	// Compress says when the octets on the line are compressed.
-	Compress CompressMode
-
-	// Retries is how often in a row a lost connection is made again, and how
-	// often a busy server is waited for, before a method fails with
-	// fault.Temporary. 0: DefaultRetries.
-	Retries int
-	// MaxWait bounds a single wait for a busy server; one that asks for a longer
-	// one is given up for now. 0: DefaultMaxWait.
-	MaxWait time.Duration
-	// Patience ends all such waits, though commands that are under way are seen
-	// through: for callers whose other contexts must not end. May be nil.
-	RetryContext context.Context
 
 	// Trace receives every line of both directions, without credentials and
 	// without literals.
@@ -103,9 +61,69 @@ type Options struct {
 	secrets *secrets // what servers must not repeat; nil: nothing
 }
 
-func (o *Options) timeout() time.Duration {
-	if o.Timeout > 0 {
-		return o.Timeout
+// TLSOptions say how a connection is encrypted.
+type TLSOptions struct {
+	Mode   TLSMode
+	CAFile string // PEM certificates trusted in place of the system's
+	// SHA-256 of the leaf certificate in hex, "sha256:" before it allowed; accepts that certificate and no other
+	Pin        string
+	Insecure   bool   // accept any certificate
+	ServerName string // name to ask for and to verify, Host if empty
+	MinVersion string // oldest version to accept, "1.0" to "1.3"; "1.2" if empty
+	CertFile   string // PEM certificate that we show if asked, with those above it
+	KeyFile    string // its key in PEM; CertFile if empty
+}
+
+// NetworkOptions say how octets come to the server and back.
+type NetworkOptions struct {
+	IP    IPVersion // "": AnyIP
+	Proxy *Proxy    // nil: none
+
+	// Timeout bounds the connect, and every wait without progress in either
+	// direction while an answer is owed. Responses that are no part of the
+	// answer extend the wait to ten times Timeout in all. 0: DefaultTimeout.
+	Timeout time.Duration
+	// Compress says when the octets on the line are compressed.
+	Compress CompressMode
+}
+
+// LoginOptions prove who one is.
+type LoginOptions struct {
+	// Password is asked before every connect, so that it can be fresh and a
+	// server is not kept waiting. Its error is returned as it is.
+	Password func(ctx context.Context) (string, error)
+	// Token gives an OAuth 2 access token in place of a password. It is asked
+	// before every connect, and once more if a token is refused after one was
+	// taken before.
+	Token func(ctx context.Context) (string, error)
+	// Auth lists mechanisms, of those that Mechanisms returns: the first that
+	// the server offers is used. Empty: with a token OAUTHBEARER, else XOAUTH2;
+	// with a password SCRAM, with channel binding if possible, else PLAIN, else
+	// the LOGIN command.
+	Auth []string
+	// AuthUser is the administrator who logs in for User, with AuthUser's
+	// password: by an authorization identity, or by PROXYAUTH if ProxyAuth.
+	AuthUser  string
+	ProxyAuth bool
+}
+
+// RetryOptions bound how often, and how long, a server is waited for.
+type RetryOptions struct {
+	// Max is how often in a row a lost connection is made again, and how often a
+	// busy server is waited for, before a method fails with fault.Temporary. 0:
+	// DefaultRetries.
+	Max int
+	// MaxWait bounds a single wait for a busy server; one that asks for a longer
+	// one is given up for now. 0: DefaultMaxWait.
+	MaxWait time.Duration
+	// Context ends all such waits, though commands that are under way are seen
+	// through: for callers whose other contexts must not end. May be nil.
+	Context context.Context
+}
+
+func (n *NetworkOptions) timeout() time.Duration {
+	if n.Timeout > 0 {
+		return n.Timeout
 	}
 	return DefaultTimeout
 }
@@ -117,7 +135,7 @@ func (o *Options) port() int {
 	switch {
 	case o.Port != 0:
 		return o.Port
-	case o.TLS == Implicit:
+	case o.TLS.Mode == Implicit:
 		return 993
 	}
 	return 143
@@ -136,8 +154,8 @@ func (o *Options) Check() error {
 }
 
 func (o *Options) serverName() string {
-	if o.ServerName != "" {
-		return o.ServerName
+	if o.TLS.ServerName != "" {
+		return o.TLS.ServerName
 	}
 	return o.Host
 }

@@ -16,7 +16,7 @@ type peer struct {
 	caps            capabilities
 	offered         []string // capabilities before the login, sorted
 	initialResponse bool     // SASL-IR was offered before the login
-	loggedIn        string   // mechanism, as Options.Auth has it
+	loggedIn        string   // mechanism, as LoginOptions.Auth has it
 	id              []Field
 	bye             string // text of the last BYE
 }

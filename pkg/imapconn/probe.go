@@ -20,7 +20,7 @@ type Server struct {
 	Greeting string
 	Preauth  bool     // it took us as logged in
 	Offered  []string // capabilities before the login, sorted
-	Login    string   // mechanism of the login, as Options.Auth has it; "" if it came to none
+	Login    string   // mechanism of the login, as LoginOptions.Auth has it; "" if it came to none
 	Has      []string // capabilities after the login, sorted
 	ID       []Field  // what it says it is (RFC 2971)
 }
@@ -44,7 +44,7 @@ type TLS struct {
 	Subject, Issuer string
 	Names           []string // that the certificate is for
 	NotAfter        time.Time
-	Pin             string // SHA-256 of the certificate, hex, for Options.Pin; "" where that is another
+	Pin             string // SHA-256 of the certificate, hex, for TLSOptions.Pin; "" where that is another
 }
 
 // Probe is Open, and tells what was learnt of the server, whether or not it led

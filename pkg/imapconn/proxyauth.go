@@ -13,7 +13,7 @@ import (
 // heirs have, or what belongs to the mechanism. PROXYAUTH stands in no
 // capability that could be relied on, so that it is tried.
 func (l *login) becomes() string {
-	if l.o.ProxyAuth {
+	if l.o.Login.ProxyAuth {
 		return "PROXYAUTH"
 	}
 	if m := findMechanism(l.c.loggedIn); m != nil {
@@ -37,7 +37,7 @@ func (l *login) become(command string) error {
 		return fault.Errorf(fault.Temporary, "%s of %s: %w", command, o.who(), &refusal{no})
 	}
 	failure := fault.Errorf(fault.Login, "%s of %s refused: %w", command, o.who(), &refusal{no})
-	if o.ProxyAuth && no.Type == imap.StatusResponseTypeBad {
+	if o.Login.ProxyAuth && no.Type == imap.StatusResponseTypeBad {
 		return failure.WithHint("the server seems not to know PROXYAUTH: --auth-user without --proxyauth is the " +
 			"usual way")
 	}

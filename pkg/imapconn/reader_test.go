@@ -117,7 +117,7 @@ func TestBounds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			ours, theirs := net.Pipe()
 			defer theirs.Close()
-			o := &Options{Host: "h", Timeout: time.Hour}
+			o := &Options{Host: "h", Network: NetworkOptions{Timeout: time.Hour}}
 			c := newConn(ours, o)
 			c.caps = capabilities{}
 			s := newSession(*o)

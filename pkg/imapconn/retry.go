@@ -18,16 +18,16 @@ const (
 	DefaultMaxWait = 5 * time.Minute
 )
 
-func (o *Options) retries() int {
-	if o.Retries == 0 {
+func (r *RetryOptions) retries() int {
+	if r.Max == 0 {
 		return DefaultRetries
 	}
-	return max(o.Retries, 0)
+	return max(r.Max, 0)
 }
 
-func (o *Options) maxWait() time.Duration {
-	if o.MaxWait > 0 {
-		return o.MaxWait
+func (r *RetryOptions) maxWait() time.Duration {
+	if r.MaxWait > 0 {
+		return r.MaxWait
 	}
 	return DefaultMaxWait
 }
@@ -37,10 +37,10 @@ const longestDelay = time.Minute
 
 // delays are the pauses before attempts to connect again, from none on, each
 // twice as long as the one before.
-func (o *Options) delays() []time.Duration {
-	all := make([]time.Duration, o.retries())
+func (r *RetryOptions) delays() []time.Duration {
+	all := make([]time.Duration, r.retries())
 	for i := 1; i < len(all); i++ {
-		all[i] = min(time.Second<<min(i-1, 10), longestDelay, o.maxWait())
+		all[i] = min(time.Second<<min(i-1, 10), longestDelay, r.maxWait())
 	}
 	return all
 }
@@ -61,7 +61,7 @@ func (r *retrier) second() time.Duration {
 	return time.Second
 }
 
-// sleep waits. What ends it early is the end of ctx, or of Options.RetryContext.
+// sleep waits. What ends it early is the end of ctx, or of RetryOptions.Context.
 func (r *retrier) sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -69,14 +69,14 @@ func (r *retrier) sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	var ended <-chan struct{}
-	if r.o.RetryContext != nil {
-		ended = r.o.RetryContext.Done()
+	if r.o.Retry.Context != nil {
+		ended = r.o.Retry.Context.Done()
 	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-ended:
-		return context.Cause(r.o.RetryContext)
+		return context.Cause(r.o.Retry.Context)
 	case <-timer.C:
 		return nil
 	}
@@ -92,17 +92,17 @@ func (r *retrier) backOff(ctx context.Context, t *transient, no *imap.Error) (ag
 	case r.backOffs >= most:
 		r.backOffs = 0
 		return false, nil
-	case exact && pause > r.o.maxWait():
+	case exact && pause > r.o.Retry.maxWait():
 		r.backOffs = 0
 		r.o.warn(fmt.Sprintf("%s asks for a pause of %s, and --max-wait allows %s", printable(r.o.Host), round(pause),
-			r.o.maxWait()))
+			r.o.Retry.maxWait()))
 		return false, nil
 	}
 	r.backOffs++
 	if relogin.MatchString(no.Text) && r.endSession != nil {
 		r.endSession()
 	}
-	pause = min(pause, r.o.maxWait())
+	pause = min(pause, r.o.Retry.maxWait())
 	if pause >= time.Second {
 		r.o.warn(fmt.Sprintf("%s is busy: waiting %s (%d of %d): %v", printable(r.o.Host), round(pause), r.backOffs,
 			most, &refusal{no}))
@@ -111,7 +111,7 @@ func (r *retrier) backOff(ctx context.Context, t *transient, no *imap.Error) (ag
 }
 
 // most is how often in a row a refusal is tried again.
-func (r *retrier) most(t *transient) int { return min(r.o.retries(), tries[t.kind]) }
+func (r *retrier) most(t *transient) int { return min(r.o.Retry.retries(), tries[t.kind]) }
 
 // tries bounds how often a refusal of each kind is tried again.
 var tries = map[kind]int{throttled: 1000, busy: 4, defective: 2}

@@ -123,10 +123,10 @@ func TestScram(t *testing.T) {
 		{"no SASL-IR", "AUTH=SCRAM-SHA-256", server(), nil, 0, "", "n,,n=joe,r=", 3},
 		{"SHA-1", "AUTH=SCRAM-SHA-1", server(func(s *scramServer) { s.hash = scram.SHA1 }), nil, 0, "", "n,,n=joe,r=", 3},
 		{"SHA-512", "AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-512", server(func(s *scramServer) { s.hash = scram.SHA512 }), nil, 0, "", "n,,n=joe,r=", 3},
-		{"for another", "SASL-IR AUTH=SCRAM-SHA-256", server(), func(o *Options) { o.AuthUser = "a=d,m" }, 0, "", "n,a=joe,n=a=3Dd=2Cm,r=", 3},
-		{"prepared", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "IX a" }), func(o *Options) { o.Password = secretly("\u2168\u00a0\u00ada") }, 0, "", "n,,n=joe", 3},
-		{"cannot be prepared", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "pass🙂word" }), func(o *Options) { o.Password = secretly("pass🙂word") }, 0, "", "n,,n=joe", 3},
-		{"no UTF-8", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "p\xe4ss" }), func(o *Options) { o.Password = secretly("p\xe4ss") }, 0, "", "n,,n=joe", 3},
+		{"for another", "SASL-IR AUTH=SCRAM-SHA-256", server(), func(o *Options) { o.Login.AuthUser = "a=d,m" }, 0, "", "n,a=joe,n=a=3Dd=2Cm,r=", 3},
+		{"prepared", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "IX a" }), func(o *Options) { o.Login.Password = secretly("\u2168\u00a0\u00ada") }, 0, "", "n,,n=joe", 3},
+		{"cannot be prepared", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "pass🙂word" }), func(o *Options) { o.Login.Password = secretly("pass🙂word") }, 0, "", "n,,n=joe", 3},
+		{"no UTF-8", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "p\xe4ss" }), func(o *Options) { o.Login.Password = secretly("p\xe4ss") }, 0, "", "n,,n=joe", 3},
 		{"wrong password, told so", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password = "another" }), nil, exit.Login, "by SCRAM-SHA-256 refused: the server said NO [AUTHENTICATIONFAILED] no, and before: invalid-proof (offered: PLAIN, SCRAM-SHA-256, the LOGIN command)", "n,,", 3},
 		{"wrong password, NO at once", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.password, s.twist = "another", replace(2, "e=invalid-proof", "") }), nil, exit.Login, "NO [AUTHENTICATIONFAILED] no (offered", "n,,", 2},
 		{"few iterations", "SASL-IR AUTH=SCRAM-SHA-256", server(func(s *scramServer) { s.iterations = 4095 }), nil, exit.Protocol, "4095 iterations; fewer than 4096", "n,,", 1},
@@ -148,7 +148,7 @@ func TestScram(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScript(t, "IMAP4rev1 AUTH=PLAIN "+test.caps, rule{when: "AUTHENTICATE SCRAM", dialogue: test.server.talk})
 			o := s.options()
-			o.Password = secretly(canary)
+			o.Login.Password = secretly(canary)
 			trace := &bytes.Buffer{}
 			o.Trace = trace
 			if test.change != nil {
@@ -253,10 +253,10 @@ func TestChannelBinding(t *testing.T) {
 		{"the offer was taken away", 0, bare, exporter, nil, exit.Login, "server-does-support-channel-binding", "y,,"},
 		{"Cyrus", 0, both + " X-REPLICATION", exporter, nil, 0, "", "n,,"},
 		{"Cyrus, TLS 1.2", tls.VersionTLS12, both + " X-REPLICATION", unique, nil, 0, "", "p=tls-unique,,"},
-		{"Cyrus, named", 0, "AUTH=SCRAM-SHA-256-PLUS X-REPLICATION", other, func(o *Options) { o.Auth = []string{"scram-sha-256-plus"} }, exit.Login, "dont-match", "p=tls-exporter,,"},
-		{"named without", 0, both, exporter, func(o *Options) { o.Auth = []string{"scram-sha-256"} }, 0, "", "n,,"},
+		{"Cyrus, named", 0, "AUTH=SCRAM-SHA-256-PLUS X-REPLICATION", other, func(o *Options) { o.Login.Auth = []string{"scram-sha-256-plus"} }, exit.Login, "dont-match", "p=tls-exporter,,"},
+		{"named without", 0, both, exporter, func(o *Options) { o.Login.Auth = []string{"scram-sha-256"} }, 0, "", "n,,"},
 		{"hidden by the user", 0, both, exporter, func(o *Options) { o.DisableCaps = []string{"AUTH=SCRAM-SHA-256-PLUS"} }, 0, "", "n,,"},
-		{"named and not offered", 0, bare, nil, func(o *Options) { o.Auth = []string{"scram-sha-256-plus"} }, exit.Login, "offers none of SCRAM-SHA-256-PLUS", ""},
+		{"named and not offered", 0, bare, nil, func(o *Options) { o.Login.Auth = []string{"scram-sha-256-plus"} }, exit.Login, "offers none of SCRAM-SHA-256-PLUS", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -273,7 +273,7 @@ func TestChannelBinding(t *testing.T) {
 			s.greeting = "* OK [CAPABILITY " + s.caps + "] ready\r\n"
 			s.serve()
 			o := s.options()
-			o.TLS, o.Pin = Implicit, pin
+			o.TLS.Mode, o.TLS.Pin = Implicit, pin
 			if test.change != nil {
 				test.change(&o)
 			}
@@ -303,7 +303,7 @@ func TestTokenRefusedLater(t *testing.T) {
 			rule{when: "EXAMINE", reply: "* BYE session expired\r\n", close: true, times: 1})
 		asked := 0
 		session := s.open(func(o *Options) {
-			o.Token = func(context.Context) (string, error) { asked++; return "tok", nil }
+			o.Login.Token = func(context.Context) (string, error) { asked++; return "tok", nil }
 		})
 		_, err := session.Examine(context.Background(), "box")
 		if want := map[int]exit.Code{1: 0, 2: exit.Login}[refusals]; exit.CodeOf(err) != want || asked != 3 {
@@ -313,7 +313,7 @@ func TestTokenRefusedLater(t *testing.T) {
 	s := newScript(t, "IMAP4rev1 SASL-IR AUTH=XOAUTH2", rule{when: "AUTHENTICATE", reply: "TAG NO no\r\n"})
 	o := s.options()
 	asked := 0
-	o.Token = func(context.Context) (string, error) { asked++; return "tok", nil }
+	o.Login.Token = func(context.Context) (string, error) { asked++; return "tok", nil }
 	if _, err := Open(context.Background(), o); exit.CodeOf(err) != exit.Login || asked != 1 {
 		t.Error(err, asked)
 	}

@@ -200,9 +200,9 @@ func (s *script) sent(prefix string) (list []string) {
 func (s *script) options() Options {
 	a := s.ln.Addr().(*net.TCPAddr)
 	return Options{
-		Host: a.IP.String(), Port: a.Port, User: "joe", TLS: None, Timeout: 5 * time.Second,
-		Password: func(context.Context) (string, error) { return "canary", nil },
-		Warn:     func(text string) { s.t.Log("warning: " + text) },
+		Host: a.IP.String(), Port: a.Port, User: "joe", TLS: TLSOptions{Mode: None}, Network: NetworkOptions{Timeout: 5 * time.Second},
+		Login: LoginOptions{Password: func(context.Context) (string, error) { return "canary", nil }},
+		Warn:  func(text string) { s.t.Log("warning: " + text) },
 	}
 }
 

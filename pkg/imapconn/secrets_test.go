@@ -127,16 +127,16 @@ func TestEcho(t *testing.T) {
 		name, secret string
 		change       func(*Options)
 	}{
-		{"LOGIN", canary, func(o *Options) { o.Auth = []string{"login"} }},
-		{"LOGIN, quoted", `can"ary\7-quoted`, func(o *Options) { o.Auth = []string{"login"} }},
-		{"LOGIN, short", "sesa", func(o *Options) { o.Auth = []string{"login"} }},
-		{"LOGIN, tiny", "q7Z", func(o *Options) { o.Auth = []string{"login"} }},
-		{"PLAIN", canary, func(o *Options) { o.Auth = []string{"plain"} }},
-		{"PLAIN without SASL-IR", canary, func(o *Options) { o.Auth, o.DisableCaps = []string{"plain"}, []string{"SASL-IR"} }},
-		{"XOAUTH2", token, func(o *Options) { o.Auth = []string{"xoauth2"} }},
-		{"OAUTHBEARER", token, func(o *Options) { o.Auth, o.DisableCaps = []string{"oauthbearer"}, []string{"SASL-IR"} }},
-		{"CRAM-MD5", canary, func(o *Options) { o.Auth = []string{"cram-md5"} }},
-		{"X-MASTERAUTH", canary, func(o *Options) { o.Auth = []string{"x-masterauth"} }},
+		{"LOGIN", canary, func(o *Options) { o.Login.Auth = []string{"login"} }},
+		{"LOGIN, quoted", `can"ary\7-quoted`, func(o *Options) { o.Login.Auth = []string{"login"} }},
+		{"LOGIN, short", "sesa", func(o *Options) { o.Login.Auth = []string{"login"} }},
+		{"LOGIN, tiny", "q7Z", func(o *Options) { o.Login.Auth = []string{"login"} }},
+		{"PLAIN", canary, func(o *Options) { o.Login.Auth = []string{"plain"} }},
+		{"PLAIN without SASL-IR", canary, func(o *Options) { o.Login.Auth, o.DisableCaps = []string{"plain"}, []string{"SASL-IR"} }},
+		{"XOAUTH2", token, func(o *Options) { o.Login.Auth = []string{"xoauth2"} }},
+		{"OAUTHBEARER", token, func(o *Options) { o.Login.Auth, o.DisableCaps = []string{"oauthbearer"}, []string{"SASL-IR"} }},
+		{"CRAM-MD5", canary, func(o *Options) { o.Login.Auth = []string{"cram-md5"} }},
+		{"X-MASTERAUTH", canary, func(o *Options) { o.Login.Auth = []string{"x-masterauth"} }},
 	} {
 		for _, end := range []string{"TAG NO ECHO", "TAG BAD [ECHO] ECHO", "* BYE ECHO", "ECHO", "TAG NO [ALERT] try again later ECHO", "TAG OK ECHO"} {
 			if len(m.secret) < tinyForm && end == "TAG OK ECHO" {
@@ -186,11 +186,11 @@ func TestEcho(t *testing.T) {
 				}
 				server := newScript(t, "IMAP4rev1 SASL-IR ID AUTH=PLAIN AUTH=XOAUTH2 AUTH=OAUTHBEARER AUTH=CRAM-MD5", rules...)
 				o := server.options()
-				o.Password = secretly(m.secret)
+				o.Login.Password = secretly(m.secret)
 				if strings.Contains(m.name, "OAUTH") {
-					o.Password, o.Token = nil, o.Password
+					o.Login.Password, o.Login.Token = nil, o.Login.Password
 				}
-				o.Retries = NoRetries
+				o.Retry.Max = NoRetries
 				m.change(&o)
 				trace := &bytes.Buffer{}
 				warned := ""
@@ -229,7 +229,7 @@ func TestPasswordIsACode(t *testing.T) {
 	for _, password := range []string{"UIDVALIDITY", "alert", "permanentflags and more"} {
 		server := newScript(t, allCaps)
 		o := server.options()
-		o.Password = secretly(password)
+		o.Login.Password = secretly(password)
 		s, err := Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

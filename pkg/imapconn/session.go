@@ -27,7 +27,7 @@ func newSession(o Options) *Session {
 	o.secrets = &secrets{}
 	s := &Session{link: link{o: o, quirks: &quirks{}}}
 	s.warn = s.o.warn
-	s.retrier = retrier{o: &s.o, delays: o.delays(), endSession: s.link.endSession}
+	s.retrier = retrier{o: &s.o, delays: o.Retry.delays(), endSession: s.link.endSession}
 	return s
 }
 

@@ -76,8 +76,8 @@ func TestChatter(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			session := talker(t, test.when, test.noise, 0, "").open()
-			session.o.Timeout = 30 * time.Millisecond
-			session.c.socket.timeout = session.o.Timeout
+			session.o.Network.Timeout = 30 * time.Millisecond
+			session.c.socket.timeout = session.o.Network.Timeout
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			if err := test.ask(ctx, session); exit.CodeOf(err) != exit.Temporary {
@@ -93,7 +93,7 @@ func TestChatterBeforeAnswer(t *testing.T) {
 	for _, test := range chatty {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			session := talker(t, test.when, test.noise, 220, test.reply).open(func(o *Options) { o.Timeout = time.Second })
+			session := talker(t, test.when, test.noise, 220, test.reply).open(func(o *Options) { o.Network.Timeout = time.Second })
 			if err := test.ask(context.Background(), session); err != nil {
 				t.Error(err)
 			}
@@ -104,7 +104,7 @@ func TestChatterBeforeAnswer(t *testing.T) {
 func TestChatterIsNamed(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	c := newConn(ours, &Options{Host: "h", Timeout: time.Hour})
+	c := newConn(ours, &Options{Host: "h", Network: NetworkOptions{Timeout: time.Hour}})
 	c.socket.start = time.Now().Add(-24 * time.Hour)
 	_, err := c.next()
 	if exit.CodeOf(err) != exit.Temporary || !errors.Is(err, errNoAnswer) || err.Error() != "connection to h lost: the server talks, but 10 times the timeout brought no answer" {
@@ -115,7 +115,7 @@ func TestChatterIsNamed(t *testing.T) {
 // TestChatterAtLogout: there is nothing to be patient for.
 func TestChatterAtLogout(t *testing.T) {
 	t.Parallel()
-	session := talker(t, "LOGOUT", "* OK still here\r\n", 0, "").open(func(o *Options) { o.Timeout = time.Hour })
+	session := talker(t, "LOGOUT", "* OK still here\r\n", 0, "").open(func(o *Options) { o.Network.Timeout = time.Hour })
 	session.Close()
 }
 
@@ -139,7 +139,7 @@ func TestLongLiteral(t *testing.T) {
 				fmt.Fprintf(theirs, "* 1 FETCH (UID 1 %s {%d}\r\n%s)\r\n", test.item, 3<<20, strings.Repeat("x", 3<<20))
 				io.WriteString(theirs, "* OK still here\r\n")
 			}()
-			c := newConn(ours, &Options{Host: "h", Timeout: time.Hour})
+			c := newConn(ours, &Options{Host: "h", Network: NetworkOptions{Timeout: time.Hour}})
 			c.socket.start = time.Now().Add(-24 * time.Hour)
 			told := c.arriving
 			c.arriving = func() {

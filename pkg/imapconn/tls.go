@@ -26,15 +26,15 @@ func (e *certError) Unwrap() error { return e.err }
 
 // tlsConfig checks the options of TLS before anything is dialled.
 func tlsConfig(o *Options) (*tls.Config, error) {
-	roots, err := rootCAs(o.CAFile)
+	roots, err := rootCAs(o.TLS.CAFile)
 	if err != nil {
 		return nil, err
 	}
-	pin, err := parsePin(o.Pin)
+	pin, err := parsePin(o.TLS.Pin)
 	if err != nil {
 		return nil, err
 	}
-	oldest, err := o.minVersion()
+	oldest, err := o.TLS.minVersion()
 	if err != nil {
 		return nil, err
 	}
@@ -51,17 +51,17 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 	if oldest < tls.VersionTLS12 {
 		config.CipherSuites = oldSuites()
 	}
-	return config, o.present(config)
+	return config, o.TLS.present(config)
 }
 
 var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "": tls.VersionTLS12,
 	"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
-func (o *Options) minVersion() (uint16, error) {
-	if v, ok := tlsVersions[o.MinTLS]; ok {
+func (t *TLSOptions) minVersion() (uint16, error) {
+	if v, ok := tlsVersions[t.MinVersion]; ok {
 		return v, nil
 	}
-	return 0, fault.Errorf(fault.Usage, "--tls-min %s is no version of TLS", quote(o.MinTLS)).
+	return 0, fault.Errorf(fault.Usage, "--tls-min %s is no version of TLS", quote(t.MinVersion)).
 		WithHint("1.2 or 1.3; 1.0 and 1.1 can be broken, and are for servers that have nothing else")
 }
 
@@ -77,20 +77,20 @@ func oldSuites() []uint16 {
 }
 
 // present puts our own certificate into config, for servers that ask for one.
-func (o *Options) present(config *tls.Config) error {
-	if o.CertFile == "" {
-		if o.KeyFile != "" {
+func (t *TLSOptions) present(config *tls.Config) error {
+	if t.CertFile == "" {
+		if t.KeyFile != "" {
 			return fault.Errorf(fault.Usage, "--tls-key needs --tls-cert")
 		}
 		return nil
 	}
-	keyFile := o.KeyFile
+	keyFile := t.KeyFile
 	if keyFile == "" {
-		keyFile = o.CertFile
+		keyFile = t.CertFile
 	}
-	pair, err := tls.LoadX509KeyPair(o.CertFile, keyFile)
+	pair, err := tls.LoadX509KeyPair(t.CertFile, keyFile)
 	if err != nil {
-		return fault.Errorf(fault.NoInput, "certificate %s with key %s: %w", quote(o.CertFile), quote(keyFile), err).
+		return fault.Errorf(fault.NoInput, "certificate %s with key %s: %w", quote(t.CertFile), quote(keyFile), err).
 			WithHint("both in PEM, the key without a passphrase; --tls-key where it is in a file of its own")
 	}
 	// Not Certificates: those are kept back from a server that names other
@@ -139,7 +139,7 @@ func verify(state tls.ConnectionState, o *Options, roots *x509.CertPool, pin str
 		return &certError{"",
 			fmt.Errorf("ALARM: the server shows another certificate than the pinned one, sha256:%s: somebody may be "+
 				"in between; nothing was sent", pin)}
-	case o.Insecure:
+	case o.TLS.Insecure:
 		return nil
 	}
 	chain := x509.VerifyOptions{Roots: roots, DNSName: o.serverName(), Intermediates: x509.NewCertPool()}

@@ -68,10 +68,10 @@ func TestTLSOptions(t *testing.T) {
 		return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: oldest, MaxVersion: newest}
 	}
 	pinned := func(change func(*Options)) func(*Options) {
-		return func(o *Options) { o.Pin = pin; change(o) }
+		return func(o *Options) { o.TLS.Pin = pin; change(o) }
 	}
 	insecure := func(min string) func(*Options) {
-		return func(o *Options) { o.Insecure, o.MinTLS = true, min }
+		return func(o *Options) { o.TLS.Insecure, o.TLS.MinVersion = true, min }
 	}
 	for _, test := range []struct {
 		name   string
@@ -90,16 +90,16 @@ func TestTLSOptions(t *testing.T) {
 		{"suites of old", &tls.Config{Certificates: []tls.Certificate{old}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: rsaOnly}, insecure("1.0"), 0, "", ""},
 		{"suites of old, unasked", &tls.Config{Certificates: []tls.Certificate{old}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: rsaOnly}, insecure("1.2"), exit.Protocol, "handshake failure", "--tls-min 1.0"},
 		{"no version", speaks(cert, 0, 0), insecure("1.4"), exit.Usage, `--tls-min "1.4" is no version`, "1.2 or 1.3"},
-		{"another name", speaks(foreign, 0, 0), func(o *Options) { o.CAFile, o.ServerName = foreignFile, "elsewhere.example" }, 0, "", ""},
-		{"another name, wrong", speaks(foreign, 0, 0), func(o *Options) { o.CAFile, o.ServerName = foreignFile, "mail.example" }, exit.Protocol, "valid for elsewhere.example, not mail.example", "--tls-pin"},
+		{"another name", speaks(foreign, 0, 0), func(o *Options) { o.TLS.CAFile, o.TLS.ServerName = foreignFile, "elsewhere.example" }, 0, "", ""},
+		{"another name, wrong", speaks(foreign, 0, 0), func(o *Options) { o.TLS.CAFile, o.TLS.ServerName = foreignFile, "mail.example" }, exit.Protocol, "valid for elsewhere.example, not mail.example", "--tls-pin"},
 		{"wants a certificate, 1.2", asks(tls.VersionTLS12), pinned(func(*Options) {}), exit.Protocol, "handshake failure", "--tls-cert"},
 		{"wants a certificate, 1.3", asks(tls.VersionTLS13), pinned(func(*Options) {}), exit.Protocol, "certificate required", "--tls-cert"},
-		{"gets a certificate, 1.2", asks(tls.VersionTLS12), pinned(func(o *Options) { o.CertFile, o.KeyFile = certFile, keyFile }), 0, "", ""},
-		{"gets a certificate, 1.3", asks(tls.VersionTLS13), pinned(func(o *Options) { o.CertFile = both }), 0, "", ""},
-		{"key without certificate", asks(0), func(o *Options) { o.KeyFile = keyFile }, exit.Usage, "--tls-key needs --tls-cert", ""},
-		{"certificate without key", asks(0), func(o *Options) { o.CertFile = certFile }, exit.NoInput, "found a certificate rather than a key", "--tls-key"},
-		{"no certificate there", asks(0), func(o *Options) { o.CertFile = "/nonesuch" }, exit.NoInput, "/nonesuch", ""},
-		{"the key of another", asks(0), func(o *Options) { o.CertFile, o.KeyFile = foreignFile, keyFile }, exit.NoInput, "does not match", ""},
+		{"gets a certificate, 1.2", asks(tls.VersionTLS12), pinned(func(o *Options) { o.TLS.CertFile, o.TLS.KeyFile = certFile, keyFile }), 0, "", ""},
+		{"gets a certificate, 1.3", asks(tls.VersionTLS13), pinned(func(o *Options) { o.TLS.CertFile = both }), 0, "", ""},
+		{"key without certificate", asks(0), func(o *Options) { o.TLS.KeyFile = keyFile }, exit.Usage, "--tls-key needs --tls-cert", ""},
+		{"certificate without key", asks(0), func(o *Options) { o.TLS.CertFile = certFile }, exit.NoInput, "found a certificate rather than a key", "--tls-key"},
+		{"no certificate there", asks(0), func(o *Options) { o.TLS.CertFile = "/nonesuch" }, exit.NoInput, "/nonesuch", ""},
+		{"the key of another", asks(0), func(o *Options) { o.TLS.CertFile, o.TLS.KeyFile = foreignFile, keyFile }, exit.NoInput, "does not match", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,7 +110,7 @@ func TestTLSOptions(t *testing.T) {
 			s := &script{t: t, ln: tlsListener{ln, test.config}, caps: allCaps, greeting: "* OK ready\r\n"}
 			s.serve()
 			o := s.options()
-			o.TLS = Implicit
+			o.TLS.Mode = Implicit
 			test.change(&o)
 			session, err := Open(context.Background(), o)
 			if err == nil {
@@ -184,8 +184,8 @@ func TestSTARTTLSAttacks(t *testing.T) {
 				rest, _ := io.ReadAll(c)
 				said <- string(got[:n]) + string(rest)
 			}()
-			_, err = Open(context.Background(), Options{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, TLS: StartTLS, Pin: pin, User: "joe",
-				Timeout: 3 * time.Second, Password: secretly("canary")})
+			_, err = Open(context.Background(), Options{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, TLS: TLSOptions{Mode: StartTLS, Pin: pin}, User: "joe",
+				Network: NetworkOptions{Timeout: 3 * time.Second}, Login: LoginOptions{Password: secretly("canary")}})
 			if exit.CodeOf(err) != test.code || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%v (%d)", err, exit.CodeOf(err))
 			}
@@ -218,8 +218,8 @@ func TestSTARTTLSAttacks(t *testing.T) {
 			io.WriteString(tc, "* CAPABILITY IMAP4rev1 LOGINDISABLED\r\nA2 OK\r\n")
 			io.Copy(io.Discard, tc)
 		}()
-		_, err = Open(context.Background(), Options{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, TLS: StartTLS, Pin: pin, User: "joe",
-			Timeout: 3 * time.Second, Password: secretly("canary")})
+		_, err = Open(context.Background(), Options{Host: "127.0.0.1", Port: ln.Addr().(*net.TCPAddr).Port, TLS: TLSOptions{Mode: StartTLS, Pin: pin}, User: "joe",
+			Network: NetworkOptions{Timeout: 3 * time.Second}, Login: LoginOptions{Password: secretly("canary")}})
 		if exit.CodeOf(err) != exit.Login || !strings.Contains(err.Error(), "offered: nothing") {
 			t.Error(err)
 		}
@@ -231,7 +231,7 @@ func TestWrongMode(t *testing.T) {
 	cert, pin := certificate(t, "localhost", time.Now().Add(time.Hour))
 	plain := newScript(t, "IMAP4rev1 STARTTLS AUTH=PLAIN")
 	o := plain.options()
-	o.TLS = Implicit
+	o.TLS.Mode = Implicit
 	_, err := Open(context.Background(), o)
 	if exit.CodeOf(err) != exit.Protocol || !strings.Contains(exit.HintOf(err), "--tls starttls") || len(plain.sent("AUTHENTICATE")) > 0 { // what it does get is TLS, any octets
 		t.Error(err, exit.HintOf(err), plain.sent(""))
@@ -245,9 +245,9 @@ func TestWrongMode(t *testing.T) {
 	secure.serve()
 	for _, mode := range []TLSMode{StartTLS, None} {
 		o := secure.options()
-		o.TLS, o.Timeout = mode, 100*time.Millisecond
+		o.TLS.Mode, o.Network.Timeout = mode, 100*time.Millisecond
 		if mode == StartTLS {
-			o.Pin = pin
+			o.TLS.Pin = pin
 		}
 		_, err := Open(context.Background(), o)
 		if exit.CodeOf(err) != exit.Unavailable || !strings.Contains(exit.HintOf(err), "--tls implicit") || len(secure.sent("")) > 0 {

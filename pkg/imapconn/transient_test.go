@@ -183,7 +183,7 @@ func TestTroubleAboutNames(t *testing.T) {
 		for _, verb := range []string{"NAMESPACE", `LIST "" ""`} {
 			server := newScript(t, "IMAP4rev1 NAMESPACE", rule{when: verb, reply: "TAG NO [INUSE] in use\r\n"}, rule{when: "NAMESPACE", reply: "TAG NO\r\n"})
 			o := server.options()
-			o.Retries = NoRetries
+			o.Retry.Max = NoRetries
 			if _, err := Open(t.Context(), o); exit.CodeOf(err) != exit.Temporary || !strings.Contains(exit.HintOf(err), "--delimiter") {
 				t.Errorf("%s: %v (%d)", verb, err, exit.CodeOf(err))
 			}
@@ -253,7 +253,7 @@ func TestTroubleLasts(t *testing.T) {
 func TestHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var warned []string
-		s := newSession(Options{Host: "h", Retries: 3, MaxWait: time.Minute, Warn: func(text string) { warned = append(warned, text) }})
+		s := newSession(Options{Host: "h", Retry: RetryOptions{Max: 3, MaxWait: time.Minute}, Warn: func(text string) { warned = append(warned, text) }})
 		no := refusalOf("NO Server Unavailable. 15")
 		began := time.Now()
 		for i := range 4 {
@@ -300,7 +300,7 @@ func TestPatienceEnds(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("interrupted")
 	s := server.open(func(o *Options) {
-		o.RetryContext = ctx
+		o.Retry.Context = ctx
 		o.Warn = func(string) { time.AfterFunc(10*time.Millisecond, func() { cancel(cause) }) }
 	})
 	if told, err := appendAll(s, "box", message("a")); err != cause || told != nil {
@@ -350,13 +350,13 @@ func TestThrottleMark(t *testing.T) {
 // TestRetries bounds the attempts to connect again.
 func TestRetries(t *testing.T) {
 	for retries, want := range map[int]int{NoRetries: 0, 1: 1, 3: 3, 0: DefaultRetries} {
-		o := Options{Retries: retries}
-		if got := o.delays(); len(got) != want || len(got) > 0 && got[0] != 0 {
+		o := Options{Retry: RetryOptions{Max: retries}}
+		if got := o.Retry.delays(); len(got) != want || len(got) > 0 && got[0] != 0 {
 			t.Errorf("%d: %v", retries, got)
 		}
 	}
-	o := Options{Retries: 12, MaxWait: 20 * time.Second}
-	if got := fmt.Sprint(o.delays()); got != "[0s 1s 2s 4s 8s 16s 20s 20s 20s 20s 20s 20s]" {
+	o := Options{Retry: RetryOptions{Max: 12, MaxWait: 20 * time.Second}}
+	if got := fmt.Sprint(o.Retry.delays()); got != "[0s 1s 2s 4s 8s 16s 20s 20s 20s 20s 20s 20s]" {
 		t.Error(got)
 	}
 	server := newScript(t, "IMAP4rev1")

@@ -37,7 +37,7 @@ func archive(t *testing.T, content stream.Content, level stream.Level) []byte {
 	account.AddMessage("Größe", nil, day, []byte("Message-ID: <s@x>\r\n\r\nsmall"))
 	account.AddMailbox("Nothing")
 	host, port, _ := net.SplitHostPort(server.Addr())
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.TLSOptions{Mode: imapconn.None}, Login: imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
 	conn.Port, _ = strconv.Atoi(port)
 	recipe, err := headerkey.ParseRecipe(headerkey.Default)
 	if err != nil {

@@ -58,8 +58,8 @@ func accountAt(t testing.TB, addr string) *diff.Account {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
 	must(t, err)
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second,
-		Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.TLSOptions{Mode: imapconn.None}, Network: imapconn.NetworkOptions{Timeout: 20 * time.Second},
+		Login: imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
 	conn.Port, err = strconv.Atoi(port)
 	must(t, err)
 	a := diff.NewAccount(t.Context(), conn)
@@ -76,7 +76,7 @@ func TestFoldsCase(t *testing.T) {
 		server.Account("joe").AddMailbox("Other")
 		line := imaptest.NewFaultProxy(t, server.Addr())
 		a := accountAt(t, line.Addr())
-		a.Conn.Retries = imapconn.NoRetries
+		a.Conn.Retry.Max = imapconn.NoRetries
 		must(t, a.Open(headerkey.Recipe{}))
 		if reply != "" {
 			line.Rewrite(func(line string) string {

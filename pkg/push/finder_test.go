@@ -40,7 +40,7 @@ func pushTo(t testing.TB, addr string, plan []byte, out *atReceipt, opt Options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.TLSOptions{Mode: imapconn.None}, Network: imapconn.NetworkOptions{Timeout: 20 * time.Second}, Login: imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
 	conn.Port, _ = strconv.Atoi(port)
 	opt.Progress = progress.None{}
 	if opt.Warn == nil {

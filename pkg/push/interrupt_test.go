@@ -43,7 +43,7 @@ func TestInterruptedDeletion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.TLSOptions{Mode: imapconn.None}, Network: imapconn.NetworkOptions{Timeout: 20 * time.Second}, Login: imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
 	conn.Port, _ = strconv.Atoi(port)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	out := &stopper{at: `"deleted"`, stop: func() { cancel(exit.Errorf(exit.Interrupted, "enough")) }}
@@ -68,7 +68,7 @@ func TestDeletionInDoubt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second, Retries: 1, MaxWait: time.Millisecond, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.TLSOptions{Mode: imapconn.None}, Network: imapconn.NetworkOptions{Timeout: 20 * time.Second}, Retry: imapconn.RetryOptions{Max: 1, MaxWait: time.Millisecond}, Login: imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
 	conn.Port, _ = strconv.Atoi(port)
 	var out bytes.Buffer
 	opt := Options{AllowDelete: true, MaxDelete: anyShare(t), Progress: progress.None{}, Warn: t.Logf}

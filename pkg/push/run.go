@@ -27,7 +27,7 @@ import (
 // appended make the error fault.Partial; what was whole in a damaged plan has
 // been acted on when the error is returned.
 func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, out io.Writer) (*Outcome, error) {
-	conn.RetryContext = ctx
+	conn.Retry.Context = ctx
 	if opt.sleep == nil {
 		opt.sleep = sleep
 	}

@@ -63,8 +63,11 @@ func Connection(t testing.TB, addr string) imapconn.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.None, Timeout: 20 * time.Second,
-		MaxWait: 10 * time.Millisecond, Password: func(context.Context) (string, error) { return "secret", nil }}
+	conn := imapconn.Options{Host: host, User: "joe",
+		TLS:     imapconn.TLSOptions{Mode: imapconn.None},
+		Network: imapconn.NetworkOptions{Timeout: 20 * time.Second},
+		Retry:   imapconn.RetryOptions{MaxWait: 10 * time.Millisecond},
+		Login:   imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
 	conn.Port, _ = strconv.Atoi(port)
 	return conn
 }
