@@ -14,7 +14,7 @@ func TestAccountsIdentity(t *testing.T) {
 	file := func(to account) string {
 		return "host " + to.addr + "\nuser " + to.user + "\ntls none\npassword-file password\n"
 	}
-	for _, c := range []struct {
+	for _, c := range someOf(t, 1, []struct {
 		name, operands string
 		write          func(b *bench, old, now account)
 	}{
@@ -31,7 +31,7 @@ func TestAccountsIdentity(t *testing.T) {
 			b.write("old", []byte(file(old)))
 			b.write("new", []byte(file(now)))
 		}},
-	} {
+	}) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})

@@ -25,7 +25,7 @@ func TestFlagsOfLookAlikes(t *testing.T) {
 			return imaptest.Message{Octets: octets, Flags: flags, InternalDate: day(1)}
 		}
 		src := letters(server, name, message(0, own[0]), message(1, own[1]), message(2, own[2]))
-		for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		for _, order := range someOf(t, 2, [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}}) {
 			for _, how := range []string{"add", "exact"} {
 				for _, content := range []string{"", "--headers"} {
 					form := fmt.Sprint(name, order, how, content)

@@ -217,11 +217,11 @@ func TestMemoryOfChanges(t *testing.T) {
 // run that was stopped has appended some: the next appends the others.
 func TestChangedTwins(t *testing.T) {
 	t.Parallel()
-	for form, line := range map[string]string{
+	for form, line := range some(t, 1, map[string]string{
 		"straight": `imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push `,
 		"offline":  `imap-fetch $SRC -o mail && imap-diff $DST mail | imap-push `,
 		"pipe":     `imap-fetch $SRC | imap-diff $DST | imap-push `,
-	} {
+	}) {
 		for name, at := range map[string]func(int) int{"one date": func(int) int { return 0 }, "several dates": func(i int) int { return i }} {
 			for first := 1; first < 4; first++ {
 				t.Run(fmt.Sprint(form, ", ", name, ", ", first), func(t *testing.T) {
