@@ -2,11 +2,8 @@ package imapconn
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sort"
-
-	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 )
@@ -35,47 +32,6 @@ func (s *Session) Overview(ctx context.Context, spaces folder.Spaces, detail Det
 	return (&lister{s: s, ctx: ctx, spaces: spaces, keep: folder.AllSpaces, detail: detail}).listed()
 }
 
-// lister makes a listing of an account's folders.
-type lister struct {
-	s      *Session
-	ctx    context.Context
-	spaces folder.Spaces // that are asked for
-	keep   folder.Spaces // that are returned, if the server mentions them
-	detail Detail
-}
-
-func (ls *lister) listed() ([]Mailbox, error) {
-	l, err := ls.namesOf()
-	if err != nil {
-		return nil, during(err, "list the folders of %s", ls.s.who())
-	}
-	if err := ls.descend(l); err != nil {
-		return nil, during(err, "list the folders of %s", ls.s.who())
-	}
-	boxes := ls.mailboxes(l.entries, l.subscribed)
-	if err := ls.s.do(ls.ctx, func(c *conn) error { return ls.settleLevels(c, boxes) }); err != nil {
-		return nil, during(err, "list the folders of %s", ls.s.who())
-	}
-	if boxes, err = ls.withHidden(boxes, l.subscribed); err != nil {
-		return nil, during(err, "list the folders of %s", ls.s.who())
-	}
-	for i := range boxes {
-		if state, known := l.states[inboxFold(boxes[i].Wire)]; known {
-			boxes[i].state = &state
-		}
-	}
-	if ls.keep.Has(folder.Personal) {
-		ls.s.learnDelimiter(boxes)
-		ls.s.guessPrefix(boxes)
-	}
-	boxes = append(boxes, ls.unread(l.unread)...)
-	for _, bad := range l.unreadSubscribed {
-		ls.s.o.warn("a subscription in the server'ls listing cannot be read: " + quote(bad.line))
-	}
-	SortMailboxes(boxes)
-	return boxes, nil
-}
-
 // Subscriptions returns the subscribed mailboxes, those that do not exist any
 // more too, in the order of List. It resumes.
 func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
@@ -97,163 +53,7 @@ func (s *Session) Subscriptions(ctx context.Context, spaces folder.Spaces) ([]Ma
 // who names the account in messages.
 func (s *Session) who() string { return printable(s.o.User + "@" + s.o.Host) }
 
-// list asks for all of the spaces, and adds to l what comes.
-func (ls *lister) list(c *conn, l *listing, way listWay) error {
-	if err := way(c, "", l); err != nil {
-		return err
-	}
-	// What lies outside the personal namespaces some servers do not count among
-	// "everything".
-	for _, space := range []folder.Space{folder.Others, folder.Shared} {
-		for _, ns := range ls.s.spaces.told[space] {
-			if !ls.spaces.Has(space) || ns.Prefix == "" {
-				continue
-			}
-			if err := way(c, ns.Prefix, l); err != nil && !ls.s.isAnswer(err) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// listWay is a way to ask for all that is below a prefix.
-type listWay func(c *conn, prefix string, l *listing) error
-
-// everything lists what fits a pattern, and which of it is subscribed, unless
-// the entries themselves say so. To a busy server no simpler question is put,
-// whose answer would lack what the next run is told.
-func (ls *lister) everything(c *conn, prefix string, l *listing) error {
-	var no *imap.Error
-	list := ls.returnOptions(c)
-	for i, options := range list {
-		before := *l
-		err := ls.extended(c, prefix, options, l)
-		if c.err == nil {
-			ls.s.fatalStates = false
-		}
-		mere := i < len(list)-1 && errors.As(err, &no) && !IsBusy(err) // states, which can be asked for one by one
-		if !mere && !ls.s.isAnswer(err) {
-			return err
-		}
-		*l = before
-	}
-	return ls.plainly(c, prefix, l)
-}
-
-// extended lists, and asks for the subscriptions in the same round trip: what is
-// subscribed and not listed may be a folder all the same.
-func (ls *lister) extended(c *conn, prefix, options string, l *listing) error {
-	answers, lost := l.askAll(c, []listQuestion{
-		folders(c.command(`LIST ""`).astring(prefix + "*").text(" RETURN (" + options + ")")),
-		subscribed(c.command(`LIST (SUBSCRIBED) ""`).astring(prefix+"*"), "LIST"),
-	})
-	if lost != nil {
-		return lost
-	}
-	if answers[0] == nil && !ls.s.isAnswer(answers[1]) {
-		return answers[1]
-	}
-	return answers[0]
-}
-
-// plainly lists without asking for more than names.
-func (ls *lister) plainly(c *conn, prefix string, l *listing) error {
-	if err := l.ask(c, folders(c.command(`LIST ""`).astring(prefix+"*"))); err != nil {
-		return err
-	}
-	err := l.ask(c, subscribed(c.command(`LSUB ""`).astring(prefix+"*"), "LSUB"))
-	if ls.s.isAnswer(err) {
-		return nil
-	}
-	return err
-}
-
-// settleLevels opens the mailboxes that are listed as such and as mere levels
-// too: what cannot be opened is a level.
-func (ls *lister) settleLevels(c *conn, boxes []Mailbox) error {
-	for i := range boxes {
-		if !boxes[i].level || !boxes[i].Selectable() {
-			continue
-		}
-		_, err := ls.s.openOn(c, "EXAMINE", boxes[i].Wire, false)
-		switch {
-		case err != nil && !ls.s.isAnswer(err):
-			return err
-		case err != nil:
-			boxes[i].Attributes = tidy(append(boxes[i].Attributes, `\Noselect`))
-		}
-	}
-	return nil
-}
-
-// returnOptions are what to ask LIST for beside names (RFC 5258), the best first.
-// That the states of mailboxes come along (RFC 5819) is not tried again after
-// the connection was lost over it: then they are asked for one by one.
-func (ls *lister) returnOptions(c *conn) (list []string) {
-	if !c.caps.has(imap.CapListExtended) {
-		return nil
-	}
-	options := "SUBSCRIBED"
-	if c.caps.has(imap.CapSpecialUse) {
-		options += " SPECIAL-USE"
-	}
-	if ls.detail != NoDetail && c.caps.has(imap.CapListStatus) && !ls.s.fatalStates {
-		ls.s.fatalStates = true // until the answer is here
-		list = append(list, options+" STATUS ("+c.caps.statusItems(ls.detail == Sizes)+")")
-	}
-	return append(list, options)
-}
-
-// subscriptions lists the subscribed names.
-func (ls *lister) subscriptions(c *conn, l *listing) error {
-	if c.caps.has(imap.CapListExtended) {
-		before := *l
-		err := l.ask(c, subscribed(c.command(`LIST (SUBSCRIBED) "" "*"`), "LIST"))
-		if !ls.s.isAnswer(err) {
-			return err
-		}
-		*l = before
-	}
-	return l.ask(c, subscribed(c.command(`LSUB "" "*"`), "LSUB"))
-}
-
-// mailboxes makes one Mailbox of every name in the spaces to keep. Of a name that stands
-// there twice it takes what both say: if one of them can be opened, it can.
-func (ls *lister) mailboxes(entries, subscribed []listEntry) []Mailbox {
-	subs := map[string]bool{}
-	for _, e := range subscribed {
-		subs[inboxFold(e.wire)] = true
-	}
-	seen := make(map[string]int, len(entries))
-	boxes := make([]Mailbox, 0, len(entries))
-	lists := map[string][]string{} // of attributes
-	for _, e := range entries {
-		key := inboxFold(e.wire)
-		space := ls.s.spaces.space(e.wire)
-		if e.wire == "" || !ls.keep.Has(space) {
-			continue
-		}
-		box := Mailbox{Name: mailboxName(e.wire), Wire: e.wire, Delimiter: e.delimiter, Space: space,
-			Subscribed: subs[key]}
-		for _, a := range e.attributes {
-			if a == `\Subscribed` {
-				box.Subscribed = true
-			} else {
-				box.Attributes = append(box.Attributes, a)
-			}
-		}
-		box.Attributes = slices.Clip(intern(lists, tidy(box.Attributes)))
-		if i, again := seen[key]; again {
-			boxes[i].join(&box)
-			continue
-		}
-		seen[key] = len(boxes)
-		boxes = append(boxes, box)
-	}
-	return boxes
-}
-
+// mailboxName returns the name of a mailbox in UTF-8.
 func mailboxName(wire string) string {
 	if folder.IsInbox(wire) {
 		return "INBOX"
@@ -261,6 +61,7 @@ func mailboxName(wire string) string {
 	return folder.FromWire(wire)
 }
 
+// inboxFold spells INBOX in one way, so that names can be compared.
 func inboxFold(wire string) string {
 	if folder.IsInbox(wire) {
 		return "INBOX"

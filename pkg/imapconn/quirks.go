@@ -1,7 +1,8 @@
 package imapconn
 
 // quirks are what was learned of a server, apart from any connection to it: each
-// connection of an account would learn the same.
+// connection of an account would learn the same. They are not safe for concurrent
+// use.
 type quirks struct {
 	warn          func(text string)
 	spaces        namespaces
