@@ -10,6 +10,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -125,7 +126,7 @@ func extra(c *ucli.Context, opt *plan.Options) (release func(), err error) {
 
 // cleanUp carries out a mode that compares no source.
 func cleanUp(c *ucli.Context, opt diff.Options, mode string) error {
-	conn, err := cli.Connection(c)
+	conn, err := connect.Options(c)
 	if err != nil {
 		return err
 	}

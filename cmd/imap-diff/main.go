@@ -13,6 +13,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
@@ -42,7 +43,8 @@ func main() {
 			"Messages are matched by key, and counted: three equal messages here and one there make two missing.",
 		}, mappingNotes),
 		Flags: slices.Concat(flags(), identityFlags(), mappingFlags(), deletionFlags(), cli.FlagPolicyFlags(),
-			cli.StreamFlags(), cli.ConnectionFlags()),
+			cli.StreamFlags(), connect.Flags()),
+		Before:   connect.UseSources,
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Modes:    modes(), Conflicts: conflicts, Requires: needs,
@@ -196,7 +198,7 @@ func preview(c *ucli.Context, opt plan.Options, reader *stream.Reader, dest diff
 // destination is the stream AGAINST or the account.
 func destination(c *ucli.Context) (dest diff.Destination, release func(), err error) {
 	if c.NArg() < 2 {
-		conn, err := cli.Connection(c)
+		conn, err := connect.Options(c)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -206,7 +208,7 @@ func destination(c *ucli.Context) (dest diff.Destination, release func(), err er
 		}
 		return account, account.Close, nil
 	}
-	if name := cli.ConnectionSet(c); name != "" {
+	if name := connect.FirstSet(c); name != "" {
 		return nil, nil, exit.Errorf(exit.Usage, "%s cannot be combined with AGAINST", name)
 	}
 	if c.Args().Get(1) == "-" && (c.Args().First() == "-" || c.Args().First() == "") {

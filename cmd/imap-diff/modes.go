@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 )
 
 // modes are what imap-diff does, and the options that mean something in each. The
 // first whose option is given counts.
 func modes() []cli.Mode {
-	account := cli.Names(cli.ConnectionFlags())
+	account := cli.Names(connect.Flags())
 	plan := []string{"output", "level", "label"}
 	mapping := []string{"map", "map-file", "automap", "subfolder", "strip-subfolder", "rename", "delimiter-replacement",
 		"case-collision"}

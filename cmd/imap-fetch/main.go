@@ -12,6 +12,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
@@ -49,7 +50,8 @@ func main() {
 		},
 		Notes: []string{"The account is only looked at: no flag changes, no message is marked as read."},
 		Flags: slices.Concat(flags(), cli.FolderFlags(), messageFlags(), cli.StreamFlags(), cli.LimitFlags(),
-			cli.ConnectionFlags()),
+			connect.Flags()),
+		Before: connect.UseSources,
 		Action: run,
 		GivesWay: map[string][]string{
 			"select":     {"folder-first", "folder-last", "advice"},
@@ -59,7 +61,7 @@ func main() {
 		},
 		Conflicts: map[string][]string{
 			"headers": {"rate", "max-bytes"}, // they count message bodies that an account gives
-			"source": append(cli.Names(cli.ConnectionFlags()),
+			"source": append(cli.Names(connect.Flags()),
 				"rate", "max-bytes", "folder-first", "folder-last", "acl", "key", "base"),
 			"select": append(cli.Names(slices.Concat(cli.FolderFlags(), messageFlags())), "base"),
 		},
@@ -99,7 +101,7 @@ func run(c *ucli.Context) error {
 	if cli.IsSet(c, "source") {
 		return sourced(c, opt)
 	}
-	conn, err := cli.Connection(c)
+	conn, err := connect.Options(c)
 	if err != nil {
 		return err
 	}

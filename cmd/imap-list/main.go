@@ -10,6 +10,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
@@ -31,7 +32,8 @@ func main() {
 			{Line: "imap-list --source joe.imap.zst --verify", Does: "whether it is whole"},
 		},
 		Notes:  []string{"Nothing is printed before the listing is complete, and nothing is changed in the account."},
-		Flags:  slices.Concat(flags(), cli.FolderFlags(), cli.ConnectionFlags()),
+		Flags:  slices.Concat(flags(), cli.FolderFlags(), connect.Flags()),
+		Before: connect.UseSources,
 		Action: run,
 		GivesWay: map[string][]string{
 			"folder":     {"exclude"}, // what is named is wanted
@@ -39,7 +41,7 @@ func main() {
 			"include":    {"exclude"},
 		},
 		Conflicts: map[string][]string{
-			"source": append(cli.Names(cli.ConnectionFlags()), "check"),
+			"source": append(cli.Names(connect.Flags()), "check"),
 			"check":  append(cli.Names(cli.FolderFlags()), "sizes", "acl"),
 			// nobody would know what of the rest is lost
 			"verify": append(cli.Names(cli.FolderFlags()), "sizes", "acl"),
@@ -114,7 +116,7 @@ func run(c *ucli.Context) error {
 
 // account lists the folders of an account.
 func account(c *ucli.Context, opt list.Options, out io.Writer) error {
-	conn, err := cli.Connection(c)
+	conn, err := connect.Options(c)
 	if err != nil {
 		return err
 	}
@@ -123,7 +125,7 @@ func account(c *ucli.Context, opt list.Options, out io.Writer) error {
 
 // server tells what the server of an account is.
 func server(c *ucli.Context, opt list.Options, out io.Writer) error {
-	conn, err := cli.Connection(c)
+	conn, err := connect.Options(c)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -29,14 +30,15 @@ func main() {
 			"The same plan may be pushed twice: what arrived since it was made is found and not appended again.",
 		},
 		Flags: slices.Concat(flags(), cli.FlagPolicyFlags(), transformFlags(), cli.LimitFlags(),
-			cli.ConnectionFlags()),
+			connect.Flags()),
+		Before:   connect.UseSources,
 		Action:   run,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}, "server-copy": changing},
 	}), os.Args))
 }
 
 func run(c *ucli.Context) error {
-	conn, err := cli.Connection(c)
+	conn, err := connect.Options(c)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // of which it would take the last value. It returns the options that are there,
 // by their first name.
 func checkArguments(flags []ucli.Flag, operands, args []string) (given map[string]bool, err error) {
-	known := flagsByName(flags)
+	known := FlagsByName(flags)
 	given = map[string]bool{}
 	for len(args) > 0 && isOption(args[0]) {
 		arg := args[0]
@@ -27,11 +27,11 @@ func checkArguments(flags []ucli.Flag, operands, args []string) (given map[strin
 		if flag == nil {
 			return nil, unknownOption(flags, name)
 		}
-		if given[flag.Names()[0]] && (takesValue(flag) || inline) && !repeatable(flag) {
+		if given[flag.Names()[0]] && (TakesValue(flag) || inline) && !Repeatable(flag) {
 			return nil, givenTwice(flag)
 		}
 		given[flag.Names()[0]] = true
-		if !takesValue(flag) || inline {
+		if !TakesValue(flag) || inline {
 			continue
 		}
 		if err := checkValue(known, name, args); err != nil {
@@ -52,7 +52,7 @@ func isOption(arg string) bool {
 	return len(arg) > 1 && arg[0] == '-'
 }
 
-func flagsByName(flags []ucli.Flag) map[string]ucli.Flag {
+func FlagsByName(flags []ucli.Flag) map[string]ucli.Flag {
 	known := map[string]ucli.Flag{}
 	for _, f := range flags {
 		for _, name := range f.Names() {
@@ -62,14 +62,14 @@ func flagsByName(flags []ucli.Flag) map[string]ucli.Flag {
 	return known
 }
 
-func takesValue(f ucli.Flag) bool {
+func TakesValue(f ucli.Flag) bool {
 	d, ok := f.(ucli.DocGenerationFlag)
 	return ok && d.TakesValue()
 }
 
-// repeatable reports whether an option may be given more than once: all of its
+// Repeatable reports whether an option may be given more than once: all of its
 // values count, or it is a setting of the connection, of which the last counts.
-func repeatable(f ucli.Flag) bool {
+func Repeatable(f ucli.Flag) bool {
 	_, list := f.(*ucli.StringSliceFlag)
 	return list || f.Names()[0] == "tls" || f.Names()[0] == "compress"
 }
@@ -77,8 +77,8 @@ func repeatable(f ucli.Flag) bool {
 // givenTwice refuses an option of which only one value could count. It does not
 // repeat the values: they may be secrets.
 func givenTwice(f ucli.Flag) error {
-	err := exit.Errorf(exit.Usage, "%s is given twice", dashed(f.Names()[0]))
-	if category := categoryOf(f); category == connecting || category == loggingIn {
+	err := exit.Errorf(exit.Usage, "%s is given twice", Dashed(f.Names()[0]))
+	if category := categoryOf(f); category == Connecting || category == LoggingIn {
 		return err.WithHint("leave one of them out; an option on the command line already overrides --account, " +
 			"--preset and the environment")
 	}
@@ -89,12 +89,12 @@ func givenTwice(f ucli.Flag) error {
 // that is itself an option is nearly always a value that was forgotten.
 func checkValue(known map[string]ucli.Flag, name string, rest []string) error {
 	if len(rest) == 0 {
-		return exit.Errorf(exit.Usage, "%s needs a value", dashed(name))
+		return exit.Errorf(exit.Usage, "%s needs a value", Dashed(name))
 	}
 	next, _, _ := strings.Cut(strings.TrimPrefix(rest[0], "--"), "=")
 	if strings.HasPrefix(rest[0], "--") && known[next] != nil {
-		return exit.Errorf(exit.Usage, "%s needs a value, but is followed by --%s", dashed(name), next).
-			WithHint("if that is the value, write %s=--%s", dashed(name), next)
+		return exit.Errorf(exit.Usage, "%s needs a value, but is followed by --%s", Dashed(name), next).
+			WithHint("if that is the value, write %s=--%s", Dashed(name), next)
 	}
 	return nil
 }
@@ -126,8 +126,8 @@ func checkOperands(names, operands []string) error {
 	}
 }
 
-// dashed spells an option's name as it is typed.
-func dashed(name string) string {
+// Dashed spells an option's name as it is typed.
+func Dashed(name string) string {
 	if len(name) == 1 {
 		return "-" + name
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"slices"
 
 	ucli "github.com/urfave/cli/v2"
 
@@ -20,6 +21,9 @@ type Command struct {
 	Notes  []string
 	Flags  []ucli.Flag
 	Action ucli.ActionFunc
+	// Before runs before Action, when the options of the command line are known to go
+	// together: it may set others.
+	Before ucli.ActionFunc
 	// GivesWay tells which options of a preset, "advice" among them, have no
 	// place beside an option of the command line. Names are without dashes.
 	GivesWay map[string][]string
@@ -55,9 +59,7 @@ type state struct {
 	greeted  *stream.Level   // stdout says already that a stream of this level comes; or nil
 	opened   bool            // a StreamOutput was made: it says in band how it ended
 
-	file    *accountFile // of --account, nil if there is none
-	fileErr error        // why it could not be read
-	preset  *usedPreset  // nil if there is none
+	preset map[string]bool // those of set whose value is a preset's
 }
 
 // New makes an App of c, with the traps of the library closed: nothing of
@@ -108,7 +110,7 @@ func commonFlags() []ucli.Flag {
 	}
 }
 
-// action runs the command's own action, with the options of a preset set.
+// action runs the command's own action.
 func (st *state) action(c *ucli.Context) error {
 	st.messages.quiet.Store(c.Bool("quiet"))
 	st.reached = true
@@ -116,8 +118,10 @@ func (st *state) action(c *ucli.Context) error {
 	if err := st.checkCombination(c.NArg()); err != nil {
 		return err
 	}
-	if err := usePreset(c); err != nil {
-		return err
+	if st.command.Before != nil {
+		if err := st.command.Before(c); err != nil {
+			return err
+		}
 	}
 	return st.command.Action(c)
 }
@@ -136,4 +140,34 @@ func stateOf(app *ucli.App) *state {
 // from the environment.
 func IsSet(c *ucli.Context, name string) bool {
 	return stateOf(c.App).set[name]
+}
+
+// MarkSet makes an option one that IsSet is true for.
+func MarkSet(c *ucli.Context, name string) { stateOf(c.App).set[name] = true }
+
+// MarkPreset is MarkSet for an option whose value is a preset's.
+func MarkPreset(c *ucli.Context, name string) {
+	st := stateOf(c.App)
+	st.set[name] = true
+	if st.preset == nil {
+		st.preset = map[string]bool{}
+	}
+	st.preset[name] = true
+}
+
+// IsPreset reports whether an option has the value of a preset.
+func IsPreset(c *ucli.Context, name string) bool { return stateOf(c.App).preset[name] }
+
+// GivesWay reports whether a preset's value of an option, or its "advice", has no place
+// beside what is on the command line.
+func GivesWay(c *ucli.Context, option string) bool {
+	st := stateOf(c.App)
+	for _, table := range []map[string][]string{st.command.GivesWay, st.command.Conflicts} {
+		for typed, options := range table {
+			if st.set[typed] && slices.Contains(options, option) {
+				return true
+			}
+		}
+	}
+	return !st.takes(st.mode(), option)
 }

@@ -1,6 +1,6 @@
 // Package cli is what the four commands share on their outside: the command
-// line, exit codes, signals, messages on stderr, secrets, the output that
-// appears only when it is whole, and progress.
+// line, exit codes, signals, messages on stderr and progress. How a server is reached
+// is in package connect, what is read and written in package files.
 //
 // A main is wiring:
 //
@@ -8,7 +8,8 @@
 //		os.Exit(cli.Run(cli.New(cli.Command{
 //			Name:     "imap-push",
 //			Operands: []string{"PLAN"},
-//			Flags:    slices.Concat(cli.ConnectionFlags(), pushFlags()),
+//			Flags:    slices.Concat(connect.Flags(), pushFlags()),
+//			Before:   connect.UseSources,
 //			Action:   run,
 //		}), os.Args))
 //	}

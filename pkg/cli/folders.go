@@ -45,7 +45,7 @@ func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err er
 			return choice, nil, exit.Errorf(exit.Usage, "--%s wants a name, not an empty text", name)
 		}
 	}
-	choice.Presumed = stateOf(c.App).preset.has("exclude")
+	choice.Presumed = IsPreset(c, "exclude")
 	for name, list := range map[string]*[]*regexp.Regexp{"include": &choice.Include, "exclude": &choice.Exclude} {
 		for _, text := range c.StringSlice(name) {
 			re, err := regexp.Compile(text)

@@ -71,6 +71,12 @@ func categoryOf(f ucli.Flag) string {
 	return "Options"
 }
 
+// Categories of options that an account file holds.
+const (
+	Connecting = "Connecting"
+	LoggingIn  = "Logging in"
+)
+
 // optionColumn is where the texts of the options begin.
 const optionColumn = 30
 
@@ -90,7 +96,7 @@ func writeOptions(b *strings.Builder, flags []ucli.Flag, category string) {
 func optionLine(f ucli.Flag) (head, text string) {
 	var names []string
 	for _, name := range f.Names() {
-		names = append(names, dashed(name))
+		names = append(names, Dashed(name))
 	}
 	head = "  " + strings.Join(names, ", ")
 	doc, ok := f.(ucli.DocGenerationFlag)

@@ -62,8 +62,8 @@ func (t *Messages) Failures(classes *failure.Classes) {
 	if len(lines) == 0 {
 		return
 	}
-	t.line("what failed, by kind, and the first of each:")
+	t.Print("what failed, by kind, and the first of each:")
 	for _, line := range lines {
-		t.line("  " + line)
+		t.Print("  " + line)
 	}
 }

@@ -31,6 +31,11 @@ func testCommand() *ucli.App {
 		&ucli.StringSliceFlag{Name: "folder"},
 		&ucli.BoolFlag{Name: "binary"},
 		&ucli.BoolFlag{Name: "secret-switch", Hidden: true},
+		&ucli.StringFlag{Name: "host", Category: Connecting, EnvVars: []string{"IMAP_HOST"}, Usage: "`HOST[:PORT]`: the server"},
+		&ucli.StringFlag{Name: "user", Category: Connecting},
+		&ucli.DurationFlag{Name: "timeout", Category: Connecting, Value: 2 * time.Minute},
+		&ucli.StringFlag{Name: "password-file"},
+		&ucli.StringFlag{Name: "tls", Value: "implicit", Usage: "`implicit|starttls|none`: port 993"},
 	}
 	return New(Command{
 		Name:     "imap-test",
@@ -38,7 +43,7 @@ func testCommand() *ucli.App {
 		Operands: []string{"SOURCE", "AGAINST"},
 		Examples: []Example{{Line: "imap-test --do nothing", Does: "do nothing"}},
 		Notes:    []string{"Exit codes: as the others."},
-		Flags:    append(own, ConnectionFlags()...),
+		Flags:    own,
 		Action:   func(c *ucli.Context) error { return deeds[c.String("do")](c) },
 	})
 }
@@ -93,26 +98,7 @@ var deeds = map[string]func(*ucli.Context) error{
 		MessagesOf(c).Warn("%s", "odd \x1b[1m"+strings.Repeat("é", messageCap))
 		return nil
 	},
-	"connect":  connect,
 	"progress": showProgress,
-}
-
-// connect prints what a connection would be made with.
-func connect(c *ucli.Context) error {
-	opt, err := Connection(c)
-	if err != nil {
-		return err
-	}
-	password, err := opt.Login.Password(c.Context)
-	if err != nil {
-		return err
-	}
-	again, err := opt.Login.Password(c.Context)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Printf("%s %d %s %q %q\n", opt.Host, opt.Port, opt.User, password, again)
-	return err
 }
 
 func showProgress(c *ucli.Context) error {

@@ -40,16 +40,19 @@ func MessagesOf(c *ucli.Context) *Messages {
 	return stateOf(c.App).messages
 }
 
+// Name is the command's name.
+func (t *Messages) Name() string { return t.name }
+
 // Info prints what is good to know, unless --quiet was given.
 func (t *Messages) Info(format string, args ...any) {
 	if !t.quiet.Load() {
-		t.line(fmt.Sprintf(format, args...))
+		t.Print(fmt.Sprintf(format, args...))
 	}
 }
 
 // Warn prints a warning.
 func (t *Messages) Warn(format string, args ...any) {
-	t.line("warning: " + fmt.Sprintf(format, args...))
+	t.Print("warning: " + fmt.Sprintf(format, args...))
 }
 
 // WarnSkipped says what was passed over in an edited stream, once it was read.
@@ -65,14 +68,14 @@ func (t *Messages) fail(err error) {
 	if err == nil || err.Error() == "" || exit.CodeOf(err) == exit.BrokenPipe {
 		return
 	}
-	t.line(err.Error())
+	t.Print(err.Error())
 	if hint := exit.HintOf(err); hint != "" {
-		t.line("hint: " + hint)
+		t.Print("hint: " + hint)
 	}
 }
 
-// line prints one message. Errors are ignored: there is nobody left to tell.
-func (t *Messages) line(message string) {
+// Print prints one message. Errors are ignored: there is nobody left to tell.
+func (t *Messages) Print(message string) {
 	t.raw(t.name + ": " + Safe(shorten(message)))
 }
 
@@ -93,8 +96,8 @@ func (t *Messages) draw(line string, columns int) {
 	t.drawn = columns
 }
 
-// clear takes the progress line off the terminal.
-func (t *Messages) clear() {
+// Clear takes the progress line off the terminal.
+func (t *Messages) Clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	io.WriteString(t.w, t.erasure())
@@ -122,7 +125,7 @@ func (t *Messages) report() {
 	p := t.progress
 	t.mu.Unlock()
 	if p == nil {
-		t.line("nothing done yet")
+		t.Print("nothing done yet")
 		return
 	}
 	p.report()

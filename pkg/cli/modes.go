@@ -36,11 +36,11 @@ func (st *state) mode() *Mode {
 
 // checkTables panics where modes, conflicts and needs name an option that is none.
 func (c *Command) checkTables() {
-	known := flagsByName(c.Flags)
+	known := FlagsByName(c.Flags)
 	check := func(names ...string) {
 		for _, name := range names {
 			if known[name] == nil && name != "" {
-				panic("cli: " + c.Name + " has no option " + dashed(name))
+				panic("cli: " + c.Name + " has no option " + Dashed(name))
 			}
 		}
 	}
@@ -107,11 +107,11 @@ func (st *state) checkCombination(operands int) error {
 		case m.Option == "":
 			return requires(name, st.modesOf(name))
 		default:
-			return cannotCombine(dashed(name), dashed(m.Option))
+			return cannotCombine(Dashed(name), Dashed(m.Option))
 		}
 		for _, other := range st.command.Conflicts[name] {
 			if st.asks(other) {
-				return cannotCombine(dashed(other), dashed(name))
+				return cannotCombine(Dashed(other), Dashed(name))
 			}
 		}
 		if need := st.command.Requires[name]; len(need) > 0 && !slices.ContainsFunc(need, st.asks) {
@@ -119,7 +119,7 @@ func (st *state) checkCombination(operands int) error {
 		}
 	}
 	if m != nil && operands > m.Operands {
-		return cannotCombine(st.command.Operands[m.Operands], dashed(m.Option))
+		return cannotCombine(st.command.Operands[m.Operands], Dashed(m.Option))
 	}
 	return nil
 }
@@ -132,10 +132,10 @@ func requires(name string, need []string) error {
 	var options []string
 	for _, option := range need {
 		if option != "" {
-			options = append(options, dashed(option))
+			options = append(options, Dashed(option))
 		}
 	}
-	return exit.Errorf(exit.Usage, "%s requires %s", dashed(name), strings.Join(options, " or "))
+	return exit.Errorf(exit.Usage, "%s requires %s", Dashed(name), strings.Join(options, " or "))
 }
 
 // modesText is what the help says of modes: the options that only some of them take.
@@ -148,14 +148,14 @@ func modesText(c Command) string {
 	for _, m := range c.Modes {
 		head := "no mode option"
 		if m.Option != "" {
-			head = dashed(m.Option)
+			head = Dashed(m.Option)
 		}
 		line := "  " + head + ":"
 		for _, option := range m.Takes {
 			if inAll(c.Modes, option) {
 				continue
 			}
-			if word := " " + dashed(option); len(line)+len(word) > helpColumns {
+			if word := " " + Dashed(option); len(line)+len(word) > helpColumns {
 				fmt.Fprintln(&b, line)
 				line = "     " + word
 			} else {

@@ -6,11 +6,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
+	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
-	ucli "github.com/urfave/cli/v2"
 )
 
 // The values of --progress.
@@ -166,7 +166,7 @@ func (p *Progress) Stop() {
 	case progressNDJSON:
 		p.messages.raw(p.object(true))
 	case progressAuto:
-		p.messages.clear()
+		p.messages.Clear()
 	}
 }
 
@@ -201,7 +201,7 @@ func (p *Progress) report() {
 		p.messages.raw(p.object(false))
 		return
 	}
-	p.messages.line(p.line())
+	p.messages.Print(p.line())
 }
 
 // snapshot returns the counts and what follows from them.

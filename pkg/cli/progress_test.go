@@ -142,8 +142,8 @@ func TestProgressIsDrawnOver(t *testing.T) {
 	w.show()
 	w.messages.Info("word")
 	w.show()
-	w.messages.clear()
-	w.messages.clear()
+	w.messages.Clear()
+	w.messages.Clear()
 	const long, short = "imap-test: 0 messages, a long name of a folder", "imap-test: 0 messages, x"
 	rest := len(long) - len(short)
 	want := "\r" + long +

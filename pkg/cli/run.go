@@ -13,6 +13,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/terminal"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -33,13 +34,15 @@ func Run(app *ucli.App, args []string) int {
 	ctx, stop := watchSignals(st.messages)
 	defer stop()
 	ctx = files.KeepApart(ctx)
-	err := settle(ctx, st, guard(func() error { return st.run(ctx, app, args) }))
+	err := settle(ctx, st, guard(func() error { return Execute(ctx, app, args) }))
 	st.messages.fail(err)
 	st.abortUnopened(args, err)
 	return int(exit.CodeOf(err))
 }
 
-func (st *state) run(ctx context.Context, app *ucli.App, args []string) error {
+// Execute runs an App that New made and returns its error. Run calls it.
+func Execute(ctx context.Context, app *ucli.App, args []string) error {
+	st := stateOf(app)
 	var tail []string
 	if len(args) > 1 {
 		tail = args[1:]
@@ -99,7 +102,7 @@ func guard(fn func() error) (err error) {
 		if value == nil {
 			return
 		}
-		restoreTerminal()
+		terminal.Restore()
 		if os.Getenv("GOTRACEBACK") != "" {
 			os.Stderr.Write(debug.Stack())
 		}

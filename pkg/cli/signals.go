@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli/terminal"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -62,7 +63,7 @@ func answerSignal(ctx context.Context, cancel context.CancelCauseFunc, messages 
 	}
 	cause := signalError(sig)
 	if ctx.Err() != nil {
-		restoreTerminal()
+		terminal.Restore()
 		os.Exit(int(cause.Code))
 	}
 	cancel(cause)

@@ -13,20 +13,20 @@ import (
 // unknownOption tells what was meant, as far as can be guessed. It repeats
 // the option's name, never a value: that may be a secret.
 func unknownOption(flags []ucli.Flag, name string) error {
-	err := exit.Errorf(exit.Usage, "unknown option %s", dashed(name))
+	err := exit.Errorf(exit.Usage, "unknown option %s", Dashed(name))
 	if strings.HasPrefix(name, "pass") || strings.HasPrefix(name, "pw") {
 		return err.WithHint("no option takes a password: give --password-file, --password-command, --password-fd or " +
 			"IMAP_PASSWORD, or answer the prompt")
 	}
-	if near := nearest(flags, name); near != "" {
-		return err.WithHint("did you mean %s?", dashed(near))
+	if near := Nearest(flags, name); near != "" {
+		return err.WithHint("did you mean %s?", Dashed(near))
 	}
 	return err.WithHint("--help lists the options")
 }
 
-// nearest returns the long option that is closest to name, or "" if none is
+// Nearest returns the long option that is closest to name, or "" if none is
 // close.
-func nearest(flags []ucli.Flag, name string) string {
+func Nearest(flags []ucli.Flag, name string) string {
 	best, least := "", len(name)/3+2
 	for _, f := range flags {
 		for _, known := range f.Names() {
@@ -54,7 +54,7 @@ func flagError(err error) error {
 		return err
 	}
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
-		return exit.Errorf(exit.Usage, "%s cannot take the value %s", dashed(m[2]), m[1])
+		return exit.Errorf(exit.Usage, "%s cannot take the value %s", Dashed(m[2]), m[1])
 	}
 	return exit.Wrap(exit.Usage, err)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 

@@ -5,12 +5,12 @@ import (
 	"os"
 	"strings"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
 // identity says who the source and the destination of an account are.
-type identity struct{ old, new cli.Identity }
+type identity struct{ old, new connect.Identity }
 
 // String returns what the results of phases are good for: both accounts, however they are reached.
 func (id identity) String() string {
@@ -22,13 +22,13 @@ func (id identity) String() string {
 func (id identity) files() string { return fmt.Sprintf("files %q %q\n", id.old.File, id.new.File) }
 
 // identify returns which account connection options name.
-func identify(options []string) (cli.Identity, error) {
+func identify(options []string) (connect.Identity, error) {
 	value := map[string]string{}
 	for _, option := range options {
 		name, text, _ := strings.Cut(option, "=")
 		value[name] = text
 	}
-	return cli.Identify(value["--host"], value["--user"], value["--account"])
+	return connect.Identify(value["--host"], value["--user"], value["--account"])
 }
 
 // identify returns who both sides of the account are.

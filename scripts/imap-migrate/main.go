@@ -17,6 +17,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -168,7 +169,7 @@ func accounts(c *ucli.Context) ([]*account, error) {
 // pair returns the account that two account files are about.
 func pair(old, new string) ([]*account, error) {
 	for _, file := range []string{old, new} {
-		if _, err := cli.Server("", file); err != nil {
+		if _, err := connect.Server("", file); err != nil {
 			return nil, err
 		}
 	}

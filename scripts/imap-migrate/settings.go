@@ -10,6 +10,7 @@ import (
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/connect"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -84,7 +85,7 @@ func readLimits(values []string) (map[string]int, error) {
 	for _, value := range values {
 		at := max(0, strings.LastIndexByte(value, '='))
 		n, err := strconv.Atoi(strings.TrimPrefix(value[at:], "="))
-		host, hostErr := cli.Server(value[:at], "")
+		host, hostErr := connect.Server(value[:at], "")
 		if err != nil || hostErr != nil || n < 1 {
 			return nil, exit.Errorf(exit.Usage, "invalid --provider-limit %q: must be HOST=N, as in imap.example=3",
 				value)

@@ -1,3 +1,5 @@
+// Package files is what the commands read and write: files, pipes and descriptors, and
+// the streams in them. It knows no options.
 package files
 
 import (

@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"crypto/sha256"
@@ -15,6 +15,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
@@ -54,19 +55,19 @@ var rivals = [][]string{
 	{"password-file", "password-command", "password-fd", "token-command"},
 }
 
-// useAccount sets the options of --account, which usePreset has read, that are
+// useAccount sets the options of --account, which UseSources has read, that are
 // not on the command line, as if they were. It returns nil if there is no
 // --account.
 func useAccount(c *ucli.Context) (*accountFile, error) {
-	st := stateOf(c.App)
-	if st.file == nil || st.fileErr != nil {
-		return nil, st.fileErr
+	from := sourcesOf(c)
+	file := from.file
+	if file == nil || from.fileErr != nil {
+		return nil, from.fileErr
 	}
-	file, given := st.file, st.set
-	file.warnWritable(MessagesOf(c))
-	onCommandLine := func(name string) bool { return given[name] }
+	file.warnWritable(cli.MessagesOf(c))
+	onCommandLine := func(name string) bool { return cli.IsSet(c, name) }
 	strong := map[string]bool{}
-	for _, f := range ConnectionFlags() {
+	for _, f := range Flags() {
 		name := f.Names()[0]
 		strong[name] = onCommandLine(name)
 		for _, group := range rivals {
@@ -76,7 +77,7 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 		}
 	}
 	for _, name := range []string{"host", "user"} { // not from the environment
-		if !given[name] {
+		if !cli.IsSet(c, name) {
 			c.Set(name, "")
 		}
 	}
@@ -91,7 +92,7 @@ func useAccount(c *ucli.Context) (*accountFile, error) {
 		if err := c.Set(line.name, line.value); err != nil {
 			return nil, file.errorf(line.number, "%s cannot take the value %q", line.name, line.value)
 		}
-		given[line.name] = true
+		cli.MarkSet(c, line.name)
 	}
 	for _, name := range []string{"host", "user"} {
 		if c.String(name) == "" {
@@ -239,7 +240,7 @@ func noAccount(name, path string, err error) error {
 }
 
 // warnWritable: who can write to the file decides where mail and password go.
-func (a *accountFile) warnWritable(messages *Messages) {
+func (a *accountFile) warnWritable(messages *cli.Messages) {
 	if othersMayWrite(a.info) {
 		messages.Warn("others may write to the account file %s (mode %04o): chmod go-w %s", a.path, a.info.Mode().
 			Perm(), a.path)
@@ -254,7 +255,7 @@ func othersMayWrite(info fs.FileInfo) bool {
 }
 
 func (a *accountFile) parse(text string) error {
-	known := flagsByName(ConnectionFlags())
+	known := cli.FlagsByName(Flags())
 	number := 0
 	for line := range strings.Lines(strings.TrimPrefix(text, "\uFEFF")) {
 		number++
@@ -284,18 +285,18 @@ func (a *accountFile) add(known map[string]ucli.Flag, line accountLine) error {
 			WithHint("password-file FILE or password-command COMMAND tells where it is; without, it is asked for")
 	case flag == nil:
 		err := a.errorf(line.number, "this is no connection option")
-		if near := nearest(ConnectionFlags(), line.name); near != "" {
+		if near := cli.Nearest(Flags(), line.name); near != "" {
 			return err.WithHint("did you mean %s?", near)
 		}
 		return err.WithHint("a line is the name of an option and its value, as in: host mail.example")
-	case !takesValue(flag) && line.value == "":
+	case !cli.TakesValue(flag) && line.value == "":
 		line.value = "true"
 	case line.value == "" && line.name != "prefix" && line.name != "delimiter":
 		return a.errorf(line.number, "%s needs a value", line.name)
 	}
 	line.name = flag.Names()[0]
 	for _, before := range a.lines {
-		if before.name == line.name && !repeatable(flag) {
+		if before.name == line.name && !cli.Repeatable(flag) {
 			return a.errorf(line.number, "%s was given in line %d already", line.name, before.number)
 		}
 	}
@@ -348,7 +349,7 @@ func (a *accountFile) locate(err error) error {
 	for _, option := range optionInText.FindAllString(err.Error(), -1) {
 		for _, line := range a.lines {
 			at := fmt.Sprintf("%s:%d: ", a.path, line.number)
-			if dashed(line.name) == option && !strings.Contains(place, at) {
+			if cli.Dashed(line.name) == option && !strings.Contains(place, at) {
 				place += at
 			}
 		}

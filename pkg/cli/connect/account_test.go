@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"errors"
@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
+	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
-	ucli "github.com/urfave/cli/v2"
 )
 
 // accounts makes a folder of account files, which --account finds by name.
@@ -205,7 +206,7 @@ func TestAccountAsks(t *testing.T) {
 
 // TestAccountTakesAllOptions: whatever an option is, a file can give it.
 func TestAccountTakesAllOptions(t *testing.T) {
-	known := flagsByName(ConnectionFlags())
+	known := cli.FlagsByName(Flags())
 	for name, flag := range known {
 		file := &accountFile{path: "x"}
 		err := file.add(known, accountLine{number: 1, name: name, value: "1"})

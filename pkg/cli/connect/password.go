@@ -1,9 +1,10 @@
-package cli
+package connect
 
 import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,10 +15,13 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/descriptor"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
+	"github.com/imap-pipe/imap-pipe/pkg/cli/terminal"
 	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // passwordCap is the longest password, in octets.
@@ -49,7 +53,7 @@ type passwordFunc func(ctx context.Context) (string, error)
 // descriptors are read now, and once: what is behind them may be a pipe. A
 // command runs at each connect; the terminal is asked at the first.
 func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc, error) {
-	messages := MessagesOf(c)
+	messages := cli.MessagesOf(c)
 	switch option {
 	case "password-file":
 		return known(passwordFromFile(messages, c.String(option)))
@@ -62,10 +66,10 @@ func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc,
 		}
 		return func(ctx context.Context) (string, error) { return passwordFromCommand(ctx, command, who) }, nil
 	}
-	if password, ok := os.LookupEnv(environ.Password); ok && !IsSet(c, "account") {
+	if password, ok := os.LookupEnv(environ.Password); ok && !cli.IsSet(c, "account") {
 		return known(password, usable(password, environ.Password))
 	}
-	if !hasTerminal() {
+	if !terminal.Available() {
 		return nil, noPassword()
 	}
 	return promptOnce(messages, who), nil
@@ -75,7 +79,7 @@ func passwordSource(c *ucli.Context, option string, who secretOf) (passwordFunc,
 func oneOf(c *ucli.Context, options ...string) (string, error) {
 	given := ""
 	for _, option := range options {
-		if !IsSet(c, option) {
+		if !cli.IsSet(c, option) {
 			continue
 		}
 		if given != "" {
@@ -100,7 +104,7 @@ func known(password string, err error) (passwordFunc, error) {
 }
 
 // promptOnce asks at the first connect and remembers the answer.
-func promptOnce(messages *Messages, who secretOf) passwordFunc {
+func promptOnce(messages *cli.Messages, who secretOf) passwordFunc {
 	var mu sync.Mutex
 	var password string
 	return func(ctx context.Context) (string, error) {
@@ -109,8 +113,12 @@ func promptOnce(messages *Messages, who secretOf) passwordFunc {
 		if password != "" {
 			return password, nil
 		}
-		typed, err := prompt(ctx, messages, who.String())
-		if err == nil {
+		question := fmt.Sprintf("%s: password for %s: ", messages.Name(), text.Safe(who.String()))
+		typed, err := terminal.Ask(ctx, question, passwordCap, messages.Clear)
+		switch {
+		case errors.Is(err, terminal.ErrNone):
+			err = noPassword()
+		case err == nil:
 			err = usable(typed, "the password that was typed")
 		}
 		if err != nil {
@@ -121,7 +129,7 @@ func promptOnce(messages *Messages, who secretOf) passwordFunc {
 	}
 }
 
-func passwordFromFile(messages *Messages, path string) (string, error) {
+func passwordFromFile(messages *cli.Messages, path string) (string, error) {
 	if n, ok := descriptor.Number(path); ok {
 		return passwordFromDescriptor(strconv.Itoa(n))
 	}

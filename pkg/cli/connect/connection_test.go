@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"crypto/ecdsa"
@@ -18,6 +18,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -26,19 +27,37 @@ import (
 // parse returns the connection that args ask for.
 func parse(t *testing.T, args ...string) (opt imapconn.Options, given string, err error) {
 	t.Helper()
-	app := New(Command{Name: "imap-test", Flags: ConnectionFlags()})
-	st := stateOf(app)
-	st.messages.w = io.Discard
-	st.command.Action = func(c *ucli.Context) error {
-		given = ConnectionSet(c)
-		opt, err = Connection(c)
+	action := func(c *ucli.Context) error {
+		given = FirstSet(c)
+		opt, err = Options(c)
 		return err
 	}
-	runErr := st.run(t.Context(), app, append([]string{"imap-test"}, args...))
+	_, runErr := execute(t, cli.Command{Name: "imap-test", Flags: Flags(), Action: action}, args...)
 	if err == nil {
 		err = runErr
 	}
 	return opt, given, err
+}
+
+// execute runs a command in this process and returns what it wrote to stderr.
+func execute(t *testing.T, command cli.Command, args ...string) (stderr string, err error) {
+	t.Helper()
+	command.Before = UseSources
+	file, err := os.CreateTemp(t.TempDir(), "stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	own := os.Stderr
+	os.Stderr = file
+	app := cli.New(command)
+	os.Stderr = own
+	runErr := cli.Execute(t.Context(), app, append([]string{command.Name}, args...))
+	said, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(said), runErr
 }
 
 func clearEnv(t *testing.T) {
@@ -114,7 +133,7 @@ func TestConnection(t *testing.T) {
 			t.Errorf("%q: password %q, %v", tt.args, password, err)
 		}
 		got.Warn("odd %s")
-		if got.Version != Version() {
+		if got.Version != cli.Version() {
 			t.Errorf("%q: version %q", tt.args, got.Version)
 		}
 		got.Login.Password, got.Warn, got.Version = nil, nil, ""
@@ -243,10 +262,15 @@ func TestTrace(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	var b strings.Builder
-	io.WriteString(traceMessages{newMessages("imap-test", &b)}, "S: * OK \x1b\r\nC: A1 NOOP\n")
-	if b.String() != "imap-test: S: * OK \\x1b\nimap-test: C: A1 NOOP\n" {
-		t.Errorf("trace on stderr %q", b.String())
+	stderr, err := execute(t, cli.Command{Name: "imap-test", Flags: Flags(), Action: func(c *ucli.Context) error {
+		opt, err := Options(c)
+		if err == nil {
+			io.WriteString(opt.Trace, "S: * OK \x1b\r\nC: A1 NOOP\n")
+		}
+		return err
+	}}, "--host=old.example", "--user=joe", "--trace=-")
+	if err != nil || stderr != "imap-test: S: * OK \\x1b\nimap-test: C: A1 NOOP\n" {
+		t.Errorf("trace on stderr %q, %v", stderr, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"net/netip"
@@ -8,6 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/environ"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -54,7 +55,7 @@ func ipVersion(c *ucli.Context, opt *imapconn.Options) error {
 	if version == "ipv6" {
 		opt.Network.IP = imapconn.IPv6
 	}
-	if at, err := netip.ParseAddr(opt.Host); err == nil && !IsSet(c, "proxy") && at.Is4() != (version == "ipv4") {
+	if at, err := netip.ParseAddr(opt.Host); err == nil && !cli.IsSet(c, "proxy") && at.Is4() != (version == "ipv4") {
 		return exit.Errorf(exit.Usage, "--%s, but --host %s is an address of the other kind", version, opt.Host)
 	}
 	return nil
@@ -63,7 +64,7 @@ func ipVersion(c *ucli.Context, opt *imapconn.Options) error {
 // proxy reads socks5://[USER@]HOST[:PORT]. What is wrong with it is told
 // without its value: there may be a password in it.
 func proxy(c *ucli.Context, opt *imapconn.Options) error {
-	if !IsSet(c, "proxy") {
+	if !cli.IsSet(c, "proxy") {
 		return nil
 	}
 	bad := exit.Errorf(exit.Usage, "--proxy is no socks5://[USER@]HOST[:PORT]")
@@ -120,7 +121,7 @@ func compression(c *ucli.Context, opt *imapconn.Options) error {
 
 // endurance reads how often and how long a server is waited for.
 func endurance(c *ucli.Context, opt *imapconn.Options) error {
-	if IsSet(c, "retries") {
+	if cli.IsSet(c, "retries") {
 		opt.Retry.Max = c.Int("retries")
 		switch {
 		case opt.Retry.Max < 0 || opt.Retry.Max > 1000:
@@ -129,7 +130,7 @@ func endurance(c *ucli.Context, opt *imapconn.Options) error {
 			opt.Retry.Max = imapconn.NoRetries
 		}
 	}
-	if IsSet(c, "max-wait") {
+	if cli.IsSet(c, "max-wait") {
 		if opt.Retry.MaxWait = c.Duration("max-wait"); opt.Retry.MaxWait <= 0 {
 			return exit.Errorf(exit.Usage, "--max-wait %s is no time to wait", opt.Retry.MaxWait).
 				WithHint("--retries 0 waits for nobody")

@@ -1,9 +1,11 @@
-package cli
+package connect
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 )
 
 // FuzzAccountFile: a file of connection options is read or refused, and holds
@@ -19,7 +21,7 @@ func FuzzAccountFile(f *testing.F) {
 			}
 			return
 		}
-		known := flagsByName(ConnectionFlags())
+		known := cli.FlagsByName(Flags())
 		for _, line := range file.lines {
 			if known[line.name] == nil || slices.Contains(notInFiles, line.name) || strings.ContainsAny(line.value, "\n") {
 				t.Errorf("%+v", line)

@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"path/filepath"
@@ -8,6 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 )
 
@@ -63,18 +64,14 @@ func TestPreset(t *testing.T) {
 			if test.command == "" {
 				test.command = "imap-fetch"
 			}
-			flags := slices.Concat(ConnectionFlags(), LimitFlags(), FolderFlags())
+			flags := slices.Concat(Flags(), cli.LimitFlags(), cli.FolderFlags())
 			for _, name := range []string{"headers", "client-search"} {
 				flags = append(flags, &ucli.BoolFlag{Name: name})
 			}
 			flags = append(flags, &ucli.StringSliceFlag{Name: "flags-drop"})
-			app := New(Command{Name: test.command, Flags: flags, GivesWay: map[string][]string{"headers": {"rate", "advice"}}})
-			st := stateOf(app)
-			said := &strings.Builder{}
-			st.messages.w = said
 			host, rate, line := "", "", ""
-			st.command.Action = func(c *ucli.Context) error {
-				opt, err := Connection(c)
+			action := func(c *ucli.Context) error {
+				opt, err := Options(c)
 				host, rate = opt.Host, strings.Join(c.StringSlice("rate"), "|")
 				if opt.Delimiter != nil {
 					if line = *opt.Delimiter; line == "" {
@@ -83,7 +80,8 @@ func TestPreset(t *testing.T) {
 				}
 				return err
 			}
-			err := st.run(t.Context(), app, append([]string{test.command}, test.args...))
+			said, err := execute(t, cli.Command{Name: test.command, Flags: flags, Action: action,
+				GivesWay: map[string][]string{"headers": {"rate", "advice"}}}, test.args...)
 			if exit.CodeOf(err) != test.code || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Fatalf("%v (%d), want %d %s", err, exit.CodeOf(err), test.code, test.err)
 			}
@@ -93,7 +91,7 @@ func TestPreset(t *testing.T) {
 			if host != test.host || rate != test.rate || line != test.line {
 				t.Errorf("host %q rate %q delimiter %q, want %q %q %q", host, rate, line, test.host, test.rate, test.line)
 			}
-			if !strings.Contains(said.String(), test.command+": preset "+test.said) {
+			if !strings.Contains(said, test.command+": preset "+test.said) {
 				t.Errorf("said %q, want %q", said, test.said)
 			}
 		})

@@ -1,4 +1,4 @@
-package cli
+package connect
 
 import (
 	"crypto/x509"
@@ -8,6 +8,7 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -52,7 +53,7 @@ func encryption(c *ucli.Context, opt *imapconn.Options) error {
 	}
 	if opt.TLS.Mode == imapconn.None {
 		for _, f := range tlsFlags() {
-			if name := f.Names()[0]; name != "tls" && IsSet(c, name) {
+			if name := f.Names()[0]; name != "tls" && cli.IsSet(c, name) {
 				return exit.Errorf(exit.Usage, "--%s has no meaning with --tls none", name)
 			}
 		}
@@ -84,26 +85,26 @@ func trust(c *ucli.Context, opt *imapconn.Options) error {
 		opt.TLS.Insecure = c.Bool("tls-insecure")
 	}
 	if opt.TLS.Insecure {
-		MessagesOf(c).Warn("--tls-insecure: %s may be anybody; --tls-pin is as easy, and safe", opt.Host)
+		cli.MessagesOf(c).Warn("--tls-insecure: %s may be anybody; --tls-pin is as easy, and safe", opt.Host)
 	}
 	return nil
 }
 
 func oldest(c *ucli.Context, opt *imapconn.Options) error {
-	if !IsSet(c, "tls-min") {
+	if !cli.IsSet(c, "tls-min") {
 		return nil
 	}
 	if opt.TLS.MinVersion = c.String("tls-min"); opt.TLS.MinVersion == "" {
 		return exit.Errorf(exit.Usage, "--tls-min is empty")
 	}
 	if opt.TLS.MinVersion == "1.0" || opt.TLS.MinVersion == "1.1" {
-		MessagesOf(c).Warn("--tls-min %s: such a connection can be broken", opt.TLS.MinVersion)
+		cli.MessagesOf(c).Warn("--tls-min %s: such a connection can be broken", opt.TLS.MinVersion)
 	}
 	return nil
 }
 
 func serverName(c *ucli.Context, opt *imapconn.Options) error {
-	if !IsSet(c, "tls-server-name") {
+	if !cli.IsSet(c, "tls-server-name") {
 		return nil
 	}
 	at, err := parseHost(c.String("tls-server-name"))

@@ -1,8 +1,10 @@
-package cli
+// Package terminal asks for passwords on the terminal of the session.
+package terminal
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -21,8 +23,8 @@ import (
 // are: in a pipe these are streams.
 const terminalPath = "/dev/tty"
 
-// hasTerminal reports whether there is somebody to ask.
-func hasTerminal() bool {
+// Available reports whether there is somebody to ask.
+func Available() bool {
 	tty, err := os.OpenFile(terminalPath, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return false
@@ -31,12 +33,17 @@ func hasTerminal() bool {
 	return true
 }
 
-// prompt asks on the terminal for the password of account. The commands of
-// a pipe ask one after the other.
-func prompt(ctx context.Context, messages *Messages, account string) (string, error) {
+// ErrNone is the error of Ask where there is nobody to ask.
+var ErrNone = errors.New("no terminal to ask on")
+
+// Ask asks a question on the terminal and returns the line that is typed, unseen, of
+// which it reads little more than limit bytes. The commands of a pipe ask one after the
+// other; before is called when it is this one's turn.
+// Errors: errNoTerminal, exit.NoInput, and the cause of ctx.
+func Ask(ctx context.Context, question string, limit int, before func()) (string, error) {
 	tty, err := os.OpenFile(terminalPath, os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		return "", noPassword()
+		return "", ErrNone
 	}
 	defer tty.Close()
 	unlock, err := lockTerminal(ctx, tty)
@@ -44,14 +51,14 @@ func prompt(ctx context.Context, messages *Messages, account string) (string, er
 		return "", err
 	}
 	defer unlock()
-	messages.clear()
-	fmt.Fprintf(tty, "%s: password for %s: ", messages.name, Safe(account))
-	return readHidden(ctx, tty)
+	before()
+	fmt.Fprint(tty, question)
+	return readHidden(ctx, tty, limit)
 }
 
 // readHidden reads a line with the echo off. Whatever ends it, the echo is
 // on again afterwards.
-func readHidden(ctx context.Context, tty *os.File) (string, error) {
+func readHidden(ctx context.Context, tty *os.File, limit int) (string, error) {
 	restore, err := hide(tty)
 	if err != nil {
 		return "", exit.Errorf(exit.NoInput, "cannot ask for the password: %w", err)
@@ -67,7 +74,7 @@ func readHidden(ctx context.Context, tty *os.File) (string, error) {
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		line, err := readLine(tty)
+		line, err := readLine(tty, limit)
 		answered <- answer{line, err}
 	}()
 	select {
@@ -105,10 +112,10 @@ func hide(tty *os.File) (restore func(), err error) {
 
 // readLine reads octet by octet: what comes after the line is for the next
 // command that asks.
-func readLine(tty *os.File) (string, error) {
+func readLine(tty *os.File, limit int) (string, error) {
 	var line []byte
 	octet := make([]byte, 1)
-	for len(line) <= passwordCap {
+	for len(line) <= limit {
 		if _, err := tty.Read(octet); err != nil {
 			return "", err
 		}
@@ -182,8 +189,8 @@ func setRestore(fn func()) {
 	restoring.fn = fn
 }
 
-// restoreTerminal is called before the process ends at once.
-func restoreTerminal() {
+// Restore puts the terminal right. It is called before the process ends at once.
+func Restore() {
 	restoring.Lock()
 	defer restoring.Unlock()
 	if restoring.fn != nil {

@@ -1,28 +1,28 @@
-package cli
+package connect
 
 import (
 	"strings"
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
 const (
-	loggingIn = "Logging in"
-	secrets   = "Password or token (one of these, or a prompt on the terminal; no option takes the password itself)"
+	secrets = "Password or token (one of these, or a prompt on the terminal; no option takes the password itself)"
 )
 
 func loginFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringSliceFlag{Name: "auth", Category: loggingIn,
+		&ucli.StringSliceFlag{Name: "auth", Category: cli.LoggingIn,
 			Usage: "`MECHANISM`: plain, login, cram-md5, scram-sha-1, -256 or -512 (each with -plus too), " +
 				"oauthbearer, xoauth2, external, x-masterauth (Kerio's master password); repeatable, the first that " +
 				"the server offers is used (default: a token's, else SCRAM, else plain, else login)"},
-		&ucli.StringFlag{Name: "auth-user", Category: loggingIn,
+		&ucli.StringFlag{Name: "auth-user", Category: cli.LoggingIn,
 			Usage: "`ADMIN`: who logs in for --user, with a password of ADMIN's"},
-		&ucli.BoolFlag{Name: "proxyauth", Category: loggingIn,
+		&ucli.BoolFlag{Name: "proxyauth", Category: cli.LoggingIn,
 			Usage: "reach --user by the command PROXYAUTH, as Sun's and Netscape's servers want it"},
 
 		&ucli.StringFlag{Name: "password-file", Category: secrets, Usage: "`FILE`: its first line"},
@@ -38,7 +38,7 @@ func loginFlags() []ucli.Flag {
 // login reads how to log in and as whom, and finds the secret's source.
 func login(c *ucli.Context, opt *imapconn.Options) error {
 	opt.Login.Auth, opt.Login.ProxyAuth = c.StringSlice("auth"), c.Bool("proxyauth")
-	if IsSet(c, "auth-user") {
+	if cli.IsSet(c, "auth-user") {
 		opt.Login.AuthUser = c.String("auth-user")
 		if strings.TrimSpace(opt.Login.AuthUser) == "" {
 			return exit.Errorf(exit.Usage, "--auth-user is empty").WithHint("without it, --user logs in for himself")

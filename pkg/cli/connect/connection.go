@@ -1,4 +1,6 @@
-package cli
+// Package connect reads from options, an account file and a preset how a server is
+// reached and who logs in.
+package connect
 
 import (
 	"io"
@@ -9,59 +11,58 @@ import (
 
 	ucli "github.com/urfave/cli/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
 
-const connecting = "Connecting"
-
-// ConnectionFlags are the options that say where and how to connect;
+// Flags are the options that say where and how to connect;
 // Connection reads them.
-func ConnectionFlags() []ucli.Flag {
+func Flags() []ucli.Flag {
 	return slices.Concat(connectingFlags(), tlsFlags(), loginFlags(), networkFlags())
 }
 
 func connectingFlags() []ucli.Flag {
 	return []ucli.Flag{
-		&ucli.StringFlag{Name: "host", Category: connecting, EnvVars: []string{"IMAP_HOST"},
+		&ucli.StringFlag{Name: "host", Category: cli.Connecting, EnvVars: []string{"IMAP_HOST"},
 			Usage: "`HOST[:PORT]`: the server"},
-		&ucli.StringFlag{Name: "user", Category: connecting, EnvVars: []string{"IMAP_USER"},
+		&ucli.StringFlag{Name: "user", Category: cli.Connecting, EnvVars: []string{"IMAP_USER"},
 			Usage: "`USER`: the account"},
-		&ucli.StringFlag{Name: "account", Category: connecting,
+		&ucli.StringFlag{Name: "account", Category: cli.Connecting,
 			Usage: "`NAME|PATH`: a file of these options, one a line (~/.config/imap-pipe/NAME, or a path with a " +
 				"slash); IMAP_* is then ignored"},
-		&ucli.StringFlag{Name: "preset", Category: connecting,
+		&ucli.StringFlag{Name: "preset", Category: cli.Connecting,
 			Usage: "`NAME`: options that a kind of server is known to want, as gmail, office365 or exchange " +
 				"(imap-list --list-presets); what is typed or in the account file is stronger"},
-		&ucli.DurationFlag{Name: "timeout", Category: connecting, Value: imapconn.DefaultTimeout,
+		&ucli.DurationFlag{Name: "timeout", Category: cli.Connecting, Value: imapconn.DefaultTimeout,
 			Usage: "`DURATION`: give up after so long without progress, as in 90s, or ten times as long where the " +
 				"server only says that it is still there"},
-		&ucli.StringSliceFlag{Name: "disable-cap", Category: connecting,
+		&ucli.StringSliceFlag{Name: "disable-cap", Category: cli.Connecting,
 			Usage: "`NAME`: act as if the server had not offered this capability; repeatable"},
-		&ucli.BoolFlag{Name: "no-id", Category: connecting, Usage: "do not tell the server our name and version (ID)"},
-		&ucli.StringFlag{Name: "trace", Category: connecting,
+		&ucli.BoolFlag{Name: "no-id", Category: cli.Connecting, Usage: "do not tell the server our name and version (ID)"},
+		&ucli.StringFlag{Name: "trace", Category: cli.Connecting,
 			Usage: "`FILE`: append the conversation to it, without passwords and mail; - is stderr"},
-		&ucli.StringFlag{Name: "prefix", Category: connecting,
+		&ucli.StringFlag{Name: "prefix", Category: cli.Connecting,
 			Usage: "`PREFIX`: of the personal namespace, where the server does not tell it"},
-		&ucli.StringFlag{Name: "delimiter", Category: connecting,
+		&ucli.StringFlag{Name: "delimiter", Category: cli.Connecting,
 			Usage: "`CHARACTER`: between the levels of a folder name, where the server does not tell it"},
 	}
 }
 
-// ConnectionSet names the first connection option on the command line, ""
+// FirstSet names the first connection option on the command line, ""
 // if there is none; environment and preset do not count.
-func ConnectionSet(c *ucli.Context) string {
-	for _, f := range ConnectionFlags() {
-		if name := f.Names()[0]; IsSet(c, name) && !stateOf(c.App).preset.has(name) {
-			return dashed(name)
+func FirstSet(c *ucli.Context) string {
+	for _, f := range Flags() {
+		if name := f.Names()[0]; cli.IsSet(c, name) && !cli.IsPreset(c, name) {
+			return cli.Dashed(name)
 		}
 	}
 	return ""
 }
 
-// Connection reads and checks the connection options, without connecting, and
+// Options reads and checks the connection options, without connecting, and
 // says what of a preset is used.
 // Errors: exit.Usage, exit.NoInput for an account file, password or
 // certificate that cannot be read, exit.CantCreate for the trace.
@@ -69,12 +70,12 @@ func ConnectionSet(c *ucli.Context) string {
 // Options.Password runs the command of --password-command at each call, asks
 // on the terminal at the first, and gives the same password otherwise; it is
 // nil where no password is needed.
-func Connection(c *ucli.Context) (imapconn.Options, error) {
+func Options(c *ucli.Context) (imapconn.Options, error) {
 	file, err := useAccount(c)
 	if err != nil {
 		return imapconn.Options{}, err
 	}
-	stateOf(c.App).preset.say(MessagesOf(c))
+	sourcesOf(c).preset.say(cli.MessagesOf(c))
 	opt, err := connection(c)
 	return opt, file.locate(err)
 }
@@ -87,8 +88,8 @@ func connection(c *ucli.Context) (imapconn.Options, error) {
 	}
 	opt.Host, opt.Port, opt.User = at.host, at.port, c.String("user")
 	opt.Network.Timeout = c.Duration("timeout")
-	opt.NoID, opt.Version = c.Bool("no-id"), Version()
-	opt.Warn = func(text string) { MessagesOf(c).Warn("%s", text) }
+	opt.NoID, opt.Version = c.Bool("no-id"), cli.Version()
+	opt.Warn = func(text string) { cli.MessagesOf(c).Warn("%s", text) }
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{
 		checkUser, checkTimeout, encryption, capabilities, namespace, network, login, trace,
 	} {
@@ -135,14 +136,14 @@ func capabilities(c *ucli.Context, opt *imapconn.Options) error {
 }
 
 func namespace(c *ucli.Context, opt *imapconn.Options) error {
-	if IsSet(c, "prefix") {
+	if cli.IsSet(c, "prefix") {
 		prefix := c.String("prefix")
 		if !utf8.ValidString(prefix) || strings.ContainsFunc(prefix, unicode.IsControl) {
 			return exit.Errorf(exit.Usage, "--prefix %q holds a control character or is no UTF-8", prefix)
 		}
 		opt.Prefix = &prefix
 	}
-	if IsSet(c, "delimiter") {
+	if cli.IsSet(c, "delimiter") {
 		delimiter := c.String("delimiter")
 		if len(delimiter) > 1 || delimiter != "" && (delimiter[0] < ' ' || delimiter[0] > '~') {
 			return exit.Errorf(exit.Usage, "--delimiter %q is not one ASCII character", delimiter).
@@ -155,11 +156,11 @@ func namespace(c *ucli.Context, opt *imapconn.Options) error {
 
 func trace(c *ucli.Context, opt *imapconn.Options) error {
 	path := c.String("trace")
-	if !IsSet(c, "trace") {
+	if !cli.IsSet(c, "trace") {
 		return nil
 	}
 	if path == "-" {
-		opt.Trace = traceMessages{MessagesOf(c)}
+		opt.Trace = traceMessages{cli.MessagesOf(c)}
 		return nil
 	}
 	f, err := files.OpenAppend("trace", path)
@@ -169,7 +170,7 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		f.Chmod(0o600) // it may have been there, with another mode
 	}
-	opt.Trace = &traceFile{WriteCloser: f, warn: MessagesOf(c).Warn}
+	opt.Trace = &traceFile{WriteCloser: f, warn: cli.MessagesOf(c).Warn}
 	return nil
 }
 
@@ -192,12 +193,12 @@ func (t *traceFile) Write(p []byte) (int, error) {
 // traceMessages prints the trace on stderr, where a terminal may be. Each Write is
 // whole lines.
 type traceMessages struct {
-	messages *Messages
+	messages *cli.Messages
 }
 
 func (t traceMessages) Write(p []byte) (int, error) {
 	for line := range strings.Lines(string(p)) {
-		t.messages.line(strings.TrimRight(line, "\r\n"))
+		t.messages.Print(strings.TrimRight(line, "\r\n"))
 	}
 	return len(p), nil
 }
