@@ -46,8 +46,8 @@ func (b *bench) chosen(options string) rows {
 	return b.rows("chosen")
 }
 
-// TestCase31MaxAge: age 0 takes nothing old, and a minute counts by arrival.
-func TestCase31MaxAge(t *testing.T) {
+// TestMaxAge: age 0 takes nothing old, and a minute counts by arrival.
+func TestMaxAge(t *testing.T) {
 	t.Parallel()
 	servers(t, func(t *testing.T, src account) {
 		now := time.Now()
@@ -72,8 +72,8 @@ func TestCase31MaxAge(t *testing.T) {
 	})
 }
 
-// TestCase32AgeWindow: both ends of a window count, and an empty one is refused.
-func TestCase32AgeWindow(t *testing.T) {
+// TestAgeWindowEnds: both ends of a window count, and an empty one is refused.
+func TestAgeWindowEnds(t *testing.T) {
 	t.Parallel()
 	servers(t, func(t *testing.T, src account) {
 		now := time.Now()
@@ -159,9 +159,9 @@ func case33() (messages []imaptest.Message) {
 	return messages
 }
 
-// TestCase33Search: the same messages as the server's own SEARCH, whether it is
+// TestSearch: the same messages as the server's own SEARCH, whether it is
 // asked, is not, or is an archive.
-func TestCase33Search(t *testing.T) {
+func TestSearch(t *testing.T) {
 	t.Parallel()
 	servers(t, func(t *testing.T, src account) {
 		src.one(t, case33()...)
@@ -239,9 +239,9 @@ func (a account) dumpOctets(t testing.TB) []imaptest.Entry {
 	return entries
 }
 
-// TestCase34MisspeltKey: an error before any connection, that names the key
+// TestMisspeltSearchKey: an error before any connection, that names the key
 // that was meant.
-func TestCase34MisspeltKey(t *testing.T) {
+func TestMisspeltSearchKey(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	proxy := imaptest.NewFaultProxy(t, server.Addr())
@@ -281,8 +281,8 @@ func TestCase34MisspeltKey(t *testing.T) {
 	}
 }
 
-// TestCase35BrokenSearch: a server whose SEARCH fails or miscounts.
-func TestCase35BrokenSearch(t *testing.T) {
+// TestServerWithBrokenSearch: a server whose SEARCH fails or miscounts.
+func TestServerWithBrokenSearch(t *testing.T) {
 	t.Parallel()
 	for name, search := range map[string]func(found []uint32) ([]uint32, error){
 		"refuses": func([]uint32) ([]uint32, error) {
@@ -332,8 +332,8 @@ func TestCase35BrokenSearch(t *testing.T) {
 	}
 }
 
-// TestCase36Sizes: the size that an option names is in, and a size of 0 is none.
-func TestCase36Sizes(t *testing.T) {
+// TestMessageSizes: the size that an option names is in, and a size of 0 is none.
+func TestMessageSizes(t *testing.T) {
 	t.Parallel()
 	sizes := []int{400, 999, 1000, 1001, 5000, 5 << 20}
 	messages := func() (all []imaptest.Message) {
@@ -384,9 +384,9 @@ func TestCase36Sizes(t *testing.T) {
 	})
 }
 
-// TestCase37SkipRaw: only what matches is skipped; each is named, in the stream
+// TestExcludeRaw: only what matches is skipped; each is named, in the stream
 // and by a receipt.
-func TestCase37SkipRaw(t *testing.T) {
+func TestExcludeRaw(t *testing.T) {
 	t.Parallel()
 	plain, eight := letter("plain", "Hello\n"), []byte("Message-ID: <eight@x>\r\nSubject: Gr\xfc\xdfe\r\n\r\nHello\r\n")
 	partial := []byte("Message-ID: <partial@x>\r\nContent-Type: message/partial; id=x; number=1\r\n\r\nHello\r\n")

@@ -26,9 +26,9 @@ func (b *bench) fetched(options string) []string {
 	return slices.Compact(strings.Split(strings.TrimSuffix(o.stdout, "\n"), "\n"))
 }
 
-// TestCase14MissingFolders: folders that were asked for and are not there are
+// TestMissingFolders: folders that were asked for and are not there are
 // named, with what is near; those that are there are processed; exit 3.
-func TestCase14MissingFolders(t *testing.T) {
+func TestMissingFolders(t *testing.T) {
 	t.Parallel()
 	server, src := sheet(t, "INBOX", "Sent Items", "Lists/go-nuts")
 	dst := embedded(imaptest.StartServer(t, imaptest.Options{}), "dst")
@@ -60,9 +60,9 @@ func TestCase14MissingFolders(t *testing.T) {
 	b.sh(`imap-list $SRC --folder ''`).wants(64).says("--folder wants a name")
 }
 
-// TestCase15Recursive: a tree is a folder and what is below it by the
+// TestFoldersBelow: a tree is a folder and what is below it by the
 // delimiter, and no character of a name is a wildcard.
-func TestCase15Recursive(t *testing.T) {
+func TestFoldersBelow(t *testing.T) {
 	t.Parallel()
 	_, src := sheet(t, "INBOX", "MyFolder", "MyFolder/a", "MyFolder/a/b", "MyFolder2", "a*b", "a*b/c", "axb", "a%b", "[x]", "MyFolder.c")
 	b := between(t, src, src)
@@ -82,8 +82,8 @@ func TestCase15Recursive(t *testing.T) {
 	c.sh(`imap-list $SRC --folder Work`).wants(3).says(`did you mean "INBOX.Work"?`)
 }
 
-// TestCase16IncludeExclude: includes are a union, excludes come after them.
-func TestCase16IncludeExclude(t *testing.T) {
+// TestIncludeExclude: includes are a union, excludes come after them.
+func TestIncludeExclude(t *testing.T) {
 	t.Parallel()
 	_, src := sheet(t, "INBOX", "Lists/go", "Lists/rust", "Spam", "SPAM/old", "public.news", "R&D")
 	b := between(t, src, src)
@@ -122,9 +122,9 @@ var blanks = regexp.MustCompile(` +`)
 // oddNames are names that servers keep, and some of them confuse.
 var oddNames = []string{" leading", "trailing ", "double  blank", "[Gmail]", "Entwürfe", "Cafe\u0301", "Caf\u00e9 zwei", "受信トレイ", "Ελλάδα", "😀", "R&D", "a,b", "it's", "#hash", "a(b)c", "$HOME", "-option"}
 
-// TestCase17OddNames: names of every kind are listed, chosen, fetched, and made
+// TestOddNames: names of every kind are listed, chosen, fetched, and made
 // again as they are, or changed by a rule that is announced.
-func TestCase17OddNames(t *testing.T) {
+func TestOddNames(t *testing.T) {
 	t.Parallel()
 	quotedNames := []string{`say "hello"`, `back\slash`}
 	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
@@ -163,9 +163,9 @@ func TestCase17OddNames(t *testing.T) {
 	}
 }
 
-// TestCase28UnselectableParents: a parent that holds nothing is no error, its
+// TestUnselectableParents: a parent that holds nothing is no error, its
 // children go along, and many folders are no trouble.
-func TestCase28UnselectableParents(t *testing.T) {
+func TestUnselectableParents(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	a := source.Account("src")
@@ -196,9 +196,9 @@ func TestCase28UnselectableParents(t *testing.T) {
 	}
 }
 
-// TestCase29Subscriptions: only what is subscribed is taken; imap-push
+// TestSubscriptions: only what is subscribed is taken; imap-push
 // subscribes what it is told to.
-func TestCase29Subscriptions(t *testing.T) {
+func TestSubscriptions(t *testing.T) {
 	t.Parallel()
 	_, src := sheet(t, "INBOX", "Sent", "Spam", "Lists/go")
 	src.tell(t, `SUBSCRIBE INBOX`, `SUBSCRIBE Sent`, `SUBSCRIBE Lists/go`, `SUBSCRIBE "gone for good"`)

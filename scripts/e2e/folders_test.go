@@ -12,9 +12,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase26NoEmptyFolders: a folder that no message goes to is not made, also
+// TestSkipEmptyFolders: a folder that no message goes to is not made, also
 // when it is empty only after a selection or a filter.
-func TestCase26NoEmptyFolders(t *testing.T) {
+func TestSkipEmptyFolders(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	src := holding(server, "src", "INBOX", "Full/below", "Old")
@@ -58,9 +58,9 @@ func TestCase26NoEmptyFolders(t *testing.T) {
 	}
 }
 
-// TestCase27NamesThatDifferInCase are found before anything is written at a
+// TestNamesThatDifferInCase are found before anything is written at a
 // destination that takes them for one, and the chosen policy is obeyed.
-func TestCase27NamesThatDifferInCase(t *testing.T) {
+func TestNamesThatDifferInCase(t *testing.T) {
 	t.Parallel()
 	exact, folding := imaptest.StartServer(t, imaptest.Options{}), imaptest.StartServer(t, imaptest.Options{FoldCase: true})
 	names := []string{"INBOX", "SENT", "Sent", "Sent/x", "sent/x", "Été", "éTÉ"}
@@ -120,9 +120,9 @@ func TestCase27NamesThatDifferInCase(t *testing.T) {
 	between(t, src, bare).sh(`imap-diff --case-collision maybe $DST mail`).wants(64)
 }
 
-// TestCase27OnRealServers: Dovecot and Cyrus tell names apart, and show it once
+// TestNamesThatDifferInCaseOnRealServers: Dovecot and Cyrus tell names apart, and show it once
 // there is a folder.
-func TestCase27OnRealServers(t *testing.T) {
+func TestNamesThatDifferInCaseOnRealServers(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	src := holding(source, "src", "INBOX", "SENT", "Sent")
@@ -138,9 +138,9 @@ func TestCase27OnRealServers(t *testing.T) {
 	}
 }
 
-// TestCase30PruneFolders removes what matches and nothing of the source goes
+// TestPruneFolders removes what matches and nothing of the source goes
 // to: never INBOX, nor the subfolder's root, nor by a plan alone.
-func TestCase30PruneFolders(t *testing.T) {
+func TestPruneFolders(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	src := holding(server, "src", "INBOX", "Work", "Lists/go")
@@ -211,8 +211,8 @@ func TestCase30PruneFolders(t *testing.T) {
 	}
 }
 
-// TestCase30PruneBelowASubfolder: only what is below it, and never its root.
-func TestCase30PruneBelowASubfolder(t *testing.T) {
+// TestPruneBelowASubfolder: only what is below it, and never its root.
+func TestPruneBelowASubfolder(t *testing.T) {
 	t.Parallel()
 	for name, options := range map[string]imaptest.Options{"slash": {}, "prefix": {Delimiter: ".", Prefix: "INBOX."}} {
 		t.Run(name, func(t *testing.T) {

@@ -30,8 +30,8 @@ func (b *bench) taken(name string) (out string) {
 	return strings.TrimSpace(b.sh(`zstdcat ` + name + ` 2>/dev/null | jq -s -r '[.[] | select(.type == "message").size] | "\(length) \(add // 0)"'`).stdout)
 }
 
-// TestCase36MaxBytesAtTheBoundary: exactly so many octets fit, and not one more.
-func TestCase36MaxBytesAtTheBoundary(t *testing.T) {
+// TestMaxSizeAtTheBoundary: exactly so many octets fit, and not one more.
+func TestMaxSizeAtTheBoundary(t *testing.T) {
 	t.Parallel()
 	src := sized(t, 1000, 2000, 3000, 5<<20) // the last is read in pieces
 	all := 6000 + 5<<20
@@ -109,9 +109,9 @@ func TestCase36MaxBytesAtTheBoundary(t *testing.T) {
 	}
 }
 
-// TestCase59ByteLimit: it stops after a message, and the same pipeline the next
+// TestByteLimit: it stops after a message, and the same pipeline the next
 // day goes on, until nothing is left.
-func TestCase59ByteLimit(t *testing.T) {
+func TestByteLimit(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	server.Account("src").Fill(mail(300))
@@ -152,9 +152,9 @@ func TestCase59ByteLimit(t *testing.T) {
 	}
 }
 
-// TestCase59ErrorBudget: a run stops after so many refusals, says by class what
+// TestErrorBudget: a run stops after so many refusals, says by class what
 // they were, and has a receipt for each message.
-func TestCase59ErrorBudget(t *testing.T) {
+func TestErrorBudget(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{OnAppend: func(_, _ string, m imaptest.Message) error {
 		switch n := m.InternalDate.Unix() / 86400; n % 4 {
@@ -186,8 +186,8 @@ func TestCase59ErrorBudget(t *testing.T) {
 	b.sh(straight + ` --max-errors 60`).wants(3).says("refused")
 }
 
-// TestCase59ErrorBudgetOfFetch: the same where messages cannot be had.
-func TestCase59ErrorBudgetOfFetch(t *testing.T) {
+// TestErrorBudgetOfFetch: a run stops after so many, where messages cannot be had.
+func TestErrorBudgetOfFetch(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	server.Account("src").Fill(imaptest.Spread(imaptest.Generate(9, 60)))

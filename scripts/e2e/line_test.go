@@ -10,9 +10,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase07NoConnection: a host that cannot be reached is 69, for each of the
+// TestNoConnection: a host that cannot be reached is 69, for each of the
 // commands, and nobody hangs.
-func TestCase07NoConnection(t *testing.T) {
+func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

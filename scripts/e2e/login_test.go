@@ -12,9 +12,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase06WrongPassword: 77, naming the account and the mechanism, after one
+// TestWrongPassword: 77, naming the account and the mechanism, after one
 // try.
-func TestCase06WrongPassword(t *testing.T) {
+func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	for _, script := range []string{`imap-list $AT`, `imap-fetch $AT`, `imap-diff $AT mail.zst`, `imap-push $AT plan.zst`} {
@@ -60,8 +60,8 @@ func TestNoPassword(t *testing.T) {
 	}
 }
 
-// TestCase07NobodyThere: 69 for what cannot be reached, within the timeout.
-func TestCase07NobodyThere(t *testing.T) {
+// TestNobodyListens: 69 for what cannot be reached, within the timeout.
+func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -116,9 +116,9 @@ func (s *transcript) noCredential(t *testing.T) {
 
 var pinOption = regexp.MustCompile(`--tls-pin sha256:[0-9a-f]{64}`)
 
-// TestCase09UntrustedCertificate: 76, no credential sent, and the option that
+// TestUntrustedCertificate: 76, no credential sent, and the option that
 // would trust it is printed and works.
-func TestCase09UntrustedCertificate(t *testing.T) {
+func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for name, make := range map[string]func() (*imaptest.Certificate, error){
@@ -162,8 +162,8 @@ func TestCase09UntrustedCertificate(t *testing.T) {
 	})
 }
 
-// TestCase08NoDowngrade: STARTTLS that is not offered, or refused, is the end.
-func TestCase08NoDowngrade(t *testing.T) {
+// TestNoDowngradeToPlaintext: STARTTLS that is not offered, or refused, is the end.
+func TestNoDowngradeToPlaintext(t *testing.T) {
 	t.Parallel()
 	said := &transcript{}
 	server := imaptest.StartServer(t, imaptest.Options{Transcript: said})

@@ -62,9 +62,9 @@ func untouched(t *testing.T, a account) {
 	}
 }
 
-// TestCase18OtherDelimiters: the hierarchy is kept, and parents are made first
+// TestOtherDelimiters: the hierarchy is kept, and parents are made first
 // where the server wants that.
-func TestCase18OtherDelimiters(t *testing.T) {
+func TestOtherDelimiters(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{Delimiter: "."})
 	src := holding(source, "src", "INBOX", "a", "a.b.c.d", "x.y")
@@ -91,9 +91,9 @@ func TestCase18OtherDelimiters(t *testing.T) {
 	}
 }
 
-// TestCase19DelimiterInAName: it makes no levels, and two names that become one
+// TestDelimiterInAName: it makes no levels, and two names that become one
 // are an error.
-func TestCase19DelimiterInAName(t *testing.T) {
+func TestDelimiterInAName(t *testing.T) {
 	t.Parallel()
 	slash, dot := imaptest.StartServer(t, imaptest.Options{}), imaptest.StartServer(t, imaptest.Options{Delimiter: "."})
 	src, dst := holding(slash, "src", "spam.spam", "Ops.foo.bar/x.y"), embedded(dot, "dst")
@@ -124,9 +124,9 @@ func TestCase19DelimiterInAName(t *testing.T) {
 	went(t, src, embedded(dot, "bad"), "a.b > a_b", "a_b > c")
 }
 
-// TestCase20PrefixBothWays: "INBOX." comes and goes by itself, and where the
+// TestPrefixBothWays: "INBOX." comes and goes by itself, and where the
 // server does not tell its namespace it is guessed.
-func TestCase20PrefixBothWays(t *testing.T) {
+func TestPrefixBothWays(t *testing.T) {
 	t.Parallel()
 	below := imaptest.StartServer(t, imaptest.Options{Delimiter: ".", Prefix: "INBOX."})
 	plain := imaptest.StartServer(t, imaptest.Options{})
@@ -148,8 +148,8 @@ func TestCase20PrefixBothWays(t *testing.T) {
 	went(t, middle, empty, "INBOX > INBOX", "Sent > INBOX.Sent")
 }
 
-// TestCase21InboxInAnyCase: there is one INBOX.
-func TestCase21InboxInAnyCase(t *testing.T) {
+// TestInboxInAnyCase: there is one INBOX.
+func TestInboxInAnyCase(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	src, dst := holding(server, "src", "INBOX", "a"), embedded(server, "dst")
@@ -162,9 +162,9 @@ func TestCase21InboxInAnyCase(t *testing.T) {
 	b.sh(by(`--map inbox=INBOX --map a=INBOX`)).wants(0).appended(0)
 }
 
-// TestCase22MapToARefusedName costs that folder; an entry that names nothing is
+// TestMapToARefusedName costs that folder; an entry that names nothing is
 // a warning with what may have been meant.
-func TestCase22MapToARefusedName(t *testing.T) {
+func TestMapToARefusedName(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{OnCreate: func(_, name string) error {
 		if strings.Contains(name, "?") {
@@ -193,9 +193,9 @@ func TestCase22MapToARefusedName(t *testing.T) {
 	}
 }
 
-// TestCase22MapTakesChildrenAlong and is read from the command line and from a
+// TestMapTakesChildrenAlong and is read from the command line and from a
 // file alike; what it leaves out is named in the plan.
-func TestCase22MapTakesChildrenAlong(t *testing.T) {
+func TestMapTakesChildrenAlong(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	target := imaptest.StartServer(t, imaptest.Options{Delimiter: ".", Prefix: "INBOX."})
@@ -231,9 +231,9 @@ func TestCase22MapTakesChildrenAlong(t *testing.T) {
 	}
 }
 
-// TestCase23RenameChain: each rule sees what the one before made; letters can
+// TestRenameChain: each rule sees what the one before made; letters can
 // change their case level by level.
-func TestCase23RenameChain(t *testing.T) {
+func TestRenameChain(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	target := imaptest.StartServer(t, imaptest.Options{Delimiter: ".", Prefix: "INBOX."})
@@ -266,9 +266,9 @@ func TestCase23RenameChain(t *testing.T) {
 	untouched(t, embedded(target, "one"))
 }
 
-// TestCase24SubfolderThereAndBack puts an account below a folder, and that
+// TestSubfolderThereAndBack puts an account below a folder, and that
 // folder's tree back to the top of another account.
-func TestCase24SubfolderThereAndBack(t *testing.T) {
+func TestSubfolderThereAndBack(t *testing.T) {
 	t.Parallel()
 	plain, below := imaptest.StartServer(t, imaptest.Options{}), imaptest.StartServer(t, imaptest.Options{Delimiter: ".", Prefix: "INBOX."})
 	all := imaptest.Spread(imaptest.Generate(24, 60))
@@ -307,9 +307,9 @@ func TestCase24SubfolderThereAndBack(t *testing.T) {
 	}
 }
 
-// TestCase25Automap goes by SPECIAL-USE on both sides or on one, else by known
+// TestAutomap goes by SPECIAL-USE on both sides or on one, else by known
 // names; what the destination does not have stays as it is.
-func TestCase25Automap(t *testing.T) {
+func TestAutomap(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	for name, c := range map[string]struct {
@@ -356,8 +356,8 @@ func TestCase25Automap(t *testing.T) {
 	}
 }
 
-// TestCase25AutomapOnRealServers: Dovecot tells the special use of its folders.
-func TestCase25AutomapOnRealServers(t *testing.T) {
+// TestAutomapOnRealServers: Dovecot tells the special use of its folders.
+func TestAutomapOnRealServers(t *testing.T) {
 	t.Parallel()
 	cyrus := imaptest.StartCyrus(t, imaptest.CyrusOptions{})
 	src, dst := real(cyrus, "joe"), real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe")

@@ -70,10 +70,10 @@ const cyrusRefuses = "!\"%;<>\\`{|}\u0085\u2028"
 // capitals from small letters: "nil" and "NIL" are two folders.
 const kept = `imap-fetch --headers $SRC | imap-diff --case-collision allow $DST | imap-fetch --select - $SRC | imap-push $DST`
 
-// TestCase17NastyNamesThereAndBack goes from Dovecot to Cyrus and back. Every
+// TestNastyNamesThereAndBack goes from Dovecot to Cyrus and back. Every
 // name comes back as it was, or what changed it is told: a rule of ours, or the
 // server that refuses it.
-func TestCase17NastyNamesThereAndBack(t *testing.T) {
+func TestNastyNamesThereAndBack(t *testing.T) {
 	t.Parallel()
 	noDot := func(name string) bool { return !strings.Contains(name, ".") }
 	all := func(string) bool { return true }

@@ -8,8 +8,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase02Usage: exit 64, a hint where there is one, and no connection.
-func TestCase02Usage(t *testing.T) {
+// TestUsageOfEachCommand: exit 64, a hint where there is one, and no connection.
+func TestUsageOfEachCommand(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	proxy := imaptest.NewFaultProxy(t, server.Addr())

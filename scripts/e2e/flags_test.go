@@ -53,9 +53,9 @@ func sides(t *testing.T, test func(t *testing.T, src, dst account)) {
 	})
 }
 
-// TestCase49Flags: flags make the round trip; \Recent is never sent; a keyword
+// TestFlagsAndKeywords: flags make the round trip; \Recent is never sent; a keyword
 // that the folder cannot keep is dropped and counted.
-func TestCase49Flags(t *testing.T) {
+func TestFlagsAndKeywords(t *testing.T) {
 	t.Parallel()
 	sides(t, func(t *testing.T, src, dst account) {
 		src.one(t, flagged("1", `\Seen`, `\Answered`), flagged("2", `\Flagged`, "$Forwarded", "Work"), flagged("3", `\Draft`), flagged("4"), flagged("5", `\Deleted`, `$MDNSent`))
@@ -78,9 +78,9 @@ func TestCase49Flags(t *testing.T) {
 	}
 }
 
-// TestCase50RefusedFlags: a message whose flags are refused with APPEND arrives
+// TestRefusedFlags: a message whose flags are refused with APPEND arrives
 // with those that are not, and gets the others when the run ends.
-func TestCase50RefusedFlags(t *testing.T) {
+func TestRefusedFlags(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{OnAppend: func(_, _ string, m imaptest.Message) error {
 		if slices.ContainsFunc(m.Flags, func(f string) bool { return strings.EqualFold(f, "NonJunk") }) {
@@ -120,10 +120,10 @@ func TestCase50RefusedFlags(t *testing.T) {
 	}
 }
 
-// TestCase51SyncFlags: a flag that was taken away at the source is taken away
+// TestSyncFlags: a flag that was taken away at the source is taken away
 // by exact, kept by add, and nothing is touched by off; two spellings of one
 // keyword are one.
-func TestCase51SyncFlags(t *testing.T) {
+func TestSyncFlags(t *testing.T) {
 	t.Parallel()
 	sides(t, func(t *testing.T, src, dst account) {
 		src.one(t, flagged("1", `\Seen`), flagged("2", "$MDNSent"), flagged("3", `\Flagged`, "Work"), flagged("4", "New"))

@@ -57,10 +57,10 @@ func (a account) holds(t testing.TB, want ...string) {
 
 const deleteAll = ` --allow delete --max-delete 100% `
 
-// TestCase56Move: what is on both sides goes from the source, and one copy is
+// TestMove: what is on both sides goes from the source, and one copy is
 // left; a plan alone removes nothing; what was refused, or is not at the
 // destination any more, stays at the source.
-func TestCase56Move(t *testing.T) {
+func TestMove(t *testing.T) {
 	t.Parallel()
 	pairs(t, func(t *testing.T, src, dst account) {
 		src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: notes("a", "b", "b")}, {Path: "Work", Messages: notes("c")}}})
@@ -92,9 +92,9 @@ func TestCase56Move(t *testing.T) {
 	})
 }
 
-// TestCase56Refused: the source keeps what the destination has refused, and
+// TestMoveKeepsWhatIsRefused: the source keeps what the destination has refused, and
 // what it has lost since.
-func TestCase56Refused(t *testing.T) {
+func TestMoveKeepsWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{OnAppend: func(_, _ string, m imaptest.Message) error {
 		if strings.Contains(string(m.Octets), "Subject: bad") {
@@ -175,8 +175,8 @@ func (a account) expunge(t testing.TB, folder string, uids ...int) {
 	a.tell(t, append(commands, "EXPUNGE")...)
 }
 
-// TestCase57MoveAndMirror cannot be had at once.
-func TestCase57MoveAndMirror(t *testing.T) {
+// TestMoveAndMirror cannot be had at once.
+func TestMoveAndMirror(t *testing.T) {
 	t.Parallel()
 	_, _, _, b := inMemory(t, 3)
 	b.sh(straight + ` >receipts && imap-fetch $SRC -o mail`).wants(0)
@@ -190,10 +190,10 @@ func TestCase57MoveAndMirror(t *testing.T) {
 	b.sh(`imap-push --max-delete many $DST mail`).wants(64)
 }
 
-// TestCase58Mirror: only what came from the source and has gone there goes from
+// TestMirror: only what came from the source and has gone there goes from
 // the destination; all that is not there, where that is asked for; and nothing
 // for what was filtered away, or cut.
-func TestCase58Mirror(t *testing.T) {
+func TestMirror(t *testing.T) {
 	t.Parallel()
 	pairs(t, func(t *testing.T, src, dst account) {
 		src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: notes("a", "b", "c", "b")}, {Path: "Work", Messages: notes("d", "e")}, {Path: "Gone", Messages: notes("g")}}})
@@ -237,10 +237,10 @@ func TestCase58Mirror(t *testing.T) {
 	})
 }
 
-// TestCase47MergedMirror: two folders go to one, which holds every message once
+// TestMirrorOfMergedAccounts: two folders go to one, which holds every message once
 // for each of them; what came from the one is never deleted for what the other
 // lacks.
-func TestCase47MergedMirror(t *testing.T) {
+func TestMirrorOfMergedAccounts(t *testing.T) {
 	t.Parallel()
 	pairs(t, func(t *testing.T, src, dst account) {
 		src.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "A", Messages: notes("x", "a1", "a2")}, {Path: "B", Messages: notes("x", "b1")}}})
@@ -280,9 +280,9 @@ func TestCase47MergedMirror(t *testing.T) {
 // marked anything, and with UIDPLUS that is no matter.
 // TestFolderReplaced: a folder that was renamed since the plan was made, and
 // another that has its name now, keep all they hold.
-// TestCase56DeletePresent: what is on both sides goes from the source, whoever
+// TestDeletePresent: what is on both sides goes from the source, whoever
 // has brought it there, if its octets are the same.
-func TestCase56DeletePresent(t *testing.T) {
+func TestDeletePresent(t *testing.T) {
 	t.Parallel()
 	pairs(t, func(t *testing.T, src, dst account) {
 		large := imaptest.Message{Octets: letter("large", strings.Repeat("Hello\n", 400000)), InternalDate: day(1)}

@@ -29,9 +29,9 @@ func (b *bench) arrivals() map[string]string {
 	return dates
 }
 
-// TestCase52Dates: the arrival date is kept with its offset; none sends none;
+// TestDates: the arrival date is kept with its offset; none sends none;
 // by the header all that is met for a date is read.
-func TestCase52Dates(t *testing.T) {
+func TestDates(t *testing.T) {
 	t.Parallel()
 	written := map[string]string{ // Date fields, and what they mean; "" is none
 		"Sat, 03 Mar 2012 10:11:12 +0530":               "2012-03-03T10:11:12+05:30",
@@ -121,9 +121,9 @@ func equalOctets(t *testing.T, src, dst account) {
 	}
 }
 
-// TestCase53BadRules: a bad rule and a command that cannot run are found before
+// TestBadRules: a bad rule and a command that cannot run are found before
 // the first APPEND, the former before any connection.
-func TestCase53BadRules(t *testing.T) {
+func TestBadRules(t *testing.T) {
 	t.Parallel()
 	server, _, dst, b := inMemory(t, 10)
 	proxy := imaptest.NewFaultProxy(t, server.Addr())
@@ -161,8 +161,8 @@ func TestCase53BadRules(t *testing.T) {
 	b.sh(`imap-push --pipe 'exit 1' --header-delete Message-ID --allow rewrite $AT plan`).wants(3)
 }
 
-// TestCase54Filter: what a command refuses or empties is not appended.
-func TestCase54Filter(t *testing.T) {
+// TestFilter: what a command refuses or empties is not appended.
+func TestFilter(t *testing.T) {
 	t.Parallel()
 	_, _, dst, b := inMemory(t, 8)
 	for command, said := range map[string]string{`false`: "exit status 1", `true`: "wrote nothing", `cat; exit 3`: "exit status 3", `echo no luck >&2; exit 1`: "no luck", `kill $$`: "signal"} {
@@ -182,8 +182,8 @@ func TestCase54Filter(t *testing.T) {
 	}
 }
 
-// TestCase54Cat: what a command leaves alone is as it was, octet by octet.
-func TestCase54Cat(t *testing.T) {
+// TestFilterThatChangesNothing: what a command leaves alone is as it was, octet by octet.
+func TestFilterThatChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := exactWorld(t, 20)
 	server := imaptest.StartServer(t, imaptest.Options{AppendLimit: 64 << 20})
@@ -256,9 +256,9 @@ func TestFilterEnds(t *testing.T) {
 	}
 }
 
-// TestCase55Headers: a field is renamed wherever it stands in the header, and
+// TestHeaderChanges: a field is renamed wherever it stands in the header, and
 // nothing else is; one with the folder's name is added.
-func TestCase55Headers(t *testing.T) {
+func TestHeaderChanges(t *testing.T) {
 	t.Parallel()
 	const field = "Disposition-Notification-To: joe@example.org\r\n"
 	base := strings.ReplaceAll(string(letter("%d", "x\n\n")), "x\r\n\r\n", field+"\r\n"+field)

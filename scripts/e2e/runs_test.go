@@ -21,8 +21,8 @@ func ways(fetch, diff string) map[string]string {
 	}
 }
 
-// TestCase38Twice: the second run plans nothing and appends nothing.
-func TestCase38Twice(t *testing.T) {
+// TestSecondRunHasNothingToDo: the second run plans nothing and appends nothing.
+func TestSecondRunHasNothingToDo(t *testing.T) {
 	t.Parallel()
 	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	src := real(dovecot, "src")
@@ -39,8 +39,8 @@ func TestCase38Twice(t *testing.T) {
 	}
 }
 
-// TestCase39Keys: the same with other keys.
-func TestCase39Keys(t *testing.T) {
+// TestSecondRunWithOtherKeys: whatever the key, a second run has nothing to do.
+func TestSecondRunWithOtherKeys(t *testing.T) {
 	t.Parallel()
 	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	src := real(dovecot, "src")
@@ -62,9 +62,9 @@ func TestCase39Keys(t *testing.T) {
 	}
 }
 
-// TestCase40KeyThatIsNowhere: the fallback makes keys; nothing is lost, and
+// TestKeyThatIsNowhere: the fallback makes keys; nothing is lost, and
 // nothing comes twice.
-func TestCase40KeyThatIsNowhere(t *testing.T) {
+func TestKeyThatIsNowhere(t *testing.T) {
 	t.Parallel()
 	dovecot := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
 	src, dst := real(dovecot, "src"), real(dovecot, "dst")
@@ -78,9 +78,9 @@ func TestCase40KeyThatIsNowhere(t *testing.T) {
 	}
 }
 
-// TestCase41NoKeyHeader: a message without any header of the key is carried
+// TestNoKeyHeader: a message without any header of the key is carried
 // over, once, and two merged folders keep both of theirs.
-func TestCase41NoKeyHeader(t *testing.T) {
+func TestNoKeyHeader(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	account := server.Account("src")
@@ -101,9 +101,9 @@ func TestCase41NoKeyHeader(t *testing.T) {
 	}
 }
 
-// TestCase44Duplicates: three equal messages here and one there: by default two
+// TestDuplicatesAtTheSource: three equal messages here and one there: by default two
 // are appended, with --dedup folder none.
-func TestCase44Duplicates(t *testing.T) {
+func TestDuplicatesAtTheSource(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	m := imaptest.Message{Octets: letter("equal", "Hello\n"), InternalDate: day(1)}
@@ -129,9 +129,9 @@ func TestCase44Duplicates(t *testing.T) {
 	}
 }
 
-// TestCase48Once: a message in three folders arrives in the first of them; All
+// TestEachMessageOnce: a message in three folders arrives in the first of them; All
 // Mail gets the rest, and the order that was asked for decides.
-func TestCase48Once(t *testing.T) {
+func TestEachMessageOnce(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	gmail := server.Account("src")
@@ -177,9 +177,9 @@ func TestCase48Once(t *testing.T) {
 	}
 }
 
-// TestCase45EmptiedDestination: what receipts say to be present and somebody
+// TestEmptiedDestination: what receipts say to be present and somebody
 // has removed is planned again.
-func TestCase45EmptiedDestination(t *testing.T) {
+func TestEmptiedDestination(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	server.Account("src").Fill(mail(40))
@@ -196,9 +196,9 @@ func TestCase45EmptiedDestination(t *testing.T) {
 	b.sh(remembering).wants(0).appended(0)
 }
 
-// TestCase46OtherUIDValidity: receipts of a folder whose UIDVALIDITY has changed
+// TestOtherUIDValidity: receipts of a folder whose UIDVALIDITY has changed
 // are worth nothing; keys do, and nothing comes twice.
-func TestCase46OtherUIDValidity(t *testing.T) {
+func TestOtherUIDValidity(t *testing.T) {
 	t.Parallel()
 	for _, side := range []string{"src", "dst"} {
 		t.Run(side, func(t *testing.T) {
@@ -214,8 +214,8 @@ func TestCase46OtherUIDValidity(t *testing.T) {
 	}
 }
 
-// TestCase42Spellings: one message in several spellings is one message.
-func TestCase42Spellings(t *testing.T) {
+// TestMessageIDSpellings: one message in several spellings is one message.
+func TestMessageIDSpellings(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	const rest = "\r\nX: y\r\n\r\ntext\r\n"
@@ -239,9 +239,9 @@ func TestCase42Spellings(t *testing.T) {
 	}
 }
 
-// TestCase43OddStart: a header that begins with a continuation, or with a line
+// TestOddStartOfHeader: a header that begins with a continuation, or with a line
 // that is no field, is read on.
-func TestCase43OddStart(t *testing.T) {
+func TestOddStartOfHeader(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	const fields = "Message-ID: <odd@x>\r\nDate: Sat, 3 Mar 2012 10:11:12 +0100\r\n\r\ntext\r\n"
@@ -261,9 +261,9 @@ func TestCase43OddStart(t *testing.T) {
 	b.sh(straight).wants(0).appended(0)
 }
 
-// TestCase47OneFolder: the messages of several folders arrive in one, each once,
+// TestAllIntoOneFolder: the messages of several folders arrive in one, each once,
 // on a server that renames them too.
-func TestCase47OneFolder(t *testing.T) {
+func TestAllIntoOneFolder(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	equal := letter("in each", "Hello\n")

@@ -14,10 +14,10 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase60ManyAccounts: many accounts of a Dovecot go to a Cyrus. The commands
+// TestAccountsAllAtOnce: many accounts of a Dovecot go to a Cyrus. The commands
 // of one are killed; resumed, every account is equal and
 // nothing was appended twice.
-func TestCase60ManyAccounts(t *testing.T) {
+func TestAccountsAllAtOnce(t *testing.T) {
 	t.Parallel()
 	n := rounds(5, 200)
 	var users []string

@@ -9,10 +9,10 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase60Interrupts: after one interrupt the messages in flight are seen
+// TestInterruptedDuringAppend: after one interrupt the messages in flight are seen
 // through and have their receipts, and the same plan goes on; after a second
 // one imap-push waits for no answer, and still nothing is there twice.
-func TestCase60Interrupts(t *testing.T) {
+func TestInterruptedDuringAppend(t *testing.T) {
 	t.Parallel()
 	for _, interrupts := range []int{1, 2} {
 		t.Run(fmt.Sprint(interrupts), func(t *testing.T) {
@@ -59,9 +59,9 @@ func TestCase60Interrupts(t *testing.T) {
 	}
 }
 
-// TestCase60Killed: whichever stage of a mirror is killed, the last one fails,
+// TestKilledStagesOfAMirror: whichever stage of a mirror is killed, the last one fails,
 // and nothing is deleted; the next run does it all.
-func TestCase60Killed(t *testing.T) {
+func TestKilledStagesOfAMirror(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		stalls string // the stage whose line to the source stalls, so that all after it are at work

@@ -18,9 +18,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// TestCase01Host: stray blanks and a trailing slash are taken off; what cannot
+// TestHostForms: stray blanks and a trailing slash are taken off; what cannot
 // be a host is a usage error, shown with its invisible characters.
-func TestCase01Host(t *testing.T) {
+func TestHostForms(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	server.Account("joe").AddMailbox("INBOX")
@@ -37,9 +37,9 @@ func TestCase01Host(t *testing.T) {
 	}
 }
 
-// TestCase03PasswordFile: 66 before connecting for a file that is missing or
+// TestPasswordFileForms: 66 before connecting for a file that is missing or
 // cannot be read.
-func TestCase03PasswordFile(t *testing.T) {
+func TestPasswordFileForms(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	server.Account("joe").AddMailbox("INBOX")
@@ -69,9 +69,9 @@ func TestCase03PasswordFile(t *testing.T) {
 	b.sh(`imap-list $AT --password-file good`).wants(0)
 }
 
-// TestCase04WhereFrom: the environment alone will do, the terminal alone too,
+// TestPasswordFromEnvironmentOrTerminal: the environment alone will do, the terminal alone too,
 // and a stream is never read as a password.
-func TestCase04WhereFrom(t *testing.T) {
+func TestPasswordFromEnvironmentOrTerminal(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"script", "setsid"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -137,9 +137,9 @@ func (o *outcome) silent(b *bench, secret string, files ...string) {
 	}
 }
 
-// TestCase05Passwords: every printable character and UTF-8 reach the server as
+// TestOddPasswords: every printable character and UTF-8 reach the server as
 // they are, whatever the mechanism and the source, and nothing shows them.
-func TestCase05Passwords(t *testing.T) {
+func TestOddPasswords(t *testing.T) {
 	t.Parallel()
 	var all strings.Builder
 	for c := ' '; c <= '~'; c++ {
@@ -180,9 +180,9 @@ func TestCase05Passwords(t *testing.T) {
 	}
 }
 
-// TestCase06BothSides: a wrong password at the source, at the destination and
+// TestWrongPasswordOnEitherSide: a wrong password at the source, at the destination and
 // at both is 77, and the message names whose it is.
-func TestCase06BothSides(t *testing.T) {
+func TestWrongPasswordOnEitherSide(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{Users: map[string]string{"src": "secret"}})
 	destination := imaptest.StartServer(t, imaptest.Options{Users: map[string]string{"dst": "secret"}})
@@ -206,9 +206,9 @@ func TestCase06BothSides(t *testing.T) {
 	}
 }
 
-// TestCase08WrongMode: TLS to a port without, and the reverse; both modes in
+// TestTLSOnTheWrongPort: TLS to a port without, and the reverse; both modes in
 // one; a version that is forbidden. No credential is sent.
-func TestCase08WrongMode(t *testing.T) {
+func TestTLSOnTheWrongPort(t *testing.T) {
 	t.Parallel()
 	certificate, err := imaptest.NewCertificate("127.0.0.1")
 	if err != nil {
@@ -239,8 +239,8 @@ func TestCase08WrongMode(t *testing.T) {
 	b.sh(`imap-list $JOE $PIN --tls starttls --host $PLAIN`).wants(0)
 }
 
-// TestCase09ServerName: a tunnel's end has another name than the certificate.
-func TestCase09ServerName(t *testing.T) {
+// TestCertificateOfAnotherName: a tunnel's end has another name than the certificate.
+func TestCertificateOfAnotherName(t *testing.T) {
 	t.Parallel()
 	certificate, err := imaptest.NewCertificate("mail.example.org")
 	if err != nil {
@@ -254,9 +254,9 @@ func TestCase09ServerName(t *testing.T) {
 	b.sh(`imap-list $AT --tls-server-name mail.example.com`).wants(76).says("mail.example.org")
 }
 
-// TestCase10ProxyAuth: by an administrator's login and PROXYAUTH; 64 without an
+// TestProxyAuth: by an administrator's login and PROXYAUTH; 64 without an
 // administrator, and 77 where the server has no such thing.
-func TestCase10ProxyAuth(t *testing.T) {
+func TestProxyAuth(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	source.Account("joe").Fill(mail(20))
@@ -289,9 +289,9 @@ func TestCase10ProxyAuth(t *testing.T) {
 	b.sh(`imap-list $DST --proxyauth`).wants(64).says("--proxyauth needs --auth-user")
 }
 
-// TestCase10MasterAuth: by Kerio's master password, which takes no name of its
+// TestMasterUserLogsIn: by Kerio's master password, which takes no name of its
 // own, in all four commands; 77 where the server has no such thing.
-func TestCase10MasterAuth(t *testing.T) {
+func TestMasterUserLogsIn(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	source.Account("joe").Fill(mail(20))
@@ -326,8 +326,8 @@ func TestCase10MasterAuth(t *testing.T) {
 	b.sh(`imap-list $SRC --auth-user admin`).wants(64).says("--auth-user has no place in it")
 }
 
-// TestCase11Mechanism: what the server lacks is 77, and LOGIN is no way out.
-func TestCase11Mechanism(t *testing.T) {
+// TestMechanismChosen: what the server lacks is 77, and LOGIN is no way out.
+func TestMechanismChosen(t *testing.T) {
 	t.Parallel()
 	said := &transcript{}
 	server := imaptest.StartServer(t, imaptest.Options{Transcript: said})
@@ -341,9 +341,9 @@ func TestCase11Mechanism(t *testing.T) {
 	b.sh(`imap-list $AT --auth cram-md5 --auth plain`).wants(0)
 }
 
-// TestCase12Preauth: a greeting of PREAUTH is a login; where one counted on it
+// TestPreauth: a greeting of PREAUTH is a login; where one counted on it
 // and it does not come, there is none.
-func TestCase12Preauth(t *testing.T) {
+func TestPreauth(t *testing.T) {
 	t.Parallel()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	server.Account("joe").Fill(mail(5))
@@ -412,10 +412,10 @@ func copyAndClose(dst, src net.Conn, rnd *rand.Rand) {
 	}
 }
 
-// TestCase13Garbled: octets that the network has changed end in an orderly way,
+// TestGarbledServer: octets that the network has changed end in an orderly way,
 // and what comes out is a stream that says how it ended. (A stream that is
 // damaged is for TestCutStream and TestFlippedBits.)
-func TestCase13Garbled(t *testing.T) {
+func TestGarbledServer(t *testing.T) {
 	t.Parallel()
 	source := imaptest.StartServer(t, imaptest.Options{})
 	source.Account("joe").Fill(withOdd(mail(60)))
