@@ -200,7 +200,8 @@ func (l *login) refused(no *imap.Error) error {
 func (l *login) advice() string {
 	switch {
 	case strings.Contains(l.o.User+l.o.Login.AuthUser, `\`), strings.Contains(strings.ToLower(l.c.greeted), "exchange"):
-		return `forms that Exchange takes for --user: USER, DOMAIN\USER, and for an administrator DOMAIN\ADMIN\USER or ADMIN@DOMAIN\USER, where USER may have to be the mailbox's alias`
+		return `forms that Exchange takes for --user: USER, DOMAIN\USER, and for an administrator DOMAIN\ADMIN\USER ` +
+			`or ADMIN@DOMAIN\USER, where USER may have to be the mailbox's alias`
 	case l.mechanism.binds:
 		return "if the password is right, the server may have another idea of the TLS connection, as behind a " +
 			"proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")

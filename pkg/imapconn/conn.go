@@ -186,7 +186,7 @@ func (c *conn) watch(ctx context.Context) (end func()) {
 	}
 }
 
-// alive tells, without waiting, whether the server has closed the connection.
+// alive reports, without waiting, whether the connection is there still.
 func (c *conn) alive() bool {
 	if c.err != nil {
 		return false

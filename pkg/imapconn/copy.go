@@ -34,10 +34,11 @@ type Copied struct {
 // nobody knows whether they were copied. All other errors mean that the server
 // says it has copied nothing: ErrNoMailbox, and by their kind fault.CantCreate the
 // mailbox is full, fault.Temporary the server is busy or away, fault.Partial or
-// fault.Protocol with an *imap.Error in it any other refusal. A refusal is not always one: before the command is given again,
-// because the server was busy or the line too long, untouched is asked whether
-// none of the messages are in the mailbox all the same; if some are, the refusal
-// is returned. nil believes every refusal.
+// fault.Protocol with an *imap.Error in it any other refusal. A refusal is not
+// always one: before the command is given again, because the server was busy or
+// the line too long, untouched is asked whether none of the messages are in the
+// mailbox all the same; if some are, the refusal is returned. nil believes every
+// refusal.
 func (x *Selected) Copy(ctx context.Context, uids []uint64, wire string,
 	untouched func() (bool, error)) (*Copied, error) {
 	s := x.s

@@ -88,7 +88,8 @@ func daysIn(month, year int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-const monthWords = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
+const monthWords = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|` +
+	`sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
 
 // Forms of a date and of a time of day that servers send in place of a
 // date-time. A date whose month is a number is one of ISO 8601: 01/02/2023 can be
@@ -170,7 +171,7 @@ func atoi(digits string) int {
 }
 
 // dateTime makes a date-time for APPEND (RFC 3501 9) of an RFC 3339 date; ok
-// is false if s is none. safe tells that every server knows such years.
+// is false if s is none. safe reports whether every server knows such years.
 func dateTime(s string) (date string, safe, ok bool) {
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil || t.Year() < 1 || t.Year() > 9999 {

@@ -67,7 +67,7 @@ func isLost(err error) bool {
 var overQuota = []string{"over quota", "overquota", "quota exceeded", "exceeds quota", "exceeded quota",
 	"exceeded your quota", "exceeded your mail quota", "quota is full", "mailbox full", "mailbox is full"}
 
-// isOverQuota tells a refusal because the mailbox is full (RFC 5530).
+// isOverQuota reports whether a refusal says that the mailbox is full (RFC 5530).
 func isOverQuota(err *imap.Error) bool {
 	if err.Code != "" && !hasCode(err, imap.ResponseCodeAlert) {
 		return hasCode(err, imap.ResponseCodeOverQuota)

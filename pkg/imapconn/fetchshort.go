@@ -57,8 +57,8 @@ func (h *sizeTolerance) stayed(octets, claim int64) {
 
 func (h *sizeTolerance) corrected() { h.confirmed = 0 }
 
-// isLittle tells what a server that counts line ends or estimates may be wrong
-// by: a tenth, or 100 octets.
+// isLittle reports whether a difference is one by which a server that counts line
+// ends or estimates may be wrong: a tenth, or 100 octets.
 func isLittle(octets, claim int64) bool {
 	return octets > 0 && (claim-octets <= claim/10 || claim-octets <= 100 && octets > claim/2)
 }

@@ -153,5 +153,5 @@ func (k *command) labels(wire []string) {
 	k.text(")")
 }
 
-// IsOwnLabel tells Gmail's own labels from those that people made.
+// IsOwnLabel reports whether a label is one of Gmail's own, which people cannot make.
 func IsOwnLabel(label string) bool { return strings.HasPrefix(label, `\`) }

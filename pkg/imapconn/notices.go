@@ -22,7 +22,7 @@ func (n *notices) alert(text string) {
 // throttleMark is how Gmail ends an OK that it has delayed on purpose.
 const throttleMark = "[THROTTLED]"
 
-// noteThrottling tells, once, that a server slows us down by itself.
+// noteThrottling warns, once, that a server slows us down by itself.
 func (n *notices) noteThrottling(text string) {
 	if !n.slowed && strings.HasSuffix(text, throttleMark) {
 		n.slowed = true

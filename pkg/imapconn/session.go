@@ -81,7 +81,7 @@ func (s *Session) Limit(name string) int64 { return s.c.caps.limit(name) }
 // Namespace returns the personal namespace (RFC 2342), or what the options say.
 func (s *Session) Namespace() folder.Namespace { return s.spaces.personal }
 
-// Alive tells, without waiting, whether the connection is there.
+// Alive reports, without waiting, whether the connection is there.
 func (s *Session) Alive() bool { return s.c.alive() }
 
 // Noop keeps the connection from being closed for idleness. It does not

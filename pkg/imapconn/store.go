@@ -69,8 +69,8 @@ func (x *Selected) storeTwice(ctx context.Context, uids []uint64, action StoreAc
 	return err
 }
 
-// isFlagRefusal tells that the server does not want the flags from what would
-// befall any command.
+// isFlagRefusal reports whether it is the flags that the server does not want, and not
+// what would befall any command.
 func isFlagRefusal(err error) bool {
 	var no *imap.Error
 	return errors.As(err, &no) && !IsBusy(err) && !isOverQuota(no) && !hasCode(no, imap.ResponseCodeNoPerm)

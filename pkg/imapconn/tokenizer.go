@@ -118,7 +118,7 @@ func (r *tokenizer) quoted() []byte {
 }
 
 // str reads an atom, a quoted string or a literal of at most limit octets.
-// isNil tells that it was the atom NIL.
+// isNil reports whether it was the atom NIL.
 func (r *tokenizer) str(limit int64) (s []byte, isNil bool, err error) {
 	r.blanks()
 	switch {

@@ -130,7 +130,7 @@ func lastWords(err error) (no *imap.Error, bye bool) {
 var suggestedPause = text(`backoff[a-z ]*time:?\s*(\d{1,9})`)
 
 // delay is how long to wait before time n (from 1) again, in the given unit.
-// exact tells that the server named it.
+// exact reports whether the server named it.
 func (t *transient) delay(n int, unit time.Duration, words string) (pause time.Duration, exact bool) {
 	if m := suggestedPause.FindStringSubmatch(words); m != nil {
 		milliseconds, _ := strconv.Atoi(m[1])
