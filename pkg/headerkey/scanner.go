@@ -23,6 +23,19 @@ type Identity struct {
 	Complete bool
 }
 
+// requirement is what the rung recipe requires.
+type requirement struct {
+	slots     []int // those that must have a value
+	messageID bool  // Message-ID is one of them
+}
+
+// openField is the header field that the octets have come to.
+type openField struct {
+	slot     *slot // keeps it, nil when nothing does
+	received bool  // it is a Received line
+	first    bool  // it may be the first field with a value
+}
+
 // Scanner computes the identity of a message from its octets, which are written
 // to it in chunks of any size: whole, or a block of header fields as a server
 // gives it for Recipe.Fields. Its memory is bounded whatever comes. It is not
@@ -35,17 +48,14 @@ type Scanner struct {
 	origin []part // of the second rung: those of the recipe, then the others
 	filter filter // of the names in slots
 
-	required []int // slots that must have a value for the rung recipe
-	byID     bool  // Message-ID is one of them
+	required requirement
 
 	received received
 	all      *lines // the fields of a recipe ALL, else nil
 
-	current  *slot // keeps the open field, nil when nothing does
-	track    bool  // the open field is of received
-	probe    bool  // the open field may be the first with a value
-	anyField bool  // there is a field with a value
-	evidence bool  // there is one that makes a key
+	open     openField
+	anyField bool // there is a field with a value
+	evidence bool // there is one that makes a key
 
 	fallback fallback
 	finished bool
@@ -74,8 +84,8 @@ func NewScanner(recipe Recipe) *Scanner {
 	}
 	s.key = s.parts(recipe.fields)
 	for _, name := range recipe.Required() {
-		s.required = append(s.required, s.index(name))
-		s.byID = s.byID || name == messageID
+		s.required.slots = append(s.required.slots, s.index(name))
+		s.required.messageID = s.required.messageID || name == messageID
 	}
 	s.origin = slices.Clone(s.key)
 	for _, p := range s.parts(origin) {
@@ -112,7 +122,7 @@ func (s *Scanner) Reset() {
 		s.all.reset()
 	}
 	s.fallback.reset()
-	s.current, s.track, s.probe = nil, false, false
+	s.open = openField{}
 	s.anyField, s.evidence, s.finished = false, false, false
 }
 
@@ -149,19 +159,19 @@ func (f *scannerFields) Value(p []byte)    { (*Scanner)(f).value(p) }
 func (f *scannerFields) End()              { (*Scanner)(f).end() }
 
 func (s *Scanner) begin(name []byte) {
-	s.current, s.track = nil, false
-	s.probe = !s.anyField && header.IsName(name) && !equalFold(name, messageID) // whose value end looks at
+	s.open = openField{}
+	s.open.first = !s.anyField && header.IsName(name) && !equalFold(name, messageID) // whose value end looks at
 	if !s.filter.mayHave(name) {
 		return
 	}
-	s.track = equalFold(name, "received")
-	if s.track {
+	s.open.received = equalFold(name, "received")
+	if s.open.received {
 		s.received.open()
 	}
 	for i := range s.slots {
 		if f := &s.slots[i]; equalFold(name, f.name) {
 			if f.open() {
-				s.current = f
+				s.open.slot = f
 			}
 			return
 		}
@@ -169,27 +179,27 @@ func (s *Scanner) begin(name []byte) {
 }
 
 func (s *Scanner) value(p []byte) {
-	if s.probe && !isBlank(p) {
-		s.probe, s.anyField = false, true
+	if s.open.first && !isBlank(p) {
+		s.open.first, s.anyField = false, true
 	}
-	if s.current != nil {
-		s.current.add(p)
+	if s.open.slot != nil {
+		s.open.slot.add(p)
 	}
-	if s.track {
+	if s.open.received {
 		s.received.add(p)
 	}
 }
 
 func (s *Scanner) end() {
-	if s.current != nil {
-		s.current.close()
-		s.evidence = s.evidence || s.current.counts && s.current.has
-		s.anyField = s.anyField || s.current.has
+	if s.open.slot != nil {
+		s.open.slot.close()
+		s.evidence = s.evidence || s.open.slot.counts && s.open.slot.has
+		s.anyField = s.anyField || s.open.slot.has
 	}
-	if s.track {
+	if s.open.received {
 		s.received.close()
 	}
-	s.current, s.track, s.probe = nil, false, false
+	s.open = openField{}
 }
 
 // Sum ends the message and returns its identity.
@@ -240,12 +250,12 @@ func (s *Scanner) gather(parts []part) bool {
 // alone: its Message-ID, where it names that, else all of them. What is left of
 // them otherwise, a Date perhaps, is shared by different messages.
 func (s *Scanner) reached() bool {
-	for _, i := range s.required {
+	for _, i := range s.required.slots {
 		if !s.slots[i].has {
 			return false
 		}
 	}
-	return !s.byID || slices.ContainsFunc(s.key, func(p part) bool { return p.identifies(&s.slots[p.slot]) })
+	return !s.required.messageID || slices.ContainsFunc(s.key, func(p part) bool { return p.identifies(&s.slots[p.slot]) })
 }
 
 func (s *Scanner) complete() bool {

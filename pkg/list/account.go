@@ -72,7 +72,7 @@ func CheckAccount(ctx context.Context, conn imapconn.Options, opt AccountOptions
 }
 
 // accountReport is what is known of an account's server, as the record that
-// imap-list --check writes.
+// imap-list --check writes: a field for each field of the record.
 type accountReport struct {
 	Type         string        `json:"type"`
 	Host         string        `json:"host"`

@@ -92,12 +92,32 @@ type checker struct {
 	// contradicted itself, and that no later stream has tried again.
 	unsure map[place]bool
 
-	again  bool            // the message stood in an earlier stream too
-	open   *stream.Message // its parts are under way
-	hash   hash.Hash
-	size   int64
-	bad    error
+	again  bool // the message stood in an earlier stream too
+	body   openBody
 	octets []byte
+}
+
+// openBody is the body of a message whose parts are under way.
+type openBody struct {
+	of   *stream.Message // nil between two
+	hash hash.Hash
+	size int64
+	bad  error // why it cannot be read
+}
+
+// add takes the octets of a part in.
+func (o *openBody) add(octets []byte, err error) {
+	o.bad = err
+	o.hash.Write(octets)
+	o.size += int64(len(octets))
+}
+
+// check compares the body, which has ended, with its record and its last part.
+func (o *openBody) check(last *stream.Body) error {
+	if o.bad == nil && (o.size != o.of.Size || hex.EncodeToString(o.hash.Sum(nil)) != last.SHA256) {
+		return &stream.DamageError{Folder: o.of.Folder, UID: o.of.UID}
+	}
+	return o.bad
 }
 
 // place is a folder of an account.
@@ -134,7 +154,7 @@ func (c *checker) read(in *stream.Reader) error {
 func (c *checker) record(rec stream.Record) error {
 	switch r := rec.(type) {
 	case *stream.Begin:
-		c.begin, c.toc, c.here, c.open = r, nil, map[string]*presence{}, nil
+		c.begin, c.toc, c.here, c.body.of = r, nil, map[string]*presence{}, nil
 		c.sum.Streams++
 	case *stream.Folder:
 		c.toc = append(c.toc, r)
@@ -185,7 +205,7 @@ func (c *checker) message(m *stream.Message) error {
 	}
 	switch {
 	case m.Parts > 0:
-		c.open, c.hash, c.size, c.bad = m.Clone(), sha256.New(), 0, nil
+		c.body = openBody{of: m.Clone(), hash: sha256.New()}
 		return nil
 	case m.HasBody():
 		var err error
@@ -209,26 +229,23 @@ func (v *Verdict) count(m *stream.Message, n int64) {
 }
 
 func (c *checker) part(b *stream.Body) error {
-	if c.open == nil {
+	if c.body.of == nil {
 		return nil
 	}
-	if c.bad == nil {
-		c.octets, c.bad = b.AppendOctets(c.octets[:0])
-		c.hash.Write(c.octets)
-		c.size += int64(len(c.octets))
+	if c.body.bad == nil {
+		var err error
+		c.octets, err = b.AppendOctets(c.octets[:0])
+		c.body.add(c.octets, err)
 	}
 	if b.Part < b.Parts {
 		return nil
 	}
-	m := c.open
-	c.open = nil
+	body := c.body
+	c.body.of = nil
 	if conflict := c.seen.Part(b); conflict != nil {
-		return c.lost(m, lostConflict, conflict)
+		return c.lost(body.of, lostConflict, conflict)
 	}
-	if c.bad == nil && (c.size != m.Size || hex.EncodeToString(c.hash.Sum(nil)) != b.SHA256) {
-		c.bad = &stream.DamageError{Folder: m.Folder, UID: m.UID}
-	}
-	return c.hashed(m, c.bad)
+	return c.hashed(body.of, body.check(b))
 }
 
 // hashed counts a message whose octets were hashed, or reports why it is lost.
@@ -251,11 +268,11 @@ func (c *checker) lost(m *stream.Message, reason string, err error) error {
 
 // failed reports what could not be had when the archive was made.
 func (c *checker) failed(f *stream.Failed) error {
-	if c.open != nil { // taken back
+	if c.body.of != nil { // taken back
 		if c.seen.Forget(); !c.again {
-			c.sum.count(c.open, -1)
+			c.sum.count(c.body.of, -1)
 		}
-		c.open = nil
+		c.body.of = nil
 	} else if f.UID != 0 {
 		c.account(f.Folder, f.UID)
 	}
@@ -276,8 +293,8 @@ func (c *checker) rest() error {
 	if c.begin == nil {
 		return nil
 	}
-	if m := c.open; m != nil {
-		c.open = nil
+	if m := c.body.of; m != nil {
+		c.body.of = nil
 		c.seen.Forget()
 		if err := c.lost(m, lostCut, errors.New("its parts break off")); err != nil {
 			return err

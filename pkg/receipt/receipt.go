@@ -61,7 +61,8 @@ type Begin struct {
 	Time        string          `json:"time"` // RFC 3339, as all others
 }
 
-// Receipt is the answer to one record of the plan.
+// Receipt is the answer to one record of the plan. It has a field for each field of the
+// record.
 type Receipt struct {
 	Type              string         `json:"type"`
 	Result            Result         `json:"result"`

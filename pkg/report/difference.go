@@ -7,7 +7,7 @@ import (
 )
 
 // Difference is one message, or with UID and TargetUID 0 one folder, that is
-// not the same on both sides.
+// not the same on both sides. It has a field for each field of the JSON object.
 type Difference struct {
 	Type         string         `json:"type"` // difference
 	Kind         Kind           `json:"kind"`
@@ -52,7 +52,8 @@ const (
 	KindUnknown Kind = "unknown" // flags or date that a server does not tell, and that were not compared
 )
 
-// Summary counts one folder, or with no folder named all of them.
+// Summary counts one folder, or with no folder named all of them. It has a field for
+// each field of the JSON object.
 type Summary struct {
 	Type      string `json:"type"` // folder or summary
 	Folder    string `json:"folder,omitempty"`

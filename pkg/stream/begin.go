@@ -9,7 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 )
 
-// Begin is the first record of a stream.
+// Begin is the first record of a stream. It has a field for each field of the record.
 type Begin struct {
 	Tool       string
 	Content    Content

@@ -1,6 +1,6 @@
 package stream
 
-// End closes a stream that is whole.
+// End closes a stream that is whole. It has a field for each field of the record.
 type End struct {
 	Listed  int64 // messages that the producer set out to handle, or AsWritten
 	Emitted int64 // message records

@@ -2,7 +2,8 @@ package stream
 
 import "slices"
 
-// Folder is one entry of the table of contents.
+// Folder is one entry of the table of contents. It has a field for each field of the
+// record.
 type Folder struct {
 	Name          string // UTF-8
 	Delimiter     string

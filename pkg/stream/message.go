@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Message is one message of a folder, with its body where the stream has it.
+// Message is one message of a folder, with its body where the stream has it. It has a
+// field for each field of the record.
 type Message struct {
 	Folder       string
 	UIDValidity  uint64

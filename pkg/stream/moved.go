@@ -58,11 +58,11 @@ func (x moved) forget(b *Begin, v *FolderExpunged) {
 
 // takesTurn notes that the messages of the i-th folder begin.
 func (s *section) takesTurn(i int, m *Message) error {
-	if i == s.at {
+	if i == s.contents.at {
 		return nil
 	}
-	s.at = i
-	if err := s.moved.turn(s.begin, m, s.unstable[i]); err != nil {
+	s.contents.at = i
+	if err := s.moved.turn(s.begin, m, s.contents.unstable[i]); err != nil {
 		return fault.New(fault.Data, &Error{Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err)}).
 			WithHint("give the newest stream alone, or make the later one with imap-fetch --base")
 	}

@@ -106,6 +106,18 @@ func (c *counts) fail(r *Failed) {
 	}
 }
 
+// contents is the table of contents of a stream, and how far its messages are in it.
+type contents struct {
+	folders  map[string]int
+	unstable map[int]bool // those whose UIDVALIDITY is unstable
+	octets   int
+	at       int // the folder that the messages have come to, or -1
+}
+
+func newContents() contents {
+	return contents{folders: map[string]int{}, unstable: map[int]bool{}, at: -1}
+}
+
 // section checks the records of one stream, from begin to end or abort, and
 // the start of the next.
 type section struct {
@@ -116,13 +128,10 @@ type section struct {
 	moved  moved
 
 	begin    *Begin
-	folders  map[string]int // the table of contents
-	unstable map[int]bool   // those of it whose UIDVALIDITY is unstable
-	octets   int            // of it
-	at       int            // the folder that the messages have come to, or -1
-	altered  bool           // not as the producer wrote it
-	skipped  int64          // body parts without their message
-	lost     *Failed        // a message that ended before its last part did
+	contents contents
+	altered  bool    // not as the producer wrote it
+	skipped  int64   // body parts without their message
+	lost     *Failed // a message that ended before its last part did
 	hash     hash.Hash
 	counts   counts
 
@@ -159,7 +168,7 @@ func (s *section) line(line []byte) (Record, error) {
 		return nil, err
 	}
 	if kind == "folder" {
-		if s.octets += len(line) + 1; s.octets > MaxContents {
+		if s.contents.octets += len(line) + 1; s.contents.octets > MaxContents {
 			return nil, damage(Limit, fmt.Errorf("record %d: a table of contents of more than %d octets",
 				s.counts.records+1, MaxContents))
 		}
@@ -247,19 +256,19 @@ func (s *section) order(r Record) (Record, error) {
 	}
 	switch r := r.(type) {
 	case *Begin:
-		s.begin, s.folders, s.unstable, s.octets, s.at, s.altered = r, map[string]int{}, map[int]bool{}, 0, -1, s.edited
+		s.begin, s.contents, s.altered = r, newContents(), s.edited
 		return r, s.continues(r)
 	case *Folder:
-		if _, twice := s.folders[r.Name]; twice || s.at >= 0 {
+		if _, twice := s.contents.folders[r.Name]; twice || s.contents.at >= 0 {
 			return nil, s.corrupt(fmt.Errorf("folder %s stands twice or after the first message", quote(r.Name)))
 		}
 		if r.Unstable {
-			s.unstable[len(s.folders)] = true
+			s.contents.unstable[len(s.contents.folders)] = true
 		}
-		s.folders[r.Name] = len(s.folders)
+		s.contents.folders[r.Name] = len(s.contents.folders)
 	case *Message:
-		i, ok := s.folders[r.Folder]
-		if !ok || i < s.at {
+		i, ok := s.contents.folders[r.Folder]
+		if !ok || i < s.contents.at {
 			return nil, s.corrupt(fmt.Errorf("%s UID %d stands outside its folder's turn in the table of contents",
 				quote(r.Folder), r.UID))
 		}
@@ -340,6 +349,6 @@ func (s *section) close(end *End) (Record, error) {
 
 // reset makes ready for the next stream of a concatenation.
 func (s *section) reset() {
-	s.begin, s.folders, s.unstable, s.counts, s.ended = nil, nil, nil, counts{}, true
+	s.begin, s.contents, s.counts, s.ended = nil, contents{}, counts{}, true
 	s.hash.Reset()
 }
