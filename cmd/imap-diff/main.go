@@ -46,6 +46,7 @@ func main() {
 			cli.StreamFlags(), connect.Flags()),
 		Before:   connect.UseSources,
 		Action:   run,
+		Hints:    hints,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Modes:    modes(), Conflicts: conflicts, Requires: needs,
 		Stream: func(args []string) bool {

@@ -53,6 +53,7 @@ func main() {
 			connect.Flags()),
 		Before: connect.UseSources,
 		Action: run,
+		Hints:  hints,
 		GivesWay: map[string][]string{
 			"select":     {"folder-first", "folder-last", "advice"},
 			"folder":     {"exclude"}, // what is named is wanted

@@ -33,6 +33,7 @@ func main() {
 			connect.Flags()),
 		Before:   connect.UseSources,
 		Action:   run,
+		Hints:    hints,
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}, "server-copy": changing},
 	}), os.Args))
 }

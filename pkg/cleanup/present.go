@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -37,7 +38,7 @@ func Present(ctx context.Context, opt diff.Options, in *stream.Reader, dest *dif
 			fault.Errorf(fault.Usage,
 				"the account that is compared shows the messages under the UIDs that they have at the source: "+
 					"it is the same account, and they would be gone for good").
-				WithHint("name the other account; what imap-push has carried over goes by --move RECEIPTS")
+				Because(ErrOneAccount)
 	}
 	if err := begin(w, &opt, b, dest.Account(), b.Account()); err != nil {
 		return sum, err
@@ -164,6 +165,12 @@ func (h *presentFinder) forget(claimants []match.Claimant) {
 	}
 }
 
+// Why Present refuses, where users can change it.
+var (
+	ErrOneAccount  = errors.New("source and destination are one account")
+	ErrHeadersOnly = errors.New("the source has headers only")
+)
+
 func (h *presentFinder) start(b *stream.Begin) error {
 	if h.begin != nil {
 		return fault.Errorf(fault.Usage, "the source is several streams").WithHint("give one")
@@ -172,7 +179,7 @@ func (h *presentFinder) start(b *stream.Begin) error {
 	if b.Content == stream.Headers {
 		return fault.Errorf(fault.Usage,
 			"the source has headers only, and what is deleted has to be compared octet for octet").
-			WithHint("leave --headers out")
+			Because(ErrHeadersOnly)
 	}
 	return nil
 }

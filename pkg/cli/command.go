@@ -37,6 +37,8 @@ type Command struct {
 	// Stream reports whether stdout carries a stream with these arguments: a
 	// command that fails before its first record then says so in band.
 	Stream func(args []string) bool
+	// Hints are for errors of the libraries that the command uses.
+	Hints []Hint
 	// NoProgress: the command has no --progress.
 	NoProgress bool
 }
@@ -69,6 +71,7 @@ type state struct {
 // action tell what is missing.
 func New(c Command) *ucli.App {
 	st := &state{command: c, messages: newMessages(c.Name, os.Stderr)}
+	st.messages.hints = c.Hints
 	common := commonFlags()
 	if c.NoProgress {
 		common = common[1:]

@@ -23,6 +23,7 @@ const messageCap = 4096
 // the terminal before it. Its methods may be called from any goroutine.
 type Messages struct {
 	name  string
+	hints []Hint
 	quiet atomic.Bool // a signal may be answered before it is set
 
 	mu       sync.Mutex
@@ -69,7 +70,7 @@ func (t *Messages) fail(err error) {
 		return
 	}
 	t.Print(err.Error())
-	if hint := exit.HintOf(err); hint != "" {
+	if hint := hintOf(err, t.hints); hint != "" {
 		t.Print("hint: " + hint)
 	}
 }

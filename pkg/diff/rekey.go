@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
@@ -90,7 +91,7 @@ func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
 	}
 	if b.Content != stream.Full {
 		return nil, fault.Errorf(fault.Usage, "the stream has the key %q and no bodies to make the key %q of", b.Key,
-			r.recipe).WithHint("export it with --key %s", r.recipe)
+			r.recipe).Because(ErrNoBodies)
 	}
 	r.scan = headerkey.NewScanner(r.recipe)
 	out := *b
@@ -115,6 +116,9 @@ func (r *rekeyed) outdated(m *stream.Message) bool {
 	}
 	return false
 }
+
+// ErrNoBodies is that keys of another recipe are wanted, and there are no bodies.
+var ErrNoBodies = errors.New("no bodies to make keys of")
 
 func (r *rekeyed) refusal(m *stream.Message) error {
 	return fault.Errorf(fault.Usage,

@@ -12,6 +12,12 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
+// Why an archive cannot be what is asked for, where users can change it.
+var (
+	ErrReadOnce = errors.New("the archive can be read only once")
+	ErrOtherKey = errors.New("selection and archive have different keys")
+)
+
 // fit tells why a stream cannot be what is asked for.
 func (x *extract) fit(b *stream.Begin) error {
 	switch {
@@ -20,11 +26,11 @@ func (x *extract) fit(b *stream.Begin) error {
 			WithHint("take what you need of the stream that it was made from, and give that to imap-diff")
 	case x.needs.LargestUID && x.firstPass == nil:
 		return fault.Errorf(fault.Usage, "the largest UID, *, is not known before a pipe has ended").
-			WithHint("give --source a FILE")
+			Because(ErrReadOnce)
 	case x.needs.Flags && x.firstPass == nil && x.streams > 1:
 		return fault.Errorf(fault.Usage,
 			"flags choose among messages whose flags a later stream may change, and a pipe cannot be read twice").
-			WithHint("give --source a FILE")
+			Because(ErrReadOnce)
 	case b.Content == stream.Full:
 		return nil
 	case x.needs.Body, x.needs.Header && !onlyShown(x.needs.Fields):

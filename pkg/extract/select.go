@@ -120,7 +120,7 @@ func (s *archiveBodies) lacks(m *stream.Message) error {
 	if s.here.has(s.of, m) {
 		return fault.Errorf(fault.Usage,
 			"the selection is in another order than the archive, which is a pipe and cannot be read twice").
-			WithHint("give --source a FILE")
+			Because(ErrReadOnce)
 	}
 	for p := range s.here.places {
 		if p.folder == m.Folder && p.validity != m.UIDValidity {
@@ -192,7 +192,7 @@ func (s *archiveBodies) next() (stream.Record, error) {
 		s.reading, s.parted = r, false
 		if r.Key != s.plan.Key {
 			return nil, fault.Errorf(fault.Usage, "the selection tells messages apart by %q, the archive by %q",
-				s.plan.Key, r.Key).WithHint("make both with the same --key")
+				s.plan.Key, r.Key).Because(ErrOtherKey)
 		}
 	case *stream.Message:
 		if s.parted = r.Parts > 0; !s.all && s.holds(r) && !s.here.has(s.reading, r) {
@@ -223,7 +223,7 @@ func (s *archiveBodies) recognise() error {
 	}
 	if s.archive.Again == nil {
 		return fault.Errorf(fault.Usage, "the selection is of %s, the archive of %s, as far as a pipe tells",
-			s.plan.Account().Words(), s.reading.Account().Words()).WithHint("give --source a FILE")
+			s.plan.Account().Words(), s.reading.Account().Words()).Because(ErrReadOnce)
 	}
 	first := s.reading
 	if err := s.rewind(); err != nil {

@@ -37,9 +37,10 @@ type Classified interface {
 
 // Error gives another error a kind.
 type Error struct {
-	kind Kind
-	err  error
-	hint string
+	kind  Kind
+	err   error
+	hint  string
+	cause error
 }
 
 func (e *Error) Error() string { return e.err.Error() }
@@ -56,6 +57,16 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	e.hint = fmt.Sprintf(format, args...)
 	return e
 }
+
+// Because names the cause of the error, which errors.Is finds: for commands, who know
+// which of their options help.
+func (e *Error) Because(cause error) *Error {
+	e.cause = cause
+	return e
+}
+
+// Is reports whether target is the cause of the error.
+func (e *Error) Is(target error) bool { return e.cause != nil && e.cause == target }
 
 // New gives err a kind, whichever it had.
 func New(kind Kind, err error) *Error { return &Error{kind: kind, err: err} }

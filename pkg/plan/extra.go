@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -20,6 +21,9 @@ func choosesFolders(filter string) bool {
 	name, _, _ := strings.Cut(filter, "=")
 	return slices.Contains(sayFolders, name)
 }
+
+// ErrDeleteForPart is that a source leaves something out: no message may be deleted for it.
+var ErrDeleteForPart = errors.New("messages are to be deleted for a part of an account")
 
 // checkDeletions refuses a source on whose word nothing may be deleted.
 func (p *planner) checkDeletions(b *stream.Begin) error {
@@ -43,7 +47,7 @@ func (p *planner) checkDeletions(b *stream.Begin) error {
 	for _, f := range b.Filters {
 		if how.All || !choosesFolders(f) {
 			return fault.Errorf(fault.Usage, "the source leaves out %s: what is not in it may not be deleted for that",
-				folder.Quote(f)).WithHint("--delete-extra=all wants the whole account, --delete-extra whole folders")
+				folder.Quote(f)).Because(ErrDeleteForPart)
 		}
 	}
 	return nil

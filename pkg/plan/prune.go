@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"regexp"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cleanup"
@@ -17,6 +18,9 @@ type Prune struct {
 	Full  bool           // also folders that hold messages
 }
 
+// ErrPrunePart is that a source leaves something out: no folder may be removed for it.
+var ErrPrunePart = errors.New("folders are to be removed for a part of an account")
+
 // checkPrune refuses a source that does not hold its account whole.
 func (p *planner) checkPrune(b *stream.Begin) error {
 	if p.opt.Prune != nil && p.opt.Edited {
@@ -24,7 +28,7 @@ func (p *planner) checkPrune(b *stream.Begin) error {
 	}
 	if p.opt.Prune != nil && len(b.Filters) > 0 {
 		return fault.Errorf(fault.Usage, "the source leaves out %s: what is not in it may not be removed for that",
-			folder.Quote(b.Filters[0])).WithHint("--prune-folders wants the whole account")
+			folder.Quote(b.Filters[0])).Because(ErrPrunePart)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func (r *run) verdict() error {
 			"receipts name them", text.Thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
 	case r.doubled > 0:
 		return fault.Errorf(fault.Partial, "%s may be twice at the destination", text.Count(r.doubled, "message")).
-			WithHint("imap-diff --duplicates lists them")
+			Because(ErrDoubled)
 	}
 	return nil
 }

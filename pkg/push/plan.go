@@ -2,6 +2,7 @@ package push
 
 import (
 	"crypto/sha256"
+	"errors"
 	"hash"
 	"slices"
 
@@ -72,14 +73,22 @@ func (p *plan) targets() map[string]string {
 	return names
 }
 
+// What errors of Run come of, where it is something that users can change.
+var (
+	ErrNoPlan       = errors.New("the stream is no plan")
+	ErrOtherAccount = errors.New("the plan is of another account")
+	ErrCopiesListed = errors.New("the plan lists messages of a folder that it copies to")
+	ErrDoubled      = errors.New("messages may be twice at the destination")
+)
+
 // mayCopy refuses a plan whose messages are not in this account.
 func mayCopy(b *stream.Begin, conn *imapconn.Options) error {
 	if b.Account() == conn.Account() && b.TargetAccount() == conn.Account() {
 		return nil
 	}
-	return fault.Errorf(fault.Usage, "--server-copy copies within one account: the plan is from %s to %s, and this is "+
+	return fault.Errorf(fault.Usage, "the server copies within one account: the plan is from %s to %s, and this is "+
 		"%s", b.Account().Words(), b.TargetAccount().Words(), conn.Account().Words()).
-		WithHint("leave --server-copy out, and put `imap-fetch --select -` before imap-push")
+		Because(ErrOtherAccount)
 }
 
 // mayCopyFolders refuses a plan that copies messages to a folder whose own it is
@@ -93,7 +102,7 @@ func (p *plan) mayCopyFolders() error {
 		if f.Messages > 0 && f.Target != f.Name && listed[f.Target] {
 			return fault.Errorf(fault.Usage, "the plan copies %s to %s, and lists the messages of both: each run "+
 				"would copy again", folder.Quote(f.Name), folder.Quote(f.Target)).
-				WithHint("list only what is to be copied, with `imap-fetch --folder`")
+				Because(ErrCopiesListed)
 		}
 	}
 	return nil

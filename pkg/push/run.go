@@ -238,7 +238,7 @@ func (r *run) distrust(name string) {
 func (r *run) open(b *stream.Begin) error {
 	if !b.Plan && !r.opt.Unconditional {
 		return fault.Errorf(fault.Usage, "the stream has not been through imap-diff: it is no plan").
-			WithHint("put imap-diff before imap-push, or give --unconditional to append everything")
+			Because(ErrNoPlan)
 	}
 	recipe, err := headerkey.ParseRecipe(b.Key)
 	if err != nil {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
@@ -54,9 +55,11 @@ func (r *reporter) verify(told *Difference, source *match.Evidence, e *match.Ent
 	return nil
 }
 
+// ErrNoOctets is that one side has neither bodies nor their hashes.
+var ErrNoOctets = errors.New("no octets to compare")
+
 func noOctets(who string) error {
-	return fault.Errorf(fault.Usage, "--verify compares octets, and %s has none",
-		who).WithHint("export it with bodies, or with imap-fetch --hash")
+	return fault.Errorf(fault.Usage, "octets are to be compared, and %s has none", who).Because(ErrNoOctets)
 }
 
 // readBatch reads the messages of the batch.

@@ -64,7 +64,7 @@ func (s *section) takesTurn(i int, m *Message) error {
 	s.contents.at = i
 	if err := s.moved.turn(s.begin, m, s.contents.unstable[i]); err != nil {
 		return fault.New(fault.Data, &Error{Corrupt, fmt.Errorf("record %d: %w", s.counts.records+1, err)}).
-			WithHint("give the newest stream alone, or make the later one with imap-fetch --base")
+			Because(ErrFolderIsTwo)
 	}
 	return nil
 }

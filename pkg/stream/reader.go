@@ -72,7 +72,7 @@ func (s *source) failure() error {
 
 var errLate = fault.Errorf(fault.Usage,
 	"a delta stands behind the stream that it is about, and this input is read only once").
-	WithHint("put all of them into one FILE, and give that to imap-diff, imap-list --source or imap-fetch --source")
+	Because(ErrLateDelta)
 
 // NewReader makes a Reader of a stream that is compressed or not. With edited
 // it takes a stream whose counts and hash no longer fit.
@@ -191,8 +191,7 @@ func (r *Reader) ended(rest int, err error) error {
 // Most often it was cut, and something else stands behind it.
 func notZstd(kind Kind, err error) error {
 	err = fmt.Errorf("the compressed stream is damaged, or was cut with something else behind it: zstd: %w", err)
-	return fault.New(fault.Data, &Error{kind, err}).
-		WithHint("imap-list --source FILE --verify tells what is whole; of files that were joined, check each")
+	return fault.New(fault.Data, &Error{kind, err}).Because(ErrCompression)
 }
 
 // Skipped returns how many body parts without their message an edited stream

@@ -24,6 +24,14 @@ const (
 	NotStream  Kind = "not-a-stream"
 )
 
+// What errors of streams come of, where it is something that users can change.
+var (
+	ErrFiltered    = errors.New("the stream was filtered")
+	ErrLateDelta   = errors.New("a delta comes after what it is about")
+	ErrCompression = errors.New("the compression is damaged")
+	ErrFolderIsTwo = errors.New("a folder comes under two UIDVALIDITYs")
+)
+
 // Error is damage to a stream as a whole.
 type Error struct {
 	Kind Kind
@@ -36,7 +44,7 @@ func (e *Error) Unwrap() error { return e.Err }
 func damage(kind Kind, err error) error {
 	e := fault.New(fault.Data, &Error{kind, err})
 	if kind == Edited {
-		e.WithHint("if it was filtered on purpose, give --edited")
+		e.Because(ErrFiltered)
 	}
 	return e
 }

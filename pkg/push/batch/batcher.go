@@ -257,7 +257,7 @@ func (b *Batcher) message(r *stream.Message) error {
 	bodies := b.content == InPlan
 	if bodies && !r.HasBody() && r.Parts == 0 {
 		return fault.Errorf(fault.Usage, "bodies missing: %s UID %d has none", strconv.QuoteToASCII(r.Folder), r.UID).
-			WithHint("put `imap-fetch --select -` before imap-push")
+			Because(ErrNoBodies)
 	}
 	m := &Message{Message: *r, Copied: b.content == AtServer, Tied: b.ties.Find(r)}
 	m.Flags, m.Header, m.Extra = slices.Clone(r.Flags), slices.Clone(r.Header), slices.Clone(r.Extra)

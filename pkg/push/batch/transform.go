@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -39,6 +40,12 @@ type Transformer struct {
 	scanner      *headerkey.Scanner
 }
 
+// What errors of this package come of, where it is something that users can change.
+var (
+	ErrChangesKey = errors.New("the rules change the key of messages")
+	ErrNoBodies   = errors.New("the plan has no bodies")
+)
+
 // NewTransformer makes a Transformer. It refuses a plan whose keys the rules are
 // sure to change.
 func NewTransformer(rules *transform.Rules, begin *stream.Begin, recipe headerkey.Recipe,
@@ -48,8 +55,7 @@ func NewTransformer(rules *transform.Rules, begin *stream.Begin, recipe headerke
 		if i := slices.IndexFunc(fields, recipe.Counts); i >= 0 {
 			return nil, fault.Errorf(fault.Usage, "the field %s is part of the key that messages are known by (%s): "+
 				"the next run would not know again what this one appends", fields[i], recipe).
-				WithHint("use another key (imap-fetch --key), or give --allow rewrite, " +
-					"and from then on imap-diff --receipts")
+				Because(ErrChangesKey)
 		}
 	}
 	scanner := headerkey.NewScanner(recipe)

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"github.com/imap-pipe/imap-pipe/pkg/cli"
+	"github.com/imap-pipe/imap-pipe/pkg/push"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+)
+
+var hints = []cli.Hint{
+	{Cause: push.ErrNoPlan, Text: "put imap-diff before imap-push, or give --unconditional to append everything"},
+	{Cause: push.ErrDoubled, Text: "imap-diff --duplicates lists them"},
+	{Cause: push.ErrOtherAccount, Text: "leave --server-copy out, and put `imap-fetch --select -` before imap-push"},
+	{Cause: push.ErrCopiesListed, Text: "list only what is to be copied, with `imap-fetch --folder`"},
+	{Cause: batch.ErrChangesKey, Text: "use another key (imap-fetch --key), or give --allow rewrite, and from then on " +
+		"imap-diff --receipts"},
+	{Cause: batch.ErrNoBodies, Text: "put `imap-fetch --select -` before imap-push"},
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// Hint says which options help against errors with a cause: libraries know none.
+type Hint struct {
+	Cause error
+	Text  string // one line without a full stop
+}
+
+// streamHints are for whoever reads a stream.
+var streamHints = []Hint{
+	{stream.ErrFiltered, "if it was filtered on purpose, give --edited"},
+	{stream.ErrLateDelta,
+		"put all of them into one FILE, and give that to imap-diff, imap-list --source or imap-fetch --source"},
+	{stream.ErrCompression,
+		"imap-list --source FILE --verify tells what is whole; of files that were joined, check each"},
+	{stream.ErrFolderIsTwo, "give the newest stream alone, or make the later one with imap-fetch --base"},
+}
+
+// hintOf returns what the user can do about an error, or "".
+func hintOf(err error, hints []Hint) string {
+	for _, h := range append(hints[:len(hints):len(hints)], streamHints...) {
+		if errors.Is(err, h.Cause) {
+			return h.Text
+		}
+	}
+	return exit.HintOf(err)
+}

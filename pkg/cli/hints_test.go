@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// A command knows what helps against a cause, however the error is wrapped; what a
+// library says itself is said too.
+func TestHints(t *testing.T) {
+	small := errors.New("too small")
+	own := []Hint{{small, "give --more"}}
+	var out bytes.Buffer
+	w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+	w.Write(&stream.Begin{Content: stream.Headers, User: "u", Host: "h"})
+	w.Write(&stream.Failed{Folder: "x", Reason: stream.ReasonNoFolder})
+	w.End(&stream.End{})
+	w.Close()
+	lines := strings.SplitAfter(out.String(), "\n")
+	edited := stream.NewReader(strings.NewReader(lines[0]+lines[2]), false)
+	var filtered error
+	for filtered == nil {
+		_, filtered = edited.Next()
+	}
+	if filtered == io.EOF {
+		t.Fatal("a filtered stream is read to its end")
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"of the command": {fmt.Errorf("file: %w", fault.Errorf(fault.Usage, "no").Because(small)), "give --more"},
+		"of streams":     {fmt.Errorf("file: %w", filtered), "if it was filtered on purpose, give --edited"},
+		"of the library": {fault.Errorf(fault.Usage, "no").WithHint("do it"), "do it"},
+		"none":           {errors.New("no"), ""},
+	} {
+		if got := hintOf(c.err, own); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
