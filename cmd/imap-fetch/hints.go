@@ -3,9 +3,12 @@ package main
 import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/extract"
+	"github.com/imap-pipe/imap-pipe/pkg/fetch"
 )
 
 var hints = []cli.Hint{
+	{Cause: fetch.ErrBaseIsPlan, Text: "give --base what imap-fetch wrote"},
+	{Cause: fetch.ErrBaseOfAnother, Text: "give the base of this account, and --host and --user as they were given then"},
 	{Cause: extract.ErrReadOnce, Text: "give --source a FILE"},
 	{Cause: extract.ErrOtherKey, Text: "make both with the same --key"},
 }

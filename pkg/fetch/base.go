@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"cmp"
+	"errors"
 	"hash/fnv"
 	"io"
 	"slices"
@@ -100,11 +101,17 @@ func (r *baseReader) record(rec stream.Record) error {
 	return nil
 }
 
+// Why a base is refused, where users can change it.
+var (
+	ErrBaseIsPlan    = errors.New("the base is a plan")
+	ErrBaseOfAnother = errors.New("the base is of another account")
+)
+
 func (r *baseReader) start(b *stream.Begin) error {
 	r.streams++
 	switch {
 	case b.Plan:
-		return fault.Errorf(fault.Usage, "the base is a plan").WithHint("give --base what imap-fetch wrote")
+		return fault.Errorf(fault.Usage, "the base is a plan").Because(ErrBaseIsPlan)
 	case r.streams > 1 && b.Account() != r.account:
 		return fault.Errorf(fault.Usage, "the base is of several accounts: %s, and %s", r.account.Words(), b.Account().
 			Words())

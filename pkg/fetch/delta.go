@@ -20,7 +20,7 @@ func (b *Base) Fits(of account.Account) error {
 		return nil
 	}
 	return fault.Errorf(fault.Usage, "the base is of %s, not of %s", b.account.Words(), of.Words()).
-		WithHint("give the base of this account, and --host and --user as they were given then")
+		Because(ErrBaseOfAnother)
 }
 
 // of returns what the base has of a folder that is still the same, or nil.

@@ -68,15 +68,6 @@ func draw(rnd *rand.Rand) (source, dest, want []mail) {
 	return source, dest, want
 }
 
-// counted returns how often each message is there, by its bytes.
-func counted(mails []mail) map[string]int {
-	n := map[string]int{}
-	for _, m := range mails {
-		n[m.octets]++
-	}
-	return n
-}
-
 // aborts returns the codes of the abort records of a plan, and how many streams
 // of it ended well.
 func aborts(t testing.TB, plan []byte) (codes []int, ended int) {
