@@ -88,13 +88,13 @@ func (l Label) pair() (name, value string) { return l.Name, l.Value }
 // checkBegin says first what no other field can mend: that the stream is another format or version.
 func checkBegin(d *decoder, r *Begin) {
 	switch {
-	case d.err != nil && r.version <= Version:
+	case d.Err != nil && r.version <= Version:
 	case r.format != Format:
-		d.err = &formatError{r.format}
+		d.Err = &formatError{r.format}
 	case r.version != Version:
-		d.err = &versionError{r.version}
+		d.Err = &versionError{r.version}
 	case r.Content != Headers && r.Content != Hashes && r.Content != Full:
-		d.fail("content %s is none of headers, hashes, full", quote(string(r.Content)))
+		d.Fail("content %s is none of headers, hashes, full", quote(string(r.Content)))
 	}
 }
 

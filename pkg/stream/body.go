@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // bodyKind says how the octets of a body stand in a record.
@@ -38,7 +40,7 @@ func appendBody(dst, octets []byte) ([]byte, bodyKind) {
 	limit := base64.StdEncoding.EncodedLen(len(octets))
 	if len(octets) <= limit && utf8.Valid(octets) {
 		start := len(dst)
-		if dst = appendEscaped(dst, octets); len(dst)-start <= limit {
+		if dst = canonical.AppendEscaped(dst, octets); len(dst)-start <= limit {
 			return dst, textBody
 		}
 		dst = dst[:start]
@@ -53,7 +55,7 @@ func decodeBody(dst, token []byte, kind bodyKind) ([]byte, error) {
 	var err error
 	switch kind {
 	case textBody:
-		dst, err = unescape(dst, token)
+		dst, err = canonical.Unescape(dst, token)
 	case base64Body:
 		if bytes.IndexByte(token, '\\') >= 0 {
 			token, err = plainBase64(token)
@@ -71,7 +73,7 @@ func decodeBody(dst, token []byte, kind bodyKind) ([]byte, error) {
 
 // plainBase64 resolves the escapes that other writers put before a slash.
 func plainBase64(token []byte) ([]byte, error) {
-	out, err := unescape(nil, token)
+	out, err := canonical.Unescape(nil, token)
 	if err == nil && bytes.ContainsAny(out, "\r\n") {
 		err = errors.New("a line end")
 	}

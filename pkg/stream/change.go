@@ -61,8 +61,8 @@ var deleteTable = newTable("delete", members[Delete]{
 }, Delete{}, checkDelete)
 
 func checkDelete(d *decoder, r *Delete) {
-	if d.err == nil && r.CopyOf != 0 && r.CopyOf == r.TargetUID {
-		d.fail("a message to delete that is its own copy")
+	if d.Err == nil && r.CopyOf != 0 && r.CopyOf == r.TargetUID {
+		d.Fail("a message to delete that is its own copy")
 	}
 }
 
@@ -118,7 +118,7 @@ var flagsTable = newTable("flags", members[FlagChange]{
 }, FlagChange{}, checkFlagChange)
 
 func checkFlagChange(d *decoder, r *FlagChange) {
-	if d.err == nil && len(r.Add)+len(r.Remove) == 0 {
-		d.fail("flags that neither add nor remove")
+	if d.Err == nil && len(r.Add)+len(r.Remove) == 0 {
+		d.Fail("flags that neither add nor remove")
 	}
 }

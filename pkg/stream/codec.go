@@ -3,6 +3,8 @@ package stream
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // need says when a field is present: the column "req." of FORMAT.md.
@@ -133,25 +135,25 @@ func (m members[R]) others() int {
 
 // readObject reads an object within a record. Unknown members are passed over.
 func (m members[R]) readObject(d *decoder, r *R, depth int) {
-	if !d.expect('{') {
+	if !d.Expect('{') {
 		return
 	}
 	next := 0
-	for first := true; d.next('}', &first); {
+	for first := true; d.Next('}', &first); {
 		name := d.name()
-		d.expect(':')
+		d.Expect(':')
 		if i := m.index(name, next); i >= 0 {
 			m[i].read(d, r)
 			next = i + 1
 		} else {
-			d.value(nil, depth)
+			d.Any(nil, depth)
 		}
 	}
 }
 
 // decoder reads one record after the other.
 type decoder struct {
-	scanner
+	canonical.Scanner
 	names  recent
 	member []byte // the name of the member that is read
 	bodyAt int    // where the comma before the body stands, or -1
@@ -164,13 +166,13 @@ const typeBit = 63
 
 // begin makes ready for a record.
 func (d *decoder) begin(line []byte) {
-	d.scanner, d.bodyAt, d.late, d.seen = scanner{b: line}, -1, false, 0
+	d.Scanner, d.bodyAt, d.late, d.seen = canonical.Scanner{JSON: line}, -1, false, 0
 }
 
 // once refuses a name that came before: readers that disagree on which of two counts would disagree on the message.
 func (d *decoder) once(bit int) {
 	if d.seen&(1<<bit) != 0 {
-		d.fail("a field stands twice")
+		d.Fail("a field stands twice")
 	}
 	d.seen |= 1 << bit
 }
@@ -185,36 +187,36 @@ func (t *table[R, P]) decodeNew(d *decoder) Record {
 func (t *table[R, P]) decode(d *decoder, r *R) {
 	*r = t.blank
 	t.members(d, r)
-	if d.space(); d.err == nil && d.i != len(d.b) {
-		d.syntax()
+	if d.Space(); d.Err == nil && d.Pos != len(d.JSON) {
+		d.Syntax()
 	}
 	if t.check != nil {
 		t.check(d, r)
 	}
 	for i := range t.fields {
 		f := &t.fields[i]
-		if f.need >= required && d.err == nil && (d.seen&(1<<i) == 0 || f.need == filled && f.empty(r)) {
-			d.fail("%s is missing or empty", f.name)
+		if f.need >= required && d.Err == nil && (d.seen&(1<<i) == 0 || f.need == filled && f.empty(r)) {
+			d.Fail("%s is missing or empty", f.name)
 		}
 	}
 }
 
 func (t *table[R, P]) members(d *decoder, r *R) {
-	if !d.expect('{') {
+	if !d.Expect('{') {
 		return
 	}
 	next := 0
 	for first := true; ; {
-		comma := d.i
-		if !d.next('}', &first) {
+		comma := d.Pos
+		if !d.Next('}', &first) {
 			return
 		}
 		d.member = d.name()
-		d.expect(':')
+		d.Expect(':')
 		d.late = d.late || d.bodyAt >= 0
 		if string(d.member) == "type" {
 			d.once(typeBit)
-			d.str()
+			d.Text()
 			continue
 		}
 		i := t.fields.index(d.member, next)
@@ -233,13 +235,13 @@ func (t *table[R, P]) members(d *decoder, r *R) {
 
 // name returns a member's name; an escape in it hides nothing.
 func (d *decoder) name() []byte {
-	t := d.token()
+	t := d.Token()
 	if bytes.IndexByte(t, '\\') < 0 {
 		return t
 	}
-	out, err := unescape(nil, t)
+	out, err := canonical.Unescape(nil, t)
 	if err != nil {
-		d.fail("%w", err)
+		d.Fail("%w", err)
 	}
 	return out
 }
@@ -251,22 +253,22 @@ func typeOf(line []byte) (string, error) {
 			return string(t[:i]), nil
 		}
 	}
-	s := scanner{b: line}
+	s := canonical.Scanner{JSON: line}
 	kind, found := "", false
-	if s.expect('{') {
-		for first := true; s.next('}', &first); {
-			name := s.str()
-			s.expect(':')
-			if name == "type" && s.peek() == '"' {
-				kind, found = s.str(), true
+	if s.Expect('{') {
+		for first := true; s.Next('}', &first); {
+			name := s.Text()
+			s.Expect(':')
+			if name == "type" && s.Peek() == '"' {
+				kind, found = s.Text(), true
 				break
 			}
-			s.value(nil, 0)
+			s.Any(nil, 0)
 		}
 	}
 	switch {
-	case s.err != nil:
-		return "", s.err
+	case s.Err != nil:
+		return "", s.Err
 	case !found:
 		return "", fmt.Errorf("a record without a type")
 	}
@@ -276,22 +278,22 @@ func typeOf(line []byte) (string, error) {
 // decodeUnknown reads a record of a type that this version does not know. Its type stands once, or two readers could
 // take it for two things.
 func (d *decoder) decodeUnknown(kind string) *Unknown {
-	line := d.value(nil, 0)
-	if d.space(); d.err == nil && d.i != len(d.b) {
-		d.syntax()
+	line := d.Any(nil, 0)
+	if d.Space(); d.Err == nil && d.Pos != len(d.JSON) {
+		d.Syntax()
 	}
-	types, s := 0, scanner{b: line}
-	if d.err == nil && s.expect('{') {
-		for first := true; s.next('}', &first); {
-			if s.str() == "type" {
+	types, s := 0, canonical.Scanner{JSON: line}
+	if d.Err == nil && s.Expect('{') {
+		for first := true; s.Next('}', &first); {
+			if s.Text() == "type" {
 				types++
 			}
-			s.expect(':')
-			s.value(nil, 1)
+			s.Expect(':')
+			s.Any(nil, 1)
 		}
 	}
 	if types != 1 {
-		d.fail("a field stands twice")
+		d.Fail("a field stands twice")
 	}
 	return &Unknown{Type: kind, Line: line}
 }

@@ -55,7 +55,7 @@ var endTable = newTable("end", members[End]{
 // planCount is a count that each plan has.
 func planCount(at func(*End) *int64) codec[End] {
 	c := only(func(r *End) bool { return r.Plan }, number(at))
-	c.read = func(d *decoder, r *End) { *at(r), r.Plan = d.num(), true }
+	c.read = func(d *decoder, r *End) { *at(r), r.Plan = d.Number(), true }
 	return c
 }
 
@@ -105,7 +105,7 @@ var abortTable = newTable("abort", members[Abort]{
 }, Abort{}, checkAbort)
 
 func checkAbort(d *decoder, r *Abort) {
-	if d.err == nil && (r.Exit < 1 || r.Exit > 255) {
-		d.fail("abort with exit %d", r.Exit)
+	if d.Err == nil && (r.Exit < 1 || r.Exit > 255) {
+		d.Fail("abort with exit %d", r.Exit)
 	}
 }

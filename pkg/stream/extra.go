@@ -1,18 +1,20 @@
 package stream
 
+import "github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
+
 // HeaderField returns a field of a message record's header, "" if it is not
 // there.
 func HeaderField(header []byte, name string) string {
-	s := scanner{b: header}
-	if !s.expect('{') {
+	s := canonical.Scanner{JSON: header}
+	if !s.Expect('{') {
 		return ""
 	}
-	for first := true; s.next('}', &first); {
-		found := s.str() == name
-		s.expect(':')
-		if s.peek() != '"' {
-			s.value(nil, 1)
-		} else if value := s.str(); found {
+	for first := true; s.Next('}', &first); {
+		found := s.Text() == name
+		s.Expect(':')
+		if s.Peek() != '"' {
+			s.Any(nil, 1)
+		} else if value := s.Text(); found {
 			return value
 		}
 	}
@@ -24,17 +26,17 @@ func HeaderField(header []byte, name string) string {
 func SetExtra(extra []byte, name string, value []byte) []byte {
 	var out []byte
 	if len(extra) > 0 {
-		s := scanner{b: append(append([]byte{'{'}, extra[1:]...), '}')}
-		s.expect('{')
-		for first := true; s.next('}', &first); {
-			key := s.str()
-			s.expect(':')
-			start := s.i
-			if s.value(nil, 1); key != name && s.err == nil {
-				out = append(appendString(append(out, ','), key), ':')
-				out = append(out, s.b[start:s.i]...)
+		s := canonical.Scanner{JSON: append(append([]byte{'{'}, extra[1:]...), '}')}
+		s.Expect('{')
+		for first := true; s.Next('}', &first); {
+			key := s.Text()
+			s.Expect(':')
+			start := s.Pos
+			if s.Any(nil, 1); key != name && s.Err == nil {
+				out = append(canonical.AppendString(append(out, ','), key), ':')
+				out = append(out, s.JSON[start:s.Pos]...)
 			}
 		}
 	}
-	return append(append(appendString(append(out, ','), name), ':'), value...)
+	return append(append(canonical.AppendString(append(out, ','), name), ':'), value...)
 }

@@ -53,7 +53,7 @@ func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 			kind, typeErr := typeOf(line)
 			var r Folder
 			d.begin(line)
-			if folderTable.decode(&d, &r); typeErr != nil || d.err != nil || kind != r.kind() || !utf8.Valid(line) {
+			if folderTable.decode(&d, &r); typeErr != nil || d.Err != nil || kind != r.kind() || !utf8.Valid(line) {
 				return nil, damage(Corrupt, errors.New("the list has a line that is no folder record"))
 			}
 			out = append(out, r)

@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // codec reads and writes the values of one field of a record of type R.
@@ -29,31 +31,31 @@ func value[R any, T comparable](kind string, at func(*R) *T, read func(*decoder)
 }
 
 func str[R any, T ~string](at func(*R) *T) codec[R] {
-	return value("string", at, func(d *decoder) T { return T(d.str()) },
-		func(b []byte, v T) []byte { return appendString(b, string(v)) })
+	return value("string", at, func(d *decoder) T { return T(d.Text()) },
+		func(b []byte, v T) []byte { return canonical.AppendString(b, string(v)) })
 }
 
 // name is a string that the records before it are likely to have too.
 func name[R any](at func(*R) *string) codec[R] {
-	return value("string", at, (*decoder).repeated, appendString)
+	return value("string", at, (*decoder).repeated, canonical.AppendString)
 }
 
 func sha256Hex[R any](at func(*R) *string) codec[R] {
-	return value("sha256", at, (*decoder).digest, appendString)
+	return value("sha256", at, (*decoder).digest, canonical.AppendString)
 }
 
 func number[R any](at func(*R) *int64) codec[R] {
-	return value("number", at, func(d *decoder) int64 { return d.num() },
+	return value("number", at, func(d *decoder) int64 { return d.Number() },
 		func(b []byte, v int64) []byte { return strconv.AppendInt(b, v, 10) })
 }
 
 func number32[R any, T int | uint32](at func(*R) *T) codec[R] {
-	return value("u32", at, func(d *decoder) T { return T(d.num32()) },
+	return value("u32", at, func(d *decoder) T { return T(d.Uint32()) },
 		func(b []byte, v T) []byte { return strconv.AppendInt(b, int64(v), 10) })
 }
 
 func number64[R any](at func(*R) *uint64) codec[R] {
-	return value("u64", at, func(d *decoder) uint64 { return d.num64() }, jsonnum.Append)
+	return value("u64", at, func(d *decoder) uint64 { return d.Uint64() }, jsonnum.Append)
 }
 
 func port[R any](at func(*R) *int) codec[R] {
@@ -62,12 +64,12 @@ func port[R any](at func(*R) *int) codec[R] {
 }
 
 func boolean[R any](at func(*R) *bool) codec[R] {
-	return value("boolean", at, func(d *decoder) bool { return d.boolean() }, strconv.AppendBool)
+	return value("boolean", at, func(d *decoder) bool { return d.Bool() }, strconv.AppendBool)
 }
 
 // optionalNumber is a number for which 0 is a value: a nil pointer is none.
 func optionalNumber[R any](at func(*R) **int64) codec[R] {
-	return value("number", at, func(d *decoder) *int64 { v := d.num(); return &v },
+	return value("number", at, func(d *decoder) *int64 { v := d.Number(); return &v },
 		func(b []byte, v *int64) []byte { return strconv.AppendInt(b, *v, 10) })
 }
 
@@ -75,7 +77,7 @@ func optionalNumber[R any](at func(*R) **int64) codec[R] {
 func texts[R any](at func(*R) *[]string) codec[R] {
 	return codec[R]{
 		kind:   "strings",
-		read:   func(d *decoder, r *R) { *at(r) = d.list() },
+		read:   func(d *decoder, r *R) { *at(r) = d.List() },
 		append: func(b []byte, r *R) []byte { return appendList(b, *at(r)) },
 		empty:  func(r *R) bool { return len(*at(r)) == 0 },
 	}
@@ -84,7 +86,7 @@ func texts[R any](at func(*R) *[]string) codec[R] {
 // knownTexts is a list of strings that may be known to be empty: a nil slice is no value.
 func knownTexts[R any](at func(*R) *[]string) codec[R] {
 	c := texts(at)
-	c.read = func(d *decoder, r *R) { *at(r) = append([]string{}, d.list()...) }
+	c.read = func(d *decoder, r *R) { *at(r) = append([]string{}, d.List()...) }
 	c.empty = func(r *R) bool { return *at(r) == nil }
 	return c
 }
@@ -95,11 +97,11 @@ func pairs[R, T any](at func(*R) *[]T, join func(name, value string) T, split fu
 		kind: "object of strings",
 		read: func(d *decoder, r *R) {
 			*at(r) = []T{}
-			d.expect('{')
-			for first := true; d.next('}', &first); {
-				name := d.str()
-				d.expect(':')
-				*at(r) = append(*at(r), join(name, d.str()))
+			d.Expect('{')
+			for first := true; d.Next('}', &first); {
+				name := d.Text()
+				d.Expect(':')
+				*at(r) = append(*at(r), join(name, d.Text()))
 			}
 		},
 		append: func(b []byte, r *R) []byte {
@@ -119,7 +121,7 @@ func pairs[R, T any](at func(*R) *[]T, join func(name, value string) T, split fu
 func rawObject[R any](at func(*R) *[]byte) codec[R] {
 	return codec[R]{
 		kind:   "object of strings",
-		read:   func(d *decoder, r *R) { *at(r) = d.object() },
+		read:   func(d *decoder, r *R) { *at(r) = d.Object() },
 		append: func(b []byte, r *R) []byte { return append(b, *at(r)...) },
 		empty:  func(r *R) bool { return *at(r) == nil },
 	}
@@ -143,8 +145,8 @@ func objects[R, T any](at func(*R) *[]T, fields members[T]) codec[R] {
 	return codec[R]{
 		kind: "list of objects",
 		read: func(d *decoder, r *R) {
-			d.expect('[')
-			for first := true; d.next(']', &first); {
+			d.Expect('[')
+			for first := true; d.Next(']', &first); {
 				var v T
 				fields.readObject(d, &v, 2)
 				*at(r) = append(*at(r), v)
@@ -175,9 +177,9 @@ func octets[R any](at func(*R) *body, form bodyKind) codec[R] {
 		kind: "string",
 		read: func(d *decoder, r *R) {
 			if at(r).kind != noBody {
-				d.fail("a record with two bodies")
+				d.Fail("a record with two bodies")
 			}
-			*at(r) = body{d.token(), form}
+			*at(r) = body{d.Token(), form}
 		},
 		append: func(b []byte, r *R) []byte { return append(append(append(b, '"'), at(r).token...), '"') },
 		empty:  func(r *R) bool { return at(r).kind != form },
@@ -189,8 +191,8 @@ func octets[R any](at func(*R) *body, form bodyKind) codec[R] {
 func others[R any](at func(*R) *[]byte) field[R] {
 	return field[R]{codec: codec[R]{
 		read: func(d *decoder, r *R) {
-			b := appendString(append(*at(r), ','), string(d.member))
-			*at(r) = d.value(append(b, ':'), 1)
+			b := canonical.AppendString(append(*at(r), ','), string(d.member))
+			*at(r) = d.Any(append(b, ':'), 1)
 		},
 		append: func(b []byte, r *R) []byte { return append(b, *at(r)...) },
 		empty:  func(r *R) bool { return len(*at(r)) == 0 },
@@ -211,21 +213,21 @@ func fixed[R any](json string, c codec[R]) codec[R] {
 
 // digest reads a sha256 in hexadecimal.
 func (d *decoder) digest() string {
-	v := d.str()
-	if d.err == nil && (len(v) != 64 || strings.Trim(v, hexDigits) != "") {
-		d.fail("a sha256 that is not 64 lower-case hexadecimal digits")
+	v := d.Text()
+	if d.Err == nil && (len(v) != 64 || strings.Trim(v, canonical.HexDigits) != "") {
+		d.Fail("a sha256 that is not 64 lower-case hexadecimal digits")
 	}
 	return v
 }
 
 // repeated reads a string that is likely to be one of those before it.
 func (d *decoder) repeated() string {
-	start := d.i
-	if t := d.token(); plainRun(t, false) == len(t) {
+	start := d.Pos
+	if t := d.Token(); canonical.PlainRun(t, false) == len(t) {
 		return d.names.intern(t)
 	}
-	d.i = start
-	return d.str()
+	d.Pos = start
+	return d.Text()
 }
 
 func appendList(b []byte, list []string) []byte {
@@ -234,7 +236,7 @@ func appendList(b []byte, list []string) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, s)
+		b = canonical.AppendString(b, s)
 	}
 	return append(b, ']')
 }
@@ -246,7 +248,17 @@ func AppendObject(dst []byte, pairs iter.Seq2[string, string]) []byte {
 		if dst[len(dst)-1] != '{' {
 			dst = append(dst, ',')
 		}
-		dst = appendString(append(appendString(dst, name), ':'), value)
+		dst = canonical.AppendString(append(canonical.AppendString(dst, name), ':'), value)
 	}
 	return append(dst, '}')
+}
+
+// port reads a port; a standard one is 0, as account.Of has it.
+func (d *decoder) port() int {
+	v := d.Number()
+	if v < 1 || v > 1<<16-1 {
+		d.Fail("%d is no port", v)
+		return 0
+	}
+	return account.Port(int(v))
 }

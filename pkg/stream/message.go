@@ -65,13 +65,13 @@ var messageTable = newTable("message", members[Message]{
 
 func checkMessage(d *decoder, r *Message) {
 	switch {
-	case d.err != nil:
+	case d.Err != nil:
 	case r.HasBody() && (r.SHA256 == "" || r.Parts != 0):
-		d.fail("a body without a sha256, or beside parts")
+		d.Fail("a body without a sha256, or beside parts")
 	case r.Change != "" && r.Change != ChangeFlags:
-		d.fail("a change of something else than flags")
+		d.Fail("a change of something else than flags")
 	case r.HasBody() && r.Size > PartSize, r.Parts != 0 && r.Parts != PartCount(r.Size):
-		d.fail("size and parts do not fit")
+		d.Fail("size and parts do not fit")
 	}
 }
 

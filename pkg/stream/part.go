@@ -28,7 +28,7 @@ var partTable = newTable("body", members[Body]{
 }, Body{}, checkPart)
 
 func checkPart(d *decoder, r *Body) {
-	if d.err == nil && (r.body.kind == noBody || (r.SHA256 != "") != (r.Part == r.Parts)) {
-		d.fail("a body part without octets, or with its sha256 in the wrong place")
+	if d.Err == nil && (r.body.kind == noBody || (r.SHA256 != "") != (r.Part == r.Parts)) {
+		d.Fail("a body part without octets, or with its sha256 in the wrong place")
 	}
 }

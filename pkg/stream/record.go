@@ -1,7 +1,5 @@
 package stream
 
-import "github.com/imap-pipe/imap-pipe/pkg/jsonnum"
-
 // Format is the value of begin's format field, and Version the only value of
 // its version field that this package reads and writes.
 const (
@@ -15,8 +13,6 @@ const (
 	MaxLine     = 2 << 20  // a record with its line feed
 	MaxContents = 32 << 20 // all folder records of a stream, which every reader holds
 	PartSize    = 1 << 20  // octets of a message in one body part; a larger message has parts
-	maxDepth    = 64       // nesting of JSON values
-	maxNumber   = jsonnum.Max
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // Kind says what is wrong with a stream.
@@ -166,8 +167,8 @@ func (s *section) line(line []byte) (Record, error) {
 		return nil, s.outside(kind)
 	}
 	r := s.decode(kind, line)
-	if s.decoder.err != nil {
-		return nil, s.unreadable(kind, s.decoder.err)
+	if s.decoder.Err != nil {
+		return nil, s.unreadable(kind, s.decoder.Err)
 	}
 	if end, ok := r.(*End); ok {
 		return s.close(end)
@@ -196,7 +197,7 @@ func (s *section) line(line []byte) (Record, error) {
 
 func (s *section) corrupt(err error) error {
 	kind := Corrupt
-	if errors.Is(err, errDepth) {
+	if errors.Is(err, canonical.ErrDepth) {
 		kind = Limit
 	}
 	return damage(kind, fmt.Errorf("record %d: %w", s.counts.records+1, err))

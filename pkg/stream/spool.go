@@ -56,7 +56,7 @@ func (s *Spool) At(i int) (Record, error) {
 	kind, err := typeOf(s.line)
 	r := s.parse.decode(kind, s.line)
 	if err == nil {
-		err = s.parse.decoder.err
+		err = s.parse.decoder.Err
 	}
 	return r, fault.Wrap(fault.IO, err)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // Plan holds the messages that were not appended, with their content and the server's words, to be repaired and pushed again.
@@ -91,7 +92,7 @@ func (r *Plan) write(m *batch.Message, reason, text string) error {
 		}
 		out.Tie = &stream.TieOf{ID: id}
 	}
-	out.Extra = stream.SetExtra(m.Extra, "rejected", stream.Canonical(why))
+	out.Extra = stream.SetExtra(m.Extra, "rejected", canonical.Value(why))
 	if r.bare {
 		out.SHA256, out.Parts = "", 0
 		return r.w.Write(&out)

@@ -1,4 +1,6 @@
-package stream
+// Package canonical writes JSON as `jq -c .` does, and reads any valid JSON. It is here,
+// and not the standard library's, because bodies pass through it: see ARCHITECTURE.md.
+package canonical
 
 import (
 	"encoding/binary"
@@ -6,11 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// The JSON of this file is canonical on the way out, which is what `jq -c .`
-// writes, and any valid JSON on the way in. It is here, and not the standard
-// library's, because bodies pass through it: see ARCHITECTURE.md.
-
-var hexDigits = "0123456789abcdef"
+// HexDigits are the digits of \u escapes.
+var HexDigits = "0123456789abcdef"
 
 // Eight octets are looked at in one go: each of these is an octet repeated.
 const (
@@ -29,9 +28,9 @@ func specials(w uint64) uint64 {
 	return ((w-blanks)&^w | (q-ones)&^q | (s-ones)&^s) & highs
 }
 
-// plainRun returns the number of octets at the start of b that stand for
+// PlainRun returns the number of octets at the start of b that stand for
 // themselves inside a JSON string; del reports whether DEL ends the run too.
-func plainRun(b []byte, del bool) int {
+func PlainRun(b []byte, del bool) int {
 	i := 0
 	for ; i+8 <= len(b); i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
@@ -52,10 +51,10 @@ func plainRun(b []byte, del bool) int {
 	return i
 }
 
-// appendEscaped appends valid UTF-8 as the inside of a JSON string.
-func appendEscaped(dst, src []byte) []byte {
+// AppendEscaped appends valid UTF-8 as the inside of a JSON string.
+func AppendEscaped(dst, src []byte) []byte {
 	for {
-		n := plainRun(src, true)
+		n := PlainRun(src, true)
 		dst = append(dst, src[:n]...)
 		if n == len(src) {
 			return dst
@@ -74,20 +73,20 @@ func appendEscaped(dst, src []byte) []byte {
 		case '\f':
 			dst = append(dst, '\\', 'f')
 		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			dst = append(dst, '\\', 'u', '0', '0', HexDigits[c>>4], HexDigits[c&15])
 		}
 		src = src[n+1:]
 	}
 }
 
-// appendString appends s as a JSON string; octets that are not UTF-8 become
+// AppendString appends s as a JSON string; octets that are not UTF-8 become
 // U+FFFD, which only texts for people may suffer.
-func appendString(dst []byte, s string) []byte {
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	if utf8.ValidString(s) {
-		dst = appendEscaped(dst, []byte(s))
+		dst = AppendEscaped(dst, []byte(s))
 	} else {
-		dst = appendEscaped(dst, []byte(string([]rune(s))))
+		dst = AppendEscaped(dst, []byte(string([]rune(s))))
 	}
 	return append(dst, '"')
 }

@@ -1,4 +1,4 @@
-package stream
+package canonical
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 var escapable = [256]bool{'"': true, '\\': true, '/': true,
 	'b': true, 'f': true, 'n': true, 'r': true, 't': true, 'u': true}
 
-// unescape appends the text of what token returned to dst.
-func unescape(dst, token []byte) ([]byte, error) {
+// Unescape appends the text of what Token returned to dst.
+func Unescape(dst, token []byte) ([]byte, error) {
 	for {
 		n := bytes.IndexByte(token, '\\')
 		if n < 0 {
