@@ -223,6 +223,21 @@ func (f *baseFolder) knows(uid uint64) bool {
 	return known
 }
 
+// unlisted returns the messages of the base that are not listed.
+func (f *baseFolder) unlisted(wants []want) map[uint64]bool {
+	gone := map[uint64]bool{}
+	there := 0
+	for _, h := range f.held {
+		for there < len(wants) && wants[there].uid < h.uid {
+			there++
+		}
+		if there == len(wants) || wants[there].uid != h.uid {
+			gone[h.uid] = true
+		}
+	}
+	return gone
+}
+
 // hasAll reports whether the base has as many messages as there were. One that was
 // filtered lacks some, so that equal counts say nothing of what came and went.
 func (f *baseFolder) hasAll() bool { return f.whole && len(f.held) == int(f.entry.Messages) }

@@ -1,19 +1,16 @@
 // Package fetch writes the messages of an account as a stream. The account is
 // only looked at: EXAMINE and BODY.PEEK leave no trace in it.
 //
-// One goroutine owns the connection and fills slabs of memory with what the
-// server gives, window by window; another turns them into records. Between two
-// commands, and nowhere else, the first waits for the second.
+// A planner lists folder after folder and divides what is to be read into windows.
+// A windowReader reads them over its connection into slabs of memory, and gives
+// these to the sink, from which an emitter makes records on another goroutine.
+// Between two commands, and nowhere else, the first waits for the second.
 package fetch
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
-
-	"github.com/emersion/go-imap/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
@@ -31,7 +28,7 @@ type Options struct {
 	ACL   bool     // export who may do what with each folder
 	Base  *Base    // export only what is new or changed since; or nil
 
-	keepAlive time.Duration // see source.take; 0: a minute
+	keepAlive time.Duration // how often a waiting connection says NOOP; 0: a minute
 }
 
 // Begin is the first record of the stream that o describes, as far as it is
@@ -170,95 +167,43 @@ func (e *accountExport) resume(from *stream.Recovered) error {
 
 // messages exports folder after folder.
 func (e *accountExport) messages() error {
-	src := newSource(e.ctx, e.opt)
-	src.session, src.gmail = e.session, e.session.HasGmail()
-	if !e.opt.Messages.IsZero() {
-		src.chooser = &chooser{source: src, choice: &e.opt.Messages}
-	}
+	c := &connection{session: e.session, warn: e.opt.Warn}
+	out := newSink(e.opt)
+	p, r := newPlanner(e.opt, c), newWindowReader(c, out, e.session.HasGmail())
+	r.tellApart(e.opt.Recipe)
 	emit := newEmitter(e.opt.Recipe, e.opt.Content, e.w, e.opt.Progress, e.failures)
-	err := src.run(func() error {
+	err := out.run(e.ctx, func(ctx context.Context) error {
 		for i := range e.toc {
-			f := &e.toc[i]
-			done := e.done[f.Name]
-			src.listed += done.Messages
-			if base := e.opt.Base.of(f); base != nil {
-				if err := src.update(f, base, done); err != nil {
-					return err
-				}
-				continue
-			}
-			if f.Messages == 0 || f.UIDNext > 0 && done.LastUID >= f.UIDNext-1 && done.Messages >= int64(f.Messages) {
-				if src.chooser != nil {
-					src.leftOut += done.Excluded(int64(f.Messages))
-				}
-				continue
-			}
-			if err := src.visit(f, done); err != nil {
+			if err := e.folder(ctx, p, r, &e.toc[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}, emit.batch)
-	e.end.Listed, e.end.Excluded = src.listed, src.leftOut
+	e.end.Listed, e.end.Excluded = out.listed, out.excluded
 	return err
 }
 
-// visit reads the messages of one folder that are not done. What concerns the
-// folder alone becomes its record.
-func (s *source) visit(f *stream.Folder, done stream.Progress) error {
-	return s.examine(f, func() error {
-		if goesOn, err := s.goesOn(f, done); err != nil || !goesOn {
+// folder exports one folder. What concerns the folder alone becomes its record.
+func (e *accountExport) folder(ctx context.Context, p *planner, r *windowReader, f *stream.Folder) error {
+	pl, err := p.plan(ctx, f, e.done[f.Name])
+	r.sink.count(pl)
+	for _, rec := range pl.records {
+		if err := r.pass(ctx, f, rec); err != nil {
 			return err
 		}
-		return s.messages(f.UIDNext, done)
-	})
-}
-
-// examine opens a folder that was listed and calls work.
-func (s *source) examine(f *stream.Folder, work func() error) error {
-	s.folder, s.claims, s.maybe = f, nil, nil
-	wire, err := folder.ToWire(f.Name)
+	}
 	if err != nil {
 		return err
 	}
-	same := false
-	if s.box, err = s.session.Examine(s.ctx, wire); err == nil {
-		same, err = s.recognize(f)
+	for _, w := range pl.windows {
+		err := r.read(ctx, w)
+		if reason := folderReason(err); reason != "" {
+			return r.pass(ctx, f, pl.failure(reason, err))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	switch {
-	case err == nil && same:
-		err = work()
-	case err == nil:
-		return s.replaced(f, fmt.Sprintf("it was %d and is %d now", f.UIDValidity, s.box.UIDValidity))
-	}
-	if reason := folderReason(err); reason != "" {
-		return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: reason, Text: err.Error()})
-	}
-	return err
-}
-
-// replaced hands over that a folder is not the one that was listed.
-func (s *source) replaced(f *stream.Folder, text string) error {
-	return s.pass(&stream.Failed{Folder: f.Name, UIDValidity: f.UIDValidity, Reason: stream.ReasonUIDValidity,
-		Text: text})
-}
-
-// folderReason says why a folder cannot be read, or "" where err is about more
-// than this folder.
-func folderReason(err error) stream.Reason {
-	switch {
-	case refused(err):
-		return stream.ReasonRefused
-	case imapconn.IsFolder(err):
-		return stream.ReasonUnreadable
-	case imapconn.IsReplaced(err):
-		return stream.ReasonUIDValidity
-	}
-	return ""
-}
-
-// refused tells a server's NO to one command from the end of a connection.
-func refused(err error) bool {
-	var no *imap.Error
-	return errors.As(err, &no) && !imapconn.IsBusy(err)
+	return nil
 }

@@ -1,7 +1,7 @@
 package fetch
 
 import (
-	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -15,18 +15,13 @@ type item struct {
 	kind itemKind
 	base *stream.Message // the record of a selection, or nil
 
-	uid   uint64
-	flags []string
-	date  string
-	size  int64
-	twin  bool
-	gmail imapconn.Gmail
-	// What the server did not say, and RFC822.SIZE: -1 where that is not known.
-	unknown imapconn.Unknown
-	claim   int64
-	news    bool   // see want
-	bare    bool   // it is told without its octets
-	octets  []byte // in the batch's slab
+	uid  uint64
+	size int64
+	twin bool
+	news bool // see want
+	bare bool // it is told without its octets
+	attributes
+	octets []byte // in the batch's slab
 	// identity is what the header says, nil where the emitter is to read it
 	// from the octets.
 	identity *identity
@@ -37,16 +32,55 @@ type item struct {
 	passed bool          // the record is not ours, but of the stream that selects
 }
 
-// take takes over what the server said of a message beside its octets. The date
-// may be known from the listing.
-func (it *item) take(m *imapconn.Message, w *want) {
-	it.flags, it.date, it.gmail, it.unknown = slices.Clone(m.Flags), m.InternalDate, m.Gmail, m.Unknown
-	it.claim = m.Size
+// attributes are what the server says of a message beside its octets.
+type attributes struct {
+	flags []string
+	date  string
+	gmail imapconn.Gmail
+	// What it did not say, and RFC822.SIZE: -1 where that is not known.
+	unknown imapconn.Unknown
+	claim   int64
+}
+
+// take takes over what the server said. The date may be known from the listing.
+func (a *attributes) take(m *imapconn.Message, w *want) {
+	a.flags, a.date, a.gmail, a.unknown = slices.Clone(m.Flags), m.InternalDate, m.Gmail, m.Unknown
+	a.claim = m.Size
 	if listed := unpackDate(w.date); m.Unknown.Has(imapconn.UnknownDate) && listed != "" {
-		it.date = listed
-		it.unknown &^= imapconn.UnknownDate
+		a.date = listed
+		a.unknown &^= imapconn.UnknownDate
 	}
 }
+
+// missing makes the item of a message that could not be had.
+func (it *item) missing(m *imapconn.Message) {
+	if m.State == imapconn.Expunged {
+		it.kind = itemGone
+		return
+	}
+	it.kind, it.reason, it.text = itemFailed, stream.Reason(m.Reason), m.Text
+}
+
+// lost makes the item one that could not be had, if err concerns it alone.
+func (it *item) lost(err error) error {
+	var one *imapconn.PartError
+	switch {
+	case err == errSize:
+		it.kind, it.reason, it.text = itemFailed, stream.ReasonTruncated, err.Error()
+	case folderReason(err) != "":
+		it.kind, it.reason, it.text = itemFailed, folderReason(err), err.Error()
+	case !errors.As(err, &one):
+		return err
+	case one.State == imapconn.Expunged:
+		it.kind, it.text = itemGone, "it was expunged while it was read"
+	default:
+		it.kind, it.reason, it.text = itemFailed, stream.Reason(one.Reason), one.Text
+	}
+	return nil
+}
+
+// hasOctets reports whether the octets of a message begin with the item.
+func (it *item) hasOctets() bool { return (it.kind == itemMessage || it.kind == itemLarge) && !it.bare }
 
 // unknownItems returns how a record names what is unknown.
 func unknownItems(u imapconn.Unknown) (names []string) {
@@ -85,22 +119,3 @@ const (
 	itemSkipped
 	itemRecord // a record that passes through
 )
-
-// batch is what one window of a folder gave, in the order of the stream.
-type batch struct {
-	folder *stream.Folder
-	items  []item
-	slab   []byte
-}
-
-// keep copies octets into the slab and returns the copy.
-func (b *batch) keep(octets []byte) []byte {
-	start := len(b.slab)
-	b.slab = append(b.slab, octets...)
-	return b.slab[start:len(b.slab):len(b.slab)]
-}
-
-// sort puts the items into the order of the stream.
-func (b *batch) sort() {
-	slices.SortFunc(b.items, func(x, y item) int { return cmp.Compare(x.uid, y.uid) })
-}

@@ -1,8 +1,10 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 
+	"github.com/imap-pipe/imap-pipe/pkg/export"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -14,81 +16,92 @@ import (
 // Its record, which stands before the pieces, needs the true size and the key.
 // Where the first piece and the server's word for the size cannot give them,
 // the message is read twice.
-func (s *source) large(w want) error {
-	b, err := s.take()
+func (r *windowReader) large(ctx context.Context, w window, message want) error {
+	it := message.item(itemLarge)
+	it.size = message.size
+	err := r.batch(ctx, w, func(b *batch) error { return r.firstPiece(ctx, w, message, &it, b) })
+	if err != nil || it.kind != itemLarge {
+		return err
+	}
+	return r.pieces(ctx, w, it)
+}
+
+// firstPiece adds the beginning of a large message to a batch, or what became of
+// it.
+func (r *windowReader) firstPiece(ctx context.Context, w window, message want, it *item, b *batch) error {
+	err := r.attributes(ctx, it, &message)
+	switch {
+	case err != nil:
+		return b.addLost(it, err)
+	case it.kind != itemLarge:
+		b.add(*it)
+		return nil
+	}
+	r.box.Expect(it.uid, max(message.claim, message.size))
+	if message.open {
+		v, err := w.judge.decide(it, &remote{ctx: ctx, reader: r, uid: it.uid})
+		if err != nil {
+			return b.addLost(it, err)
+		}
+		if v != export.Included {
+			w.judge.leaveOut(b, it, v)
+			return nil
+		}
+	}
+	if err := r.begin(ctx, it, b); err != nil {
+		return b.addLost(it, err)
+	}
+	r.limits.count(1, 0)
+	r.limits.refuse(it)
+	b.add(*it)
+	return nil
+}
+
+// begin reads the first piece of a message, and what it takes to know its size and
+// key.
+func (r *windowReader) begin(ctx context.Context, it *item, b *batch) error {
+	first, err := r.piece(ctx, it.uid, 0)
 	if err != nil {
 		return err
 	}
-	it := item{kind: itemLarge, base: w.base, uid: w.uid, twin: w.twin, news: w.news, size: w.size}
-	if done, err := s.flags(&it, &w, b); done || err != nil {
+	first = b.keep(first)
+	scan := headerkey.NewScanner(r.recipe)
+	scan.Write(first)
+	probe, err := r.box.FetchPart(ctx, it.uid, it.size-1, 2)
+	if err != nil {
 		return err
 	}
-	s.box.Expect(w.uid, max(w.claim, w.size))
-	if s.chooser != nil && w.open {
-		if done, err := s.chooser.weigh(b, &it); done || err != nil {
+	if len(probe) != 1 || !scan.HeaderDone() || scan.NeedsBody() {
+		if it.size, err = r.measure(ctx, it.uid, scan, first); err != nil {
 			return err
 		}
 	}
-	first, err := s.piece(w.uid, 0)
-	if err != nil {
-		return s.lost(b, it, err)
-	}
-	first = b.keep(first)
-	scan := headerkey.NewScanner(s.recipe)
-	scan.Write(first)
-	probe, err := s.box.FetchPart(s.ctx, w.uid, w.size-1, 2)
-	if err != nil {
-		return s.lost(b, it, err)
-	}
-	if len(probe) != 1 || !scan.HeaderDone() || scan.NeedsBody() {
-		it.size, err = s.measure(w.uid, scan, first)
-		if err != nil {
-			return s.lost(b, it, err)
-		}
-	}
-	if done, err := s.spendLarge(b, &it); done || err != nil {
-		return err
-	}
 	it.identity = identityOf(scan)
 	it.octets = first[:min(int64(len(first)), it.size)]
-	b.items = append(b.items, it)
-	if err := s.give(b); err != nil {
-		return err
-	}
-	return s.pieces(it)
+	return nil
 }
 
-// flags asks for what the record needs beside the octets. done means that the
-// message is not there and that the batch was handed over.
-func (s *source) flags(it *item, w *want, b *batch) (done bool, err error) {
-	have := false
-	err = s.box.Fetch(s.ctx, []uint64{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: s.gmail}, 0,
+// attributes asks for what the record needs beside the octets. An item of another
+// kind is what became of the message.
+func (r *windowReader) attributes(ctx context.Context, it *item, message *want) error {
+	return r.box.Fetch(ctx, []uint64{it.uid}, imapconn.Items{Flags: true, InternalDate: true, Gmail: r.gmail}, 0,
 		func(m *imapconn.Message) error {
-			have = m.State == imapconn.Have
-			it.take(m, w)
-			if it.claim = -1; w.claim > 0 {
-				it.claim = w.claim
+			it.take(m, message)
+			if it.claim = -1; message.claim > 0 {
+				it.claim = message.claim
 			}
-			if !have {
-				missing(it, m)
+			if m.State != imapconn.Have {
+				it.missing(m)
 			}
 			return nil
 		})
-	if err != nil && folderReason(err) != "" {
-		return true, s.lost(b, *it, err)
-	}
-	if err != nil || have {
-		return false, err
-	}
-	b.items = append(b.items, *it)
-	return true, s.give(b)
 }
 
 // measure reads the whole message for its size and key.
-func (s *source) measure(uid uint64, scan *headerkey.Scanner, first []byte) (int64, error) {
+func (r *windowReader) measure(ctx context.Context, uid uint64, scan *headerkey.Scanner, first []byte) (int64, error) {
 	size := int64(len(first))
 	for n := len(first); n == slabSize; {
-		p, err := s.piece(uid, size)
+		p, err := r.piece(ctx, uid, size)
 		if err != nil {
 			return 0, err
 		}
@@ -99,34 +112,35 @@ func (s *source) measure(uid uint64, scan *headerkey.Scanner, first []byte) (int
 	return size, nil
 }
 
-func (s *source) piece(uid uint64, offset int64) ([]byte, error) {
-	if err := s.pacer.Wait(s.ctx, s.keep); err != nil {
+func (r *windowReader) piece(ctx context.Context, uid uint64, offset int64) ([]byte, error) {
+	if err := r.limits.wait(ctx, r.keep); err != nil {
 		return nil, err
 	}
-	p, err := s.box.FetchPart(s.ctx, uid, offset, slabSize)
-	s.pacer.Spend(0, int64(len(p)))
+	p, err := r.box.FetchPart(ctx, uid, offset, slabSize)
+	r.limits.count(0, int64(len(p)))
 	return p, err
 }
 
 // pieces reads what follows the first piece.
-func (s *source) pieces(it item) error {
-	for at := int64(len(it.octets)); at < it.size; {
-		b, err := s.take()
+func (r *windowReader) pieces(ctx context.Context, w window, first item) error {
+	ended := false
+	for at := int64(len(first.octets)); at < first.size && !ended; {
+		err := r.batch(ctx, w, func(b *batch) error {
+			next := item{kind: itemPiece, base: first.base, uid: first.uid}
+			p, err := r.piece(ctx, first.uid, at)
+			if err == nil && (len(p) == 0 || at+int64(len(p)) > first.size) {
+				err = errSize
+			}
+			if err != nil {
+				ended = true
+				return b.addLost(&next, err)
+			}
+			at += int64(len(p))
+			next.octets = b.keep(p)
+			b.add(next)
+			return nil
+		})
 		if err != nil {
-			return err
-		}
-		next := item{kind: itemPiece, base: it.base, uid: it.uid}
-		p, err := s.piece(it.uid, at)
-		if err != nil {
-			return s.lost(b, next, err)
-		}
-		if len(p) == 0 || at+int64(len(p)) > it.size {
-			return s.lost(b, next, errSize)
-		}
-		at += int64(len(p))
-		next.octets = b.keep(p)
-		b.items = append(b.items, next)
-		if err := s.give(b); err != nil {
 			return err
 		}
 	}
@@ -135,9 +149,9 @@ func (s *source) pieces(it item) error {
 
 var errSize = errors.New("the message changed its size while it was read")
 
-// lost ends a large message that cannot be had to its end; err is returned
+// addLost ends a large message that cannot be had to its end; err is returned
 // where it concerns more than this message.
-func (s *source) lost(b *batch, it item, err error) error {
+func (b *batch) addLost(it *item, err error) error {
 	begun := it.kind == itemPiece
 	if err := it.lost(err); err != nil {
 		return err
@@ -146,24 +160,6 @@ func (s *source) lost(b *batch, it item, err error) error {
 		// What stands in the stream already is taken back by a failure only.
 		it.kind, it.reason = itemFailed, stream.ReasonTruncated
 	}
-	b.items = append(b.items, it)
-	return s.give(b)
-}
-
-// lost makes the item one that could not be had, if err concerns it alone.
-func (it *item) lost(err error) error {
-	var one *imapconn.PartError
-	switch {
-	case err == errSize:
-		it.kind, it.reason, it.text = itemFailed, stream.ReasonTruncated, err.Error()
-	case folderReason(err) != "":
-		it.kind, it.reason, it.text = itemFailed, folderReason(err), err.Error()
-	case !errors.As(err, &one):
-		return err
-	case one.State == imapconn.Expunged:
-		it.kind, it.text = itemGone, "it was expunged while it was read"
-	default:
-		it.kind, it.reason, it.text = itemFailed, stream.Reason(one.Reason), one.Text
-	}
+	b.add(*it)
 	return nil
 }

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/export"
@@ -16,11 +17,16 @@ import (
 // in a damaged stream is acted on before the error is returned; an abort is
 // passed on, and is returned as an error with its code.
 func RunSelect(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Reader, w *stream.Writer) error {
-	bodies := &accountBodies{source: newSource(ctx, &opt), conn: conn}
-	defer bodies.close()
-	s := &export.Selection{Options: &opt.Options, In: in, Bodies: bodies}
+	out := newSink(&opt)
+	from := &accountBodies{windowReader: newWindowReader(&connection{warn: opt.Warn}, out, false), opt: &opt, conn: conn}
+	defer from.close()
+	s := &export.Selection{Options: &opt.Options, In: in, Bodies: from}
 	emit := &selectedEmitter{opt: &opt, w: w, failures: export.NewFailures(&opt.Options)}
-	return s.Result(bodies.run(s.Read, emit.batch), w)
+	err := out.run(ctx, func(ctx context.Context) error {
+		from.ctx = ctx
+		return s.Read()
+	}, emit.batch)
+	return s.Result(err, w)
 }
 
 // selectedEmitter is an emitter that learns from the stream how messages are
@@ -48,7 +54,9 @@ func (e *selectedEmitter) batch(b *batch) error {
 // accountBodies reads what is selected from an account, in windows. A message
 // waits until a window of its folder is full.
 type accountBodies struct {
-	*source
+	*windowReader
+	ctx  context.Context
+	opt  *Options
 	conn imapconn.Options
 
 	wants  []want // of one folder, not fetched yet, in the stream's order
@@ -93,47 +101,43 @@ func (s *accountBodies) Flush() error {
 	if len(wants) == 0 {
 		return nil
 	}
-	reason, text, err := s.open(s.from, wants[0].base.UIDValidity)
+	validity := wants[0].base.UIDValidity
+	reason, text, err := s.reach(s.from, validity)
 	if err != nil {
 		return err
 	}
 	if reason != "" {
 		return s.fail(wants, reason, text)
 	}
-	return s.fetch(wants)
+	return s.read(s.ctx, window{folder: s.from, validity: validity, wants: wants, items: bodies})
 }
 
-// open makes box the folder f. A reason says why its messages cannot be had.
-func (s *accountBodies) open(f *stream.Folder, validity uint64) (stream.Reason, string, error) {
+// Forward passes on a record of the stream that selects.
+func (s *accountBodies) Forward(r stream.Record) error {
+	return s.sink.pass(s.ctx, s.folder, s.keep, item{kind: itemRecord, record: r, passed: true})
+}
+
+// reach opens the folder f. A reason says why its messages cannot be had.
+func (s *accountBodies) reach(f *stream.Folder, validity uint64) (stream.Reason, string, error) {
 	if err := s.connect(); err != nil {
 		return "", "", err
 	}
-	wire, err := folder.ToWire(f.Name)
-	if err != nil {
+	if _, err := folder.ToWire(f.Name); err != nil {
 		return stream.ReasonNoFolder, err.Error(), nil
 	}
-	if s.folder != f || s.unstable && !s.box.Current() {
+	if s.folder == f && s.unstable && !s.box.Current() {
 		s.folder = nil
-		box, err := s.session.Examine(s.ctx, wire)
-		if err != nil {
-			if reason := folderReason(err); reason != "" {
-				return reason, err.Error(), nil
-			}
-			return "", "", err
-		}
-		s.box = box
-		if _, err := s.recognize(f); refused(err) {
-			return stream.ReasonRefused, err.Error(), nil
-		} else if err != nil {
-			return "", "", err
-		}
-		s.folder = f
 	}
-	if validity == 0 || s.box.UIDValidity != validity && !(s.unstable && validity == f.UIDValidity) {
-		return stream.ReasonUIDValidity, fmt.Sprintf("the stream has %d, the folder %d", validity, s.box.UIDValidity),
-			nil
+	err := s.open(s.ctx, f, validity)
+	var replaced *replacedError
+	switch {
+	case errors.As(err, &replaced), err == nil && validity == 0:
+		return stream.ReasonUIDValidity,
+			fmt.Sprintf("the stream has %d, the folder %d", validity, s.box.UIDValidity), nil
+	case folderReason(err) != "":
+		return folderReason(err), err.Error(), nil
 	}
-	return "", "", nil
+	return "", "", err
 }
 
 func (s *accountBodies) connect() error {
@@ -156,8 +160,8 @@ func (s *accountBodies) close() {
 
 func (s *accountBodies) fail(wants []want, reason stream.Reason, text string) error {
 	for _, w := range wants {
-		err := s.pass(&stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid, Reason: reason,
-			Text: text})
+		err := s.pass(s.ctx, s.folder, &stream.Failed{Folder: w.base.Folder, UIDValidity: w.base.UIDValidity, UID: w.uid,
+			Reason: reason, Text: text})
 		if err != nil {
 			return err
 		}

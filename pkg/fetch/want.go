@@ -28,6 +28,11 @@ type want struct {
 	skip bool // it is not taken, and is to be named
 }
 
+// item makes an item of the message.
+func (w *want) item(kind itemKind) item {
+	return item{kind: kind, base: w.base, uid: w.uid, twin: w.twin, news: w.news}
+}
+
 // uids returns the UIDs of the messages that are to be fetched.
 func uids(wants []want) []uint64 {
 	out := make([]uint64, 0, len(wants))
@@ -72,3 +77,5 @@ func find(wants []want, uid uint64) int {
 	i, _ := slices.BinarySearchFunc(wants, uid, func(w want, uid uint64) int { return cmp.Compare(w.uid, uid) })
 	return i
 }
+
+func wantsByUID(a, b want) int { return cmp.Compare(a.uid, b.uid) }

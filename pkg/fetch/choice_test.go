@@ -268,22 +268,28 @@ func TestChosenAndGone(t *testing.T) {
 		defer session.Close()
 		opt := options(t, content)
 		opt.Messages = export.MessageFilter{Criteria: exporttest.Parse(t, "BODY body"), Here: true}
-		s := newSource(t.Context(), &opt)
-		s.session = session
-		s.chooser = &chooser{source: s, choice: &opt.Messages}
-		s.folder = &stream.Folder{Name: "INBOX", UIDValidity: 1}
+		box, err := session.Examine(t.Context(), "INBOX")
+		if err != nil {
+			t.Fatal(err)
+		}
+		inbox := &stream.Folder{Name: "INBOX", UIDValidity: box.UIDValidity, Messages: box.Messages}
+		c := &connection{session: session, warn: t.Logf}
+		out := newSink(&opt)
+		r := newWindowReader(c, out, false)
+		r.tellApart(opt.Recipe)
 		var kinds []itemKind
-		err = s.run(func() (err error) {
-			if s.box, err = session.Examine(t.Context(), "INBOX"); err != nil {
-				return err
-			}
-			wants, err := s.chosen(0)
+		err = out.run(t.Context(), func(ctx context.Context) error {
+			pl, err := newPlanner(&opt, c).plan(ctx, inbox, stream.Progress{})
 			if err != nil {
 				return err
 			}
-			account.Expunge("INBOX", wants[2].uid)
-			s.listed += int64(len(wants))
-			return s.export(wants)
+			account.Expunge("INBOX", pl.windows[0].wants[2].uid)
+			for _, w := range pl.windows {
+				if err := r.read(ctx, w); err != nil {
+					return err
+				}
+			}
+			return nil
 		}, func(b *batch) error {
 			for _, it := range b.items {
 				kinds = append(kinds, it.kind)
