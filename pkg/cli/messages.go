@@ -6,12 +6,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // messageCap bounds a message on stderr, in octets: a server's words may be
@@ -77,7 +77,7 @@ func (t *Messages) fail(err error) {
 
 // Print prints one message. Errors are ignored: there is nobody left to tell.
 func (t *Messages) Print(message string) {
-	t.raw(t.name + ": " + Safe(shorten(message)))
+	t.raw(t.name + ": " + Safe(text.Shorten(message, messageCap)))
 }
 
 // raw prints a line that is safe already.
@@ -130,16 +130,4 @@ func (t *Messages) report() {
 		return
 	}
 	p.report()
-}
-
-// shorten cuts a message that is longer than messageCap, on a code point.
-func shorten(s string) string {
-	if len(s) <= messageCap {
-		return s
-	}
-	cut := messageCap
-	for cut > messageCap-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
 }

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // maxClasses bounds how many classes are told apart: a server may have other
@@ -66,14 +66,7 @@ func common(words string) string { return varying.ReplaceAllString(shorten(words
 
 func shorten(words string) string {
 	words = strings.ToValidUTF8(words, "\uFFFD")
-	if len(words) <= maxWords {
-		return words
-	}
-	cut := maxWords
-	for !utf8.RuneStart(words[cut]) {
-		cut--
-	}
-	return words[:cut] + "..."
+	return text.Shorten(words, maxWords)
 }
 
 func example(folder string, uid uint64, words string) string {

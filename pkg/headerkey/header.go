@@ -5,9 +5,9 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/header"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // maxShown is how much of a field is shown, in octets of UTF-8; maxEncoded is
@@ -60,20 +60,9 @@ var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
 func readable(raw []byte) string {
 	raw = bytes.TrimLeft(raw, " \t\r\n\v\f")
 	raw = raw[:min(len(raw), maxEncoded)]
-	text := oneLine.Replace(string(header.Text(raw)))
-	if text == "" { // encoded words that say nothing: a field that is there is shown
-		text = string(header.Collapse(raw))
+	shown := oneLine.Replace(string(header.Text(raw)))
+	if shown == "" { // encoded words that say nothing: a field that is there is shown
+		shown = string(header.Collapse(raw))
 	}
-	return cut(strings.ToValidUTF8(text, "\uFFFD"), maxShown)
-}
-
-// cut shortens valid UTF-8 to at most n octets, between two code points.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
-	}
-	return text[:n]
+	return text.Head(strings.ToValidUTF8(shown, "\uFFFD"), maxShown)
 }

@@ -2,7 +2,6 @@ package imapconn
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -12,15 +11,7 @@ const maxText = 1 << 10
 
 // serverText makes a server's words valid UTF-8 of at most maxText octets.
 func serverText(s string) string {
-	s = strings.TrimSpace(strings.ToValidUTF8(s, "\uFFFD"))
-	if len(s) <= maxText {
-		return s
-	}
-	s = s[:maxText]
-	for !utf8.ValidString(s) {
-		s = s[:len(s)-1]
-	}
-	return s
+	return safe.Head(strings.TrimSpace(strings.ToValidUTF8(s, "\uFFFD")), maxText)
 }
 
 // printable is text.Safe, for messages and traces.

@@ -3,9 +3,9 @@ package search
 import (
 	"regexp"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // Since selects what arrived on a day or later.
@@ -52,12 +52,8 @@ const maxShown = 60
 // shown quotes what the user gave, for a message: no control character, and not
 // too much.
 func shown(s string) string {
-	if len(s) > maxShown {
-		n := maxShown
-		for n > 0 && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		return strconv.Quote(s[:n]) + "…"
+	if head := text.Head(s, maxShown); head != s {
+		return strconv.Quote(head) + "…"
 	}
 	return strconv.Quote(s)
 }
