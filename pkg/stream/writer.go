@@ -132,7 +132,8 @@ func (w *Writer) Write(r Record) error {
 	line, bodyAt := r.appendTo(w.cur.raw)
 	if len(line)-start >= MaxLine {
 		w.cur.raw = line[:start]
-		return fault.Errorf(fault.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(), len(line)-start, MaxLine)
+		return fault.Errorf(fault.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(),
+			len(line)-start, MaxLine)
 	}
 	if _, ok := r.(*Folder); ok {
 		if w.contents += len(line) - start + 1; w.contents > MaxContents {

@@ -53,8 +53,10 @@ type Output struct {
 
 // NewOutput prepares the output to file; "" and "-" are stdout. It checks
 // all that can be checked without changing anything, and refuses what the run
-// reads or writes already (exit.Usage): call it before any connection. Once ctx is cancelled, a write to a pipe whose
-// reader does not read fails after 5 seconds with the code of the cause.
+// reads or writes already (exit.Usage) and what it may not replace
+// (exit.CantCreate): call it before any connection. Once ctx is cancelled, a write
+// to a pipe whose reader does not read fails after 5 seconds with the code of the
+// cause.
 func NewOutput(ctx context.Context, file string, opt OutputOptions) (*Output, error) {
 	o := &Output{ctx: ctx, name: file, target: file}
 	if err := o.prepare(); err != nil {
