@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -13,10 +14,12 @@ const keepAlive = time.Minute
 
 // Pacer keeps the messages of a run below rates, all of them at once. What goes
 // is paid for afterwards, so that a message larger than what is free makes the
-// next one wait and need not be cut. The nil Pacer holds nothing back. It is
-// used by one goroutine at a time.
+// next one wait and need not be cut. The nil Pacer holds nothing back. It is safe
+// for concurrent use.
 type Pacer struct {
 	bounds []bound
+
+	mu     sync.Mutex
 	octets int64 // that have gone
 }
 
@@ -66,6 +69,8 @@ func (p *Pacer) rest(now time.Time) (longest time.Duration) {
 	if p == nil {
 		return 0
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, b := range p.bounds {
 		if p.octets >= b.After {
 			short := 1 - b.free.TokensAt(now) // one message, or any octet
@@ -81,6 +86,8 @@ func (p *Pacer) Fit(n int, size func(i int) int64) int {
 	if p == nil {
 		return n
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now()
 	for _, b := range p.bounds {
 		if p.octets >= b.After {
@@ -115,6 +122,8 @@ func (p *Pacer) Spend(messages int, octets int64) {
 	if p == nil {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	now := time.Now()
 	for _, b := range p.bounds {
 		if p.octets >= b.After {
