@@ -30,7 +30,7 @@ type Archive struct {
 // its code.
 func Run(a *Archive, opt export.Options, w *stream.Writer) error {
 	x := &extract{opt: &opt, w: w, failures: export.NewFailures(&opt), needs: opt.Messages.Needs(),
-		known: map[string]bool{}, became: map[string]string{}, follows: a.In.Follows()}
+		folders: folders{known: map[string]bool{}}, became: map[string]string{}, follows: a.In.Follows()}
 	defer x.large.close()
 	in := a.In
 	if a.Again == nil && opt.Messages.IsZero() {
@@ -69,23 +69,14 @@ func (x *extract) guard(in *stream.Reader) {
 // extract is one run over an archive.
 type extract struct {
 	opt       *export.Options
+	needs     search.Needs // of what is chosen
 	w         *stream.Writer
-	firstPass *firstPass // what a first pass has found, or nil
+	firstPass *firstPass       // what a first pass has found, or nil
+	follows   bool             // deltas are applied, not passed on
+	failures  *export.Failures // of ours; those of the archive are passed on
 
-	follows  bool             // deltas are applied, not passed on
-	failures *export.Failures // of ours; those of the archive are passed on
-
-	begin    *stream.Begin // of the stream that is read
-	streams  int
-	content  stream.Content            // of what is written
-	unfit    error                     // why nothing can be taken from this stream; an abort may excuse it
-	contents []*stream.Folder          // its table of contents
-	toc      map[string]*stream.Folder // what of that is chosen
-	started  bool                      // a record came that follows the table of contents
-	all      []folder.Candidate        // every folder of the streams so far
-	known    map[string]bool           // by name
-	listed   int64
-	leftOut  int64
+	section // that is read
+	folders
 
 	end     *stream.End       // of the last stream, not written yet
 	became  map[string]string // the hashes of the archive's streams, as they were written
@@ -94,8 +85,26 @@ type extract struct {
 	seen   stream.Seen // to find the same message with other octets
 	large  large
 	octets []byte // of the message that is judged
-	needs  search.Needs
-	taken  marks // messages that were taken, for their later flags
+	taken  marks  // messages that were taken, for their later flags
+}
+
+// section is one stream of the archive.
+type section struct {
+	begin    *stream.Begin
+	content  stream.Content            // of what is written
+	unfit    error                     // why nothing can be taken from it; an abort may excuse it
+	contents []*stream.Folder          // its table of contents
+	toc      map[string]*stream.Folder // what of that is chosen
+	started  bool                      // a record came that follows the table of contents
+	listed   int64
+	leftOut  int64
+}
+
+// folders are those of all streams so far.
+type folders struct {
+	streams int
+	all     []folder.Candidate
+	known   map[string]bool // by name
 }
 
 // run goes through the archive. A folder that was asked for by name and stands
@@ -195,7 +204,7 @@ func (x *extract) open(b *stream.Begin) error {
 	if err := x.settle(); err != nil {
 		return err
 	}
-	x.begin, x.contents, x.toc, x.started, x.listed, x.leftOut = b, nil, map[string]*stream.Folder{}, false, 0, 0
+	x.section = section{begin: b, toc: map[string]*stream.Folder{}}
 	x.streams++
 	x.large.fate = none
 	if x.unfit = x.fit(b); x.unfit != nil {
