@@ -36,6 +36,12 @@ type openField struct {
 	first    bool  // it may be the first field with a value
 }
 
+// found is what the header was seen to hold.
+type found struct {
+	value bool // a field with a value
+	key   bool // one that makes a key
+}
+
 // Scanner computes the identity of a message from its octets, which are written
 // to it in chunks of any size: whole, or a block of header fields as a server
 // gives it for Recipe.Fields. Its memory is bounded whatever comes. It is not
@@ -53,9 +59,8 @@ type Scanner struct {
 	received received
 	all      *lines // the fields of a recipe ALL, else nil
 
-	open     openField
-	anyField bool // there is a field with a value
-	evidence bool // there is one that makes a key
+	open  openField
+	found found
 
 	fallback fallback
 	finished bool
@@ -123,7 +128,7 @@ func (s *Scanner) Reset() {
 	}
 	s.fallback.reset()
 	s.open = openField{}
-	s.anyField, s.evidence, s.finished = false, false, false
+	s.found, s.finished = found{}, false
 }
 
 // Write takes more of the message, and never fails. What comes after the header
@@ -135,10 +140,10 @@ func (s *Scanner) Write(p []byte) (int, error) {
 	s.parser.Parse(p)
 	if s.all != nil {
 		s.all.write(p)
-		s.evidence = s.evidence || s.all.any()
+		s.found.key = s.found.key || s.all.any()
 	}
-	if !s.evidence {
-		s.fallback.write(p, !s.anyField)
+	if !s.found.key {
+		s.fallback.write(p, !s.found.value)
 	}
 	return len(p), nil
 }
@@ -149,7 +154,7 @@ func (s *Scanner) HeaderDone() bool { return s.parser.Done() }
 
 // NeedsBody tells that the header has ended without a field, so that the key
 // will be made of all octets of the message.
-func (s *Scanner) NeedsBody() bool { return s.parser.Done() && !s.anyField }
+func (s *Scanner) NeedsBody() bool { return s.parser.Done() && !s.found.value }
 
 // scannerFields is what a Scanner is to its parser.
 type scannerFields Scanner
@@ -160,7 +165,7 @@ func (f *scannerFields) End()              { (*Scanner)(f).end() }
 
 func (s *Scanner) begin(name []byte) {
 	s.open = openField{}
-	s.open.first = !s.anyField && header.IsName(name) && !equalFold(name, messageID) // whose value end looks at
+	s.open.first = !s.found.value && header.IsName(name) && !equalFold(name, messageID) // whose value end looks at
 	if !s.filter.mayHave(name) {
 		return
 	}
@@ -180,7 +185,7 @@ func (s *Scanner) begin(name []byte) {
 
 func (s *Scanner) value(p []byte) {
 	if s.open.first && !isBlank(p) {
-		s.open.first, s.anyField = false, true
+		s.open.first, s.found.value = false, true
 	}
 	if s.open.slot != nil {
 		s.open.slot.add(p)
@@ -193,8 +198,8 @@ func (s *Scanner) value(p []byte) {
 func (s *Scanner) end() {
 	if s.open.slot != nil {
 		s.open.slot.close()
-		s.evidence = s.evidence || s.open.slot.counts && s.open.slot.has
-		s.anyField = s.anyField || s.open.slot.has
+		s.found.key = s.found.key || s.open.slot.counts && s.open.slot.has
+		s.found.value = s.found.value || s.open.slot.has
 	}
 	if s.open.received {
 		s.received.close()
@@ -230,7 +235,7 @@ func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {
 	if s.gather(s.origin) {
 		return "origin:", sha256.Sum256(s.buf)
 	}
-	if s.anyField {
+	if s.found.value {
 		return "header:", s.fallback.header()
 	}
 	return "body:", s.fallback.body()
