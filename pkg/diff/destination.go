@@ -34,7 +34,8 @@ type Destination interface {
 	Close()
 }
 
-// Target is a destination folder as it was when the comparison began.
+// Target is a destination folder as it was when the comparison began, with what is known
+// of the messages that go to it. Each mode looks at both, so that they are one type.
 type Target struct {
 	Name        string
 	Wire        string // the server's own spelling
