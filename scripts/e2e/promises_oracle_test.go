@@ -23,11 +23,13 @@ type judgement struct {
 	added, expunged   map[slot]int             // by the other client, during the run
 	family            map[slot]string
 	alike             map[string][]slot // by family: what might be taken for each other
+	doubted           map[slot]int      // messages of which a receipt says that nobody can tell whether they are there
 }
 
 func (j *judgement) all() {
 	j.count()
 	j.relate()
+	j.doubts()
 	j.exitCode()
 	j.source()
 	j.old()
@@ -107,6 +109,9 @@ func (j *judgement) exitCode() {
 	if j.r.calm() {
 		want = []int{0}
 		if slices.ContainsFunc(j.before[0], func(e imaptest.Entry) bool { return j.c.chosen(e) && j.c.refuses[e.SHA256] }) {
+			want = []int{3}
+		}
+		if len(j.doubted) > 0 {
 			want = []int{3}
 		}
 	}
@@ -305,15 +310,35 @@ func (j *judgement) relate() {
 func (j *judgement) lost(k slot) bool {
 	least, holds, strangers := 0, 0, false
 	for _, other := range j.alike[j.family[k]] {
-		least += j.certain[other] - j.expunged[other]
+		least += j.certain[other] - j.expunged[other] - j.doubted[other]
 		holds += j.holds[other]
-		strangers = strangers || j.held[other]+j.added[other] > j.certain[other]
+		strangers = strangers || j.isStranger(other)
 	}
 	if strangers {
 		return holds < least
 	}
-	return j.holds[k] < j.certain[k]-j.expunged[k]
+	return j.holds[k] < j.certain[k]-j.expunged[k]-j.doubted[k]
 }
+
+// doubts notes which messages imap-push was right not to decide on: the destination has
+// another one of the same key that is none of the source's, and may be one of them that
+// its server has rewritten.
+func (j *judgement) doubts() {
+	j.doubted = map[slot]int{}
+	for _, r := range j.res.receipts.of("failed") {
+		e, known := j.c.seen[where{r.Folder, r.UID}]
+		if r.Reason != "in-doubt" || !known {
+			continue
+		}
+		k := j.c.slotOf(e)
+		if slices.ContainsFunc(j.alike[j.family[k]], func(other slot) bool { return j.isStranger(other) }) {
+			j.doubted[k]++
+		}
+	}
+}
+
+// isStranger: the destination had more messages of a slot than the source.
+func (j *judgement) isStranger(k slot) bool { return j.held[k]+j.added[k] > j.certain[k] }
 
 // receipts: each tells the truth about the message that it names.
 func (j *judgement) receipts() {
