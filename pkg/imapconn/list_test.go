@@ -87,6 +87,21 @@ func TestList(t *testing.T) {
 	}
 }
 
+// A subscription that cannot be read costs no folder, and is told.
+func TestListUnreadSubscription(t *testing.T) {
+	var warned []string
+	s := newScript(t, "IMAP4rev1", rule{when: `LIST "" "*"`, reply: "* LIST () \"/\" a\r\n" + ok},
+		rule{when: "LSUB", reply: "* LSUB () \"/\" a\r\n* LSUB (\r\n" + ok}).open(func(o *Options) {
+		o.Warn = func(text string) { warned = append(warned, text) }
+	})
+	boxes, err := s.List(t.Context(), 0)
+	if err != nil {
+		t.Error(err)
+	}
+	equalLists(t, showBoxes(boxes), []string{`a "a" "/" +`})
+	equalLists(t, warned, []string{`a subscription in the server's listing cannot be read: "* LSUB ("`})
+}
+
 // TestListNames: what FromWire makes of a name is the folder package's affair;
 // here every name must come, with its wire form.
 func TestListNames(t *testing.T) {

@@ -45,7 +45,7 @@ func (ls *lister) listed() ([]Mailbox, error) {
 	}
 	boxes = append(boxes, ls.unread(l.unread)...)
 	for _, bad := range l.unreadSubscribed {
-		ls.s.o.warn("a subscription in the server'ls listing cannot be read: " + quote(bad.line))
+		ls.s.o.warn("a subscription in the server's listing cannot be read: " + quote(bad.line))
 	}
 	SortMailboxes(boxes)
 	return boxes, nil
