@@ -280,6 +280,7 @@ func TestID(t *testing.T) {
 		{"IMAP4rev1", version, "", "", "[]"},
 		{"IMAP4rev1 ID", version, "* ID (\"name\" \"Server\" {7}\r\nversion NIL \"x\" {1}\r\ny )\r\n" + ok, `ID ("name" "imap-pipe" "version" "1.2")`, "[{name Server} {version } {x y}]"},
 		{"IMAP4rev1 ID", func(*Options) {}, "* ID NIL\r\n" + ok, `ID ("name" "imap-pipe")`, "[]"},
+		{"IMAP4rev1 ID", func(*Options) {}, "* ID (\"name\" \"Server\")\r\n* ID NIL\r\n" + ok, `ID ("name" "imap-pipe")`, "[{name Server}]"},
 		{"IMAP4rev1 ID", func(o *Options) { o.Version = "1\r\n" }, "* ID (\"name\"\r\n" + ok, `ID ("name" "imap-pipe")`, "[]"},
 		{"IMAP4rev1 ID", version, "TAG BAD what\r\n", `ID ("name" "imap-pipe" "version" "1.2")`, "[]"},
 		{"IMAP4rev1 ID", func(o *Options) { o.NoID = true }, "", "", "[]"},

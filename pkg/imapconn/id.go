@@ -31,7 +31,7 @@ func identify(c *conn, o *Options) error {
 			return nil
 		}
 		id, err := readID(c.tokenizer)
-		if err == nil {
+		if err == nil && id != nil { // NIL takes nothing back
 			c.id = id
 		}
 		return err
