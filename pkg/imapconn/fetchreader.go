@@ -95,7 +95,7 @@ func (r *fetchReader) fetchItems(m *fetched, w *wanted) error {
 	}
 }
 
-// itemName reads the name of an item in upper case into c.name. Brackets may
+// itemName reads the name of an item in upper case into r.name. Brackets may
 // hold blanks, parentheses, strings and, in theory, literals.
 func (r *fetchReader) itemName() error {
 	r.name = r.name[:0]
