@@ -137,23 +137,113 @@ func inOrder(t testing.TB, want, got []imaptest.Entry) {
 func embedded(s *imaptest.Server, user string) account { return account{s.Addr(), user} }
 func real(r *imaptest.Real, user string) account       { return account{r.Addr, user} }
 
-// joeOn starts a server of each kind, and returns an account on it that is empty.
-var joeOn = map[string]func(t *testing.T) account{
-	"embedded": func(t *testing.T) account {
-		return embedded(imaptest.StartServer(t, imaptest.Options{LiteralPlus: true}), "joe")
-	},
-	"dovecot": func(t *testing.T) account { return real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
-	"cyrus": func(t *testing.T) account {
-		return real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Munge8Bit: true}), "joe")
-	},
+// byKey counts messages by folder and Message-ID, which is what makes them one.
+func (a account) byKey(t testing.TB) map[string]int {
+	t.Helper()
+	all := map[string]int{}
+	for _, e := range a.dumpOctets(t) {
+		_, id, _ := strings.Cut(string(e.Octets), "Message-ID: ")
+		id, _, _ = strings.Cut(id, "\r\n")
+		all[e.Path+" "+id]++
+	}
+	return all
 }
 
-// realServers start a server of each kind, with accounts of these users.
-func realServers(users ...string) map[string]func(t *testing.T) *imaptest.Real {
-	return map[string]func(t *testing.T) *imaptest.Real{
-		"dovecot": func(t *testing.T) *imaptest.Real { return imaptest.StartDovecot(t, imaptest.DovecotOptions{}) },
-		"cyrus": func(t *testing.T) *imaptest.Real {
-			return imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: users})
-		},
+// dumpOctets is dump with octets.
+func (a account) dumpOctets(t testing.TB) []imaptest.Entry {
+	t.Helper()
+	entries, err := imaptest.DumpOctets(a.addr, a.user, "secret")
+	if err != nil {
+		t.Fatal(err)
 	}
+	return entries
+}
+
+// empty removes all that an account holds.
+func (a account) empty(t testing.TB) {
+	t.Helper()
+	var commands []string
+	boxes := a.folders(t)
+	slices.Reverse(boxes) // those below others first
+	for _, box := range boxes {
+		if box.Path != "INBOX" {
+			commands = append(commands, fmt.Sprintf("UNSUBSCRIBE %q", box.Wire), fmt.Sprintf("DELETE %q", box.Wire))
+		}
+	}
+	a.tell(t, append(commands, "SELECT INBOX", `UID STORE 1:* +FLAGS.SILENT (\Deleted)`, "EXPUNGE")...)
+}
+
+// expunge removes messages as another client would.
+func (a account) expunge(t testing.TB, folder string, uids ...int) {
+	t.Helper()
+	var commands []string
+	for _, box := range a.folders(t) {
+		if box.Path == folder {
+			commands = []string{fmt.Sprintf("SELECT %q", box.Wire)}
+		}
+	}
+	for _, uid := range uids {
+		commands = append(commands, fmt.Sprintf(`UID STORE %d +FLAGS.SILENT (\Deleted)`, uid))
+	}
+	a.tell(t, append(commands, "EXPUNGE")...)
+}
+
+// flags are those of each message, in the order of their UIDs: words with blanks
+// between them.
+func (a account) flags(t testing.TB) (all []string) {
+	t.Helper()
+	for _, e := range a.dump(t) {
+		all = append(all, words(e.Flags...))
+	}
+	return all
+}
+
+// haveFlags demands that, without regard to case.
+func (a account) haveFlags(t testing.TB, want ...string) {
+	t.Helper()
+	for i := range want {
+		want[i] = words(want[i])
+	}
+	if got := a.flags(t); !strings.EqualFold(strings.Join(got, "|"), strings.Join(want, "|")) {
+		t.Errorf("%s has flags %q, want %q", a.user, got, want)
+	}
+}
+
+// words sorts words without regard to case.
+func words(list ...string) string {
+	list = strings.Fields(strings.Join(list, " "))
+	slices.SortFunc(list, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return strings.Join(list, " ")
+}
+
+// holds demands what an account holds: "folder subject", in order.
+func (a account) holds(t testing.TB, want ...string) {
+	t.Helper()
+	var got []string
+	for _, e := range a.dumpOctets(t) {
+		_, subject, _ := strings.Cut(string(e.Octets), "Subject: ")
+		subject, _, _ = strings.Cut(subject, "\r\n")
+		got = append(got, e.Path+" "+subject)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s holds %q, want %q", a.user, got, want)
+	}
+}
+
+// one puts messages into INBOX.
+func (a account) one(t testing.TB, messages ...imaptest.Message) {
+	t.Helper()
+	a.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: messages}}})
+}
+
+// wire spells a folder as the account's server does.
+func (a account) wire(t testing.TB, folder string) string {
+	t.Helper()
+	for _, box := range a.folders(t) {
+		if box.Path == folder {
+			return fmt.Sprintf("%q", box.Wire)
+		}
+	}
+	t.Fatalf("%s has no folder %s", a.user, folder)
+	return ""
 }

@@ -40,7 +40,7 @@ func TestAccountsAllAtOnce(t *testing.T) {
 	b := many(t, l)
 	killed := make(chan error, 1)
 	go func() { killed <- killPipeline(b, users[victim]) }()
-	first := b.atLength(`"$MIGRATE" --phase presync accounts.csv`)
+	first := atLength(b, `"$MIGRATE" --phase presync accounts.csv`)
 	if err := <-killed; err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestAccountsAllAtOnce(t *testing.T) {
 	codes[victim] = 0
 
 	began := strings.Count(string(b.read("accounts.state/accounts/"+users[0]+"/log")), "== presync")
-	resumed := b.atLength(`"$MIGRATE" --resume --phase presync --phase verify accounts.csv`).wantsAccounts(0).stands(codes...)
+	resumed := atLength(b, `"$MIGRATE" --resume --phase presync --phase verify accounts.csv`).wantsAccounts(0).stands(codes...)
 	if again := strings.Count(string(b.read("accounts.state/accounts/"+users[0]+"/log")), "== presync"); again != began {
 		t.Error("an account that was done was begun again")
 	}
@@ -73,7 +73,7 @@ func TestAccountsAllAtOnce(t *testing.T) {
 }
 
 // atLength is sh for what takes longer than most.
-func (b *bench) atLength(script string) *outcome {
+func atLength(b *bench, script string) *outcome {
 	b.t.Helper()
 	s := b.start(script)
 	codes := s.wait(10 * time.Minute)

@@ -9,9 +9,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// sum runs imap-migrate for the one account of a list, wants that exit
+// sumsUp runs imap-migrate for the one account of a list, wants that exit
 // code, and what imap-push added up to.
-func (b *bench) sum(code int, options, want string) {
+func sumsUp(b *bench, code int, options, want string) {
 	b.t.Helper()
 	o := b.sh(`"$MIGRATE" --row 1 ` + options + ` accounts.csv`).wantsAccounts(code).stands(code)
 	if lines, _ := o.summary(); !strings.HasSuffix(lines[0].sum, ": "+want) {
@@ -37,12 +37,12 @@ func TestAccountsBase(t *testing.T) {
 	}
 	b := many(t, newList().add(embedded(server, "ann"), embedded(server, "ann2")))
 
-	b.sum(0, "--phase delta", "3 listed = 0 present + 3 appended + 0 rejected") // nothing came before
-	b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta", "3 listed = 0 present + 3 appended + 0 rejected") // nothing came before
+	sumsUp(b, 0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
 	add("4", "good")
 	now.Expunge("INBOX", now.Messages("INBOX")[0].UID) // its user works there already
-	b.sum(0, "--phase delta", "1 listed = 0 present + 1 appended + 0 rejected")
-	b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta", "1 listed = 0 present + 1 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
 	if n := len(now.Entries()); n != 3 {
 		t.Errorf("%d messages: a delta has brought back what its owner deleted", n)
 	}
@@ -51,25 +51,25 @@ func TestAccountsBase(t *testing.T) {
 	}
 
 	// With other options, and where an option wants to see the account as a whole.
-	b.sum(0, "--phase delta --fetch=--exclude=Spam", "4 listed = 3 present + 1 appended + 0 rejected")
-	b.sum(0, "--phase presync --diff=--dedup=account", "4 listed = 4 present + 0 appended + 0 rejected")
-	b.sum(0, "--phase delta --diff=--dedup=account", "4 listed = 4 present + 0 appended + 0 rejected")
-	b.sum(0, "--phase presync", "4 listed = 4 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta --fetch=--exclude=Spam", "4 listed = 3 present + 1 appended + 0 rejected")
+	sumsUp(b, 0, "--phase presync --diff=--dedup=account", "4 listed = 4 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta --diff=--dedup=account", "4 listed = 4 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase presync", "4 listed = 4 present + 0 appended + 0 rejected")
 
 	// Damaged files cost the time of a look at everything.
 	damages := []string{`: >f`, `head -c 200 f >g; mv g f`, `echo no stream >f`, `rm f`, `: >headers.for`, `rm headers.for`}
 	for _, damage := range someOf(t, 1, damages) {
 		b.sh(`cd accounts.state/accounts/ann2; ` + strings.NewReplacer(">f", ">headers.zst", " f", " headers.zst").Replace(damage)).wants(0)
-		b.sum(0, "--phase delta", "4 listed = 4 present + 0 appended + 0 rejected")
-		b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
+		sumsUp(b, 0, "--phase delta", "4 listed = 4 present + 0 appended + 0 rejected")
+		sumsUp(b, 0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
 	}
 
 	// What was refused is looked at again, by any run.
 	add("5", "bad")
-	b.sum(3, "--phase delta", "1 listed = 0 present + 0 appended + 1 rejected")
-	b.sum(3, "--phase delta", "1 listed = 0 present + 0 appended + 1 rejected")
-	b.sum(3, "--phase presync", "5 listed = 4 present + 0 appended + 1 rejected")
-	b.sum(3, "--phase delta", "1 listed = 0 present + 0 appended + 1 rejected")
+	sumsUp(b, 3, "--phase delta", "1 listed = 0 present + 0 appended + 1 rejected")
+	sumsUp(b, 3, "--phase delta", "1 listed = 0 present + 0 appended + 1 rejected")
+	sumsUp(b, 3, "--phase presync", "5 listed = 4 present + 0 appended + 1 rejected")
+	sumsUp(b, 3, "--phase delta", "1 listed = 0 present + 0 appended + 1 rejected")
 	b.sh(`ls accounts.state/accounts/ann2 | grep -v '^headers.zst$\|^headers.for$' | grep headers`).wants(1)
 }
 
@@ -122,7 +122,7 @@ func TestAccountsLiveOn(t *testing.T) {
 			if o := b.sh(`"$MIGRATE" --row 1 --phase delta --phase verify accounts.csv`).wantsAccounts(0); strings.Contains(o.stdout+o.stderr, "not kept") {
 				t.Errorf("verify, which reads nothing to keep, says that it is not kept: %s", o)
 			}
-			b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
+			sumsUp(b, 0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
 			if t.Failed() {
 				t.Fatal(strings.Join(did, "\n"))
 			}

@@ -99,13 +99,13 @@ func TestAccountsFileEdited(t *testing.T) {
 	for name, user := range map[string]string{"old": "ann", "new": "bob"} {
 		b.write(name, []byte("host "+server.Addr()+"\nuser "+user+"\ntls none\npassword-file password\n"))
 	}
-	b.sum(0, "--phase presync", "1 listed = 0 present + 1 appended + 0 rejected")
+	sumsUp(b, 0, "--phase presync", "1 listed = 0 present + 1 appended + 0 rejected")
 	b.sh(`echo '# a comment' >>new`).wants(0)
-	b.sum(0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta", "0 listed = 0 present + 0 appended + 0 rejected")
 	b.sh(`echo 'timeout 90s' >>new`).wants(0)
 	if o := b.sh(`"$MIGRATE" --resume --phase presync accounts.csv`).wantsAccounts(0); strings.Contains(o.stderr, "ended with") {
 		t.Errorf("the phase is run again: %s", o.stderr)
 	}
-	b.sum(0, "--phase delta", "1 listed = 1 present + 0 appended + 0 rejected")
+	sumsUp(b, 0, "--phase delta", "1 listed = 1 present + 0 appended + 0 rejected")
 	b.sh(`rm new; "$MIGRATE" --resume --phase presync accounts.csv`).wantsAccounts(66).says("cannot read the account file ./new")
 }

@@ -165,7 +165,7 @@ func TestAccountsInterrupted(t *testing.T) {
 			}
 			b := many(t, l)
 			s := b.start(c.script)
-			s.until(begun)
+			waitUntil(s, begun)
 			s.cmds[0].Process.Signal(c.signal)
 			if codes := s.wait(time.Minute); codes[0] != c.exit {
 				t.Errorf("exit code %v, want %d\n%s", codes, c.exit, s)
@@ -183,8 +183,8 @@ func TestAccountsInterrupted(t *testing.T) {
 	}
 }
 
-// until waits until something has happened.
-func (s *stages) until(happened <-chan struct{}) {
+// waitUntil waits until something has happened.
+func waitUntil(s *stages, happened <-chan struct{}) {
 	s.t.Helper()
 	select {
 	case <-happened:
@@ -208,7 +208,7 @@ func TestAccountsOneRunAtATime(t *testing.T) {
 	old.Account("ann").Fill(imaptest.Spread(imaptest.Generate(1, 10)))
 	b := many(t, newList().add(embedded(old, "ann"), embedded(now, "ann")))
 	s := b.start(`"$MIGRATE" --row 1 accounts.csv`)
-	s.until(begun)
+	waitUntil(s, begun)
 	o := b.sh(`"$MIGRATE" --row 1 accounts.csv`)
 	close(goOn)
 	o.wantsAccounts(75).says("another run is at work")
@@ -235,7 +235,7 @@ func TestAccountsKilled(t *testing.T) {
 	old.Account("ann").Fill(imaptest.Spread(imaptest.Generate(1, 100)))
 	b := many(t, newList().add(embedded(old, "ann"), embedded(now, "ann")))
 	s := b.start(`"$MIGRATE" accounts.csv`)
-	s.until(begun)
+	waitUntil(s, begun)
 	s.cmds[0].Process.Signal(syscall.SIGKILL)
 	for {
 		o := b.sh(`"$MIGRATE" --resume accounts.csv`)

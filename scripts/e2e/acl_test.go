@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,42 +11,14 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// dovecotWithACL shares folders: other users' below shared/.
-func dovecotWithACL(t testing.TB) *imaptest.Real {
-	shared := t.TempDir()
-	if err := os.Chmod(shared, 0o777); err != nil { // of whoever owns the mail
-		t.Fatal(err)
-	}
-	for dir := filepath.Dir(shared); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-		os.Chmod(dir, 0o755)
-	}
-	return imaptest.StartDovecot(t, imaptest.DovecotOptions{Extra: `
-mail_plugins = $mail_plugins acl
-protocol imap {
-  mail_plugins = $mail_plugins acl imap_acl
-}
-namespace shared {
-  type = shared
-  separator = /
-  prefix = shared/%%u/
-  location = maildir:%%h/maildir
-  subscriptions = no
-  list = children
-}
-plugin {
-  acl = vfile
-  acl_shared_dict = file:` + filepath.Join(shared, "shared.db") + `
-}`})
-}
-
 // granted is a receipt about a right.
 type granted struct {
 	Result, Target, Identifier, Rights, Reason, Text string
 	DroppedRights                                    string `json:"dropped_rights"`
 }
 
-// grants are the receipts about rights, by target and identifier.
-func (o *outcome) grants() map[string]granted {
+// grantsOf are the receipts about rights, by target and identifier.
+func grantsOf(o *outcome) map[string]granted {
 	o.t.Helper()
 	all := map[string]granted{}
 	for line := range strings.Lines(o.stdout) {
@@ -63,8 +33,8 @@ func (o *outcome) grants() map[string]granted {
 	return all
 }
 
-// acl is a folder's access control list, as imap-list shows it.
-func (b *bench) acl(at, folder string) map[string]string {
+// aclOf is a folder's access control list, as imap-list shows it.
+func aclOf(b *bench, at, folder string) map[string]string {
 	b.t.Helper()
 	all := b.sh(`imap-list --acl ` + at + ` --folder ` + quoted(folder)).wants(0).records()
 	if len(all) != 1 || all[0].ACL == nil {
@@ -82,7 +52,7 @@ func TestRights(t *testing.T) {
 	src.tell(t, `CREATE INBOX.Team`, `SETACL INBOX.Team ann lrswn`, `SETACL INBOX.Team -bob w`, `SETACL INBOX.Team anyone lr`, `CREATE INBOX.Own`)
 	b := newBench(t).with("SRC", src.options())
 	want := map[string]string{"ann": "lrswn", "-bob": "w", "anyone": "lr", "joe": "lrswipkxteacdn"}
-	if got := b.acl("$SRC", "INBOX.Team"); !maps.Equal(got, want) {
+	if got := aclOf(b, "$SRC", "INBOX.Team"); !maps.Equal(got, want) {
 		t.Errorf("%v", got)
 	}
 	b.sh(`imap-fetch --acl $SRC -o with.zst && imap-fetch $SRC -o without.zst`).wants(0)
@@ -93,17 +63,17 @@ func TestRights(t *testing.T) {
 	t.Run("dovecot", func(t *testing.T) {
 		dst := real(dovecotWithACL(t), "kim")
 		dst.tell(t, `CREATE Team`, `SETACL Team ann i`)
-		own := b.acl(dst.options(), "Team")
+		own := aclOf(b, dst.options(), "Team")
 		b := b.with("DST", dst.options())
 		b.t = t
 		// Not unless asked for.
 		b.sh(`imap-diff $DST with.zst | imap-push $DST`).wants(0)
-		if got := b.acl("$DST", "Team"); !maps.Equal(got, own) {
+		if got := aclOf(b, "$DST", "Team"); !maps.Equal(got, own) {
 			t.Errorf("%v", got)
 		}
 		// This server refuses "anyone", and does not know "n".
 		o := b.sh(`imap-diff $DST with.zst | imap-push --acl $DST`).wants(3).says(`the destination does not know the rights "n"`)
-		got := o.grants()
+		got := grantsOf(o)
 		for at, want := range map[string]string{"Team ann": "granted lrsw n", "Team -bob": "granted w ", "Team anyone": "rejected lr "} {
 			if g := got[at]; g.Result+" "+g.Rights+" "+g.DroppedRights != want {
 				t.Errorf("%s: %+v", at, g)
@@ -118,7 +88,7 @@ func TestRights(t *testing.T) {
 				now[identifier] = rights
 			}
 		}
-		if got := b.acl("$DST", "Team"); !maps.Equal(got, now) {
+		if got := aclOf(b, "$DST", "Team"); !maps.Equal(got, now) {
 			t.Errorf("%v, want %v", got, now)
 		}
 		if mine := dst.tell(t, `MYRIGHTS Team`); !strings.Contains(mine, "MYRIGHTS Team lrwstipekxacd") {
@@ -126,7 +96,7 @@ func TestRights(t *testing.T) {
 		}
 		// The same again changes nothing.
 		again := b.sh(`imap-diff $DST with.zst | imap-push --acl $DST --trace trace`).wants(3)
-		if g := again.grants()["Team ann"]; g.Result != "present" {
+		if g := grantsOf(again)["Team ann"]; g.Result != "present" {
 			t.Errorf("%+v", g)
 		}
 		if n := strings.Count(string(b.read("trace")), " SETACL "); n != 2 { // "anyone", and again at the end of the run
@@ -143,10 +113,10 @@ func TestRights(t *testing.T) {
 		b := b.with("DST", dst.options())
 		b.t = t
 		o := b.sh(`imap-diff $DST with.zst | imap-push --acl $DST`).wants(0)
-		if got := slices.Sorted(maps.Keys(o.grants())); fmt.Sprint(got) != "[INBOX.Team -bob INBOX.Team ann INBOX.Team anyone]" {
+		if got := slices.Sorted(maps.Keys(grantsOf(o))); fmt.Sprint(got) != "[INBOX.Team -bob INBOX.Team ann INBOX.Team anyone]" {
 			t.Errorf("%q", got)
 		}
-		if got := b.acl("$DST", "INBOX.Team"); got["ann"] != "lrswn" || got["-bob"] != "w" || got["anyone"] != "lr" || got["kim"] != "lrswipkxteacdn" || len(got) != 4 {
+		if got := aclOf(b, "$DST", "INBOX.Team"); got["ann"] != "lrswn" || got["-bob"] != "w" || got["anyone"] != "lr" || got["kim"] != "lrswipkxteacdn" || len(got) != 4 {
 			t.Errorf("%v", got)
 		}
 	})
@@ -161,8 +131,8 @@ func TestRights(t *testing.T) {
 		b.sh(`imap-list --acl $DST`).wants(0).says("--acl: the server has no access control lists")
 		b.sh(`imap-diff $DST without.zst | imap-push --acl $DST`).wants(0).says("the plan has no access control lists")
 		o = b.sh(`imap-diff $DST with.zst | imap-push --acl --dry-run $DST`).wants(0)
-		if g := o.grants()["Team ann"]; g.Result != "skipped" || g.Reason != "dry-run" {
-			t.Errorf("%+v", o.grants())
+		if g := grantsOf(o)["Team ann"]; g.Result != "skipped" || g.Reason != "dry-run" {
+			t.Errorf("%+v", grantsOf(o))
 		}
 	})
 }

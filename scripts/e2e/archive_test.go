@@ -42,8 +42,7 @@ func TestArchiveAsSource(t *testing.T) {
 	b.sh(`imap-fetch --source mail.zst --label case=17 --level better | zstdcat | head -n 1 | grep -q '"labels":{"case":"17"}'`).wants(0)
 
 	t.Run("a part is restored", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`imap-fetch --source mail.zst --folder-rec Archive --folder Large | imap-diff $DST | imap-push $DST`).wants(0)
 		var want []imaptest.Entry
 		for _, e := range src.dump(t) {
@@ -55,8 +54,7 @@ func TestArchiveAsSource(t *testing.T) {
 		b.sh(`imap-fetch --source mail.zst --folder Large | imap-diff $DST | imap-push $DST`).wants(0).appended(0)
 	})
 	t.Run("folders that are not there", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		o := b.sh(`cat mail.zst mail.zst | imap-fetch --source - --folder Sent --folder Nowhere --level none >part`).wants(3).says("Nowhere")
 		if n := strings.Count(o.stderr, "Nowhere"); n != 1 {
 			t.Errorf("told %d times: %s", n, o)
@@ -67,8 +65,7 @@ func TestArchiveAsSource(t *testing.T) {
 		b.sh(`imap-diff --report part mail.zst >out`).wants(3)
 	})
 	t.Run("never onto itself", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		before := b.read("mail.zst")
 		for _, script := range []string{`imap-fetch --source mail.zst -o mail.zst`, `imap-fetch --source mail.zst --folder Sent -o ./mail.zst`, `imap-fetch --select headers.zst --source mail.zst -o headers.zst`} {
 			b.sh(script).wants(64).says("both input and output")
@@ -78,8 +75,7 @@ func TestArchiveAsSource(t *testing.T) {
 		}
 	})
 	t.Run("nothing is connected to", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		alone := newBench(t)
 		alone.dir = b.dir
 		delete(alone.env, "IMAP_PASSWORD")
@@ -91,8 +87,7 @@ func TestArchiveAsSource(t *testing.T) {
 	})
 	t.Run("edited", func(t *testing.T) {
 		needsJQ(t)
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`zstdcat mail.zst | ` + small + ` >edited; imap-fetch --source edited >out`).wants(65).says("--edited")
 		b.sh(`imap-fetch --source edited --edited -o mended.zst && imap-list --source mended.zst --verify >out`).wants(0)
 		if filters := b.rows("mended.zst").of("begin")[0].Filters; !slices.Equal(filters, []string{"edited"}) {
@@ -102,8 +97,7 @@ func TestArchiveAsSource(t *testing.T) {
 		b.sh(`imap-list --source edited --edited --verify >out`).wants(0)
 	})
 	t.Run("an abort passes on", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-fetch --source - --folder Sent | imap-diff $DST | imap-push $DST`).wants(77)
 		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-list --source - >out`).wants(77)
 		b.sh(`IMAP_PASSWORD=wrong imap-fetch $SRC | imap-list --source - --verify >out`).wants(65)
@@ -178,16 +172,14 @@ func TestSelectFromArchive(t *testing.T) {
 	equal(t, src, embedded(server, "other"))
 	t.Run("folders of a list", func(t *testing.T) {
 		needsJQ(t)
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`imap-list --source mail.zst | jq -c 'select(.name | test("Large|Sent"))' | imap-fetch --select - --source mail.zst -o some.zst && imap-list --source some.zst >some`).wants(0)
 		if n := strings.Count(string(b.read("some")), "\n"); n != 2 {
 			t.Errorf("%d folders", n)
 		}
 	})
 	t.Run("what it has not", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		server.Account("src").AddMessage("Sent", nil, day(1), letter("new", "Hello\n"))
 		b.env["DST"] = embedded(server, "third").options()
 		o := b.sh(`imap-fetch --headers $SRC | imap-diff $DST | imap-fetch --select - --source mail.zst | imap-push $DST`).wants(3)
@@ -255,8 +247,7 @@ func TestArchiveCheck(t *testing.T) {
 		}
 	}
 	t.Run("names", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		evil := "Evil\x1b[31m"
 		server.Account("evil").AddMessage(evil, nil, day(0), letter("evil", "the body\n"))
 		server.Account("evil").AddMessage(evil, nil, day(0), letter("good", "another one\n"))

@@ -10,9 +10,9 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// flip changes one letter in the body of the message whose text has a word, and
+// flipLetter changes one letter in the body of the message whose text has a word, and
 // nothing else of a plain stream.
-func (b *bench) flip(from, to, word string) {
+func flipLetter(b *bench, from, to, word string) {
 	octets := b.read(from)
 	i := bytes.Index(octets, []byte(word))
 	if i < 0 {
@@ -59,7 +59,7 @@ func TestDamagedBodies(t *testing.T) {
 			for _, file := range []string{"good", "hashes", "headers"} {
 				b.write(file, all.read(file))
 			}
-			b.flip("good", "bad", word)
+			flipLetter(b, "good", "bad", word)
 			folder, uid := "INBOX", 1
 			if name != "small" {
 				folder, uid = "Work", map[byte]int{'l': 1, 'b': 2}[name[0]]
@@ -122,7 +122,7 @@ func TestStreamsThatLie(t *testing.T) {
 	for _, script := range []string{`imap-fetch --source both -o new`, `imap-fetch --source good --source another -o new`, `imap-fetch --hash --source both -o new`, `imap-list --source both --verify`, `imap-diff --report both good`, `imap-diff $DST both`} {
 		b.sh(script + ` >out`).wants(65)
 	}
-	b.flip("good", "bad", "second")
+	flipLetter(b, "good", "bad", "second")
 	joe.AddMessage("INBOX", nil, day(4), letter("m4", "fourth\n"))
 	b.sh(`imap-fetch --base bad --level none $SRC -o delta`).wants(0)
 	var uids []uint64
@@ -139,26 +139,6 @@ func TestStreamsThatLie(t *testing.T) {
 	if got := len(embedded(server, "dst").dump(t)); got != 4 {
 		t.Errorf("%d messages at the destination, want 4", got)
 	}
-}
-
-// prints demands that stdout holds each of the texts.
-func (o *outcome) prints(texts ...string) *outcome {
-	o.t.Helper()
-	for _, text := range texts {
-		if !strings.Contains(o.stdout, text) {
-			o.t.Errorf("stdout has no %q\n%s\n%s", text, o, limit(o.stdout, 3000))
-		}
-	}
-	return o
-}
-
-// printsNot demands that stdout does not hold a text.
-func (o *outcome) printsNot(text string) *outcome {
-	o.t.Helper()
-	if strings.Contains(o.stdout, text) {
-		o.t.Errorf("stdout has %q\n%s\n%s", text, o, limit(o.stdout, 3000))
-	}
-	return o
 }
 
 // TestKilledBeforeItWritesPlain: the same where nothing is compressed. The command

@@ -109,34 +109,6 @@ func TestPasswordFromEnvironmentOrTerminal(t *testing.T) {
 	}
 }
 
-// looks are what a secret may look like where it should not be: plain, hex, and
-// base64 at each of the three places that it may have in an encoding.
-func looks(secret string) []string {
-	list := []string{secret, hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret)))}
-	for skip := range 3 {
-		whole := len(secret) - (skip+len(secret))%3 // what later octets cannot change
-		coded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("\x00", skip) + secret[:whole]))
-		list = append(list, coded[(skip*8+5)/6:])
-	}
-	return list
-}
-
-// silent demands that nothing that was printed or written holds the secret.
-func (o *outcome) silent(b *bench, secret string, files ...string) {
-	o.t.Helper()
-	texts := []string{o.stdout, o.stderr}
-	for _, name := range files {
-		texts = append(texts, string(b.read(name)))
-	}
-	for _, form := range looks(secret) {
-		for _, text := range texts {
-			if strings.Contains(text, form) {
-				o.t.Errorf("%q shows in:\n%s", form, limit(text, 3000))
-			}
-		}
-	}
-}
-
 // TestOddPasswords: every printable character and UTF-8 reach the server as
 // they are, whatever the mechanism and the source, and nothing shows them.
 func TestOddPasswords(t *testing.T) {

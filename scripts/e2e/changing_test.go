@@ -10,7 +10,7 @@ import (
 
 // interrupted returns an account at an address where act runs, once, right
 // before the server gets the first command that matches (without its tag).
-func (a account) interrupted(t testing.TB, pattern string, act func()) account {
+func interrupted(a account, t testing.TB, pattern string, act func()) account {
 	t.Helper()
 	proxy := imaptest.NewFaultProxy(t, a.addr)
 	done := proxy.Interrupt(pattern, act)
@@ -20,18 +20,6 @@ func (a account) interrupted(t testing.TB, pattern string, act func()) account {
 		}
 	})
 	return a.by(proxy.Addr())
-}
-
-// wire spells a folder as the account's server does.
-func (a account) wire(t testing.TB, folder string) string {
-	t.Helper()
-	for _, box := range a.folders(t) {
-		if box.Path == folder {
-			return fmt.Sprintf("%q", box.Wire)
-		}
-	}
-	t.Fatalf("%s has no folder %s", a.user, folder)
-	return ""
 }
 
 // changing is a folder, Work, that another client changes in the middle of a run.
@@ -87,7 +75,7 @@ func TestFolderChanges(t *testing.T) {
 				for _, command := range c.change {
 					change = append(change, strings.NewReplacer("WORK", wire, "OLD", strings.Replace(wire, "Work", "Old", 1)).Replace(command))
 				}
-				b = b.with(side, changed.interrupted(t, c.at, func() { changed.tell(t, change...) }).options())
+				b = b.with(side, interrupted(changed, t, c.at, func() { changed.tell(t, change...) }).options())
 				b.sh(`imap-fetch $SRC | imap-diff --delete-extra=all $DST | imap-push --allow delete --max-delete 100% $DST`).wants(3)
 				dst.holds(t, c.first...)
 				b.sh(`imap-fetch $SRC | imap-diff $DST | imap-push $DST`).wants(0)

@@ -33,14 +33,8 @@ func servers(t *testing.T, test func(t *testing.T, src account)) {
 	}
 }
 
-// one puts messages into INBOX.
-func (a account) one(t testing.TB, messages ...imaptest.Message) {
-	t.Helper()
-	a.fill(t, imaptest.Spec{Folders: []imaptest.Folder{{Path: "INBOX", Messages: messages}}})
-}
-
 // chosen runs imap-fetch with some options and returns its stream.
-func (b *bench) chosen(options string) rows {
+func chosen(b *bench, options string) rows {
 	b.t.Helper()
 	b.sh(`imap-fetch --level none ` + options + ` >chosen`).wants(0)
 	return b.rows("chosen")
@@ -59,7 +53,7 @@ func TestMaxAge(t *testing.T) {
 		b := newBench(t).with("SRC", src.options())
 		for _, here := range []string{"", "--client-search "} {
 			for age, want := range map[string][]string{"0": {}, "5m": {"INBOX/4"}, "30m": {"INBOX/3", "INBOX/4"}, "0.5": {"INBOX/2", "INBOX/3", "INBOX/4"}, "1w": {"INBOX/1", "INBOX/2", "INBOX/3", "INBOX/4"}} {
-				got := b.chosen(here + `--max-age ` + age + ` $SRC`)
+				got := chosen(b, here+`--max-age `+age+` $SRC`)
 				sameIDs(t, here+age, got.of("message").ids(), want)
 				if e := got.end(t); e.Excluded != int64(4-len(want)) {
 					t.Errorf("%s: %d left out", age, e.Excluded)
@@ -86,8 +80,8 @@ func TestAgeWindowEnds(t *testing.T) {
 		proxy := imaptest.NewFaultProxy(t, src.addr)
 		b := newBench(t).with("SRC", src.by(proxy.Addr()).options())
 		for _, here := range []string{"", "--client-search"} {
-			sameIDs(t, "window "+here, b.chosen(`--max-age 10000 --min-age 9999 `+here+` $SRC`).of("message").ids(), []string{"INBOX/2"})
-			sameIDs(t, "window and key "+here, b.chosen(`--max-age 10000 --min-age 1 --search 'SUBJECT 2' `+here+` $SRC`).of("message").ids(), []string{"INBOX/3"})
+			sameIDs(t, "window "+here, chosen(b, `--max-age 10000 --min-age 9999 `+here+` $SRC`).of("message").ids(), []string{"INBOX/2"})
+			sameIDs(t, "window and key "+here, chosen(b, `--max-age 10000 --min-age 1 --search 'SUBJECT 2' `+here+` $SRC`).of("message").ids(), []string{"INBOX/3"})
 		}
 		proxy.SetRules()
 		for _, options := range []string{`--max-age 9999 --min-age 10000`, `--since 2020-01-02 --before 2020-01-02`, `--sent-since 2021-01-01 --sent-before 2020-12-31`, `--min-size 5 --max-size 4`} {
@@ -100,7 +94,7 @@ func TestAgeWindowEnds(t *testing.T) {
 }
 
 // searched asks a server itself, over a plain socket.
-func (a account) searched(t testing.TB, criteria string) []string {
+func searched(a account, t testing.TB, criteria string) []string {
 	t.Helper()
 	conn, err := net.Dial("tcp", a.addr)
 	if err != nil {
@@ -174,12 +168,12 @@ func TestSearch(t *testing.T) {
 			"SENTBEFORE 1-Jan-2016", "SENTON 10-Jul-2015", "LARGER 2000", "SMALLER 700", "SUBJECT holiday LARGER 1000", `SUBJECT "number 2"`, `HEADER X-Kind kind3`, `HEADER X-Nothing ""`, `HEADER X-Kind ""`,
 			`FROM example.org`, `BODY invoice`, `NOT BODY invoice SEEN`, `TEXT kind1`, `SEEN SEEN UNSEEN`,
 		}) {
-			want := src.searched(t, criteria)
+			want := searched(src, t, criteria)
 			for how, options := range map[string]string{"the server": `$SRC`, "we": `--client-search $SRC`, "an archive": `--source all.zst`} {
 				if cyrus && how != "the server" && strings.Contains(criteria, `"number 2"`) {
 					continue // Cyrus leaves blanks out of words: see pkg/search
 				}
-				got := b.chosen(`--headers --search '` + criteria + `' ` + options)
+				got := chosen(b, `--headers --search '`+criteria+`' `+options)
 				sameIDs(t, criteria+", "+how, got.of("message").ids(), want)
 				if e := got.end(t); e.Excluded != int64(36-len(want)) {
 					t.Errorf("%s, %s: %d left out, want %d", criteria, how, e.Excluded, 36-len(want))
@@ -197,13 +191,12 @@ func TestSearch(t *testing.T) {
 				if strings.Contains(t.Name(), "embedded") && how == "the server" {
 					continue // it decodes no words
 				}
-				sameIDs(t, words+", "+how, b.chosen(`--headers --search '`+words+`' `+options).of("message").ids(), want)
+				sameIDs(t, words+", "+how, chosen(b, `--headers --search '`+words+`' `+options).of("message").ids(), want)
 			}
 		}
 		t.Run("all options narrow each other", func(t *testing.T) {
-			b := *b
-			b.t = t
-			got := b.chosen(`--search 'SEEN' --search 'NOT SUBJECT holiday' --since 2015-07-01 --before 2018-01-01 --sent-since 2015-07-01 --sent-before 2018-01-01 --min-size 300 --max-size 5000 --uid 3:25 --min-age 1 --exclude-raw 'kind[12]' $SRC`)
+			b := b.forTest(t)
+			got := chosen(b, `--search 'SEEN' --search 'NOT SUBJECT holiday' --since 2015-07-01 --before 2018-01-01 --sent-since 2015-07-01 --sent-before 2018-01-01 --min-size 300 --max-size 5000 --uid 3:25 --min-age 1 --exclude-raw 'kind[12]' $SRC`)
 			filters := got.of("begin")[0].Filters
 			if len(filters) != 11 || !slices.Contains(filters, "search=SEEN") || !slices.Contains(filters, "search=SINCE 1-Jul-2015") || !slices.Contains(filters, "exclude-raw=kind[12]") {
 				t.Errorf("%q", filters)
@@ -227,16 +220,6 @@ func TestSearch(t *testing.T) {
 			}
 		})
 	})
-}
-
-// dumpOctets is dump with octets.
-func (a account) dumpOctets(t testing.TB) []imaptest.Entry {
-	t.Helper()
-	entries, err := imaptest.DumpOctets(a.addr, a.user, "secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return entries
 }
 
 // TestMisspeltSearchKey: an error before any connection, that names the key
@@ -269,8 +252,7 @@ func TestMisspeltSearchKey(t *testing.T) {
 		`imap-fetch --source x.zst --headers --select x.zst`: "x.zst",
 	} {
 		t.Run(script, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			if o := b.sh(script + ` >out`).says(says); o.exit != 64 && o.exit != 66 {
 				t.Errorf("%s", o)
 			}
@@ -359,7 +341,7 @@ func TestMessageSizes(t *testing.T) {
 		} {
 			for _, from := range someOf(t, 1, []string{"$SRC", "--client-search $SRC", "--source all.zst"}) {
 				for _, content := range []string{"", "--headers"} {
-					got := b.chosen(options + " " + content + " " + from)
+					got := chosen(b, options+" "+content+" "+from)
 					sameIDs(t, options+", "+content+from, got.of("message").ids(), want)
 					for _, m := range got.of("message") {
 						if real := int64(sizes[m.UID-1]); m.Size != real && content == "" {
@@ -415,7 +397,7 @@ func TestExcludeRaw(t *testing.T) {
 		`--exclude-raw 'at its end' --headers --client-search --search 'LARGER 1000000'`: {"INBOX/6"},
 	} {
 		for _, from := range someOf(t, 1, []string{"$SRC", "--source all.zst"}) {
-			got := b.chosen(options + " " + from)
+			got := chosen(b, options+" "+from)
 			sameIDs(t, options+" "+from, got.of("skipped").ids(), skipped)
 			left := len(skipped)
 			want := []string{}

@@ -10,17 +10,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// sheet is a source with some folders, each with one letter in it.
-func sheet(t testing.TB, names ...string) (*imaptest.Server, account) {
-	server := imaptest.StartServer(t, imaptest.Options{})
-	for i, name := range names {
-		server.Account("src").AddMessage(name, nil, day(i), letter(fmt.Sprint("letter-", i), "Hello\n"))
-	}
-	return server, embedded(server, "src")
-}
-
-// fetched are the folders of which a stream holds messages.
-func (b *bench) fetched(options string) []string {
+// fetchedFolders are the folders of which a stream holds messages.
+func fetchedFolders(b *bench, options string) []string {
 	b.t.Helper()
 	o := b.sh(`imap-fetch --level none $SRC ` + options + ` | jq -r 'select(.type == "message").folder'`).wants(0)
 	return slices.Compact(strings.Split(strings.TrimSuffix(o.stdout, "\n"), "\n"))
@@ -71,7 +62,7 @@ func TestFoldersBelow(t *testing.T) {
 	b.sh(`imap-list $SRC --folder 'a*b'`).wants(0).lists("a*b")
 	b.sh(`imap-list $SRC --folder-rec 'a*b' --folder 'a%b' --folder '[x]'`).wants(0).lists("[x]", "a%b", "a*b", "a*b/c")
 	b.sh(`imap-list $SRC --folder '*'`).wants(3).lists()
-	if got := b.fetched(`--folder-rec 'a*b' --folder-rec MyFolder/a`); !slices.Equal(got, []string{"MyFolder/a", "MyFolder/a/b", "a*b", "a*b/c"}) {
+	if got := fetchedFolders(b, `--folder-rec 'a*b' --folder-rec MyFolder/a`); !slices.Equal(got, []string{"MyFolder/a", "MyFolder/a/b", "a*b", "a*b/c"}) {
 		t.Errorf("%q", got)
 	}
 	cyrus := real(imaptest.StartCyrus(t, imaptest.CyrusOptions{}), "joe")
@@ -98,7 +89,7 @@ func TestIncludeExclude(t *testing.T) {
 	} {
 		b.sh(`imap-list $SRC ` + options).wants(0).lists(want...)
 	}
-	if got := b.fetched(`--include Lists --exclude rust --folder R\&D`); !slices.Equal(got, []string{"Lists/go", "R&D"}) {
+	if got := fetchedFolders(b, `--include Lists --exclude rust --folder R\&D`); !slices.Equal(got, []string{"Lists/go", "R&D"}) {
 		t.Errorf("%q", got)
 	}
 	// The table is a preview: what is left out stands in it, with the reason.
@@ -191,7 +182,7 @@ func TestUnselectableParents(t *testing.T) {
 	}
 	b := between(t, src, src)
 	b.sh(`imap-list $SRC --folder '[Gmail]'`).wants(0).lists("[Gmail]").says("holds no messages itself", "--folder-rec")
-	if got := b.fetched(`--folder-rec '[Gmail]' --include nothing --exclude '[^7]$' --exclude '[0-9][0-9]'`); !slices.Equal(got, []string{"[Gmail]/7"}) {
+	if got := fetchedFolders(b, `--folder-rec '[Gmail]' --include nothing --exclude '[^7]$' --exclude '[0-9][0-9]'`); !slices.Equal(got, []string{"[Gmail]/7"}) {
 		t.Errorf("%q", got)
 	}
 }
@@ -206,7 +197,7 @@ func TestSubscriptions(t *testing.T) {
 	// What is subscribed and not there is named, unless it is excluded.
 	b.sh(`imap-list $SRC --subscribed`).wants(3).lists("INBOX", "Lists/go", "Sent").says("gone for good: it is subscribed, and the account has no such folder")
 	b.sh(`imap-list $SRC --subscribed --exclude '^gone' --exclude /`).wants(0).lists("INBOX", "Sent")
-	if got := b.fetched(`--subscribed --exclude gone`); !slices.Equal(got, []string{"INBOX", "Lists/go", "Sent"}) {
+	if got := fetchedFolders(b, `--subscribed --exclude gone`); !slices.Equal(got, []string{"INBOX", "Lists/go", "Sent"}) {
 		t.Errorf("%q", got)
 	}
 	subscribed := func(a account) (names []string) {

@@ -2,22 +2,12 @@ package e2e
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
-
-// withoutAPPENDUID reaches an account by way of a proxy that takes the UIDs of
-// stored messages out of the server's answers.
-func withoutAPPENDUID(t testing.TB, dst account) account {
-	proxy := imaptest.NewFaultProxy(t, dst.addr)
-	code := regexp.MustCompile(`\[APPENDUID [^]]*\] `)
-	proxy.Rewrite(func(text string) string { return code.ReplaceAllString(text, "") })
-	return dst.by(proxy.Addr())
-}
 
 // maxDoubled is how many messages two runs of one plan may append twice: the
 // first batches of both are on their way before either can see the other.

@@ -162,8 +162,7 @@ func TestFullDisk(t *testing.T) {
 		"small tmpfs": `mkdir -p small && mount -t tmpfs -o size=300k none small 2>/dev/null || exit 99; imap-fetch -o small/mail.zst $SRC; code=$?; ls small; umount small; exit $code`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			o := b.sh(script)
 			if o.exit == 99 {
 				t.Skip("SKIPPED: mounting takes root")
@@ -177,15 +176,13 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 	t.Run("receipts", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`imap-fetch $SRC | imap-diff $DST | imap-push $DST >/dev/full`).wants(74)
 		b.sh(straight).wants(0)
 		equal(t, embedded(server, "src"), embedded(server, "dst"))
 	})
 	t.Run("rejects", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.env = maps.Clone(b.env)
 		b.env["DST"] = embedded(server, "other").options()
 		b.sh(`imap-fetch $SRC | imap-diff $DST | imap-push --max-bytes 1 --rejects /dev/full $DST >receipts`).wants(74)
@@ -193,8 +190,7 @@ func TestFullDisk(t *testing.T) {
 		equal(t, embedded(server, "src"), embedded(server, "other"))
 	})
 	t.Run("trace", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`imap-list --trace /dev/full $SRC`).wants(0).says("no space left")
 	})
 }

@@ -10,9 +10,7 @@ import (
 )
 
 var (
-	quotedText = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 	ourCommand = regexp.MustCompile(`\b(imap-(?:list|fetch|diff|push))\b([^|;&()<>]*)`)
-	option     = regexp.MustCompile(`(?:^|\s)(--?[a-z][a-z0-9-]*)`)
 )
 
 // TestCookbookOptions: every option in a recipe is one that the command has.
@@ -43,23 +41,4 @@ func TestCookbookOptions(t *testing.T) {
 			}
 		}
 	}
-}
-
-// recipes returns the lines of a page's code blocks, those that go on after a
-// backslash joined.
-func recipes(page string) []string {
-	var lines []string
-	joined := ""
-	for line := range strings.Lines(page) {
-		if line = strings.TrimRight(line, "\n"); !strings.HasPrefix(line, "    ") {
-			continue
-		}
-		if rest, goesOn := strings.CutSuffix(line, `\`); goesOn {
-			joined += rest
-			continue
-		}
-		lines = append(lines, joined+line)
-		joined = ""
-	}
-	return lines
 }

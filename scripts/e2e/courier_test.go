@@ -221,7 +221,7 @@ func TestCourierKilled(t *testing.T) {
 			s.kill(stage)
 			codes := s.wait(time.Minute)
 			t.Logf("%d messages had arrived, exit codes %v", len(dst.dump(t)), codes)
-			b.ends(t, codes[3], s, want, dst)
+			endsWell(b, t, codes[3], s, want, dst)
 		})
 		t.Run(fmt.Sprint("cut-", round), func(t *testing.T) {
 			dst := real(courier, fmt.Sprint("cut", round))
@@ -230,7 +230,7 @@ func TestCourierKilled(t *testing.T) {
 			b := between(t, src, dst).with("PROXY", dst.by(proxy.Addr()).options())
 			run := b.sh(script([]string{"SRC", "DST", "SRC", "PROXY"}))
 			t.Logf("%v fired %d: exit %d", rule, proxy.Fired(), run.exit)
-			b.ends(t, run.exit, run, want, dst)
+			endsWell(b, t, run.exit, run, want, dst)
 		})
 	}
 }

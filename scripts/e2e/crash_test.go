@@ -20,11 +20,11 @@ func filled(t *testing.T, spec imaptest.Spec) (r *imaptest.Real, src account, he
 	return r, src, src.dump(t)
 }
 
-// ends closes a test whose first run ended with code, and told something. If it
+// endsWell closes a test whose first run ended with code, and told something. If it
 // said that all went well, all is there. In any case, once the destination has
 // come to rest, the pipeline runs a second time, and nothing is missing then
 // and nothing there twice.
-func (b *bench) ends(t *testing.T, code int, told fmt.Stringer, want []imaptest.Entry, dst account) {
+func endsWell(b *bench, t *testing.T, code int, told fmt.Stringer, want []imaptest.Entry, dst account) {
 	t.Helper()
 	if t.Logf("%s", told); code == 0 {
 		same(t, want, dst.dump(t))
@@ -67,7 +67,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 					codes = s.wait(time.Minute)
 				}
 				t.Logf("killed after %v of %v: exit codes %v", after.Round(time.Millisecond), clean.lived[i].Round(time.Millisecond), codes)
-				b.ends(t, codes[3], s, want, dst)
+				endsWell(b, t, codes[3], s, want, dst)
 			})
 		}
 	}
@@ -121,11 +121,6 @@ var lines = []line{
 	{"push", func(src, dst, proxy account) []string { return []string{"SRC", "DST", "SRC", "PROXY"} }},
 }
 
-// script is the straight-through pipeline with its four accounts spelt.
-func script(accounts []string) string {
-	return fmt.Sprintf(`imap-fetch --headers $%s | imap-diff $%s | imap-fetch --select - $%s | imap-push $%s`, accounts[0], accounts[1], accounts[2], accounts[3])
-}
-
 // TestConnectionResetAnywhere resets each of the four connections after a
 // random number of octets. The commands may mend it themselves; in any case a
 // second run ends equal.
@@ -166,7 +161,7 @@ func TestConnectionResetAnywhere(t *testing.T) {
 				b := between(t, src, dst).with("PROXY", side.by(proxy.Addr()).options())
 				run := b.sh(prepare + script(line.variant(src, dst, side)))
 				t.Logf("%v of %d (fired %d): exit %d, %v, %d connections", rule, total[direction], proxy.Fired(), run.exit, run.took.Round(time.Millisecond), proxy.Connections())
-				b.ends(t, run.exit, run, want, dst)
+				endsWell(b, t, run.exit, run, want, dst)
 			})
 		}
 	}

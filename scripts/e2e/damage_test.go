@@ -14,9 +14,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// frameMagic begins every zstd frame (RFC 8878 section 3.1.1).
-var frameMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-
 // wreckage is a source, and a good plan of it, compressed and plain.
 type wreckage struct {
 	src    account
@@ -224,8 +221,7 @@ func TestNotAStream(t *testing.T) {
 		"begins in the middle": w.plans["default"][len(w.plans["default"])/2:],
 	}) {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.write("odd", octets)
 			for _, script := range []string{`imap-diff $DST odd >out`, `imap-push $DST odd`, `imap-push $DST <odd`, `imap-diff --report odd odd`} {
 				if o := b.sh(script); o.exit != 65 && !(name == "after its end" && strings.HasPrefix(script, "imap-diff") && o.exit == 64) {
@@ -304,8 +300,7 @@ func TestKilledBeforeItsFirstRecord(t *testing.T) {
 		"select": {`cat mail`, `imap-fetch --select - $SILENT`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.sh(`imap-fetch --headers -o mail $SRC; rm -f got`)
 			s := b.start(append(first, `tee got`, `imap-fetch --select - $SRC`, `imap-push $DST`)...)
 			b.arrives("got", s)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -17,15 +16,6 @@ var forms = map[string]string{
 	"file":     `imap-fetch $SRC -o mail --restart && imap-diff $DST mail | imap-push $DST`,
 	"pipe":     `imap-fetch $SRC | imap-diff $DST | imap-push $DST`,
 	"straight": straight,
-}
-
-// letters are put into INBOX.
-func letters(s *imaptest.Server, user string, all ...imaptest.Message) account {
-	s.Account(user).AddMailbox("INBOX")
-	for _, m := range all {
-		s.Account(user).AddMessage("INBOX", m.Flags, m.InternalDate, m.Octets)
-	}
-	return embedded(s, user)
 }
 
 // arrives moves src to dst in one form, and demands that dst has what src has,
@@ -110,16 +100,6 @@ func TestRandomMultisets(t *testing.T) {
 	}
 }
 
-func draw(rnd *rand.Rand) imaptest.Message {
-	id := []string{"alpha", "beta"}[rnd.IntN(2)]
-	text := []string{"one\n", "two\n", "three\n"}[rnd.IntN(3)]
-	octets := letter(id, text)
-	if rnd.IntN(3) == 0 {
-		octets = append([]byte(fmt.Sprintf("Received: by host%d; Sat, 03 Mar 2012 10:11:12 +0100\r\n", rnd.IntN(2))), octets...)
-	}
-	return imaptest.Message{Octets: octets, InternalDate: day(rnd.IntN(2))}
-}
-
 func spell(all []imaptest.Message) string {
 	var out []string
 	for _, m := range all {
@@ -179,8 +159,7 @@ func TestReport(t *testing.T) {
 	b.sh(`imap-fetch $SRC -o src.zst && imap-fetch --headers $SRC -o headers.zst && imap-fetch $DST -o dst.zst && imap-fetch $SAME -o same.zst`).wants(0)
 	for name, against := range map[string]string{"account": "$DST src.zst", "account, headers": "$DST headers.zst", "file": "src.zst dst.zst", "file, headers": "headers.zst dst.zst"} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.sh(`imap-diff --report ` + against + ` >text`).wants(0)
 			for _, word := range []string{"2 missing", "3 extra"} {
 				if !strings.Contains(string(b.read("text")), word) {
@@ -205,8 +184,7 @@ func TestReport(t *testing.T) {
 	}
 	for name, against := range map[string]string{"account": "$SAME src.zst", "file": "src.zst same.zst", "itself": "src.zst src.zst"} {
 		t.Run("equal, "+name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.sh(`imap-diff --report --exit-code ` + against + ` >text`).wants(0)
 			b.sh(`imap-diff --report --equal ` + against + ` >text`).wants(0)
 		})

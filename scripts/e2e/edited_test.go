@@ -2,20 +2,11 @@ package e2e
 
 import (
 	"bytes"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
-
-// needsJQ skips a test where there is no jq.
-func needsJQ(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("jq"); err != nil {
-		t.Skip("SKIPPED: no jq")
-	}
-}
 
 // small leaves out the large messages, and with that those that have parts.
 const small = `jq -c 'select(.type != "message" or .size < 1000000)'`

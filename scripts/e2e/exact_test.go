@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"os/exec"
@@ -25,30 +24,6 @@ func TestSameStateSameFile(t *testing.T) {
 		b.sh(`zstd -dc <one | cmp - plain && zstd -tq <one`).wants(0)
 		b.sh(`imap-fetch $SRC | zstd -dc | cmp - plain`).wants(0)
 	}
-}
-
-// record is what a stream says of a message.
-type record struct {
-	Type, Folder, InternalDate, SHA256 string
-	Flags                              []string
-	Body, BodyBase64                   *string
-	Header                             struct{ Subject string }
-}
-
-// records reads the message records of a plain stream.
-func (b *bench) records(name string) (all []record) {
-	b.t.Helper()
-	for line := range bytes.Lines(b.read(name)) {
-		var r record
-		line = bytes.Replace(line, []byte(`"body_base64":`), []byte(`"bodybase64":`), 1)
-		if err := json.Unmarshal(line, &r); err != nil {
-			b.t.Fatal(err)
-		}
-		if r.Type == "message" {
-			all = append(all, r)
-		}
-	}
-	return all
 }
 
 // TestOffsetsAreKept: an arrival date comes with the zone that it had.

@@ -16,34 +16,6 @@ func flagged(id string, flags ...string) imaptest.Message {
 	return imaptest.Message{Octets: letter(id, "Hi "+id+"\n"), Flags: flags, InternalDate: day(1)}
 }
 
-// flags are those of each message, in the order of their UIDs: words with blanks
-// between them.
-func (a account) flags(t testing.TB) (all []string) {
-	t.Helper()
-	for _, e := range a.dump(t) {
-		all = append(all, words(e.Flags...))
-	}
-	return all
-}
-
-// words sorts words without regard to case.
-func words(list ...string) string {
-	list = strings.Fields(strings.Join(list, " "))
-	slices.SortFunc(list, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
-	return strings.Join(list, " ")
-}
-
-// haveFlags demands that, without regard to case.
-func (a account) haveFlags(t testing.TB, want ...string) {
-	t.Helper()
-	for i := range want {
-		want[i] = words(want[i])
-	}
-	if got := a.flags(t); !strings.EqualFold(strings.Join(got, "|"), strings.Join(want, "|")) {
-		t.Errorf("%s has flags %q, want %q", a.user, got, want)
-	}
-}
-
 // sides runs a test from the embedded server to each of the servers.
 func sides(t *testing.T, test func(t *testing.T, src, dst account)) {
 	servers(t, func(t *testing.T, dst account) {

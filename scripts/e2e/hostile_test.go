@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,31 +28,6 @@ var badDates = []string{
 // badNames try the same with the destination folder.
 var badNames = []string{
 	"x\r\ne7 CREATE pwned", "x\" {3+}\r\ne7 CREATE pwned", "x\x00y", "", "\"", "\\", "*", "%", "../../../../tmp/pwned", "/etc/passwd", "&", "&AAA-", "a//b", "~root", strings.Repeat("long", 100), strings.Repeat("deep/", 60) + "x", "\x1b]52;c;AAAA\x07", "\u202egpj.exe", "{5+}", "(", "NIL",
-}
-
-// object is a record whose fields can be changed.
-type object = map[string]any
-
-// editPlan makes a plain plan of the account's mail and hands each record to
-// edit, which may change it and say that others stand before it.
-func editPlan(t *testing.T, b *bench, edit func(object) []object) []byte {
-	t.Helper()
-	b.sh(`imap-fetch --level none $SRC | imap-diff --level none $DST >plan`).wants(0)
-	var out []byte
-	for line := range strings.Lines(string(b.read("plan"))) {
-		var r object
-		if err := json.Unmarshal([]byte(line), &r); err != nil {
-			t.Fatal(err)
-		}
-		for _, o := range append(edit(r), r) {
-			text, err := json.Marshal(o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(append(out, text...), '\n')
-		}
-	}
-	return out
 }
 
 // destinations are servers that understand flags in their own ways.

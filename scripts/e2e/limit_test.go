@@ -24,8 +24,8 @@ func sized(t *testing.T, sizes ...int) account {
 	return embedded(server, "src")
 }
 
-// taken reads how many messages and octets a stream on disk holds.
-func (b *bench) taken(name string) (out string) {
+// takenBy reads how many messages and octets a stream on disk holds.
+func takenBy(b *bench, name string) (out string) {
 	b.t.Helper()
 	return strings.TrimSpace(b.sh(`zstdcat ` + name + ` 2>/dev/null | jq -s -r '[.[] | select(.type == "message").size] | "\(length) \(add // 0)"'`).stdout)
 }
@@ -45,14 +45,13 @@ func TestMaxSizeAtTheBoundary(t *testing.T) {
 		{fmt.Sprint(all), 0, ""}, {fmt.Sprint(all - 1), 75, "3 6000"}, {"6000", 3, ""}, {"5MiB", 75, "3 6000"}, {"5242885", 75, "3 6000"}, {"10G", 0, ""},
 	} {
 		t.Run("fetch "+test.limit, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.sh(`rm -f mail.zst*`)
 			o := b.sh(`imap-fetch --max-bytes ` + test.limit + ` -o mail.zst $SRC`).wants(test.exit)
 			switch test.exit {
 			case 75:
 				o.says("--max-bytes", "mail.zst.partial", "goes on")
-				if got := b.taken("mail.zst.partial"); got != test.taken {
+				if got := takenBy(b, "mail.zst.partial"); got != test.taken {
 					t.Errorf("%s messages and octets, want %s", got, test.taken)
 				}
 				b.sh(`imap-fetch --max-bytes ` + test.limit + ` -o mail.zst $SRC`).wants(0)
@@ -63,7 +62,7 @@ func TestMaxSizeAtTheBoundary(t *testing.T) {
 				}
 			default:
 				o.says("too-large", "more than --max-bytes 6000 allows by itself")
-				if got := b.taken("mail.zst"); got != "3 6000" {
+				if got := takenBy(b, "mail.zst"); got != "3 6000" {
 					t.Errorf("%s messages and octets", got)
 				}
 			}

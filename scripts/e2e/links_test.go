@@ -40,15 +40,6 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // headings returns a page's headings as links spell them: the second of a name
 // ends in -1.
 func headings(page string) []string {

@@ -233,8 +233,7 @@ func TestFirstErrorReachesTheLast(t *testing.T) {
 		"with bodies, password":  {`$WRONG imap-fetch $SRC | imap-diff $DST | imap-push $DST`, 77},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			o := b.sh(c.script)
 			if o.exit != c.exit {
 				t.Errorf("exit %d, want %d\n%s", o.exit, c.exit, o)

@@ -149,7 +149,7 @@ type check struct {
 	Exit int
 }
 
-func (o *outcome) check() (c check) {
+func checkOf(o *outcome) (c check) {
 	o.t.Helper()
 	if err := json.Unmarshal([]byte(o.stdout), &c); err != nil || c.Type != "server" {
 		o.t.Fatalf("%v\n%s%s", err, o.stdout, o)
@@ -171,30 +171,30 @@ func TestCheckAccount(t *testing.T) {
 	if sent := clientLines(string(b.read("trace"))); strings.Contains(sent, "SELECT") || !strings.Contains(sent, `ID ("name" "imap-pipe" "version"`) {
 		t.Error(sent)
 	}
-	c := b.sh(`imap-list --check --format ndjson $AT`).wants(0).check()
+	c := checkOf(b.sh(`imap-list --check --format ndjson $AT`).wants(0))
 	if c.TLS == nil || c.TLS.Pin != "sha256:"+r.Pin || c.Exit != 0 || c.Failed != "" || c.Login == "" || len(c.Before) == 0 || !slices.Contains(c.Capabilities, "QUOTA") ||
 		len(c.Quota) != 1 || c.Quota[0].Limit != 10240 || len(c.Namespaces["personal"]) != 1 || c.Namespaces["personal"][0].Delimiter != "/" || len(c.FastPaths) < 7 || !c.FastPaths[0].Has || c.ID[0].Value != "Dovecot" {
 		t.Errorf("%+v", c)
 	}
-	if c := b.sh(`imap-list --check --format ndjson --disable-cap MULTIAPPEND --no-id --trace no-id $AT`).wants(0).check(); c.FastPaths[0].Has || len(c.ID) > 0 || strings.Contains(clientLines(string(b.read("no-id"))), " ID ") {
+	if c := checkOf(b.sh(`imap-list --check --format ndjson --disable-cap MULTIAPPEND --no-id --trace no-id $AT`).wants(0)); c.FastPaths[0].Has || len(c.ID) > 0 || strings.Contains(clientLines(string(b.read("no-id"))), " ID ") {
 		t.Errorf("%+v", c)
 	}
 
 	// However far it came, that is told, and where it ended.
 	refused := b.with("AT", "--host "+r.TLSAddr+" --user joe").sh(`imap-list --check --format ndjson $AT`).wants(76)
-	if c := refused.check(); c.Exit != 76 || c.Failed != "tls" || c.TLS == nil || c.TLS.Pin != "sha256:"+r.Pin || c.Greeting != "" {
+	if c := checkOf(refused); c.Exit != 76 || c.Failed != "tls" || c.TLS == nil || c.TLS.Pin != "sha256:"+r.Pin || c.Greeting != "" {
 		t.Errorf("%+v", c)
 	}
 	if o := b.with("AT", "--host "+r.TLSAddr+" --user joe").sh(`imap-list --check $AT`).wants(76); !strings.Contains(o.stdout, "failed        tls: ") || !strings.Contains(o.stdout, r.Pin) {
 		t.Error(o.stdout)
 	}
-	if c := b.with("IMAP_PASSWORD", "wrong").sh(`imap-list --check --format ndjson $AT`).wants(77).check(); c.Exit != 77 || c.Failed != "login" || c.Greeting == "" || len(c.Before) == 0 || len(c.Capabilities) > 0 {
+	if c := checkOf(b.with("IMAP_PASSWORD", "wrong").sh(`imap-list --check --format ndjson $AT`).wants(77)); c.Exit != 77 || c.Failed != "login" || c.Greeting == "" || len(c.Before) == 0 || len(c.Capabilities) > 0 {
 		t.Errorf("%+v", c)
 	}
-	if c := b.with("AT", "--host 127.0.0.1:1 --user joe").sh(`imap-list --check --format ndjson $AT`).wants(69).check(); c.Failed != "connect" || c.Address != "" {
+	if c := checkOf(b.with("AT", "--host 127.0.0.1:1 --user joe").sh(`imap-list --check --format ndjson $AT`).wants(69)); c.Failed != "connect" || c.Address != "" {
 		t.Errorf("%+v", c)
 	}
-	if c := b.with("AT", "--host "+r.Addr+" --user joe").sh(`imap-list --check --format ndjson $AT`).wants(76).check(); c.Failed != "tls" || c.TLS != nil {
+	if c := checkOf(b.with("AT", "--host "+r.Addr+" --user joe").sh(`imap-list --check --format ndjson $AT`).wants(76)); c.Failed != "tls" || c.TLS != nil {
 		t.Errorf("%+v", c)
 	}
 	for _, option := range []string{"--sizes", "--folder INBOX", "--acl", "--subscribed"} {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,22 +11,6 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
-
-// withTools gives scripts the folder of stream-to-mail and mail-to-stream as
-// $TOOLS.
-func (b *bench) withTools() *bench {
-	b.t.Helper()
-	for _, tool := range []string{"python3", "zstd"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			b.t.Skip("SKIPPED: no " + tool)
-		}
-	}
-	tools, err := filepath.Abs(filepath.Join("..", "archive"))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return b.with("TOOLS", tools)
-}
 
 // fileFormats are the formats of mail files, with options of both commands
 // that take octets as they are.
@@ -155,8 +138,7 @@ func TestMailFilesOfDovecot(t *testing.T) {
 	b.sh(`imap-fetch $SRC -o mail.zst`).wants(0)
 
 	t.Run("read", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`$TOOLS/mail-to-stream maildir $MAIL/joe/maildir >back && imap-list --source back --verify`).wants(0)
 		b.sh(`imap-diff --report --equal mail.zst back >&2`).wants(0)
 		want, got := b.rows("mail.zst"), b.rows("back")
@@ -164,16 +146,14 @@ func TestMailFilesOfDovecot(t *testing.T) {
 		sameKeys(t, want, got)
 	})
 	t.Run("written", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`$TOOLS/stream-to-mail maildir mail.zst files && mkdir $MAIL/ann && mv files $MAIL/ann/maildir && chown -R --reference=$MAIL/joe $MAIL/ann`).wants(0)
 		same(t, joe.dump(t), ann.dump(t))
 		b.sh(`imap-fetch $DST -o back.zst && imap-diff --report --equal mail.zst back.zst >&2`).wants(0)
 		b.sh(`imap-list --subscribed $SRC | jq -r .name >want && imap-list --subscribed $DST | jq -r .name | cmp want -`).wants(0)
 	})
 	t.Run("with its UIDs", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.env["DST"] = real(r, "eve").options()
 		b.sh(`imap-fetch --source mail.zst --search 'NOT FLAGGED' -o part.zst`).wants(0)
 		b.sh(`$TOOLS/stream-to-mail maildir part.zst files && mkdir $MAIL/eve && mv files $MAIL/eve/maildir && chown -R --reference=$MAIL/joe $MAIL/eve`).wants(0)
@@ -187,8 +167,7 @@ func TestMailFilesOfDovecot(t *testing.T) {
 		}
 	})
 	t.Run("pushed", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.env["DST"] = real(r, "bob").options()
 		b.sh(`$TOOLS/mail-to-stream maildir $MAIL/joe/maildir | imap-diff $DST | imap-push $DST`).wants(0)
 		equal(t, joe, real(r, "bob"))
@@ -272,8 +251,7 @@ func TestMailFilesOfOthers(t *testing.T) {
 		}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			for name, text := range c.files {
 				put(c.what+"/"+name, text)
 			}
@@ -291,8 +269,7 @@ func TestMailFilesOfOthers(t *testing.T) {
 		})
 	}
 	t.Run("what cannot be read", func(t *testing.T) {
-		b := *b
-		b.t = t
+		b := b.forTest(t)
 		b.sh(`mkdir -p odd/cur odd/.Sub && mkfifo odd/cur/2 && ln -s nowhere odd/cur/3 && mkdir odd/cur/4 && touch odd/.Sub/cur && printf 'Subject: x\n' >odd/cur/1`).wants(0)
 		b.sh(`$TOOLS/mail-to-stream maildir odd >back`).wants(3).says("INBOX UID 2: not a regular file")
 		if failed := b.rows("back").of("failed"); len(failed) != 3 || failed[0].Reason != "unreadable" {

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -67,4 +69,44 @@ func letter(id, body string) []byte {
 // day is an arrival date.
 func day(n int) time.Time {
 	return time.Date(2015, 6, 1, 12, 0, 0, 0, time.FixedZone("", 2*3600)).AddDate(0, 0, n)
+}
+
+func draw(rnd *rand.Rand) imaptest.Message {
+	id := []string{"alpha", "beta"}[rnd.IntN(2)]
+	text := []string{"one\n", "two\n", "three\n"}[rnd.IntN(3)]
+	octets := letter(id, text)
+	if rnd.IntN(3) == 0 {
+		octets = append([]byte(fmt.Sprintf("Received: by host%d; Sat, 03 Mar 2012 10:11:12 +0100\r\n", rnd.IntN(2))), octets...)
+	}
+	return imaptest.Message{Octets: octets, InternalDate: day(rnd.IntN(2))}
+}
+
+// letters are put into INBOX.
+func letters(s *imaptest.Server, user string, all ...imaptest.Message) account {
+	s.Account(user).AddMailbox("INBOX")
+	for _, m := range all {
+		s.Account(user).AddMessage("INBOX", m.Flags, m.InternalDate, m.Octets)
+	}
+	return embedded(s, user)
+}
+
+// notes are small messages of different keys.
+func notes(names ...string) (messages []imaptest.Message) {
+	for i, name := range names {
+		messages = append(messages, imaptest.Message{Octets: letter(name, "Hello "+name+"\n"), InternalDate: day(i)})
+	}
+	return messages
+}
+
+// huge makes one message of about n octets.
+func huge(n int) []byte {
+	const line = "All work and no play makes Joe a dull boy, and all play and no work a mere toy.\r\n"
+	octets := append(make([]byte, 0, n+1000), letter("huge", "")...)
+	for i := 0; len(octets) < n; i++ {
+		octets = append(octets, line...)
+		if i%1000 == 0 {
+			octets = fmt.Appendf(octets, "line %d\r\n", i)
+		}
+	}
+	return octets
 }

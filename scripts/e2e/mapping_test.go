@@ -12,19 +12,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// by is the straight-through pipeline with options for imap-diff.
-func by(options string) string {
-	return `imap-fetch --headers $SRC | imap-diff ` + options + ` $DST | imap-fetch --select - $SRC | imap-push $DST`
-}
-
-// holding makes an account with one letter in each folder, which names it.
-func holding(s *imaptest.Server, user string, folders ...string) account {
-	for i, name := range folders {
-		s.Account(user).AddMessage(name, nil, day(i), letter(user+" "+name, "Hello\n"))
-	}
-	return embedded(s, user)
-}
-
 // went demands where the mail of an account has gone: "source > destination"
 // for each message, INBOX first, by the destination's names.
 func went(t *testing.T, src, dst account, want ...string) {

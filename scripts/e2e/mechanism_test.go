@@ -22,12 +22,11 @@ type try struct {
 	says   []string
 }
 
-func (b *bench) tries(t *testing.T, list []try) {
+func tryAll(b *bench, t *testing.T, list []try) {
 	t.Helper()
 	for _, x := range list {
 		t.Run(x.name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			o := b.sh(x.script).wants(x.exit).says(x.says...)
 			if inbox := `"name":"INBOX"`; x.exit == 0 && (!strings.Contains(o.stdout, inbox) || !strings.Contains(o.stdout, `"messages":3`)) {
 				t.Errorf("not joe's account:\n%s", o.stdout)
@@ -57,7 +56,7 @@ func TestDovecotMaster(t *testing.T) {
 		Extra: "auth_master_user_separator = *\npassdb {\n  driver = passwd-file\n  args = @DIR@/masters\n  master = yes\n}\n",
 	})
 	b := joes(t, r, "--tls none --host "+r.Addr).with("IMAP_PASSWORD", "boss-secret")
-	b.tries(t, []try{
+	tryAll(b, t, []try{
 		{"by default", `imap-list $AT --user joe --auth-user boss`, 0, nil},
 		{"PLAIN", `imap-list $AT --user joe --auth-user boss --auth plain`, 0, nil},
 		{"SCRAM", `imap-list $AT --user joe --auth-user boss --auth scram-sha-256`, 0, nil},
@@ -84,7 +83,7 @@ func TestCyrusAdmin(t *testing.T) {
 	t.Parallel()
 	r := imaptest.StartCyrus(t, imaptest.CyrusOptions{TLS: true, Mechanisms: "PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256"})
 	b := joes(t, r, "--host "+r.Addr+" --tls starttls --user joe")
-	b.tries(t, []try{
+	tryAll(b, t, []try{
 		{"by default", `imap-list $AT $PIN --auth-user cyrus`, 0, nil},
 		{"PLAIN", `imap-list $AT $PIN --auth-user cyrus --auth plain`, 0, nil},
 		{"SCRAM", `imap-list $AT $PIN --auth-user cyrus --auth scram-sha-256`, 0, nil},
@@ -103,7 +102,7 @@ func TestCyrusScram(t *testing.T) {
 			r := imaptest.StartCyrus(t, imaptest.CyrusOptions{TLS: true, Mechanisms: mechanisms, Extra: "tls_versions: " + version})
 			b := joes(t, r, "--host "+r.Addr+" --tls starttls --user joe --trace -")
 			shown := map[int]string{0: "AUTHENTICATE SCRAM-SHA-512-PLUS", 77: "AUTHENTICATE SCRAM-SHA-512 "}[fails]
-			b.tries(t, []try{
+			tryAll(b, t, []try{
 				{"by default", `imap-list $AT $PIN`, 0, []string{shown}},
 				{"without TLS", `imap-list $AT --tls none`, 0, []string{"AUTHENTICATE SCRAM-SHA-512 "}},
 				{"SHA-1", `imap-list $AT $PIN --auth scram-sha-1`, 0, nil},
@@ -140,7 +139,7 @@ func TestDovecotScram(t *testing.T) {
 			Extra:  "auth_mechanisms = plain login cram-md5 " + strings.ToLower(hash),
 		})
 		b := joes(t, r, "--tls none --host "+r.Addr)
-		b.tries(t, []try{
+		tryAll(b, t, []try{
 			{hash, `imap-list $AT --user joe --trace -`, 0, []string{"AUTHENTICATE " + hash}},
 			{hash + ", PLAIN", `imap-list $AT --user joe --auth plain`, 0, nil},
 			{hash + ", TLS", `imap-list --host ` + r.TLSAddr + ` $PIN --user joe`, 0, nil},
@@ -158,7 +157,7 @@ func TestDovecotCramMD5(t *testing.T) {
 	t.Parallel()
 	r := imaptest.StartDovecot(t, imaptest.DovecotOptions{Extra: "auth_mechanisms = cram-md5 plain"})
 	b := joes(t, r, "--tls none --user joe --trace - --host "+r.Addr)
-	b.tries(t, []try{
+	tryAll(b, t, []try{
 		{"by default", `imap-list $AT`, 0, []string{"AUTHENTICATE PLAIN"}},
 		{"named", `imap-list $AT --auth cram-md5`, 0, []string{"AUTHENTICATE CRAM-MD5"}},
 		{"wrong password", `IMAP_PASSWORD=wrong imap-list $AT --auth cram-md5`, 77, []string{"by CRAM-MD5 refused"}},
@@ -219,7 +218,7 @@ func TestDovecotOAuth(t *testing.T) {
 	b := joes(t, r, "--tls none --user joe --trace trace --host "+r.Addr)
 	b.write("token", []byte(token+"\n"))
 	b.write("long", []byte(long+"\n"))
-	b.tries(t, []try{
+	tryAll(b, t, []try{
 		{"by default", `imap-list $AT --token-command 'cat token'`, 0, nil},
 		{"OAUTHBEARER", `imap-list $AT --token-command 'cat token' --auth oauthbearer`, 0, nil},
 		{"XOAUTH2", `imap-list $AT --token-command 'cat token' --auth xoauth2`, 0, nil},
@@ -284,7 +283,7 @@ func TestDovecotExternal(t *testing.T) {
 		b.write(name+".both", append(append([]byte(nil), c.KeyPEM...), c.PEM...))
 	}
 	delete(b.env, "IMAP_PASSWORD")
-	b.tries(t, []try{
+	tryAll(b, t, []try{
 		{"key apart", `imap-list $AT $PIN --auth external --tls-cert joe.pem --tls-key joe.key`, 0, nil},
 		{"key in the same file", `imap-list $AT $PIN --auth external --tls-cert joe.both`, 0, nil},
 		{"STARTTLS", `imap-list --user joe --host ` + r.Addr + ` --tls starttls $PIN --auth external --tls-cert joe.both`, 0, nil},

@@ -5,10 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"os"
-	"regexp"
-	"runtime"
-	"strconv"
 	"testing"
 	"time"
 
@@ -16,56 +12,6 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
-
-// most is what a command may hold in memory, in octets.
-const most = 64 << 20
-
-var highWater = regexp.MustCompile(`VmHWM:\s*(\d+) kB`)
-
-// peak runs a pipeline and returns the most memory that its last command had
-// resident. The rusage of a process counts what its parent held when it was
-// forked, and the parent here holds the mail: so the system is asked while it
-// runs.
-func (b *bench) peak(commands ...string) int64 {
-	b.t.Helper()
-	if runtime.GOOS != "linux" {
-		b.t.Skip("SKIPPED: it takes Linux to see the memory of a process")
-	}
-	s := b.start(commands...)
-	last := len(commands) - 1
-	status := fmt.Sprintf("/proc/%d/status", s.cmds[last].Process.Pid)
-	var kilobytes int64
-	for running := true; running; {
-		select {
-		case <-s.ended[last]:
-			running = false
-		case <-time.After(5 * time.Millisecond):
-			text, _ := os.ReadFile(status)
-			name, _, _ := bytes.Cut(text, []byte("\n"))
-			if m := highWater.FindSubmatch(text); m != nil && bytes.Contains(name, []byte("imap-")) {
-				n, _ := strconv.ParseInt(string(m[1]), 10, 64)
-				kilobytes = max(kilobytes, n)
-			}
-		}
-	}
-	if code := s.wait(time.Minute)[last]; code != 0 {
-		b.t.Fatalf("exit %d\n%s", code, s)
-	}
-	return kilobytes << 10
-}
-
-// huge makes one message of about n octets.
-func huge(n int) []byte {
-	const line = "All work and no play makes Joe a dull boy, and all play and no work a mere toy.\r\n"
-	octets := append(make([]byte, 0, n+1000), letter("huge", "")...)
-	for i := 0; len(octets) < n; i++ {
-		octets = append(octets, line...)
-		if i%1000 == 0 {
-			octets = fmt.Appendf(octets, "line %d\r\n", i)
-		}
-	}
-	return octets
-}
 
 // TestMemory moves one huge message, and many small ones.
 func TestMemory(t *testing.T) {

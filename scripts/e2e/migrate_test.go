@@ -101,10 +101,6 @@ func (w *world) again(c imaptest.Case, verdict func(imaptest.Case) imaptest.Verd
 	return imaptest.Verdict{Stored: stored}
 }
 
-func ofDovecot(c imaptest.Case) imaptest.Verdict { return c.Dovecot }
-func ofCyrus(c imaptest.Case) imaptest.Verdict   { return c.Cyrus }
-func ofMunging(c imaptest.Case) imaptest.Verdict { return c.CyrusMunge }
-
 // isMunging tells a verdict of a Cyrus that rewrites headers.
 func isMunging(verdict func(imaptest.Case) imaptest.Verdict) bool {
 	probe := imaptest.Case{CyrusMunge: imaptest.Verdict{Refused: "probe"}}

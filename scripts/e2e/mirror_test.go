@@ -9,18 +9,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// byKey counts messages by folder and Message-ID, which is what makes them one.
-func (a account) byKey(t testing.TB) map[string]int {
-	t.Helper()
-	all := map[string]int{}
-	for _, e := range a.dumpOctets(t) {
-		_, id, _ := strings.Cut(string(e.Octets), "Message-ID: ")
-		id, _, _ = strings.Cut(id, "\r\n")
-		all[e.Path+" "+id]++
-	}
-	return all
-}
-
 // TestMirrorOfAnything: whatever came and went on both sides, among messages
 // that share keys, dates and sizes, a run with a proof deletes no message that
 // came to the destination in another way and loses none that the source has; a
@@ -59,7 +47,7 @@ func TestMirrorOfAnything(t *testing.T) {
 		b.sh(`: >receipts`)
 		arrive(source, 14)
 		for turn := range 3 {
-			b.sh(fmt.Sprintf(`imap-fetch $SRC -o day-%d && `, turn) + straight + ` >>receipts`).settled()
+			settled(b.sh(fmt.Sprintf(`imap-fetch $SRC -o day-%d && `, turn) + straight + ` >>receipts`))
 			for f, uids := range arrive(target, 4) {
 				own[f] = append(own[f], uids...)
 			}
@@ -82,7 +70,7 @@ func TestMirrorOfAnything(t *testing.T) {
 			}[rnd.IntN(3)]
 			o := b.sh(strings.Replace(form, "%s", `--delete-extra --proof receipts`, 1) + ` >now.receipts`)
 			b.sh(`cat now.receipts >>receipts`)
-			if o.settled() && !covers(dst.byKey(t), src.byKey(t)) {
+			if settled(o) && !covers(dst.byKey(t), src.byKey(t)) {
 				t.Fatalf("round %d, turn %d: something of the source is lost\n%s", round, turn, o)
 			}
 			for f, uids := range own {
@@ -94,7 +82,7 @@ func TestMirrorOfAnything(t *testing.T) {
 			}
 		}
 		o := b.sh(`imap-fetch $SRC | imap-diff --delete-extra=all $DST | imap-push` + deleteAll + `$DST`)
-		if !o.settled() {
+		if !settled(o) {
 			continue
 		}
 		there, want := dst.byKey(t), src.byKey(t)
@@ -110,7 +98,7 @@ func TestMirrorOfAnything(t *testing.T) {
 // settled reports whether a run has told all messages apart. Where the destination
 // has a message of the key and date of two of the source, and the octets of neither,
 // it ends with 3 and names both.
-func (o *outcome) settled() bool {
+func settled(o *outcome) bool {
 	o.t.Helper()
 	if strings.Contains(o.stderr, "in-doubt") {
 		o.wants(3)

@@ -1,61 +1,11 @@
 package e2e
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
-
-// pairs runs a test with two empty accounts at each kind of server; a plain run
-// takes two of them.
-func pairs(t *testing.T, test func(t *testing.T, src, dst account)) {
-	for name, start := range some(t, 2, map[string]func(t *testing.T) (src, dst account){
-		"embedded": func(t *testing.T) (src, dst account) {
-			server := imaptest.StartServer(t, imaptest.Options{})
-			return embedded(server, "src"), embedded(server, "dst")
-		},
-		"dovecot": func(t *testing.T) (src, dst account) {
-			server := imaptest.StartDovecot(t, imaptest.DovecotOptions{})
-			return real(server, "src"), real(server, "dst")
-		},
-		"cyrus": func(t *testing.T) (src, dst account) {
-			server := imaptest.StartCyrus(t, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true, Users: []string{"src", "dst"}})
-			return real(server, "src"), real(server, "dst")
-		},
-	}) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			src, dst := start(t)
-			test(t, src, dst)
-		})
-	}
-}
-
-// notes are small messages of different keys.
-func notes(names ...string) (messages []imaptest.Message) {
-	for i, name := range names {
-		messages = append(messages, imaptest.Message{Octets: letter(name, "Hello "+name+"\n"), InternalDate: day(i)})
-	}
-	return messages
-}
-
-// holds demands what an account holds: "folder subject", in order.
-func (a account) holds(t testing.TB, want ...string) {
-	t.Helper()
-	var got []string
-	for _, e := range a.dumpOctets(t) {
-		_, subject, _ := strings.Cut(string(e.Octets), "Subject: ")
-		subject, _, _ = strings.Cut(subject, "\r\n")
-		got = append(got, e.Path+" "+subject)
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%s holds %q, want %q", a.user, got, want)
-	}
-}
-
-const deleteAll = ` --allow delete --max-delete 100% `
 
 // TestMove: what is on both sides goes from the source, and one copy is
 // left; a plan alone removes nothing; what was refused, or is not at the
@@ -158,21 +108,6 @@ func TestUndoOwnCopyGone(t *testing.T) {
 // mirror is the straight-through pipeline that deletes, too.
 func mirror(fetch, diff string) string {
 	return `imap-fetch --headers ` + fetch + ` $SRC | imap-diff ` + diff + ` $DST | imap-fetch --select - $SRC | imap-push` + deleteAll + `$DST`
-}
-
-// expunge removes messages as another client would.
-func (a account) expunge(t testing.TB, folder string, uids ...int) {
-	t.Helper()
-	var commands []string
-	for _, box := range a.folders(t) {
-		if box.Path == folder {
-			commands = []string{fmt.Sprintf("SELECT %q", box.Wire)}
-		}
-	}
-	for _, uid := range uids {
-		commands = append(commands, fmt.Sprintf(`UID STORE %d +FLAGS.SILENT (\Deleted)`, uid))
-	}
-	a.tell(t, append(commands, "EXPUNGE")...)
 }
 
 // TestMoveAndMirror cannot be had at once.

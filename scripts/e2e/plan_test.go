@@ -6,15 +6,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// inMemory starts a server with n letters in the account src, and nothing in
-// dst.
-func inMemory(t *testing.T, n int) (server *imaptest.Server, src, dst account, b *bench) {
-	server = imaptest.StartServer(t, imaptest.Options{})
-	server.Account("src").Fill(mail(n))
-	src, dst = embedded(server, "src"), embedded(server, "dst")
-	return server, src, dst, between(t, src, dst)
-}
-
 // TestNoPlan: a stream that has not been through imap-diff is refused, unless
 // it is asked for.
 func TestNoPlan(t *testing.T) {

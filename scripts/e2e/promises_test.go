@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -109,14 +108,4 @@ func promiseBatch(t *testing.T, seed uint64, first, n int, tally *promiseTally) 
 			}
 		})
 	}
-}
-
-// glob finds files of the scripts' folder.
-func (b *bench) glob(pattern string) []string {
-	b.t.Helper()
-	names, err := filepath.Glob(b.path(pattern))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return names
 }

@@ -2,36 +2,13 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
-
-// blocks are the indented lines of a page, block by block. Those that show
-// what is printed begin with a dollar sign, and are none.
-func blocks(t *testing.T, page string) (all []string) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "cookbook", page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := ""
-	for line := range strings.Lines(string(text) + "\n") {
-		if recipe, ok := strings.CutPrefix(line, "    "); ok {
-			block += recipe
-			continue
-		}
-		if block != "" && !strings.HasPrefix(block, "$ ") {
-			all = append(all, block)
-		}
-		block = ""
-	}
-	return all
-}
 
 // missingTool returns a tool that a recipe needs and that is not here, "" for none.
 func missingTool(block string) string {

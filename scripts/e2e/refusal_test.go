@@ -12,11 +12,6 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
-// says makes a server's answer to an APPEND.
-func says(kind imap.StatusResponseType, code imap.ResponseCode, text string) error {
-	return &imap.Error{Type: kind, Code: code, Text: text}
-}
-
 // kinds are servers that take messages in their own ways.
 var kinds = map[string]imaptest.Options{"literal plus": {LiteralPlus: true}, "synchronising": {}}
 

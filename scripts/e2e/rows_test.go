@@ -89,3 +89,30 @@ func sameIDs(t testing.TB, what string, got, want []string) {
 		t.Errorf("%s:\n got %s\nwant %s", what, limit(strings.Join(got, " "), 1500), limit(strings.Join(want, " "), 1500))
 	}
 }
+
+// frameMagic begins every zstd frame (RFC 8878 section 3.1.1).
+var frameMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+
+// record is what a stream says of a message.
+type record struct {
+	Type, Folder, InternalDate, SHA256 string
+	Flags                              []string
+	Body, BodyBase64                   *string
+	Header                             struct{ Subject string }
+}
+
+// records reads the message records of a plain stream.
+func (b *bench) records(name string) (all []record) {
+	b.t.Helper()
+	for line := range bytes.Lines(b.read(name)) {
+		var r record
+		line = bytes.Replace(line, []byte(`"body_base64":`), []byte(`"bodybase64":`), 1)
+		if err := json.Unmarshal(line, &r); err != nil {
+			b.t.Fatal(err)
+		}
+		if r.Type == "message" {
+			all = append(all, r)
+		}
+	}
+	return all
+}

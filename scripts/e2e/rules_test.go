@@ -18,8 +18,8 @@ func pushing(options string) string {
 	return `imap-fetch $SRC -o mail.zst && imap-diff -o plan.zst $DST mail.zst && imap-push ` + options + ` $DST plan.zst`
 }
 
-// arrivals are the arrival dates at the destination, by Subject.
-func (b *bench) arrivals() map[string]string {
+// arrivalsOf are the arrival dates at the destination, by Subject.
+func arrivalsOf(b *bench) map[string]string {
 	b.t.Helper()
 	b.sh(`imap-fetch --headers --level none $DST -o there`).wants(0)
 	dates := map[string]string{}
@@ -61,7 +61,7 @@ func TestDates(t *testing.T) {
 		b := between(t, src, dst)
 		push := func(options string, check func(name, date string) bool) {
 			b.sh(`imap-fetch $SRC | imap-push --unconditional ` + options + ` $DST`).wants(0).appended(len(messages))
-			for name, date := range b.arrivals() {
+			for name, date := range arrivalsOf(b) {
 				if !check(name, date) {
 					t.Errorf("%s: %s arrived at %s", options, name, date)
 				}

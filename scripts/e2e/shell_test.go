@@ -53,6 +53,11 @@ func (b *bench) with(name, value string) *bench {
 	return c
 }
 
+// forTest returns a copy that reports to a subtest.
+func (b *bench) forTest(t testing.TB) *bench {
+	return &bench{t: t, dir: b.dir, env: b.env}
+}
+
 func (b *bench) environ() []string {
 	env := []string{"PATH=" + binaries + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + b.dir, "LC_ALL=C", "TMPDIR=" + os.TempDir()}
 	for _, name := range slices.Sorted(maps.Keys(b.env)) {
@@ -61,12 +66,12 @@ func (b *bench) environ() []string {
 	return env
 }
 
-// path is where a script finds the file of that name.
 // portless is a text without the ports of servers.
 func portless(text string) string { return portOf.ReplaceAllString(text, "@127.0.0.1") }
 
 var portOf = regexp.MustCompile(`@127\.0\.0\.1:\d+`)
 
+// path is where a script finds the file of that name.
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // write puts a file into the scripts' folder.
@@ -181,4 +186,48 @@ func (o *outcome) says(texts ...string) *outcome {
 		}
 	}
 	return o
+}
+
+// arrives waits until there is something in a file.
+func (b *bench) arrives(name string, s *stages) {
+	b.t.Helper()
+	for began := time.Now(); !b.exists(name) || len(b.read(name)) == 0; time.Sleep(time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			b.t.Fatalf("nothing is in %s\n%s", name, s)
+		}
+	}
+}
+
+// glob finds files of the scripts' folder.
+func (b *bench) glob(pattern string) []string {
+	b.t.Helper()
+	names, err := filepath.Glob(b.path(pattern))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return names
+}
+
+// withTools gives scripts the folder of stream-to-mail and mail-to-stream as
+// $TOOLS.
+func (b *bench) withTools() *bench {
+	b.t.Helper()
+	for _, tool := range []string{"python3", "zstd"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			b.t.Skip("SKIPPED: no " + tool)
+		}
+	}
+	tools, err := filepath.Abs(filepath.Join("..", "archive"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.with("TOOLS", tools)
+}
+
+// needsJQ skips a test where there is no jq.
+func needsJQ(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("SKIPPED: no jq")
+	}
 }

@@ -112,16 +112,6 @@ func TestInterruptedWhileReading(t *testing.T) {
 	}
 }
 
-// arrives waits until there is something in a file.
-func (b *bench) arrives(name string, s *stages) {
-	b.t.Helper()
-	for began := time.Now(); !b.exists(name) || len(b.read(name)) == 0; time.Sleep(time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			b.t.Fatalf("nothing is in %s\n%s", name, s)
-		}
-	}
-}
-
 // TestSecondSignal ends at once what waits for a server that says nothing.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
@@ -154,8 +144,7 @@ func TestReaderGoesAway(t *testing.T) {
 		"true":  `imap-fetch $SRC | true; exit ${PIPESTATUS[0]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			if name == "diff" {
 				script = strings.Replace(script, "echo ${PIPESTATUS[*]} >&2; ", "", 1)
 			}
@@ -194,7 +183,7 @@ func TestSilentServer(t *testing.T) {
 			if o.took > 2*time.Minute {
 				t.Errorf("it took %v", o.took)
 			}
-			b.ends(t, o.exit, o, src.dump(t), dst)
+			endsWell(b, t, o.exit, o, src.dump(t), dst)
 		})
 	}
 }

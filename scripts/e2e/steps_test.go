@@ -259,17 +259,3 @@ func (c *stepCase) again(t *testing.T, command int, b *bench, dst account, clean
 		t.Errorf("a run with nothing to do: %+v", end)
 	}
 }
-
-// empty removes all that an account holds.
-func (a account) empty(t testing.TB) {
-	t.Helper()
-	var commands []string
-	boxes := a.folders(t)
-	slices.Reverse(boxes) // those below others first
-	for _, box := range boxes {
-		if box.Path != "INBOX" {
-			commands = append(commands, fmt.Sprintf("UNSUBSCRIBE %q", box.Wire), fmt.Sprintf("DELETE %q", box.Wire))
-		}
-	}
-	a.tell(t, append(commands, "SELECT INBOX", `UID STORE 1:* +FLAGS.SILENT (\Deleted)`, "EXPUNGE")...)
-}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"net"
 	"strings"
@@ -66,32 +65,6 @@ type listed struct {
 	LargestUID            uint64 `json:"largest_uid"`
 	Oldest, Newest        string
 	ACL                   map[string]string
-}
-
-// records are the lines of imap-list on the outcome's stdout.
-func (o *outcome) records() (all []listed) {
-	o.t.Helper()
-	for line := range strings.Lines(o.stdout) {
-		var r listed
-		if err := json.Unmarshal([]byte(line), &r); err != nil || r.Type != "folder" {
-			o.t.Fatalf("%q is no folder record: %v", line, err)
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
-// lists demands which folders are listed, in order.
-func (o *outcome) lists(names ...string) *outcome {
-	o.t.Helper()
-	var got []string
-	for _, r := range o.records() {
-		got = append(got, r.Name)
-	}
-	if strings.Join(got, "\n") != strings.Join(names, "\n") {
-		o.t.Errorf("listed\n\t%q\nwant\n\t%q\n%s", got, names, o)
-	}
-	return o
 }
 
 // quoted makes a word of the shell.

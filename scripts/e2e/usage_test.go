@@ -61,8 +61,7 @@ func TestUsageOfEachCommand(t *testing.T) {
 		"bad subscribe":            `imap-push $AT --subscribe some stream.zst`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.sh(script + ` >out`).wants(64).says("imap-") // into a pipe it would say so in band
 			if out := b.read("out"); len(out) > 0 {
 				t.Errorf("stdout: %q", out)
@@ -132,8 +131,7 @@ func TestInputs(t *testing.T) {
 		"selects nothing":       `imap-list $AT | grep nothing-like-it | imap-fetch $AT --select -`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.sh(script).wants(66)
 		})
 	}
@@ -157,8 +155,7 @@ func TestTerminals(t *testing.T) {
 		"plan to it too": `imap-diff $AT stream`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := *b
-			b.t = t
+			b := b.forTest(t)
 			b.write("stream", nil)
 			o := b.sh(`script -qec '` + command + `' /dev/null </dev/null`)
 			if o.exit != 64 || proxy.Connections() != 0 {
