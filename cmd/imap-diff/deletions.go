@@ -204,7 +204,7 @@ func planEmptyFolders(c *ucli.Context, opt diff.Options, account *diff.Account) 
 	re, err := regexp.Compile(c.String("empty-folders"))
 	switch {
 	case err != nil:
-		return exit.Errorf(exit.Usage, "--empty-folders: %w", err)
+		return cli.InOption("empty-folders", err)
 	case c.String("empty-folders") == "":
 		return exit.Errorf(exit.Usage, "--empty-folders is empty").WithHint("'.' is every folder")
 	}

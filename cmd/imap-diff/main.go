@@ -46,7 +46,7 @@ func main() {
 			cli.StreamFlags(), connect.Flags()),
 		Before:   connect.UseSources,
 		Action:   run,
-		Hints:    hints,
+		Hints:    slices.Concat(hints, connect.Hints),
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}},
 		Modes:    modes(), Conflicts: conflicts, Requires: needs,
 		Stream: func(args []string) bool {

@@ -80,12 +80,12 @@ func rules(c *ucli.Context, opt *plan.Options) (err error) {
 		}
 	}
 	if m.CaseCollision, err = folder.ParseCaseCollision(c.String("case-collision")); err != nil {
-		return exit.Errorf(exit.Usage, "--case-collision: %w", err)
+		return cli.InOption("case-collision", err)
 	}
 	for _, text := range c.StringSlice("rename") {
 		r, err := folder.ParseRename(text)
 		if err != nil {
-			return exit.Errorf(exit.Usage, "--rename: %w", err).WithHint("%s", exit.HintOf(err))
+			return cli.InOption("rename", err)
 		}
 		m.Renames = append(m.Renames, r)
 	}
@@ -131,7 +131,7 @@ func prune(c *ucli.Context, opt *plan.Options) error {
 	re, err := regexp.Compile(c.String("prune-folders"))
 	switch {
 	case err != nil:
-		return exit.Errorf(exit.Usage, "--prune-folders: %w", err)
+		return cli.InOption("prune-folders", err)
 	case c.String("prune-folders") == "":
 		return exit.Errorf(exit.Usage, "--prune-folders is empty").WithHint("'.' is every folder")
 	}

@@ -53,7 +53,7 @@ func main() {
 			connect.Flags()),
 		Before: connect.UseSources,
 		Action: run,
-		Hints:  hints,
+		Hints:  slices.Concat(hints, connect.Hints),
 		GivesWay: map[string][]string{
 			"select":     {"folder-first", "folder-last", "advice"},
 			"folder":     {"exclude"}, // what is named is wanted

@@ -75,7 +75,7 @@ func given[V any](r *reader, name string, parse func(string) (V, error)) (v V, o
 		return v, false
 	}
 	if v, r.err = parse(r.c.String(name)); r.err != nil {
-		r.err = exit.Errorf(exit.Usage, "--%s: %w", name, r.err).WithHint("%s", exit.HintOf(r.err))
+		r.err = cli.InOption(name, r.err)
 	}
 	return v, r.err == nil
 }
@@ -164,7 +164,7 @@ func (r *reader) skip() {
 	for _, text := range r.c.StringSlice("exclude-raw") {
 		skip, err := search.Skip(text)
 		if r.err == nil && err != nil {
-			r.err = exit.Errorf(exit.Usage, "--exclude-raw: %w", err)
+			r.err = cli.InOption("exclude-raw", err)
 		}
 		r.choice.Skip = r.choice.Skip.And(skip)
 		names = append(names, "exclude-raw="+text)

@@ -34,6 +34,7 @@ func main() {
 		Notes:  []string{"Nothing is printed before the listing is complete, and nothing is changed in the account."},
 		Flags:  slices.Concat(flags(), cli.FolderFlags(), connect.Flags()),
 		Before: connect.UseSources,
+		Hints:  connect.Hints,
 		Action: run,
 		GivesWay: map[string][]string{
 			"folder":     {"exclude"}, // what is named is wanted

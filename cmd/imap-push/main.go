@@ -33,7 +33,7 @@ func main() {
 			connect.Flags()),
 		Before:   connect.UseSources,
 		Action:   run,
-		Hints:    hints,
+		Hints:    slices.Concat(hints, connect.Hints),
 		GivesWay: map[string][]string{"flags-keep": {"flags-drop"}, "server-copy": changing},
 	}), os.Args))
 }

@@ -70,7 +70,7 @@ func allow(c *ucli.Context, opt *push.Options) (err error) {
 		return exit.Errorf(exit.Usage, "--allow full-expunge requires --allow delete")
 	}
 	if opt.MaxDelete, err = limit.ParseShare(c.String("max-delete")); err != nil {
-		return exit.Errorf(exit.Usage, "--max-delete: %w", err)
+		return cli.InOption("max-delete", err)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func Folders(c *ucli.Context) (choice folder.Selection, filters []string, err er
 		for _, text := range c.StringSlice(name) {
 			re, err := regexp.Compile(text)
 			if err != nil {
-				return choice, nil, exit.Errorf(exit.Usage, "--%s: %w", name, err)
+				return choice, nil, InOption(name, err)
 			}
 			*list = append(*list, re)
 		}

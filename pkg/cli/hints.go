@@ -2,15 +2,17 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Hint says which options help against errors with a cause: libraries know none.
 type Hint struct {
 	Cause error
-	Text  string // one line without a full stop
+	Text  string // one line without a full stop; a format where the cause has details
 }
 
 // streamHints are for whoever reads a stream.
@@ -26,9 +28,13 @@ var streamHints = []Hint{
 // hintOf returns what the user can do about an error, or "".
 func hintOf(err error, hints []Hint) string {
 	for _, h := range append(hints[:len(hints):len(hints)], streamHints...) {
-		if errors.Is(err, h.Cause) {
-			return h.Text
+		if !errors.Is(err, h.Cause) {
+			continue
 		}
+		if details := fault.DetailsOf(err); fault.CauseOf(err) == h.Cause && len(details) > 0 {
+			return fmt.Sprintf(h.Text, details...)
+		}
+		return h.Text
 	}
 	return exit.HintOf(err)
 }

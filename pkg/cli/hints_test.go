@@ -16,7 +16,8 @@ import (
 // library says itself is said too.
 func TestHints(t *testing.T) {
 	small := errors.New("too small")
-	own := []Hint{{small, "give --more"}}
+	large := errors.New("too large")
+	own := []Hint{{small, "give --more"}, {large, "give --less, as %d"}}
 	var out bytes.Buffer
 	w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
 	w.Write(&stream.Begin{Content: stream.Headers, User: "u", Host: "h"})
@@ -38,6 +39,8 @@ func TestHints(t *testing.T) {
 	}{
 		"of the command": {fmt.Errorf("file: %w", fault.Errorf(fault.Usage, "no").Because(small)), "give --more"},
 		"of streams":     {fmt.Errorf("file: %w", filtered), "if it was filtered on purpose, give --edited"},
+		"with details":   {fault.Errorf(fault.Usage, "no").Because(large, 5), "give --less, as 5"},
+		"hidden":         {fault.Instead(fault.Errorf(fault.Usage, "no").Because(large, 5), errors.New("x")), "give --less, as 5"},
 		"of the library": {fault.Errorf(fault.Usage, "no").WithHint("do it"), "do it"},
 		"none":           {errors.New("no"), ""},
 	} {

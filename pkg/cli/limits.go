@@ -30,13 +30,13 @@ func Limits(c *ucli.Context) (limits limit.Limits, err error) {
 	for _, text := range c.StringSlice("rate") {
 		r, err := limit.ParseRate(text)
 		if err != nil {
-			return limits, inOption("rate", err)
+			return limits, InOption("rate", err)
 		}
 		limits.Rates = append(limits.Rates, r)
 	}
 	if IsSet(c, "max-bytes") {
 		if limits.Octets, err = limit.ParseOctets(c.String("max-bytes")); err != nil {
-			return limits, inOption("max-bytes", err)
+			return limits, InOption("max-bytes", err)
 		}
 	}
 	if IsSet(c, "max-errors") {
@@ -48,9 +48,10 @@ func Limits(c *ucli.Context) (limits limit.Limits, err error) {
 	return limits, nil
 }
 
-// inOption names the option whose value is wrong.
-func inOption(name string, err error) error {
-	return fmt.Errorf("--%s: %w", name, err)
+// InOption names the option whose value is wrong. It is exit.Usage unless err says
+// otherwise.
+func InOption(name string, err error) error {
+	return exit.Wrap(exit.Usage, fmt.Errorf("--%s: %w", name, err))
 }
 
 // failureLines is how many lines sum up what failed.

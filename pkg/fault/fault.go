@@ -37,10 +37,12 @@ type Classified interface {
 
 // Error gives another error a kind.
 type Error struct {
-	kind  Kind
-	err   error
-	hint  string
-	cause error
+	kind Kind
+	err  error
+	hint string
+
+	cause   error
+	details []any
 }
 
 func (e *Error) Error() string { return e.err.Error() }
@@ -59,9 +61,9 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 }
 
 // Because names the cause of the error, which errors.Is finds: for commands, who know
-// which of their options help.
-func (e *Error) Because(cause error) *Error {
-	e.cause = cause
+// which of their options help. The details are what their advice has to repeat.
+func (e *Error) Because(cause error, details ...any) *Error {
+	e.cause, e.details = cause, details
 	return e
 }
 
@@ -104,6 +106,39 @@ func HintOf(err error) string {
 		return known.Hint()
 	}
 	return ""
+}
+
+// CauseOf returns the cause of err that Because named, or nil.
+func CauseOf(err error) error {
+	if known := caused(err); known != nil {
+		return known.cause
+	}
+	return nil
+}
+
+// DetailsOf returns the details of the cause of err, if it has any.
+func DetailsOf(err error) []any {
+	if known := caused(err); known != nil {
+		return known.details
+	}
+	return nil
+}
+
+// caused returns the outermost error in err that has a cause, or nil.
+func caused(err error) *Error {
+	for known := (*Error)(nil); errors.As(err, &known); err = known.err {
+		if known.cause != nil {
+			return known
+		}
+	}
+	return nil
+}
+
+// Instead gives an error the kind, the hint and the cause of another, and hides what
+// else that one is.
+func Instead(hidden, err error) *Error {
+	return New(KindOf(hidden), err).WithHint("%s", HintOf(hidden)).
+		Because(CauseOf(hidden), DetailsOf(hidden)...)
 }
 
 // ExitCode says with which code a process ends for an error: commands have one, for

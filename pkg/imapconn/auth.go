@@ -193,25 +193,23 @@ func (l *login) refused(no *imap.Error) error {
 	}
 	err := fault.Errorf(fault.Login, "login of %s by %s refused: %w%s (offered: %s)", l.o.who(), l.mechanism.sasl(), said,
 		reason, l.offered)
-	return err.WithHint("%s", l.advice())
+	return l.explain(err)
 }
 
-// advice is what helps most often.
-func (l *login) advice() string {
+// explain names what is most often the cause.
+func (l *login) explain(err *fault.Error) error {
 	switch {
 	case strings.Contains(l.o.User+l.o.Login.AuthUser, `\`), strings.Contains(strings.ToLower(l.c.greeted), "exchange"):
-		return `forms that Exchange takes for --user: USER, DOMAIN\USER, and for an administrator DOMAIN\ADMIN\USER ` +
-			`or ADMIN@DOMAIN\USER, where USER may have to be the mailbox's alias`
+		return err.Because(ErrExchangeUser)
 	case l.mechanism.binds:
-		return "if the password is right, the server may have another idea of the TLS connection, as behind a " +
-			"proxy: --auth " + strings.TrimSuffix(l.mechanism.name, "-plus")
+		return err.Because(ErrOtherTLS, strings.TrimSuffix(l.mechanism.name, "-plus"))
 	case strings.HasPrefix(l.mechanism.name, "scram-") && len(l.o.Login.Auth) == 0 && strings.Contains(l.offered, "PLAIN"):
-		return "if the password is right, the server may not know it in the form that SCRAM needs: --auth plain"
+		return err.Because(ErrNotStoredForScram)
 	case l.mechanism.name == "x-masterauth":
-		return "Kerio Connect alone has this, and only where master authentication is turned on, for the address " +
-			"that one comes from"
+		return err.WithHint("Kerio Connect alone has this, and only where master authentication is turned on, for " +
+			"the address that one comes from")
 	case l.mechanism.name == "external" && l.o.TLS.CertFile == "":
-		return "--tls-cert and --tls-key present a certificate"
+		return err.Because(ErrNoCertificate)
 	}
-	return ""
+	return err
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // canary is the secret of every test here.
@@ -172,12 +173,12 @@ func TestLogin(t *testing.T) {
 		{name: "PROXYAUTH later", caps: "X", change: func(o *Options) { o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, rules: []rule{{when: "PROXYAUTH", reply: "TAG NO [UNAVAILABLE] later\r\n"}},
 			code: exit.Temporary, err: "later", sent: "LOGIN \"adm\" \"canary\"|PROXYAUTH \"joe\""},
 
-		{name: "no such mechanism", change: func(o *Options) { o.Login.Auth = []string{"ntlm"} }, code: exit.Usage, err: `--auth "ntlm"`},
-		{name: "channel binding without TLS", change: func(o *Options) { o.Login.Auth = []string{"scram-sha-256-plus"} }, code: exit.Usage, err: "--tls none"},
-		{name: "OAuth without a token", change: func(o *Options) { o.Login.Auth = []string{"plain", "xoauth2"} }, code: exit.Usage, err: "--auth xoauth2 needs --token-command"},
+		{name: "no such mechanism", change: func(o *Options) { o.Login.Auth = []string{"ntlm"} }, code: exit.Usage, err: `"ntlm" is no mechanism`},
+		{name: "channel binding without TLS", change: func(o *Options) { o.Login.Auth = []string{"scram-sha-256-plus"} }, code: exit.Usage, err: "binds the login to TLS"},
+		{name: "OAuth without a token", change: func(o *Options) { o.Login.Auth = []string{"plain", "xoauth2"} }, code: exit.Usage, err: "xoauth2 needs a token"},
 		{name: "a token for PLAIN", change: func(o *Options) { o.Login.Auth, o.Login.Token = []string{"xoauth2", "plain"}, secretly("t") }, code: exit.Usage, err: "takes a password"},
-		{name: "LOGIN for another", change: func(o *Options) { o.Login.Auth, o.Login.AuthUser = []string{"plain", "login"}, "adm" }, code: exit.Usage, err: `--auth login cannot log "adm" in for "joe"`},
-		{name: "PROXYAUTH by nobody", change: func(o *Options) { o.Login.ProxyAuth = true }, code: exit.Usage, err: "--proxyauth needs --auth-user"},
+		{name: "LOGIN for another", change: func(o *Options) { o.Login.Auth, o.Login.AuthUser = []string{"plain", "login"}, "adm" }, code: exit.Usage, err: `login cannot log "adm" in for "joe"`},
+		{name: "PROXYAUTH by nobody", change: func(o *Options) { o.Login.ProxyAuth = true }, code: exit.Usage, err: "PROXYAUTH needs an administrator"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := newScript(t, "IMAP4rev1 "+test.caps, test.rules...)
@@ -238,17 +239,17 @@ func TestAdvice(t *testing.T) {
 		greeting string
 		caps     string
 		change   func(*Options)
-		hint     string
+		cause    error
 	}{
-		{"nothing special", "hi", "AUTH=PLAIN", nil, ""},
-		{"a domain's user", "hi", "AUTH=PLAIN", func(o *Options) { o.User = `corp\joe` }, `DOMAIN\ADMIN\USER`},
-		{"a domain's administrator", "hi", "AUTH=PLAIN", func(o *Options) { o.Login.AuthUser = `corp\adm` }, `DOMAIN\ADMIN\USER`},
-		{"Exchange", "The Microsoft Exchange IMAP4 service is ready.", "AUTH=PLAIN", nil, `ADMIN@DOMAIN\USER`},
-		{"SCRAM by default", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", nil, "--auth plain"},
-		{"SCRAM, nothing else", "hi", "LOGINDISABLED AUTH=SCRAM-SHA-256", nil, ""},
-		{"SCRAM named", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", func(o *Options) { o.Login.Auth = []string{"scram-sha-256"} }, ""},
-		{"X-MASTERAUTH", "hi", "X", func(o *Options) { o.Login.Auth = []string{"x-masterauth"} }, "Kerio"},
-		{"EXTERNAL, no certificate", "hi", "AUTH=EXTERNAL", func(o *Options) { o.Login.Auth = []string{"external"} }, "--tls-cert"},
+		{"nothing special", "hi", "AUTH=PLAIN", nil, nil},
+		{"a domain's user", "hi", "AUTH=PLAIN", func(o *Options) { o.User = `corp\joe` }, ErrExchangeUser},
+		{"a domain's administrator", "hi", "AUTH=PLAIN", func(o *Options) { o.Login.AuthUser = `corp\adm` }, ErrExchangeUser},
+		{"Exchange", "The Microsoft Exchange IMAP4 service is ready.", "AUTH=PLAIN", nil, ErrExchangeUser},
+		{"SCRAM by default", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", nil, ErrNotStoredForScram},
+		{"SCRAM, nothing else", "hi", "LOGINDISABLED AUTH=SCRAM-SHA-256", nil, nil},
+		{"SCRAM named", "hi", "AUTH=PLAIN AUTH=SCRAM-SHA-256", func(o *Options) { o.Login.Auth = []string{"scram-sha-256"} }, nil},
+		{"X-MASTERAUTH", "hi", "X", func(o *Options) { o.Login.Auth = []string{"x-masterauth"} }, nil},
+		{"EXTERNAL, no certificate", "hi", "AUTH=EXTERNAL", func(o *Options) { o.Login.Auth = []string{"external"} }, ErrNoCertificate},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newScript(t, "IMAP4rev1 SASL-IR "+test.caps, rule{when: "AUTHENTICATE", reply: "TAG NO no\r\n"}, rule{when: "X-MASTERAUTH", reply: "TAG BAD no\r\n"})
@@ -258,8 +259,11 @@ func TestAdvice(t *testing.T) {
 				test.change(&o)
 			}
 			_, err := Open(context.Background(), o)
-			if hint := exit.HintOf(err); exit.CodeOf(err) != exit.Login || !strings.Contains(hint, test.hint) || test.hint == "" && hint != "" {
-				t.Errorf("%v: hint %q, want %q", err, hint, test.hint)
+			if cause := fault.CauseOf(err); exit.CodeOf(err) != exit.Login || cause != test.cause {
+				t.Errorf("%v: cause %v, want %v", err, cause, test.cause)
+			}
+			if kerio := strings.Contains(exit.HintOf(err), "Kerio"); kerio != (test.name == "X-MASTERAUTH") {
+				t.Errorf("%v: hint %q", err, exit.HintOf(err))
 			}
 		})
 	}

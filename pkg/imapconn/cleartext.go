@@ -26,7 +26,7 @@ func (l *link) warnClear(c *conn) {
 		what = "the password and all mail"
 	}
 	l.warnOnce("the connection to " + printable(c.host) +
-		" is not encrypted (--tls none): others on the way can read " + what)
+		" is not encrypted: others on the way can read " + what)
 }
 
 // mayExpose refuses to send a token where others may read it: who has it needs
@@ -35,7 +35,7 @@ func mayExpose(c *conn, o *Options, m *mechanism) error {
 	if m.secret == token && inTheClear(c, o) {
 		return fault.Errorf(fault.Login, "no token goes over an unencrypted connection to %s; nothing was sent",
 			printable(c.host)).
-			WithHint("--tls implicit, or --tls starttls")
+			Because(ErrUnencrypted)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (l *link) compress() error {
 	switch {
 	case l.o.Network.Compress == CompressAlways && !offered:
 		return fault.Errorf(fault.Protocol, "%s does not offer %s", printable(c.host), compressCap).
-			WithHint("without --compress always it is used where it is offered")
+			Because(ErrNoCompression)
 	case l.o.Network.Compress == CompressNever, !offered:
 		return nil
 	}
@@ -115,7 +115,7 @@ func (z *deflateConn) Read(p []byte) (int, error) {
 	z.empty.octets = 0
 	var corrupt flate.CorruptInputError
 	if errors.As(err, &corrupt) {
-		err = &limitError{"damaged data after COMPRESS DEFLATE (--compress never does without it)"}
+		err = &limitError{"damaged data after COMPRESS DEFLATE (turn compression off to avoid it)"}
 	}
 	return n, err
 }

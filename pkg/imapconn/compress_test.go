@@ -191,7 +191,7 @@ func TestCompressHostile(t *testing.T) {
 		code   exit.Code
 		text   string
 	}{
-		"garbage":            {"\xff\xfe\xfd garbage garbage garbage", exit.Protocol, "--compress never"},
+		"garbage":            {"\xff\xfe\xfd garbage garbage garbage", exit.Protocol, "turn compression off"},
 		"plain text":         {"* OK what\r\nA9 OK done\r\n", exit.Protocol, "damaged data"},
 		"a line of 100 MiB":  {bomb.String(), exit.Protocol, "a line of more than"},
 		"nothing, at length": {strings.Repeat("\x00\x00\x00\xff\xff", 100_000), exit.Protocol, "without anything in it"},

@@ -110,7 +110,7 @@ func (h *handshake) strangeGreeting(resp *response) error {
 	for _, s := range services {
 		if s.greets.MatchString(line) {
 			return fault.Errorf(fault.Protocol, "%w: that is %s", err, s.name).
-				WithHint("IMAP is at port 993 with --tls implicit, else at 143")
+				Because(ErrOtherService)
 		}
 	}
 	return fault.New(fault.Protocol, err)
@@ -144,7 +144,7 @@ func (h *handshake) startTLS() error {
 	}
 	if c.caps != nil && !c.caps.has(imap.CapStartTLS) {
 		return fault.Errorf(fault.Protocol, "%s does not offer STARTTLS", printable(c.host)).
-			WithHint("--tls implicit is the default")
+			Because(ErrNoStartTLS)
 	}
 	if _, err := c.run(c.command("STARTTLS"), nil); err != nil {
 		return refused(err, fault.Protocol, "STARTTLS at %s", printable(c.host))
@@ -196,7 +196,7 @@ func connectError(c *conn, o *Options, err error) error {
 	}
 	failure := fault.Errorf(fault.Unavailable, "%s: %w", printable(o.address()), err)
 	if o.TLS.Mode != Implicit && errors.Is(err, os.ErrDeadlineExceeded) {
-		return failure.WithHint("a port that speaks TLS at once is silent until then: --tls implicit")
+		return failure.Because(ErrSilentInClear)
 	}
 	return failure
 }

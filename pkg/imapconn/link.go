@@ -52,7 +52,7 @@ func (l *link) connect(ctx context.Context) error {
 	err := l.establish(ctx)
 	var no *imap.Error
 	if errors.As(err, &no) {
-		return fault.New(fault.KindOf(err), &connectRefusal{err.Error(), no}).WithHint("%s", fault.HintOf(err))
+		return fault.Instead(err, &connectRefusal{err.Error(), no})
 	}
 	return err
 }

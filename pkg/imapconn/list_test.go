@@ -185,7 +185,7 @@ func TestPrefixGuessed(t *testing.T) {
 		if got := s.Namespace().Prefix; got != c.want {
 			t.Errorf("%s: prefix %q, want %q", c.name, got, c.want)
 		}
-		if guessed := c.want == "INBOX."; guessed != (len(warned) == 1) || guessed && !strings.Contains(warned[0], "--prefix") {
+		if guessed := c.want == "INBOX."; guessed != (len(warned) == 1) || guessed && !strings.Contains(warned[0], "taken for the prefix") {
 			t.Errorf("%s: warnings %q", c.name, warned)
 		}
 	}

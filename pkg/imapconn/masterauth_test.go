@@ -61,8 +61,8 @@ func TestMasterAuth(t *testing.T) {
 		{name: "a challenge too long", challenge: strings.Repeat("x", 1001), answer: closed, code: exit.Protocol, err: "challenge has 1001 octets", sent: "X-MASTERAUTH"},
 		{name: "a challenge without end", challenge: strings.Repeat("x", 2<<20), answer: closed, code: exit.Protocol, err: "a line of more than", sent: "X-MASTERAUTH"},
 
-		{name: "for another", change: func(o *Options) { named(o); o.Login.AuthUser = "adm" }, code: exit.Usage, err: "--auth-user has no place in it"},
-		{name: "PROXYAUTH", change: func(o *Options) { named(o); o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, code: exit.Usage, err: "--auth-user has no place in it"},
+		{name: "for another", change: func(o *Options) { named(o); o.Login.AuthUser = "adm" }, code: exit.Usage, err: "no administrator has a place in it"},
+		{name: "PROXYAUTH", change: func(o *Options) { named(o); o.Login.AuthUser, o.Login.ProxyAuth = "adm", true }, code: exit.Usage, err: "no administrator has a place in it"},
 		{name: "a token", change: func(o *Options) { named(o); o.Login.Token = secretly("tok") }, code: exit.Usage, err: "takes a password"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -111,16 +111,15 @@ func (o *Options) needs(kind secret) bool {
 	return slices.ContainsFunc(o.wanted(), func(m *mechanism) bool { return m.secret == kind })
 }
 
-// checkAuth finds what can never work.
-func (o *Options) checkAuth() error {
+// CheckAuth finds what can never work in how to log in. Its errors are fault.Usage.
+func (o *Options) CheckAuth() error {
 	if o.Login.ProxyAuth && o.Login.AuthUser == "" {
-		return fault.Errorf(fault.Usage, "--proxyauth needs --auth-user").
-			WithHint("--auth-user ADMIN is who logs in, --user the account to open")
+		return fault.Errorf(fault.Usage, "PROXYAUTH needs an administrator who logs in")
 	}
 	for _, name := range o.Login.Auth {
 		m := findMechanism(name)
 		if m == nil {
-			return fault.Errorf(fault.Usage, "--auth %s is no mechanism that we know", quote(name)).
+			return fault.Errorf(fault.Usage, "%s is no mechanism that we know", quote(name)).
 				WithHint("one of %s", strings.Join(Mechanisms(), ", "))
 		}
 		if err := o.checkMechanism(m); err != nil {
@@ -133,18 +132,18 @@ func (o *Options) checkAuth() error {
 func (o *Options) checkMechanism(m *mechanism) error {
 	switch {
 	case m.binds && o.TLS.Mode == None:
-		return fault.Errorf(fault.Usage, "--auth %s binds the login to TLS, and --tls none has none", m.name)
+		return fault.Errorf(fault.Usage, "%s binds the login to TLS, and there is none", m.name).Because(ErrUnencrypted)
 	case m.secret == token && o.Login.Token == nil:
-		return fault.Errorf(fault.Usage, "--auth %s needs --token-command", m.name)
+		return fault.Errorf(fault.Usage, "%s needs a token", m.name).Because(ErrNeedsToken)
 	case m.secret == password && o.Login.Token != nil:
-		return fault.Errorf(fault.Usage, "--auth %s takes a password, not the token of --token-command", m.name)
+		return fault.Errorf(fault.Usage, "%s takes a password, not a token", m.name).Because(ErrTakesNoToken)
 	case m.become != "" && o.Login.AuthUser != "":
 		return fault.Errorf(fault.Usage,
-			"--auth %s logs in by the master password, which is nobody's: --auth-user has no place in it", m.name).
-			WithHint("--user is the account to open")
+			"%s logs in by the master password, which is nobody's: no administrator has a place in it", m.name).
+			Because(ErrTakesNoAdministrator)
 	case !m.proxies && o.authzid() != "":
-		return fault.Errorf(fault.Usage, "--auth %s cannot log %s in for %s", m.name, quote(o.Login.AuthUser), quote(o.User)).
-			WithHint("plain, scram-sha-256 and others can; or --proxyauth, where the server has it")
+		return fault.Errorf(fault.Usage, "%s cannot log %s in for %s", m.name, quote(o.Login.AuthUser), quote(o.User)).
+			Because(ErrCannotActForOthers)
 	}
 	return nil
 }
@@ -183,16 +182,15 @@ func (p *peer) choose(o *Options) (*mechanism, error) {
 	if tooBare {
 		return nil, fault.Errorf(fault.Login,
 			"%s does not take a password on an unencrypted connection; nothing was sent", printable(p.host)).
-			WithHint("--tls implicit, or --tls starttls")
+			Because(ErrUnencrypted)
 	}
 	err := fault.Errorf(fault.Login, "%s offers none of %s; offered: %s; nothing was sent", printable(p.host),
 		strings.Join(names, ", "), p.offer())
 	switch {
 	case len(o.Login.Auth) > 0:
-		return nil, err.WithHint("--auth names the mechanisms to try; without it the best one is taken")
+		return nil, err.Because(ErrNamedNotOffered)
 	case o.authzid() != "":
-		return nil, err.WithHint("these can log %s in for %s; --proxyauth is another way, and some servers take both "+
-			"names in --user", quote(o.Login.AuthUser), quote(o.User))
+		return nil, err.Because(ErrNoProxyMechanism, quote(o.Login.AuthUser), quote(o.User))
 	}
 	return nil, err
 }

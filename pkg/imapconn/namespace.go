@@ -124,7 +124,7 @@ func (l *link) guessPrefix(boxes []Mailbox) {
 	if found {
 		n.personal.Prefix = prefix
 		l.o.warn(printable(l.o.Host) + " tells no namespace, and all its folders are below " + prefix +
-			", which is taken for the prefix; --prefix says otherwise")
+			", which is taken for the prefix unless one is given")
 	}
 }
 
@@ -152,7 +152,7 @@ func untold(err error, what string) error {
 		return err
 	}
 	return fault.Errorf(fault.Temporary, "ask for the %s of folder names: %w", what, &refusal{no}).
-		WithHint("--prefix and --delimiter say it in the server's place, with --disable-cap NAMESPACE")
+		Because(ErrNamespaceUnknown)
 }
 
 // read reads what follows "* NAMESPACE ": the personal, the other users' and the shared

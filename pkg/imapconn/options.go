@@ -150,7 +150,7 @@ func (o *Options) Check() error {
 	if _, err := tlsConfig(o); err != nil {
 		return err
 	}
-	return o.checkAuth()
+	return o.CheckAuth()
 }
 
 func (o *Options) serverName() string {

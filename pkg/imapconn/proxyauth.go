@@ -38,8 +38,7 @@ func (l *login) become(command string) error {
 	}
 	failure := fault.Errorf(fault.Login, "%s of %s refused: %w", command, o.who(), &refusal{no})
 	if o.Login.ProxyAuth && no.Type == imap.StatusResponseTypeBad {
-		return failure.WithHint("the server seems not to know PROXYAUTH: --auth-user without --proxyauth is the " +
-			"usual way")
+		return failure.Because(ErrNoProxyAuth)
 	}
 	return failure
 }

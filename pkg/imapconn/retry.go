@@ -94,8 +94,8 @@ func (r *retrier) backOff(ctx context.Context, t *transient, no *imap.Error) (ag
 		return false, nil
 	case exact && pause > r.o.Retry.maxWait():
 		r.backOffs = 0
-		r.o.warn(fmt.Sprintf("%s asks for a pause of %s, and --max-wait allows %s", printable(r.o.Host), round(pause),
-			r.o.Retry.maxWait()))
+		r.o.warn(fmt.Sprintf("%s asks for a pause of %s, and the longest that is allowed is %s", printable(r.o.Host),
+			round(pause), r.o.Retry.maxWait()))
 		return false, nil
 	}
 	r.backOffs++
@@ -165,5 +165,5 @@ func (e *byeError) Error() string {
 // opaque hides what is in an error but for its code: a refusal that concerns the
 // account must not be taken for one of the folder or message that was asked for.
 func opaque(err error) error {
-	return fault.New(fault.KindOf(err), errors.New(err.Error())).WithHint("%s", fault.HintOf(err))
+	return fault.Instead(err, errors.New(err.Error()))
 }

@@ -120,7 +120,7 @@ func checkIterations(text string) error {
 	case n < minIterations:
 		return fault.Errorf(fault.Protocol, "the server asks for %d iterations; fewer than %d give the password away", n,
 			minIterations).
-			WithHint("--auth plain, if you trust the server")
+			Because(ErrFewIterations)
 	case n > maxIterations:
 		return fault.Errorf(fault.Protocol, "the server asks for %d iterations, more than %d", n, maxIterations)
 	}

@@ -3,6 +3,7 @@ package imapconn
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 )
 
@@ -266,4 +268,12 @@ func equalLists(t *testing.T, got, want []string) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
+}
+
+// advises reports whether err has a hint with these words, or this cause.
+func advises(err error, advice any) bool {
+	if cause, ok := advice.(error); ok {
+		return errors.Is(err, cause)
+	}
+	return strings.Contains(exit.HintOf(err), advice.(string))
 }

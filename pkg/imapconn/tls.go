@@ -34,7 +34,7 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	oldest, err := o.TLS.minVersion()
+	oldest, err := ParseTLSVersion(o.TLS.MinVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +57,12 @@ func tlsConfig(o *Options) (*tls.Config, error) {
 var tlsVersions = map[string]uint16{"1.0": tls.VersionTLS10, "1.1": tls.VersionTLS11, "": tls.VersionTLS12,
 	"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
-func (t *TLSOptions) minVersion() (uint16, error) {
-	if v, ok := tlsVersions[t.MinVersion]; ok {
+// ParseTLSVersion reads what MinVersion may hold. Its error is fault.Usage.
+func ParseTLSVersion(s string) (uint16, error) {
+	if v, ok := tlsVersions[s]; ok {
 		return v, nil
 	}
-	return 0, fault.Errorf(fault.Usage, "--tls-min %s is no version of TLS", quote(t.MinVersion)).
+	return 0, fault.Errorf(fault.Usage, "%s is no version of TLS", quote(s)).
 		WithHint("1.2 or 1.3; 1.0 and 1.1 can be broken, and are for servers that have nothing else")
 }
 
@@ -80,7 +81,7 @@ func oldSuites() []uint16 {
 func (t *TLSOptions) present(config *tls.Config) error {
 	if t.CertFile == "" {
 		if t.KeyFile != "" {
-			return fault.Errorf(fault.Usage, "--tls-key needs --tls-cert")
+			return fault.Errorf(fault.Usage, "a key for TLS needs a certificate")
 		}
 		return nil
 	}
@@ -91,7 +92,7 @@ func (t *TLSOptions) present(config *tls.Config) error {
 	pair, err := tls.LoadX509KeyPair(t.CertFile, keyFile)
 	if err != nil {
 		return fault.Errorf(fault.NoInput, "certificate %s with key %s: %w", quote(t.CertFile), quote(keyFile), err).
-			WithHint("both in PEM, the key without a passphrase; --tls-key where it is in a file of its own")
+			Because(ErrBadCertificate)
 	}
 	// Not Certificates: those are kept back from a server that names other
 	// authorities, and the login then fails for a reason that nobody sees.
@@ -185,7 +186,7 @@ func (h *handshake) encrypt(ctx context.Context) error {
 func handshakeError(c *conn, config *tls.Config, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 		return fault.Errorf(fault.Unavailable, "TLS with %s: no answer before the timeout", printable(c.host)).
-			WithHint("a port that waits for STARTTLS may be silent: --tls starttls")
+			Because(ErrSilentInTLS)
 	}
 	if c.greeted == "" && isEOF(err) {
 		return fault.Wrap(fault.Temporary, &byeError{c.host, closedAtOnce})
@@ -198,16 +199,15 @@ func handshakeError(c *conn, config *tls.Config, err error) error {
 		return failure.WithHint("ask whoever runs the server, by another way than this connection, whether its " +
 			"certificate was changed")
 	case errors.As(err, &cert):
-		return failure.WithHint("if you know this certificate to be the server's own: --tls-pin sha256:%s", cert.pin)
+		return failure.Because(ErrUntrusted, cert.pin)
 	case errors.As(err, &record):
-		return failure.WithHint("the server does not speak TLS on this port: --tls starttls, or another port")
+		return failure.Because(ErrNoTLS)
 	case isAlert(err) && c.certWanted:
 		return alertError(c, err)
 	case isAlert(err) && config.MinVersion > tls.VersionTLS12:
-		return failure.WithHint("the server may have nothing newer than TLS 1.2: --tls-min 1.2")
+		return failure.Because(ErrNoTLS13)
 	case isAlert(err) && config.MinVersion == tls.VersionTLS12:
-		return failure.WithHint("an old server may have nothing newer than TLS 1.0 or 1.1, which can be broken: " +
-			"--tls-min 1.0 accepts that")
+		return failure.Because(ErrNoTLS12)
 	}
 	return failure
 }
@@ -223,7 +223,7 @@ func isAlert(err error) bool {
 func alertError(c *conn, err error) error {
 	failure := fault.Errorf(fault.Protocol, "TLS with %s: %w", printable(c.host), err)
 	if c.certWanted {
-		return failure.WithHint("the server asks for a certificate: --tls-cert and --tls-key give it one")
+		return failure.Because(ErrCertificateWanted)
 	}
 	return failure
 }

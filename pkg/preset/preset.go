@@ -75,7 +75,7 @@ func Find(name string) (*Preset, error) {
 	if best != "" {
 		hint = "did you mean " + best + "? All: " + strings.Join(names(list), ", ")
 	}
-	return nil, fault.Errorf(fault.Usage, "--preset %q is none that is known", name).WithHint("%s", hint)
+	return nil, fault.Errorf(fault.Usage, "%q is none that is known", name).WithHint("%s", hint)
 }
 
 func names(list []Preset) (names []string) {

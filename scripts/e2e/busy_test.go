@@ -78,7 +78,7 @@ func TestThrottledForLong(t *testing.T) {
 	t.Run("asks for too much", func(t *testing.T) {
 		dst := throttling(t, imaptest.Options{}, after(20, 3_000_000))
 		o := between(t, src, dst).sh(straight).wants(75).appended(20)
-		o.says("asks for a pause of 50m0s, and --max-wait allows 5m0s")
+		o.says("asks for a pause of 50m0s, and the longest that is allowed is 5m0s")
 	})
 	t.Run("interrupted", func(t *testing.T) {
 		dst := throttling(t, imaptest.Options{}, after(20, 200_000))

@@ -66,7 +66,7 @@ func TestProxy(t *testing.T) {
 	b := newBench(t).with("SRC", by+"src").with("DST", by+"dst")
 	b.sh(straight).wants(66).says("IMAP_PROXY_PASSWORD")
 	b = b.with("IMAP_PROXY_PASSWORD", "canary")
-	if o := b.sh(straight).wants(0).appended(50).says("imap-push: warning: the connection to hidden.example is not encrypted (--tls none): others on the way can read the password and all mail"); strings.Contains(o.stderr, "canary") {
+	if o := b.sh(straight).wants(0).appended(50).says("imap-push: warning: the connection to hidden.example is not encrypted: others on the way can read the password and all mail"); strings.Contains(o.stderr, "canary") {
 		t.Error("the password is told")
 	}
 	equal(t, src, dst)

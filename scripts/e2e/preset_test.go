@@ -109,7 +109,7 @@ func TestPresetUsage(t *testing.T) {
 	b := newBench(t).with("AT", "--host 127.0.0.1:1 --user joe")
 	b.write("mail.zst", nil)
 	for _, command := range []string{"imap-list", "imap-fetch", "imap-diff", "imap-push"} {
-		b.sh(command+` --preset gmial $AT < /dev/null`).wants(64).says(`--preset "gmial" is none that is known`, "did you mean gmail?", "office365")
+		b.sh(command+` --preset gmial $AT < /dev/null`).wants(64).says(`--preset: "gmial" is none that is known`, "did you mean gmail?", "office365")
 		b.sh(command + ` --preset '' $AT < /dev/null`).wants(64).says("zimbra")
 		if help := b.sh(command + ` --help`).wants(0).stdout; !strings.Contains(help, "--preset NAME") {
 			t.Errorf("%s --help has no --preset", command)

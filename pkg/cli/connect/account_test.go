@@ -172,7 +172,7 @@ func TestAccountRefuses(t *testing.T) {
 		{"badtls", exit.Usage, `DIR/badtls:4: --tls is "sometimes"`},
 		{"badpin", exit.Usage, `DIR/badpin:4: --tls-pin "sha256:12"`},
 		{"two", exit.Usage, "DIR/two:5: DIR/two:4: --ca-file has no meaning with --tls none"},
-		{"badauth", exit.Usage, `DIR/badauth:4: --auth "ntlm"`},
+		{"badauth", exit.Usage, `DIR/badauth:4: --auth: "ntlm"`},
 		{"badhost", exit.Usage, `DIR/badhost:1: --host "imap://x"`},
 		{"nohost", exit.Usage, "DIR/nohost has no line for the host"},
 		{"nouser", exit.Usage, "DIR/nouser has no line for the user"},

@@ -47,6 +47,10 @@ func login(c *ucli.Context, opt *imapconn.Options) error {
 			return err
 		}
 	}
+	if opt.Login.ProxyAuth && opt.Login.AuthUser == "" {
+		return exit.Errorf(exit.Usage, "--proxyauth needs --auth-user").
+			WithHint("--auth-user ADMIN is who logs in, --user the account to open")
+	}
 	option, err := oneOf(c, "password-file", "password-command", "password-fd", "token-command")
 	if err != nil {
 		return err
@@ -59,6 +63,9 @@ func login(c *ucli.Context, opt *imapconn.Options) error {
 		if opt.Login.Token, err = tokenSource(c.String(option), who); err != nil {
 			return err
 		}
+	}
+	if err := opt.CheckAuth(); err != nil {
+		return cli.InOption("auth", err)
 	}
 	if err := opt.Check(); err != nil || !opt.NeedsPassword() {
 		return err

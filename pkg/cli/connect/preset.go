@@ -52,7 +52,7 @@ func UseSources(c *ucli.Context) error {
 	}
 	p, err := preset.Find(name)
 	if err != nil {
-		return s.file.locate(err)
+		return s.file.locate(cli.InOption("preset", err))
 	}
 	s.preset = &usedPreset{name: p.Names[0]}
 	if !cli.GivesWay(c, "advice") {

@@ -52,9 +52,9 @@ func TestPreset(t *testing.T) {
 		{args: []string{"--account=other"}, host: "own.example", line: "/", said: "softalk: --prefix '' --client-search\n"},
 		{args: []string{"--account=other", "--delimiter=\\"}, host: "own.example", line: `\`, said: "softalk: --prefix '' --client-search\n"},
 
-		{args: []string{"--preset=gmial", "--user=joe"}, code: exit.Usage, err: `--preset "gmial" is none that is known`},
-		{args: []string{"--preset=", "--user=joe"}, code: exit.Usage, err: `--preset "" is none`},
-		{args: []string{"--account=wrong"}, code: exit.Usage, err: filepath.Join(dir, "wrong") + `:4: --preset "gmial" is none`},
+		{args: []string{"--preset=gmial", "--user=joe"}, code: exit.Usage, err: `--preset: "gmial" is none that is known`},
+		{args: []string{"--preset=", "--user=joe"}, code: exit.Usage, err: `--preset: "" is none`},
+		{args: []string{"--account=wrong"}, code: exit.Usage, err: filepath.Join(dir, "wrong") + `:4: --preset: "gmial" is none`},
 		{args: []string{"--account=bare"}, code: exit.Usage, err: "no line for the host"},
 		{args: []string{"--account=missing", "--preset=gmail"}, code: exit.NoInput, err: "cannot read the account file"},
 		{args: []string{"--preset=zimbra", "--user=joe", "--host=h"}, command: "imap-diff", code: exit.Bug, err: "the preset zimbra has --automap"},

@@ -60,6 +60,9 @@ func encryption(c *ucli.Context, opt *imapconn.Options) error {
 		return nil
 	}
 	opt.TLS.CertFile, opt.TLS.KeyFile = c.String("tls-cert"), c.String("tls-key")
+	if opt.TLS.KeyFile != "" && opt.TLS.CertFile == "" {
+		return exit.Errorf(exit.Usage, "--tls-key needs --tls-cert")
+	}
 	for _, step := range []func(*ucli.Context, *imapconn.Options) error{trust, oldest, serverName} {
 		if err := step(c, opt); err != nil {
 			return err
@@ -96,6 +99,9 @@ func oldest(c *ucli.Context, opt *imapconn.Options) error {
 	}
 	if opt.TLS.MinVersion = c.String("tls-min"); opt.TLS.MinVersion == "" {
 		return exit.Errorf(exit.Usage, "--tls-min is empty")
+	}
+	if _, err := imapconn.ParseTLSVersion(opt.TLS.MinVersion); err != nil {
+		return cli.InOption("tls-min", err)
 	}
 	if opt.TLS.MinVersion == "1.0" || opt.TLS.MinVersion == "1.1" {
 		cli.MessagesOf(c).Warn("--tls-min %s: such a connection can be broken", opt.TLS.MinVersion)
