@@ -54,7 +54,7 @@ func (b *batch) failRest(wants []want, err error) {
 		w := &wants[i]
 		if !came[w.uid] && !w.skip {
 			it := w.item(itemFailed)
-			it.reason, it.text = folderReason(err), err.Error()
+			it.fail(folderReason(err), err.Error())
 			b.add(it)
 		}
 	}
@@ -65,8 +65,8 @@ func (b *batch) failRest(wants []want, err error) {
 func (b *batch) doubtGone() {
 	for i := range b.items {
 		if it := &b.items[i]; it.kind == itemGone && it.base != nil {
-			it.kind, it.reason, it.text = itemFailed, stream.ReasonUIDValidity,
-				"no message has this UID now, and the UIDs of the folder may be others"
+			it.fail(stream.ReasonUIDValidity,
+				"no message has this UID now, and the UIDs of the folder may be others")
 		}
 	}
 }

@@ -58,7 +58,12 @@ func (it *item) missing(m *imapconn.Message) {
 		it.kind = itemGone
 		return
 	}
-	it.kind, it.reason, it.text = itemFailed, stream.Reason(m.Reason), m.Text
+	it.fail(stream.Reason(m.Reason), m.Text)
+}
+
+// fail makes the item a failure.
+func (it *item) fail(reason stream.Reason, text string) {
+	it.kind, it.reason, it.text = itemFailed, reason, text
 }
 
 // lost makes the item one that could not be had, if err concerns it alone.
@@ -66,15 +71,15 @@ func (it *item) lost(err error) error {
 	var one *imapconn.PartError
 	switch {
 	case err == errSize:
-		it.kind, it.reason, it.text = itemFailed, stream.ReasonTruncated, err.Error()
+		it.fail(stream.ReasonTruncated, err.Error())
 	case folderReason(err) != "":
-		it.kind, it.reason, it.text = itemFailed, folderReason(err), err.Error()
+		it.fail(folderReason(err), err.Error())
 	case !errors.As(err, &one):
 		return err
 	case one.State == imapconn.Expunged:
 		it.kind, it.text = itemGone, "it was expunged while it was read"
 	default:
-		it.kind, it.reason, it.text = itemFailed, stream.Reason(one.Reason), one.Text
+		it.fail(stream.Reason(one.Reason), one.Text)
 	}
 	return nil
 }

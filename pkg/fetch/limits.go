@@ -82,6 +82,6 @@ func (l *limits) refuse(it *item) (refused bool) {
 	if !l.fitsNever(it.size) {
 		return false
 	}
-	it.kind, it.reason, it.text = itemFailed, stream.ReasonTooLarge, l.budget.TooLarge(it.size)
+	it.fail(stream.ReasonTooLarge, l.budget.TooLarge(it.size))
 	return true
 }

@@ -157,22 +157,24 @@ func (r *windowReader) together(ctx context.Context, w window, b *batch) (int, e
 }
 
 // sameAgain asks again for messages that have come twice in one answer. Those
-// that differ each time are made failures.
+// that differ each time are made failures, and so are those that cannot be had again.
 func (r *windowReader) sameAgain(ctx context.Context, items []item) error {
 	for _, uid := range r.box.RepeatedUIDs() {
 		i := slices.IndexFunc(items, func(it item) bool { return it.uid == uid && it.kind == itemMessage })
 		if i < 0 {
 			continue
 		}
+		it := &items[i]
 		sum, text, err := r.box.CheckStable(ctx, uid)
-		if err != nil {
+		switch reason := folderReason(err); {
+		case reason != "":
+			it.fail(reason, err.Error())
+		case err != nil:
 			return err
-		}
-		if it := &items[i]; text == "" && !it.bare && sum != sha256.Sum256(it.octets) {
-			text = "the server gives another body each time it is asked"
-		}
-		if text != "" {
-			items[i].kind, items[i].reason, items[i].text = itemFailed, stream.ReasonContradiction, text
+		case text != "":
+			it.fail(stream.ReasonContradiction, text)
+		case !it.bare && sum != sha256.Sum256(it.octets):
+			it.fail(stream.ReasonContradiction, "the server gives another body each time it is asked")
 		}
 	}
 	return nil
