@@ -7,6 +7,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
+	"github.com/imap-pipe/imap-pipe/pkg/runs"
 )
 
 // confirm drops those that the destination does not show any more: with
@@ -21,17 +22,13 @@ func (d *appendLog) confirm(dest diff.Destination) error {
 			a.source.compare(b.source))
 	})
 	var kept []appended
-	for rest := d.all; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].target.box == rest[0].target.box {
-			n++
-		}
-		there, unsure, err := confirmFolder(dest, byTarget[d.names[rest[0].target.box]], rest[:n])
+	oneFolder := func(a, b appended) bool { return a.target.box == b.target.box }
+	for all := range runs.Of(d.all, oneFolder) {
+		there, unsure, err := confirmFolder(dest, byTarget[d.names[all[0].target.box]], all)
 		if err != nil {
 			return err
 		}
 		kept, d.unsure = append(kept, there...), append(d.unsure, unsure...)
-		rest = rest[n:]
 	}
 	d.all = kept
 	return nil

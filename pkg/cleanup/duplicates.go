@@ -13,6 +13,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/report"
+	"github.com/imap-pipe/imap-pipe/pkg/runs"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
@@ -146,16 +147,11 @@ func duplicatesIn(matcher *match.Matcher) ([]duplicate, error) {
 	slices.SortFunc(all, func(a, b *match.Entry) int {
 		return cmp.Or(cmp.Compare(a.Rung, b.Rung), bytes.Compare(a.Key[:], b.Key[:]), cmp.Compare(a.Size, b.Size))
 	})
-	for rest := all; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].Rung == rest[0].Rung && rest[n].Key == rest[0].Key &&
-			rest[n].Size == rest[0].Size {
-			n++
+	alike := func(a, b *match.Entry) bool { return a.Rung == b.Rung && a.Key == b.Key && a.Size == b.Size }
+	for run := range runs.Of(all, alike) {
+		if len(run) > 1 {
+			twins = append(twins, run...)
 		}
-		if n > 1 {
-			twins = append(twins, rest[:n]...)
-		}
-		rest = rest[n:]
 	}
 	prover, ok := matcher.Reader.(*diff.AccountReader)
 	if !ok || len(twins) == 0 {

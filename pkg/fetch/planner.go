@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
+	"github.com/imap-pipe/imap-pipe/pkg/runs"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -134,15 +135,12 @@ func (p *planner) update(ctx context.Context, pl *plan, base *baseFolder, done s
 	}
 	p.opt.Progress.Skip(max(0, int64(pl.folder.Messages)-int64(len(all))), 0)
 	all = slices.DeleteFunc(all, func(n news) bool { return n.uid <= done.LastUID })
-	for len(all) > 0 {
-		n := 0
-		var wants []want
-		for n < len(all) && all[n].items == all[0].items {
-			wants = append(wants, all[n].want)
-			n++
+	for alike := range runs.Of(all, func(a, b news) bool { return a.items == b.items }) {
+		wants := make([]want, len(alike))
+		for i, n := range alike {
+			wants[i] = n.want
 		}
-		p.export(pl, wants, all[0].items, c.judge)
-		all = all[n:]
+		p.export(pl, wants, alike[0].items, c.judge)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/runs"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -95,18 +96,7 @@ func sortByKey(all []Pending) {
 
 // byKey yields the messages of each key. They are sorted by key.
 func byKey(all []Pending) iter.Seq[[]Pending] {
-	return func(yield func([]Pending) bool) {
-		for rest := all; len(rest) > 0; {
-			n := 1
-			for n < len(rest) && rest[n].Key == rest[0].Key && rest[n].Rung == rest[0].Rung {
-				n++
-			}
-			if !yield(rest[:n:n]) {
-				return
-			}
-			rest = rest[n:]
-		}
-	}
+	return runs.Of(all, func(a, b Pending) bool { return a.Key == b.Key && a.Rung == b.Rung })
 }
 
 // readReceived reads the Received lines of entries that a pending message has nothing but
