@@ -150,8 +150,9 @@ func TestFolderListIsChecked(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	var big bytes.Buffer
+	entry := folderRec(strings.Repeat("a", mib), 8, 0) + "\n"
 	for range MaxContents/mib + 1 {
-		big.WriteString(folderRec(strings.Repeat("a", mib), 8, 0) + "\n")
+		big.WriteString(entry)
 	}
 	if _, err := ReadFolders(bufio.NewReader(&big)); kindOf(err) != Limit {
 		t.Error(err)

@@ -253,22 +253,31 @@ func whole(lines ...string) string {
 // frameOf packs octets into a zstd frame of raw and run-length blocks, by hand
 // (RFC 8878 section 3.1.1), so that no library decides on a vector's octets.
 func frameOf(windowLog int, plain string) []byte {
-	const block = 128 << 10
-	out := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, byte(windowLog-10) << 3}
+	return appendBlocks(frameHeader(windowLog), plain, true)
+}
+
+func frameHeader(windowLog int) []byte {
+	return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, byte(windowLog-10) << 3}
+}
+
+const maxBlock = 128 << 10
+
+// appendBlocks appends the blocks of some octets, which may be the frame's last.
+func appendBlocks(out []byte, plain string, last bool) []byte {
 	for len(plain) > 0 {
 		run := 1
-		for run < min(len(plain), block) && plain[run] == plain[0] {
+		for run < min(len(plain), maxBlock) && plain[run] == plain[0] {
 			run++
 		}
 		kind, n := 1, run
 		if run < 16 {
 			kind, n = 0, rawLength(plain)
 		}
-		last := 0
-		if n == len(plain) {
-			last = 1
+		final := 0
+		if last && n == len(plain) {
+			final = 1
 		}
-		head := binary.LittleEndian.AppendUint32(nil, uint32(last|kind<<1|n<<3))
+		head := binary.LittleEndian.AppendUint32(nil, uint32(final|kind<<1|n<<3))
 		out = append(out, head[:3]...)
 		if kind == 1 {
 			out = append(out, plain[0])
@@ -280,15 +289,25 @@ func frameOf(windowLog int, plain string) []byte {
 	return out
 }
 
+// bombOf packs a text and so many octets of one kind behind it, and never holds them.
+func bombOf(windowLog int, text string, octet string, n int) []byte {
+	out := appendBlocks(frameHeader(windowLog), text, false)
+	run := strings.Repeat(octet, maxBlock)
+	for ; n > maxBlock; n -= maxBlock {
+		out = appendBlocks(out, run, false)
+	}
+	return appendBlocks(out, run[:n], true)
+}
+
 // rawLength returns where the next run of equal octets begins.
 func rawLength(s string) int {
 	run := 1
-	for i := 1; i < len(s) && i < 128<<10; i++ {
+	for i := 1; i < len(s) && i < maxBlock; i++ {
 		if s[i] != s[i-1] {
 			run = 1
 		} else if run++; run == 16 {
 			return i - 15
 		}
 	}
-	return min(len(s), 128<<10)
+	return min(len(s), maxBlock)
 }

@@ -459,7 +459,7 @@ func (l *list) limits() {
 	}
 	l.ok("line-2-mib", "the longest line", whole(begin, filler(2*mib))).pack()
 	l.add("line-too-long", "limit", "a line of one octet more", text(begin, filler(2*mib+1))).pack()
-	l.add("bomb", "limit", "256 MiB without a line feed", string(frameOf(21, `{"type":"begin`+strings.Repeat("a", 256*mib)))).raw()
+	l.add("bomb", "limit", "256 MiB without a line feed", string(bombOf(21, `{"type":"begin`, "a", 256*mib))).raw()
 	l.add("window-too-large", "limit", "a frame that needs a window of 16 MiB", string(frameOf(24, whole(begin)))).raw()
 	var b strings.Builder
 	b.WriteString(text(begin))
