@@ -26,5 +26,5 @@ func isPrintASCII(s string) bool {
 	return true
 }
 
-// quote is printable within double quotes, for names in messages.
-func quote(s string) string { return `"` + printable(s) + `"` }
+// quote is text.Quote, for names in messages.
+func quote(s string) string { return safe.Quote(s) }
