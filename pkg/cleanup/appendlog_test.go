@@ -14,6 +14,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // octetsOf is the sha256 of the message with a UID at the destination.
@@ -25,7 +26,7 @@ func TestConfirm(t *testing.T) {
 	const key = "recipe:0123456789abcdef0123456789abcdef"
 	shown := func(uids ...uint64) *diff.Archive {
 		var out bytes.Buffer
-		w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+		w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.None})
 		records := []stream.Record{
 			&stream.Begin{Content: stream.Headers, User: "joe", Host: "new", Key: headerkey.Default, Delimiter: "/"},
 			&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 7, UIDNext: 100, Octets: -1},

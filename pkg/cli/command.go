@@ -4,9 +4,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 	ucli "github.com/urfave/cli/v2"
-
-	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // Command describes one of the commands.
@@ -58,7 +57,7 @@ type state struct {
 	off      map[string]bool // options that are switched off by =false
 	set      map[string]bool // options of command line, account file and preset, by their first name
 	reached  bool            // the command's own action was called
-	greeted  *stream.Level   // stdout says already that a stream of this level comes; or nil
+	greeted  *frame.Level    // stdout says already that a stream of this level comes; or nil
 	opened   bool            // a StreamOutput was made: it says in band how it ended
 
 	preset map[string]bool // those of set whose value is a preset's

@@ -6,6 +6,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // greet tells the next command of a pipe that a stream comes, before anything is
@@ -16,15 +17,15 @@ func (st *state) greet(args []string) {
 		return
 	}
 	level := levelIn(args)
-	if _, err := os.Stdout.Write(stream.Greeting(level)); err == nil { // else the first record finds out
+	if _, err := os.Stdout.Write(frame.Greeting(level)); err == nil { // else the first record finds out
 		st.greeted = &level
 	}
 }
 
 // levelIn returns whether arguments ask for a plain stream, as None or Fastest:
 // the last --level counts.
-func levelIn(args []string) stream.Level {
-	level := stream.Fastest
+func levelIn(args []string) frame.Level {
+	level := frame.Fastest
 	for i, arg := range args {
 		name, value, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if name != "level" || name == arg {
@@ -33,8 +34,8 @@ func levelIn(args []string) stream.Level {
 		if !joined && i+1 < len(args) {
 			value = args[i+1]
 		}
-		if level = stream.Fastest; value == "none" {
-			level = stream.None
+		if level = frame.Fastest; value == "none" {
+			level = frame.None
 		}
 	}
 	return level
@@ -55,7 +56,7 @@ func (st *state) abortUnopened(args []string, err error) {
 	if err == nil || st.opened || !st.pipesStream(args) {
 		return
 	}
-	level := stream.Fastest
+	level := frame.Fastest
 	if st.greeted != nil {
 		level = *st.greeted
 	}

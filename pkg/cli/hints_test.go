@@ -10,6 +10,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // A command knows what helps against a cause, however the error is wrapped; what a
@@ -19,7 +20,7 @@ func TestHints(t *testing.T) {
 	large := errors.New("too large")
 	own := []Hint{{small, "give --more"}, {large, "give --less, as %d"}}
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+	w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.None})
 	w.Write(&stream.Begin{Content: stream.Headers, User: "u", Host: "h"})
 	w.Write(&stream.Failed{Folder: "x", Reason: stream.ReasonNoFolder})
 	w.End(&stream.End{})

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 const producing = "Output"
@@ -92,9 +93,9 @@ func OpenReport(c *ucli.Context, file string, replaces files.Replaceable) (*file
 }
 
 // levelOf reads --level, or what suits the output.
-func levelOf(c *ucli.Context) (stream.Level, error) {
+func levelOf(c *ucli.Context) (frame.Level, error) {
 	if text := c.String("level"); text != "" {
-		return stream.ParseLevel(text)
+		return frame.ParseLevel(text)
 	}
 	return files.AutoLevel, nil
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
@@ -27,7 +28,7 @@ func (c *Comparison) putAsideIfNeeded() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	c.Aside = &Aside{file, stream.NewWriter(file, stream.WriterOptions{Level: stream.Fastest})}
+	c.Aside = &Aside{file, stream.NewWriter(file, stream.WriterOptions{Level: frame.Fastest})}
 	records := []stream.Record{c.Begin}
 	for _, s := range c.Folders {
 		records = append(records, &s.Folder)

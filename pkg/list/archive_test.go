@@ -22,10 +22,11 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/list"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // archive is the plain stream of an account with small and large mail.
-func archive(t *testing.T, content stream.Content, level stream.Level) []byte {
+func archive(t *testing.T, content stream.Content, level frame.Level) []byte {
 	t.Helper()
 	server := imaptest.StartServer(t, imaptest.Options{})
 	account := server.Account("joe")
@@ -76,7 +77,7 @@ func listing(t *testing.T, data []byte, choice folder.Selection) (lines []string
 }
 
 func TestArchiveListing(t *testing.T) {
-	data := archive(t, stream.Full, stream.None)
+	data := archive(t, stream.Full, frame.None)
 	lines := slices.Collect(bytes.Lines(data))
 	whole := []string{"INBOX 5 160", "Größe 2 3000047", "Nothing 0 0"}
 	for name, c := range map[string]struct {
@@ -135,13 +136,13 @@ func verdict(t *testing.T, data []byte) (v list.Verdict, findings []list.Finding
 }
 
 func TestCheckGoodArchives(t *testing.T) {
-	plain := archive(t, stream.Full, stream.None)
+	plain := archive(t, stream.Full, frame.None)
 	for name, c := range map[string]struct {
 		data    []byte
 		streams int
 		hashed  int64
 	}{
-		"plain": {plain, 1, 7}, "compressed": {archive(t, stream.Full, stream.Default), 1, 7}, "joined": {slices.Concat(plain, plain), 2, 7}, "headers": {archive(t, stream.Headers, stream.None), 1, 0},
+		"plain": {plain, 1, 7}, "compressed": {archive(t, stream.Full, frame.Default), 1, 7}, "joined": {slices.Concat(plain, plain), 2, 7}, "headers": {archive(t, stream.Headers, frame.None), 1, 0},
 	} {
 		v, findings, err := verdict(t, c.data)
 		if err != nil || len(findings) > 0 || v.Verdict != "whole" || v.Streams != c.streams || v.Messages != 7 || v.Folders != 3 || v.Hashed != c.hashed || v.Lost != 0 {
@@ -155,7 +156,7 @@ func TestCheckGoodArchives(t *testing.T) {
 
 // Each kind of loss is found, and named.
 func TestCheckNamesWhatIsLost(t *testing.T) {
-	data := archive(t, stream.Full, stream.None)
+	data := archive(t, stream.Full, frame.None)
 	lines := slices.Collect(bytes.Lines(data))
 	change := func(old, new string) []byte { return bytes.Replace(data, []byte(old), []byte(new), 1) }
 	for name, c := range map[string]struct {

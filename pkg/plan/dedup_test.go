@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // shelf is a folder of an export.
@@ -25,7 +26,7 @@ type shelf struct {
 func shelves(t testing.TB, all ...shelf) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+	w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.None})
 	must(t, w.Write(&stream.Begin{Content: stream.Full, User: "joe", Host: "old", Key: headerkey.Default, Delimiter: "/"}))
 	for _, s := range all {
 		must(t, w.Write(&stream.Folder{Name: s.name, Delimiter: "/", UIDValidity: 1, UIDNext: 100,

@@ -12,6 +12,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/report"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // stranger is a destination message that has the key of mail{"k", ...} alone.
@@ -27,7 +28,7 @@ func TestPlanByKeyAlone(t *testing.T) {
 		for _, pipe := range []bool{false, true} {
 			for _, strict := range []bool{false, true} {
 				var out, receipts bytes.Buffer
-				w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+				w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.None})
 				again := func() (*stream.Reader, error) { return stream.NewReader(bytes.NewReader(data), false), nil }
 				if pipe {
 					again = nil

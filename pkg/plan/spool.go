@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/diff"
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
@@ -24,7 +25,7 @@ func newSpool(toc []*diff.Source) (*spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &spool{file: file, w: stream.NewWriter(file, stream.WriterOptions{Level: stream.None}),
+	s := &spool{file: file, w: stream.NewWriter(file, stream.WriterOptions{Level: frame.None}),
 		byName: map[string]*diff.Source{}}
 	err = s.w.Write(&stream.Begin{Content: stream.Full})
 	for _, f := range toc {

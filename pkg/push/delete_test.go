@@ -15,6 +15,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/deletion"
 	"github.com/imap-pipe/imap-pipe/pkg/receipt"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // keyOf is the key of a letter.
@@ -33,7 +34,7 @@ func keyOf(t testing.TB, l letter) string {
 func deletionPlan(t testing.TB, begin stream.Begin, records ...stream.Record) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{Level: stream.None})
+	w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.None})
 	err := w.Write(&begin)
 	for _, r := range records {
 		if err == nil {

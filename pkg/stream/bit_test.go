@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -38,7 +39,7 @@ func audited(data []byte) (records []Record, damaged bool, err error) {
 func TestOneBit(t *testing.T) {
 	size := int64(40)
 	var out bytes.Buffer
-	w := NewWriter(&out, WriterOptions{Level: None})
+	w := NewWriter(&out, WriterOptions{Level: frame.None})
 	records := []Record{
 		&Begin{Content: Full, User: "joe", Host: "old", Key: "message-id,date", Filters: []string{"since 2020-01-01"}},
 		&Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 7, UIDNext: 9, Messages: 5, Octets: -1},
@@ -88,11 +89,11 @@ func TestOneBit(t *testing.T) {
 // TestRecoverDamagedOctets: a message whose octets were damaged in a file that is
 // gone on with is written again, and so is what follows it.
 func TestRecoverDamagedOctets(t *testing.T) {
-	plain := writeSample(t, WriterOptions{Level: None}, [][]byte{[]byte("one"), []byte("two two"), bytes.Repeat([]byte("b"), PartSize+1), []byte("three")})
+	plain := writeSample(t, WriterOptions{Level: frame.None}, [][]byte{[]byte("one"), []byte("two two"), bytes.Repeat([]byte("b"), PartSize+1), []byte("three")})
 	for text, uid := range map[string]uint64{"two two": 1, "bbbbbbbb": 2} {
 		bad := bytes.Clone(plain)
 		bad[bytes.Index(bad, []byte(text))] ^= 1
-		found, err := Recover(bytes.NewReader(bad), None)
+		found, err := Recover(bytes.NewReader(bad), frame.None)
 		if err != nil || found.Ended || found.Done["INBOX"].LastUID != uid || found.Offset >= int64(bytes.Index(bad, []byte(text[1:]))) {
 			t.Errorf("%s: %+v %v", text, found, err)
 		}

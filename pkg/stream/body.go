@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
+	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
 // bodyKind says how the octets of a body stand in a record.
@@ -178,11 +179,6 @@ func partEnd(b []byte, n int) int {
 }
 
 // quote makes a name from outside fit for a message.
-func quote(s string) string {
-	if len(s) > maxQuote {
-		return fmt.Sprintf("%+q...", s[:maxQuote])
-	}
-	return fmt.Sprintf("%+q", s)
-}
+func quote(s string) string { return safe.Quote(safe.Shorten(s, maxQuote)) }
 
 const maxQuote = 200

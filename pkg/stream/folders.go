@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // WriteFolders writes folder records alone: plain NDJSON without begin and
@@ -43,9 +44,12 @@ func HasFolders(in *bufio.Reader) bool {
 func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 	var out []Folder
 	var d decoder
-	octets := 0
+	octets, lines := 0, frame.NewLines(in)
 	for {
-		line, err := readLine(in, nil)
+		line, err := lines.Next()
+		if err == bufio.ErrBufferFull {
+			return nil, damage(Limit, fmt.Errorf("a line of more than %d octets", MaxLine))
+		}
 		if octets += len(line); octets > MaxContents {
 			return nil, damage(Limit, fmt.Errorf("a list of folders of more than %d octets", MaxContents))
 		}

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // smallSample is a stream of few octets, so that many changes of it are tried.
-func smallSample(t testing.TB, level Level) []byte {
+func smallSample(t testing.TB, level frame.Level) []byte {
 	return writeSample(t, WriterOptions{Level: level}, [][]byte{[]byte("Subject: hi\r\n\r\nbody\r\n"), []byte("caf\xe9")})
 }
 
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{})
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		f.Add(smallSample(f, level))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -60,15 +61,15 @@ func FuzzReader(f *testing.F) {
 // FuzzRecover: of a file that was cut or damaged, what is kept is a part of it that
 // can be read, and a Writer can go on after it.
 func FuzzRecover(f *testing.F) {
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		sample := smallSample(f, level)
-		f.Add(sample, level == None)
-		f.Add(sample[:len(sample)*2/3], level == None)
+		f.Add(sample, level == frame.None)
+		f.Add(sample[:len(sample)*2/3], level == frame.None)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, plain bool) {
-		level := Fastest
+		level := frame.Fastest
 		if plain {
-			level = None
+			level = frame.None
 		}
 		found, err := Recover(bytes.NewReader(data), level)
 		if err != nil {

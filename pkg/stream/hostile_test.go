@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // An input that cannot be read is no damaged stream, wherever that shows.
@@ -41,11 +42,11 @@ func TestReadErrorKeepsItsCode(t *testing.T) {
 
 // Whoever reads from a pipe learns at once that a stream comes.
 func TestGreeting(t *testing.T) {
-	for level, want := range map[Level]string{None: opening, Fastest: string(emptyFrame), Better: string(emptyFrame)} {
+	for level, want := range map[frame.Level]string{frame.None: `{"type":"`, frame.Fastest: string(emptyFrame), frame.Better: string(emptyFrame)} {
 		r, out := io.Pipe()
 		got := make(chan string)
 		go func() {
-			head, _ := io.ReadAll(io.LimitReader(r, int64(len(Greeting(level)))))
+			head, _ := io.ReadAll(io.LimitReader(r, int64(len(frame.Greeting(level)))))
 			got <- string(head)
 		}()
 		w := NewWriter(out, WriterOptions{Level: level, Live: true})
@@ -55,7 +56,7 @@ func TestGreeting(t *testing.T) {
 		r.Close()
 		w.Close()
 	}
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		written := func(opt WriterOptions) string {
 			var out bytes.Buffer
 			w := NewWriter(&out, opt)
@@ -65,12 +66,12 @@ func TestGreeting(t *testing.T) {
 			return out.String()
 		}
 		live, greeted := written(WriterOptions{Level: level, Live: true}), written(WriterOptions{Level: level, Greeted: true})
-		if live != string(Greeting(level))+greeted || level == None && live != written(WriterOptions{}) {
+		if live != string(frame.Greeting(level))+greeted || level == frame.None && live != written(WriterOptions{}) {
 			t.Errorf("level %d: %q and %q", level, live, greeted)
 		}
 	}
 	var file bytes.Buffer
-	NewWriter(&file, WriterOptions{Level: Default}).Close()
+	NewWriter(&file, WriterOptions{Level: frame.Default}).Close()
 	if file.Len() != 0 {
 		t.Errorf("a file begins with %q", file.Bytes())
 	}
@@ -179,7 +180,7 @@ func TestWriterKeepsTheLimits(t *testing.T) {
 }
 
 func TestWriterAfterClose(t *testing.T) {
-	w := NewWriter(io.Discard, WriterOptions{Level: Fastest, Live: true})
+	w := NewWriter(io.Discard, WriterOptions{Level: frame.Fastest, Live: true})
 	for range 2 {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
@@ -257,3 +258,6 @@ func TestDamageWhileTheInputFails(t *testing.T) {
 		r.Close()
 	}
 }
+
+// emptyFrame is a frame without records.
+var emptyFrame = frame.Greeting(frame.Fastest)

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // Joints tell what an input is joined of.
@@ -18,15 +20,15 @@ type Joints struct {
 // reading.
 func FindJoints(in io.Reader) (j Joints, err error) {
 	src := source{r: in}
-	plain, release, err := decompressor(bufio.NewReaderSize(&src, 128<<10))
+	plain, release, err := frame.Open(bufio.NewReaderSize(&src, 128<<10))
 	if err != nil {
 		return j, src.failure()
 	}
 	defer release()
 	defer src.close() // first: the decompressor reads ahead
-	lines := newLineReader(plain)
+	lines := frame.NewLines(plain)
 	for first, begun := true, false; !j.Deltas; first = false {
-		line, err := lines.next()
+		line, err := lines.Next()
 		if err != nil {
 			return j, src.failure()
 		}

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 func TestFindJoints(t *testing.T) {
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		var out bytes.Buffer
 		w := NewWriter(&out, WriterOptions{Level: level})
 		for _, r := range []Record{&Begin{Content: Full, User: "joe", Host: "old", Key: "message-id,date", Delimiter: "/"}, &Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: 2, Messages: 1, Octets: -1}} {

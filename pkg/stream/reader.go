@@ -9,16 +9,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // Reader reads a stream, or several one after the other, and checks it as it
 // goes. It holds one line of at most MaxLine octets and never more.
 type Reader struct {
 	src     source
-	plain   *lineReader
+	plain   *frame.Lines
 	release func()
 	section *section
 	whole   bool     // at least one stream has ended
@@ -134,18 +133,23 @@ func (r *Reader) Follows() bool { return r.fold != nil }
 
 func (r *Reader) next() (Record, error) {
 	if r.plain == nil {
-		plain, release, err := decompressor(bufio.NewReaderSize(&r.src, 128<<10))
-		if err != nil {
+		plain, release, err := frame.Open(bufio.NewReaderSize(&r.src, 128<<10))
+		switch {
+		case err == frame.ErrEmpty:
+			return nil, damage(Truncated, err)
+		case err == frame.ErrFormat:
+			return nil, damage(NotStream, err)
+		case err != nil:
 			return nil, err
 		}
-		r.plain, r.release = newLineReader(plain), release
+		r.plain, r.release = frame.NewLines(plain), release
 	}
 	if rec := r.pending; rec != nil {
 		r.pending = nil
 		return rec, nil
 	}
 	for {
-		line, err := r.plain.next()
+		line, err := r.plain.Next()
 		if err != nil {
 			return nil, r.ended(len(line), err)
 		}
@@ -180,8 +184,7 @@ func (r *Reader) ended(rest int, err error) error {
 		return io.EOF
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
 		return damage(Truncated, errors.New("the stream is cut: it has no end record"))
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded),
-		errors.Is(err, zstd.ErrWindowSizeTooSmall):
+	case frame.IsLimit(err):
 		return notZstd(Limit, err)
 	}
 	return notZstd(Corrupt, err)

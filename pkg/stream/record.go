@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/imap-pipe/imap-pipe/pkg/stream/frame"
+
 // Format is the value of begin's format field, and Version the only value of
 // its version field that this package reads and writes.
 const (
@@ -10,9 +12,9 @@ const (
 
 // Limits of the format, in octets.
 const (
-	MaxLine     = 2 << 20  // a record with its line feed
-	MaxContents = 32 << 20 // all folder records of a stream, which every reader holds
-	PartSize    = 1 << 20  // octets of a message in one body part; a larger message has parts
+	MaxLine     = frame.MaxLine // a record with its line feed
+	MaxContents = 32 << 20      // all folder records of a stream, which every reader holds
+	PartSize    = 1 << 20       // octets of a message in one body part; a larger message has parts
 )
 
 // Record is one line of a stream: *Begin, *Folder, *Message, *Body, *Failed,

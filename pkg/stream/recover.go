@@ -1,16 +1,13 @@
 package stream
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // Recovered is what a cut file holds: everything up to the end of the last
@@ -43,28 +40,19 @@ func (p Progress) Excluded(there int64) int64 { return max(0, there-(p.Messages-
 // damaged or cut end is left out, to be written again, and so is all from a message
 // on whose octets are not those of its record. Of plain NDJSON nothing else can be
 // checked: only frames have a checksum. An error is fault.IO.
-func Recover(f io.Reader, level Level) (*Recovered, error) {
-	in := bufio.NewReaderSize(f, 1<<20)
-	scan := &recovery{section: newSection(false), check: newChecker(), lines: level == None,
+func Recover(f io.Reader, level frame.Level) (*Recovered, error) {
+	scan := &recovery{section: newSection(false), check: newChecker(), lines: level == frame.None,
 		found: &Recovered{Done: map[string]Progress{}}, done: map[string]Progress{}}
-	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxLine+frameSize))
+	units, err := frame.NewUnits(f, level)
 	if err != nil {
 		return nil, err
 	}
-	defer dec.Close()
-	var packed, plain []byte
-	for {
-		if level == None {
-			packed, err = readLine(in, packed[:0])
-			plain = packed
-		} else if packed, err = readFrame(in, packed[:0]); err == nil {
-			plain, err = dec.DecodeAll(packed, plain[:0])
-		}
-		if err == nil {
-			err = scan.take(plain, int64(len(packed)))
-		}
-		if err != nil {
-			break
+	defer units.Close()
+	for err == nil {
+		var plain []byte
+		var size int
+		if plain, size, err = units.Next(); err == nil {
+			err = scan.take(plain, int64(size))
 		}
 	}
 	if err == errAborted {
@@ -150,7 +138,7 @@ func (c *recovery) settle() {
 
 // reopen is settle for a frame that may have been cut short.
 func (c *recovery) reopen() {
-	short := c.whole && len(c.last) < frameSize && !c.lines
+	short := c.whole && len(c.last) < frame.Size && !c.lines
 	c.settle()
 	if short {
 		c.found.Offset, c.found.open = c.before, c.last
@@ -213,76 +201,4 @@ func (c *recovery) snapshot() {
 		f.hash = clone.(hash.Hash)
 	}
 	f.counts = c.section.counts
-}
-
-// readLine reads one line with its line feed.
-func readLine(in *bufio.Reader, dst []byte) ([]byte, error) {
-	for {
-		b, err := in.ReadSlice('\n')
-		dst = append(dst, b...)
-		switch {
-		case err == nil:
-			return dst, nil
-		case err != bufio.ErrBufferFull:
-			return dst, readError(err)
-		case len(dst) > MaxLine:
-			return dst, damage(Limit, fmt.Errorf("a line of more than %d octets", MaxLine))
-		}
-	}
-}
-
-// readFrame reads one zstd frame as it stands (RFC 8878 section 3.1.1).
-func readFrame(in *bufio.Reader, dst []byte) ([]byte, error) {
-	head, err := in.Peek(zstd.HeaderMaxSize)
-	if len(head) == 0 {
-		return dst, readError(err)
-	}
-	var h zstd.Header
-	if err := h.Decode(head); err != nil {
-		return dst, err
-	}
-	if h.Skippable {
-		return take(in, dst, h.HeaderSize+int(h.SkippableSize))
-	}
-	if dst, err = take(in, dst, h.HeaderSize); err != nil {
-		return dst, err
-	}
-	for last := false; !last; {
-		if dst, err = take(in, dst, 3); err != nil {
-			return dst, err
-		}
-		b := dst[len(dst)-3:]
-		v := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
-		last = v&1 == 1
-		size := v >> 3
-		if v>>1&3 == 1 {
-			size = 1 // RLE: one octet, repeated
-		}
-		if dst, err = take(in, dst, size); err != nil {
-			return dst, err
-		}
-	}
-	if h.HasCheckSum {
-		return take(in, dst, 4)
-	}
-	return dst, nil
-}
-
-// take appends the next n octets of in to dst.
-func take(in *bufio.Reader, dst []byte, n int) ([]byte, error) {
-	if n < 0 || n+len(dst) > 2*MaxLine+frameSize {
-		return dst, damage(Limit, fmt.Errorf("a frame of more than %d octets", 2*MaxLine+frameSize))
-	}
-	start := len(dst)
-	dst = append(dst, make([]byte, n)...)
-	got, err := io.ReadFull(in, dst[start:])
-	return dst[:start+got], readError(err)
-}
-
-// readError tells a file that cannot be read from one that has ended.
-func readError(err error) error {
-	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
-		return err
-	}
-	return fault.Wrap(fault.IO, err)
 }

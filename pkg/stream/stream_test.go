@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // sample bodies: what mail holds, and what it should not.
@@ -115,7 +116,7 @@ func readBodies(t testing.TB, r *Reader) (bodies [][]byte, kinds []string, err e
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, level := range []Level{None, Fastest, Default, Better} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest, frame.Default, frame.Better} {
 		want := sampleBodies()
 		data := writeSample(t, WriterOptions{Level: level}, want)
 		got, _, err := readBodies(t, NewReader(bytes.NewReader(data), false))
@@ -138,7 +139,7 @@ func TestRoundTrip(t *testing.T) {
 
 // Canonical JSON is what jq -c writes: its pass leaves every octet in place.
 func TestCanonicalIsWhatJqWrites(t *testing.T) {
-	data := writeSample(t, WriterOptions{Level: None}, sampleBodies())
+	data := writeSample(t, WriterOptions{Level: frame.None}, sampleBodies())
 	jq := exec.Command("jq", "-c", ".")
 	jq.Stdin = bytes.NewReader(data)
 	out, err := jq.Output()
@@ -167,7 +168,7 @@ func kindOf(err error) Kind {
 }
 
 func TestCutAnywhereIsTruncated(t *testing.T) {
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		data := writeSample(t, WriterOptions{Level: level}, sampleBodies()[:7])
 		for n := range len(data) {
 			if n > 1500 && n < len(data)-1500 && n%4999 != 0 {
@@ -182,7 +183,7 @@ func TestCutAnywhereIsTruncated(t *testing.T) {
 }
 
 func TestFlippedBitIsFound(t *testing.T) {
-	data := writeSample(t, WriterOptions{Level: Fastest}, sampleBodies()[:4])
+	data := writeSample(t, WriterOptions{Level: frame.Fastest}, sampleBodies()[:4])
 	want, kinds, _ := readBodies(t, NewReader(bytes.NewReader(data), false))
 	for i := 0; i < len(data)*8; i += 5 {
 		data[i/8] ^= 1 << (i % 8)
@@ -208,7 +209,7 @@ func equal(a, b [][]byte) bool {
 }
 
 func TestConcatenation(t *testing.T) {
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		data := writeSample(t, WriterOptions{Level: level}, sampleBodies()[:3])
 		got, kinds, err := readBodies(t, NewReader(bytes.NewReader(append(data[:len(data):len(data)], data...)), false))
 		if err != io.EOF || len(got) != 6 || strings.Count(strings.Join(kinds, " "), "end") != 2 {
@@ -228,7 +229,7 @@ func edit(data []byte, drop func(line string) bool) []byte {
 }
 
 func TestEditedStreams(t *testing.T) {
-	data := writeSample(t, WriterOptions{Level: None}, sampleBodies())
+	data := writeSample(t, WriterOptions{Level: frame.None}, sampleBodies())
 	parts := int64(PartCount(int64(len(sampleBodies()[9]))))
 	cases := []struct {
 		name  string
@@ -290,7 +291,7 @@ func TestRecoverContinuesToTheSameFile(t *testing.T) {
 	for range 6 {
 		bodies = append(bodies, bytes.Repeat([]byte("some text to fill frames\r\n"), 30000))
 	}
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		whole := writeSample(t, WriterOptions{Level: level}, bodies)
 		step := len(whole)/8 + 1
 		for n := 1; n <= len(whole); n += step {
@@ -318,7 +319,7 @@ func TestRecoverBehindAnAbort(t *testing.T) {
 	for range 4 {
 		bodies = append(bodies, bytes.Repeat([]byte("some text to fill frames\r\n"), 30000))
 	}
-	for _, level := range []Level{None, Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Fastest} {
 		whole := writeSample(t, WriterOptions{Level: level}, bodies)
 		records := int64(bytes.Count(plainOf(level, whole), []byte{'\n'}))
 		for stop := int64(4); stop < records; stop++ {
@@ -339,7 +340,7 @@ func TestRecoverBehindAnAbort(t *testing.T) {
 
 // abortSample writes the first records of a sample and an abort. between tells
 // whether that stands between two messages.
-func abortSample(t *testing.T, level Level, whole []byte, stop int64) (cut []byte, between bool) {
+func abortSample(t *testing.T, level frame.Level, whole []byte, stop int64) (cut []byte, between bool) {
 	var out bytes.Buffer
 	w := NewWriter(&out, WriterOptions{Level: level})
 	s := newSection(false)
@@ -360,8 +361,8 @@ func abortSample(t *testing.T, level Level, whole []byte, stop int64) (cut []byt
 	return out.Bytes(), between
 }
 
-func plainOf(level Level, data []byte) []byte {
-	if level == None {
+func plainOf(level frame.Level, data []byte) []byte {
+	if level == frame.None {
 		return data
 	}
 	dec, _ := zstd.NewReader(nil)
@@ -370,7 +371,7 @@ func plainOf(level Level, data []byte) []byte {
 }
 
 // continueSample writes what is missing after the recovered part.
-func continueSample(t *testing.T, level Level, cut, whole []byte, from *Recovered) []byte {
+func continueSample(t *testing.T, level frame.Level, cut, whole []byte, from *Recovered) []byte {
 	var out bytes.Buffer
 	out.Write(cut[:from.Offset])
 	w := NewWriter(&out, WriterOptions{Level: level, From: from})
@@ -430,7 +431,7 @@ func TestUnknownPassesThrough(t *testing.T) {
 }
 
 func TestDamagedBodyCostsOneMessage(t *testing.T) {
-	data := string(writeSample(t, WriterOptions{Level: None}, [][]byte{[]byte("one"), []byte("two")}))
+	data := string(writeSample(t, WriterOptions{Level: frame.None}, [][]byte{[]byte("one"), []byte("two")}))
 	r := NewReader(strings.NewReader(strings.Replace(data, `"body":"one"`, `"body":"0ne"`, 1)), false)
 	var damaged, good int
 	for rec, err := range r.All() {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 var update = flag.Bool("update", false, "write testdata/vectors anew")
@@ -313,7 +314,7 @@ func TestVectorsAreWrittenSo(t *testing.T) {
 		if f["canonical"] != "yes" {
 			continue
 		}
-		plain, release, err := decompressor(bufio.NewReader(bytes.NewReader(octets)))
+		plain, release, err := frame.Open(bufio.NewReader(bytes.NewReader(octets)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // Writer writes one stream. It counts and hashes what it writes, so that End
 // needs only what the producer alone knows. A Writer may be used from one
 // goroutine.
 type Writer struct {
-	frames *frames
+	frames *frame.Writer
 	hash   hash.Hash
 	counts counts
 
 	mu     sync.Mutex // cur is shared with the timer
-	cur    *frame
+	cur    *frame.Frame
 	last   time.Time
 	timer  *time.Timer // nil: frames are never cut by time
 	begun  bool
@@ -45,9 +46,9 @@ const (
 
 // WriterOptions says how a stream is packed.
 type WriterOptions struct {
-	Level Level
+	Level frame.Level
 	Live  bool // a reader waits: it is told at once that a stream comes, and what was written is sent on after 100 ms
-	// Greeted says that Greeting was written to the output already.
+	// Greeted says that frame.Greeting was written to the output already.
 	Greeted bool
 	From    *Recovered // go on after what a cut file holds
 	// First is asked before the first begin record is written; may be nil. Its
@@ -58,21 +59,18 @@ type WriterOptions struct {
 // NewWriter makes a Writer. Nothing but a greeting to a live reader is written
 // before the first frame is full.
 func NewWriter(out io.Writer, opt WriterOptions) *Writer {
-	w := &Writer{frames: newFrames(out, opt.Level), hash: sha256.New(), first: opt.First}
-	w.cur = w.frames.take()
+	w := &Writer{frames: frame.NewWriter(out, opt.Level), hash: sha256.New(), first: opt.First}
+	if opt.Live || opt.Greeted {
+		w.frames.Greet(opt.Greeted)
+	}
+	w.cur = w.frames.Take()
 	if opt.From != nil && opt.From.Begin != nil {
 		w.hash, w.counts, w.begun = opt.From.hash, opt.From.counts, true
-		w.cur.raw = append(w.cur.raw, opt.From.open...)
+		w.cur.Records = append(w.cur.Records, opt.From.open...)
 		w.fails = w.counts.failed + w.counts.folders
 		for i := range opt.From.Folders {
 			w.contents += len(Line(&opt.From.Folders[i]))
 		}
-	}
-	if opt.Live && !opt.Greeted {
-		w.frames.greet()
-	}
-	if opt.Level == None && (opt.Live || opt.Greeted) {
-		w.cur.said = len(opening)
 	}
 	if opt.Live {
 		w.timer = time.AfterFunc(time.Hour, w.tick)
@@ -115,7 +113,7 @@ func (w *Writer) Write(r Record) error {
 	if w.closed {
 		return fault.Errorf(fault.Bug, "a %s record after the stream was closed", r.kind())
 	}
-	if err := w.frames.failure(); err != nil {
+	if err := w.frames.Err(); err != nil {
 		return fault.Wrap(fault.IO, err)
 	}
 	if b, ok := r.(*Begin); ok && w.first != nil {
@@ -127,17 +125,17 @@ func (w *Writer) Write(r Record) error {
 	if m, ok := r.(*Message); ok && m.Parts > 0 {
 		w.cut() // a resumption cuts at frames, and a message with parts goes as one
 	}
-	w.cur.room()
-	start := len(w.cur.raw)
-	line, bodyAt := r.appendTo(w.cur.raw)
+	w.cur.Grow()
+	start := len(w.cur.Records)
+	line, bodyAt := r.appendTo(w.cur.Records)
 	if len(line)-start >= MaxLine {
-		w.cur.raw = line[:start]
+		w.cur.Records = line[:start]
 		return fault.Errorf(fault.Data, "a %s record of %d octets exceeds the limit of %d", r.kind(),
 			len(line)-start, MaxLine)
 	}
 	if _, ok := r.(*Folder); ok {
 		if w.contents += len(line) - start + 1; w.contents > MaxContents {
-			w.cur.raw = line[:start]
+			w.cur.Records = line[:start]
 			return fault.Errorf(fault.Data, "the folder records together exceed the limit of %d octets", MaxContents).
 				WithHint("select fewer folders, and run again for the others")
 		}
@@ -146,13 +144,13 @@ func (w *Writer) Write(r Record) error {
 		w.hash.Write(line[start:bodyAt])
 		w.hash.Write(lineFeed)
 	}
-	w.cur.raw = append(line, '\n')
+	w.cur.Records = append(line, '\n')
 	w.counts.add(r)
 	if _, ok := r.(*Failed); ok {
 		w.fails++
 	}
 	w.begun = true
-	if len(w.cur.raw) >= frameSize {
+	if len(w.cur.Records) >= frame.Size {
 		w.cut()
 	}
 	if w.timer != nil {
@@ -160,6 +158,9 @@ func (w *Writer) Write(r Record) error {
 	}
 	return nil
 }
+
+// idle is how long a producer may wait before what it wrote is sent on.
+const idle = 100 * time.Millisecond
 
 var lineFeed = []byte{'\n'}
 
@@ -213,7 +214,7 @@ func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut()
-	return w.frames.failure()
+	return w.frames.Err()
 }
 
 // Close flushes and waits until all is written. A second Close does nothing.
@@ -224,19 +225,19 @@ func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return fault.Wrap(fault.IO, w.frames.failure())
+		return fault.Wrap(fault.IO, w.frames.Err())
 	}
 	w.closed = true
 	w.cut()
 	w.timer = nil
-	return fault.Wrap(fault.IO, w.frames.close())
+	return fault.Wrap(fault.IO, w.frames.Close())
 }
 
 // cut hands the current frame over. The caller holds mu.
 func (w *Writer) cut() {
-	if len(w.cur.raw) > 0 {
-		w.frames.put(w.cur)
-		w.cur = w.frames.take()
+	if len(w.cur.Records) > 0 {
+		w.frames.Put(w.cur)
+		w.cur = w.frames.Take()
 	}
 }
 
@@ -251,7 +252,7 @@ func (w *Writer) wake(first bool) {
 func (w *Writer) tick() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.timer == nil || len(w.cur.raw) == 0 {
+	if w.timer == nil || len(w.cur.Records) == 0 {
 		return
 	}
 	if rest := idle - time.Since(w.last); rest > 0 {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
@@ -18,13 +18,13 @@ var readAhead int64 = 256 << 20
 // way and carries one stream. So does one that brings more than is kept, or more
 // than there is room for.
 func (in *Input) keep() error {
-	head := make([]byte, stream.GreetingSize)
+	head := make([]byte, frame.GreetingSize)
 	n, err := io.ReadFull(in, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		return err
 	}
 	head = head[:n]
-	if in.ahead = bytes.NewReader(head); !stream.MayBeJoined(head) {
+	if in.ahead = bytes.NewReader(head); !frame.MayBeJoined(head) {
 		return nil
 	}
 	file, err := tempfile.New("what comes from a pipe")

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli/clitest"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // stored returns a stream as it is written with options, or one that goes on from it.
@@ -87,12 +88,12 @@ func uidsOf(t *testing.T, octets []byte) (uids []uint64, err error) {
 }
 
 func TestPipesThatBringFiles(t *testing.T) {
-	file := stream.WriterOptions{Level: stream.Fastest}
+	file := stream.WriterOptions{Level: frame.Fastest}
 	first, hash := stored(t, file, "")
 	delta, _ := stored(t, file, hash)
-	live, _ := stored(t, stream.WriterOptions{Level: stream.Fastest, Live: true}, "")
-	plain, _ := stored(t, stream.WriterOptions{Level: stream.None}, "")
-	plainDelta, _ := stored(t, stream.WriterOptions{Level: stream.None}, hash)
+	live, _ := stored(t, stream.WriterOptions{Level: frame.Fastest, Live: true}, "")
+	plain, _ := stored(t, stream.WriterOptions{Level: frame.None}, "")
+	plainDelta, _ := stored(t, stream.WriterOptions{Level: frame.None}, hash)
 	both := bytes.Join([][]byte{first, delta}, nil)
 	bound := readAhead
 	defer func() { readAhead = bound }()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
@@ -21,7 +22,7 @@ type StreamOutput struct {
 }
 
 // AutoLevel compresses a file well, and a pipe fast.
-const AutoLevel stream.Level = -1
+const AutoLevel frame.Level = -1
 
 // StreamOptions tells OpenStream what is written.
 type StreamOptions struct {
@@ -29,16 +30,16 @@ type StreamOptions struct {
 	// Begin is written when the command has to stop before it wrote a begin record
 	// of its own, and must be that of the file which Resume continues.
 	Begin     *stream.Begin
-	Level     stream.Level
+	Level     frame.Level
 	Overwrite bool // replace FILE whatever it holds
 	Resume    bool // go on with what an earlier run left
 	// Greeted is the level of the stream that stdout has been greeted with, or nil.
-	Greeted *stream.Level
+	Greeted *frame.Level
 }
 
 // OpenStream prepares the output to file, as NewOutput does.
 func OpenStream(ctx context.Context, file string, opt StreamOptions) (*StreamOutput, error) {
-	out, err := NewOutput(ctx, file, OutputOptions{Binary: opt.Level != stream.None})
+	out, err := NewOutput(ctx, file, OutputOptions{Binary: opt.Level != frame.None})
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +76,15 @@ func (s *StreamOutput) open(opt StreamOptions) (err error) {
 }
 
 // level returns how the stream is compressed.
-func (s *StreamOutput) level(opt StreamOptions) stream.Level {
+func (s *StreamOutput) level(opt StreamOptions) frame.Level {
 	level := opt.Level
 	if level == AutoLevel {
-		level = stream.Fastest
+		level = frame.Fastest
 		if s.out.IsFile() {
-			level = stream.Default
+			level = frame.Default
 		}
 	}
-	if opt.Greeted != nil && (*opt.Greeted == stream.None) != (level == stream.None) {
+	if opt.Greeted != nil && (*opt.Greeted == frame.None) != (level == frame.None) {
 		level = *opt.Greeted // it cannot be taken back
 	}
 	return level
@@ -112,7 +113,7 @@ func (s *StreamOutput) Recovered() (n int64) {
 }
 
 // recover finds out what FILE.partial holds.
-func (s *StreamOutput) recover(level stream.Level) error {
+func (s *StreamOutput) recover(level frame.Level) error {
 	partial, err := s.out.Partial()
 	if err != nil || partial == nil {
 		return err

@@ -1,9 +1,10 @@
-package stream
+package frame
 
 import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -11,6 +12,43 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
+
+// maxWindow is the largest zstd window that a reader allocates.
+const maxWindow = 8 << 20
+
+// What Open finds an input not to be.
+var (
+	ErrEmpty  = errors.New("the input is empty")
+	ErrFormat = errors.New("the input is neither zstd nor NDJSON")
+)
+
+// Open returns the plain records of r, which is compressed or not.
+// The first octets tell.
+func Open(r *bufio.Reader) (io.Reader, func(), error) {
+	head, err := r.Peek(4)
+	switch {
+	case len(head) == 0 && err == io.EOF:
+		return nil, nil, ErrEmpty
+	case err != nil && err != io.EOF:
+		return nil, nil, fault.Wrap(fault.IO, fmt.Errorf("read the stream: %w", err))
+	case head[0] == '{':
+		return r, func() {}, nil
+	case !isZstd(head):
+		return nil, nil, ErrFormat
+	}
+	v, err := newVerifier(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	return v, v.Close, nil
+}
+
+// IsLimit reports whether an error of a reader is that a frame wants more memory than
+// it is given.
+func IsLimit(err error) bool {
+	return errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded) ||
+		errors.Is(err, zstd.ErrWindowSizeTooSmall)
+}
 
 // verifier decompresses frame by frame, and hands nothing on before the
 // checksum of its frame was found right: bodies have a hash of their own, but a
@@ -28,10 +66,6 @@ type verifier struct {
 	at     int           // in plain
 	rest   *zstd.Decoder // from the first frame that is too large
 }
-
-// maxFrame is the largest frame that is held, packed or not, in octets: one of
-// ours with the longest line behind it.
-const maxFrame = 2*MaxLine + frameSize
 
 func newVerifier(in *bufio.Reader) (*verifier, error) {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
@@ -61,11 +95,11 @@ func (v *verifier) Read(p []byte) (int, error) {
 // next decompresses one frame, or finds that it has to go on in another way.
 func (v *verifier) next() (err error) {
 	v.plain, v.at = v.plain[:0], 0
-	v.packed, err = readFrame(v.in, v.packed[:0])
+	v.packed, err = readPacked(v.in, v.packed[:0])
 	switch {
 	case len(v.packed) > 0 && (err == io.EOF || err == io.ErrUnexpectedEOF):
 		return v.cut()
-	case fault.KindOf(err) == fault.Data: // larger than what is held
+	case err == errTooLarge:
 		return v.stream()
 	case err != nil:
 		return err

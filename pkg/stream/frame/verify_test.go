@@ -1,47 +1,48 @@
-package stream
+package frame_test
 
 import (
 	"bufio"
 	"bytes"
 	"errors"
 	"io"
-
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
 // packed is a compressed stream of n messages in one frame.
 func packed(t *testing.T, n int) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := NewWriter(&out, WriterOptions{Level: Fastest})
-	records := []Record{&Begin{Content: Headers, Key: "message-id,date"}, &Folder{Name: "INBOX", Messages: uint32(n), Octets: -1}}
+	w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.Fastest})
+	records := []stream.Record{&stream.Begin{Content: stream.Headers, Key: "message-id,date"}, &stream.Folder{Name: "INBOX", Messages: uint32(n), Octets: -1}}
 	for i := range n {
-		records = append(records, &Message{Folder: "INBOX", UIDValidity: 1, UID: uint64(i + 1), Key: "recipe:00000000000000000000000000000001", InternalDate: "2020-01-02T03:04:05Z"})
+		records = append(records, &stream.Message{Folder: "INBOX", UIDValidity: 1, UID: uint64(i + 1), Key: "recipe:00000000000000000000000000000001", InternalDate: "2020-01-02T03:04:05Z"})
 	}
 	for _, r := range records {
 		if err := w.Write(r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(w.End(&End{Listed: int64(n)}), w.Close()); err != nil {
+	if err := errors.Join(w.End(&stream.End{Listed: int64(n)}), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
 }
 
 // count reads messages until the stream ends or fails.
-func count(r *Reader) (n int, err error) {
+func count(r *stream.Reader) (n int, err error) {
 	for {
 		rec, err := r.Next()
 		if err != nil {
 			return n, err
 		}
-		if _, ok := rec.(*Message); ok {
+		if _, ok := rec.(*stream.Message); ok {
 			n++
 		}
 	}
@@ -50,13 +51,13 @@ func count(r *Reader) (n int, err error) {
 // Not one record of a frame is handed on if a bit of it was flipped.
 func TestNothingOfADamagedFrame(t *testing.T) {
 	good := packed(t, 200)
-	if n, err := count(NewReader(bytes.NewReader(good), false)); n != 200 || err != io.EOF {
+	if n, err := count(stream.NewReader(bytes.NewReader(good), false)); n != 200 || err != io.EOF {
 		t.Fatalf("%d messages, %v", n, err)
 	}
 	for bit := 0; bit < 8*len(good); bit += 7 {
 		bad := bytes.Clone(good)
 		bad[bit/8] ^= 1 << (bit % 8)
-		r := NewReader(bytes.NewReader(bad), false)
+		r := stream.NewReader(bytes.NewReader(bad), false)
 		n, err := count(r)
 		r.Close()
 		if n == 200 && err == io.EOF {
@@ -75,7 +76,7 @@ func TestFrameOfAnySize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(plain) < maxFrame {
+	if len(plain) < frame.MaxFrame {
 		t.Fatalf("only %d octets", len(plain))
 	}
 	enc, err := zstd.NewWriter(nil, zstd.WithWindowSize(4<<20))
@@ -83,11 +84,11 @@ func TestFrameOfAnySize(t *testing.T) {
 		t.Fatal(err)
 	}
 	one := enc.EncodeAll(plain, nil)
-	if n, err := count(NewReader(bytes.NewReader(one), false)); n != 60_000 || err != io.EOF {
+	if n, err := count(stream.NewReader(bytes.NewReader(one), false)); n != 60_000 || err != io.EOF {
 		t.Errorf("%d messages, %v", n, err)
 	}
 	one[len(one)-1] ^= 1
-	if _, err := count(NewReader(bytes.NewReader(one), false)); exit.CodeOf(err) != exit.Data {
+	if _, err := count(stream.NewReader(bytes.NewReader(one), false)); exit.CodeOf(err) != exit.Data {
 		t.Error(err)
 	}
 }
@@ -96,11 +97,11 @@ func TestFrameOfAnySize(t *testing.T) {
 func TestCutFrameIsTruncated(t *testing.T) {
 	good := packed(t, 2000)
 	for n := 4; n < len(good); n += 1 + len(good)/300 {
-		r := NewReader(bytes.NewReader(good[:n]), false)
+		r := stream.NewReader(bytes.NewReader(good[:n]), false)
 		_, err := count(r)
 		r.Close()
-		var damage *Error
-		if !errors.As(err, &damage) || damage.Kind != Truncated {
+		var damage *stream.Error
+		if !errors.As(err, &damage) || damage.Kind != stream.Truncated {
 			t.Errorf("cut at %d of %d: %v", n, len(good), err)
 		}
 	}
@@ -120,7 +121,7 @@ func mustDecode(t *testing.T, octets []byte) io.Reader {
 func TestCloseWhileReading(t *testing.T) {
 	octets := bytes.Repeat(packed(t, 2000), 3)
 	for i := range 50 {
-		v, err := newVerifier(bufio.NewReader(bytes.NewReader(octets)))
+		v, err := frame.NewVerifier(bufio.NewReader(bytes.NewReader(octets)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package stream
+package frame
 
 import (
 	"bufio"
@@ -18,13 +18,13 @@ func TestLinesOfAnyLength(t *testing.T) {
 	}
 	data := append(bytes.Join(want, nil), bytes.Repeat([]byte("z"), MaxLine)...)
 	for _, in := range []io.Reader{bytes.NewReader(data), iotest.HalfReader(bytes.NewReader(data))} {
-		lines := newLineReader(in)
+		lines := NewLines(in)
 		for i, line := range want {
-			if got, err := lines.next(); err != nil || !bytes.Equal(got, line) {
+			if got, err := lines.Next(); err != nil || !bytes.Equal(got, line) {
 				t.Fatalf("line %d of %d octets: %d octets, %v", i+1, len(line), len(got), err)
 			}
 		}
-		if _, err := lines.next(); err != bufio.ErrBufferFull {
+		if _, err := lines.Next(); err != bufio.ErrBufferFull {
 			t.Errorf("a line that is too long: %v", err)
 		}
 	}

@@ -1,0 +1,6 @@
+package frame
+
+// What tests of streams need besides.
+const MaxFrame = maxFrame
+
+var NewVerifier = newVerifier

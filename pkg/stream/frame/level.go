@@ -1,0 +1,39 @@
+package frame
+
+import (
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/text"
+)
+
+// Level is how hard a stream is compressed.
+type Level int
+
+// The levels. zstd's best is left out: it has corrupted data more than once.
+const (
+	None Level = iota // plain NDJSON
+	Fastest
+	Default
+	Better
+)
+
+// ParseLevel reads none, fastest, default or better.
+func ParseLevel(s string) (Level, error) {
+	for i, name := range []string{"none", "fastest", "default", "better"} {
+		if s == name {
+			return Level(i), nil
+		}
+	}
+	return 0, fault.Errorf(fault.Usage, "level %s is none of none, fastest, default, better", text.Quote(s))
+}
+
+func (l Level) encoder() zstd.EncoderLevel {
+	switch l {
+	case Fastest:
+		return zstd.SpeedFastest
+	case Better:
+		return zstd.SpeedBetterCompression
+	}
+	return zstd.SpeedDefault
+}
