@@ -4,6 +4,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
 	"github.com/imap-pipe/imap-pipe/pkg/push"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
+	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
 
 var hints = []cli.Hint{
@@ -11,6 +12,7 @@ var hints = []cli.Hint{
 	{Cause: push.ErrDoubled, Text: "imap-diff --duplicates lists them"},
 	{Cause: push.ErrOtherAccount, Text: "leave --server-copy out, and put `imap-fetch --select -` before imap-push"},
 	{Cause: push.ErrCopiesListed, Text: "list only what is to be copied, with `imap-fetch --folder`"},
+	{Cause: transform.ErrTwoValues, Text: "--header-add adds a second %s"},
 	{Cause: batch.ErrChangesKey, Text: "use another key (imap-fetch --key), or give --allow rewrite, and from then on " +
 		"imap-diff --receipts"},
 	{Cause: batch.ErrNoBodies, Text: "put `imap-fetch --select -` before imap-push"},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	ucli "github.com/urfave/cli/v2"
 
 	"github.com/imap-pipe/imap-pipe/pkg/cli"
@@ -42,11 +44,15 @@ func transformRules(c *ucli.Context) (*transform.Rules, error) {
 	if cli.IsSet(c, "pipe") && c.String("pipe") == "" {
 		return nil, exit.Errorf(exit.Usage, "--pipe is empty")
 	}
-	return transform.ParseRules(transform.Options{
+	rules, err := transform.ParseRules(transform.Options{
 		Fixes: c.StringSlice("fix"), MaxLine: c.String("max-line"),
 		Delete: c.StringSlice("header-delete"), Rename: c.StringSlice("header-rename"),
 		DisarmReceipts: c.Bool("disarm-read-receipts"),
 		Set:            c.StringSlice("header-set"), Add: c.StringSlice("header-add"),
 		Pipe: c.String("pipe"), PipeTimeout: c.Duration("pipe-timeout"), Date: c.String("internaldate"),
 	})
+	if bad := (*transform.RuleError)(nil); errors.As(err, &bad) {
+		return nil, cli.InOption(bad.Rule, bad.Unwrap())
+	}
+	return rules, err
 }

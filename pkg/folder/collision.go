@@ -2,12 +2,20 @@ package folder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+)
+
+// Causes of errors, for commands.
+var (
+	ErrCollision     = errors.New("two folders would become one")
+	ErrCaseCollision = errors.New("two folders differ only in case, and the destination takes them for one")
+	ErrCaseUnknown   = errors.New("two folders differ only in case, and the destination may take them for one")
 )
 
 // CaseSense says whether names that differ in case alone are one folder.
@@ -76,7 +84,7 @@ func (m *mapper) accidents() error {
 	if len(found) > 0 {
 		a, b := found[0][0], found[0][1]
 		return collisionError(fmt.Sprintf("folders %q and %q would both become %q", a.Source, b.Source, a.Target),
-			len(found)-1, "give one of them another name with --map SRC=DST, or leave it out with --map SRC=-")
+			len(found)-1, ErrCollision)
 	}
 	for i := range m.table.Mappings {
 		t := &m.table.Mappings[i]
@@ -88,11 +96,11 @@ func (m *mapper) accidents() error {
 	return nil
 }
 
-func collisionError(text string, more int, hint string) error {
+func collisionError(text string, more int, cause error) error {
 	if more > 0 {
 		text += fmt.Sprintf(" (and %d more such pairs)", more)
 	}
-	return fault.Errorf(fault.Usage, "%s", text).WithHint("%s", hint)
+	return fault.Errorf(fault.Usage, "%s", text).Because(cause)
 }
 
 // settleCase looks for names that differ in case alone.
@@ -154,14 +162,13 @@ func (m *mapper) settleCase() error {
 
 func caseError(clashes [][2]*Mapping, sense CaseSense) error {
 	a, b := clashes[0][0], clashes[0][1]
-	text, hint := "are one folder at the destination",
-		"--case-collision merge or rename, or give one of them another name with --map SRC=DST"
+	text, cause := "are one folder at the destination", ErrCaseCollision
 	if sense == CaseUnknown {
-		text = "may be one folder at the destination, which does not show yet whether it tells them apart"
-		hint = "if it does, --case-collision allow; else merge or rename, or another name with --map SRC=DST"
+		text, cause = "may be one folder at the destination, which does not show yet whether it tells them apart",
+			ErrCaseUnknown
 	}
 	return collisionError(fmt.Sprintf("folders %q and %q differ only in case: %q and %q %s", a.Source, b.Source,
-		a.Target, b.Target, text), len(clashes)-1, hint)
+		a.Target, b.Target, text), len(clashes)-1, cause)
 }
 
 // caseFolder gives targets one spelling for each level, or as many names.

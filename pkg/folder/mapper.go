@@ -65,7 +65,7 @@ func (r *Rules) mapper(ctx context.Context, prefix string, to Destination) (*map
 // run does not find. What such a folder is called at the source, it may be
 // called at the destination.
 func (m *mapper) checkLevels() error {
-	typed := []Entry{{Target: m.rules.Subfolder, Where: "--subfolder"}}
+	typed := []Entry{{Target: m.rules.Subfolder, Where: "subfolder"}}
 	for _, e := range append(typed, m.rules.Entries...) {
 		name, d := decoded(e.Target), m.to.Namespace.Delimiter
 		if d == "" || m.existing[e.Target] != "" || m.existing[name] != "" || !emptyLevel(name, d) ||

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 )
 
 // mapped runs rules over names with a delimiter and returns "source > target"
@@ -226,7 +227,7 @@ func TestMapCollisions(t *testing.T) {
 			}
 			continue
 		}
-		if exit.CodeOf(err) != exit.Usage || exit.HintOf(err) == "" {
+		if exit.CodeOf(err) != exit.Usage || exit.HintOf(err) == "" && fault.CauseOf(err) == nil {
 			t.Errorf("%q: %v, code %d, hint %q", c.names, err, exit.CodeOf(err), exit.HintOf(err))
 			continue
 		}
@@ -268,7 +269,11 @@ func TestMapCase(t *testing.T) {
 		to.FoldsCase = func() (CaseSense, error) { asked++; return c.sense, nil }
 		got, _, err := mapped(t, Rules{CaseCollision: c.policy}, slash, to, c.sources...)
 		if c.want == nil {
-			if exit.CodeOf(err) != exit.Usage || !strings.Contains(err.Error(), fmt.Sprintf("%q and %q", c.sources[0], c.sources[1])) || !strings.Contains(exit.HintOf(err), "--case-collision") {
+			cause := ErrCaseCollision
+			if c.sense == CaseUnknown {
+				cause = ErrCaseUnknown
+			}
+			if exit.CodeOf(err) != exit.Usage || !strings.Contains(err.Error(), fmt.Sprintf("%q and %q", c.sources[0], c.sources[1])) || fault.CauseOf(err) != cause {
 				t.Errorf("%s: %v", c.name, err)
 			}
 			continue

@@ -43,8 +43,8 @@ func CheckAges(atMost, atLeast time.Duration) error {
 		return nil
 	}
 	return fault.Errorf(fault.Usage, "no message is at most %s and at least %s old", showAge(atMost), showAge(atLeast)).
-		WithHint("the two ages are a window; for messages on either side of it, run twice, or say it with dates: " +
-			"--search 'OR SINCE 1-Feb-2026 BEFORE 1-Jan-2026'")
+		WithHint("the two ages are a window; for messages on either side of it, run twice, or search by dates: " +
+			"'OR SINCE 1-Feb-2026 BEFORE 1-Jan-2026'")
 }
 
 // showAge is an age in the largest unit that leaves no fraction.

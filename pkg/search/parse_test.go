@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestParseRefuses(t *testing.T) {
 		"RECENT":                             {"column 1: RECENT is not taken", `\Recent`},
 		"new":                                {"column 1: NEW is not taken", "UNSEEN"},
 		"SEEN OLD":                           {"column 6: OLD is not taken", "SEEN"},
-		"YOUNGER 3600":                       {"column 1: YOUNGER is not taken", "--max-age"},
+		"YOUNGER 3600":                       {"column 1: YOUNGER is not taken", "RFC 5032"},
 		"CHARSET UTF-8 SEEN":                 {"column 1: CHARSET is not taken", "leave it out"},
 		"1:10":                               {"column 1: \"1:10\" is a message number", "UID 1:10"},
 		"SEEN 5":                             {"column 6: \"5\" is a message number", "UID 5"},
@@ -227,5 +228,14 @@ func checkProgram(t *testing.T, program Program) {
 	}
 	if octets > maxProgram+1000 {
 		t.Errorf("%d octets", octets)
+	}
+}
+
+// The command knows by which option an age is chosen.
+func TestAgesHaveACause(t *testing.T) {
+	for text, cause := range map[string]error{"YOUNGER 3600": ErrYounger, "SEEN older 5": ErrOlder} {
+		if _, err := Parse(text); !errors.Is(err, cause) {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

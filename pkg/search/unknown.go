@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -15,13 +16,21 @@ var refused = map[string]string{
 	"NEW":     `it asks for \Recent, which depends on which client looked first; write UNSEEN, or SINCE with a date`,
 	"OLD":     `it asks for \Recent, which depends on which client looked first; write SEEN, or BEFORE with a date`,
 	"CHARSET": "leave it out: the criteria are UTF-8, and the server is told so where that matters",
-	"YOUNGER": "it is an extension (RFC 5032): use the option --max-age",
-	"OLDER":   "it is an extension (RFC 5032): use the option --min-age",
+	"YOUNGER": "it is an extension (RFC 5032)",
+	"OLDER":   "it is an extension (RFC 5032)",
 	"AND":     "leave it out: of keys that stand side by side, all must hold",
 	"RETURN":  "it says what to answer, and chooses nothing",
 	"MODSEQ":  "it is an extension (RFC 7162)",
 	"FUZZY":   "it is an extension (RFC 6203)",
 }
+
+// Causes of errors: a key that is not taken, though an age can be chosen otherwise.
+var (
+	ErrYounger = errors.New("YOUNGER is not taken")
+	ErrOlder   = errors.New("OLDER is not taken")
+)
+
+var ages = map[string]error{"YOUNGER": ErrYounger, "OLDER": ErrOlder}
 
 // meant are words that other programs have for a key.
 var meant = map[string]string{
@@ -41,7 +50,7 @@ func (p *parser) unknownKey(at int, word string) *fault.Error {
 			WithHint("choose by UID: UID %s", word)
 	}
 	if why := refused[name]; why != "" {
-		return p.errorf(at, "%s is not taken", name).WithHint("%s", why)
+		return p.errorf(at, "%s is not taken", name).WithHint("%s", why).Because(ages[name])
 	}
 	err := p.errorf(at, "there is no search key %s", shown(word))
 	if near := nearest(name); near != "" {

@@ -37,10 +37,10 @@ func (r *Rules) mayGo(m *Message) error {
 	case err != nil:
 		return err
 	case s.nul && r.mends.nul == "skip":
-		return &Refusal{Reason: "nul", Text: "it holds NUL octets, and --fix nul=skip leaves such out", Skip: true}
+		return &Refusal{Reason: "nul", Text: "it holds NUL octets, and the rule nul=skip leaves such out", Skip: true}
 	case r.mends.skipLongest && s.longest > int64(r.mends.maxLine):
 		return &Refusal{Reason: "long-line", Text: "a line has " + strconv.FormatInt(s.longest, 10) +
-			" octets, and --max-line leaves such out", Skip: true}
+			" octets, and the rule max-line leaves such out", Skip: true}
 	}
 	return nil
 }

@@ -1,12 +1,16 @@
 package transform
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/header"
 )
+
+// ErrTwoValues is the cause of an error: a field is set twice. Its detail is the field.
+var ErrTwoValues = errors.New("a header field cannot be set to two values")
 
 // maxFieldName is how long a name may be that goes into a header: its line has
 // room for a value.
@@ -30,18 +34,18 @@ type edits struct {
 // what was there before it.
 var receiptFields = []string{"Disposition-Notification-To", "Return-Receipt-To", "X-Confirm-Reading-To"}
 
-func parseSetting(option, s string) (setting, error) {
+func parseSetting(s string) (setting, error) {
 	name, value, ok := strings.Cut(s, ":")
 	if !ok {
-		return setting{}, fault.Errorf(fault.Usage, "--%s %q has no colon", option, s).
-			WithHint("it is a field: --%s 'X-Folder: {folder}'", option)
+		return setting{}, fault.Errorf(fault.Usage, "%q has no colon", s).
+			WithHint("it is a field, as in 'X-Folder: {folder}'")
 	}
-	if err := checkName(option, name); err != nil {
+	if err := checkName(name); err != nil {
 		return setting{}, err
 	}
 	t, err := parseTemplate(strings.Trim(value, " \t"))
 	if err != nil {
-		return setting{}, fault.Errorf(fault.Usage, "--%s %s: %w", option, name, err)
+		return setting{}, fault.Errorf(fault.Usage, "%s: %w", name, err)
 	}
 	return setting{name, t}, nil
 }
@@ -49,20 +53,20 @@ func parseSetting(option, s string) (setting, error) {
 func parseRename(s string) (pair [2]string, err error) {
 	before, after, ok := strings.Cut(s, "=")
 	if !ok {
-		return pair, fault.Errorf(fault.Usage, "--header-rename %q has no =", s).
-			WithHint("it is OLD=NEW: --header-rename Delivered-To=X-Delivered-To")
+		return pair, fault.Errorf(fault.Usage, "%q has no =", s).
+			WithHint("it is OLD=NEW, as in Delivered-To=X-Delivered-To")
 	}
 	for _, name := range []string{before, after} {
-		if err := checkName("header-rename", name); err != nil {
+		if err := checkName(name); err != nil {
 			return pair, err
 		}
 	}
 	return [2]string{before, after}, nil
 }
 
-func checkName(option, name string) error {
+func checkName(name string) error {
 	if !header.IsName(name) || len(name) > maxFieldName {
-		return fault.Errorf(fault.Usage, "--%s: %q is no name of a header field (RFC 5322 section 2.2)", option, name)
+		return fault.Errorf(fault.Usage, "%q is no name of a header field (RFC 5322 section 2.2)", name)
 	}
 	return nil
 }
@@ -161,8 +165,7 @@ func (e *edits) checkOnce() error {
 	for _, f := range e.set {
 		name := strings.ToLower(f.name)
 		if slices.Contains(seen, name) {
-			return fault.Errorf(fault.Usage, "--header-set gives %s two values", f.name).
-				WithHint("--header-add adds a second %s", f.name)
+			return fault.Errorf(fault.Usage, "%s has two values", f.name).Because(ErrTwoValues, f.name)
 		}
 		seen = append(seen, name)
 	}

@@ -46,10 +46,10 @@ type pipe struct {
 
 func newPipe(command string, timeout time.Duration) (*pipe, error) {
 	if strings.TrimSpace(command) == "" {
-		return nil, fault.Errorf(fault.Usage, "--pipe is empty")
+		return nil, fault.Errorf(fault.Usage, "the command is empty")
 	}
 	if timeout < 0 {
-		return nil, fault.Errorf(fault.Usage, "--pipe-timeout cannot be less than nothing")
+		return nil, fault.Errorf(fault.Usage, "the timeout cannot be less than nothing")
 	}
 	if timeout == 0 {
 		timeout = PipeTime
@@ -73,7 +73,7 @@ func (r *Rules) Check(ctx context.Context) error {
 	reading := exec.CommandContext(ctx, "sh", "-n", "-c", r.pipe.command)
 	reading.Env = r.pipe.env
 	if out, err := reading.CombinedOutput(); err != nil && ctx.Err() == nil {
-		return fault.Errorf(fault.Usage, "--pipe: the shell does not understand the command: %s",
+		return fault.Errorf(fault.Usage, "pipe: the shell does not understand the command: %s",
 			text.Safe(firstLine(out, err)))
 	}
 	m := &Message{Octets: strings.NewReader(sample), Size: int64(len(sample)),
@@ -87,9 +87,9 @@ func (r *Rules) Check(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &start):
-		return fault.Errorf(fault.Usage, "--pipe: there is no shell: %w", start)
+		return fault.Errorf(fault.Usage, "pipe: there is no shell: %w", start)
 	case errors.As(err, &code) && (code.ExitCode() == notExecutable || code.ExitCode() == notFound):
-		return fault.Errorf(fault.Usage, "--pipe: the command cannot be run: %s", text.Safe(err.Error()))
+		return fault.Errorf(fault.Usage, "pipe: the command cannot be run: %s", text.Safe(err.Error()))
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
@@ -131,7 +131,7 @@ func (r *Rules) pass(ctx context.Context, m *Message, o *Outcome) error {
 	}
 	if out.size == 0 {
 		out.close()
-		return refusedByPipe(nil, "--pipe: the command wrote nothing")
+		return refusedByPipe(nil, "pipe: the command wrote nothing")
 	}
 	// A command need not read to the end.
 	if _, err := io.Copy(io.Discard, in); err != nil {
@@ -184,9 +184,9 @@ func (p *pipe) run(ctx context.Context, in io.Reader, out *pipeOutput, from *Ori
 		err = errors.New("something that it started keeps its output open")
 	}
 	if words := said.line(); words != "" {
-		return refusedByPipe(err, "--pipe: %v: %s", err, words)
+		return refusedByPipe(err, "pipe: %v: %s", err, words)
 	}
-	return refusedByPipe(err, "--pipe: %v", err)
+	return refusedByPipe(err, "pipe: %v", err)
 }
 
 // pipeOutput takes what a command writes, as long as that stays within bounds.
@@ -202,7 +202,7 @@ type pipeOutput struct {
 
 func (w *pipeOutput) Write(p []byte) (int, error) {
 	if w.size+int64(len(p)) > w.limit {
-		w.err = refusedByPipe(nil, "--pipe: the command writes more than %d octets", w.limit)
+		w.err = refusedByPipe(nil, "pipe: the command writes more than %d octets", w.limit)
 		return 0, w.err
 	}
 	w.sum.Write(p)

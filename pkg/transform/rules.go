@@ -48,17 +48,17 @@ const (
 //	long-lines                as MaxLine "998=wrap"
 //	final-crlf                a line end at the end
 //
-// An error is fault.Usage.
+// An error is a *RuleError, and fault.Usage.
 func ParseRules(o Options) (*Rules, error) {
 	r := &Rules{}
 	for _, fix := range o.Fixes {
 		if err := r.mends.add(fix); err != nil {
-			return nil, err
+			return nil, &RuleError{"fix", err}
 		}
 	}
 	if o.MaxLine != "" {
 		if err := r.mends.addMaxLine(o.MaxLine); err != nil {
-			return nil, err
+			return nil, &RuleError{"max-line", err}
 		}
 	}
 	if err := r.edits.parse(o); err != nil {
@@ -67,22 +67,31 @@ func ParseRules(o Options) (*Rules, error) {
 	switch r.dateSource = DateSource(o.Date); r.dateSource {
 	case "", DateOfSource, DateHeader, DateReceived, DateNow:
 	default:
-		return nil, fault.Errorf(fault.Usage, "invalid --internaldate %q: must be source, header, received or now",
-			o.Date)
+		return nil, &RuleError{"internaldate",
+			fault.Errorf(fault.Usage, "%q is not source, header, received or now", o.Date)}
 	}
 	if o.Pipe != "" {
 		var err error
 		if r.pipe, err = newPipe(o.Pipe, o.PipeTimeout); err != nil {
-			return nil, err
+			return nil, &RuleError{"pipe", err}
 		}
 	}
 	return r, nil
 }
 
+// RuleError says which rule is wrong, by the name that changes are recorded under.
+type RuleError struct {
+	Rule string // "header-set"
+	err  error
+}
+
+func (e *RuleError) Error() string { return e.Rule + ": " + e.err.Error() }
+func (e *RuleError) Unwrap() error { return e.err }
+
 func (e *edits) parse(o Options) error {
 	for _, name := range o.Delete {
-		if err := checkName("header-delete", name); err != nil {
-			return err
+		if err := checkName(name); err != nil {
+			return &RuleError{"header-delete", err}
 		}
 	}
 	e.remove = o.Delete
@@ -94,25 +103,28 @@ func (e *edits) parse(o Options) error {
 	for _, s := range o.Rename {
 		pair, err := parseRename(s)
 		if err != nil {
-			return err
+			return &RuleError{"header-rename", err}
 		}
 		e.rename = append(e.rename, pair)
 	}
 	for _, s := range o.Set {
-		f, err := parseSetting("header-set", s)
+		f, err := parseSetting(s)
 		if err != nil {
-			return err
+			return &RuleError{"header-set", err}
 		}
 		e.set = append(e.set, f)
 	}
 	for _, s := range o.Add {
-		f, err := parseSetting("header-add", s)
+		f, err := parseSetting(s)
 		if err != nil {
-			return err
+			return &RuleError{"header-add", err}
 		}
 		e.add = append(e.add, f)
 	}
-	return e.checkOnce()
+	if err := e.checkOnce(); err != nil {
+		return &RuleError{"header-set", err}
+	}
+	return nil
 }
 
 // fixChoices are the fixes, and what may stand behind the "=" of each.
@@ -140,7 +152,7 @@ func (m *mends) add(fix string) error {
 		m.choose(name, choice)
 		return nil
 	}
-	return fault.Errorf(fault.Usage, "--fix knows no %q", fix).WithHint("it knows %s", strings.Join(known, ", "))
+	return fault.Errorf(fault.Usage, "there is no fix %q", fix).WithHint("they are %s", strings.Join(known, ", "))
 }
 
 func (m *mends) choose(name, choice string) {
@@ -170,8 +182,8 @@ func (m *mends) addMaxLine(s string) error {
 	number, what, _ := strings.Cut(s, "=")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < minMaxLine || n > mostMaxLine || what != "skip" && what != "wrap" {
-		return fault.Errorf(fault.Usage, "--max-line cannot take the value %q", s).
-			WithHint("it is N=skip or N=wrap, N octets from 100 to 1048576: --max-line 998=wrap")
+		return fault.Errorf(fault.Usage, "%q is no bound on lines", s).
+			WithHint("it is N=skip or N=wrap, N octets from 100 to 1048576, as in 998=wrap")
 	}
 	m.maxLine, m.skipLongest = n, what == "skip"
 	return nil

@@ -140,7 +140,7 @@ func TestBadRules(t *testing.T) {
 		`--header-rename X-A`:                     "OLD=NEW",
 		`--header-delete 'X-A:'`:                  "no name of a header field",
 		`--header-set 'X: 1' --header-set 'x: 2'`: "two values",
-		`--max-line 998`:                          "--max-line 998=wrap",
+		`--max-line 998`:                          "998=wrap",
 		`--internaldate delivery`:                 "source, header, received or now",
 		`--pipe ''`:                               "--pipe",
 		`--pipe-timeout 0s`:                       "--pipe-timeout",
