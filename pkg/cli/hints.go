@@ -6,6 +6,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -15,8 +16,10 @@ type Hint struct {
 	Text  string // one line without a full stop; a format where the cause has details
 }
 
-// streamHints are for whoever reads a stream.
-var streamHints = []Hint{
+// commonHints are for errors that any command may have.
+var commonHints = []Hint{
+	{limit.ErrOctets, "--max-bytes is the bound; the same command does more"},
+	{limit.ErrErrors, "--max-errors is the bound; see what went wrong, then run again"},
 	{stream.ErrFiltered, "if it was filtered on purpose, give --edited"},
 	{stream.ErrLateDelta,
 		"put all of them into one FILE, and give that to imap-diff, imap-list --source or imap-fetch --source"},
@@ -27,7 +30,7 @@ var streamHints = []Hint{
 
 // hintOf returns what the user can do about an error, or "".
 func hintOf(err error, hints []Hint) string {
-	for _, h := range append(hints[:len(hints):len(hints)], streamHints...) {
+	for _, h := range append(hints[:len(hints):len(hints)], commonHints...) {
 		if !errors.Is(err, h.Cause) {
 			continue
 		}

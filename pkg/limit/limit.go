@@ -3,6 +3,7 @@
 package limit
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
@@ -16,11 +17,16 @@ type Limits struct {
 	Errors int64  // messages that fail before the run stops; 0: no bound
 }
 
+// Causes of errors, for commands: the bound at which a run stopped.
+var (
+	ErrOctets = errors.New("the bound on octets is reached")
+	ErrErrors = errors.New("the bound on failures is reached")
+)
+
 // ReachedError says that a run stopped at a bound that the user set. It is
 // fault.Temporary: what was done is done, and another run does more.
 type ReachedError struct {
-	Option string // "--max-bytes"
-	text   string
+	text string
 }
 
 func (e *ReachedError) Error() string { return e.text }
@@ -28,17 +34,16 @@ func (e *ReachedError) Error() string { return e.text }
 // OctetsReached is the error of a run that stopped before its octets were more
 // than limit.
 func OctetsReached(limit int64) error {
-	text := fmt.Sprintf("stopped by --max-bytes: the next message would make it more than %d octets", limit)
-	return fault.New(fault.Temporary, &ReachedError{"--max-bytes", text}).WithHint("the same command does more")
+	text := fmt.Sprintf("stopped: the next message would make it more than %d octets", limit)
+	return fault.New(fault.Temporary, &ReachedError{text}).Because(ErrOctets)
 }
 
 // ErrorsReached is the error of a run that stopped after so many failures.
 // It is not fault.Partial, for that says that a run came to its end.
 func ErrorsReached(limit int64) error {
-	text := fmt.Sprintf("stopped by --max-errors: %s %s failed", text.Count(limit, "message or folder"),
+	text := fmt.Sprintf("stopped: %s %s failed", text.Count(limit, "message or folder"),
 		text.Either(limit, "has", "have"))
-	return fault.New(fault.Temporary, &ReachedError{"--max-errors", text}).
-		WithHint("see what went wrong, then run again")
+	return fault.New(fault.Temporary, &ReachedError{text}).Because(ErrErrors)
 }
 
 // Budget counts octets against a bound.
@@ -61,5 +66,5 @@ func (b *Budget) Spend(octets int64) { b.spent += octets }
 
 // TooLarge says why a message that fits never is left out.
 func (b *Budget) TooLarge(octets int64) string {
-	return fmt.Sprintf("it has %d octets, more than --max-bytes %d allows by itself", octets, b.bound)
+	return fmt.Sprintf("it has %d octets, more than the %d that a run may move", octets, b.bound)
 }

@@ -335,7 +335,7 @@ func (r *reading) acls() error {
 	open := r.open()
 	results, err := r.session.ACLs(r.ctx, r.at(open))
 	if errors.Is(err, imapconn.ErrNoACL) {
-		r.Notes = append(r.Notes, "--acl: "+err.Error())
+		r.Notes = append(r.Notes, "rights: "+err.Error())
 		return nil
 	}
 	if err != nil {
@@ -350,7 +350,7 @@ func (r *reading) acls() error {
 		r.Entries[i].ACL = grants(results[k].Grants)
 	}
 	if len(hidden) > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("--acl: not to be seen of %s; the first: %s",
+		r.Notes = append(r.Notes, fmt.Sprintf("rights: not to be seen of %s; the first: %s",
 			text.Count(len(hidden), "folder"), hidden[0]))
 	}
 	return nil

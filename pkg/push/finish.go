@@ -50,7 +50,7 @@ func (r *run) end() error {
 	}
 	r.doubled = r.appender.resolver.findLate(r.opt.Warn)
 	if r.opt.GmailLabels && !r.answers.labeler.Seen() && r.receipts.Sums.Appended > 0 {
-		r.opt.Warn("--gmail-labels: the plan has no labels; imap-fetch finds them at Gmail")
+		r.opt.Warn("Gmail labels: the plan has no labels; imap-fetch finds them at Gmail")
 	}
 	return r.complete()
 }

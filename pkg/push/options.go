@@ -96,12 +96,12 @@ func (o *Options) checkCopy() error {
 	switch {
 	case !o.ServerCopy:
 	case o.Unconditional:
-		return fault.Errorf(fault.Usage, "--unconditional cannot be combined with --server-copy, which wants a plan")
+		return fault.Errorf(fault.Usage, "a copy by the server wants a plan, and cannot be unconditional")
 	case o.Transform.Any():
-		return fault.Errorf(fault.Usage, "--server-copy changes nothing in messages, and another option asks for that").
+		return fault.Errorf(fault.Usage, "a copy by the server changes nothing in messages, and an option asks for that").
 			WithHint("leave one of them out")
 	case !o.Flags.KeepsAll():
-		return fault.Errorf(fault.Usage, "--server-copy leaves flags as they are, and another option changes them").
+		return fault.Errorf(fault.Usage, "a copy by the server leaves flags as they are, and another option changes them").
 			WithHint("leave one of them out")
 	}
 	return nil

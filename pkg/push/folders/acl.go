@@ -43,7 +43,7 @@ type List struct {
 // Run applies lists of a plan. user is the account's at the source.
 func (a *ACLSetter) Run(lists []List, user string) error {
 	if len(lists) == 0 {
-		a.warnOnce("--acl: the plan has no access control lists; imap-fetch --acl puts them into its stream")
+		a.warnOnce("rights: the plan has no access control lists; imap-fetch can put them into its stream")
 		return nil
 	}
 	if a.dryRun {
@@ -55,7 +55,7 @@ func (a *ACLSetter) Run(lists []List, user string) error {
 	}
 	have, err := a.session.IMAP.ACLs(a.session.Ctx, boxes)
 	if errors.Is(err, imapconn.ErrNoACL) {
-		a.warnOnce("--acl: " + err.Error() + "; none are applied")
+		a.warnOnce("rights: " + err.Error() + "; none are applied")
 		return nil
 	}
 	if err != nil {
@@ -133,7 +133,7 @@ func (a *ACLSetter) grant(x receipt.Receipt, box *imapconn.Mailbox, has string) 
 	}
 	wanted, dropped := translateRights(x.Rights, known)
 	if dropped != "" {
-		a.warnOnce(fmt.Sprintf("--acl: the destination does not know the rights %q; they are left out", dropped))
+		a.warnOnce(fmt.Sprintf("the destination does not know the rights %q; they are left out", dropped))
 	}
 	lacking := without(wanted, has)
 	x.Rights, x.DroppedRights, x.Result = wanted, dropped, receipt.Present

@@ -98,14 +98,14 @@ func (l *Labeler) Add(s *destination.Session, t *destination.Folder) error {
 	waiting := l.waiting[t]
 	delete(l.waiting, t)
 	if !s.IMAP.HasGmail() {
-		l.warnOnce("--gmail-labels: the destination has no labels (X-GM-EXT-1); none are added")
+		l.warnOnce("Gmail labels: the destination has no labels (X-GM-EXT-1); none are added")
 		return nil
 	}
 	uids := map[string][]uint64{} // by label
 	var all []string
 	for _, w := range waiting {
 		if w.uid == 0 {
-			l.warnOnce("--gmail-labels: the destination does not tell the UIDs of what it is given; " +
+			l.warnOnce("Gmail labels: the destination does not tell the UIDs of what it is given; " +
 				"labels of new messages are not added")
 			continue
 		}

@@ -62,7 +62,7 @@ func TestMaxSizeAtTheBoundary(t *testing.T) {
 					t.Error("the file is another than without the limit")
 				}
 			default:
-				o.Says("too-large", "more than --max-bytes 6000 allows by itself")
+				o.Says("too-large", "more than the 6000 that a run may move")
 				if got := takenBy(b, "mail.zst"); got != "3 6000" {
 					t.Errorf("%s messages and octets", got)
 				}

@@ -125,11 +125,11 @@ func TestRights(t *testing.T) {
 		dst := harness.Embedded(imaptest.StartServer(t, imaptest.Options{}), "dst")
 		b := b.With("DST", dst.Options())
 		b.T = t
-		o := b.Sh(`imap-diff $DST with.zst | imap-push --acl $DST`).Wants(0).Says("--acl: the server has no access control lists (ACL); none are applied")
+		o := b.Sh(`imap-diff $DST with.zst | imap-push --acl $DST`).Wants(0).Says("rights: the server has no access control lists (ACL); none are applied")
 		if strings.Count(o.Stderr, "warning") != 1 {
 			t.Error(o)
 		}
-		b.Sh(`imap-list --acl $DST`).Wants(0).Says("--acl: the server has no access control lists")
+		b.Sh(`imap-list --acl $DST`).Wants(0).Says("rights: the server has no access control lists")
 		b.Sh(`imap-diff $DST without.zst | imap-push --acl $DST`).Wants(0).Says("the plan has no access control lists")
 		o = b.Sh(`imap-diff $DST with.zst | imap-push --acl --dry-run $DST`).Wants(0)
 		if g := grantsOf(o)["Team ann"]; g.Result != "skipped" || g.Reason != "dry-run" {
@@ -210,5 +210,5 @@ func TestSharedOnDovecot(t *testing.T) {
 	if n := b.Sh(`imap-fetch --level none --namespace other $SRC | jq -c 'select(.type == "message")' | wc -l`).Wants(0).Stdout; strings.TrimSpace(n) != "3" {
 		t.Error(n)
 	}
-	b.Sh(`imap-list --acl --namespace other $SRC`).Wants(0).Says("--acl: not to be seen of 2 folders")
+	b.Sh(`imap-list --acl --namespace other $SRC`).Wants(0).Says("rights: not to be seen of 2 folders")
 }
