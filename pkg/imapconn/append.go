@@ -87,15 +87,15 @@ type LookUp func(refused []int) (missing []int, err error)
 // keyword that was taken so is sent with others from then on.
 func (s *Session) Append(ctx context.Context, mailboxWire string, msgs []AppendMessage,
 	done func(i int, r AppendResult), lookUp LookUp) error {
+	st := s.takeStage(mailboxWire, msgs)
+	if st != nil {
+		return st.a.resume(ctx, st, done, lookUp)
+	}
 	limit, err := s.AppendLimit(ctx, mailboxWire)
 	if err != nil {
 		return err
 	}
-	a := &appender{s: s, ctx: ctx, wire: mailboxWire, msgs: msgs, done: done, lookUp: lookUp,
-		known: make([]bool, len(msgs))}
-	a.ready = make([]prepared, len(msgs))
-	for i := range msgs {
-		a.ready[i] = prepare(&msgs[i], limit)
-	}
+	a := newAppender(ctx, s, mailboxWire, msgs, limit)
+	a.done, a.lookUp = done, lookUp
 	return a.run()
 }

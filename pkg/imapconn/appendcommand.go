@@ -30,6 +30,18 @@ type sent struct {
 // message, unless it is nil. With wait, and where the server has it no other way,
 // every literal waits for a continuation.
 func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error) {
+	return a.end(a.begin(c, list, v, wait))
+}
+
+// appendCommand is an APPEND command of which all but the last CRLF was written.
+type appendCommand struct {
+	l    *responseReader
+	list []int
+	err  error // how the writing ended
+}
+
+// begin writes an APPEND command but for its end.
+func (a *appender) begin(c *conn, list []int, v *variant, wait bool) *appendCommand {
 	l := newResponseReader(c, 1)
 	k := c.command("APPEND").astring(a.wire)
 	l.tags <- k.tag
@@ -46,6 +58,12 @@ func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error
 		}
 		err = a.writeMessage(l, i, one, wait || a.msgs[i].Size > c.caps.literal())
 	}
+	return &appendCommand{l, list, err}
+}
+
+// end writes the end of an APPEND command, and returns its answer.
+func (a *appender) end(k *appendCommand) (sent, error) {
+	l, c, err := k.l, k.l.c, k.err
 	l.half.Store(nil) // the server may answer before the flush returns
 	if err == nil {
 		c.bw.WriteString("\r\n")
@@ -56,7 +74,7 @@ func (a *appender) send(c *conn, list []int, v *variant, wait bool) (sent, error
 	}
 	ans := l.last()
 	c.touch()
-	return a.judge(l, list[:l.begun], ans, err)
+	return a.judge(l, k.list[:l.begun], ans, err)
 }
 
 // judge makes of what came, and of how the writing ended, the fate of the

@@ -25,6 +25,27 @@ type appender struct {
 	head  []byte
 }
 
+// newAppender makes an appender; no message may be larger than limit, unless that is
+// negative.
+func newAppender(ctx context.Context, s *Session, wire string, msgs []AppendMessage, limit int64) *appender {
+	a := &appender{s: s, ctx: ctx, wire: wire, msgs: msgs, known: make([]bool, len(msgs)),
+		ready: make([]prepared, len(msgs))}
+	for i := range msgs {
+		a.ready[i] = prepare(&msgs[i], limit)
+	}
+	return a
+}
+
+// resume is run for messages of which all but the end of the command has been sent.
+func (a *appender) resume(ctx context.Context, st *stage, done func(int, AppendResult), lookUp LookUp) error {
+	a.ctx, a.done, a.lookUp = ctx, done, lookUp
+	answer, err := a.end(st.sent)
+	if err := a.answered(st.sent.list, answer, err); err != nil {
+		return err
+	}
+	return a.run()
+}
+
 func (a *appender) run() error {
 	for i := range a.msgs {
 		for !a.known[i] {
@@ -177,6 +198,11 @@ func (a *appender) multi(list []int) error {
 		return err
 	}
 	resp, err := a.send(c, list, nil, false)
+	return a.answered(list, resp, err)
+}
+
+// answered takes the answer to an APPEND of many messages.
+func (a *appender) answered(list []int, resp sent, err error) error {
 	var no *imap.Error
 	switch {
 	case err == nil:
@@ -256,7 +282,7 @@ func (a *appender) alone(i int, t *choices) error {
 // learn notes what the server takes, of a message that waited for its consent,
 // and without which keywords it took it at last.
 func (a *appender) learn(i int, v variant) {
-	words := &a.s.accepted
+	words := a.s.accepted
 	for _, f := range v.flags {
 		if !isSystemFlag(f) {
 			words.take(f)

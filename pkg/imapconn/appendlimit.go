@@ -11,21 +11,12 @@ import (
 // in octets, or -1 if it does not say (RFC 7889): what it says for all, or where
 // that differs by mailbox, what STATUS tells. It asks once, and resumes.
 func (s *Session) AppendLimit(ctx context.Context, wire string) (int64, error) {
-	if n := s.Limit("APPENDLIMIT"); n >= 0 || !s.Has(imap.CapAppendLimit) {
-		return n, nil
-	}
-	if n, known := s.limits[wire]; known {
-		return n, nil
+	if limit, known := s.knownAppendLimit(wire); known {
+		return limit, nil
 	}
 	limit := int64(-1)
-	err := s.do(ctx, func(c *conn) error {
-		_, err := c.run(c.command("STATUS").astring(wire).text(" (APPENDLIMIT)"), func(resp *response) error {
-			line, mine, err := statusAnswer(c, resp)
-			if mine {
-				limit = line.appendLimit
-			}
-			return err
-		})
+	err := s.do(ctx, func(c *conn) (err error) {
+		limit, err = askAppendLimit(c, wire)
 		return err
 	})
 	var no *imap.Error
@@ -37,4 +28,24 @@ func (s *Session) AppendLimit(ctx context.Context, wire string) (int64, error) {
 	}
 	s.limits[wire] = limit
 	return limit, nil
+}
+
+func (s *Session) knownAppendLimit(wire string) (limit int64, known bool) {
+	if n := s.Limit("APPENDLIMIT"); n >= 0 || !s.Has(imap.CapAppendLimit) {
+		return n, true
+	}
+	limit, known = s.limits[wire]
+	return limit, known
+}
+
+func askAppendLimit(c *conn, wire string) (limit int64, err error) {
+	limit = -1
+	_, err = c.run(c.command("STATUS").astring(wire).text(" (APPENDLIMIT)"), func(resp *response) error {
+		line, mine, err := statusAnswer(c, resp)
+		if mine {
+			limit = line.appendLimit
+		}
+		return err
+	})
+	return limit, err
 }

@@ -1,6 +1,9 @@
 package imapconn
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // maxWords bounds how many words are remembered of a server.
 const maxWords = 1000
@@ -10,8 +13,9 @@ const maxWords = 1000
 // not understand a command may take the text behind a non-synchronising literal
 // for commands. So nothing stands before one but system flags, dates of the safe
 // range, simple names, and what this server has taken before, in a command whose
-// literal waited for its consent.
+// literal waited for its consent. All connections of an account share them.
 type acceptedWords struct {
+	mu      sync.Mutex
 	taken   map[string]bool
 	refused map[string]bool // by refusedWord
 	largest int64           // octets of the largest message that was taken, 0: none was
@@ -25,14 +29,22 @@ const roomyLiteral = 64 << 10
 // takesSize reports whether a message of a size may go before the server's consent:
 // it has taken one that was half as large.
 func (w *acceptedWords) takesSize(octets int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.largest > 0 && octets <= max(roomyLiteral, 2*w.largest)
 }
 
 // takeSize notes that the server has taken a message.
-func (w *acceptedWords) takeSize(octets int64) { w.largest = max(w.largest, octets) }
+func (w *acceptedWords) takeSize(octets int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.largest = max(w.largest, octets)
+}
 
 // take notes words of a command that waited and was answered with OK.
 func (w *acceptedWords) take(words ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, word := range words {
 		if w.taken == nil {
 			w.taken = map[string]bool{}
@@ -46,6 +58,8 @@ func (w *acceptedWords) take(words ...string) {
 // refuse notes keywords without which a mailbox took a message that it had
 // refused twice.
 func (w *acceptedWords) refuse(mailbox string, keywords ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, keyword := range keywords {
 		if w.refused == nil {
 			w.refused = map[string]bool{}
@@ -58,6 +72,8 @@ func (w *acceptedWords) refuse(mailbox string, keywords ...string) {
 
 // refuses reports whether a mailbox was seen to refuse a keyword.
 func (w *acceptedWords) refuses(mailbox, keyword string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.refused[refusedWord(mailbox, keyword)]
 }
 
@@ -66,7 +82,12 @@ func refusedWord(mailbox, keyword string) string { return mailbox + "\x00" + key
 // isPlainName reports whether a mailbox name may stand before a
 // non-synchronising literal.
 func (w *acceptedWords) isPlainName(wire string) bool {
-	return isQuotable(wire) && (isSimpleName(wire) || w.taken[quotedName(wire)])
+	if isQuotable(wire) && isSimpleName(wire) {
+		return true
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return isQuotable(wire) && w.taken[quotedName(wire)]
 }
 
 // isSimpleName reports whether a name, quoted, is one that every server
@@ -87,6 +108,8 @@ func quotedName(wire string) string { return string((&command{}).string(wire).oc
 // isPlain reports whether a message may go with others, its literal before the
 // server's consent.
 func (w *acceptedWords) isPlain(p *prepared) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if p.err != nil || !p.safeDate {
 		return false
 	}

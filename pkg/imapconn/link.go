@@ -17,7 +17,8 @@ import (
 type link struct {
 	o     Options
 	c     *conn
-	tried *conn // the last one begun; nil if there was none
+	tried *conn  // the last one begun; nil if there was none
+	stage *stage // an APPEND that has the connection; nil: none has
 	retrier
 	*quirks
 }
@@ -107,6 +108,7 @@ func (l *link) reconnect(ctx context.Context) error {
 
 // live returns a usable connection, a new one if need be.
 func (l *link) live(ctx context.Context) (*conn, error) {
+	l.unstage()
 	if l.c.err == nil {
 		return l.c, nil
 	}

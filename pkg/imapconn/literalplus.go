@@ -21,6 +21,13 @@ type literalTrust struct {
 // maxLiteralLosses is how many connections may end when a server is asked.
 const maxLiteralLosses = 2
 
+// trustsLiterals reports whether the server was seen to read them.
+func (w *acceptedWords) trustsLiterals() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.literals.read
+}
+
 // readsLiterals reports whether the server reads non-synchronising literals. It is
 // asked once a session. Where it does not read them, the connection has ended.
 func (a *appender) readsLiterals(c *conn) bool {
@@ -33,7 +40,9 @@ func (a *appender) readsLiterals(c *conn) bool {
 	var no *imap.Error
 	switch {
 	case err == nil:
+		a.s.accepted.mu.Lock()
 		t.read = true
+		a.s.accepted.mu.Unlock()
 	case a.ctx.Err() != nil, errors.As(err, &no) && isTemporary(no):
 	case isLost(err) && t.losses+1 < maxLiteralLosses:
 		t.losses++

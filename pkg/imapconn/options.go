@@ -83,6 +83,9 @@ type NetworkOptions struct {
 	// direction while an answer is owed. Responses that are no part of the
 	// answer extend the wait to ten times Timeout in all. 0: DefaultTimeout.
 	Timeout time.Duration
+	// Connections is how many connections to the account callers may have at a time.
+	// 0: 1.
+	Connections int
 	// Compress says when the octets on the line are compressed.
 	Compress CompressMode
 }

@@ -8,7 +8,7 @@ import "context"
 // where the server has not said.
 func (x *Selected) Count() (messages uint32, expunged int, ok bool) {
 	c := x.s.c
-	if c.err != nil || x.s.c.selected != x || c.exists == unknownExists {
+	if x.s.stage != nil || c.err != nil || x.s.c.selected != x || c.exists == unknownExists {
 		return 0, 0, false
 	}
 	return c.exists, c.expunges, true

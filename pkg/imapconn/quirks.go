@@ -1,13 +1,15 @@
 package imapconn
 
+import "maps"
+
 // quirks are what was learned of a server, apart from any connection to it: each
-// connection of an account would learn the same. They are not safe for concurrent
-// use.
+// connection of an account would learn the same, and begins with what others have
+// learned. They are not safe for concurrent use.
 type quirks struct {
 	warn          func(text string)
 	spaces        namespaces
 	limits        map[string]int64 // APPENDLIMIT by mailbox, see AppendLimit
-	accepted      acceptedWords
+	accepted      *acceptedWords
 	sets          setLength
 	sizeTolerance sizeTolerance
 	fatalStates   bool            // the connection was lost when LIST asked for states
@@ -24,4 +26,12 @@ func (q *quirks) warnOnce(text string) {
 	}
 	q.warned[text] = true
 	q.warn(text)
+}
+
+// clone returns what another connection begins with.
+func (q *quirks) clone(warn func(string)) quirks {
+	c := *q
+	c.warn = warn
+	c.limits, c.warned = maps.Clone(q.limits), maps.Clone(q.warned)
+	return c
 }

@@ -26,7 +26,7 @@ type Session struct {
 
 func newSession(o Options) *Session {
 	o.secrets = &secrets{}
-	s := &Session{link: link{o: o, quirks: &quirks{}}}
+	s := &Session{link: link{o: o, quirks: &quirks{accepted: &acceptedWords{}}}}
 	s.warn = s.o.warn
 	s.retrier = retrier{o: &s.o, delays: o.Retry.delays(), endSession: s.link.endSession}
 	return s
@@ -43,6 +43,25 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	return s, nil
 }
 
+// Another is Open for one more connection to the account of s, in the background: it
+// knows what s has learned of the server, and is tried once, for what a server refuses
+// may be the number of connections. opened is called from another goroutine.
+func (s *Session) Another(ctx context.Context, opened func(*Session, error)) {
+	o := s.o
+	warn := o.Warn
+	o.Warn = nil // the first connection has said it
+	another := newSession(o)
+	*another.quirks = s.quirks.clone(another.o.warn)
+	go func() {
+		err := another.connect(ctx)
+		another.o.Warn = warn
+		if err != nil {
+			another = nil
+		}
+		opened(another, err)
+	}()
+}
+
 // causeOf prefers the reason for which ctx ended to what the connection made
 // of it.
 func causeOf(ctx context.Context, err error) error {
@@ -57,6 +76,7 @@ const farewell = 2 * time.Second
 
 // Close logs out, without waiting long, and ends the connection.
 func (s *Session) Close() {
+	s.unstage()
 	if s.c.err != nil {
 		return
 	}
@@ -81,12 +101,18 @@ func (s *Session) Limit(name string) int64 { return s.c.caps.limit(name) }
 // Namespace returns the personal namespace (RFC 2342), or what the options say.
 func (s *Session) Namespace() folder.Namespace { return s.spaces.personal }
 
+// Connected reports whether the connection was there when it was used last.
+func (s *Session) Connected() bool { return s.c.err == nil }
+
 // Alive reports, without waiting, whether the connection is there.
-func (s *Session) Alive() bool { return s.c.alive() }
+func (s *Session) Alive() bool { return s.stage != nil || s.c.alive() }
 
 // Noop keeps the connection from being closed for idleness. It does not
 // connect again.
 func (s *Session) Noop(ctx context.Context) error {
+	if s.stage != nil {
+		return nil
+	}
 	defer s.c.watch(ctx)()
 	_, err := s.c.run(s.c.command("NOOP"), nil)
 	return causeOf(ctx, err)

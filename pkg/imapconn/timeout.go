@@ -31,6 +31,7 @@ type timeoutConn struct {
 	last   atomic.Int64 // of the last octet in either direction
 	useful atomic.Int64 // of the last octet that we sent, or that progress was told of
 	coming atomic.Int64 // of the last octets of the literal under way
+	held   atomic.Bool  // the server owes nothing: it waits for us
 
 	mu  sync.Mutex
 	cut bool // interrupted: deadlines stay in the past
@@ -49,6 +50,12 @@ func (c *timeoutConn) progress() { c.useful.Store(c.now()) }
 // arriving says that a literal comes which may be of use: patience holds while
 // it does, until the next response.
 func (c *timeoutConn) arriving() { c.coming.Store(c.now()) }
+
+// hold says whether the server waits for the rest of a command. There is no timeout then.
+func (c *timeoutConn) hold(on bool) {
+	c.progress()
+	c.held.Store(on)
+}
 
 func (c *timeoutConn) arrived() { c.coming.Store(0) }
 
@@ -90,6 +97,9 @@ func (c *timeoutConn) Read(p []byte) (int, error) {
 			return n, err
 		case last > since: // we were sending meanwhile
 			since = last
+		case c.held.Load():
+			since = c.now()
+			c.progress()
 		case c.now() >= end:
 			return n, errNoAnswer
 		default:

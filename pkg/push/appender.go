@@ -30,6 +30,7 @@ type appender struct {
 	ties        *tieResolver
 	limiter     *limiter
 	rewrite     *rewrite.Check
+	ahead       *ahead
 	deadly      int // messages at which the connection ends
 }
 

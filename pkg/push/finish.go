@@ -143,6 +143,7 @@ func (r *run) verdict() error {
 // under way when the run had to stop, and for the rest of the plan, as far as it
 // can be read in time. It returns cause.
 func (r *run) skipRest(item *batch.Item, cause error) error {
+	r.appender.ahead.dropAll()
 	if r.receipts.Begun() == nil || r.receipts.Broken() || item.Err != nil {
 		return cause
 	}

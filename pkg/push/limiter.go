@@ -20,6 +20,12 @@ func newLimiter(limits limit.Limits) *limiter {
 	return &limiter{Limits: limits, pacer: limit.NewPacer(limits.Rates), budget: limit.NewBudget(limits.Octets)}
 }
 
+// free reports whether nothing but the number of refusals bounds what is sent, and that
+// is far.
+func (l *limiter) free() bool {
+	return l.halt == nil && len(l.Rates) == 0 && l.Octets == 0 && (l.Errors == 0 || l.refusals == 0)
+}
+
 // giveUp counts messages that cannot be carried over.
 func (l *limiter) giveUp(n int) {
 	if l.refusals += int64(n); l.Errors > 0 && l.refusals >= l.Errors && l.halt == nil {

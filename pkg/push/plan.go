@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
@@ -62,6 +63,16 @@ func (p *plan) targetOf(f *stream.Folder) string {
 		return f.Target
 	}
 	return p.where[f.Name]
+}
+
+// direct gives messages of what is no plan their target.
+func (p *plan) direct(ms []*batch.Message) {
+	if p.where == nil {
+		return
+	}
+	for _, m := range ms {
+		m.Target = p.where[m.Folder]
+	}
 }
 
 // targets returns where the source folders go, by name.

@@ -32,10 +32,15 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 		opt.sleep = sleep
 	}
 	// What is on its way when the run is interrupted is finished first.
-	session := destination.NewSession(context.WithoutCancel(ctx), conn, destination.NewDirectory())
+	session := destination.NewSession(context.WithoutCancel(ctx), conn, destination.NewDirectory(),
+		conn.Network.Connections)
 	r := newRun(ctx, &opt, session, receipts.New(out, opt.Failures))
-	r.in = batch.NewBatcher(in, opt.content())
+	r.in = batch.NewBatcher(in, opt.content(), max(0, conn.Network.Connections-1))
+	r.appender.ahead = &ahead{appender: r.appender, in: r.in, plan: &r.plan,
+		on:     conn.Network.Connections > 1 && !opt.DryRun && !opt.ServerCopy && !opt.Transform.Any(),
+		staged: map[*batch.Message]stagedBatch{}}
 	defer session.Close()
+	defer r.appender.ahead.dropAll()
 	defer r.appender.ties.spool.Close()
 	err := opt.checkCopy()
 	if err == nil {
@@ -118,6 +123,7 @@ func (r *run) carryOut() error {
 		if err != nil {
 			return r.skipRest(item, err)
 		}
+		r.appender.ahead.drop(item)
 		r.in.Done(item)
 	}
 }
@@ -321,11 +327,7 @@ func (r *run) messages(item *batch.Item) error {
 	if err := r.folders.run(&r.plan); err != nil {
 		return err
 	}
-	if r.plan.where != nil {
-		for _, m := range item.Messages {
-			m.Target = r.plan.where[m.Folder]
-		}
-	}
+	r.plan.direct(item.Messages)
 	if item.Messages[0].Target == "" {
 		return r.answers.refuse(item.Messages, receipt.Failed, "no-target", "the record names no destination folder")
 	}

@@ -65,6 +65,7 @@ func (s *sender) next() error {
 	if errors.As(err, &doubt) {
 		var failed error
 		setInDoubt(rest, true)
+		s.session.Retreat() // the server may take no more connections
 		if rest, failed = s.resolver.resolve(b, rest, unanswered); failed != nil {
 			return failed
 		}
@@ -191,13 +192,8 @@ func (a *appender) send(b *attempt, ms []*batch.Message) (rest []*batch.Message,
 	if a.copier != nil {
 		return a.copier.copy(b, ms)
 	}
-	out := make([]imapconn.AppendMessage, len(ms))
-	dropped := make([][]string, len(ms))
+	out, dropped := a.outgoing(t, ms)
 	rest = slices.Clone(ms)
-	for i, m := range ms {
-		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
-		out[i].Flags, dropped[i] = a.answers.keeper.Wanted(t, m)
-	}
 	var failed error
 	sent := setflags.Sent{}
 	lookUp := func(refused []int) (missing []int, err error) {
@@ -209,6 +205,7 @@ func (a *appender) send(b *attempt, ms []*batch.Message) (rest []*batch.Message,
 		}
 		return missing, err
 	}
+	end := a.ahead.begin(t, ms)
 	started := time.Now()
 	err = a.session.IMAP.Append(a.session.Ctx, t.Wire, out, func(i int, r imapconn.AppendResult) {
 		rest[i] = nil
@@ -225,6 +222,7 @@ func (a *appender) send(b *attempt, ms []*batch.Message) (rest []*batch.Message,
 			failed = err
 		}
 	}, lookUp)
+	end()
 	if err == nil {
 		err = failed
 		a.answers.server.took(time.Since(started))
@@ -236,6 +234,17 @@ func (a *appender) send(b *attempt, ms []*batch.Message) (rest []*batch.Message,
 		err = flushErr
 	}
 	return slices.DeleteFunc(rest, func(m *batch.Message) bool { return m == nil }), err
+}
+
+// outgoing returns messages as they are appended, and the flags that are dropped.
+func (a *appender) outgoing(t *destination.Folder, ms []*batch.Message) (
+	out []imapconn.AppendMessage, dropped [][]string) {
+	out, dropped = make([]imapconn.AppendMessage, len(ms)), make([][]string, len(ms))
+	for i, m := range ms {
+		out[i] = imapconn.AppendMessage{InternalDate: m.InternalDate, Size: m.Size, Body: m}
+		out[i].Flags, dropped[i] = a.answers.keeper.Wanted(t, m)
+	}
+	return out, dropped
 }
 
 // resolveRefused resolves messages that the server refused, by their places in ms, and

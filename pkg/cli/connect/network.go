@@ -26,6 +26,9 @@ func networkFlags() []ucli.Flag {
 		&ucli.StringFlag{Name: "proxy", Category: networking,
 			Usage: "`socks5://[USER@]HOST[:PORT]`: by way of this proxy, which looks the server's name up; its " +
 				"password comes from IMAP_PROXY_PASSWORD"},
+		&ucli.StringFlag{Name: "connections", Category: networking, Value: "auto",
+			Usage: "`N|auto`: use so many connections to the server at most, from 1 to 64; auto is 4. Another one is " +
+				"opened while work waits for it, and the run makes do with fewer if the server refuses one"},
 		&ucli.StringFlag{Name: "compress", Category: networking, Value: "auto",
 			Usage: "`auto|always|never`: COMPRESS=DEFLATE; auto is where the server has it and a round trip takes 5 " +
 				"ms or more"},
@@ -38,11 +41,33 @@ func networkFlags() []ucli.Flag {
 
 // network reads what networkFlags describe.
 func network(c *ucli.Context, opt *imapconn.Options) error {
-	for _, step := range []func(*ucli.Context, *imapconn.Options) error{ipVersion, proxy, compression, endurance} {
+	for _, step := range []func(*ucli.Context, *imapconn.Options) error{ipVersion, proxy, connections, compression,
+		endurance} {
 		if err := step(c, opt); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// Bounds of --connections.
+const (
+	autoConnections = 4
+	maxConnections  = 64
+)
+
+func connections(c *ucli.Context, opt *imapconn.Options) error {
+	text := c.String("connections")
+	if text == "auto" {
+		opt.Network.Connections = autoConnections
+		return nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxConnections {
+		return exit.Errorf(exit.Usage, "invalid --connections %s: must be auto or from 1 to %d", cli.Safe(text),
+			maxConnections)
+	}
+	opt.Network.Connections = n
 	return nil
 }
 

@@ -21,7 +21,8 @@ const (
 	// maxBytes is the memory of one batch. A larger message waits in a temporary
 	// file.
 	maxBytes = 4 << 20
-	// batches is how many there are: one is on the wire, one is filled.
+	// batches is how many there are where one goes at a time: one is on the wire, one
+	// is filled.
 	batches = 2
 	// maxWait is how long a batch waits for more messages.
 	maxWait = 200 * time.Millisecond
@@ -69,6 +70,7 @@ type Batcher struct {
 	ready   chan *Item
 	free    chan *Item
 	stop    chan struct{}
+	ahead   []*Item // taken from ready, and not yet given out
 
 	begin *stream.Begin
 	seen  stream.Seen
@@ -88,14 +90,15 @@ type large struct {
 	buf     []byte
 }
 
-// NewBatcher makes a Batcher.
-func NewBatcher(in *stream.Reader, content Content) *Batcher {
+// NewBatcher makes a Batcher that may read so many batches ahead.
+func NewBatcher(in *stream.Reader, content Content, ahead int) *Batcher {
+	n := batches + ahead
 	b := &Batcher{
 		in: in, content: content,
-		ready: make(chan *Item), free: make(chan *Item, batches), stop: make(chan struct{}),
+		ready: make(chan *Item, ahead), free: make(chan *Item, n), stop: make(chan struct{}),
 	}
-	for range batches {
-		b.free <- &Item{slab: make([]byte, 0, maxBytes)}
+	for range n {
+		b.free <- &Item{}
 	}
 	return b
 }
@@ -110,6 +113,11 @@ var errStopped = errors.New("stopped")
 // taken as it is after a while. Once a minute it calls idle. It returns nil when
 // timeout, which may be nil, fires.
 func (b *Batcher) Next(idle func(), timeout <-chan time.Time) *Item {
+	if len(b.ahead) > 0 {
+		item := b.ahead[0]
+		b.ahead = slices.Delete(b.ahead, 0, 1)
+		return item
+	}
 	tick := time.NewTicker(maxWait / 4)
 	defer tick.Stop()
 	keep := time.NewTicker(KeepAlive)
@@ -130,10 +138,27 @@ func (b *Batcher) Next(idle func(), timeout <-chan time.Time) *Item {
 	}
 }
 
+// Ahead returns the batches that Next will return next, as far as they have been read
+// and nothing else comes between.
+func (b *Batcher) Ahead() []*Item {
+	batch := func(i *Item) bool { return i.Record == nil && i.Err == nil }
+	for len(b.ahead) == 0 || batch(b.ahead[len(b.ahead)-1]) {
+		select {
+		case item := <-b.ready:
+			b.ahead = append(b.ahead, item)
+			continue
+		default:
+		}
+		return b.ahead
+	}
+	return b.ahead[:len(b.ahead)-1]
+}
+
+// steal takes the batch that is being filled, if all before it have been given out.
 func (b *Batcher) steal() *Item {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.cur == nil || len(b.cur.Messages) == 0 || time.Since(b.last) < maxWait {
+	if b.cur == nil || len(b.ready) > 0 || len(b.cur.Messages) == 0 || time.Since(b.last) < maxWait {
 		return nil
 	}
 	item := b.cur
@@ -238,6 +263,9 @@ func (b *Batcher) lockFor(m *Message, n int64, alone bool) (*Item, error) {
 		b.mu.Unlock()
 		select {
 		case item := <-b.free:
+			if item.slab == nil {
+				item.slab = make([]byte, 0, maxBytes)
+			}
 			b.mu.Lock()
 			b.cur = item
 		case <-b.stop:

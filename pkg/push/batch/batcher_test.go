@@ -11,7 +11,7 @@ import (
 // the plan keeps us waiting.
 func TestKeptWhileThePlanWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBatcher(nil, InPlan)
+		b := NewBatcher(nil, InPlan, 0)
 		kept := 0
 		go func() {
 			time.Sleep(10*time.Minute + time.Second)

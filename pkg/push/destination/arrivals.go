@@ -3,6 +3,7 @@ package destination
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -29,7 +30,6 @@ type Arrivals struct {
 	recent   recent
 	unnamed  map[string]int // of ours, by key, where the server tells no UIDs
 	expected uint32         // messages in the folder, as far as this run knows
-	expunged int            // since the folder was opened
 
 	gapFrom, gapTo uint64    // UIDs below uidNext that are not ours, 0: none
 	blind          bool      // of some of ours the server has told no UID since it was asked for news
@@ -84,6 +84,14 @@ func (a *Arrivals) Gap() bool { return a.gapFrom != 0 }
 // Stale reports whether the server's last word on the folder is too old for a batch
 // to go.
 func (a *Arrivals) Stale() bool { return time.Since(a.newsAt) > newsAge }
+
+// Doubt makes the server's last word on the folder too old.
+func (a *Arrivals) Doubt() { a.newsAt = time.Time{} }
+
+// Holds reports whether one of the messages may have come by other means than this run.
+func (a *Arrivals) Holds(ms []*batch.Message) bool {
+	return len(a.newer) > 0 && slices.ContainsFunc(ms, func(m *batch.Message) bool { return len(a.newer[m.Key]) > 0 })
+}
 
 // Appended notes a message that this run has appended; uid is 0 if the server does
 // not tell.
@@ -243,7 +251,7 @@ func (a *Arrivals) News(s *Session, ask bool) error {
 	if err != nil || quiet {
 		return err
 	}
-	a.expected, a.expunged, _ = s.Box.Count()
+	a.expected, s.expunged, _ = s.Box.Count()
 	if err := a.readGap(s); err != nil {
 		return err
 	}
@@ -258,7 +266,7 @@ func (a *Arrivals) quiet(s *Session, ask bool) (bool, error) {
 	}
 	same := func() bool {
 		messages, expunged, ok := s.Box.Count()
-		return ok && messages == a.expected && expunged == a.expunged && a.gapFrom == 0
+		return ok && messages == a.expected && expunged == s.expunged && a.gapFrom == 0
 	}
 	if same() && !a.blind && !ask {
 		return true, nil
@@ -277,7 +285,7 @@ func (a *Arrivals) Short(s *Session) (bool, error) {
 	}
 	fewer := func() bool {
 		messages, expunged, ok := s.Box.Count()
-		return !ok || int64(messages)+int64(expunged-a.expunged) < int64(a.expected)
+		return !ok || int64(messages)+int64(expunged-s.expunged) < int64(a.expected)
 	}
 	if !fewer() {
 		return false, nil

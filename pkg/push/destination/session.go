@@ -16,23 +16,35 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
-// Session is one connection to the destination. What it learns of folders is in
-// the Directory, which several may share.
+// Session is the destination as one connection at a time sees it: the current one.
+// Others may hold batches whose turn comes later, see Stage. What is learned of folders
+// is in the Directory.
 type Session struct {
 	*Directory
+	*Connection
 	Ctx    context.Context // of all commands: they are seen through
 	Conn   imapconn.Options
-	IMAP   *imapconn.Session // nil until Connect
-	Recipe headerkey.Recipe  // of the plan's keys
-	Box    *imapconn.Selected
+	Recipe headerkey.Recipe // of the plan's keys
 
-	open   *Folder // that Box is of, or nil
 	source *Source // the folder that messages are copied from, or nil
+	others others
 }
 
-// NewSession makes a Session that is not connected.
-func NewSession(ctx context.Context, conn imapconn.Options, directory *Directory) *Session {
-	return &Session{Directory: directory, Ctx: ctx, Conn: conn}
+// Connection is one connection to the destination.
+type Connection struct {
+	IMAP *imapconn.Session // nil until Connect
+	Box  *imapconn.Selected
+
+	open     *Folder // that Box is of, or nil
+	expunged int     // messages since it was opened, as far as its Arrivals have heard
+}
+
+// NewSession makes a Session that is not connected. It may use as many connections
+// as most says.
+func NewSession(ctx context.Context, conn imapconn.Options, directory *Directory, most int) *Session {
+	s := &Session{Directory: directory, Connection: &Connection{}, Ctx: ctx, Conn: conn}
+	s.others.limit(most)
+	return s
 }
 
 // Connect logs in when there is something to do for the first time.
@@ -48,8 +60,9 @@ func (s *Session) Connect() error {
 	return s.List(0)
 }
 
-// Close ends the connection.
+// Close ends all connections.
 func (s *Session) Close() {
+	s.others.close()
 	if s.IMAP != nil {
 		s.IMAP.Close()
 	}
@@ -100,7 +113,7 @@ func (s *Session) Reopen(f *Folder) error {
 			"its UIDVALIDITY was %d and is %d: make a new plan", folder.Quote(f.Name), f.Shown, box.UIDValidity)
 	}
 	s.use(f, box)
-	f.Arrivals.expunged = 0
+	s.expunged = 0
 	return nil
 }
 
