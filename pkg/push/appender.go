@@ -15,9 +15,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/transform"
 )
 
-// appender appends messages over one connection. What it shares with others of the
-// same run are answers with all that they tell, and what is known of other runs: none of
-// these is safe for concurrent use.
+// appender appends messages over the session's current connection.
 type appender struct {
 	ctx         context.Context // between two batches
 	opt         *Options
