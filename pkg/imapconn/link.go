@@ -151,6 +151,9 @@ func (l *link) do(ctx context.Context, f func(*conn) error) error {
 	return fault.Wrap(fault.Temporary, err)
 }
 
+// longIdle is after how much time a connection may have been closed unnoticed.
+const longIdle = 30 * time.Second
+
 // fresh returns a connection that was there a moment ago: what is written to
 // one that the server has closed long since would be in doubt.
 func (l *link) fresh(ctx context.Context) (*conn, error) {
@@ -159,7 +162,7 @@ func (l *link) fresh(ctx context.Context) (*conn, error) {
 		return nil, err
 	}
 	idle := time.Since(c.idle)
-	if idle > 30*time.Second || idle > time.Second && c.alive() && c.waiting() {
+	if idle > longIdle || idle > time.Second && c.alive() && c.waiting() {
 		end := c.watch(ctx)
 		c.run(c.command("NOOP"), nil) // what waits there may be a BYE
 		end()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -45,6 +46,11 @@ func (s *Session) Stage(wire string, box *Selected, msgs []AppendMessage) {
 
 func (st *stage) run(s *Session, box *Selected) {
 	defer close(st.done)
+	if time.Since(st.c.idle) > longIdle { // it may have been closed
+		if _, err := st.c.run(st.c.command("NOOP"), nil); err != nil {
+			return
+		}
+	}
 	if box == nil || s.c.selected != box {
 		var err error
 		if st.box, err = s.openOn(st.c, "SELECT", st.wire, false); err != nil || st.box.ReadOnly {
