@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,24 +25,25 @@ var hostileUsers = []string{
 // moves, on this machine and through ssh, and nothing else happens.
 func TestAccountsHostileNames(t *testing.T) {
 	t.Parallel()
+	names := harness.SomeOf(t, len(hostileUsers)/2, hostileUsers)
 	users := map[string]string{}
-	for _, name := range hostileUsers {
+	for _, name := range names {
 		users[name] = "secret"
 	}
 	old := imaptest.StartServer(t, imaptest.Options{Users: users})
 	now := imaptest.StartServer(t, imaptest.Options{Users: users, LiteralPlus: true})
 	l := newList()
-	for i, name := range hostileUsers {
+	for i, name := range names {
 		old.Account(name).Fill(imaptest.Spread(imaptest.Generate(uint64(i), 3)))
 		l.add(harness.Embedded(old, name), harness.Embedded(now, name))
 	}
 	b := many(t, l)
 	b.Write("far", []byte(farShell))
-	codes := make([]int, len(hostileUsers))
+	codes := make([]int, len(names))
 	state := b.Path(`a state; touch HACKED; $(touch HACKED) "'{1}`)
 	b = b.With("STATE", state).With("PARALLEL_SSH", b.Path("far")).With("FAR_LOG", b.Path("far.log"))
 	b.Sh(`chmod +x far; "$MIGRATE" --phase presync --state "$STATE" accounts.csv`).WantsAccounts(0).Stands(codes...)
-	for _, name := range hostileUsers {
+	for _, name := range names {
 		harness.Same(t, old.Account(name).Entries(), now.Account(name).Entries())
 	}
 	if _, err := exec.LookPath("parallel"); err != nil {
@@ -54,7 +56,7 @@ parallel --plain --jobs 1 --sshlogin one,two env PATH="$PATH" "$MIGRATE" --shard
 		t.Errorf("nothing went by ssh: %q", log)
 	}
 	shown := b.Sh(`"$MIGRATE" --dry-run accounts.csv >shown; sh -n shown && grep -c '^imap-fetch --headers' shown`).Wants(0)
-	if shown.Stdout != "112\n" {
+	if shown.Stdout != fmt.Sprintln(4*len(names)) {
 		t.Errorf("%s accounts and phases are shown", shown.Stdout)
 	}
 	filepath.WalkDir(b.Dir, func(path string, entry os.DirEntry, err error) error {

@@ -19,11 +19,8 @@ import (
 func archived(t *testing.T) (*harness.Shell, *imaptest.Server, harness.Account) {
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	server.Account("src").Fill(harness.WithOdd(harness.Mail(120)))
-	for i, c := range imaptest.Ugly() {
-		if c.Large {
-			m := c.Message(i)
-			server.Account("src").AddMessage("Large", m.Flags, m.InternalDate, m.Octets)
-		}
+	for _, m := range harness.Large(t) {
+		server.Account("src").AddMessage("Large", m.Flags, m.InternalDate, m.Octets)
 	}
 	src := harness.Embedded(server, "src")
 	b := harness.Between(t, src, harness.Embedded(server, "dst"))
@@ -111,7 +108,7 @@ func TestCutArchive(t *testing.T) {
 	w := newWreckage(t)
 	rnd := harness.Random(t)
 	for level, octets := range w.mails {
-		for _, at := range harness.SomeOf(t, 3, cuts(rnd, octets, harness.Rounds(1, 25))) {
+		for _, at := range harness.SomeOf(t, 2, cuts(rnd, octets, harness.Rounds(1, 25))) {
 			b := harness.NewShell(t)
 			b.Write("mail", octets[:at])
 			b.Sh(`imap-fetch --source mail -o part.zst`).Wants(65)
@@ -269,7 +266,7 @@ func TestArchiveCheck(t *testing.T) {
 // messages do.
 func TestArchiveMemory(t *testing.T) {
 	t.Parallel()
-	size := 100 << 20
+	size := 80 << 20
 	if harness.Long() {
 		size = 1 << 30
 	}
@@ -281,7 +278,7 @@ func TestArchiveMemory(t *testing.T) {
 	}
 	b := harness.NewShell(t).With("SRC", harness.Embedded(server, "src").Options())
 	b.Sh(`imap-fetch -o mail $SRC && imap-fetch --headers --source mail -o headers`).Wants(0)
-	for _, c := range harness.SomeOf(t, 3, []string{
+	for _, c := range harness.SomeOf(t, 2, []string{
 		`imap-fetch --client-search --search 'NOT BODY nowhere' -o chosen $SRC`,
 		`imap-fetch --exclude-raw 'nowhere at all' --headers -o chosen $SRC`,
 		`imap-fetch --source mail --search 'NOT BODY nowhere' -o chosen`,

@@ -29,11 +29,8 @@ func newWreckage(t *testing.T) *wreckage {
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	account := server.Account("src")
 	account.Fill(harness.Mail(120))
-	for i, c := range imaptest.Ugly() {
-		if c.Large { // with body parts, in frames of their own
-			m := c.Message(i)
-			account.AddMessage("Large", m.Flags, m.InternalDate, m.Octets)
-		}
+	for _, m := range harness.Large(t) { // with body parts, in frames of their own
+		account.AddMessage("Large", m.Flags, m.InternalDate, m.Octets)
 	}
 	w := &wreckage{src: harness.Embedded(server, "src"), server: server, plans: map[string][]byte{}, mails: map[string][]byte{}}
 	w.held = w.src.Dump(t)

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -17,12 +18,9 @@ func edited(t *testing.T) (server *imaptest.Server, src harness.Account, kept []
 	server = imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})
 	account := server.Account("src")
 	account.Fill(harness.Mail(60))
-	for i, c := range imaptest.Ugly() {
-		if c.Large {
-			m := c.Message(i)
-			account.AddMessage("Sent", m.Flags, m.InternalDate, m.Octets)
-			account.AddMessage("Sent", nil, harness.Day(i), harness.Letter("after-"+c.Name, "Hello\n"))
-		}
+	for i, m := range harness.Large(t) {
+		account.AddMessage("Sent", m.Flags, m.InternalDate, m.Octets)
+		account.AddMessage("Sent", nil, harness.Day(i), harness.Letter(fmt.Sprint("after-", i), "Hello\n"))
 	}
 	src = harness.Embedded(server, "src")
 	for _, e := range src.Dump(t) {

@@ -244,7 +244,7 @@ func TestMailFilesMemory(t *testing.T) {
 		t.Skip("SKIPPED: it takes Linux to limit the memory of a process")
 	}
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, AppendLimit: 2 << 30})
-	server.Account("src").AddMessage("INBOX", nil, harness.Day(0), harness.Huge(100<<20))
+	server.Account("src").AddMessage("INBOX", nil, harness.Day(0), harness.Huge(80<<20))
 	b := harness.NewShell(t).With("SRC", harness.Embedded(server, "src").Options()).WithTools()
 	b.Sh(`imap-fetch $SRC -o mail`).Wants(0)
 	for _, format := range harness.SomeOf(t, 1, []string{"maildir", "mbox", "eml"}) {

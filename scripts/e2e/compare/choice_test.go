@@ -378,7 +378,7 @@ func TestExcludeRaw(t *testing.T) {
 	plain, eight := harness.Letter("plain", "Hello\n"), []byte("Message-ID: <eight@x>\r\nSubject: Gr\xfc\xdfe\r\n\r\nHello\r\n")
 	partial := []byte("Message-ID: <partial@x>\r\nContent-Type: message/partial; id=x; number=1\r\n\r\nHello\r\n")
 	bodyOnly := []byte("Message-ID: <body@x>\r\nSubject: ok\r\n\r\ncaf\xe9 in the body\r\n")
-	large := append(harness.Letter("large", ""), bytes.Repeat([]byte("a line of a large message\r\n"), 200000)...)
+	large := append(harness.Letter("large", ""), bytes.Repeat([]byte("a line of a large message\r\n"), 60000)...)
 	late := append(slices.Clone(large), "X-Virus at its end\r\n"...)
 	other := []byte("Message-ID: <other@x>\r\nFrom: Ann <ann@example.net>\r\nSubject: not from joe\r\n\r\nHello\r\n")
 	server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true})

@@ -18,13 +18,12 @@ func export(t *testing.T) harness.Account {
 	src := harness.Real(r, "src")
 	spec := harness.WithOdd(harness.Mail(1200))
 	spec.Folders = append(spec.Folders, imaptest.Folder{Path: "Attachments", Messages: imaptest.GenerateMixed(8, 250)})
-	var large imaptest.Folder
-	for i, c := range imaptest.Ugly() {
-		if c.Large {
-			large.Messages = append(large.Messages, c.Message(i), c.Message(i+1))
-		}
+	large := imaptest.Folder{Path: "Large"}
+	for i, m := range harness.Large(t) {
+		again := m
+		again.InternalDate = harness.Day(i)
+		large.Messages = append(large.Messages, m, again)
 	}
-	large.Path = "Large"
 	spec.Folders = append(spec.Folders, large)
 	src.Fill(t, spec)
 	return src

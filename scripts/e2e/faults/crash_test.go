@@ -10,8 +10,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/scripts/e2e/harness"
 )
 
-// crashMail is what the tests of this file move: 2,000 letters and odd ones.
-func crashMail() imaptest.Spec { return harness.WithOdd(harness.Mail(1200)) }
+// crashMail is what the tests of this file move: letters and odd ones.
+func crashMail() imaptest.Spec { return harness.WithOdd(harness.Mail(harness.Rounds(500, 1200))) }
 
 // filled starts a Dovecot with an account that holds mail.
 func filled(t *testing.T, spec imaptest.Spec) (r *imaptest.Real, src harness.Account, held []imaptest.Entry) {

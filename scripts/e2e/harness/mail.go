@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -97,6 +98,18 @@ func Notes(names ...string) (messages []imaptest.Message) {
 		messages = append(messages, imaptest.Message{Octets: Letter(name, "Hello "+name+"\n"), InternalDate: Day(i)})
 	}
 	return messages
+}
+
+// Large returns the messages of the corpus whose bodies travel in parts; a plain run
+// draws one of them.
+func Large(t *testing.T) []imaptest.Message {
+	var all []imaptest.Message
+	for i, c := range imaptest.Ugly() {
+		if c.Large {
+			all = append(all, c.Message(i))
+		}
+	}
+	return SomeOf(t, 1, all)
 }
 
 // Huge makes one message of about n octets.

@@ -28,7 +28,7 @@ const oddFolder = harness.Root + "/pkg/imaptest/odd"
 
 // TestOddServers plays the catalogue of odd servers: each file says what a
 // server does, and what the four commands must make of it. A plain run takes
-// half of it.
+// a third of it.
 func TestOddServers(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(oddFolder + "/*" + *oddFlag + "*.txtar")
@@ -36,7 +36,7 @@ func TestOddServers(t *testing.T) {
 		t.Fatal("no files", err)
 	}
 	if *oddFlag == "" {
-		files = harness.SomeOf(t, len(files)/2, files)
+		files = harness.SomeOf(t, len(files)/3, files)
 	}
 	testscript.Run(t, testscript.Params{
 		Files:               files,
