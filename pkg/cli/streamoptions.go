@@ -22,8 +22,9 @@ func StreamFlags() []ucli.Flag {
 			Usage: "`FILE`: write the stream there; it appears when it is whole, and until then is FILE.partial; a " +
 				"FILE that is there is replaced only by a stream of the same account"},
 		&ucli.StringFlag{Name: "level", Category: producing,
-			Usage: "`none|fastest|default|better`: compression; none is plain NDJSON (default: fastest into a pipe, " +
-				"default into a file)"},
+			Usage: "`none|store|fastest|default|better`: compression; none is plain NDJSON, store is zstd frames that " +
+				"are not compressed (default: store into a pipe, default into a file). Give fastest for a pipe to " +
+				"another machine"},
 		OverwriteFlag(),
 		&ucli.StringSliceFlag{Name: "label", Category: producing,
 			Usage: "`NAME=VALUE`: note in the stream, for dates and case numbers; repeatable"},

@@ -28,7 +28,7 @@ func (c *Comparison) putAsideIfNeeded() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	c.Aside = &Aside{file, stream.NewWriter(file, stream.WriterOptions{Level: frame.Fastest})}
+	c.Aside = &Aside{file, stream.NewWriter(file, stream.WriterOptions{Level: frame.Store})}
 	records := []stream.Record{c.Begin}
 	for _, s := range c.Folders {
 		records = append(records, &s.Folder)

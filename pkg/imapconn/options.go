@@ -84,7 +84,7 @@ type NetworkOptions struct {
 	// answer extend the wait to ten times Timeout in all. 0: DefaultTimeout.
 	Timeout time.Duration
 	// Connections is how many connections to the account callers may have at a time.
-	// 0: 1.
+	// 0: DefaultConnections.
 	Connections int
 	// Compress says when the octets on the line are compressed.
 	Compress CompressMode
@@ -122,6 +122,18 @@ type RetryOptions struct {
 	// Context ends all such waits, though commands that are under way are seen
 	// through: for callers whose other contexts must not end. May be nil.
 	Context context.Context
+}
+
+// DefaultConnections is few enough for all servers that were seen to bound them by
+// account or address.
+const DefaultConnections = 4
+
+// Most returns how many connections there may be at a time.
+func (n *NetworkOptions) Most() int {
+	if n.Connections > 0 {
+		return n.Connections
+	}
+	return DefaultConnections
 }
 
 func (n *NetworkOptions) timeout() time.Duration {

@@ -33,11 +33,11 @@ func Run(ctx context.Context, conn imapconn.Options, opt Options, in *stream.Rea
 	}
 	// What is on its way when the run is interrupted is finished first.
 	session := destination.NewSession(context.WithoutCancel(ctx), conn, destination.NewDirectory(),
-		conn.Network.Connections)
+		conn.Network.Most())
 	r := newRun(ctx, &opt, session, receipts.New(out, opt.Failures))
-	r.in = batch.NewBatcher(in, opt.content(), max(0, conn.Network.Connections-1))
+	r.in = batch.NewBatcher(in, opt.content(), max(0, conn.Network.Most()-1))
 	r.appender.ahead = &ahead{appender: r.appender, in: r.in, plan: &r.plan,
-		on:     conn.Network.Connections > 1 && !opt.DryRun && !opt.ServerCopy && !opt.Transform.Any(),
+		on:     conn.Network.Most() > 1 && !opt.DryRun && !opt.ServerCopy && !opt.Transform.Any(),
 		staged: map[*batch.Message]stagedBatch{}}
 	defer session.Close()
 	defer r.appender.ahead.dropAll()

@@ -16,7 +16,7 @@ func smallSample(t testing.TB, level frame.Level) []byte {
 
 func FuzzReader(f *testing.F) {
 	f.Add([]byte{})
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		f.Add(smallSample(f, level))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -61,7 +61,7 @@ func FuzzReader(f *testing.F) {
 // FuzzRecover: of a file that was cut or damaged, what is kept is a part of it that
 // can be read, and a Writer can go on after it.
 func FuzzRecover(f *testing.F) {
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		sample := smallSample(f, level)
 		f.Add(sample, level == frame.None)
 		f.Add(sample[:len(sample)*2/3], level == frame.None)

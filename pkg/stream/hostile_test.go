@@ -56,7 +56,7 @@ func TestGreeting(t *testing.T) {
 		r.Close()
 		w.Close()
 	}
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		written := func(opt WriterOptions) string {
 			var out bytes.Buffer
 			w := NewWriter(&out, opt)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestFindJoints(t *testing.T) {
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		var out bytes.Buffer
 		w := NewWriter(&out, WriterOptions{Level: level})
 		for _, r := range []Record{&Begin{Content: Full, User: "joe", Host: "old", Key: "message-id,date", Delimiter: "/"}, &Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 1, UIDNext: 2, Messages: 1, Octets: -1}} {

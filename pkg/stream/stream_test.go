@@ -116,7 +116,7 @@ func readBodies(t testing.TB, r *Reader) (bodies [][]byte, kinds []string, err e
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, level := range []frame.Level{frame.None, frame.Fastest, frame.Default, frame.Better} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest, frame.Default, frame.Better} {
 		want := sampleBodies()
 		data := writeSample(t, WriterOptions{Level: level}, want)
 		got, _, err := readBodies(t, NewReader(bytes.NewReader(data), false))
@@ -168,7 +168,7 @@ func kindOf(err error) Kind {
 }
 
 func TestCutAnywhereIsTruncated(t *testing.T) {
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		data := writeSample(t, WriterOptions{Level: level}, sampleBodies()[:7])
 		for n := range len(data) {
 			if n > 1500 && n < len(data)-1500 && n%4999 != 0 {
@@ -209,7 +209,7 @@ func equal(a, b [][]byte) bool {
 }
 
 func TestConcatenation(t *testing.T) {
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		data := writeSample(t, WriterOptions{Level: level}, sampleBodies()[:3])
 		got, kinds, err := readBodies(t, NewReader(bytes.NewReader(append(data[:len(data):len(data)], data...)), false))
 		if err != io.EOF || len(got) != 6 || strings.Count(strings.Join(kinds, " "), "end") != 2 {
@@ -291,7 +291,7 @@ func TestRecoverContinuesToTheSameFile(t *testing.T) {
 	for range 6 {
 		bodies = append(bodies, bytes.Repeat([]byte("some text to fill frames\r\n"), 30000))
 	}
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		whole := writeSample(t, WriterOptions{Level: level}, bodies)
 		step := len(whole)/8 + 1
 		for n := 1; n <= len(whole); n += step {
@@ -319,7 +319,7 @@ func TestRecoverBehindAnAbort(t *testing.T) {
 	for range 4 {
 		bodies = append(bodies, bytes.Repeat([]byte("some text to fill frames\r\n"), 30000))
 	}
-	for _, level := range []frame.Level{frame.None, frame.Fastest} {
+	for _, level := range []frame.Level{frame.None, frame.Store, frame.Fastest} {
 		whole := writeSample(t, WriterOptions{Level: level}, bodies)
 		records := int64(bytes.Count(plainOf(level, whole), []byte{'\n'}))
 		for stop := int64(4); stop < records; stop++ {

@@ -47,7 +47,9 @@ const (
 // WriterOptions says how a stream is packed.
 type WriterOptions struct {
 	Level frame.Level
-	Live  bool // a reader waits: it is told at once that a stream comes, and what was written is sent on after 100 ms
+	// Live says that a reader waits: it is told at once that a stream comes, and what was
+	// written is sent on after 100 ms. Otherwise each frame is verified.
+	Live bool
 	// Greeted says that frame.Greeting was written to the output already.
 	Greeted bool
 	From    *Recovered // go on after what a cut file holds
@@ -59,7 +61,7 @@ type WriterOptions struct {
 // NewWriter makes a Writer. Nothing but a greeting to a live reader is written
 // before the first frame is full.
 func NewWriter(out io.Writer, opt WriterOptions) *Writer {
-	w := &Writer{frames: frame.NewWriter(out, opt.Level), hash: sha256.New(), first: opt.First}
+	w := &Writer{frames: frame.NewWriter(out, opt.Level, !opt.Live), hash: sha256.New(), first: opt.First}
 	if opt.Live || opt.Greeted {
 		w.frames.Greet(opt.Greeted)
 	}

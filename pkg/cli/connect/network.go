@@ -50,16 +50,12 @@ func network(c *ucli.Context, opt *imapconn.Options) error {
 	return nil
 }
 
-// Bounds of --connections.
-const (
-	autoConnections = 4
-	maxConnections  = 64
-)
+// maxConnections is more than any server allows an account.
+const maxConnections = 64
 
 func connections(c *ucli.Context, opt *imapconn.Options) error {
 	text := c.String("connections")
 	if text == "auto" {
-		opt.Network.Connections = autoConnections
 		return nil
 	}
 	n, err := strconv.Atoi(text)

@@ -21,7 +21,7 @@ type StreamOutput struct {
 	begin *stream.Begin
 }
 
-// AutoLevel compresses a file well, and a pipe fast.
+// AutoLevel compresses a file, and no pipe.
 const AutoLevel frame.Level = -1
 
 // StreamOptions tells OpenStream what is written.
@@ -79,7 +79,7 @@ func (s *StreamOutput) open(opt StreamOptions) (err error) {
 func (s *StreamOutput) level(opt StreamOptions) frame.Level {
 	level := opt.Level
 	if level == AutoLevel {
-		level = frame.Fastest
+		level = frame.Store
 		if s.out.IsFile() {
 			level = frame.Default
 		}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"regexp"
 	"testing"
 	"time"
 
@@ -15,11 +16,11 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
-// packed is a compressed stream of n messages in one frame.
-func packed(t *testing.T, n int) []byte {
+// packed is a stream of n messages in frames of a level.
+func packed(t *testing.T, level frame.Level, n int) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := stream.NewWriter(&out, stream.WriterOptions{Level: frame.Fastest})
+	w := stream.NewWriter(&out, stream.WriterOptions{Level: level})
 	records := []stream.Record{&stream.Begin{Content: stream.Headers, Key: "message-id,date"}, &stream.Folder{Name: "INBOX", Messages: uint32(n), Octets: -1}}
 	for i := range n {
 		records = append(records, &stream.Message{Folder: "INBOX", UIDValidity: 1, UID: uint64(i + 1), Key: "recipe:00000000000000000000000000000001", InternalDate: "2020-01-02T03:04:05Z"})
@@ -50,11 +51,16 @@ func count(r *stream.Reader) (n int, err error) {
 
 // Not one record of a frame is handed on if a bit of it was flipped.
 func TestNothingOfADamagedFrame(t *testing.T) {
-	good := packed(t, 200)
+	for name, level := range map[string]frame.Level{"store": frame.Store, "fastest": frame.Fastest} {
+		t.Run(name, func(t *testing.T) { nothingOfADamagedFrame(t, packed(t, level, 200)) })
+	}
+}
+
+func nothingOfADamagedFrame(t *testing.T, good []byte) {
 	if n, err := count(stream.NewReader(bytes.NewReader(good), false)); n != 200 || err != io.EOF {
 		t.Fatalf("%d messages, %v", n, err)
 	}
-	for bit := 0; bit < 8*len(good); bit += 7 {
+	for bit := 0; bit < 8*len(good); bit += 7 + len(good)/500 {
 		bad := bytes.Clone(good)
 		bad[bit/8] ^= 1 << (bit % 8)
 		r := stream.NewReader(bytes.NewReader(bad), false)
@@ -72,7 +78,7 @@ func TestNothingOfADamagedFrame(t *testing.T) {
 // A frame of another program may be too large to be held: it is read as it
 // comes.
 func TestFrameOfAnySize(t *testing.T) {
-	plain, err := io.ReadAll(mustDecode(t, packed(t, 60_000)))
+	plain, err := io.ReadAll(mustDecode(t, packed(t, frame.Fastest, 60_000)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +101,12 @@ func TestFrameOfAnySize(t *testing.T) {
 
 // A frame that is cut, wherever that is, is not taken for one that is damaged.
 func TestCutFrameIsTruncated(t *testing.T) {
-	good := packed(t, 2000)
+	for name, level := range map[string]frame.Level{"store": frame.Store, "fastest": frame.Fastest} {
+		t.Run(name, func(t *testing.T) { cutFrameIsTruncated(t, packed(t, level, 2000)) })
+	}
+}
+
+func cutFrameIsTruncated(t *testing.T, good []byte) {
 	for n := 4; n < len(good); n += 1 + len(good)/300 {
 		r := stream.NewReader(bytes.NewReader(good[:n]), false)
 		_, err := count(r)
@@ -119,7 +130,7 @@ func mustDecode(t *testing.T, octets []byte) io.Reader {
 
 // Close comes while another goroutine reads.
 func TestCloseWhileReading(t *testing.T) {
-	octets := bytes.Repeat(packed(t, 2000), 3)
+	octets := bytes.Repeat(packed(t, frame.Fastest, 2000), 3)
 	for i := range 50 {
 		v, err := frame.NewVerifier(bufio.NewReader(bytes.NewReader(octets)))
 		if err != nil {
@@ -135,6 +146,25 @@ func TestCloseWhileReading(t *testing.T) {
 		v.Close()
 		if err := <-ended; err != nil && err != io.ErrClosedPipe {
 			t.Error(err)
+		}
+	}
+}
+
+// What is not compressed is a zstd frame all the same: another decoder gives it back.
+func TestStoredFrames(t *testing.T) {
+	for _, n := range []int{0, 1, 200, 20_000} {
+		stored, err := io.ReadAll(mustDecode(t, packed(t, frame.Store, n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := packed(t, frame.None, n)
+		times := regexp.MustCompile(`"time":"[^"]*"`) // begin and end say when
+		hashes := regexp.MustCompile(`"hash":"[^"]*"`)
+		strip := func(b []byte) string {
+			return string(hashes.ReplaceAll(times.ReplaceAll(b, nil), nil))
+		}
+		if strip(stored) != strip(plain) {
+			t.Errorf("%d messages: %d octets, and not %d", n, len(stored), len(plain))
 		}
 	}
 }
