@@ -87,7 +87,7 @@ func (a *answers) answer(b *attempt, m *batch.Message, r imapconn.AppendResult) 
 func (a *answers) appended(b *attempt, m *batch.Message, r imapconn.AppendResult) error {
 	a.server.taken |= m.Oddity
 	a.quota.Spend(b.target.Name, m.Size)
-	a.rewrite.Add(m, r.UID)
+	a.rewrite.Add(m, r.UID, b.from)
 	x := m.Receipt(b.target.Name, receipt.Appended)
 	x.Unknown = m.UnknownItems()
 	x.DroppedDate = r.DroppedDate || slices.Contains(x.Unknown, stream.ItemDate)

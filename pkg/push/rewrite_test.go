@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/push/rewrite"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
 )
 
 // A server that changes what messages are known by is found out early.
@@ -57,5 +59,31 @@ func TestKeysThatTheServerChanges(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A message without a field of the key is not taken for changed where the connection is
+// lost at a later one and the server tells no UIDs.
+func TestHeaderlessBeforeALostConnection(t *testing.T) {
+	var plan bytes.Buffer
+	p := beginPlan(t, &plan)
+	p.write(&stream.Folder{Name: "INBOX", Delimiter: "/", UIDValidity: 5, UIDNext: 99, Octets: -1, Target: "INBOX"})
+	for i, l := range numbered(60) {
+		octets := l.octets()
+		if i == rewrite.MaxMessages+5 {
+			octets = []byte("X-Note: 1\r\n\r\nHello\r\n")
+		}
+		p.message(&stream.Message{Folder: "INBOX", UIDValidity: 5, UID: uint64(i + 1), Target: "INBOX",
+			InternalDate: l.arrived().Format(time.RFC3339)}, octets)
+	}
+	p.end()
+	for k := rewrite.MaxMessages + 4; k <= 60; k += 4 {
+		server := imaptest.StartServer(t, imaptest.Options{LiteralPlus: true, Caps: []string{"NAMESPACE"}})
+		server.Account("joe").AddMailbox("INBOX")
+		line := imaptest.NewFaultProxy(t, server.Addr(), imaptest.CutCommand("APPEND", k))
+		outcome, _, err := carryOut(t, line.Addr(), plan.Bytes(), Options{sleep: quick})
+		if err != nil || outcome.Appended != 60 || line.Fired() != 1 {
+			t.Errorf("lost at %d: %s, %v", k, outcome, err)
+		}
 	}
 }

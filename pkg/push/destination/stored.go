@@ -13,7 +13,8 @@ import (
 // Stored is a message that the server says it has stored.
 type Stored struct {
 	*batch.Message
-	UID uint64 // 0: the server does not tell
+	UID  uint64 // 0: the server does not tell
+	From uint64 // the folder's UIDNEXT before the message was appended, where it is looked for
 }
 
 // UIDsOf returns the UIDs that the server has told of messages, in order and each

@@ -55,13 +55,14 @@ func (c *Check) AtMost(n int) int {
 	return n
 }
 
-// Add takes a message that was appended. uid is 0 if the server does not tell.
-func (c *Check) Add(m *batch.Message, uid uint64) {
+// Add takes a message that was appended to a folder whose UIDNEXT was from. uid is 0 if
+// the server does not tell.
+func (c *Check) Add(m *batch.Message, uid, from uint64) {
 	if !c.on || m.Key == "" || c.messages == 0 && !Weak(m) {
 		return
 	}
 	c.messages = max(0, c.messages-1)
-	c.pending = append(c.pending, destination.Stored{Message: m, UID: uid})
+	c.pending = append(c.pending, destination.Stored{Message: m, UID: uid, From: from})
 }
 
 // Weak reports whether a message has no field that servers leave alone. It is
@@ -132,7 +133,7 @@ func changedKeys(s *destination.Session, t *destination.Folder, sent []destinati
 	if uids, all := destination.UIDsOf(sent); all {
 		err = keys.Of(s.Ctx, s.Box, uids, s.Recipe, take)
 	} else {
-		err = keys.Each(s.Ctx, s.Box, t.Arrivals.UIDNext(), 0, s.Recipe, take)
+		err = keys.Each(s.Ctx, s.Box, lowestFrom(sent), 0, s.Recipe, take)
 	}
 	for _, m := range sent {
 		key, there := byUID[m.UID]
@@ -147,6 +148,17 @@ func changedKeys(s *destination.Session, t *destination.Folder, sent []destinati
 		}
 	}
 	return changed, absent, err
+}
+
+// lowestFrom returns the UID from which on the messages are. The folder's UIDNEXT may
+// have passed it since: what came was looked at because the answer to a later message
+// was lost.
+func lowestFrom(sent []destination.Stored) uint64 {
+	from := sent[0].From
+	for _, m := range sent {
+		from = min(from, m.From)
+	}
+	return from
 }
 
 // substitutes are recipes that may do where another does not.
