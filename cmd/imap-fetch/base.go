@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/cli/files"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch"
+	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -24,7 +25,7 @@ func readBase(c *ucli.Context, conn imapconn.Options, opt *fetch.Options) error 
 	defer in.Close()
 	reader := stream.NewReader(in, opt.Edited)
 	defer reader.Close()
-	if opt.Base, err = fetch.ReadBase(reader); err != nil {
+	if opt.Base, err = base.Read(reader); err != nil {
 		return exit.Errorf(exit.CodeOf(err), "--base %s: %w", cli.Safe(in.Name()), err).WithHint("%s", exit.HintOf(err))
 	}
 	if err := opt.Base.Fits(conn.Account()); err != nil {

@@ -6,14 +6,15 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 )
 
 // comparison holds an open folder against what the base has of it.
 type comparison struct {
 	listing
-	opt  *Options
-	base *baseFolder
+	opt     *Options
+	earlier *base.Folder
 }
 
 // news is what is to be said of one message.
@@ -61,28 +62,32 @@ func (c *comparison) news(ctx context.Context) ([]news, error) {
 // compare lists what the base does not have, and what it has and the server
 // does not list.
 func (c *comparison) compare(ctx context.Context) (fresh []want, gone map[uint64]bool, err error) {
-	f, base := c.folder, c.base
+	f, earlier := c.folder, c.earlier
 	gone = map[uint64]bool{}
-	if c.search == nil && base.hasAll() && f.UIDNext > 0 && base.entry.UIDNext > 0 {
+	if c.search == nil && earlier.HasAll() && f.UIDNext > 0 && earlier.Entry.UIDNext > 0 {
 		if fresh, err = c.listFrom(ctx, f.UIDNext); err != nil {
 			return nil, nil, err
 		}
-		came := uint64(len(fresh)) == f.UIDNext-base.entry.UIDNext
-		if came && c.box.UIDNext == f.UIDNext && int(c.box.Messages) == len(base.held)+len(fresh) {
+		came := uint64(len(fresh)) == f.UIDNext-earlier.Entry.UIDNext
+		if came && c.box.UIDNext == f.UIDNext && int(c.box.Messages) == len(earlier.Messages)+len(fresh) {
 			return fresh, gone, nil
 		}
 	}
-	for i := range base.held {
-		c.maybe = append(c.maybe, base.held[i].uid)
+	for i := range earlier.Messages {
+		c.maybe = append(c.maybe, earlier.Messages[i].UID)
 	}
 	wants, err := c.messages(ctx, f.UIDNext)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !c.contradictory() {
-		gone = base.unlisted(wants)
+		listed := make([]uint64, len(wants)) // those that are excluded too
+		for i := range wants {
+			listed[i] = wants[i].uid
+		}
+		gone = earlier.Unlisted(listed)
 	}
-	fresh = slices.DeleteFunc(wants, func(w want) bool { return base.knows(w.uid) })
+	fresh = slices.DeleteFunc(wants, func(w want) bool { return earlier.Knows(w.uid) })
 	return fresh, gone, nil
 }
 
@@ -92,25 +97,7 @@ const recognizedMessages = 8
 // checkBase fails if messages of the base have other keys than they had. A folder
 // that was made anew may have its old UIDVALIDITY.
 func (c *comparison) checkBase(ctx context.Context, missing map[uint64]bool) error {
-	there := func(yield func(held) bool) {
-		for _, h := range c.base.held {
-			if h.key != 0 && !missing[h.uid] && !yield(h) {
-				return
-			}
-		}
-	}
-	n := 0
-	for range there {
-		n++
-	}
-	was := map[uint64]uint32{} // from the first to the last
-	i := 0
-	for h := range there {
-		if len(was) <= i*(recognizedMessages-1)/max(n-1, 1) {
-			was[h.uid] = h.key
-		}
-		i++
-	}
+	was := c.earlier.Sample(recognizedMessages, missing)
 	if len(was) == 0 {
 		return nil
 	}
@@ -128,13 +115,13 @@ func (c *comparison) checkBase(ctx context.Context, missing map[uint64]bool) err
 // before another.
 func (c *comparison) listFrom(ctx context.Context, next uint64) ([]want, error) {
 	var wants []want
-	from := c.base.entry.UIDNext
+	from := c.earlier.Entry.UIDNext
 	if from >= next {
 		return nil, nil
 	}
 	err := c.box.FetchAll(ctx, from, next-1, imapconn.Items{InternalDate: true, Size: true}, 0,
 		func(m *imapconn.Message) error {
-			if !c.base.knows(m.UID) {
+			if !c.earlier.Knows(m.UID) {
 				wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate)})
 			}
 			return nil
@@ -150,7 +137,7 @@ func (c *comparison) changed(ctx context.Context, grown bool,
 	missing map[uint64]bool) (changed, gone map[uint64]bool, err error) {
 	changed, gone = map[uint64]bool{}, map[uint64]bool{}
 	see := func(uid uint64, flags []string) {
-		if i, known := c.base.find(uid); known && c.base.held[i].flags != flagsHash(flags) {
+		if c.earlier.FlagsDiffer(uid, flags) {
 			changed[uid] = true
 		}
 	}
@@ -159,9 +146,9 @@ func (c *comparison) changed(ctx context.Context, grown bool,
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, h := range c.base.held {
-		if !asked || missing[h.uid] || isIn(unsaid, h.uid) {
-			ask = append(ask, h.uid)
+	for _, m := range c.earlier.Messages {
+		if !asked || missing[m.UID] || isIn(unsaid, m.UID) {
+			ask = append(ask, m.UID)
 		}
 	}
 	err = c.box.Fetch(ctx, ask, imapconn.Items{Flags: true}, 0, func(m *imapconn.Message) error {
@@ -187,17 +174,17 @@ func (c *comparison) changed(ctx context.Context, grown bool,
 // it says that they have changed, and not how; they are sorted.
 func (c *comparison) askChanges(ctx context.Context, grown, shrunk bool,
 	see func(uint64, []string)) (asked bool, unsaid []uint64, err error) {
-	since, told, opened := modSeq(&c.base.entry), modSeq(c.folder), c.box.HighestModSeq
+	since, told, opened := base.ModSeq(&c.earlier.Entry), base.ModSeq(c.folder), c.box.HighestModSeq
 	switch {
-	case !c.box.KnowsChanges(), since == 0, opened < since, told != 0 && told < since, !c.base.whole,
-		c.base.entry.UIDNext == 0:
+	case !c.box.KnowsChanges(), since == 0, opened < since, told != 0 && told < since, !c.earlier.Whole,
+		c.earlier.Entry.UIDNext == 0:
 		return false, nil, nil
-	case len(c.base.held) == 0:
+	case len(c.earlier.Messages) == 0:
 		return true, nil, nil
 	case max(told, opened) == since: // each message that comes has a new one
 		return !grown, nil, nil
 	}
-	last := c.base.held[len(c.base.held)-1].uid
+	last := c.earlier.Messages[len(c.earlier.Messages)-1].UID
 	found, unsaid, err := c.box.Changed(ctx, last, since)
 	if refused(err) {
 		c.warn("folder %s: the server does not say what has changed, and all flags are compared: %s", c.folder.Name, err)
@@ -224,13 +211,13 @@ func (c *comparison) alike(ctx context.Context, fresh []want, gone map[uint64]bo
 	byKey := map[uint32][]uint64{}
 	var untold []uint64
 	if len(fresh) > 0 {
-		for _, h := range c.base.held {
+		for _, m := range c.earlier.Messages {
 			switch {
-			case gone[h.uid]:
-			case h.key == 0:
-				untold = append(untold, h.uid)
+			case gone[m.UID]:
+			case m.Key == 0:
+				untold = append(untold, m.UID)
 			default:
-				byKey[h.key] = append(byKey[h.key], h.uid)
+				byKey[m.Key] = append(byKey[m.Key], m.UID)
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -74,7 +75,7 @@ func (c *connection) keysOf(ctx context.Context, recipe headerkey.Recipe, uids [
 	fn func(uid uint64, key uint32)) error {
 	return keys.Of(ctx, c.box, uids, recipe, func(m *imapconn.Message, id *headerkey.Identity) error {
 		if id != nil {
-			fn(m.UID, keyHash(id.Key))
+			fn(m.UID, base.KeyHash(id.Key))
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -194,12 +195,12 @@ func within(set string, uid uint64) bool {
 }
 
 // after exports what is new since a base.
-func after(t *testing.T, addr string, base []byte, opt Options, change ...func(*imapconn.Options)) ([]byte, error) {
+func after(t *testing.T, addr string, earlier []byte, opt Options, change ...func(*imapconn.Options)) ([]byte, error) {
 	t.Helper()
-	in := stream.NewReader(bytes.NewReader(base), false)
+	in := stream.NewReader(bytes.NewReader(earlier), false)
 	defer in.Close()
 	var err error
-	if opt.Base, err = ReadBase(in); err != nil {
+	if opt.Base, err = base.Read(in); err != nil {
 		return nil, err
 	}
 	return exportOf(t, addr, opt, change...)

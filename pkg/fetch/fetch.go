@@ -14,6 +14,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/list"
@@ -23,10 +24,10 @@ import (
 // Options say what to export of an account.
 type Options struct {
 	export.Options
-	First []string // folders that come before all others, each with what is below it
-	Last  []string // folders that come after all others
-	ACL   bool     // export who may do what with each folder
-	Base  *Base    // export only what is new or changed since; or nil
+	First []string   // folders that come before all others, each with what is below it
+	Last  []string   // folders that come after all others
+	ACL   bool       // export who may do what with each folder
+	Base  *base.Base // export only what is new or changed since; or nil
 
 	keepAlive time.Duration // how often a waiting connection says NOOP; 0: a minute
 }
@@ -36,7 +37,7 @@ type Options struct {
 func (o *Options) Begin(of account.Account) *stream.Begin {
 	b := o.Options.Begin(of)
 	if o.Base != nil {
-		b.Base = o.Base.hash
+		b.Base = o.Base.Hash
 	}
 	return b
 }
@@ -92,7 +93,7 @@ type accountExport struct {
 // contents writes begin and the table of contents.
 func (e *accountExport) contents(begin *stream.Begin) error {
 	contents, err := list.Read(e.ctx, e.session, list.Request{Folders: e.opt.Folders, ACL: e.opt.ACL,
-		Known: e.opt.Base.known(e.opt.Folders.Spaces)})
+		Known: e.opt.Base.Known(e.opt.Folders.Spaces)})
 	if err != nil {
 		return err
 	}
@@ -108,7 +109,8 @@ func (e *accountExport) contents(begin *stream.Begin) error {
 	if err := e.w.Write(begin); err != nil {
 		return err
 	}
-	vanished := e.opt.Base.compare(toc, contents, e.opt.Folders.Spaces)
+	e.opt.Base.SetUIDs(toc)
+	expunged := e.opt.Base.Expunged(contents, e.opt.Folders.Spaces)
 	var total int64
 	for i := range toc {
 		if err := e.w.Write(&toc[i]); err != nil {
@@ -116,8 +118,8 @@ func (e *accountExport) contents(begin *stream.Begin) error {
 		}
 		total += int64(toc[i].Messages)
 	}
-	for i := range vanished {
-		if err := e.w.Write(&vanished[i]); err != nil {
+	for i := range expunged {
+		if err := e.w.Write(&expunged[i]); err != nil {
 			return err
 		}
 	}

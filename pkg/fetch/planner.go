@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
@@ -41,20 +42,20 @@ type plan struct {
 // folder alone becomes its record.
 func (p *planner) plan(ctx context.Context, f *stream.Folder, done stream.Progress) (*plan, error) {
 	pl := &plan{folder: f, listed: done.Messages}
-	base := p.opt.Base.of(f)
+	earlier := p.opt.Base.Of(f)
 	switch {
-	case base != nil && p.unchanged(f, base):
+	case earlier != nil && p.unchanged(f, earlier):
 		p.opt.Progress.Skip(int64(f.Messages), 0)
 		return pl, nil
-	case base == nil && isDone(f, done):
+	case earlier == nil && isDone(f, done):
 		pl.excluded = p.excluded(done, int64(f.Messages))
 		return pl, nil
 	}
 	err := p.open(ctx, f, f.UIDValidity)
 	switch {
 	case err != nil:
-	case base != nil:
-		err = p.update(ctx, pl, base, done)
+	case earlier != nil:
+		err = p.update(ctx, pl, earlier, done)
 	default:
 		err = p.messages(ctx, pl, done)
 	}
@@ -126,8 +127,8 @@ func (p *planner) checkResume(ctx context.Context, done stream.Progress) error {
 
 // update plans what is new or changed of the open folder since the base, as far as
 // an earlier run has not done it.
-func (p *planner) update(ctx context.Context, pl *plan, base *baseFolder, done stream.Progress) error {
-	c := &comparison{listing: listing{connection: p.connection, search: p.search}, opt: p.opt, base: base}
+func (p *planner) update(ctx context.Context, pl *plan, earlier *base.Folder, done stream.Progress) error {
+	c := &comparison{listing: listing{connection: p.connection, search: p.search}, opt: p.opt, earlier: earlier}
 	all, err := c.news(ctx)
 	pl.contradict(&c.listing, done)
 	if err != nil {
@@ -147,12 +148,12 @@ func (p *planner) update(ctx context.Context, pl *plan, base *baseFolder, done s
 
 // unchanged reports whether the listing of the account shows that a folder is as
 // the base has it.
-func (p *planner) unchanged(f *stream.Folder, base *baseFolder) bool {
-	same := base.whole && !base.doubted && base.sameAs(f)
+func (p *planner) unchanged(f *stream.Folder, earlier *base.Folder) bool {
+	same := earlier.Whole && !earlier.Doubted && earlier.LooksUnchanged(f)
 	if p.search != nil {
-		return same && slices.Equal(p.opt.Filters, p.opt.Base.filters)
+		return same && slices.Equal(p.opt.Filters, p.opt.Base.Filters)
 	}
-	return same && int(f.Messages) == len(base.held)
+	return same && int(f.Messages) == len(earlier.Messages)
 }
 
 // export plans messages, without those that are left out.
