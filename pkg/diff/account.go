@@ -23,6 +23,7 @@ type Account struct {
 	recipe  headerkey.Recipe
 	session *imapconn.Session
 	targets []*Target
+	entries match.Store     // of the targets
 	levels  []*Target       // they cannot be opened
 	newest  bool            // no plan says up to where the folders were read
 	sought  map[string]bool // see Seek
@@ -98,7 +99,8 @@ func (a *Account) states(open []imapconn.Mailbox) error {
 		return err
 	}
 	for i, b := range open {
-		t := &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes, Subscribed: b.Subscribed}
+		t := &Target{Name: b.Name, Wire: b.Wire, Attributes: b.Attributes, Subscribed: b.Subscribed,
+			entries: &a.entries}
 		if r := results[i]; r.Err != nil {
 			t.Unreadable = r.Err.Error()
 		} else {

@@ -19,6 +19,7 @@ type Archive struct {
 	in      *stream.Reader
 	begin   *stream.Begin
 	targets []*Target
+	entries match.Store // of the targets
 	byName  map[string]*Target
 	repeats *Repeats
 	damaged []stream.Failed // messages whose bytes are not those of their records
@@ -186,7 +187,7 @@ func (a *Archive) folder(r *stream.Folder) {
 	}
 	t := a.byName[r.Name]
 	if t == nil {
-		t = &Target{Name: r.Name, Matcher: &match.Matcher{}}
+		t = &Target{Name: r.Name, Matcher: match.NewMatcher(&a.entries)}
 		a.byName[r.Name] = t
 		a.targets = append(a.targets, t)
 	}

@@ -52,6 +52,7 @@ type Target struct {
 	shared  bool // messages of several source folders go here
 	Unsure  bool // one of them has failed: nothing is taken away here
 	Matcher *match.Matcher
+	entries *match.Store // of all folders of the destination, or nil
 
 	reserved map[uint64]*match.Entry // by UID: what receipts name, nil where it is gone
 	// reservedIn is the last stream for whose messages that was done, from 1 on.
@@ -74,7 +75,7 @@ func (t *Target) Read(dest Destination) (*match.Matcher, error) {
 	if t.Matcher != nil || t.Unreadable != "" {
 		return t.Matcher, nil
 	}
-	matcher := &match.Matcher{}
+	matcher := match.NewMatcher(t.entries)
 	reader, err := dest.Load(t, func(m match.Message) { matcher.Add(m) })
 	var no *Unreadable
 	switch {

@@ -2,6 +2,7 @@ package match
 
 import (
 	"encoding/binary"
+	"sort"
 
 	"github.com/imap-pipe/imap-pipe/pkg/memory"
 )
@@ -33,35 +34,68 @@ const ChunkSize = 1 << 13
 // entryOctets is about what a message takes, with its buckets.
 const entryOctets = 72
 
-// index holds the messages of one destination folder, about 68 bytes each.
+// Store allocates the entries of many folders, so that a folder takes memory for the
+// messages that it holds and no more. It is not safe for concurrent use.
+type Store struct {
+	free []Entry // of the last allocation
+	last *index  // whose entries end where free begins
+}
+
+// index holds the messages of one destination folder, about 72 bytes each.
 type index struct {
-	chunks  [][]Entry
+	store   *Store
+	chunks  []chunk
 	n       int
 	buckets []uint32 // entry number plus one
 }
 
-func (x *index) at(i uint32) *Entry { return &x.chunks[i/ChunkSize][i%ChunkSize] }
+// chunk is a run of entries whose numbers and places follow each other.
+type chunk struct {
+	first   uint32 // number
+	entries []Entry
+}
+
+func (x *index) at(i uint32) *Entry {
+	c := sort.Search(len(x.chunks), func(c int) bool { return x.chunks[c].first > i }) - 1
+	return &x.chunks[c].entries[i-x.chunks[c].first]
+}
 
 // add takes a message; the pointer stays valid.
 func (x *index) add(e Entry) *Entry {
-	if x.n == len(x.chunks)*ChunkSize {
-		x.chunks = append(x.chunks, make([]Entry, 0, ChunkSize))
-		memory.Keep(ChunkSize * entryOctets)
+	if x.store == nil {
+		x.store = &Store{}
 	}
-	last := &x.chunks[len(x.chunks)-1]
-	*last = append(*last, e)
+	added := x.store.next(x)
+	*added = e
 	x.n++
 	if x.n > len(x.buckets) {
 		x.grow()
 	} else {
 		x.link(uint32(x.n - 1))
 	}
-	return x.at(uint32(x.n - 1))
+	return added
+}
+
+// next returns the next free entry, which becomes the last of x.
+func (s *Store) next(x *index) *Entry {
+	if len(s.free) == 0 {
+		s.free, s.last = make([]Entry, ChunkSize), nil
+		memory.Keep(ChunkSize * entryOctets)
+	}
+	e := &s.free[0]
+	if s.last == x {
+		last := &x.chunks[len(x.chunks)-1].entries
+		*last = (*last)[:len(*last)+1]
+	} else {
+		x.chunks = append(x.chunks, chunk{uint32(x.n), s.free[:1]})
+	}
+	s.free, s.last = s.free[1:], x
+	return e
 }
 
 // grow doubles the buckets and links every entry again.
 func (x *index) grow() {
-	x.buckets = make([]uint32, max(64, 2*len(x.buckets)))
+	x.buckets = make([]uint32, max(1, 2*len(x.buckets)))
 	for i := range uint32(x.n) {
 		x.link(i)
 	}
@@ -103,8 +137,8 @@ func (x *index) Group(dst []*Entry, e *Evidence, limit int) []*Entry {
 // Each calls fn for every entry, in the order they were added.
 func (x *index) Each(fn func(*Entry)) {
 	for _, c := range x.chunks {
-		for i := range c {
-			fn(&c[i])
+		for i := range c.entries {
+			fn(&c.entries[i])
 		}
 	}
 }

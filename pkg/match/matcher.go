@@ -46,6 +46,9 @@ type Matcher struct {
 	wide           []uint64   // UIDs of claimants, see number
 }
 
+// NewMatcher makes a matcher whose entries are allocated from store.
+func NewMatcher(store *Store) *Matcher { return &Matcher{Index: index{store: store}} }
+
 // Add adds a message of the destination.
 func (m *Matcher) Add(e Message) *Entry {
 	m.SetFlags(&e.Evidence, e.Flags, e.FlagsUnknown)

@@ -23,7 +23,7 @@ func MessageOf(m *stream.Message) Message {
 // FlagLists keeps each list of flags once, sorted.
 type FlagLists struct {
 	lists []string
-	known map[string]uint16
+	known map[string]uint16 // nil where they are few
 }
 
 // UnknownFlags is the number of flags that are not known, and of every list
@@ -35,19 +35,36 @@ func (s *FlagLists) number(flags []string) uint16 {
 		flags = slices.Sorted(slices.Values(flags))
 	}
 	list := strings.Join(flags, " ")
-	if n, ok := s.known[list]; ok {
+	if n, ok := s.find(list); ok {
 		return n
 	}
 	if len(s.lists) == UnknownFlags {
 		return UnknownFlags
 	}
-	if s.known == nil {
-		s.known = map[string]uint16{}
-	}
 	s.lists = append(s.lists, list)
-	n := uint16(len(s.lists) - 1)
-	s.known[list] = n
-	return n
+	switch {
+	case s.known != nil:
+		s.known[list] = uint16(len(s.lists) - 1)
+	case len(s.lists) == fewLists:
+		s.known = map[string]uint16{}
+		for n, list := range s.lists {
+			s.known[list] = uint16(n)
+		}
+	}
+	return uint16(len(s.lists) - 1)
+}
+
+// fewLists is how many lists are looked through without a map: most folders have
+// fewer, and there may be many folders.
+const fewLists = 8
+
+func (s *FlagLists) find(list string) (uint16, bool) {
+	if s.known != nil {
+		n, ok := s.known[list]
+		return n, ok
+	}
+	n := slices.Index(s.lists, list)
+	return uint16(n), n >= 0
 }
 
 func (s *FlagLists) List(n uint16) (string, bool) {
