@@ -13,6 +13,10 @@ var hints = []cli.Hint{
 	{Cause: push.ErrOtherAccount, Text: "leave --server-copy out, and put `imap-fetch --select -` before imap-push"},
 	{Cause: push.ErrCopiesListed, Text: "list only what is to be copied, with `imap-fetch --folder`"},
 	{Cause: transform.ErrTwoValues, Text: "--header-add adds a second %s"},
+	{Cause: push.ErrCopyUnconditional, Text: "leave --server-copy or --unconditional out"},
+	{Cause: push.ErrCopyChanges, Text: "leave --server-copy out, or what changes messages and dates (--fix, --pipe, " +
+		"--header-add, --internaldate and the like)"},
+	{Cause: push.ErrCopyFlags, Text: "leave --server-copy out, or --flag-map, --flags-keep and --flags-drop"},
 	{Cause: batch.ErrChangesKey, Text: "use another key (imap-fetch --key), or give --allow rewrite, and from then on " +
 		"imap-diff --receipts"},
 	{Cause: batch.ErrNoBodies, Text: "put `imap-fetch --select -` before imap-push"},

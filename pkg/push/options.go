@@ -96,13 +96,14 @@ func (o *Options) checkCopy() error {
 	switch {
 	case !o.ServerCopy:
 	case o.Unconditional:
-		return fault.Errorf(fault.Usage, "a copy by the server wants a plan, and cannot be unconditional")
+		return fault.Errorf(fault.Usage, "a copy by the server wants a plan, and cannot be unconditional").
+			Because(ErrCopyUnconditional)
 	case o.Transform.Any():
 		return fault.Errorf(fault.Usage, "a copy by the server changes nothing in messages, and an option asks for that").
-			WithHint("leave one of them out")
+			Because(ErrCopyChanges)
 	case !o.Flags.KeepsAll():
 		return fault.Errorf(fault.Usage, "a copy by the server leaves flags as they are, and another option changes them").
-			WithHint("leave one of them out")
+			Because(ErrCopyFlags)
 	}
 	return nil
 }

@@ -90,6 +90,10 @@ var (
 	ErrOtherAccount = errors.New("the plan is of another account")
 	ErrCopiesListed = errors.New("the plan lists messages of a folder that it copies to")
 	ErrDoubled      = errors.New("messages may be twice at the destination")
+
+	ErrCopyUnconditional = errors.New("a copy cannot be unconditional")
+	ErrCopyChanges       = errors.New("a copy changes nothing in messages")
+	ErrCopyFlags         = errors.New("a copy leaves flags as they are")
 )
 
 // mayCopy refuses a plan whose messages are not in this account.

@@ -126,7 +126,7 @@ func TestPrefixBothWays(t *testing.T) {
 	harness.Equal(t, src, back)
 
 	src, middle = harness.Holding(mute, "src", "INBOX", "INBOX.Sent"), harness.Embedded(plain, "guessed")
-	harness.Between(t, src, middle).Sh(harness.Straight).Wants(0).Says("INBOX.", "--prefix")
+	harness.Between(t, src, middle).Sh(harness.Straight).Wants(0).Says("INBOX.", "prefix")
 	went(t, src, middle, "INBOX > INBOX", "INBOX.Sent > Sent")
 	told := harness.Embedded(plain, "told")
 	harness.Between(t, src, told).Sh(`imap-fetch --headers --prefix '' $SRC | imap-diff $DST | imap-fetch --select - $SRC | imap-push $DST`).Wants(0)
