@@ -74,6 +74,8 @@ type Summary struct {
 	Elsewhere int64  `json:"elsewhere,omitempty"`           // of those present, in another folder
 	Excluded  int64  `json:"excluded,omitempty"`            // by --dedup account or --dedup folder, and not listed
 	Unknown   int64  `json:"unknown,omitempty"`             // of those present, with flags or date unknown
+
+	sources []string // names of the source folders, for Folder
 }
 
 // Equal reports whether nothing differs and nothing stayed unknown.

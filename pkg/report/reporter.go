@@ -20,6 +20,7 @@ type reporter struct {
 	whole     bool // the source leaves nothing out
 	begun     bool
 	folders   map[*diff.Target]*Summary
+	landed    map[landing]bool       // of all streams
 	order     []*diff.Target         // those that source folders land on
 	lacking   []*diff.Target         // of them, those that are not there
 	waiting   map[uint32]*Difference // by ordinal
@@ -29,6 +30,12 @@ type reporter struct {
 	large     *listed // its parts are under way, or nil
 	total     Summary
 	verifier
+}
+
+// landing is a source folder and where it goes, which may differ between streams.
+type landing struct {
+	source string
+	target *diff.Target
 }
 
 // handle takes an event of the comparison.
@@ -55,19 +62,22 @@ func (r *reporter) handle(event any) error {
 func (r *reporter) start(b *stream.Begin, toc []*diff.Source) error {
 	if !r.begun {
 		r.folders, r.waiting, r.alone = map[*diff.Target]*Summary{}, map[uint32]*Difference{}, map[uint32]bool{}
+		r.landed = map[landing]bool{}
 	}
 	for _, s := range toc {
 		t := s.Target
 		switch sum := r.folders[t]; {
 		case t == nil:
 		case sum == nil:
-			r.folders[t] = &Summary{Type: "folder", Folder: s.Name, Target: t.Name}
+			r.folders[t] = &Summary{Type: "folder", Target: t.Name}
 			r.order = append(r.order, t)
 			if !t.Exists() {
 				r.lacking = append(r.lacking, t)
 			}
-		case !slices.Contains(strings.Split(sum.Folder, ", "), s.Name):
-			sum.Folder += ", " + s.Name
+		}
+		if land := (landing{s.Name, t}); t != nil && !r.landed[land] {
+			r.landed[land] = true
+			r.folders[t].sources = append(r.folders[t].sources, s.Name)
 		}
 	}
 	if r.opt.Verify && b.Content == stream.Headers {
@@ -326,6 +336,9 @@ func (r *reporter) other(rec stream.Record) error {
 // finish tells what nobody claimed, and of the folders that only the
 // destination has, if the source holds its account whole, and the sums.
 func (r *reporter) finish() error {
+	for _, sum := range r.folders {
+		sum.Folder = strings.Join(sum.sources, ", ")
+	}
 	for _, t := range r.lacking {
 		sum := r.folders[t]
 		if r.opt.NoEmpty && sum.Listed == 0 {
