@@ -3,10 +3,12 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	ucli "github.com/urfave/cli/v2"
@@ -262,11 +264,31 @@ func listed(opt *fetch.Options, name string, in *bufio.Reader) error {
 			WithHint("a filter let no folder through, or what should write the selection did not run")
 	}
 	opt.Folders.Spaces = folder.AllSpaces // the list says whose
-	for _, f := range folders {
-		opt.Folders.Names = append(opt.Folders.Names, f.Name)
-		opt.Filters = append(opt.Filters, "folder="+f.Name)
+	names := make([]string, len(folders))
+	for i, f := range folders {
+		names[i] = f.Name
 	}
+	opt.Folders.Names = append(opt.Folders.Names, names...)
+	opt.Filters = append(opt.Filters, folderFilters(names)...)
 	return nil
+}
+
+// maxFolderFilters is how many folders a stream's begin names one by one: it has to fit
+// into one line.
+const maxFolderFilters = 1000
+
+// folderFilters says in a stream's begin which folders were chosen. Where they are many,
+// a hash of their names stands for these.
+func folderFilters(names []string) []string {
+	if len(names) > maxFolderFilters {
+		hash := sha256.Sum256([]byte(strings.Join(names, "\n")))
+		return []string{fmt.Sprintf("folders=%d, sha256=%x", len(names), hash)}
+	}
+	filters := make([]string, len(names))
+	for i, name := range names {
+		filters[i] = "folder=" + name
+	}
+	return filters
 }
 
 // produce runs work with the output and the progress that the options ask for.
