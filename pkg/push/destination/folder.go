@@ -31,11 +31,20 @@ type Folder struct {
 var errNoUIDNext = errors.New("the plan does not say which of its messages imap-diff has seen: make a new plan")
 
 // Prepare makes sure that the folder is there and, if look is set, looks at what came
-// to it since the plan was made. What speaks against the folder stays with it.
+// to it since the plan was made. What speaks against the folder stays with it. After
+// an error it has to be prepared again: nobody knows all that has come to it.
 func (s *Session) Prepare(f *Folder, look bool) error {
 	if f.Opened || f.Refused != nil {
 		return nil
 	}
+	err := s.prepare(f, look)
+	if err != nil {
+		f.Opened = false
+	}
+	return err
+}
+
+func (s *Session) prepare(f *Folder, look bool) error {
 	if err := s.make(f); err != nil || f.Refused != nil {
 		return err
 	}

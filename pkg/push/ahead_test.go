@@ -1,0 +1,80 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
+	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
+	"github.com/imap-pipe/imap-pipe/pkg/progress"
+	"github.com/imap-pipe/imap-pipe/pkg/stream"
+)
+
+// overSeveral pushes a plan over as many as four connections, and gives up a command
+// that the server refuses for now at once.
+func overSeveral(t *testing.T, addr string, plan []byte, opt Options) (*Outcome, error) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := imapconn.Options{Host: host, User: "joe", TLS: imapconn.TLSOptions{Mode: imapconn.None},
+		Retry:   imapconn.RetryOptions{Max: imapconn.NoRetries},
+		Network: imapconn.NetworkOptions{Timeout: 20 * time.Second, Connections: 4},
+		Login:   imapconn.LoginOptions{Password: func(context.Context) (string, error) { return "secret", nil }}}
+	conn.Port, _ = strconv.Atoi(port)
+	opt.Progress, opt.Warn = progress.None{}, t.Logf
+	var out bytes.Buffer
+	return Run(t.Context(), conn, opt, stream.NewReader(bytes.NewReader(planAt(t, addr, plan)), false), &out)
+}
+
+// planForTwo writes a plan for two folders.
+func planForTwo(t *testing.T, first, second []letter) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	p := beginPlan(t, &out)
+	names := []string{"INBOX", "Two"}
+	for _, name := range names {
+		p.write(&stream.Folder{Name: name, Delimiter: "/", UIDValidity: 5, UIDNext: 999, Octets: -1, Target: name,
+			TargetUIDValidity: 1001, TargetUIDNext: 1})
+	}
+	for k, letters := range [][]letter{first, second} {
+		for i, l := range letters {
+			p.message(&stream.Message{Folder: names[k], UIDValidity: 5, UID: uint64(i + 1), Target: names[k],
+				Flags: []string{`\Seen`}, InternalDate: l.arrived().Format(time.RFC3339)}, l.octets())
+		}
+	}
+	p.end()
+	return out.Bytes()
+}
+
+// A folder that was looked at before its turn, in vain because the server was busy, is
+// looked at again: what came to it since the plan was made is not appended again.
+func TestFolderThatCouldNotBeLookedAtAhead(t *testing.T) {
+	store := &imaptest.ScriptStore{}
+	all := numbered(50)
+	first, second := all[:40], all[40:]
+	store.Folder("INBOX").UIDValidity = 1001
+	store.Folder("Two").UIDValidity = 1001
+	for _, l := range second {
+		store.Add("Two", &imaptest.ScriptMessage{Date: l.arrived().Format(imaptest.InternalDateLayout), Octets: string(l.octets())})
+	}
+	server := &imaptest.Script{Store: store}
+	server.Rules = []*imaptest.ScriptRule{
+		{When: imaptest.Matching(`SELECT "?Two`), Play: func(r *imaptest.Reply) {
+			r.Remember("two")
+			r.Write([]byte(r.Well()))
+		}},
+		{When: imaptest.Matching(`UID FETCH.*(INTERNALDATE|FLAGS|BODY)|UID SEARCH UID`), If: "two", Times: 3, Play: func(r *imaptest.Reply) {
+			r.Say("TAG NO [LIMIT] Too many commands, slow down\r\n")
+		}},
+	}
+	outcome, err := overSeveral(t, server.Start(t).Addr(), planForTwo(t, first, second), Options{sleep: quick})
+	if n := len(store.Messages("Two")); err != nil || n != len(second) {
+		t.Errorf("%s, %v: %d messages, and not %d", outcome, err, n, len(second))
+	}
+}
