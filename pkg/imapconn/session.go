@@ -101,8 +101,9 @@ func (s *Session) Limit(name string) int64 { return s.c.caps.limit(name) }
 // Namespace returns the personal namespace (RFC 2342), or what the options say.
 func (s *Session) Namespace() folder.Namespace { return s.spaces.personal }
 
-// Connected reports whether the connection was there when it was used last.
-func (s *Session) Connected() bool { return s.c.err == nil }
+// Connected reports whether the connection was there when it was used last. One over
+// which something is staged has no end before that is over.
+func (s *Session) Connected() bool { return s.stage != nil || s.c.err == nil }
 
 // Alive reports, without waiting, whether the connection is there.
 func (s *Session) Alive() bool { return s.stage != nil || s.c.alive() }
