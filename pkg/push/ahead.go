@@ -32,7 +32,6 @@ func (h *ahead) begin(t *destination.Folder, ms []*batch.Message) (end func()) {
 	if h == nil || !h.on {
 		return func() {}
 	}
-	h.prepare()
 	if s, ok := h.staged[ms[0]]; ok {
 		delete(h.staged, ms[0])
 		if s.target == t && slices.Equal(s.messages, ms) {
@@ -46,14 +45,18 @@ func (h *ahead) begin(t *destination.Folder, ms []*batch.Message) (end func()) {
 }
 
 // prepare looks at the folders of the batches that come next, over the current
-// connection. An error is left to their turn.
+// connection. That may take long, so the folder of the batch whose turn it is is looked
+// at afterwards. An error is left to their turn.
 func (h *ahead) prepare() {
-	a := h.appender
-	if !a.settled() {
+	if h == nil || !h.on || !h.appender.settled() {
 		return
 	}
+	a := h.appender
 	for _, item := range h.in.Ahead() {
 		h.plan.direct(item.Messages)
+		if item.Messages[0].Target == "" {
+			return
+		}
 		t := a.session.Folder(item.Messages[0].Target)
 		if !t.Opened && a.session.Prepare(t, !a.opt.Unconditional) != nil {
 			return

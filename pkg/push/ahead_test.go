@@ -78,3 +78,24 @@ func TestFolderThatCouldNotBeLookedAtAhead(t *testing.T) {
 		t.Errorf("%s, %v: %d messages, and not %d", outcome, err, n, len(second))
 	}
 }
+
+// A folder that comes later takes long to look at: what others put meanwhile where the
+// batch goes whose turn it is does not go there again.
+func TestFolderThatTakesLongAhead(t *testing.T) {
+	store := &imaptest.ScriptStore{}
+	all := numbered(50)
+	first, second := all[:40], all[40:]
+	store.Folder("INBOX").UIDValidity = 1001
+	store.Folder("Two").UIDValidity = 1001
+	server := &imaptest.Script{Store: store}
+	server.Rules = []*imaptest.ScriptRule{{When: imaptest.Matching(`SELECT "?Two`), Times: 1, Play: func(r *imaptest.Reply) {
+		time.Sleep(1200 * time.Millisecond)
+		l := first[30]
+		store.Add("INBOX", &imaptest.ScriptMessage{Date: l.arrived().Format(imaptest.InternalDateLayout), Octets: string(l.octets())})
+		r.Write([]byte(r.Well()))
+	}}}
+	outcome, err := overSeveral(t, server.Start(t).Addr(), planForTwo(t, first, second), Options{sleep: quick})
+	if n := len(store.Messages("INBOX")); err != nil || n != len(first) {
+		t.Errorf("%s, %v: %d messages, and not %d", outcome, err, n, len(first))
+	}
+}

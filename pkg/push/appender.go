@@ -198,6 +198,7 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 	if err := a.limiter.pause(a.ctx, rest[0], a.session.Keep); err != nil {
 		return nil, err
 	}
+	a.ahead.prepare()
 	rest, err := a.finder.ofOthers(t, rest)
 	if err != nil || len(rest) == 0 {
 		return nil, err
