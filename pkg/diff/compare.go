@@ -211,8 +211,9 @@ func (c *Comparison) record(rec stream.Record) error {
 
 // errSecondStream is because what a message of the first stream was taken for may be
 // one of the second, and the first has been decided on.
-var errSecondStream = fault.Errorf(fault.Usage, "another stream follows on a pipe that is read only once; nothing of it "+
-	"was compared").WithHint("write the streams to files, and join these: cat FILE... > ALL; imap-diff ALL")
+var errSecondStream = fault.Errorf(fault.Usage,
+	"another stream follows on a pipe that is read only once; nothing of it "+
+		"was compared").WithHint("write the streams to files, and join these: cat FILE... > ALL; imap-diff ALL")
 
 func (c *Comparison) open(b *stream.Begin) error {
 	if c.Piped && c.Streams > 0 {

@@ -12,7 +12,8 @@ import (
 
 // refused are keys that exist and are not taken here, with the reason.
 var refused = map[string]string{
-	"RECENT":  `\Recent depends on which client looked first, so that two runs would choose differently; SINCE and UID choose what is new`,
+	"RECENT": `\Recent depends on which client looked first, so that two runs would choose differently; ` +
+		`SINCE and UID choose what is new`,
 	"NEW":     `it asks for \Recent, which depends on which client looked first; write UNSEEN, or SINCE with a date`,
 	"OLD":     `it asks for \Recent, which depends on which client looked first; write SEEN, or BEFORE with a date`,
 	"CHARSET": "leave it out: the criteria are UTF-8, and the server is told so where that matters",

@@ -32,7 +32,8 @@ func (b *bench) measure(rounds int) error {
 	if err := floorAppend(b.server.address, source, b.mail); err != nil {
 		return fmt.Errorf("fill the source: %w", err)
 	}
-	fetchFloor, appendFloor, indexFloor := b.floor("floor-fetch"), b.floor("floor-append"), b.floor("floor-index, both accounts")
+	fetchFloor, appendFloor, indexFloor := b.floor("floor-fetch"), b.floor("floor-append"),
+		b.floor("floor-index, both accounts")
 	fetch := b.run("imap-fetch to a file", fetchFloor)
 	push := b.run("imap-push from a file", appendFloor)
 	through := b.run("straight through", appendFloor)
@@ -70,7 +71,8 @@ func (b *bench) measure(rounds int) error {
 	return nil
 }
 
-const straight = "imap-fetch -q --headers $SRC | imap-diff -q $DST | imap-fetch -q --select - $SRC | imap-push -q $DST >receipts"
+const straight = "imap-fetch -q --headers $SRC | imap-diff -q $DST | imap-fetch -q --select - $SRC | imap-push -q " +
+	"$DST >receipts"
 
 func (b *bench) floor(name string) *measure {
 	m := &measure{name: name}

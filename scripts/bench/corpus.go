@@ -4,7 +4,8 @@ import "github.com/imap-pipe/imap-pipe/pkg/imaptest"
 
 // folderNames need no quoting beyond the quotes, so that a floor is only what
 // it has to be.
-var folderNames = []string{"INBOX", "Archive", "Archive/2019", "Archive/2020", "Drafts", "Lists/announce", "Sent", "Work"}
+var folderNames = []string{"INBOX", "Archive", "Archive/2019", "Archive/2020", "Drafts", "Lists/announce", "Sent",
+	"Work"}
 
 type folder struct {
 	name     string

@@ -23,7 +23,8 @@ func startDovecot(ctx context.Context, root, work string) (*dovecot, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dovecot{script: filepath.Join(root, "scripts", "servers"), dir: filepath.Join(work, "server"), address: fmt.Sprintf("127.0.0.1:%d", port)}
+	d := &dovecot{script: filepath.Join(root, "scripts", "servers"), dir: filepath.Join(work, "server"),
+		address: fmt.Sprintf("127.0.0.1:%d", port)}
 	output, err := exec.CommandContext(ctx, d.script, "start", "dovecot", d.dir, fmt.Sprint(port)).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("start Dovecot: %s", output)

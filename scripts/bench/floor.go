@@ -70,7 +70,8 @@ func (c *client) multiappend(mailbox string, messages []imaptest.Message) error 
 }
 
 func (c *client) part(m imaptest.Message) {
-	c.w.WriteString(" (" + strings.Join(m.Flags, " ") + ") \"" + m.InternalDate.Format(imaptest.InternalDateLayout) + "\" ")
+	c.w.WriteString(" (" + strings.Join(m.Flags, " ") + ") \"" + m.InternalDate.Format(imaptest.InternalDateLayout) +
+		"\" ")
 	fmt.Fprintf(c.w, "{%d+}\r\n", len(m.Octets))
 	c.w.Write(m.Octets)
 }

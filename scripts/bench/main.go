@@ -57,7 +57,8 @@ func run(ctx context.Context, messages, rounds int) error {
 	}
 	defer server.stop()
 	b := &bench{ctx: ctx, work: work, server: server, mail: deal(imaptest.Generate(1, messages))}
-	fmt.Printf("%d messages, %.1f MB, in %d folders; Dovecot, Maildir, no TLS; %d rounds\n", messages, float64(b.mail.octets())/1e6, len(b.mail), rounds)
+	fmt.Printf("%d messages, %.1f MB, in %d folders; Dovecot, Maildir, no TLS; %d rounds\n", messages,
+		float64(b.mail.octets())/1e6, len(b.mail), rounds)
 	return b.measure(rounds)
 }
 

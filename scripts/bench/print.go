@@ -13,7 +13,8 @@ func (b *bench) print() {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tmedian\tfrom\tto\tratio\t")
 	for _, m := range slices.Concat(b.floors, b.runs) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", m.name, seconds(m.median()), seconds(slices.Min(m.took)), seconds(slices.Max(m.took)), m.ratio())
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t\n", m.name, seconds(m.median()), seconds(slices.Min(m.took)),
+			seconds(slices.Max(m.took)), m.ratio())
 	}
 	w.Flush()
 }

@@ -19,6 +19,9 @@ import (
 // Session is the destination as one connection at a time sees it: the current one.
 // Others may hold batches whose turn comes later, see Stage. What is learned of folders
 // is in the Directory.
+//
+// It has a method for each step that the parts of a run take at the destination, which
+// is why they are many.
 type Session struct {
 	*Directory
 	*Connection

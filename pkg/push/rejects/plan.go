@@ -13,7 +13,8 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
-// Plan holds the messages that were not appended, with their content and the server's words, to be repaired and pushed again.
+// Plan holds the messages that were not appended, with their content and the server's words, to be repaired and pushed
+// again.
 type Plan struct {
 	w      *stream.Writer
 	begin  *stream.Begin

@@ -82,7 +82,8 @@ func removeUnused(cache string) {
 func buildInto(dir string) error {
 	partial := dir + ".partial"
 	os.RemoveAll(partial)
-	build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", partial+string(filepath.Separator), "./cmd/...", "./scripts/imap-migrate")
+	build := exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", partial+string(filepath.Separator),
+		"./cmd/...", "./scripts/imap-migrate")
 	build.Dir = Root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // they start sooner
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr

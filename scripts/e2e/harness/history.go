@@ -18,9 +18,13 @@ var Restored = []string{"dst0", "dst1", "dst2", "dst3", "dst4", "dst5", "dst6", 
 func OnEachServer(t *testing.T, test func(t *testing.T, src Account)) {
 	for name, start := range Some(t, 1, map[string]func(t *testing.T) Account{
 		"embedded": func(t *testing.T) Account { return Embedded(imaptest.StartServer(t, imaptest.Options{}), "joe") },
-		"dovecot":  func(t *testing.T) Account { return Real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}), "joe") },
+		"dovecot": func(t *testing.T) Account {
+			return Real(imaptest.StartDovecot(t, imaptest.DovecotOptions{}),
+				"joe")
+		},
 		"cyrus": func(t *testing.T) Account {
-			return Real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: append([]string{"joe"}, Restored...)}), "joe")
+			return Real(imaptest.StartCyrus(t, imaptest.CyrusOptions{Users: append([]string{"joe"}, Restored...)}),
+				"joe")
 		},
 	}) {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +58,8 @@ func (h *History) some(n int) []imaptest.Message {
 // Fill puts the next n messages into a folder.
 func (h *History) Fill(path string, n int) {
 	h.t.Helper()
-	h.a.Fill(h.t, imaptest.Spec{Folders: []imaptest.Folder{{Path: path, Subscribed: h.Rnd.IntN(2) == 0, Messages: h.some(n)}}})
+	h.a.Fill(h.t, imaptest.Spec{Folders: []imaptest.Folder{{Path: path, Subscribed: h.Rnd.IntN(2) == 0,
+		Messages: h.some(n)}}})
 }
 
 // name is a name that no folder had.

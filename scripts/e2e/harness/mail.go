@@ -13,7 +13,8 @@ import (
 
 // paths are eight folders that hold mail, one that is empty, and a parent,
 // "Lists", that is no folder itself.
-var paths = []string{"INBOX", "Sent", "Entwürfe & Ideen", `Say "hello" \o`, "Lists/go-nuts", "Spaces  and 'marks'", "メール/受信", "Archive/2019/Q1"}
+var paths = []string{"INBOX", "Sent", "Entwürfe & Ideen", `Say "hello" \o`, "Lists/go-nuts", "Spaces  and 'marks'",
+	"メール/受信", "Archive/2019/Q1"}
 
 const (
 	EmptyPath  = "Nothing here"
@@ -64,7 +65,9 @@ func WithOdd(spec imaptest.Spec) imaptest.Spec {
 
 // Letter makes a small message.
 func Letter(id, body string) []byte {
-	return []byte("Message-ID: <" + id + "@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Joe <joe@example.org>\r\nSubject: " + id + "\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n"))
+	return []byte("Message-ID: <" + id +
+		"@example.org>\r\nDate: Sat, 03 Mar 2012 10:11:12 +0100\r\nFrom: Joe <joe@example.org>\r\nSubject: " + id +
+		"\r\n\r\n" + strings.ReplaceAll(body, "\n", "\r\n"))
 }
 
 // Day is an arrival date.
@@ -78,7 +81,8 @@ func Draw(rnd *rand.Rand) imaptest.Message {
 	text := []string{"one\n", "two\n", "three\n"}[rnd.IntN(3)]
 	octets := Letter(id, text)
 	if rnd.IntN(3) == 0 {
-		octets = append([]byte(fmt.Sprintf("Received: by host%d; Sat, 03 Mar 2012 10:11:12 +0100\r\n", rnd.IntN(2))), octets...)
+		octets = append([]byte(fmt.Sprintf("Received: by host%d; Sat, 03 Mar 2012 10:11:12 +0100\r\n", rnd.IntN(2))),
+			octets...)
 	}
 	return imaptest.Message{Octets: octets, InternalDate: Day(rnd.IntN(2))}
 }

@@ -10,7 +10,8 @@ func PipelineWith(options string) string {
 // PipelineOver is the straight-through pipeline over the accounts in four variables,
 // one for each command.
 func PipelineOver(accounts []string) string {
-	return fmt.Sprintf(`imap-fetch --headers $%s | imap-diff $%s | imap-fetch --select - $%s | imap-push $%s`, accounts[0], accounts[1], accounts[2], accounts[3])
+	return fmt.Sprintf(`imap-fetch --headers $%s | imap-diff $%s | imap-fetch --select - $%s | imap-push $%s`,
+		accounts[0], accounts[1], accounts[2], accounts[3])
 }
 
 // DeleteAll are the options that let imap-push delete whatever a plan names.

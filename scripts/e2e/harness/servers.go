@@ -70,7 +70,8 @@ func Pairs(t *testing.T, test func(t *testing.T, src, dst Account)) {
 			return Real(server, "src"), Real(server, "dst")
 		},
 		"cyrus": func(t *testing.T) (src, dst Account) {
-			server := imaptest.StartCyrus(t, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true, Users: []string{"src", "dst"}})
+			server := imaptest.StartCyrus(t, imaptest.CyrusOptions{AltNamespace: true, UnixHierarchySep: true,
+				Users: []string{"src", "dst"}})
 			return Real(server, "src"), Real(server, "dst")
 		},
 	}) {

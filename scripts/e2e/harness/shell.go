@@ -60,7 +60,8 @@ func (b *Shell) ForTest(t testing.TB) *Shell {
 
 // Environ is the environment of the scripts.
 func (b *Shell) Environ() []string {
-	env := []string{"PATH=" + Binaries + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + b.Dir, "LC_ALL=C", "TMPDIR=" + os.TempDir()}
+	env := []string{"PATH=" + Binaries + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + b.Dir,
+		"LC_ALL=C", "TMPDIR=" + os.TempDir()}
 	for _, name := range slices.Sorted(maps.Keys(b.Env)) {
 		env = append(env, name+"="+b.Env[name])
 	}
@@ -160,7 +161,8 @@ func ExitCode(state *os.ProcessState) int {
 }
 
 func (o *Outcome) String() string {
-	return fmt.Sprintf("$ %s\nexit %d after %v\nstderr: %s", o.Script, o.Exit, o.Took.Round(time.Millisecond), Shorten(o.Stderr, 3000))
+	return fmt.Sprintf("$ %s\nexit %d after %v\nstderr: %s", o.Script, o.Exit, o.Took.Round(time.Millisecond),
+		Shorten(o.Stderr, 3000))
 }
 
 // Shorten cuts a text to n octets.

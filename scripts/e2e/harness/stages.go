@@ -44,7 +44,8 @@ func (g *growingText) String() string {
 }
 
 // StraightStages are the four of the straight-through pipeline.
-var StraightStages = []string{"imap-fetch --headers $SRC", "imap-diff $DST", "imap-fetch --select - $SRC", "imap-push $DST"}
+var StraightStages = []string{"imap-fetch --headers $SRC", "imap-diff $DST", "imap-fetch --select - $SRC",
+	"imap-push $DST"}
 
 // Start starts a pipeline.
 func (b *Shell) Start(lines ...string) *Stages { return b.StartTraced(-1, imaptest.Fault{}, lines...) }
