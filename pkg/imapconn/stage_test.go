@@ -3,6 +3,7 @@ package imapconn
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 )
@@ -159,4 +160,18 @@ func TestAnother(t *testing.T) {
 	}
 	another.Close()
 	session.Close()
+}
+
+// The time in which a server was not to answer is none in which it has been silent.
+func TestTimeoutAfterAHold(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c := newTimeoutConn(near, time.Second)
+	defer c.Close()
+	c.hold(true)
+	time.AfterFunc(700*time.Millisecond, func() { c.hold(false) })
+	time.AfterFunc(1300*time.Millisecond, func() { far.Write([]byte("x")) })
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
 }

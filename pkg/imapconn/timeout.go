@@ -51,8 +51,10 @@ func (c *timeoutConn) progress() { c.useful.Store(c.now()) }
 // it does, until the next response.
 func (c *timeoutConn) arriving() { c.coming.Store(c.now()) }
 
-// hold says whether the server waits for the rest of a command. There is no timeout then.
+// hold says whether the server waits for the rest of a command. There is no timeout then,
+// and it begins anew afterwards.
 func (c *timeoutConn) hold(on bool) {
+	c.last.Store(c.now())
 	c.progress()
 	c.held.Store(on)
 }
