@@ -13,7 +13,7 @@ import (
 )
 
 // sayFolders are the filters that choose whole folders.
-var sayFolders = []string{"folder", "folder-rec", "include", "exclude", "subscribed", "namespace"}
+var sayFolders = []string{"folder", "folders", "folder-rec", "include", "exclude", "subscribed", "namespace"}
 
 // choosesFolders tells a filter that leaves whole folders out from one that
 // exclude messages.

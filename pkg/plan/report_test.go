@@ -50,3 +50,10 @@ func TestReportOfManyFoldersIntoOne(t *testing.T) {
 		t.Errorf("%d folders: %d MiB allocated in all", len(many), used)
 	}
 }
+
+// A list of folders is a choice of folders, however long it is.
+func TestFilterOfManyFolders(t *testing.T) {
+	if !choosesFolders("folders=2000, sha256=00") || choosesFolders("search=ALL") {
+		t.Error("the filter of a long list does not choose folders")
+	}
+}
