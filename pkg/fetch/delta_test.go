@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/export"
+	"github.com/imap-pipe/imap-pipe/pkg/export/exporttest"
 	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/imaptest"
@@ -512,5 +514,62 @@ func TestBaseRefused(t *testing.T) {
 	}
 	if data, err := after(t, addr, full, options(t, stream.Full)); err != nil || len(told(t, data)) > 0 {
 		t.Errorf("the base itself: %v", err)
+	}
+}
+
+// A run that continues another counts what that one excluded, as if it had not been cut.
+func TestResumedUpdateCountsExcluded(t *testing.T) {
+	for _, criteria := range []string{"SUBJECT keep", "BODY keep"} {
+		server := imaptest.StartServer(t, imaptest.Options{})
+		account := server.Account("joe")
+		add := func(words ...string) {
+			for i, word := range words {
+				account.AddMessage("INBOX", nil, exporttest.Arrived,
+					fmt.Appendf(nil, "Subject: %s %d of %d\r\n\r\n%[1]s", word, i, len(words)))
+			}
+		}
+		opt := options(t, stream.Full)
+		opt.Messages = export.MessageFilter{Criteria: exporttest.Parse(t, criteria), Here: criteria == "BODY keep"}
+		add("keep", "drop")
+		full, err := exportOf(t, server.Addr(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add("drop", "keep", "drop", "keep", "drop")
+		whole, err := after(t, server.Addr(), full, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := stream.NewReader(bytes.NewReader(full), false)
+		defer in.Close()
+		if opt.Base, err = base.Read(in); err != nil {
+			t.Fatal(err)
+		}
+		session, err := imapconn.Open(t.Context(), exporttest.Connection(t, server.Addr()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		box, err := session.Examine(t.Context(), "INBOX")
+		if err != nil {
+			t.Fatal(err)
+		}
+		inbox := &stream.Folder{Name: "INBOX", UIDValidity: box.UIDValidity, Messages: box.Messages}
+		pl, err := newPlanner(&opt, &connection{session: session, warn: t.Logf}).plan(t.Context(), inbox,
+			stream.Progress{Messages: 1, LastUID: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := int64(0) // decided by octets, after the plan
+		for _, w := range pl.windows {
+			for _, one := range w.wants {
+				if one.open && one.uid != 6 {
+					open++
+				}
+			}
+		}
+		if want := exporttest.Read(t, whole).End.Excluded; pl.excluded+open != want {
+			t.Errorf("%s: excluded %d and %d to come, want %d", criteria, pl.excluded, open, want)
+		}
 	}
 }

@@ -135,7 +135,12 @@ func (p *planner) update(ctx context.Context, pl *plan, earlier *base.Folder, do
 		return err
 	}
 	p.opt.Progress.Skip(max(0, int64(pl.folder.Messages)-int64(len(all))), 0)
-	all = slices.DeleteFunc(all, func(n news) bool { return n.uid <= done.LastUID })
+	from := slices.IndexFunc(all, func(n news) bool { return n.uid > done.LastUID })
+	if from < 0 {
+		from = len(all)
+	}
+	pl.excluded += p.excludedNews(done, all[:from])
+	all = all[from:]
 	for alike := range runs.Of(all, func(a, b news) bool { return a.items == b.items }) {
 		wants := make([]want, len(alike))
 		for i, n := range alike {
@@ -144,6 +149,25 @@ func (p *planner) update(ctx context.Context, pl *plan, earlier *base.Folder, do
 		p.export(pl, wants, alike[0].items, c.judge)
 	}
 	return nil
+}
+
+// excludedNews returns how many of the news an earlier run excluded. Where bytes
+// decided that, it is an estimate: flags may have changed since.
+func (p *planner) excludedNews(done stream.Progress, all []news) int64 {
+	var there, left, open int64
+	for i := range all {
+		n := &all[i]
+		if n.items != nothing {
+			there++
+		}
+		switch {
+		case n.left:
+			left++
+		case n.open:
+			open++
+		}
+	}
+	return min(max(p.excluded(done, there), left), left+open)
 }
 
 // unchanged reports whether the listing of the account shows that a folder is as
