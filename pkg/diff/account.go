@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/emersion/go-imap/v2"
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
@@ -250,8 +249,7 @@ func (a *Account) Load(t *Target, add func(match.Message)) (match.EvidenceReader
 
 // unreadable tells what concerns one folder from a lost connection.
 func (a *Account) unreadable(err error) error {
-	var no *imap.Error
-	if errors.As(err, &no) && !imapconn.IsBusy(err) || fault.KindOf(err) == fault.Partial || imapconn.IsFolder(err) {
+	if imapconn.IsRefused(err) || fault.KindOf(err) == fault.Partial || imapconn.IsFolder(err) {
 		return &Unreadable{err.Error()}
 	}
 	return err

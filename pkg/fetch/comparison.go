@@ -186,7 +186,7 @@ func (c *comparison) askChanges(ctx context.Context, grown, shrunk bool,
 	}
 	last := c.earlier.Messages[len(c.earlier.Messages)-1].UID
 	found, unsaid, err := c.box.Changed(ctx, last, since)
-	if refused(err) {
+	if imapconn.IsRefused(err) {
 		c.warn("folder %s: the server does not say what has changed, and all flags are compared: %s", c.folder.Name, err)
 		return false, nil, nil
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/emersion/go-imap/v2"
-
 	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
@@ -91,7 +89,7 @@ func (e *replacedError) Error() string { return e.text }
 func folderReason(err error) stream.Reason {
 	var replaced *replacedError
 	switch {
-	case refused(err):
+	case imapconn.IsRefused(err):
 		return stream.ReasonRefused
 	case imapconn.IsFolder(err):
 		return stream.ReasonUnreadable
@@ -99,10 +97,4 @@ func folderReason(err error) stream.Reason {
 		return stream.ReasonUIDValidity
 	}
 	return ""
-}
-
-// refused tells a server's NO to one command from the end of a connection.
-func refused(err error) bool {
-	var no *imap.Error
-	return errors.As(err, &no) && !imapconn.IsBusy(err)
 }

@@ -141,7 +141,7 @@ func (l *listing) counted(ctx context.Context, wants []want, next uint64) ([]wan
 	}
 	now, err := l.box.StatusNow(ctx)
 	switch {
-	case err != nil && !refused(err) && ctx.Err() != nil:
+	case err != nil && !imapconn.IsRefused(err) && ctx.Err() != nil:
 		return nil, err
 	case err != nil || now.UIDNext <= wants[len(wants)-1].uid:
 		return wants, nil

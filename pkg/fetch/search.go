@@ -57,7 +57,7 @@ func (s *searcher) ask(ctx context.Context, box *imapconn.Selected) (*found, *ju
 	switch {
 	case err == nil:
 		return f, rest, nil
-	case !refused(err) && !imapconn.IsFolder(err) && (fault.KindOf(err) != fault.Temporary || ctx.Err() != nil):
+	case !imapconn.IsRefused(err) && !imapconn.IsFolder(err) && (fault.KindOf(err) != fault.Temporary || ctx.Err() != nil):
 		return nil, nil, err
 	case isBadCharset(err) && !s.ascii:
 		s.ascii = true

@@ -107,6 +107,13 @@ func IsBusy(err error) bool {
 	return t != nil && t.kind == throttled
 }
 
+// IsRefused reports whether err is a server's refusal of one command, rather than
+// the end of a connection or a server that is busy.
+func IsRefused(err error) bool {
+	var no *imap.Error
+	return errors.As(err, &no) && !IsBusy(err)
+}
+
 // lastWords returns the refusal in err: a tagged one, or the BYE before the
 // connection was lost. bye tells which.
 func lastWords(err error) (no *imap.Error, bye bool) {

@@ -155,8 +155,7 @@ func (s *Session) FlagsOf(uids []uint64) (have map[uint64][]string, unknown map[
 // Refused reports whether an error is a server's NO to one thing, or a folder at
 // which the connection ends each time: it does not end the run.
 func Refused(err error) bool {
-	var no *imap.Error
-	return errors.As(err, &no) && !imapconn.IsBusy(err) || imapconn.IsFolder(err)
+	return imapconn.IsRefused(err) || imapconn.IsFolder(err)
 }
 
 // Words returns the text of a server's NO, or of another error.
