@@ -98,6 +98,22 @@ func (h *ahead) may(t *destination.Folder, ms []*batch.Message) bool {
 		!slices.ContainsFunc(ms, func(m *batch.Message) bool { return m.Tied != nil })
 }
 
+// dropUnlike gives up a batch that was sent and is to go in part only, and reports
+// whether there was one: its folder is to be looked at again then.
+func (h *ahead) dropUnlike(ms []*batch.Message) (dropped bool) {
+	if h == nil || len(ms) == 0 {
+		return false
+	}
+	for first, s := range h.staged {
+		if slices.Contains(s.messages, ms[0]) && !slices.Equal(s.messages, ms) {
+			delete(h.staged, first)
+			h.appender.session.Drop(s.Staged, s.target)
+			dropped = true
+		}
+	}
+	return dropped
+}
+
 // drop gives up what was sent of a batch that has had its turn.
 func (h *ahead) drop(item *batch.Item) {
 	for _, m := range item.Messages {

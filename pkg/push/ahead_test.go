@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,5 +98,27 @@ func TestFolderThatTakesLongAhead(t *testing.T) {
 	outcome, err := overSeveral(t, server.Start(t).Addr(), planForTwo(t, first, second), Options{sleep: quick})
 	if n := len(store.Messages("INBOX")); err != nil || n != len(first) {
 		t.Errorf("%s, %v: %d messages, and not %d", outcome, err, n, len(first))
+	}
+}
+
+// Another run appends a message of a batch that was sent ahead: that batch is given up,
+// and the message is not there twice.
+func TestOneOfABatchSentAheadArrives(t *testing.T) {
+	store := &imaptest.ScriptStore{}
+	all := numbered(700)
+	store.Folder("INBOX").UIDValidity = 1001
+	store.Folder("Two").UIDValidity = 1001
+	server := &imaptest.Script{Store: store}
+	var commands atomic.Int64
+	server.Rules = []*imaptest.ScriptRule{{When: imaptest.Matching(`APPEND "?INBOX`), Play: func(r *imaptest.Reply) {
+		if commands.Add(1) == 4 { // those of the first batches are small
+			l := all[500]
+			store.Add("INBOX", &imaptest.ScriptMessage{Date: l.arrived().Format(imaptest.InternalDateLayout), Octets: string(l.octets())})
+		}
+		r.Write([]byte(r.Well()))
+	}}}
+	outcome, err := overSeveral(t, server.Start(t).Addr(), planForTwo(t, all, numbered(5)), Options{sleep: quick})
+	if n := len(store.Messages("INBOX")); err != nil || n != len(all) || commands.Load() < 6 {
+		t.Errorf("%s, %v: %d messages after %d commands, and not %d", outcome, err, n, commands.Load(), len(all))
 	}
 }

@@ -199,9 +199,11 @@ func (a *appender) next(t *destination.Folder, rest []*batch.Message) ([]*batch.
 		return nil, err
 	}
 	a.ahead.prepare()
-	rest, err := a.finder.ofOthers(t, rest)
-	if err != nil || len(rest) == 0 {
-		return nil, err
+	for first := true; first || a.ahead.dropUnlike(rest[:a.atMost(rest)]); first = false {
+		var err error
+		if rest, err = a.finder.ofOthers(t, rest); err != nil || len(rest) == 0 {
+			return nil, err
+		}
 	}
 	if t.Refused != nil {
 		return nil, a.answers.noFolder(t, rest)

@@ -59,6 +59,10 @@ func (o *others) arrive() {
 			o.most = len(o.list)
 			return
 		}
+		if len(o.list) >= o.most { // it is not wanted any more
+			another.Close()
+			return
+		}
 		o.list = append(o.list, &Connection{IMAP: another})
 	default:
 	}
