@@ -22,5 +22,6 @@ var hints = []cli.Hint{
 		Text: "name the other account; what imap-push has carried over goes by --move RECEIPTS"},
 	{Cause: cleanup.ErrHeadersOnly, Text: "leave --headers out"},
 	{Cause: report.ErrNoOctets, Text: "export it with bodies, or with imap-fetch --hash"},
+	{Cause: diff.ErrViewFirst, Text: "export it last: imap-fetch --folder-last %q"},
 	{Cause: diff.ErrNoBodies, Text: "export it with this --key"},
 }

@@ -50,3 +50,17 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
+
+// A warning about an error that has a cause is followed by what helps against that.
+func TestHintsOfWarnings(t *testing.T) {
+	large := errors.New("too large")
+	var out bytes.Buffer
+	messages := newMessages("imap-test", &out)
+	messages.hints = []Hint{{large, "give --less, as %q"}}
+	messages.Warn("%d: %v", 1, fault.Errorf(fault.None, "it is large").Because(large, "x"))
+	messages.Warn("%v", errors.New("it is odd"))
+	want := "imap-test: warning: 1: it is large\nimap-test: hint: give --less, as \"x\"\nimap-test: warning: it is odd\n"
+	if out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}

@@ -15,21 +15,6 @@ import (
 var optionsNamed = map[string]string{
 	"list/accounttext.go": "what --check prints can be pasted into a command line",
 	"folder/selection.go": "why a folder is not chosen is said in the user's own words",
-
-	// These still have to become causes and hints.
-	"diff/dedup.go":             "a warning",
-	"diff/incremental.go":       "a reason to read the source twice",
-	"diff/rekey.go":             "an error with an argument",
-	"fetch/comparison.go":       "the text of a failed record",
-	"fetch/planner.go":          "the text of a failed record",
-	"push/answers.go":           "a hint that is made of what was counted",
-	"push/batch/transform.go":   "the text of a receipt",
-	"push/deletion/messages.go": "the text of a receipt",
-	"push/deletion/remover.go":  "the text of a receipt, and its hint",
-	"push/finder.go":            "a warning",
-	"push/resolver.go":          "a warning",
-	"push/rewrite/check.go":     "a hint that is made of what was found",
-	"push/setflags/restore.go":  "a warning",
 }
 
 // A library does not know what the options of a command are called: it names the cause

@@ -51,9 +51,14 @@ func (t *Messages) Info(format string, args ...any) {
 	}
 }
 
-// Warn prints a warning.
+// Warn prints a warning, and the hint of the first error among its arguments that has one.
 func (t *Messages) Warn(format string, args ...any) {
 	t.Print("warning: " + fmt.Sprintf(format, args...))
+	for _, arg := range args {
+		if err, ok := arg.(error); ok && t.hint(err) {
+			return
+		}
+	}
 }
 
 // WarnSkipped says what was passed over in an edited stream, once it was read.
@@ -70,9 +75,16 @@ func (t *Messages) fail(err error) {
 		return
 	}
 	t.Print(err.Error())
-	if hint := hintOf(err, t.hints); hint != "" {
+	t.hint(err)
+}
+
+// hint prints what the user can do about an error, and reports whether that is known.
+func (t *Messages) hint(err error) bool {
+	hint := hintOf(err, t.hints)
+	if hint != "" {
 		t.Print("hint: " + hint)
 	}
+	return hint != ""
 }
 
 // Print prints one message. Errors are ignored: there is nobody left to tell.

@@ -3,10 +3,12 @@ package diff
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/memory"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
@@ -247,6 +249,10 @@ func (c *Comparison) exclude(m *stream.Message, ordinal uint32, s *Source, in st
 		Reason: stream.ReasonDuplicate, Text: in}, ordinal, s})
 }
 
+// ErrViewFirst is that a folder which shows what others hold is taken for the one that
+// holds it. Its detail is the folder's name.
+var ErrViewFirst = errors.New("a folder comes before those whose messages it shows")
+
 // checkOrder warns where what all folders hold does not come last.
 func (c *Comparison) checkOrder() {
 	if !c.opt.Once {
@@ -258,8 +264,8 @@ func (c *Comparison) checkOrder() {
 			continue
 		}
 		if least = min(least, s.View()); s.View() > least {
-			c.opt.Warn("%q shows what other folders hold and comes before some of them, "+
-				"which will lack it: imap-fetch --folder-last %q", s.Name, s.Name)
+			c.opt.Warn("%v", fault.Errorf(fault.None, "%q shows what other folders hold and comes before some of them, "+
+				"which will lack it", s.Name).Because(ErrViewFirst, s.Name))
 		}
 	}
 }

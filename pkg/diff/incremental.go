@@ -29,7 +29,7 @@ func (c *Comparison) checkDelta() error {
 	why := ""
 	switch {
 	case c.opt.Account:
-		why = "--match account looks in all folders for what one lacks"
+		why = "what a folder lacks is looked for in all others"
 	case c.merges():
 		why = "folders become one"
 	default:

@@ -158,7 +158,7 @@ func (r *rekeyed) large(scan *headerkey.Scanner, m *stream.Message) (stream.Reco
 		name(scan, m)
 		return m, nil
 	default:
-		err = fault.Errorf(fault.Data, "its header is larger than %d octets: export it with --key %s", stream.PartSize,
+		err = fault.Errorf(fault.Data, "its header is larger than %d octets: export it with the key %s", stream.PartSize,
 			r.recipe)
 	}
 	r.next, r.drop = nil, true

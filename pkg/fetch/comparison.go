@@ -105,8 +105,8 @@ func (c *comparison) checkBase(ctx context.Context, missing map[uint64]bool) err
 	err := c.keysOf(ctx, c.opt.Recipe, slices.Sorted(maps.Keys(was)),
 		func(uid uint64, key uint32) { same = same && was[uid] == key })
 	if err == nil && !same {
-		return &replacedError{"under the UIDs of the base it has other messages, though its UIDVALIDITY is the same; " +
-			"export without --base"}
+		return &replacedError{"under the UIDs of the base it has other messages, though its UIDVALIDITY is the same",
+			ErrBaseReplaced}
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (c *connection) open(ctx context.Context, f *stream.Folder, validity uint64
 		c.folder = f
 	}
 	if c.box.UIDValidity != validity && !(c.unstable && validity == f.UIDValidity) {
-		return &replacedError{fmt.Sprintf("it was %d and is %d now", validity, c.box.UIDValidity)}
+		return &replacedError{text: fmt.Sprintf("it was %d and is %d now", validity, c.box.UIDValidity)}
 	}
 	return nil
 }
@@ -79,10 +79,20 @@ func (c *connection) keysOf(ctx context.Context, recipe headerkey.Recipe, uids [
 	})
 }
 
+// Why a folder is not the one that was listed, where users can change it.
+var (
+	ErrBaseReplaced  = errors.New("the base has other messages under the same UIDs")
+	ErrBegunReplaced = errors.New("the output was begun with other messages under the same UIDs")
+)
+
 // replacedError says that a folder is not the one that was listed.
-type replacedError struct{ text string }
+type replacedError struct {
+	text  string
+	cause error // something that users can change, or nil
+}
 
 func (e *replacedError) Error() string { return e.text }
+func (e *replacedError) Unwrap() error { return e.cause }
 
 // folderReason says why a folder cannot be read, or "" where err is about more
 // than this folder.

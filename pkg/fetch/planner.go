@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fetch/base"
@@ -60,6 +61,9 @@ func (p *planner) plan(ctx context.Context, f *stream.Folder, done stream.Progre
 		err = p.messages(ctx, pl, done)
 	}
 	if reason := folderReason(err); reason != "" {
+		if replaced := (*replacedError)(nil); errors.As(err, &replaced) && replaced.cause != nil {
+			p.warn("folder %s: %v", f.Name, replaced)
+		}
 		pl.records = append(pl.records, pl.failure(reason, err))
 		return pl, nil
 	}
@@ -122,7 +126,7 @@ func (p *planner) checkResume(ctx context.Context, done stream.Progress) error {
 	if err != nil || same || !p.unstable && !other {
 		return err
 	}
-	return &replacedError{"its messages have other UIDs than when the output file was begun; export with --restart"}
+	return &replacedError{"its messages have other UIDs than when the output file was begun", ErrBegunReplaced}
 }
 
 // update plans what is new or changed of the open folder since the base, as far as

@@ -2,11 +2,11 @@ package push
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
@@ -33,7 +33,7 @@ type answers struct {
 	quota    *quota.Guard
 	rewrite  *rewrite.Check
 	server   *serverRecord
-	warnOnce func(message string)
+	warnOnce func(format string, args ...any)
 }
 
 // attempt is a batch that is being appended, and what the server says that it has
@@ -193,7 +193,7 @@ func (a *answers) notStored(t *destination.Folder, missing []destination.Stored)
 	}
 	if len(missing) > 0 {
 		a.limiter.giveUp(len(missing))
-		a.warnOnce(folder.Quote(t.Name) + ": the server says that it has stored messages that are not there")
+		a.warnOnce("%s: the server says that it has stored messages that are not there", folder.Quote(t.Name))
 	}
 	return a.receipts.Flush()
 }
@@ -216,8 +216,8 @@ func (a *answers) moved(t *destination.Folder, moved []destination.Stored) error
 // this folder it is another message's, or nobody's.
 func (a *answers) checkPlace(t *destination.Folder, r *imapconn.AppendResult) {
 	if r.UID != 0 && t.Shown != 0 && r.UIDValidity != t.Shown { // another folder may be open
-		a.warnOnce(fmt.Sprintf("%q: the server says that it has stored messages in a folder with the UIDVALIDITY "+
-			"%d, and this one's is %d: compare again, they may be in another folder", t.Name, r.UIDValidity, t.Shown))
+		a.warnOnce("%q: the server says that it has stored messages in a folder with the UIDVALIDITY "+
+			"%d, and this one's is %d: compare again, they may be in another folder", t.Name, r.UIDValidity, t.Shown)
 		r.UIDValidity, r.UID = 0, 0
 	}
 	if r.UID < t.Arrivals.UIDNext() {
@@ -244,11 +244,8 @@ func (a *answers) rekeyed(t *destination.Folder, changed []destination.Stored) (
 		}
 	}
 	if len(strong) < len(changed) {
-		a.warnOnce(fmt.Sprintf("%q: the server changes messages that have no field of the key, and no Date, From, "+
-			"To or Subject: %s", t.Name, rekeyedHint))
+		a.warnOnce("%v", fault.Errorf(fault.None, "%q: the server changes messages that have no field of the key, and no "+
+			"Date, From, To or Subject", t.Name).Because(ErrRekeyed))
 	}
 	return strong, a.receipts.Flush()
 }
-
-// rekeyedHint is what a user can do about messages with another key.
-const rekeyedHint = "the next run appends them again unless imap-diff has --receipts with the receipts of this run"

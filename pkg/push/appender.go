@@ -138,6 +138,9 @@ func (a *appender) transform(w *batch.Item) (out []*batch.Message, err error) {
 		case no && refusal.Skip:
 			err = a.answers.refuseOne(m, receipt.Skipped, refusal.Reason, refusal.Text)
 		case no:
+			if refusal.Cause != nil {
+				a.answers.warnOnce("a message is not appended: %v", refusal)
+			}
 			err = a.answers.refuseOne(m, receipt.Rejected, refusal.Reason, refusal.Text)
 		case err == nil:
 			w.Messages[i] = made // so that it is closed with the others

@@ -2,10 +2,10 @@ package push
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/push/batch"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
 )
@@ -145,8 +145,8 @@ func (f *finder) lookBeside(b *attempt) error {
 	}
 	t.Arrivals.EndBatch()
 	if t.Arrivals.Doubled() > 0 {
-		f.answers.warnOnce(fmt.Sprintf("another run carries out the same plan: messages are twice in %q; "+
-			"imap-diff --duplicates lists them", t.Name))
+		f.answers.warnOnce("%v", fault.Errorf(fault.None, "another run carries out the same plan: messages are twice in %q",
+			t.Name).Because(ErrDoubled))
 	}
 	o.yields = t.Arrivals.CameFirst() || o.yields
 	return nil

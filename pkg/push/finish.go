@@ -96,11 +96,11 @@ func (r *run) onlyUntold() bool {
 // undone is the outcome of a plan whose messages are all carried over, and not
 // all of the rest.
 func (r *run) undone() error {
-	kept, hint := r.remover.Kept()
+	kept := r.remover.Kept()
 	switch undid := r.changer.Undone(); {
 	case kept > 0:
 		return fault.Errorf(fault.Partial, "%s %s not removed; the receipts say why",
-			text.Count(kept, "message or folder"), text.Either(kept, "was", "were")).WithHint("%s", hint)
+			text.Count(kept, "message or folder"), text.Either(kept, "was", "were"))
 	case undid > 0:
 		return fault.Errorf(fault.Partial, "the flags of %s were not changed; the receipts name %s",
 			text.Count(undid, "message"), text.Either(undid, "it", "them"))
@@ -131,7 +131,7 @@ func (r *run) verdict() error {
 			text.Count(s.Rejected+s.Failed+s.Skipped, "message"), text.Count(s.Folders, "folder"))
 	case s.Rekeyed > 0:
 		return fault.Errorf(fault.Partial, "%s of the messages appended have another key at the destination; the "+
-			"receipts name them", text.Thousands(s.Rekeyed)).WithHint("%s", rekeyedHint)
+			"receipts name them", text.Thousands(s.Rekeyed)).Because(ErrRekeyed)
 	case r.doubled > 0:
 		return fault.Errorf(fault.Partial, "%s may be twice at the destination", text.Count(r.doubled, "message")).
 			Because(ErrDoubled)

@@ -5,6 +5,7 @@ package push
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/imap-pipe/imap-pipe/pkg/failure"
@@ -81,12 +82,12 @@ func (o *Options) say(format string, args ...any) {
 
 // warner returns a function that warns the user of what is true of every folder, but
 // once.
-func (o *Options) warner() func(message string) {
+func (o *Options) warner() func(format string, args ...any) {
 	warned := map[string]bool{}
-	return func(message string) {
-		if !warned[message] {
+	return func(format string, args ...any) {
+		if message := fmt.Sprintf(format, args...); !warned[message] {
 			warned[message] = true
-			o.Warn("%s", message)
+			o.Warn(format, args...)
 		}
 	}
 }

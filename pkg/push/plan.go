@@ -94,6 +94,8 @@ var (
 	ErrCopyUnconditional = errors.New("a copy cannot be unconditional")
 	ErrCopyChanges       = errors.New("a copy changes nothing in messages")
 	ErrCopyFlags         = errors.New("a copy leaves flags as they are")
+	ErrLate              = errors.New("the server has stored messages after all")
+	ErrRekeyed           = errors.New("messages have another key at the destination")
 )
 
 // mayCopy refuses a plan whose messages are not in this account.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/keys"
@@ -220,10 +221,9 @@ func (r *resolver) findLate(warn func(format string, args ...any)) (doubled int6
 		}
 		if twice > 0 {
 			doubled += int64(max(0, twice-known))
-			warn("suspected duplicates: %s may be twice in %q, for the server stored %s long after the connection "+
-				"was lost, "+
-				"or after it refused %[3]s; imap-diff --report lists %[3]s as extra",
-				text.Count(twice, "message"), t.Name, text.Either(twice, "it", "them"))
+			warn("suspected duplicates: %v", fault.Errorf(fault.None, "%s may be twice in %q, for the server stored %s long "+
+				"after the connection was lost, or after it refused %[3]s", text.Count(twice, "message"), t.Name,
+				text.Either(twice, "it", "them")).Because(ErrLate))
 		}
 		if late > 0 {
 			warn("messages that the server refused are in %q all the same: %d; the next run finds them present",

@@ -26,7 +26,7 @@ type folderSetup struct {
 }
 
 func newFolderSetup(ctx context.Context, opt *Options, session *destination.Session, writer *receipts.Writer,
-	warnOnce func(string)) *folderSetup {
+	warnOnce func(string, ...any)) *folderSetup {
 	retries := folders.NewRetries(writer)
 	return &folderSetup{
 		ctx: ctx, opt: opt, session: session, retries: retries,

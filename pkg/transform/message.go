@@ -57,9 +57,11 @@ type Refusal struct {
 	Reason string // one word
 	Text   string // for people; may hold what a command of the user's said
 	Skip   bool   // a rule asked for it to be left out
+	Cause  error  // something that users can change, or nil
 }
 
 func (r *Refusal) Error() string { return r.Text }
+func (r *Refusal) Unwrap() error { return r.Cause }
 
 // IsRefusal tells a message that must not be sent from what ends the run.
 func IsRefusal(err error) (*Refusal, bool) {

@@ -127,10 +127,9 @@ func (t *Transformer) keyOf(m *Message) (string, error) {
 	case before == after:
 		return m.changed.was.Key, nil
 	case t.begin.Plan && !t.allowRewrite:
-		return "", &transform.Refusal{Reason: "key-changed", Text: "what it is known by (" + t.recipe.String() +
+		return "", &transform.Refusal{Reason: "key-changed", Cause: ErrChangesKey, Text: "what it is known by (" + t.recipe.String() +
 			") would be changed by " + strings.Join(m.changed.changes, ", ") +
-			", and the next run would append it again: " +
-			"use --allow rewrite, and from then on imap-diff --receipts"}
+			", and the next run would append it again"}
 	}
 	return after, nil
 }

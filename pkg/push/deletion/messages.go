@@ -33,8 +33,8 @@ func (r *Remover) delete() error {
 		return err
 	}
 	if !r.session.IMAP.CanExpungeByUID() && !r.opt.FullExpunge {
-		return r.keepMessages("no-uidplus", "the server cannot remove single messages (UIDPLUS); --allow "+
-			"full-expunge removes all that are marked \\Deleted, where only these are")
+		return r.keepMessages("no-uidplus",
+			r.warn(ErrNoUIDPlus, "the server cannot remove single messages (UIDPLUS)"))
 	}
 	there, agree, err := r.inspect()
 	if err != nil {

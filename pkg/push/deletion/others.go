@@ -71,9 +71,9 @@ func (r *Remover) answerRemovedToo(g *group, more []uint64) error {
 	}
 	r.removedOthers = true
 	const why = "the server removes more than it was asked to, or somebody else has deleted"
-	r.opt.WarnOnce(fmt.Sprintf("%s: %s %s gone beside what was to be deleted, the first is UID %d: %s %s",
+	r.opt.WarnOnce("%s: %s %s gone beside what was to be deleted, the first is UID %d: %s %s",
 		folder.Quote(g.target), text.Count(len(more), "message"), text.Either(len(more), "has", "have"), more[0],
-		why, text.Either(len(more), "it", "them")))
+		why, text.Either(len(more), "it", "them"))
 	for _, uid := range more {
 		r.kept++
 		x := about(g.target, g.validity, uid)

@@ -6,8 +6,9 @@ package deletion
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/limit"
 	"github.com/imap-pipe/imap-pipe/pkg/push/destination"
@@ -17,13 +18,20 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
+// Why nothing is removed, where users can change it.
+var (
+	ErrNotAllowed = errors.New("nothing may be deleted")
+	ErrNoUIDPlus  = errors.New("the server cannot remove single messages")
+	ErrTooMany    = errors.New("more is to be removed than may be at once")
+)
+
 // Options say what may be removed.
 type Options struct {
 	Allow       bool        // anything
 	FullExpunge bool        // where the server can only remove all that is marked, if nobody else has marked any
 	Max         limit.Share // of the messages in the account
 	DryRun      bool        // nothing, but look
-	WarnOnce    func(message string)
+	WarnOnce    func(format string, args ...any)
 }
 
 // Remover removes messages and folders.
@@ -35,9 +43,8 @@ type Remover struct {
 
 	plan       plan
 	folders    []*stream.DeleteFolder
-	kept       int64  // messages and folders that should have been removed
-	hint       string // on what was kept
-	maxChecked bool   // it is known whether it is too much
+	kept       int64 // messages and folders that should have been removed
+	maxChecked bool  // it is known whether it is too much
 
 	others         others
 	removedOthers  bool              // more messages were expunged than were to be deleted
@@ -61,9 +68,8 @@ func (r *Remover) AddFolder(record *stream.DeleteFolder) { r.folders = append(r.
 // Empty reports whether there is nothing left to be removed.
 func (r *Remover) Empty() bool { return len(r.folders) == 0 && r.plan.left == 0 }
 
-// Kept returns how many messages and folders should have been removed and were not,
-// and a hint on that.
-func (r *Remover) Kept() (n int64, hint string) { return r.kept, r.hint }
+// Kept returns how many messages and folders should have been removed and were not.
+func (r *Remover) Kept() int64 { return r.kept }
 
 // Execute removes what may be removed, and answers why the rest stays. Messages stay
 // where the rest of the plan was not carried out.
@@ -72,7 +78,7 @@ func (r *Remover) Execute(complete bool) error {
 	case r.Empty():
 		return nil
 	case !r.opt.Allow:
-		return r.Keep("not-allowed", "give --allow delete")
+		return r.Keep("not-allowed", r.warn(ErrNotAllowed, "nothing may be deleted"))
 	}
 	var err error
 	if complete {
@@ -116,9 +122,15 @@ func (r *Remover) excess(messages int64) (why string, err error) {
 	if err != nil || messages <= allowed {
 		return "", err
 	}
-	r.hint = "look at what is to go; --max-delete allows more"
-	return fmt.Sprintf("%s of %s %s to be removed, and --max-delete %s allows %s", text.Thousands(messages),
+	return r.warn(ErrTooMany, "%s of %s %s to be removed, and the bound of %s allows %s", text.Thousands(messages),
 		text.Count(whole, "message"), text.Either(messages, "is", "are"), r.opt.Max, text.Thousands(allowed)), nil
+}
+
+// warn tells the user why nothing is removed, and returns it.
+func (r *Remover) warn(cause error, format string, args ...any) (why string) {
+	err := fault.Errorf(fault.None, format, args...).Because(cause)
+	r.opt.WarnOnce("%v", err)
+	return err.Error()
 }
 
 // messages returns how many messages the account holds.

@@ -2,7 +2,6 @@ package folders
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,13 +20,14 @@ type ACLSetter struct {
 	session  *destination.Session
 	receipts *receipts.Writer
 	retries  *Retries
-	warnOnce func(message string)
+	warnOnce func(format string, args ...any)
 	dryRun   bool
 	rights   map[string]string // letters that the destination knows, by identifier
 }
 
 // NewACLSetter makes an ACLSetter.
-func NewACLSetter(session *destination.Session, retries *Retries, warnOnce func(string), dryRun bool) *ACLSetter {
+func NewACLSetter(session *destination.Session, retries *Retries, warnOnce func(string, ...any),
+	dryRun bool) *ACLSetter {
 	return &ACLSetter{
 		session: session, receipts: retries.receipts, retries: retries, warnOnce: warnOnce, dryRun: dryRun,
 		rights: map[string]string{},
@@ -55,7 +55,7 @@ func (a *ACLSetter) Run(lists []List, user string) error {
 	}
 	have, err := a.session.IMAP.ACLs(a.session.Ctx, boxes)
 	if errors.Is(err, imapconn.ErrNoACL) {
-		a.warnOnce("rights: " + err.Error() + "; none are applied")
+		a.warnOnce("rights: %v; none are applied", err)
 		return nil
 	}
 	if err != nil {
@@ -133,7 +133,7 @@ func (a *ACLSetter) grant(x receipt.Receipt, box *imapconn.Mailbox, has string) 
 	}
 	wanted, dropped := translateRights(x.Rights, known)
 	if dropped != "" {
-		a.warnOnce(fmt.Sprintf("the destination does not know the rights %q; they are left out", dropped))
+		a.warnOnce("the destination does not know the rights %q; they are left out", dropped)
 	}
 	lacking := without(wanted, has)
 	x.Rights, x.DroppedRights, x.Result = wanted, dropped, receipt.Present

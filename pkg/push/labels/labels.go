@@ -28,14 +28,14 @@ type labelled struct {
 // Labeler adds labels to messages.
 type Labeler struct {
 	receipts *receipts.Writer
-	warnOnce func(message string)
+	warnOnce func(format string, args ...any)
 	names    map[string]string // of the source's folders at the destination
 	waiting  map[*destination.Folder][]labelled
 	seen     bool
 }
 
 // New makes a Labeler.
-func New(writer *receipts.Writer, warnOnce func(string)) *Labeler {
+func New(writer *receipts.Writer, warnOnce func(string, ...any)) *Labeler {
 	return &Labeler{receipts: writer, warnOnce: warnOnce, waiting: map[*destination.Folder][]labelled{}}
 }
 

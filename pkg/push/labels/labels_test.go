@@ -10,7 +10,7 @@ import (
 // TestLabelsStayWithTheirFolder: labels that could not be added to the messages of
 // one folder are not added to those of the next, whose UIDs are other messages'.
 func TestLabelsStayWithTheirFolder(t *testing.T) {
-	l := New(nil, func(message string) { t.Error(message) })
+	l := New(nil, func(format string, args ...any) { t.Errorf(format, args...) })
 	directory := destination.NewDirectory()
 	m := &batch.Message{}
 	m.GmailLabels = []string{"work"}

@@ -5,6 +5,7 @@
 package rewrite
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,20 +92,25 @@ func (c *Check) ReadBack(s *destination.Session, t *destination.Folder) (
 	return changed, absent, nil
 }
 
-// Explain returns an error that says that the server changes keys, and what to do
-// about it.
+// Why a run stops where the server changes messages.
+var (
+	ErrChangesKey     = errors.New("the server changes what the key is made of") // details: a recipe that it leaves alone
+	ErrChangesAllKeys = errors.New("the server changes what any key is made of")
+)
+
+// Explain returns an error that says that the server changes keys, and in what.
 func (c *Check) Explain(s *destination.Session, t *destination.Folder, changed []destination.Stored) error {
 	what, other, err := findings(s, changed)
 	if err != nil {
 		return c.unread(err)
 	}
-	hint := "make the next plan with imap-diff --receipts and these receipts, and give imap-push --allow rewrite"
-	if other != "" {
-		hint = fmt.Sprintf("use another key: imap-fetch --key %s; or %s", other, hint)
-	}
-	return fault.Errorf(fault.Protocol, "%q: the server changes what messages are known by, "+
+	changes := fault.Errorf(fault.Protocol, "%q: the server changes what messages are known by, "+
 		"so that the next run would append them again: %d of %d that were read back have another key%s",
-		t.Name, len(changed), c.read, what).WithHint("%s", hint)
+		t.Name, len(changed), c.read, what)
+	if other != "" {
+		return changes.Because(ErrChangesKey, other)
+	}
+	return changes.Because(ErrChangesAllKeys)
 }
 
 // unread is for what cannot be read back: that proves nothing.

@@ -1,8 +1,10 @@
 package setflags
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/flags"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
@@ -31,6 +33,9 @@ const (
 	// whose flags the server refuses.
 	maxSplits = 64
 )
+
+// ErrRefused is that messages lack flags which their folder keeps.
+var ErrRefused = errors.New("the server refused flags that it keeps")
 
 // refused are flags that a message at the destination lacks because the
 // server refused them, though its folder keeps them.
@@ -85,8 +90,8 @@ func (k *Keeper) SetRefused(s *destination.Session) error {
 		}
 	}
 	if k.unrestored > 0 {
-		k.warn("%s %s flags that %s refused, though it says that it keeps them: imap-diff --sync-flags add plans "+
-			"them again", text.Count(k.unrestored, "message"), text.Either(k.unrestored, "lacks", "lack"), k.host)
+		k.warn("%v", fault.Errorf(fault.None, "%s %s flags that %s refused, though it says that it keeps them",
+			text.Count(k.unrestored, "message"), text.Either(k.unrestored, "lacks", "lack"), k.host).Because(ErrRefused))
 		k.unrestored = 0
 	}
 	return k.receipts.Flush()

@@ -120,9 +120,9 @@ func TestChangedKey(t *testing.T) {
 	t.Parallel()
 	_, _, dst, b := harness.InMemory(t, 10)
 	command := `--pipe 'sed s/^Message-ID:/X-ID:/I'`
-	o := b.Sh(pushing(command)).Wants(3).Appended(0)
+	o := b.Sh(pushing(command)).Wants(3).Appended(0).Says("--allow rewrite")
 	for _, r := range o.Receipts().Of("rejected") {
-		if r.Reason != "key-changed" || !strings.Contains(r.Text, "--allow rewrite") {
+		if r.Reason != "key-changed" || !strings.Contains(r.Text, "would be changed by") {
 			t.Errorf("%+v", r)
 		}
 	}
