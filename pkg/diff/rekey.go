@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/folder"
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // Records are what a stream.Reader gives.
@@ -169,7 +170,7 @@ func (r *rekeyed) large(scan *headerkey.Scanner, m *stream.Message) (stream.Reco
 // name gives a message its key, and the fields of the recipe to be shown.
 func name(scan *headerkey.Scanner, m *stream.Message) {
 	m.Key = scan.Sum().Key
-	m.Header = stream.AppendObject(nil, func(yield func(string, string) bool) {
+	m.Header = canonical.AppendObject(nil, func(yield func(string, string) bool) {
 		for _, f := range scan.Header() {
 			if !yield(f.Name, f.Value) {
 				return

@@ -8,6 +8,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/progress"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // emitter turns items into records.
@@ -154,7 +155,7 @@ func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
 	if claim := it.claim; !it.bare && e.content != stream.Headers && claim >= 0 && claim != it.size {
 		m.RFC822Size = &claim
 	}
-	m.Header = stream.AppendObject(m.Header[:0], func(yield func(string, string) bool) {
+	m.Header = canonical.AppendObject(m.Header[:0], func(yield func(string, string) bool) {
 		for _, h := range id.header {
 			if !yield(h.Name, h.Value) {
 				return

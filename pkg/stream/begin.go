@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 )
 
 // Begin is the first record of a stream. It has a field for each field of the record.
@@ -55,30 +56,30 @@ func (b *Begin) SetTarget(a account.Account) {
 	b.TargetUser, b.TargetHost, b.TargetPort = a.User, a.Host, a.Port
 }
 
-func (*Begin) kind() string { return beginTable.kind }
+func (*Begin) kind() string { return beginTable.Kind }
 
-func (r *Begin) appendTo(b []byte) ([]byte, int) { return beginTable.encode(b, r) }
+func (r *Begin) appendTo(b []byte) ([]byte, int) { return beginTable.Encode(b, r) }
 
-var beginTable = newTable("begin", members[Begin]{
-	{"format", fixed(`"`+Format+`"`, str(func(r *Begin) *string { return &r.format })), required, 1},
-	{"version", fixed(strconv.Itoa(Version), number(func(r *Begin) *int64 { return &r.version })), required, 1},
-	{"tool", str(func(r *Begin) *string { return &r.Tool }), written, 1},
-	{"content", str(func(r *Begin) *Content { return &r.Content }), required, 1},
-	{"plan", boolean(func(r *Begin) *bool { return &r.Plan }), written, 1},
-	{"user", str(func(r *Begin) *string { return &r.User }), written, 1},
-	{"host", str(func(r *Begin) *string { return &r.Host }), written, 1},
-	{"port", port(func(r *Begin) *int { return &r.Port }), optional, 1},
-	{"prefix", str(func(r *Begin) *string { return &r.Prefix }), optional, 1},
-	{"delimiter", str(func(r *Begin) *string { return &r.Delimiter }), optional, 1},
-	{"target_user", str(func(r *Begin) *string { return &r.TargetUser }), optional, 1},
-	{"target_host", str(func(r *Begin) *string { return &r.TargetHost }), optional, 1},
-	{"target_port", port(func(r *Begin) *int { return &r.TargetPort }), optional, 1},
-	{"key", str(func(r *Begin) *string { return &r.Key }), written, 1},
-	{"filters", texts(func(r *Begin) *[]string { return &r.Filters }), written, 1},
-	{"labels", pairs(func(r *Begin) *[]Label { return &r.Labels }, makeLabel, Label.pair), written, 1},
-	{"base", str(func(r *Begin) *string { return &r.Base }), optional, 1},
-	others(func(r *Begin) *[]byte { return &r.Extra }),
-	{"spec", fixed(`"`+SpecURL+`"`, str(func(r *Begin) *string { return &r.spec })), written, 1},
+var beginTable = newTable("begin", codec.Fields[Begin]{
+	codec.Fixed(`"`+Format+`"`, codec.String("format", func(r *Begin) *string { return &r.format }, required, 1)),
+	codec.Fixed(strconv.Itoa(Version), codec.Int64("version", func(r *Begin) *int64 { return &r.version }, required, 1)),
+	codec.String("tool", func(r *Begin) *string { return &r.Tool }, written, 1),
+	codec.String("content", func(r *Begin) *Content { return &r.Content }, required, 1),
+	codec.Bool("plan", func(r *Begin) *bool { return &r.Plan }, written, 1),
+	codec.String("user", func(r *Begin) *string { return &r.User }, written, 1),
+	codec.String("host", func(r *Begin) *string { return &r.Host }, written, 1),
+	codec.Port("port", func(r *Begin) *int { return &r.Port }, optional, 1),
+	codec.String("prefix", func(r *Begin) *string { return &r.Prefix }, optional, 1),
+	codec.String("delimiter", func(r *Begin) *string { return &r.Delimiter }, optional, 1),
+	codec.String("target_user", func(r *Begin) *string { return &r.TargetUser }, optional, 1),
+	codec.String("target_host", func(r *Begin) *string { return &r.TargetHost }, optional, 1),
+	codec.Port("target_port", func(r *Begin) *int { return &r.TargetPort }, optional, 1),
+	codec.String("key", func(r *Begin) *string { return &r.Key }, written, 1),
+	codec.Strings("filters", func(r *Begin) *[]string { return &r.Filters }, written, 1),
+	codec.Pairs("labels", func(r *Begin) *[]Label { return &r.Labels }, makeLabel, Label.pair, written, 1),
+	codec.String("base", func(r *Begin) *string { return &r.Base }, optional, 1),
+	codec.Others(func(r *Begin) *[]byte { return &r.Extra }),
+	codec.Fixed(`"`+SpecURL+`"`, codec.String("spec", func(r *Begin) *string { return &r.spec }, written, 1)),
 }, Begin{version: -1}, checkBegin)
 
 func makeLabel(name, value string) Label { return Label{name, value} }
@@ -86,7 +87,7 @@ func makeLabel(name, value string) Label { return Label{name, value} }
 func (l Label) pair() (name, value string) { return l.Name, l.Value }
 
 // checkBegin says first what no other field can mend: that the stream is another format or version.
-func checkBegin(d *decoder, r *Begin) {
+func checkBegin(d *codec.Decoder, r *Begin) {
 	switch {
 	case d.Err != nil && r.version <= Version:
 	case r.format != Format:

@@ -1,94 +1,23 @@
 package stream
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"unicode/utf8"
 
-	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 	safe "github.com/imap-pipe/imap-pipe/pkg/text"
 )
 
-// bodyKind says how the octets of a body stand in a record.
-type bodyKind byte
-
-const (
-	noBody     bodyKind = iota
-	textBody            // body: a JSON string
-	base64Body          // body_base64
-)
-
-// body is the octets of a message or part as they stand in its record: the inside
-// of a JSON string.
-type body struct {
-	token []byte
-	kind  bodyKind
-}
-
-// set makes b the body of octets, in the room that it has.
-func (b *body) set(octets []byte) { b.token, b.kind = appendBody(b.token[:0], octets) }
-
-// decode appends the octets to dst.
-func (b body) decode(dst []byte) ([]byte, error) { return decodeBody(dst, b.token, b.kind) }
-
-// appendBody appends octets as a JSON string where they are valid UTF-8 and
-// that is no longer than base64, else as base64; without the quotes.
-func appendBody(dst, octets []byte) ([]byte, bodyKind) {
-	limit := base64.StdEncoding.EncodedLen(len(octets))
-	if len(octets) <= limit && utf8.Valid(octets) {
-		start := len(dst)
-		if dst = canonical.AppendEscaped(dst, octets); len(dst)-start <= limit {
-			return dst, textBody
-		}
-		dst = dst[:start]
-	}
-	return base64.StdEncoding.AppendEncode(dst, octets), base64Body
-}
-
-var errBodyToken = errors.New("body is not valid JSON text or base64")
-
-// decodeBody appends the octets of a body token to dst.
-func decodeBody(dst, token []byte, kind bodyKind) ([]byte, error) {
-	var err error
-	switch kind {
-	case textBody:
-		dst, err = canonical.Unescape(dst, token)
-	case base64Body:
-		if bytes.IndexByte(token, '\\') >= 0 {
-			token, err = plainBase64(token)
-		}
-		// The decoder skips line ends, which a token cannot hold raw.
-		if err == nil {
-			dst, err = base64.StdEncoding.Strict().AppendDecode(dst, token)
-		}
-	}
-	if err != nil {
-		return dst, fmt.Errorf("%w: %v", errBodyToken, err)
-	}
-	return dst, nil
-}
-
-// plainBase64 resolves the escapes that other writers put before a slash.
-func plainBase64(token []byte) ([]byte, error) {
-	out, err := canonical.Unescape(nil, token)
-	if err == nil && bytes.ContainsAny(out, "\r\n") {
-		err = errors.New("a line end")
-	}
-	return out, err
-}
-
 // HasBody reports whether the octets stand in the record itself.
-func (m *Message) HasBody() bool { return m.body.kind != noBody }
+func (m *Message) HasBody() bool { return m.body.Present() }
 
 // AppendBody appends the message's octets to dst, when their size and sha256
 // are those of the record.
 func (m *Message) AppendBody(dst []byte) ([]byte, error) {
 	start := len(dst)
-	dst, err := m.body.decode(dst)
+	dst, err := m.body.AppendOctets(dst)
 	if err != nil {
 		return dst[:start], fmt.Errorf("%s UID %d: %w", quote(m.Folder), m.UID, err)
 	}
@@ -124,7 +53,7 @@ func (m *Message) SetBody(octets []byte) {
 	sum := sha256.Sum256(octets)
 	m.SHA256 = hex.EncodeToString(sum[:])
 	m.Size = int64(len(octets))
-	m.body.set(octets)
+	m.body.Set(octets)
 }
 
 // TakeBody gives the message the octets that another record has, as they stand
@@ -140,12 +69,12 @@ func (m *Message) TakeBody(from *Message) {
 func (m *Message) HasOctets() bool { return m.HasBody() || m.Parts > 0 }
 
 // DropBody takes the octets out of the record; its sha256 stays.
-func (m *Message) DropBody() { m.body = body{} }
+func (m *Message) DropBody() { m.body = codec.Body{} }
 
 // AppendOctets appends the part's octets to dst. Their sum is checked by who
 // puts the parts together.
 func (b *Body) AppendOctets(dst []byte) ([]byte, error) {
-	dst, err := b.body.decode(dst)
+	dst, err := b.body.AppendOctets(dst)
 	if err != nil {
 		return dst, fmt.Errorf("%s UID %d part %d: %w", quote(b.Folder), b.UID, b.Part, err)
 	}

@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/imap-pipe/imap-pipe/pkg/stream/codec"
+
 // Create asks for a destination folder.
 type Create struct {
 	Target string
@@ -7,14 +9,14 @@ type Create struct {
 	Extra  []byte
 }
 
-func (*Create) kind() string { return createTable.kind }
+func (*Create) kind() string { return createTable.Kind }
 
-func (r *Create) appendTo(b []byte) ([]byte, int) { return createTable.encode(b, r) }
+func (r *Create) appendTo(b []byte) ([]byte, int) { return createTable.Encode(b, r) }
 
-var createTable = newTable("create", members[Create]{
-	{"target", str(func(r *Create) *string { return &r.Target }), filled, 1},
-	{"folder", str(func(r *Create) *string { return &r.Folder }), optional, 1},
-	others(func(r *Create) *[]byte { return &r.Extra }),
+var createTable = newTable("create", codec.Fields[Create]{
+	codec.String("target", func(r *Create) *string { return &r.Target }, filled, 1),
+	codec.String("folder", func(r *Create) *string { return &r.Folder }, optional, 1),
+	codec.Others(func(r *Create) *[]byte { return &r.Extra }),
 }, Create{}, nil)
 
 // Subscribe asks for a subscription at the destination.
@@ -24,14 +26,14 @@ type Subscribe struct {
 	Extra  []byte
 }
 
-func (*Subscribe) kind() string { return subscribeTable.kind }
+func (*Subscribe) kind() string { return subscribeTable.Kind }
 
-func (r *Subscribe) appendTo(b []byte) ([]byte, int) { return subscribeTable.encode(b, r) }
+func (r *Subscribe) appendTo(b []byte) ([]byte, int) { return subscribeTable.Encode(b, r) }
 
-var subscribeTable = newTable("subscribe", members[Subscribe]{
-	{"target", str(func(r *Subscribe) *string { return &r.Target }), filled, 1},
-	{"folder", str(func(r *Subscribe) *string { return &r.Folder }), optional, 1},
-	others(func(r *Subscribe) *[]byte { return &r.Extra }),
+var subscribeTable = newTable("subscribe", codec.Fields[Subscribe]{
+	codec.String("target", func(r *Subscribe) *string { return &r.Target }, filled, 1),
+	codec.String("folder", func(r *Subscribe) *string { return &r.Folder }, optional, 1),
+	codec.Others(func(r *Subscribe) *[]byte { return &r.Extra }),
 }, Subscribe{}, nil)
 
 // Delete asks for the removal of one message of the destination that is still
@@ -46,21 +48,21 @@ type Delete struct {
 	Extra             []byte
 }
 
-func (*Delete) kind() string { return deleteTable.kind }
+func (*Delete) kind() string { return deleteTable.Kind }
 
-func (r *Delete) appendTo(b []byte) ([]byte, int) { return deleteTable.encode(b, r) }
+func (r *Delete) appendTo(b []byte) ([]byte, int) { return deleteTable.Encode(b, r) }
 
-var deleteTable = newTable("delete", members[Delete]{
-	{"target", str(func(r *Delete) *string { return &r.Target }), filled, 1},
-	{"target_uidvalidity", number64(func(r *Delete) *uint64 { return &r.TargetUIDValidity }), filled, 1},
-	{"target_uid", number64(func(r *Delete) *uint64 { return &r.TargetUID }), filled, 1},
-	{"key", str(func(r *Delete) *string { return &r.Key }), filled, 1},
-	{"copy_of", number64(func(r *Delete) *uint64 { return &r.CopyOf }), optional, 1},
-	others(func(r *Delete) *[]byte { return &r.Extra }),
-	{"sha256", sha256Hex(func(r *Delete) *string { return &r.SHA256 }), optional, 1},
+var deleteTable = newTable("delete", codec.Fields[Delete]{
+	codec.String("target", func(r *Delete) *string { return &r.Target }, filled, 1),
+	codec.Uint64("target_uidvalidity", func(r *Delete) *uint64 { return &r.TargetUIDValidity }, filled, 1),
+	codec.Uint64("target_uid", func(r *Delete) *uint64 { return &r.TargetUID }, filled, 1),
+	codec.String("key", func(r *Delete) *string { return &r.Key }, filled, 1),
+	codec.Uint64("copy_of", func(r *Delete) *uint64 { return &r.CopyOf }, optional, 1),
+	codec.Others(func(r *Delete) *[]byte { return &r.Extra }),
+	codec.SHA256("sha256", func(r *Delete) *string { return &r.SHA256 }, optional, 1),
 }, Delete{}, checkDelete)
 
-func checkDelete(d *decoder, r *Delete) {
+func checkDelete(d *codec.Decoder, r *Delete) {
 	if d.Err == nil && r.CopyOf != 0 && r.CopyOf == r.TargetUID {
 		d.Fail("a message to delete that is its own copy")
 	}
@@ -76,16 +78,16 @@ type DeleteFolder struct {
 	Extra             []byte
 }
 
-func (*DeleteFolder) kind() string { return deleteFolderTable.kind }
+func (*DeleteFolder) kind() string { return deleteFolderTable.Kind }
 
-func (r *DeleteFolder) appendTo(b []byte) ([]byte, int) { return deleteFolderTable.encode(b, r) }
+func (r *DeleteFolder) appendTo(b []byte) ([]byte, int) { return deleteFolderTable.Encode(b, r) }
 
-var deleteFolderTable = newTable("delete-folder", members[DeleteFolder]{
-	{"target", str(func(r *DeleteFolder) *string { return &r.Target }), filled, 1},
-	{"target_uidvalidity", number64(func(r *DeleteFolder) *uint64 { return &r.TargetUIDValidity }), required, 1},
-	{"target_uidnext", number64(func(r *DeleteFolder) *uint64 { return &r.TargetUIDNext }), required, 1},
-	{"messages", number32(func(r *DeleteFolder) *uint32 { return &r.Messages }), required, 1},
-	others(func(r *DeleteFolder) *[]byte { return &r.Extra }),
+var deleteFolderTable = newTable("delete-folder", codec.Fields[DeleteFolder]{
+	codec.String("target", func(r *DeleteFolder) *string { return &r.Target }, filled, 1),
+	codec.Uint64("target_uidvalidity", func(r *DeleteFolder) *uint64 { return &r.TargetUIDValidity }, required, 1),
+	codec.Uint64("target_uidnext", func(r *DeleteFolder) *uint64 { return &r.TargetUIDNext }, required, 1),
+	codec.Uint32("messages", func(r *DeleteFolder) *uint32 { return &r.Messages }, required, 1),
+	codec.Others(func(r *DeleteFolder) *[]byte { return &r.Extra }),
 }, DeleteFolder{}, nil)
 
 // FlagChange asks for flags of a message at the destination to be set or taken
@@ -101,23 +103,23 @@ type FlagChange struct {
 	Extra             []byte
 }
 
-func (*FlagChange) kind() string { return flagsTable.kind }
+func (*FlagChange) kind() string { return flagsTable.Kind }
 
-func (r *FlagChange) appendTo(b []byte) ([]byte, int) { return flagsTable.encode(b, r) }
+func (r *FlagChange) appendTo(b []byte) ([]byte, int) { return flagsTable.Encode(b, r) }
 
-var flagsTable = newTable("flags", members[FlagChange]{
-	{"folder", str(func(r *FlagChange) *string { return &r.Folder }), filled, 1},
-	{"uidvalidity", number64(func(r *FlagChange) *uint64 { return &r.UIDValidity }), required, 1},
-	{"uid", number64(func(r *FlagChange) *uint64 { return &r.UID }), filled, 1},
-	{"target", str(func(r *FlagChange) *string { return &r.Target }), filled, 1},
-	{"target_uidvalidity", number64(func(r *FlagChange) *uint64 { return &r.TargetUIDValidity }), filled, 1},
-	{"target_uid", number64(func(r *FlagChange) *uint64 { return &r.TargetUID }), filled, 1},
-	{"add", texts(func(r *FlagChange) *[]string { return &r.Add }), optional, 1},
-	{"remove", texts(func(r *FlagChange) *[]string { return &r.Remove }), optional, 1},
-	others(func(r *FlagChange) *[]byte { return &r.Extra }),
+var flagsTable = newTable("flags", codec.Fields[FlagChange]{
+	codec.String("folder", func(r *FlagChange) *string { return &r.Folder }, filled, 1),
+	codec.Uint64("uidvalidity", func(r *FlagChange) *uint64 { return &r.UIDValidity }, required, 1),
+	codec.Uint64("uid", func(r *FlagChange) *uint64 { return &r.UID }, filled, 1),
+	codec.String("target", func(r *FlagChange) *string { return &r.Target }, filled, 1),
+	codec.Uint64("target_uidvalidity", func(r *FlagChange) *uint64 { return &r.TargetUIDValidity }, filled, 1),
+	codec.Uint64("target_uid", func(r *FlagChange) *uint64 { return &r.TargetUID }, filled, 1),
+	codec.Strings("add", func(r *FlagChange) *[]string { return &r.Add }, optional, 1),
+	codec.Strings("remove", func(r *FlagChange) *[]string { return &r.Remove }, optional, 1),
+	codec.Others(func(r *FlagChange) *[]byte { return &r.Extra }),
 }, FlagChange{}, checkFlagChange)
 
-func checkFlagChange(d *decoder, r *FlagChange) {
+func checkFlagChange(d *codec.Decoder, r *FlagChange) {
 	if d.Err == nil && len(r.Add)+len(r.Remove) == 0 {
 		d.Fail("flags that neither add nor remove")
 	}

@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/imap-pipe/imap-pipe/pkg/stream/codec"
+
 // End closes a stream that is whole. It has a field for each field of the record.
 type End struct {
 	Listed  int64 // messages that the producer set out to handle, or AsWritten
@@ -26,42 +28,41 @@ type End struct {
 	Extra        []byte
 }
 
-func (*End) kind() string { return endTable.kind }
+func (*End) kind() string { return endTable.Kind }
 
-func (r *End) appendTo(b []byte) ([]byte, int) { return endTable.encode(b, r) }
+func (r *End) appendTo(b []byte) ([]byte, int) { return endTable.Encode(b, r) }
 
-var endTable = newTable("end", members[End]{
-	{"listed", number(func(r *End) *int64 { return &r.Listed }), written, 1},
-	{"present", planCount(func(r *End) *int64 { return &r.Present }), inPlan, 1},
-	{"present_by_key", planExtra(func(r *End) *int64 { return &r.PresentByKey }), optional, 1},
-	{"missing", planCount(func(r *End) *int64 { return &r.Missing }), inPlan, 1},
-	{"ambiguous", planCount(func(r *End) *int64 { return &r.Ambiguous }), inPlan, 1},
-	{"spare", planExtra(func(r *End) *int64 { return &r.Spare }), optional, 1},
-	{"flag_changes", planExtra(func(r *End) *int64 { return &r.FlagChanges }), optional, 1},
-	{"emitted", number(func(r *End) *int64 { return &r.Emitted }), written, 1},
-	{"expunged", number(func(r *End) *int64 { return &r.Expunged }), written, 1},
-	{"failed", number(func(r *End) *int64 { return &r.Failed }), written, 1},
-	{"folders_failed", number(func(r *End) *int64 { return &r.Folders }), written, 1},
-	{"octets", number(func(r *End) *int64 { return &r.Octets }), written, 1},
-	{"unknown", number(func(r *End) *int64 { return &r.Unknown }), optional, 1},
-	{"sizes_differ", number(func(r *End) *int64 { return &r.SizesDiffer }), optional, 1},
-	{"excluded", number(func(r *End) *int64 { return &r.Excluded }), optional, 1},
-	{"skipped", number(func(r *End) *int64 { return &r.Skipped }), optional, 1},
-	others(func(r *End) *[]byte { return &r.Extra }),
-	{"records", number(func(r *End) *int64 { return &r.Records }), written, 1},
-	{"hash", str(func(r *End) *string { return &r.Hash }), written, 1},
+var endTable = newTable("end", codec.Fields[End]{
+	codec.Int64("listed", func(r *End) *int64 { return &r.Listed }, written, 1),
+	planCount("present", func(r *End) *int64 { return &r.Present }, inPlan, 1),
+	planExtra("present_by_key", func(r *End) *int64 { return &r.PresentByKey }, optional, 1),
+	planCount("missing", func(r *End) *int64 { return &r.Missing }, inPlan, 1),
+	planCount("ambiguous", func(r *End) *int64 { return &r.Ambiguous }, inPlan, 1),
+	planExtra("spare", func(r *End) *int64 { return &r.Spare }, optional, 1),
+	planExtra("flag_changes", func(r *End) *int64 { return &r.FlagChanges }, optional, 1),
+	codec.Int64("emitted", func(r *End) *int64 { return &r.Emitted }, written, 1),
+	codec.Int64("expunged", func(r *End) *int64 { return &r.Expunged }, written, 1),
+	codec.Int64("failed", func(r *End) *int64 { return &r.Failed }, written, 1),
+	codec.Int64("folders_failed", func(r *End) *int64 { return &r.Folders }, written, 1),
+	codec.Int64("octets", func(r *End) *int64 { return &r.Octets }, written, 1),
+	codec.Int64("unknown", func(r *End) *int64 { return &r.Unknown }, optional, 1),
+	codec.Int64("sizes_differ", func(r *End) *int64 { return &r.SizesDiffer }, optional, 1),
+	codec.Int64("excluded", func(r *End) *int64 { return &r.Excluded }, optional, 1),
+	codec.Int64("skipped", func(r *End) *int64 { return &r.Skipped }, optional, 1),
+	codec.Others(func(r *End) *[]byte { return &r.Extra }),
+	codec.Int64("records", func(r *End) *int64 { return &r.Records }, written, 1),
+	codec.String("hash", func(r *End) *string { return &r.Hash }, written, 1),
 }, End{}, nil)
 
 // planCount is a count that each plan has.
-func planCount(at func(*End) *int64) codec[End] {
-	c := only(func(r *End) bool { return r.Plan }, number(at))
-	c.read = func(d *decoder, r *End) { *at(r), r.Plan = d.Number(), true }
-	return c
+func planCount(name string, at func(*End) *int64, need codec.Need, since int) codec.Field[End] {
+	count := codec.Noting(func(r *End) { r.Plan = true }, codec.Int64(name, at, need, since))
+	return codec.Only(func(r *End) bool { return r.Plan }, count)
 }
 
 // planExtra is a count that a plan has unless it is 0.
-func planExtra(at func(*End) *int64) codec[End] {
-	return only(func(r *End) bool { return r.Plan && *at(r) != 0 }, number(at))
+func planExtra(name string, at func(*End) *int64, need codec.Need, since int) codec.Field[End] {
+	return codec.Only(func(r *End) bool { return r.Plan && *at(r) != 0 }, codec.Int64(name, at, need, since))
 }
 
 // Add adds the counts of another stream.
@@ -93,18 +94,18 @@ type Abort struct {
 	Extra   []byte
 }
 
-func (*Abort) kind() string { return abortTable.kind }
+func (*Abort) kind() string { return abortTable.Kind }
 
-func (r *Abort) appendTo(b []byte) ([]byte, int) { return abortTable.encode(b, r) }
+func (r *Abort) appendTo(b []byte) ([]byte, int) { return abortTable.Encode(b, r) }
 
-var abortTable = newTable("abort", members[Abort]{
-	{"command", str(func(r *Abort) *string { return &r.Command }), written, 1},
-	{"exit", number32(func(r *Abort) *int { return &r.Exit }), required, 1},
-	{"text", str(func(r *Abort) *string { return &r.Text }), written, 1},
-	others(func(r *Abort) *[]byte { return &r.Extra }),
+var abortTable = newTable("abort", codec.Fields[Abort]{
+	codec.String("command", func(r *Abort) *string { return &r.Command }, written, 1),
+	codec.Uint32("exit", func(r *Abort) *int { return &r.Exit }, required, 1),
+	codec.String("text", func(r *Abort) *string { return &r.Text }, written, 1),
+	codec.Others(func(r *Abort) *[]byte { return &r.Extra }),
 }, Abort{}, checkAbort)
 
-func checkAbort(d *decoder, r *Abort) {
+func checkAbort(d *codec.Decoder, r *Abort) {
 	if d.Err == nil && (r.Exit < 1 || r.Exit > 255) {
 		d.Fail("abort with exit %d", r.Exit)
 	}

@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/imap-pipe/imap-pipe/pkg/stream/codec"
+
 // Expunged is a message that was expunged since it was listed, or, in a delta, since
 // the base was made.
 type Expunged struct {
@@ -9,15 +11,15 @@ type Expunged struct {
 	Extra       []byte
 }
 
-func (*Expunged) kind() string { return expungedTable.kind }
+func (*Expunged) kind() string { return expungedTable.Kind }
 
-func (r *Expunged) appendTo(b []byte) ([]byte, int) { return expungedTable.encode(b, r) }
+func (r *Expunged) appendTo(b []byte) ([]byte, int) { return expungedTable.Encode(b, r) }
 
-var expungedTable = newTable("expunged", members[Expunged]{
-	{"folder", str(func(r *Expunged) *string { return &r.Folder }), filled, 1},
-	{"uidvalidity", number64(func(r *Expunged) *uint64 { return &r.UIDValidity }), written, 1},
-	{"uid", number64(func(r *Expunged) *uint64 { return &r.UID }), filled, 1},
-	others(func(r *Expunged) *[]byte { return &r.Extra }),
+var expungedTable = newTable("expunged", codec.Fields[Expunged]{
+	codec.String("folder", func(r *Expunged) *string { return &r.Folder }, filled, 1),
+	codec.Uint64("uidvalidity", func(r *Expunged) *uint64 { return &r.UIDValidity }, written, 1),
+	codec.Uint64("uid", func(r *Expunged) *uint64 { return &r.UID }, filled, 1),
+	codec.Others(func(r *Expunged) *[]byte { return &r.Extra }),
 }, Expunged{}, nil)
 
 // FolderExpunged is a folder, or a UIDVALIDITY of one, that the base of a delta has
@@ -28,12 +30,12 @@ type FolderExpunged struct {
 	Extra       []byte
 }
 
-func (*FolderExpunged) kind() string { return folderExpungedTable.kind }
+func (*FolderExpunged) kind() string { return folderExpungedTable.Kind }
 
-func (r *FolderExpunged) appendTo(b []byte) ([]byte, int) { return folderExpungedTable.encode(b, r) }
+func (r *FolderExpunged) appendTo(b []byte) ([]byte, int) { return folderExpungedTable.Encode(b, r) }
 
-var folderExpungedTable = newTable("folder-expunged", members[FolderExpunged]{
-	{"folder", str(func(r *FolderExpunged) *string { return &r.Folder }), filled, 1},
-	{"uidvalidity", number64(func(r *FolderExpunged) *uint64 { return &r.UIDValidity }), required, 1},
-	others(func(r *FolderExpunged) *[]byte { return &r.Extra }),
+var folderExpungedTable = newTable("folder-expunged", codec.Fields[FolderExpunged]{
+	codec.String("folder", func(r *FolderExpunged) *string { return &r.Folder }, filled, 1),
+	codec.Uint64("uidvalidity", func(r *FolderExpunged) *uint64 { return &r.UIDValidity }, required, 1),
+	codec.Others(func(r *FolderExpunged) *[]byte { return &r.Extra }),
 }, FolderExpunged{}, nil)

@@ -1,5 +1,7 @@
 package stream
 
+import "github.com/imap-pipe/imap-pipe/pkg/stream/codec"
+
 // Reason says in one word why a message or folder could not be had.
 type Reason string
 
@@ -43,17 +45,17 @@ type Failed struct {
 	Extra       []byte
 }
 
-func (*Failed) kind() string { return failedTable.kind }
+func (*Failed) kind() string { return failedTable.Kind }
 
-func (r *Failed) appendTo(b []byte) ([]byte, int) { return failedTable.encode(b, r) }
+func (r *Failed) appendTo(b []byte) ([]byte, int) { return failedTable.Encode(b, r) }
 
-var failedTable = newTable("failed", members[Failed]{
-	{"folder", str(func(r *Failed) *string { return &r.Folder }), filled, 1},
-	{"uidvalidity", number64(func(r *Failed) *uint64 { return &r.UIDValidity }), optional, 1},
-	{"uid", number64(func(r *Failed) *uint64 { return &r.UID }), optional, 1},
-	{"reason", str(func(r *Failed) *Reason { return &r.Reason }), filled, 1},
-	{"text", str(func(r *Failed) *string { return &r.Text }), optional, 1},
-	others(func(r *Failed) *[]byte { return &r.Extra }),
+var failedTable = newTable("failed", codec.Fields[Failed]{
+	codec.String("folder", func(r *Failed) *string { return &r.Folder }, filled, 1),
+	codec.Uint64("uidvalidity", func(r *Failed) *uint64 { return &r.UIDValidity }, optional, 1),
+	codec.Uint64("uid", func(r *Failed) *uint64 { return &r.UID }, optional, 1),
+	codec.String("reason", func(r *Failed) *Reason { return &r.Reason }, filled, 1),
+	codec.String("text", func(r *Failed) *string { return &r.Text }, optional, 1),
+	codec.Others(func(r *Failed) *[]byte { return &r.Extra }),
 }, Failed{}, nil)
 
 // Skipped is a message that was left out on purpose and is named, because it
@@ -67,15 +69,15 @@ type Skipped struct {
 	Extra       []byte
 }
 
-func (*Skipped) kind() string { return skippedTable.kind }
+func (*Skipped) kind() string { return skippedTable.Kind }
 
-func (r *Skipped) appendTo(b []byte) ([]byte, int) { return skippedTable.encode(b, r) }
+func (r *Skipped) appendTo(b []byte) ([]byte, int) { return skippedTable.Encode(b, r) }
 
-var skippedTable = newTable("skipped", members[Skipped]{
-	{"folder", str(func(r *Skipped) *string { return &r.Folder }), filled, 1},
-	{"uidvalidity", number64(func(r *Skipped) *uint64 { return &r.UIDValidity }), written, 1},
-	{"uid", number64(func(r *Skipped) *uint64 { return &r.UID }), filled, 1},
-	{"reason", str(func(r *Skipped) *Reason { return &r.Reason }), filled, 1},
-	{"text", str(func(r *Skipped) *string { return &r.Text }), optional, 1},
-	others(func(r *Skipped) *[]byte { return &r.Extra }),
+var skippedTable = newTable("skipped", codec.Fields[Skipped]{
+	codec.String("folder", func(r *Skipped) *string { return &r.Folder }, filled, 1),
+	codec.Uint64("uidvalidity", func(r *Skipped) *uint64 { return &r.UIDValidity }, written, 1),
+	codec.Uint64("uid", func(r *Skipped) *uint64 { return &r.UID }, filled, 1),
+	codec.String("reason", func(r *Skipped) *Reason { return &r.Reason }, filled, 1),
+	codec.String("text", func(r *Skipped) *string { return &r.Text }, optional, 1),
+	codec.Others(func(r *Skipped) *[]byte { return &r.Extra }),
 }, Skipped{}, nil)

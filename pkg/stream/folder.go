@@ -1,6 +1,10 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
+)
 
 // Folder is one entry of the table of contents. It has a field for each field of the
 // record.
@@ -30,40 +34,41 @@ type Folder struct {
 	Extra             []byte
 }
 
-func (*Folder) kind() string { return folderTable.kind }
+func (*Folder) kind() string { return folderTable.Kind }
 
-func (r *Folder) appendTo(b []byte) ([]byte, int) { return folderTable.encode(b, r) }
+func (r *Folder) appendTo(b []byte) ([]byte, int) { return folderTable.Encode(b, r) }
 
-var folderTable = newTable("folder", members[Folder]{
-	{"name", str(func(r *Folder) *string { return &r.Name }), filled, 1},
-	{"delimiter", str(func(r *Folder) *string { return &r.Delimiter }), written, 1},
-	{"attributes", texts(func(r *Folder) *[]string { return &r.Attributes }), written, 1},
-	{"subscribed", boolean(func(r *Folder) *bool { return &r.Subscribed }), written, 1},
-	{"namespace", str(func(r *Folder) *string { return &r.Namespace }), optional, 1},
-	{"uidvalidity", number64(func(r *Folder) *uint64 { return &r.UIDValidity }), written, 1},
-	{"uidvalidity_unstable", boolean(func(r *Folder) *bool { return &r.Unstable }), optional, 1},
-	{"uidnext", number64(func(r *Folder) *uint64 { return &r.UIDNext }), written, 1},
-	{"highestmodseq", str(func(r *Folder) *string { return &r.HighestModSeq }), optional, 1},
-	{"messages", number32(func(r *Folder) *uint32 { return &r.Messages }), written, 1},
-	{"uids", str(func(r *Folder) *string { return &r.UIDs }), optional, 1},
-	{"octets", only(measured, number(func(r *Folder) *int64 { return &r.Octets })), optional, 1},
-	{"largest", only(hasLargest, number(func(r *Folder) *int64 { return &r.Largest })), optional, 1},
-	{"largest_uid", number64(func(r *Folder) *uint64 { return &r.LargestUID }), optional, 1},
-	{"oldest", str(func(r *Folder) *string { return &r.Oldest }), optional, 1},
-	{"newest", str(func(r *Folder) *string { return &r.Newest }), optional, 1},
-	{"acl", pairs(func(r *Folder) *[]Grant { return &r.ACL }, makeGrant, Grant.pair), optional, 1},
-	{"target", str(func(r *Folder) *string { return &r.Target }), optional, 1},
-	{"target_uidvalidity", ofTarget(func(r *Folder) *uint64 { return &r.TargetUIDValidity }), optional, 1},
-	{"target_uidnext", ofTarget(func(r *Folder) *uint64 { return &r.TargetUIDNext }), optional, 1},
-	others(func(r *Folder) *[]byte { return &r.Extra }),
+var folderTable = newTable("folder", codec.Fields[Folder]{
+	codec.String("name", func(r *Folder) *string { return &r.Name }, filled, 1),
+	codec.String("delimiter", func(r *Folder) *string { return &r.Delimiter }, written, 1),
+	codec.Strings("attributes", func(r *Folder) *[]string { return &r.Attributes }, written, 1),
+	codec.Bool("subscribed", func(r *Folder) *bool { return &r.Subscribed }, written, 1),
+	codec.String("namespace", func(r *Folder) *string { return &r.Namespace }, optional, 1),
+	codec.Uint64("uidvalidity", func(r *Folder) *uint64 { return &r.UIDValidity }, written, 1),
+	codec.Bool("uidvalidity_unstable", func(r *Folder) *bool { return &r.Unstable }, optional, 1),
+	codec.Uint64("uidnext", func(r *Folder) *uint64 { return &r.UIDNext }, written, 1),
+	codec.String("highestmodseq", func(r *Folder) *string { return &r.HighestModSeq }, optional, 1),
+	codec.Uint32("messages", func(r *Folder) *uint32 { return &r.Messages }, written, 1),
+	codec.String("uids", func(r *Folder) *string { return &r.UIDs }, optional, 1),
+	codec.Only(measured, codec.Int64("octets", func(r *Folder) *int64 { return &r.Octets }, optional, 1)),
+	codec.Only(hasLargest, codec.Int64("largest", func(r *Folder) *int64 { return &r.Largest }, optional, 1)),
+	codec.Uint64("largest_uid", func(r *Folder) *uint64 { return &r.LargestUID }, optional, 1),
+	codec.String("oldest", func(r *Folder) *string { return &r.Oldest }, optional, 1),
+	codec.String("newest", func(r *Folder) *string { return &r.Newest }, optional, 1),
+	codec.Pairs("acl", func(r *Folder) *[]Grant { return &r.ACL }, makeGrant, Grant.pair, optional, 1),
+	codec.String("target", func(r *Folder) *string { return &r.Target }, optional, 1),
+	ofTarget("target_uidvalidity", func(r *Folder) *uint64 { return &r.TargetUIDValidity }, optional, 1),
+	ofTarget("target_uidnext", func(r *Folder) *uint64 { return &r.TargetUIDNext }, optional, 1),
+	codec.Others(func(r *Folder) *[]byte { return &r.Extra }),
 }, Folder{Octets: -1}, nil)
 
 func measured(r *Folder) bool   { return r.Octets >= 0 }
 func hasLargest(r *Folder) bool { return r.LargestUID != 0 }
 
 // ofTarget is what a plan says of a target that exists.
-func ofTarget(at func(*Folder) *uint64) codec[Folder] {
-	return only(func(r *Folder) bool { return r.Target != "" && r.TargetUIDValidity != 0 }, number64(at))
+func ofTarget(name string, at func(*Folder) *uint64, need codec.Need, since int) codec.Field[Folder] {
+	exists := func(r *Folder) bool { return r.Target != "" && r.TargetUIDValidity != 0 }
+	return codec.Only(exists, codec.Uint64(name, at, need, since))
 }
 
 func makeGrant(identifier, rights string) Grant { return Grant{identifier, rights} }

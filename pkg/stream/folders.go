@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
@@ -34,7 +35,7 @@ func HasFolders(in *bufio.Reader) bool {
 	for n := 512; ; n *= 2 {
 		head, err := in.Peek(n)
 		if line, _, ok := bytes.Cut(head, lineFeed); ok || err != nil {
-			kind, typeErr := typeOf(line)
+			kind, typeErr := codec.TypeOf(line)
 			return typeErr == nil && kind == "folder"
 		}
 	}
@@ -43,7 +44,7 @@ func HasFolders(in *bufio.Reader) bool {
 // ReadFolders reads what WriteFolders wrote, whatever became of its order.
 func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 	var out []Folder
-	var d decoder
+	var d codec.Decoder
 	octets, lines := 0, frame.NewLines(in)
 	for {
 		line, err := lines.Next()
@@ -54,10 +55,10 @@ func ReadFolders(in *bufio.Reader) ([]Folder, error) {
 			return nil, damage(Limit, fmt.Errorf("a list of folders of more than %d octets", MaxContents))
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
-			kind, typeErr := typeOf(line)
+			kind, typeErr := codec.TypeOf(line)
 			var r Folder
-			d.begin(line)
-			if folderTable.decode(&d, &r); typeErr != nil || d.Err != nil || kind != r.kind() || !utf8.Valid(line) {
+			d.Begin(line)
+			if folderTable.Decode(&d, &r); typeErr != nil || d.Err != nil || kind != r.kind() || !utf8.Valid(line) {
 				return nil, damage(Corrupt, errors.New("the list has a line that is no folder record"))
 			}
 			out = append(out, r)

@@ -65,13 +65,13 @@ func formatTable(records recordType, earlier string) string {
 		meanings[row[1]] = row[2]
 	}
 	table := "| field | type | req. | since | meaning |\n|---|---|---|---|---|"
-	records.eachField(func(name, kind string, n need, since int) {
-		if name == "" {
+	for _, f := range records.fields() {
+		if f.Name == "" {
 			table += "\n| others | | | | |"
-			return
+			continue
 		}
-		table += fmt.Sprintf("\n| `%s` | %s | %s | %d |%s|", name, kind, n, since, cmp.Or(meanings[name], " "))
-	})
+		table += fmt.Sprintf("\n| `%s` | %s | %s | %d |%s|", f.Name, f.Kind, f.Need, f.Since, cmp.Or(meanings[f.Name], " "))
+	}
 	return table
 }
 

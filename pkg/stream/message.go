@@ -3,6 +3,8 @@ package stream
 import (
 	"slices"
 	"time"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 )
 
 // Message is one message of a folder, with its body where the stream has it. It has a
@@ -30,40 +32,40 @@ type Message struct {
 	SHA256       string   // hex, of the message's octets, or ""
 	Extra        []byte   // fields that this version does not know, as ,"name":value
 
-	body body
+	body codec.Body
 }
 
-func (*Message) kind() string { return messageTable.kind }
+func (*Message) kind() string { return messageTable.Kind }
 
-func (r *Message) appendTo(b []byte) ([]byte, int) { return messageTable.encode(b, r) }
+func (r *Message) appendTo(b []byte) ([]byte, int) { return messageTable.Encode(b, r) }
 
-var messageTable = newTable("message", members[Message]{
-	{"folder", name(func(r *Message) *string { return &r.Folder }), required, 1},
-	{"uidvalidity", number64(func(r *Message) *uint64 { return &r.UIDValidity }), required, 1},
-	{"uid", number64(func(r *Message) *uint64 { return &r.UID }), filled, 1},
-	{"change", str(func(r *Message) *string { return &r.Change }), optional, 1},
-	{"target", name(func(r *Message) *string { return &r.Target }), optional, 1},
-	{"key", str(func(r *Message) *string { return &r.Key }), written, 1},
-	{"flags", texts(func(r *Message) *[]string { return &r.Flags }), written, 1},
-	{"internaldate", str(func(r *Message) *string { return &r.InternalDate }), optional, 1},
-	{"size", number(func(r *Message) *int64 { return &r.Size }), written, 1},
-	{"rfc822_size", optionalNumber(func(r *Message) **int64 { return &r.RFC822Size }), optional, 1},
-	{"unknown", texts(func(r *Message) *[]string { return &r.Unknown }), optional, 1},
-	{"received", str(func(r *Message) *string { return &r.Received }), optional, 1},
-	{"twin", boolean(func(r *Message) *bool { return &r.Twin }), optional, 1},
-	{"header", rawObject(func(r *Message) *[]byte { return &r.Header }), optional, 1},
-	{"gmail_labels", knownTexts(func(r *Message) *[]string { return &r.GmailLabels }), optional, 1},
-	{"gmail_msgid", str(func(r *Message) *string { return &r.GmailMsgID }), optional, 1},
-	{"gmail_thrid", str(func(r *Message) *string { return &r.GmailThrID }), optional, 1},
-	{"tie", object(func(r *Message) **TieOf { return &r.Tie }, tieOfFields), optional, 1},
-	{"parts", number32(func(r *Message) *int { return &r.Parts }), optional, 1},
-	others(func(r *Message) *[]byte { return &r.Extra }),
-	{"sha256", sha256Hex(func(r *Message) *string { return &r.SHA256 }), optional, 1},
-	{"body", octets(func(r *Message) *body { return &r.body }, textBody), optional, 1},
-	{"body_base64", octets(func(r *Message) *body { return &r.body }, base64Body), optional, 1},
+var messageTable = newTable("message", codec.Fields[Message]{
+	codec.Name("folder", func(r *Message) *string { return &r.Folder }, required, 1),
+	codec.Uint64("uidvalidity", func(r *Message) *uint64 { return &r.UIDValidity }, required, 1),
+	codec.Uint64("uid", func(r *Message) *uint64 { return &r.UID }, filled, 1),
+	codec.String("change", func(r *Message) *string { return &r.Change }, optional, 1),
+	codec.Name("target", func(r *Message) *string { return &r.Target }, optional, 1),
+	codec.String("key", func(r *Message) *string { return &r.Key }, written, 1),
+	codec.Strings("flags", func(r *Message) *[]string { return &r.Flags }, written, 1),
+	codec.String("internaldate", func(r *Message) *string { return &r.InternalDate }, optional, 1),
+	codec.Int64("size", func(r *Message) *int64 { return &r.Size }, written, 1),
+	codec.OptionalInt64("rfc822_size", func(r *Message) **int64 { return &r.RFC822Size }, optional, 1),
+	codec.Strings("unknown", func(r *Message) *[]string { return &r.Unknown }, optional, 1),
+	codec.String("received", func(r *Message) *string { return &r.Received }, optional, 1),
+	codec.Bool("twin", func(r *Message) *bool { return &r.Twin }, optional, 1),
+	codec.RawObject("header", func(r *Message) *[]byte { return &r.Header }, optional, 1),
+	codec.KnownStrings("gmail_labels", func(r *Message) *[]string { return &r.GmailLabels }, optional, 1),
+	codec.String("gmail_msgid", func(r *Message) *string { return &r.GmailMsgID }, optional, 1),
+	codec.String("gmail_thrid", func(r *Message) *string { return &r.GmailThrID }, optional, 1),
+	codec.Object("tie", func(r *Message) **TieOf { return &r.Tie }, tieOfFields, optional, 1),
+	codec.Uint32("parts", func(r *Message) *int { return &r.Parts }, optional, 1),
+	codec.Others(func(r *Message) *[]byte { return &r.Extra }),
+	codec.SHA256("sha256", func(r *Message) *string { return &r.SHA256 }, optional, 1),
+	codec.Octets("body", func(r *Message) *codec.Body { return &r.body }, codec.TextBody, optional, 1),
+	codec.Octets("body_base64", func(r *Message) *codec.Body { return &r.body }, codec.Base64Body, optional, 1),
 }, Message{}, checkMessage)
 
-func checkMessage(d *decoder, r *Message) {
+func checkMessage(d *codec.Decoder, r *Message) {
 	switch {
 	case d.Err != nil:
 	case r.HasBody() && (r.SHA256 == "" || r.Parts != 0):
@@ -111,6 +113,6 @@ func Date(internalDate string) time.Time {
 func (m *Message) Clone() *Message {
 	c := *m
 	c.Flags, c.GmailLabels, c.Unknown = slices.Clone(m.Flags), slices.Clone(m.GmailLabels), slices.Clone(m.Unknown)
-	c.Header, c.Extra, c.body.token = slices.Clone(m.Header), slices.Clone(m.Extra), slices.Clone(m.body.token)
+	c.Header, c.Extra, c.body = slices.Clone(m.Header), slices.Clone(m.Extra), m.body.Clone()
 	return &c
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 )
 
 // Kind says what is wrong with a stream.
@@ -144,7 +145,7 @@ type section struct {
 	hash     hash.Hash
 	counts   counts
 
-	decoder decoder
+	decoder codec.Decoder
 	msg     Message // reused
 	part    Body
 }
@@ -159,7 +160,7 @@ func (s *section) line(line []byte) (Record, error) {
 	if !utf8.Valid(line) {
 		return nil, s.corrupt(errors.New("invalid UTF-8"))
 	}
-	kind, err := typeOf(line)
+	kind, err := codec.TypeOf(line)
 	if err != nil {
 		return nil, s.corrupt(err)
 	}
@@ -182,9 +183,9 @@ func (s *section) line(line []byte) (Record, error) {
 				s.counts.records+1, MaxContents))
 		}
 	}
-	s.altered = s.altered || s.decoder.late
-	if s.decoder.bodyAt >= 0 {
-		line = line[:s.decoder.bodyAt]
+	s.altered = s.altered || s.decoder.Late()
+	if at := s.decoder.BodyAt(); at >= 0 {
+		line = line[:at]
 	}
 	s.hash.Write(line)
 	s.hash.Write(lineFeed)
@@ -239,19 +240,19 @@ func (s *section) outside(kind string) error {
 // decode reads a record of the type kind. s.decoder has what is wrong with it.
 func (s *section) decode(kind string, line []byte) Record {
 	d := &s.decoder
-	d.begin(line)
+	d.Begin(line)
 	switch kind { // records that a stream has many of are made once
-	case messageTable.kind:
-		messageTable.decode(d, &s.msg)
+	case messageTable.Kind:
+		messageTable.Decode(d, &s.msg)
 		return &s.msg
-	case partTable.kind:
-		partTable.decode(d, &s.part)
+	case partTable.Kind:
+		partTable.Decode(d, &s.part)
 		return &s.part
 	}
 	if t, ok := recordTypes[kind]; ok {
-		return t.decodeNew(d)
+		return t.decode(d)
 	}
-	return d.decodeUnknown(kind)
+	return &Unknown{Type: kind, Line: d.Unknown()}
 }
 
 // order checks that a record may stand where it does. It returns nil for one

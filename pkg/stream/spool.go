@@ -2,6 +2,7 @@ package stream
 
 import (
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 	"github.com/imap-pipe/imap-pipe/pkg/tempfile"
 )
 
@@ -53,7 +54,7 @@ func (s *Spool) At(i int) (Record, error) {
 	if _, err := s.file.ReadAt(s.line, start); err != nil {
 		return nil, err
 	}
-	kind, err := typeOf(s.line)
+	kind, err := codec.TypeOf(s.line)
 	r := s.parse.decode(kind, s.line)
 	if err == nil {
 		err = s.parse.decoder.Err

@@ -17,9 +17,9 @@ func TestSpool(t *testing.T) {
 	small.SetBody([]byte("Subject: hi\r\n\r\n\xff\x00"))
 	large := &Message{Folder: "Größe", UIDValidity: 8, UID: 2, Size: PartSize + 1, Parts: 2}
 	full := &Body{Folder: "Größe", UID: 2, Part: 1, Parts: 2}
-	full.body.set([]byte(strings.Repeat("a", PartSize)))
+	full.body.Set([]byte(strings.Repeat("a", PartSize)))
 	last := &Body{Folder: "Größe", UID: 2, Part: 2, Parts: 2, SHA256: strings.Repeat("0", 64)}
-	last.body.set([]byte("b"))
+	last.body.Set([]byte("b"))
 	for _, records := range [][]Record{{small, large, full, last}, {last}, {}, {small}} {
 		if err := s.Reset(); err != nil {
 			t.Fatal(err)

@@ -471,11 +471,11 @@ func benchmark(b *testing.B, encode bool) {
 	s := newSection(false)
 	for b.Loop() {
 		if encode {
-			m.body.set(text)
+			m.body.Set(text)
 			buf, _ = m.appendTo(buf[:0])
 			continue
 		}
 		got := s.decode("message", line).(*Message)
-		octets, _ = got.body.decode(octets[:0])
+		octets, _ = got.body.AppendOctets(octets[:0])
 	}
 }

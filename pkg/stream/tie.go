@@ -1,6 +1,10 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
+)
 
 // Tie is about messages of one target and key of which some are there already, and
 // nothing but their octets tells which. There may be several records of one tie.
@@ -11,15 +15,15 @@ type Tie struct {
 	Extra []byte
 }
 
-func (*Tie) kind() string { return tieTable.kind }
+func (*Tie) kind() string { return tieTable.Kind }
 
-func (r *Tie) appendTo(b []byte) ([]byte, int) { return tieTable.encode(b, r) }
+func (r *Tie) appendTo(b []byte) ([]byte, int) { return tieTable.Encode(b, r) }
 
-var tieTable = newTable("tie", members[Tie]{
-	{"id", number64(func(r *Tie) *uint64 { return &r.ID }), filled, 1},
-	{"of", number32(func(r *Tie) *int { return &r.Of }), required, 1},
-	{"there", objects(func(r *Tie) *[]Tied { return &r.There }, tiedFields), required, 1},
-	others(func(r *Tie) *[]byte { return &r.Extra }),
+var tieTable = newTable("tie", codec.Fields[Tie]{
+	codec.Uint64("id", func(r *Tie) *uint64 { return &r.ID }, filled, 1),
+	codec.Uint32("of", func(r *Tie) *int { return &r.Of }, required, 1),
+	codec.Objects("there", func(r *Tie) *[]Tied { return &r.There }, tiedFields, required, 1),
+	codec.Others(func(r *Tie) *[]byte { return &r.Extra }),
 }, Tie{}, nil)
 
 // tiedTogether is how many messages stand in one record of a tie: a line has a
@@ -43,12 +47,12 @@ type Tied struct {
 	Body   string // likewise, of what follows the header
 }
 
-var tiedFields = members[Tied]{
-	{"uid", number64(func(r *Tied) *uint64 { return &r.UID }), written, 1},
-	{"date", number(func(r *Tied) *int64 { return &r.Date }), optional, 1},
-	{"size", number(func(r *Tied) *int64 { return &r.Size }), optional, 1},
-	{"digest", sha256Hex(func(r *Tied) *string { return &r.Digest }), optional, 1},
-	{"body", sha256Hex(func(r *Tied) *string { return &r.Body }), optional, 1},
+var tiedFields = codec.Fields[Tied]{
+	codec.Uint64("uid", func(r *Tied) *uint64 { return &r.UID }, written, 1),
+	codec.Int64("date", func(r *Tied) *int64 { return &r.Date }, optional, 1),
+	codec.Int64("size", func(r *Tied) *int64 { return &r.Size }, optional, 1),
+	codec.SHA256("digest", func(r *Tied) *string { return &r.Digest }, optional, 1),
+	codec.SHA256("body", func(r *Tied) *string { return &r.Body }, optional, 1),
 }
 
 // TieOf says of a message that it belongs to a tie. Where ID is 0, the plan is of an
@@ -60,11 +64,11 @@ type TieOf struct {
 	Digests  []string // hex, some with @ and a Date behind them
 }
 
-var tieOfFields = members[TieOf]{
-	{"id", number64(func(r *TieOf) *uint64 { return &r.ID }), optional, 1},
-	{"of", only(earlier, number32(func(r *TieOf) *int { return &r.Of })), optional, 1},
-	{"drop", only(earlier, number32(func(r *TieOf) *int { return &r.Drop })), optional, 1},
-	{"digests", only(hasDigests, knownTexts(func(r *TieOf) *[]string { return &r.Digests })), optional, 1},
+var tieOfFields = codec.Fields[TieOf]{
+	codec.Uint64("id", func(r *TieOf) *uint64 { return &r.ID }, optional, 1),
+	codec.Only(earlier, codec.Uint32("of", func(r *TieOf) *int { return &r.Of }, optional, 1)),
+	codec.Only(earlier, codec.Uint32("drop", func(r *TieOf) *int { return &r.Drop }, optional, 1)),
+	codec.Only(hasDigests, codec.KnownStrings("digests", func(r *TieOf) *[]string { return &r.Digests }, optional, 1)),
 }
 
 func earlier(t *TieOf) bool    { return t.ID == 0 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/exit"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 	"github.com/imap-pipe/imap-pipe/pkg/stream/frame"
 )
 
@@ -247,7 +248,7 @@ func (v *vectorReader) part(b *Body) {
 		return
 	}
 	if v.bad {
-		err = errBodyToken
+		err = codec.ErrBody
 	} else {
 		v.open.SHA256 = b.SHA256
 		err = v.open.Check(v.parts)

@@ -304,7 +304,7 @@ func (p *Parts) Write(octets []byte) (int, error) {
 func (p *Parts) part(n int) error {
 	p.sum.Write(p.buf[:n])
 	p.rec.Part++
-	p.rec.body.set(p.buf[:n])
+	p.rec.body.Set(p.buf[:n])
 	p.start += int64(n)
 	p.buf = p.buf[:copy(p.buf, p.buf[n:])]
 	return p.w.Write(&p.rec)
@@ -325,6 +325,6 @@ func (p *Parts) Close() error {
 	p.rec.SHA256 = hex.EncodeToString(p.sum.Sum(nil))
 	n := len(p.buf)
 	p.rec.Part++
-	p.rec.body.set(p.buf[:n])
+	p.rec.body.Set(p.buf[:n])
 	return p.w.Write(&p.rec)
 }
