@@ -6,6 +6,7 @@ import (
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // place is what a UID means something in.
@@ -84,7 +85,7 @@ type index struct {
 }
 
 type numbers struct {
-	uids   stream.UIDList
+	uids   uidset.List
 	values []uint32
 	late   map[uint64]uint32 // came out of order
 }

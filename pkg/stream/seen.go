@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/imap-pipe/imap-pipe/pkg/account"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // Seen remembers the messages of a stream by identity, so that one which a
@@ -25,7 +26,7 @@ type identity struct {
 }
 
 type seenFolder struct {
-	uids UIDList
+	uids uidset.List
 	sums [][8]byte
 	late map[uint64]*[8]byte // came out of order
 }

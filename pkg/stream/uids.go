@@ -10,27 +10,8 @@ import (
 // maxUIDs bounds what a folder's uids stand for.
 const maxUIDs = 1 << 23
 
-// FormatUIDs writes ascending UIDs as the sequence-set of RFC 9051 that has
-// the fewest ranges, such as 1:4,7.
-func FormatUIDs(uids []uint64) string {
-	var b []byte
-	for i := 0; i < len(uids); {
-		first := uids[i]
-		last := first
-		for i++; i < len(uids) && uids[i] == last+1; i++ {
-			last++
-		}
-		if len(b) > 0 {
-			b = append(b, ',')
-		}
-		if b = strconv.AppendUint(b, first, 10); last > first {
-			b = strconv.AppendUint(append(b, ':'), last, 10)
-		}
-	}
-	return string(b)
-}
-
-// ParseUIDs reads what FormatUIDs writes. An error is damage to the stream.
+// ParseUIDs reads the ascending UIDs of a folder record: a sequence-set of RFC 9051, as
+// uidset.Append writes it. An error is damage to the stream.
 func ParseUIDs(text string) ([]uint64, error) {
 	if text == "" {
 		return nil, nil

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"hash/fnv"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/uidset"
 )
 
 // Folder is what the base has of a folder.
@@ -97,7 +99,8 @@ func (f *Folder) uids() string {
 	for i := range f.Messages {
 		uids[i] = f.Messages[i].UID
 	}
-	return stream.FormatUIDs(uids)
+	set, _ := uidset.Append(nil, uids, math.MaxInt, math.MaxInt)
+	return string(set)
 }
 
 // LooksUnchanged reports whether a folder looks from outside as the base says.

@@ -1,25 +1,25 @@
-package stream
+package uidset
 
 import (
 	"cmp"
 	"slices"
 )
 
-// UIDList holds ascending UIDs, four octets for each where long runs of them have
+// List holds ascending UIDs, four octets for each where long runs of them have
 // the upper 32 bits in common.
-type UIDList struct {
+type List struct {
 	low  []uint32
-	runs []uidRun
+	runs []listRun
 }
 
-// uidRun begins UIDs with the same upper bits.
-type uidRun struct{ high, at uint32 }
+// listRun begins UIDs with the same upper bits.
+type listRun struct{ high, at uint32 }
 
 // Len returns how many there are.
-func (l *UIDList) Len() int { return len(l.low) }
+func (l *List) Len() int { return len(l.low) }
 
 // Last returns the greatest, 0 if there is none.
-func (l *UIDList) Last() uint64 {
+func (l *List) Last() uint64 {
 	if len(l.low) == 0 {
 		return 0
 	}
@@ -27,17 +27,17 @@ func (l *UIDList) Last() uint64 {
 }
 
 // Append adds a UID, which must be greater than the last.
-func (l *UIDList) Append(uid uint64) {
+func (l *List) Append(uid uint64) {
 	if high := uint32(uid >> 32); len(l.runs) == 0 || l.runs[len(l.runs)-1].high != high {
-		l.runs = append(l.runs, uidRun{high, uint32(len(l.low))})
+		l.runs = append(l.runs, listRun{high, uint32(len(l.low))})
 	}
 	l.low = append(l.low, uint32(uid))
 }
 
 // Find returns the place of a UID, and whether it is there.
-func (l *UIDList) Find(uid uint64) (int, bool) {
+func (l *List) Find(uid uint64) (int, bool) {
 	k, found := slices.BinarySearchFunc(l.runs, uint32(uid>>32),
-		func(r uidRun, high uint32) int { return cmp.Compare(r.high, high) })
+		func(r listRun, high uint32) int { return cmp.Compare(r.high, high) })
 	if !found {
 		return 0, false
 	}
@@ -51,7 +51,7 @@ func (l *UIDList) Find(uid uint64) (int, bool) {
 }
 
 // DropLast takes the last UID out.
-func (l *UIDList) DropLast() {
+func (l *List) DropLast() {
 	n := len(l.low) - 1
 	l.low = l.low[:n]
 	if k := len(l.runs) - 1; int(l.runs[k].at) == n {

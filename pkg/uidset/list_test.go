@@ -1,13 +1,13 @@
-package stream
+package uidset
 
 import (
 	"math/rand/v2"
 	"testing"
 )
 
-func TestUIDList(t *testing.T) {
+func TestList(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	var l UIDList
+	var l List
 	var all []uint64
 	known := map[uint64]int{}
 	for uid := uint64(0); len(all) < 500; {
@@ -32,7 +32,7 @@ func TestUIDList(t *testing.T) {
 			}
 		}
 	}
-	if (&UIDList{}).Last() != 0 {
+	if (&List{}).Last() != 0 {
 		t.Error("an empty list has a last UID")
 	}
 }
