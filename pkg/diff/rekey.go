@@ -108,7 +108,7 @@ func (r *rekeyed) outdated(m *stream.Message) bool {
 		return false
 	}
 	for _, name := range r.fields {
-		if stream.HeaderField(m.Header, name) == "" {
+		if canonical.StringMember(m.Header, name) == "" {
 			if r.own == nil {
 				r.own = headerkey.NewScanner(r.recipe)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/fault"
 	"github.com/imap-pipe/imap-pipe/pkg/search"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // Why an archive cannot be what is asked for, where users can change it.
@@ -117,7 +118,7 @@ func (x *extract) damaged(m *stream.Message, err error) error {
 func shownHeader(header []byte) string {
 	var b strings.Builder
 	for _, name := range []string{"Message-ID", "Date", "From", "Subject"} {
-		if value := stream.HeaderField(header, name); value != "" {
+		if value := canonical.StringMember(header, name); value != "" {
 			b.WriteString(name + ": " + strings.NewReplacer("\r", " ", "\n", " ").Replace(value) + "\r\n")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // mostExplained is how many missing messages are explained: more of them have
@@ -60,7 +61,7 @@ func (r *reporter) keepUnmatched(d *Difference, t *diff.Target, taken *match.Ent
 func (r *reporter) keyFields(m *stream.Message) []headerkey.Field {
 	var fields []headerkey.Field
 	for _, name := range r.explained(true) {
-		if value := stream.HeaderField(m.Header, name); value != "" {
+		if value := canonical.StringMember(m.Header, name); value != "" {
 			fields = append(fields, headerkey.Field{Name: name, Value: value})
 		}
 	}

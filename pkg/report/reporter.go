@@ -10,6 +10,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/jsonnum"
 	"github.com/imap-pipe/imap-pipe/pkg/match"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // reporter tells differences.
@@ -143,7 +144,7 @@ func describe(m *stream.Message, s *diff.Source) *Difference {
 	d := &Difference{Type: "difference", Folder: m.Folder, UID: jsonnum.Uint64(m.UID), Target: s.Target.Name,
 		Key:          m.Key,
 		InternalDate: m.InternalDate, Size: m.Size, Flags: slices.Clone(m.Flags), unknown: slices.Clone(m.Unknown)}
-	d.Subject, d.MessageID = stream.HeaderField(m.Header, "Subject"), stream.HeaderField(m.Header, "Message-ID")
+	d.Subject, d.MessageID = canonical.StringMember(m.Header, "Subject"), canonical.StringMember(m.Header, "Message-ID")
 	return d
 }
 

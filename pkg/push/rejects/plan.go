@@ -11,6 +11,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/push/tie"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
 	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/codec"
 )
 
 // Plan holds the messages that were not appended, with their content and the server's words, to be repaired and pushed
@@ -93,7 +94,7 @@ func (r *Plan) write(m *batch.Message, reason, text string) error {
 		}
 		out.Tie = &stream.TieOf{ID: id}
 	}
-	out.Extra = stream.SetExtra(m.Extra, "rejected", canonical.Value(why))
+	out.Extra = codec.SetExtra(m.Extra, "rejected", canonical.Value(why))
 	if r.bare {
 		out.SHA256, out.Parts = "", 0
 		return r.w.Write(&out)

@@ -4,7 +4,6 @@ package canonical
 
 import (
 	"encoding/binary"
-	"iter"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -90,16 +89,4 @@ func AppendString(dst []byte, s string) []byte {
 		dst = AppendEscaped(dst, []byte(string([]rune(s))))
 	}
 	return append(dst, '"')
-}
-
-// AppendObject appends a JSON object of texts for people, such as a message's header field.
-func AppendObject(dst []byte, pairs iter.Seq2[string, string]) []byte {
-	dst = append(dst, '{')
-	for name, value := range pairs {
-		if dst[len(dst)-1] != '{' {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(append(AppendString(dst, name), ':'), value)
-	}
-	return append(dst, '}')
 }
