@@ -23,5 +23,5 @@ var hints = []cli.Hint{
 	{Cause: cleanup.ErrHeadersOnly, Text: "leave --headers out"},
 	{Cause: report.ErrNoOctets, Text: "export it with bodies, or with imap-fetch --hash"},
 	{Cause: diff.ErrViewFirst, Text: "export it last: imap-fetch --folder-last %q"},
-	{Cause: diff.ErrNoBodies, Text: "export it with this --key"},
+	{Cause: diff.ErrNoBodies, Text: "export it with --key %s"},
 }

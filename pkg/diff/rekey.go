@@ -92,7 +92,7 @@ func (r *rekeyed) begin(b *stream.Begin) (stream.Record, error) {
 	}
 	if b.Content != stream.Full {
 		return nil, fault.Errorf(fault.Usage, "the stream has the key %q and no bodies to make the key %q of", b.Key,
-			r.recipe).Because(ErrNoBodies)
+			r.recipe).Because(ErrNoBodies, r.recipe.String())
 	}
 	r.scan = headerkey.NewScanner(r.recipe)
 	out := *b

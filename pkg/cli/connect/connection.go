@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -178,14 +179,13 @@ func trace(c *ucli.Context, opt *imapconn.Options) error {
 type traceFile struct {
 	io.WriteCloser
 	warn   func(format string, args ...any)
-	failed bool
+	failed sync.Once // connections share it
 }
 
 func (t *traceFile) Write(p []byte) (int, error) {
 	n, err := t.WriteCloser.Write(p)
-	if err != nil && !t.failed {
-		t.failed = true
-		t.warn("the --trace is not complete: %v", err)
+	if err != nil {
+		t.failed.Do(func() { t.warn("the --trace is not complete: %v", err) })
 	}
 	return n, err
 }
