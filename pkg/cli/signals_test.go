@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +14,9 @@ import (
 )
 
 func TestFirstSignal(t *testing.T) {
+	heeded := make(chan os.Signal, 1) // by the children too, where we were started by nohup
+	signal.Notify(heeded, syscall.SIGHUP)
+	defer signal.Stop(heeded)
 	tests := []struct {
 		do   string
 		sig  os.Signal

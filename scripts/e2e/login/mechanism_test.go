@@ -66,7 +66,7 @@ func TestDovecotMaster(t *testing.T) {
 		{"user*master, LOGIN", `imap-list $AT --user 'joe*boss' --auth login`, 0, nil},
 		{"another password", `IMAP_PASSWORD=wrong imap-list $AT --user joe --auth-user boss --auth plain`, 77, []string{"login of boss for joe@127.0.0.1 by PLAIN refused"}},
 		{"no master", `imap-list $AT --user joe --auth-user ann`, 77, []string{"ann for joe@"}},
-		{"LOGIN cannot", `imap-list $AT --user joe --auth-user boss --auth login`, 64, []string{`--auth login cannot log "boss" in for "joe"`}},
+		{"LOGIN cannot", `imap-list $AT --user joe --auth-user boss --auth login`, 64, []string{`login cannot log "boss" in for "joe"`}},
 		{"CRAM-MD5 cannot", `imap-list $AT --user joe --auth-user boss --auth cram-md5`, 64, nil},
 		{"no PROXYAUTH", `IMAP_PASSWORD=secret imap-list $AT --user joe --auth-user ann --proxyauth`, 77, []string{"PROXYAUTH of ann for joe@", "BAD"}},
 	})
