@@ -17,34 +17,38 @@ const maxWord = 2 << 10
 // trimmed, and encoded words are decoded to UTF-8, wherever they stand. A word
 // that is malformed or in a charset that is not known stays as it is, and so
 // do octets that are no UTF-8.
-func Text(value []byte) []byte {
-	text := Collapse(value)
-	if !bytes.Contains(text, []byte("=?")) {
-		return text
+func Text(value []byte) []byte { return AppendText(make([]byte, 0, len(value)), value) }
+
+// AppendText appends the Text of a value to dst.
+func AppendText(dst, value []byte) []byte {
+	start := len(dst)
+	dst = AppendCollapsed(dst, value)
+	if !bytes.Contains(dst[start:], []byte("=?")) {
+		return dst
 	}
-	d := decoder{rest: text}
+	d := decoder{rest: dst[start:]}
 	for d.next() {
 	}
-	return Collapse(d.out)
+	return AppendCollapsed(dst[:start], d.out)
 }
 
-// Collapse makes runs of white space one blank, and trims.
-func Collapse(value []byte) []byte {
-	text := make([]byte, 0, len(value))
-	gap := false
+// AppendCollapsed appends a value to dst, its runs of white space made one blank, and
+// trimmed.
+func AppendCollapsed(dst, value []byte) []byte {
+	start, gap := len(dst), false
 	for _, c := range value {
 		switch c {
 		case ' ', '\t', '\r', '\n', '\v', '\f':
 			gap = true
 			continue
 		}
-		if gap && len(text) > 0 {
-			text = append(text, ' ')
+		if gap && len(dst) > start {
+			dst = append(dst, ' ')
 		}
 		gap = false
-		text = append(text, c)
+		dst = append(dst, c)
 	}
-	return text
+	return dst
 }
 
 // decoder decodes the words of a text. Neighbours in one charset are decoded as
@@ -56,6 +60,7 @@ type decoder struct {
 	charset string // of the words that are held
 	octets  []byte // what they encode
 	source  []byte // they themselves
+	word    []byte // what the last word encodes
 }
 
 // next passes the next word, and reports whether there was one.
@@ -66,7 +71,7 @@ func (d *decoder) next() bool {
 		d.out = append(d.out, d.rest...)
 		return false
 	}
-	charset, octets, size := word(d.rest[at:])
+	charset, size := d.decode(d.rest[at:])
 	if size == 0 {
 		d.flush()
 		d.out = append(d.out, d.rest[:at+2]...)
@@ -85,7 +90,7 @@ func (d *decoder) next() bool {
 		d.source = append(d.source, gap...)
 	}
 	d.charset = charset
-	d.octets = append(d.octets, octets...)
+	d.octets = append(d.octets, d.word...)
 	d.source = append(d.source, d.rest[at:at+size]...)
 	d.rest = d.rest[at+size:]
 	return true
@@ -106,34 +111,41 @@ func (d *decoder) flush() bool {
 	return ok
 }
 
-// word reads the encoded word that begins p; size is 0 if it is none.
-func word(p []byte) (charset string, octets []byte, size int) {
+// decode reads the encoded word that begins p into d.word; size is 0 if it is none.
+func (d *decoder) decode(p []byte) (charset string, size int) {
 	p = p[:min(len(p), maxWord)]
-	parts := bytes.SplitN(p, []byte("?"), 4)
-	if len(parts) < 4 || len(parts[1]) == 0 || len(parts[2]) != 1 || bytes.IndexByte(parts[1], ' ') >= 0 {
-		return "", nil, 0
+	name, rest, _ := bytes.Cut(p[len("=?"):], []byte("?"))
+	encoding, rest, found := bytes.Cut(rest, []byte("?"))
+	end := bytes.Index(rest, []byte("?="))
+	if !found || len(name) == 0 || len(encoding) != 1 || bytes.IndexByte(name, ' ') >= 0 || end < 0 {
+		return "", 0
 	}
-	end := bytes.Index(parts[3], []byte("?="))
-	if end < 0 {
-		return "", nil, 0
-	}
-	charset, _, _ = strings.Cut(strings.ToLower(string(parts[1])), "*") // RFC 2231 5: a language
-	switch text := parts[3][:end]; parts[2][0] | 0x20 {
+	switch text := rest[:end]; encoding[0] | 0x20 {
 	case 'q':
-		octets = fromQ(text)
+		d.word = appendQ(d.word[:0], text)
 	case 'b':
-		var ok bool
-		if octets, ok = fromB(text); !ok {
-			return "", nil, 0
+		var err error
+		d.word, err = base64.RawStdEncoding.AppendDecode(d.word[:0], bytes.TrimRight(text, "= "))
+		if err != nil {
+			return "", 0
 		}
 	default:
-		return "", nil, 0
+		return "", 0
 	}
-	return charset, octets, len(p) - len(parts[3]) + end + len("?=")
+	return charsetOf(name), len(p) - len(rest) + end + len("?=")
 }
 
-func fromQ(text []byte) []byte {
-	octets := make([]byte, 0, len(text))
+// charsetOf returns the charset that an encoded word names, in lower case.
+func charsetOf(name []byte) string {
+	if bytes.EqualFold(name, []byte("utf-8")) {
+		return "utf-8" // as most do
+	}
+	charset, _, _ := strings.Cut(strings.ToLower(string(name)), "*") // RFC 2231 5: a language
+	return charset
+}
+
+// appendQ appends what a text in the encoding "Q" stands for (RFC 2047 4.2).
+func appendQ(octets, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if c == '_' {
@@ -158,11 +170,6 @@ func HexDigit(c byte) int {
 		return int(letter-'a') + 10
 	}
 	return -1
-}
-
-func fromB(text []byte) ([]byte, bool) {
-	octets, err := base64.RawStdEncoding.DecodeString(string(bytes.TrimRight(text, "= ")))
-	return octets, err == nil
 }
 
 func toUTF8(name string, octets []byte) ([]byte, bool) {

@@ -2,9 +2,11 @@ package headerkey
 
 import (
 	"bytes"
+	"iter"
 	"net/textproto"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/imap-pipe/imap-pipe/pkg/header"
 	"github.com/imap-pipe/imap-pipe/pkg/text"
@@ -29,18 +31,41 @@ type Field struct {
 // encoded words (RFC 2047) are decoded where that is possible without a doubt,
 // and what is not UTF-8 after that becomes U+FFFD. The values are a stranger's
 // words: they may hold control characters. Header ends the message as Sum does.
-func (s *Scanner) Header() []Field {
-	s.Sum()
-	var fields []Field
-	for i, name := range slices.Concat(shown, s.recipe.Fields()) {
-		if i >= len(shown) && slices.Contains(shown, name) {
-			continue
-		}
-		for raw := range s.slots[s.index(name)].values() {
-			if value := readable(raw); value != "" {
-				fields = append(fields, Field{Name: Spell(name), Value: value})
+func (s *Scanner) Header() (fields []Field) {
+	for name, value := range s.Shown() {
+		fields = append(fields, Field{Name: name, Value: string(value)})
+	}
+	return fields
+}
+
+// Shown yields the fields that Header returns, by name and value. A value is valid until
+// the next one.
+func (s *Scanner) Shown() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		s.Sum()
+		for _, f := range s.shown {
+			for raw := range s.slots[f.slot].values() {
+				s.buf = appendReadable(s.buf[:0], raw)
+				if len(s.buf) > 0 && !yield(f.name, s.buf) {
+					return
+				}
+				break
 			}
-			break
+		}
+	}
+}
+
+// shownField is a field that people are shown.
+type shownField struct {
+	name string // as Spell writes it
+	slot int
+}
+
+// shownFields returns the fields that are shown to people, in their order.
+func (s *Scanner) shownFields() (fields []shownField) {
+	for i, name := range slices.Concat(shown, s.recipe.Fields()) {
+		if i < len(shown) || !slices.Contains(shown, name) {
+			fields = append(fields, shownField{Spell(name), s.index(name)})
 		}
 	}
 	return fields
@@ -54,15 +79,16 @@ func Spell(name string) string {
 	return textproto.CanonicalMIMEHeaderKey(name)
 }
 
-var oneLine = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ")
-
-// readable makes a line of text of a raw value.
-func readable(raw []byte) string {
+// appendReadable appends a line of text that it makes of a raw value, to an empty dst.
+func appendReadable(dst, raw []byte) []byte {
 	raw = bytes.TrimLeft(raw, " \t\r\n\v\f")
 	raw = raw[:min(len(raw), maxEncoded)]
-	shown := oneLine.Replace(string(header.Text(raw)))
-	if shown == "" { // encoded words that say nothing: a field that is there is shown
-		shown = string(header.Collapse(raw))
+	dst = header.AppendText(dst, raw)
+	if len(dst) == 0 { // encoded words that say nothing: a field that is there is shown
+		dst = header.AppendCollapsed(dst, raw)
 	}
-	return text.Head(strings.ToValidUTF8(shown, "\uFFFD"), maxShown)
+	if len(dst) > maxShown || !utf8.Valid(dst) {
+		return append(dst[:0], text.Head(strings.ToValidUTF8(string(dst), "\uFFFD"), maxShown)...)
+	}
+	return dst
 }

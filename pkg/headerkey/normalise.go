@@ -1,5 +1,7 @@
 package headerkey
 
+import "slices"
+
 // The octets that normalisation changes.
 const (
 	plain = iota
@@ -25,34 +27,42 @@ func classes() (value, body [256]uint8) {
 	return value, body
 }
 
+// valueNormal is what each octet of a value becomes, before runs are made one.
+var valueNormal = func() (normal [256]byte) {
+	for i := range normal {
+		c := byte(i)
+		switch {
+		case valueClass[c] == blank:
+			c = ' '
+		case valueClass[c] == masked:
+			c = 'X'
+		case 'a' <= c && c <= 'z':
+			c -= 'a' - 'A'
+		}
+		normal[i] = c
+	}
+	return normal
+}()
+
 // appendNormal appends a raw value in its normal form to dst.
 func appendNormal(dst, raw []byte) []byte {
 	start := len(dst)
-	gap, x := false, false // a blank is due; the last octet was X
+	dst = slices.Grow(dst, len(raw))
+	normal := dst[start : start+len(raw)]
+	n := 0
+	last := byte(' ')
 	for _, c := range raw {
-		class := valueClass[c]
-		if class == blank {
-			gap = true
+		c = valueNormal[c]
+		if c == last && (c == ' ' || c == 'X') {
 			continue
 		}
-		if gap && len(dst) > start {
-			dst = append(dst, ' ')
-			x = false
-		}
-		gap = false
-		if class == masked {
-			if x {
-				continue
-			}
-			c = 'X'
-		}
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		x = class == masked
-		dst = append(dst, c)
+		normal[n], last = c, c
+		n++
 	}
-	return dst
+	if n > 0 && last == ' ' {
+		n--
+	}
+	return dst[:start+n]
 }
 
 // isBlank tells that a stretch of a value holds white space only.

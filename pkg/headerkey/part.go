@@ -37,24 +37,29 @@ func (p part) identifies(f *slot) bool {
 		return false
 	}
 	for value := range f.values() {
-		id := appendNormal(nil, value)
 		if p.local {
-			id = localPart(id, 0)
+			if at := bytes.LastIndexByte(value, '@'); at >= 0 {
+				value = value[:at]
+			}
 		}
-		if namesMessage(id) {
+		if namesMessage(value) {
 			return true
 		}
 	}
 	return false
 }
 
-// namesMessage reports whether a Message-ID in its normal form, or a part of it,
-// holds a digit or a letter other than X, which stands for any masked octet.
-// "<>" and "<@>" name nothing.
+// namesMessage reports whether the raw value of a Message-ID, or a part of it, holds a
+// digit or a letter other than X, which stands for any masked octet. "<>" and "<@>" name
+// nothing.
 func namesMessage(id []byte) bool {
-	return bytes.ContainsFunc(id, func(c rune) bool {
-		return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' && c != 'X'
-	})
+	for _, c := range id {
+		c = toLower(c)
+		if '0' <= c && c <= '9' || 'a' <= c && c <= 'z' && c != 'x' {
+			return true
+		}
+	}
+	return false
 }
 
 // localPart cuts the normal form of a Message-ID, which begins at start, before

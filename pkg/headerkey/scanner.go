@@ -50,6 +50,7 @@ type Scanner struct {
 	recipe Recipe
 	parser *header.Parser
 	slots  []slot // the fields to keep, each once
+	shown  []shownField
 	key    []part // of the recipe, in its order
 	origin []part // of the second rung: those of the recipe, then the others
 	filter filter // of the names in slots
@@ -63,8 +64,7 @@ type Scanner struct {
 	found found
 
 	fallback fallback
-	finished bool
-	identity Identity
+	identity Identity // once Sum was called
 	buf      []byte
 }
 
@@ -87,6 +87,7 @@ func NewScanner(recipe Recipe) *Scanner {
 	for _, name := range slices.Concat(origin, fields) {
 		s.slots[s.index(name)].counts = true
 	}
+	s.shown = s.shownFields()
 	s.key = s.parts(recipe.fields)
 	for _, name := range recipe.Required() {
 		s.required.slots = append(s.required.slots, s.index(name))
@@ -128,13 +129,13 @@ func (s *Scanner) Reset() {
 	}
 	s.fallback.reset()
 	s.open = openField{}
-	s.found, s.finished = found{}, false
+	s.found, s.identity = found{}, Identity{}
 }
 
 // Write takes more of the message, and never fails. What comes after the header
 // costs nothing unless NeedsBody tells so. Write has no effect after Sum.
 func (s *Scanner) Write(p []byte) (int, error) {
-	if s.finished || s.HeaderDone() && !s.NeedsBody() {
+	if s.summed() || s.HeaderDone() && !s.NeedsBody() {
 		return len(p), nil
 	}
 	s.parser.Parse(p)
@@ -209,20 +210,21 @@ func (s *Scanner) end() {
 
 // Sum ends the message and returns its identity.
 func (s *Scanner) Sum() Identity {
-	if s.finished {
+	if s.summed() {
 		return s.identity
 	}
 	s.parser.Finish()
 	if s.all != nil {
 		s.all.parser.Finish()
 	}
-	s.finished = true
 	rung, sum := s.sum()
 	var digits [32]byte
 	hex.Encode(digits[:], sum[:16])
 	s.identity = Identity{Key: rung + string(digits[:]), Complete: s.complete()}
 	return s.identity
 }
+
+func (s *Scanner) summed() bool { return s.identity.Key != "" }
 
 // sum climbs down the ladder to the first rung that the message reaches.
 func (s *Scanner) sum() (rung string, sum [sha256.Size]byte) {

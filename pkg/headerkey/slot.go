@@ -82,7 +82,7 @@ const messageID = "message-id"
 // isMessageID reports whether a raw value of that field says which message it
 // is of, and was not added by imap-push.
 func isMessageID(value []byte) bool {
-	return !header.IsMadeUp(value) && namesMessage(appendNormal(nil, value))
+	return !header.IsMadeUp(value) && namesMessage(value)
 }
 
 // values yields the raw values in order, without their LF.
