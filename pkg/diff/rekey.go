@@ -170,11 +170,5 @@ func (r *rekeyed) large(scan *headerkey.Scanner, m *stream.Message) (stream.Reco
 // name gives a message its key, and the fields of the recipe to be shown.
 func name(scan *headerkey.Scanner, m *stream.Message) {
 	m.Key = scan.Sum().Key
-	m.Header = canonical.AppendObject(nil, func(yield func(string, string) bool) {
-		for _, f := range scan.Header() {
-			if !yield(f.Name, f.Value) {
-				return
-			}
-		}
-	})
+	m.Header = canonical.AppendObject(nil, scan.Shown())
 }

@@ -19,6 +19,9 @@ type batch struct {
 
 // keep copies octets into the slab and returns the copy.
 func (b *batch) keep(octets []byte) []byte {
+	if full := slabSize + slabSlack; cap(b.slab) < full {
+		b.slab = append(make([]byte, 0, full), b.slab...)
+	}
 	start := len(b.slab)
 	b.slab = append(b.slab, octets...)
 	return b.slab[start:len(b.slab):len(b.slab)]

@@ -141,27 +141,22 @@ func (e *emitter) piece(octets []byte) error {
 
 // describe fills a record with everything but the body.
 func (e *emitter) describe(m *stream.Message, f *stream.Folder, it *item) {
-	id := it.identity
-	if id == nil {
+	if id := it.identity; id != nil {
+		m.Key, m.Received, m.Header = id.key, id.received, append(m.Header[:0], id.header...)
+	} else {
 		e.scan.Reset()
 		e.scan.Write(it.octets)
-		id = identityOf(e.scan)
+		m.Key, m.Received = e.scan.Sum().Key, e.scan.Received()
+		m.Header = canonical.AppendObject(m.Header[:0], e.scan.Shown())
 	}
 	m.Folder, m.UIDValidity, m.UID, m.Size, m.Twin = f.Name, f.UIDValidity, it.uid, it.size, it.twin
-	m.Flags, m.InternalDate, m.Key, m.Received, m.Parts, m.SHA256 = it.flags, it.date, id.key, id.received, 0, ""
+	m.Flags, m.InternalDate, m.Parts, m.SHA256 = it.flags, it.date, 0, ""
 	m.GmailLabels, m.GmailMsgID, m.GmailThrID = it.gmail.Labels, it.gmail.MessageID, it.gmail.ThreadID
 	m.Target, m.Tie, m.Extra = "", nil, nil
 	m.Unknown, m.RFC822Size = unknownItems(it.unknown), nil
-	if claim := it.claim; !it.bare && e.content != stream.Headers && claim >= 0 && claim != it.size {
-		m.RFC822Size = &claim
+	if !it.bare && e.content != stream.Headers && it.claim >= 0 && it.claim != it.size {
+		m.RFC822Size = &it.claim
 	}
-	m.Header = canonical.AppendObject(m.Header[:0], func(yield func(string, string) bool) {
-		for _, h := range id.header {
-			if !yield(h.Name, h.Value) {
-				return
-			}
-		}
-	})
 }
 
 // askedItems are those that are asked for when a message is read.

@@ -67,7 +67,7 @@ func (r *windowReader) headerFields(ctx context.Context, w window, b *batch) err
 			r.scan.Reset()
 			r.scan.Write(m.Header)
 			if r.scan.Sum().Complete {
-				it.identity = identityOf(r.scan)
+				it.identity = identityOf(r.scan, &b.slab)
 			}
 		}
 		b.add(it)
@@ -94,7 +94,7 @@ func (r *windowReader) deepen(ctx context.Context, b *batch) error {
 			if err != nil {
 				return of(uid).lost(err)
 			}
-			of(uid).identity = identityOf(r.scan)
+			of(uid).identity = identityOf(r.scan, &b.slab)
 			return nil
 		})
 }

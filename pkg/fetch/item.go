@@ -7,6 +7,7 @@ import (
 	"github.com/imap-pipe/imap-pipe/pkg/headerkey"
 	"github.com/imap-pipe/imap-pipe/pkg/imapconn"
 	"github.com/imap-pipe/imap-pipe/pkg/stream"
+	"github.com/imap-pipe/imap-pipe/pkg/stream/canonical"
 )
 
 // item is one thing that the connection gave: a message with its octets, a
@@ -46,8 +47,8 @@ type attributes struct {
 func (a *attributes) take(m *imapconn.Message, w *want) {
 	a.flags, a.date, a.gmail, a.unknown = slices.Clone(m.Flags), m.InternalDate, m.Gmail, m.Unknown
 	a.claim = m.Size
-	if listed := unpackDate(w.date); m.Unknown.Has(imapconn.UnknownDate) && listed != "" {
-		a.date = listed
+	if m.Unknown.Has(imapconn.UnknownDate) && w.date != 0 {
+		a.date = unpackDate(w.date)
 		a.unknown &^= imapconn.UnknownDate
 	}
 }
@@ -106,11 +107,14 @@ func unknownItems(u imapconn.Unknown) (names []string) {
 // identity is what a header says of its message.
 type identity struct {
 	key, received string
-	header        []headerkey.Field
+	header        []byte // what people are shown of it, as JSON
 }
 
-func identityOf(scan *headerkey.Scanner) *identity {
-	return &identity{scan.Sum().Key, scan.Received(), scan.Header()}
+// identityOf appends to slab what is kept there.
+func identityOf(scan *headerkey.Scanner, slab *[]byte) *identity {
+	start := len(*slab)
+	*slab = canonical.AppendObject(*slab, scan.Shown())
+	return &identity{scan.Sum().Key, scan.Received(), (*slab)[start:len(*slab):len(*slab)]}
 }
 
 type itemKind byte

@@ -76,7 +76,7 @@ func (r *windowReader) begin(ctx context.Context, it *item, b *batch) error {
 			return err
 		}
 	}
-	it.identity = identityOf(scan)
+	it.identity = identityOf(scan, new([]byte))
 	it.octets = first[:min(int64(len(first)), it.size)]
 	return nil
 }

@@ -60,22 +60,24 @@ func (l *listing) choose(ctx context.Context, next uint64, found *found, rest *j
 	})
 }
 
+// mostExpected bounds how many messages there is room for before they come.
+const mostExpected = 1 << 16
+
 // list learns which messages there are, how large they say they are, and
 // which look like another of the folder from outside. items are what is asked
 // for; see, which may be nil, is shown each message that was listed.
 func (l *listing) list(ctx context.Context, next uint64, items imapconn.Items,
 	see func(*imapconn.Message, *want)) ([]want, error) {
 	l.claims = nil
-	var wants []want
+	wants := make([]want, 0, min(l.box.Messages, mostExpected))
 	seed := maphash.MakeSeed()
 	err := l.box.FetchAll(ctx, 1, 0, items, 0, func(m *imapconn.Message) error {
 		// One that could not be listed is asked for again with its body.
-		w := want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate),
-			look: look(seed, m.Size, m.InternalDate)}
+		wants = append(wants, want{uid: m.UID, size: m.Size, claim: m.Size, date: packDate(m.InternalDate),
+			look: look(seed, m.Size, m.InternalDate)})
 		if see != nil {
-			see(m, &w)
+			see(m, &wants[len(wants)-1])
 		}
-		wants = append(wants, w)
 		return nil
 	})
 	if err == nil {

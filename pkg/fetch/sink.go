@@ -43,7 +43,7 @@ func newSink(opt *Options) *sink {
 	s := &sink{free: make(chan *batch, slabs), filled: make(chan *batch, slabs), limits: newLimits(opt.Limits),
 		idle: cmp.Or(opt.keepAlive, keepAlive), progress: opt.Progress}
 	for range slabs {
-		s.free <- &batch{slab: make([]byte, 0, slabSize+slabSlack)}
+		s.free <- &batch{}
 	}
 	return s
 }

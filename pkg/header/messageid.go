@@ -22,6 +22,9 @@ func MakeMessageID(user, host, folder string, uidValidity, uid uint64) string {
 // IsMadeUp tells a value that MakeMessageID made, white space around it or not.
 // Such a Message-ID says nothing that the message had said.
 func IsMadeUp(value []byte) bool {
+	if !bytes.Contains(value, []byte(madeUpDomain)) { // few do
+		return false
+	}
 	value, closed := bytes.CutSuffix(bytes.Trim(value, " \t\r\n"), []byte("@"+madeUpDomain+">"))
 	value, opened := bytes.CutPrefix(value, []byte("<"))
 	if !closed || !opened {

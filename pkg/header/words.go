@@ -26,7 +26,7 @@ func AppendText(dst, value []byte) []byte {
 	if !bytes.Contains(dst[start:], []byte("=?")) {
 		return dst
 	}
-	d := decoder{rest: dst[start:]}
+	d := newDecoder(dst[start:])
 	for d.next() {
 	}
 	return AppendCollapsed(dst[:start], d.out)
@@ -59,8 +59,14 @@ type decoder struct {
 
 	charset string // of the words that are held
 	octets  []byte // what they encode
-	source  []byte // they themselves
+	source  []byte // they themselves, a stretch of the text
 	word    []byte // what the last word encodes
+}
+
+func newDecoder(text []byte) *decoder {
+	n := len(text)
+	room := make([]byte, 3*n)
+	return &decoder{rest: text, out: room[:0:n], octets: room[n : n : 2*n], word: room[2*n : 2*n]}
 }
 
 // next passes the next word, and reports whether there was one.
@@ -86,12 +92,14 @@ func (d *decoder) next() bool {
 		if !d.flush() {
 			d.out = append(d.out, gap...)
 		}
+	}
+	if d.source == nil {
+		d.source = d.rest[at : at+size]
 	} else {
-		d.source = append(d.source, gap...)
+		d.source = d.source[:len(d.source)+len(gap)+size]
 	}
 	d.charset = charset
 	d.octets = append(d.octets, d.word...)
-	d.source = append(d.source, d.rest[at:at+size]...)
 	d.rest = d.rest[at+size:]
 	return true
 }

@@ -13,17 +13,19 @@ const receivedBatch = 32 << 10
 // received hashes the values of Received fields, however many, when asked.
 type received struct {
 	slot
-	any  bool
-	hash hash.Hash // nil until something was hashed
-	buf  []byte
-	text string
+	any     bool
+	hash    hash.Hash // nil until something was hashed
+	flushed bool      // some values were
+	buf     []byte
+	text    string
 }
 
 func (r *received) reset() {
 	r.slot.reset()
 	r.any, r.text = false, ""
-	if r.hash != nil {
+	if r.flushed {
 		r.hash.Reset()
+		r.flushed = false
 	}
 }
 
@@ -42,13 +44,23 @@ func (r *received) flush() {
 	}
 	r.buf = r.appendMaterial(r.buf[:0])
 	r.hash.Write(r.buf)
+	r.flushed = true
 	r.slot.reset()
 }
 
 func (r *received) sum() string {
-	if r.any && r.text == "" {
-		r.flush()
-		r.text = hex.EncodeToString(r.hash.Sum(nil)[:8])
+	if !r.any || r.text != "" {
+		return r.text
 	}
+	var digits [16]byte
+	if r.flushed {
+		r.flush()
+		hex.Encode(digits[:], r.hash.Sum(nil)[:8])
+	} else {
+		r.buf = r.appendMaterial(r.buf[:0])
+		sum := sha256.Sum256(r.buf)
+		hex.Encode(digits[:], sum[:8])
+	}
+	r.text = string(digits[:])
 	return r.text
 }

@@ -174,9 +174,10 @@ func (c *conn) write(p []byte) error {
 // until reads responses up to the one tagged tag, or up to a continuation if
 // plus is set. A continuation that nobody waits for is passed over.
 func (c *conn) until(tag string, plus bool, on func(*response) error) (response, error) {
+	var resp response
+	var err error
 	for {
-		resp, err := c.next()
-		if err != nil {
+		if resp, err = c.next(); err != nil {
 			return resp, err
 		}
 		switch {

@@ -12,6 +12,10 @@ type fetchReader struct {
 	*tokenizer
 	name  []byte // of the item that is read, in upper case
 	known flagNames
+
+	// The last name that held brackets, and how it was spelt. A server spells one alike
+	// in all answers to a command.
+	section, spelt []byte
 }
 
 // read reads what follows "* n FETCH " into m: items in any order,
@@ -28,13 +32,11 @@ func (r *fetchReader) read(m *fetched, w *wanted) error {
 	if r.lits == before {
 		return err
 	}
-	if err == nil && !behindList.Match(r.text[r.pos:]) {
+	if rest := r.text[r.pos:]; err == nil && len(rest) > 0 && !behindList.Match(rest) {
 		err = errMalformed
 	}
-	var limit *limitError
-	garbled := err == errMalformed || errors.As(err, &limit)
 	switch {
-	case err != nil && !garbled:
+	case err != nil && err != errMalformed && !isLimit(err):
 		return err
 	case m.asLongAs(w) && m.got&w.items() == w.items():
 		r.inSync()
@@ -50,6 +52,11 @@ func (r *fetchReader) read(m *fetched, w *wanted) error {
 		r.inSync()
 	}
 	return err
+}
+
+func isLimit(err error) bool {
+	var limit *limitError
+	return errors.As(err, &limit)
 }
 
 // behindList is what may stand behind the list of a FETCH response: nothing, or
@@ -98,8 +105,14 @@ func (r *fetchReader) fetchItems(m *fetched, w *wanted) error {
 // itemName reads the name of an item in upper case into r.name. Brackets may
 // hold blanks, parentheses, strings and, in theory, literals.
 func (r *fetchReader) itemName() error {
+	if rest := r.text[r.pos:]; len(r.spelt) > 0 && bytes.HasPrefix(rest, r.spelt) &&
+		bytes.HasPrefix(rest[len(r.spelt):], []byte(" {")) {
+		r.name = append(r.name[:0], r.section...)
+		r.pos += len(r.spelt)
+		return nil
+	}
 	r.name = r.name[:0]
-	inside := false
+	start, literals, inside := r.pos, false, false
 	for {
 		ch := r.peek()
 		switch {
@@ -109,6 +122,7 @@ func (r *fetchReader) itemName() error {
 			if err := r.discardLiteral(); err != nil {
 				return err
 			}
+			literals = true
 			continue
 		case inside && ch == '"':
 			r.quoted()
@@ -126,6 +140,9 @@ func (r *fetchReader) itemName() error {
 		case !inside && (ch == ' ' || ch == '(' || ch == ')'):
 			if len(r.name) == 0 {
 				return errMalformed
+			}
+			if r.name[len(r.name)-1] == ']' && !literals {
+				r.section, r.spelt = append(r.section[:0], r.name...), append(r.spelt[:0], r.text[start:r.pos]...)
 			}
 			return nil
 		}

@@ -81,12 +81,12 @@ func AppendEscaped(dst, src []byte) []byte {
 
 // AppendString appends s as a JSON string; octets that are not UTF-8 become
 // U+FFFD, which only texts for people may suffer.
-func AppendString(dst []byte, s string) []byte {
+func AppendString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
-	if utf8.ValidString(s) {
-		dst = AppendEscaped(dst, []byte(s))
+	if text := []byte(s); utf8.Valid(text) {
+		dst = AppendEscaped(dst, text)
 	} else {
-		dst = AppendEscaped(dst, []byte(string([]rune(s))))
+		dst = AppendEscaped(dst, []byte(string([]rune(string(s)))))
 	}
 	return append(dst, '"')
 }

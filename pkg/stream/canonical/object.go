@@ -3,7 +3,7 @@ package canonical
 import "iter"
 
 // AppendObject appends a JSON object of texts for people, such as a message's header field.
-func AppendObject(dst []byte, pairs iter.Seq2[string, string]) []byte {
+func AppendObject[V string | []byte](dst []byte, pairs iter.Seq2[string, V]) []byte {
 	dst = append(dst, '{')
 	for name, value := range pairs {
 		if dst[len(dst)-1] != '{' {

@@ -2,6 +2,7 @@ package frame
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -13,6 +14,7 @@ const maxBlock = 128 << 10
 // segment, its size in four octets, and a checksum (RFC 8878 section 3.1.1).
 func appendStored(dst, plain []byte) []byte {
 	const descriptor = 2<<6 | 1<<5 | 1<<2
+	dst = slices.Grow(dst, len(plain)+3*(len(plain)/maxBlock+1)+13)
 	dst = append(dst, 0x28, 0xb5, 0x2f, 0xfd, descriptor)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(plain)))
 	for rest := plain; ; {
