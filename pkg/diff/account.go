@@ -66,7 +66,7 @@ func (a *Account) Open(recipe headerkey.Recipe) (err error) {
 	if a.session, err = imapconn.Open(a.ctx, a.Conn); err != nil {
 		return err
 	}
-	boxes, err := a.session.List(a.ctx, 0)
+	boxes, err := a.session.ListWith(a.ctx, 0, imapconn.States)
 	if err != nil {
 		return err
 	}

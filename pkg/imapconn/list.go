@@ -12,10 +12,15 @@ import (
 // by the octets of Name; the zero Spaces are the personal ones. A response that
 // cannot be read, however it is asked for, is a Mailbox with Unread. It resumes.
 func (s *Session) List(ctx context.Context, spaces folder.Spaces) ([]Mailbox, error) {
-	return (&lister{s: s, ctx: ctx, spaces: spaces, keep: spaces}).listed()
+	return s.ListWith(ctx, spaces, NoDetail)
 }
 
-// Detail is what Overview shall learn of all mailboxes beside their names, if it
+// ListWith is List, and learns the detail of the mailboxes.
+func (s *Session) ListWith(ctx context.Context, spaces folder.Spaces, detail Detail) ([]Mailbox, error) {
+	return (&lister{s: s, ctx: ctx, spaces: spaces, keep: spaces, detail: detail}).listed()
+}
+
+// Detail is what a listing shall learn of all mailboxes beside their names, if it
 // takes no more time: Status then has it without asking again.
 type Detail uint8
 

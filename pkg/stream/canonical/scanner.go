@@ -220,18 +220,6 @@ func (s *Scanner) literal(word string) {
 	s.Pos += len(word)
 }
 
-// List reads a list of strings.
-func (s *Scanner) List() []string {
-	var out []string
-	if !s.Expect('[') {
-		return nil
-	}
-	for first := true; s.Next(']', &first); {
-		out = append(out, s.Text())
-	}
-	return out
-}
-
 // Object returns the next value, which must be an object, in canonical form: a
 // view of the text where it stands so already, else a copy.
 func (s *Scanner) Object() []byte {

@@ -11,6 +11,7 @@ import (
 type Decoder struct {
 	canonical.Scanner
 	names  recent
+	words  words
 	member []byte // the name of the member that is read
 	bodyAt int    // where the comma before the body stands, or -1
 	late   bool   // a field stands after the body
@@ -52,11 +53,17 @@ func (d *Decoder) name() []byte {
 	return out
 }
 
+// mostly is the type of most records.
+const mostly = "message"
+
 // TypeOf returns the value of a record's type, which canonical JSON has first.
 func TypeOf(line []byte) (string, error) {
 	if t, ok := bytes.CutPrefix(line, []byte(`{"type":"`)); ok {
 		if i := bytes.IndexByte(t, '"'); i > 0 && i <= 32 && bytes.IndexByte(t[:i], '\\') < 0 {
-			return string(t[:i]), nil
+			if kind := t[:i]; string(kind) != mostly {
+				return string(kind), nil
+			}
+			return mostly, nil
 		}
 	}
 	s := canonical.Scanner{JSON: line}
@@ -102,6 +109,42 @@ func (d *Decoder) Unknown() []byte {
 		d.Fail("a field stands twice")
 	}
 	return line
+}
+
+// words are strings of which there are few different ones, such as flags. One that was met
+// before costs no allocation.
+type words map[string]string
+
+// Bounds of what is remembered.
+const (
+	mostWords   = 1 << 10
+	longestWord = 256 // bytes
+)
+
+func (w *words) intern(token []byte) string {
+	if len(token) > longestWord {
+		return string(token)
+	}
+	if known, ok := (*w)[string(token)]; ok {
+		return known
+	}
+	if *w == nil || len(*w) == mostWords {
+		*w = words{}
+	}
+	word := string(token)
+	(*w)[word] = word
+	return word
+}
+
+// list reads a list of words.
+func (d *Decoder) list() (out []string) {
+	if !d.Expect('[') {
+		return nil
+	}
+	for first := true; d.Next(']', &first); {
+		out = append(out, d.words.intern(d.name()))
+	}
+	return out
 }
 
 // recent remembers the last two names of folders, which most records repeat.

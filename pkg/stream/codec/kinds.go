@@ -74,7 +74,7 @@ func OptionalInt64[R any](name string, at func(*R) **int64, need Need, since int
 func Strings[R any](name string, at func(*R) *[]string, need Need, since int) Field[R] {
 	return Field[R]{
 		Row:    Row{name, "strings", need, since},
-		read:   func(d *Decoder, r *R) { *at(r) = d.List() },
+		read:   func(d *Decoder, r *R) { *at(r) = d.list() },
 		append: func(b []byte, r *R) []byte { return appendList(b, *at(r)) },
 		empty:  func(r *R) bool { return len(*at(r)) == 0 },
 	}
@@ -83,7 +83,7 @@ func Strings[R any](name string, at func(*R) *[]string, need Need, since int) Fi
 // KnownStrings is a list of strings that may be known to be empty: a nil slice is no value.
 func KnownStrings[R any](name string, at func(*R) *[]string, need Need, since int) Field[R] {
 	f := Strings(name, at, need, since)
-	f.read = func(d *Decoder, r *R) { *at(r) = append([]string{}, d.List()...) }
+	f.read = func(d *Decoder, r *R) { *at(r) = append([]string{}, d.list()...) }
 	f.empty = func(r *R) bool { return *at(r) == nil }
 	return f
 }

@@ -166,7 +166,7 @@ func (t *Table[R]) members(d *Decoder, r *R) {
 		d.late = d.late || d.bodyAt >= 0
 		if string(d.member) == "type" {
 			d.once(typeBit)
-			d.Text()
+			d.name()
 			continue
 		}
 		i := t.Fields.index(d.member, next)
