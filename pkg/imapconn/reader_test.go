@@ -291,3 +291,36 @@ func (r *repeat) Read(p []byte) (int, error) {
 	r.at = (r.at + n) % len(r.text)
 	return n, nil
 }
+
+// TestItemNameBefore reads answers in which names of sections are spelt as before, nearly
+// so, and otherwise.
+func TestItemNameBefore(t *testing.T) {
+	answers := []struct{ item, header, body string }{
+		{"BODY[HEADER.FIELDS (DATE)] {4}\r\nA: 1", "A: 1", ""},
+		{"BODY[HEADER.FIELDS (DATE)] {4}\r\nA: 2", "A: 2", ""},
+		{"BODY[HEADER.FIELDS (DATE)] \"A: 3\"", "A: 3", ""},
+		{"body[header.fields (date)] {4}\r\nA: 4", "A: 4", ""},
+		{"BODY[HEADER.FIELDS ({4}\r\nDATE)] {4}\r\nA: 5", "A: 5", ""},
+		{"BODY[HEADER.FIELDS (DATE)] {4}\r\nA: 6", "A: 6", ""},
+		{"BODY[] {4}\r\nwhol", "", "whol"},
+		{"BODY[] {4}\r\nmore", "", "more"},
+		{"BODY[]<0> {4}\r\npart", "", ""},
+		{"BODY[HEADER] {4}\r\nA: 7", "A: 7", ""},
+	}
+	text := ""
+	for i, a := range answers {
+		text += fmt.Sprintf("* %d FETCH (%s UID %d)\r\n", i+1, a.item, i+1)
+	}
+	c := connOf(strings.NewReader(text))
+	w := &wanted{Items: Items{Fields: []string{"DATE"}, Body: true}, maxBody: 1 << 20}
+	var m fetched
+	for i, a := range answers {
+		if _, err := c.receive(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.fetch.read(&m, w); err != nil || string(m.Header) != a.header || string(m.Body) != a.body ||
+			m.UID != uint64(i+1) {
+			t.Errorf("%q: header %q, body %q, UID %d, %v", a.item, m.Header, m.Body, m.UID, err)
+		}
+	}
+}
