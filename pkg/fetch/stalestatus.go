@@ -13,6 +13,7 @@ import (
 // that UIDNEXT has fallen: it may be stale. They are opened many at a time.
 func (e *accountExport) lookBehind(contents *list.Contents) error {
 	var entries []*list.Entry
+	var bases []*base.Folder // of entries
 	var boxes []imapconn.Mailbox
 	var results []imapconn.StatusResult
 	for i := range contents.Entries {
@@ -26,7 +27,8 @@ func (e *accountExport) lookBehind(contents *list.Contents) error {
 		if err != nil {
 			return err
 		}
-		entries, boxes = append(entries, now), append(boxes, imapconn.Mailbox{Name: now.Name, Wire: wire})
+		entries, bases = append(entries, now), append(bases, earlier)
+		boxes = append(boxes, imapconn.Mailbox{Name: now.Name, Wire: wire})
 		told := imapconn.Status{UIDValidity: now.UIDValidity, UIDNext: now.UIDNext, Messages: now.Messages,
 			HighestModSeq: base.ModSeq(&now.Folder), Octets: now.Octets}
 		results = append(results, imapconn.StatusResult{Status: told})
@@ -37,12 +39,12 @@ func (e *accountExport) lookBehind(contents *list.Contents) error {
 	for i, now := range entries {
 		r := &results[i]
 		if r.Err != nil || r.UIDValidity != now.UIDValidity || r.ModSeqLower {
-			e.opt.Base.At(now.Name, now.UIDValidity).Doubted = true // its export will tell why
+			bases[i].Doubted = true // its export will tell why
 		}
 		if r.Err != nil || r.UIDValidity != now.UIDValidity {
 			continue
 		}
-		if err := e.lookAbove(now, boxes[i].Wire, r); err != nil {
+		if err := e.lookAbove(bases[i], boxes[i].Wire, r); err != nil {
 			return err
 		}
 		now.UIDNext, now.Messages = r.UIDNext, r.Messages
@@ -55,8 +57,8 @@ func (e *accountExport) lookBehind(contents *list.Contents) error {
 
 // lookAbove looks for messages at or above a UIDNEXT that is below that of the base:
 // it is too low if there are any.
-func (e *accountExport) lookAbove(now *list.Entry, wire string, r *imapconn.StatusResult) error {
-	if r.UIDNext >= e.opt.Base.At(now.Name, now.UIDValidity).Entry.UIDNext || r.UIDNext == 0 {
+func (e *accountExport) lookAbove(earlier *base.Folder, wire string, r *imapconn.StatusResult) error {
+	if r.UIDNext >= earlier.Entry.UIDNext || r.UIDNext == 0 {
 		return nil
 	}
 	box, err := e.session.Examine(e.ctx, wire)

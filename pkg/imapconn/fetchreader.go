@@ -2,7 +2,6 @@ package imapconn
 
 import (
 	"bytes"
-	"errors"
 
 	"github.com/imap-pipe/imap-pipe/pkg/lazyregexp"
 )
@@ -36,7 +35,7 @@ func (r *fetchReader) read(m *fetched, w *wanted) error {
 		err = errMalformed
 	}
 	switch {
-	case err != nil && err != errMalformed && !isLimit(err):
+	case err != nil && err != errMalformed && !IsGarbled(err):
 		return err
 	case m.asLongAs(w) && m.got&w.items() == w.items():
 		r.inSync()
@@ -52,11 +51,6 @@ func (r *fetchReader) read(m *fetched, w *wanted) error {
 		r.inSync()
 	}
 	return err
-}
-
-func isLimit(err error) bool {
-	var limit *limitError
-	return errors.As(err, &limit)
 }
 
 // behindList is what may stand behind the list of a FETCH response: nothing, or

@@ -67,18 +67,21 @@ func (r *reporter) start(b *stream.Begin, toc []*diff.Source) error {
 	}
 	for _, s := range toc {
 		t := s.Target
-		switch sum := r.folders[t]; {
-		case t == nil:
-		case sum == nil:
-			r.folders[t] = &Summary{Type: "folder", Target: t.Name}
+		if t == nil {
+			continue
+		}
+		sum := r.folders[t]
+		if sum == nil {
+			sum = &Summary{Type: "folder", Target: t.Name}
+			r.folders[t] = sum
 			r.order = append(r.order, t)
 			if !t.Exists() {
 				r.lacking = append(r.lacking, t)
 			}
 		}
-		if land := (landing{s.Name, t}); t != nil && !r.landed[land] {
+		if land := (landing{s.Name, t}); !r.landed[land] {
 			r.landed[land] = true
-			r.folders[t].sources = append(r.folders[t].sources, s.Name)
+			sum.sources = append(sum.sources, s.Name)
 		}
 	}
 	if r.opt.Verify && b.Content == stream.Headers {

@@ -17,17 +17,17 @@ func AppendObject[V string | []byte](dst []byte, pairs iter.Seq2[string, V]) []b
 	return append(dst, '}')
 }
 
-// is reads a string, and reports whether it is name.
-func (s *Scanner) is(name string) bool {
+// Name reads the name of a member; an escape in it hides nothing.
+func (s *Scanner) Name() []byte {
 	t := s.Token()
 	if bytes.IndexByte(t, '\\') < 0 {
-		return string(t) == name
+		return t
 	}
 	out, err := Unescape(nil, t)
 	if err != nil {
 		s.Fail("%w", err)
 	}
-	return string(out) == name
+	return out
 }
 
 // StringMember returns the string of a name in an object, such as a field of a message's
@@ -38,7 +38,7 @@ func StringMember(object []byte, name string) string {
 		return ""
 	}
 	for first := true; s.Next('}', &first); {
-		found := s.is(name)
+		found := string(s.Name()) == name
 		s.Expect(':')
 		if s.Peek() != '"' {
 			s.Any(nil, 1)

@@ -40,19 +40,6 @@ func (d *Decoder) once(bit int) {
 	d.seen |= 1 << bit
 }
 
-// name returns a member's name; an escape in it hides nothing.
-func (d *Decoder) name() []byte {
-	t := d.Token()
-	if bytes.IndexByte(t, '\\') < 0 {
-		return t
-	}
-	out, err := canonical.Unescape(nil, t)
-	if err != nil {
-		d.Fail("%w", err)
-	}
-	return out
-}
-
 // mostly is the type of most records.
 const mostly = "message"
 
@@ -142,7 +129,7 @@ func (d *Decoder) list() (out []string) {
 		return nil
 	}
 	for first := true; d.Next(']', &first); {
-		out = append(out, d.words.intern(d.name()))
+		out = append(out, d.words.intern(d.Name()))
 	}
 	return out
 }

@@ -122,7 +122,7 @@ func (m Fields[R]) readObject(d *Decoder, r *R, depth int) {
 	}
 	next := 0
 	for first := true; d.Next('}', &first); {
-		name := d.name()
+		name := d.Name()
 		d.Expect(':')
 		if i := m.index(name, next); i >= 0 {
 			m[i].read(d, r)
@@ -161,12 +161,12 @@ func (t *Table[R]) members(d *Decoder, r *R) {
 		if !d.Next('}', &first) {
 			return
 		}
-		d.member = d.name()
+		d.member = d.Name()
 		d.Expect(':')
 		d.late = d.late || d.bodyAt >= 0
 		if string(d.member) == "type" {
 			d.once(typeBit)
-			d.name()
+			d.Name()
 			continue
 		}
 		i := t.Fields.index(d.member, next)
